@@ -1,0 +1,130 @@
+-- Customers, members, events and the double-entry ledger.
+
+CREATE TABLE customers (
+    id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
+    bank_subject TEXT COLLATE "C" UNIQUE,
+    enrolled_at TIMESTAMP NOT NULL
+);
+
+-- id is the hash of partner and reference, so that one look-up serves both stores in bulk.
+CREATE TABLE members (
+    id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
+    partner_id TEXT COLLATE "C" NOT NULL,
+    member_ref TEXT COLLATE "C" NOT NULL,
+    customer_id BYTEA NOT NULL REFERENCES customers (id),
+    enrolled_at TIMESTAMP NOT NULL
+);
+CREATE INDEX members_by_customer ON members (customer_id);
+
+-- id is the hash of partner and event id: the primary key is the permanent idempotency.
+CREATE TABLE events (
+    id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
+    partner_id TEXT COLLATE "C" NOT NULL,
+    event_id TEXT COLLATE "C" NOT NULL,
+    type TEXT COLLATE "C" NOT NULL,
+    fingerprint BYTEA NOT NULL CHECK (octet_length(fingerprint) = 32),
+    body TEXT NOT NULL,
+    customer_id BYTEA REFERENCES customers (id),
+    refers_to BYTEA REFERENCES events (id),
+    effective_at TIMESTAMP NOT NULL,
+    recorded_at TIMESTAMP NOT NULL
+);
+CREATE INDEX events_by_refers_to ON events (refers_to) WHERE refers_to IS NOT NULL;
+
+-- Immutable but for balance, which ledger verify proves from the entries.
+CREATE TABLE accounts (
+    id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
+    code TEXT COLLATE "C" NOT NULL,
+    owner_kind TEXT COLLATE "C" NOT NULL CHECK (owner_kind IN ('bank', 'partner', 'customer')),
+    owner TEXT COLLATE "C" NOT NULL,
+    asset TEXT COLLATE "C" NOT NULL,
+    balance BIGINT NOT NULL
+);
+-- Balances change with nearly every event: leave room to update rows in place.
+ALTER TABLE accounts SET (fillfactor = 70);
+
+CREATE TABLE transactions (
+    id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
+    event_id BYTEA UNIQUE REFERENCES events (id),
+    kind TEXT COLLATE "C" NOT NULL,
+    entry_count BIGINT NOT NULL CHECK (entry_count >= 0),
+    receipt TEXT NOT NULL,
+    effective_at TIMESTAMP NOT NULL,
+    recorded_at TIMESTAMP NOT NULL
+);
+
+-- Entries are written first, their transaction closes them: hence the deferred key.
+CREATE TABLE entries (
+    transaction_id BYTEA NOT NULL REFERENCES transactions (id) DEFERRABLE INITIALLY DEFERRED,
+    seq BIGINT NOT NULL CHECK (seq >= 0),
+    account_id BYTEA NOT NULL REFERENCES accounts (id),
+    asset TEXT COLLATE "C" NOT NULL,
+    amount BIGINT NOT NULL CHECK (amount <> 0),
+    rule TEXT COLLATE "C" NOT NULL,
+    effective_at TIMESTAMP NOT NULL,
+    recorded_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (transaction_id, seq)
+);
+CREATE INDEX entries_by_account ON entries (account_id, transaction_id);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: reverse, do not change', TG_TABLE_NAME;
+END $$;
+
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON events
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER transactions_append_only BEFORE UPDATE OR DELETE ON transactions
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER transactions_no_truncate BEFORE TRUNCATE ON transactions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE FUNCTION accounts_change_only_in_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'accounts change only in their balance';
+END $$;
+CREATE TRIGGER accounts_only_balance BEFORE UPDATE ON accounts FOR EACH ROW
+    WHEN ((OLD.id, OLD.code, OLD.owner_kind, OLD.owner, OLD.asset)
+        IS DISTINCT FROM (NEW.id, NEW.code, NEW.owner_kind, NEW.owner, NEW.asset))
+    EXECUTE FUNCTION accounts_change_only_in_balance();
+CREATE TRIGGER accounts_no_delete BEFORE DELETE ON accounts
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER accounts_no_truncate BEFORE TRUNCATE ON accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE FUNCTION transactions_must_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM added t WHERE t.entry_count <>
+            (SELECT count(*) FROM entries e WHERE e.transaction_id = t.id)
+    ) THEN
+        RAISE EXCEPTION 'a transaction has not as many entries as it says';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM entries e JOIN added t ON t.id = e.transaction_id
+        GROUP BY e.transaction_id, e.asset HAVING sum(e.amount) <> 0
+    ) THEN
+        RAISE EXCEPTION 'a transaction does not sum to zero';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER transactions_balance AFTER INSERT ON transactions
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION transactions_must_balance();
+
+CREATE FUNCTION entries_need_an_open_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM added a JOIN transactions t ON t.id = a.transaction_id) THEN
+        RAISE EXCEPTION 'a closed transaction takes no more entries';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER entries_open AFTER INSERT ON entries
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_need_an_open_transaction();

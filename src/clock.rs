@@ -1,0 +1,113 @@
+//! The only place that asks what time it is. A moment is UTC, cut to microseconds, because that
+//! is what PostgreSQL keeps: a finer one would read back different and change fingerprints.
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use serde::{Serialize, Serializer};
+
+/// A point in time, UTC, microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Moment(DateTime<Utc>);
+
+/// Now, by this machine's clock.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that may")]
+#[must_use]
+pub fn now() -> Moment {
+    Moment::from(Utc::now())
+}
+
+impl Moment {
+    /// Reads an RFC 3339 date-time with any offset. `None` when it is not one, or when it lies
+    /// outside the years 1970 to 9999, which the stores and RFC 3339 agree on.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+        (0..=253_402_300_799)
+            .contains(&moment.timestamp())
+            .then(|| Self::from(moment))
+    }
+
+    /// From Unix seconds, as JWTs count (RFC 7519 `NumericDate`).
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    #[must_use]
+    pub const fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// As the stores keep it: UTC without an offset.
+    #[must_use]
+    pub const fn naive(self) -> NaiveDateTime {
+        self.0.naive_utc()
+    }
+
+    #[must_use]
+    pub fn from_naive(naive: NaiveDateTime) -> Self {
+        Self::from(naive.and_utc())
+    }
+
+    /// The moment that much later; stays where it is at the end of representable time.
+    #[must_use]
+    pub fn plus(self, delta: TimeDelta) -> Self {
+        Self(self.0.checked_add_signed(delta).unwrap_or(self.0))
+    }
+
+    /// The moment that much earlier; stays where it is at the start of representable time.
+    #[must_use]
+    pub fn minus(self, delta: TimeDelta) -> Self {
+        Self(self.0.checked_sub_signed(delta).unwrap_or(self.0))
+    }
+}
+
+impl From<DateTime<Utc>> for Moment {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.trunc_subsecs(6))
+    }
+}
+
+/// RFC 3339 in UTC, with as many of the microseconds as there are.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_cut_to_microseconds_and_turned_to_utc() {
+        let moment = Moment::parse("2026-11-02T10:15:30.123456789+08:00").unwrap();
+        assert_eq!(moment.to_string(), "2026-11-02T02:15:30.123456Z");
+        assert_eq!(Moment::from_naive(moment.naive()), moment);
+    }
+
+    #[test]
+    fn what_is_not_a_date_time_is_refused() {
+        for text in [
+            "",
+            "2026-11-02",
+            "2026-11-02T10:15:30",
+            "1969-12-31T23:59:59Z",
+            "now",
+        ] {
+            assert_eq!(Moment::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! CloudEvents 1.0: the JSON format, and the HTTP protocol binding's binary mode.
+
+use serde_json::{Map, Value, json};
+
+use super::problem::FieldProblem;
+use super::reader::Reader;
+use super::{Payment, Referral, Refund, Said};
+use crate::clock::Moment;
+use crate::ids::EventId;
+
+/// The envelope's attributes that mean something here.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    pub id: EventId,
+    pub source: String,
+    pub time: Moment,
+}
+
+/// Attributes that CloudEvents defines and that are allowed but mean nothing here.
+const PASSED_OVER: [&str; 3] = ["datacontenttype", "dataschema", "subject"];
+
+/// Turns a binary-mode request (attributes in `ce-` headers, data in the body) into the JSON
+/// format, so that there is one way to read an event.
+///
+/// # Errors
+/// serde's, when the body is not JSON.
+pub fn binary_mode<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+    body: &[u8],
+) -> Result<Value, serde_json::Error> {
+    let mut event = Map::new();
+    for (name, value) in headers {
+        if let Some(attribute) = name.strip_prefix("ce-") {
+            event.insert(attribute.to_owned(), json!(value));
+        }
+    }
+    event.insert("data".to_owned(), serde_json::from_slice(body)?);
+    Ok(Value::Object(event))
+}
+
+/// Reads envelope and data, whichever of them is wrong: the partner mends all at once.
+pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attributes, Said)> {
+    let mut envelope = Reader::new(value, "", problems)?;
+    let version = envelope.text("specversion", 8);
+    if version.is_some_and(|version| version != "1.0") {
+        envelope.fail("specversion", "expected \"1.0\"");
+    }
+    let id = envelope.parsed("id");
+    let source = envelope.text("source", 256).map(str::to_owned);
+    let time = envelope.text("time", 40).map(Moment::parse);
+    if time == Some(None) {
+        envelope.fail(
+            "time",
+            "expected an RFC 3339 date-time, such as \"2026-11-02T10:15:30Z\"",
+        );
+    }
+    let time = time.flatten();
+    for attribute in PASSED_OVER {
+        envelope.optional(attribute);
+    }
+    let kind = envelope.text("type", 64);
+    let said = kind.and_then(|kind| read_data(&mut envelope, kind, time));
+    pass_over_extensions(envelope, value);
+    Some((
+        Attributes {
+            id: id?,
+            source: source?,
+            time: time?,
+        },
+        said?,
+    ))
+}
+
+fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Option<Said> {
+    if ![Payment::TYPE, Refund::TYPE, Referral::TYPE].contains(&kind) {
+        let known = format!("{}, {}, {}", Payment::TYPE, Refund::TYPE, Referral::TYPE);
+        envelope.fail("type", format!("unknown event type; known are: {known}"));
+        envelope.optional("data");
+        return None;
+    }
+    let Some(data) = envelope.object("data") else {
+        if envelope.optional("data").is_none() {
+            envelope.fail("data", "missing");
+        }
+        return None;
+    };
+    match kind {
+        Payment::TYPE => Payment::read(data).map(Said::Payment),
+        Refund::TYPE => Refund::read(data).map(Said::Refund),
+        _ => Referral::read(data, time).map(Said::Referral),
+    }
+}
+
+/// CloudEvents lets anyone add attributes of lower-case letters and digits (section 3.1): they
+/// are not ours to refuse. Anything else in the envelope is a mistake.
+fn pass_over_extensions(mut envelope: Reader<'_>, value: &Value) {
+    let is_extension = |name: &str| {
+        name.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let defined = ["specversion", "id", "source", "type", "time", "data"]
+        .into_iter()
+        .chain(PASSED_OVER);
+    let defined: Vec<&str> = defined.collect();
+    let object = value.as_object().into_iter().flatten();
+    for (name, _value) in object {
+        if !defined.contains(&name.as_str()) && !is_extension(name) {
+            envelope.fail(
+                name,
+                "not a CloudEvents attribute; extensions are of a-z and 0-9",
+            );
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a partner said. Bytes become an [`Event`] here or a list of problems, each with a JSON
+//! pointer; nothing further in takes anything else. What the event is worth is `program`'s.
+
+mod envelope;
+mod fingerprint;
+mod payment;
+mod problem;
+mod reader;
+mod referral;
+mod refund;
+
+use serde::Serialize;
+
+pub use envelope::{Attributes, binary_mode};
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use payment::Payment;
+pub use problem::{FieldProblem, Malformed};
+pub use referral::{ConsentGiven, Contact, Referral};
+pub use refund::Refund;
+
+use crate::clock::Moment;
+use crate::ids::{EventId, MemberRef, PartnerId};
+
+/// Something a partner reports, checked in itself. What it refers to is not looked up yet.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub partner: PartnerId,
+    pub id: EventId,
+    /// When it happened, by the partner's clock.
+    pub effective_at: Moment,
+    pub said: Said,
+    /// The content without personal data, in one canonical form: what is kept.
+    pub body: String,
+    pub fingerprint: Fingerprint,
+}
+
+/// The kinds of event.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Said {
+    Payment(Payment),
+    Refund(Refund),
+    Referral(Referral),
+}
+
+impl Said {
+    /// The CloudEvents `type`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Payment(_) => Payment::TYPE,
+            Self::Refund(_) => Refund::TYPE,
+            Self::Referral(_) => Referral::TYPE,
+        }
+    }
+
+    /// The member the event names, if its kind does and it did.
+    #[must_use]
+    pub const fn member(&self) -> Option<&MemberRef> {
+        match self {
+            Self::Payment(payment) => Some(&payment.member),
+            Self::Refund(_) => None,
+            Self::Referral(referral) => referral.member.as_ref(),
+        }
+    }
+}
+
+/// Reads one event from the bytes of a CloudEvents 1.0 JSON object.
+///
+/// # Errors
+/// [`Malformed`] with every problem found, not only the first.
+pub fn parse(partner: &PartnerId, bytes: &[u8], key: &FingerprintKey) -> Result<Event, Malformed> {
+    let value = serde_json::from_slice(bytes).map_err(|error| Malformed::not_json(&error))?;
+    parse_value(partner, &value, key)
+}
+
+/// Reads one event from JSON that is already parsed, as an item of a batch is.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_value(
+    partner: &PartnerId,
+    value: &serde_json::Value,
+    key: &FingerprintKey,
+) -> Result<Event, Malformed> {
+    let mut problems = Vec::new();
+    let parsed = envelope::read(value, &mut problems);
+    match parsed {
+        Some((attributes, said)) if problems.is_empty() => {
+            let (body, fingerprint) = fingerprint::of(&attributes, &said, key);
+            Ok(Event {
+                partner: partner.clone(),
+                id: attributes.id,
+                effective_at: attributes.time,
+                said,
+                body,
+                fingerprint,
+            })
+        }
+        _ => Err(Malformed::Fields(problems)),
+    }
+}

@@ -1,0 +1,29 @@
+use serde::Serialize;
+
+/// One thing wrong with one field: where (RFC 6901 pointer into the request's body) and how to
+/// mend it. Never repeats the value, which may be personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub pointer: String,
+    pub detail: String,
+}
+
+/// Why bytes are not an event.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Malformed {
+    #[error("the body is not JSON: line {line}, column {column}")]
+    NotJson { line: usize, column: usize },
+    #[error("{} fields need mending", .0.len())]
+    Fields(Vec<FieldProblem>),
+}
+
+impl Malformed {
+    /// Serde's own words may quote the value, so only the place is kept.
+    #[must_use]
+    pub fn not_json(error: &serde_json::Error) -> Self {
+        Self::NotJson {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use serde_json::{Map, Value};
+
+use super::problem::FieldProblem;
+use crate::money::{Amount, Asset};
+
+/// Reads the fields of one JSON object, collecting every problem instead of stopping at the first.
+/// A field that is asked for and wrong gives `None` and a problem; a field never asked for is one
+/// too, because a misspelt field must not be lost in silence.
+pub struct Reader<'a> {
+    object: &'a Map<String, Value>,
+    base: String,
+    asked: Vec<&'static str>,
+    problems: &'a mut Vec<FieldProblem>,
+}
+
+impl<'a> Reader<'a> {
+    /// `None`, with a problem, when the value is not an object.
+    pub fn new(value: &'a Value, base: &str, problems: &'a mut Vec<FieldProblem>) -> Option<Self> {
+        let Value::Object(object) = value else {
+            let detail = "expected a JSON object".to_owned();
+            problems.push(FieldProblem {
+                pointer: base.to_owned(),
+                detail,
+            });
+            return None;
+        };
+        Some(Self {
+            object,
+            base: base.to_owned(),
+            asked: Vec::new(),
+            problems,
+        })
+    }
+
+    /// Adds a problem at one of this object's fields.
+    pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
+        // RFC 6901 escapes, for field names that a stranger chose.
+        let name = name.replace('~', "~0").replace('/', "~1");
+        let pointer = format!("{}/{name}", self.base);
+        self.problems.push(FieldProblem {
+            pointer,
+            detail: detail.into(),
+        });
+    }
+
+    /// The field as it stands; absent and `null` are the same.
+    pub fn optional(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.asked.push(name);
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    fn required(&mut self, name: &'static str) -> Option<&'a Value> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.fail(name, "missing");
+        }
+        value
+    }
+
+    /// A nested object's fields.
+    pub fn object(&mut self, name: &'static str) -> Option<Reader<'_>> {
+        let value = self.optional(name)?;
+        let base = format!("{}/{name}", self.base);
+        Reader::new(value, &base, self.problems)
+    }
+
+    pub fn text(&mut self, name: &'static str, characters_max: usize) -> Option<&'a str> {
+        let value = self.required(name)?;
+        self.as_text(name, value, characters_max)
+    }
+
+    pub fn optional_text(&mut self, name: &'static str, characters_max: usize) -> Option<&'a str> {
+        let value = self.optional(name)?;
+        self.as_text(name, value, characters_max)
+    }
+
+    fn as_text(
+        &mut self,
+        name: &'static str,
+        value: &'a Value,
+        characters_max: usize,
+    ) -> Option<&'a str> {
+        let Value::String(text) = value else {
+            self.fail(name, "expected a string");
+            return None;
+        };
+        if text.is_empty() || text.chars().nth(characters_max).is_some() {
+            self.fail(name, format!("expected 1 to {characters_max} characters"));
+            return None;
+        }
+        // PostgreSQL cannot store U+0000, and no other control character means anything here.
+        if text.chars().any(char::is_control) {
+            self.fail(name, "control characters are not allowed");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A required string, parsed into its type.
+    pub fn parsed<T>(&mut self, name: &'static str) -> Option<T>
+    where
+        T: for<'t> TryFrom<&'t str>,
+        for<'t> <T as TryFrom<&'t str>>::Error: ToString,
+    {
+        let text = self.text(name, 256)?;
+        self.keep(name, T::try_from(text).map_err(|error| error.to_string()))
+    }
+
+    /// An optional string, parsed into its type.
+    pub fn optional_parsed<T>(&mut self, name: &'static str) -> Option<T>
+    where
+        T: for<'t> TryFrom<&'t str>,
+        for<'t> <T as TryFrom<&'t str>>::Error: ToString,
+    {
+        let text = self.optional_text(name, 256)?;
+        self.keep(name, T::try_from(text).map_err(|error| error.to_string()))
+    }
+
+    fn keep<T>(&mut self, name: &'static str, parsed: Result<T, String>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.fail(name, detail);
+                None
+            }
+        }
+    }
+
+    /// An amount of `asset`: a decimal in a string, not below zero.
+    pub fn amount(&mut self, name: &'static str, asset: Option<Asset>) -> Option<Amount> {
+        let value = self.required(name)?;
+        if value.is_number() {
+            self.fail(
+                name,
+                "write the amount as a string, such as \"12.50\": JSON numbers are floats",
+            );
+            return None;
+        }
+        let text = self.as_text(name, value, 40)?;
+        let amount = Amount::parse(text, asset?).map_err(|error| error.to_string());
+        let amount = self.keep(name, amount)?;
+        if amount.is_negative() {
+            self.fail(name, "must not be negative");
+            return None;
+        }
+        Some(amount)
+    }
+
+    /// The field `currency`, which must be one that the programme deals in.
+    pub fn currency(&mut self) -> Option<Asset> {
+        let code = self.text("currency", 8)?;
+        if code == Asset::CNY.code() {
+            return Some(Asset::CNY);
+        }
+        self.fail("currency", "expected \"CNY\"");
+        None
+    }
+
+    /// Reports the fields that nobody asked for.
+    pub fn finish(mut self) {
+        let unknown: Vec<&String> = self
+            .object
+            .keys()
+            .filter(|name| !self.asked.contains(&name.as_str()))
+            .collect();
+        for name in unknown {
+            let known = self.asked.join(", ");
+            self.fail(name, format!("unknown field; known are: {known}"));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Typed ids, so that one cannot stand where another is meant. Text ids refuse what is not of
+//! their form; random ids are UUID version 7 (RFC 9562), which sort by the time they were made;
+//! name ids are hashes of what they name, so that anyone can work them out without asking.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The text is not of the id's form; says what the form is.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a valid {what}: {form}")]
+pub struct InvalidId {
+    pub what: &'static str,
+    pub form: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $form:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(Arc::from(text)))
+                } else {
+                    Err(InvalidId { what: $what, form: $form })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::try_from(text.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::try_from(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+macro_rules! name_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            #[must_use]
+            pub const fn bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The first 128 bits of the SHA-256 of the name's parts.
+            #[must_use]
+            pub fn of_name(parts: &[&str]) -> Self {
+                let mut context = digest::Context::new(&digest::SHA256);
+                for part in parts {
+                    // Length first, so that text cannot move from one part to the next.
+                    context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+                    context.update(part.as_bytes());
+                }
+                let mut id = [0; 16];
+                id.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+                Self(id)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A partner's name in URLs, tokens, folders and tables.
+    PartnerId,
+    "partner id",
+    "2 to 40 lower-case letters, digits and hyphens, starting with a letter",
+    is_slug
+);
+text_id!(
+    /// A partner's own id of an event (CloudEvents `id`), unique for ever within that partner.
+    EventId,
+    "event id",
+    "1 to 128 printable ASCII characters without spaces",
+    is_token
+);
+text_id!(
+    /// What a partner calls a customer. A different one for each partner, and never a bank
+    /// customer number.
+    MemberRef,
+    "member reference",
+    "1 to 64 printable ASCII characters without spaces",
+    |text| is_token(text) && text.len() <= 64
+);
+text_id!(
+    /// A rule's, scheme's or product's name within its partner's manifest.
+    RuleId,
+    "rule id",
+    "2 to 40 lower-case letters, digits and hyphens, starting with a letter",
+    is_slug
+);
+
+random_id!(
+    /// One balanced transaction of the ledger.
+    TransactionId
+);
+random_id!(
+    /// The person whose points they are. Never shown to a partner.
+    CustomerId
+);
+random_id!(
+    /// One introduction of a person to the bank by a partner; also the id of its lead in the CRM.
+    ReferralId
+);
+random_id!(
+    /// One record of what a person agreed to.
+    ConsentId
+);
+
+name_id!(
+    /// A partner's event, by partner and event id. As it is the primary key of events, the
+    /// database itself holds each event to once, for ever.
+    EventKey
+);
+name_id!(
+    /// A member, by partner and member reference.
+    MemberKey
+);
+name_id!(
+    /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
+    /// open an account at once mean the same row.
+    AccountId
+);
+
+impl EventKey {
+    #[must_use]
+    pub fn of(partner: &PartnerId, event: &EventId) -> Self {
+        Self::of_name(&[partner.as_str(), event.as_str()])
+    }
+}
+
+impl MemberKey {
+    #[must_use]
+    pub fn of(partner: &PartnerId, member: &MemberRef) -> Self {
+        Self::of_name(&[partner.as_str(), member.as_str()])
+    }
+}
+
+fn is_slug(text: &str) -> bool {
+    (2..=40).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_another_form_are_refused() {
+        for text in ["", "A", "a", "1ab", "a_b", "a b", "é-shop"] {
+            assert!(PartnerId::try_from(text).is_err(), "{text:?}");
+        }
+        for text in ["", "a b", "a\u{0}", "a\n", "é"] {
+            assert!(EventId::try_from(text).is_err(), "{text:?}");
+        }
+        assert!(MemberRef::try_from("m".repeat(65)).is_err());
+        assert_eq!(
+            PartnerId::try_from("green-basket").unwrap().as_str(),
+            "green-basket"
+        );
+    }
+}

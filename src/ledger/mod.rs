@@ -1,0 +1,13 @@
+//! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
+//! [`verify`], which reads the store. What an event is worth is `program`'s; writing down is
+//! `store`'s.
+
+pub mod account;
+pub mod posting;
+pub mod receipt;
+pub mod transaction;
+
+pub use account::{Account, AccountCode, Owner};
+pub use posting::{Posting, RuleVersion};
+pub use receipt::Receipt;
+pub use transaction::{Transaction, Unbalanced};

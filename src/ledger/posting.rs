@@ -1,0 +1,34 @@
+use super::Account;
+use crate::money::Amount;
+
+/// What a rule puts on an account: positive adds to what the owner holds or is owed. Once it is
+/// part of a recorded transaction it is an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    pub account: Account,
+    pub amount: Amount,
+    /// `kind:id@version` of the rule that proposed it.
+    pub rule: RuleVersion,
+}
+
+/// Which rule, in which version, as it is kept with every entry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleVersion(String);
+
+impl RuleVersion {
+    #[must_use]
+    pub fn new(kind: &str, id: &crate::ids::RuleId, version: u32) -> Self {
+        Self(format!("{kind}:{id}@{version}"))
+    }
+
+    /// A rule that the program itself is, such as the proportional claw-back of a refund.
+    #[must_use]
+    pub fn built_in(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

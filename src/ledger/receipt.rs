@@ -1,0 +1,64 @@
+use serde::Serialize;
+
+use super::{AccountCode, Posting, Transaction};
+use crate::clock::Moment;
+use crate::ids::{EventId, PartnerId, ReferralId, TransactionId};
+use crate::money::{Amount, Asset};
+
+/// What a partner gets for an event, and gets again for every replay of it: the stored outcome.
+/// Given only for what is durable.
+#[derive(Clone, Debug, Serialize)]
+pub struct Receipt<'a> {
+    pub receipt: TransactionId,
+    pub partner: &'a PartnerId,
+    pub event: &'a EventId,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+    /// What a reader should know that is not an error, such as `discount_undeclared`.
+    pub marks: &'a [&'static str],
+    pub postings: Vec<Line<'a>>,
+    /// Why each posting is what it is.
+    pub explanation: &'a [serde_json::Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralOutcome<'a>>,
+}
+
+/// A posting as a partner sees it: without the owner, because a partner never learns whom the
+/// bank knows a member as.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line<'a> {
+    pub account: AccountCode,
+    pub asset: Asset,
+    pub amount: Amount,
+    pub rule: &'a str,
+}
+
+/// What became of a referral at first sight.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReferralOutcome<'a> {
+    pub id: ReferralId,
+    pub state: &'static str,
+    /// Why it is not, or not yet, sent to the bank's customer managers.
+    pub reasons: &'a [String],
+}
+
+impl<'a> From<&'a Posting> for Line<'a> {
+    fn from(posting: &'a Posting) -> Self {
+        Self {
+            account: posting.account.code,
+            asset: posting.account.asset,
+            amount: posting.amount,
+            rule: posting.rule.as_str(),
+        }
+    }
+}
+
+impl Receipt<'_> {
+    /// The lines of a transaction.
+    #[must_use]
+    pub fn lines(transaction: &Transaction) -> Vec<Line<'_>> {
+        transaction.postings().iter().map(Line::from).collect()
+    }
+}

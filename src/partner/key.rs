@@ -1,0 +1,92 @@
+use std::fmt;
+
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+/// A public key with which a partner signs its assertions (RFC 7517), and the one algorithm that
+/// it is for: a key is never tried with another.
+#[derive(Clone)]
+pub struct PartnerKey {
+    pub kid: String,
+    pub algorithm: Algorithm,
+    pub decoding: DecodingKey,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    kid: String,
+    alg: Alg,
+    jwk: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The algorithms that are taken (RFC 7518, RFC 8037). No symmetric one is among them.
+#[derive(Clone, Copy, Deserialize)]
+enum Alg {
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    ES256,
+    PS256,
+    RS256,
+}
+
+impl From<Alg> for Algorithm {
+    fn from(alg: Alg) -> Self {
+        match alg {
+            Alg::EdDsa => Self::EdDSA,
+            Alg::ES256 => Self::ES256,
+            Alg::PS256 => Self::PS256,
+            Alg::RS256 => Self::RS256,
+        }
+    }
+}
+
+impl Alg {
+    /// The key type and, where there is one, the curve that the algorithm needs.
+    const fn needs(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::EdDsa => ("OKP", Some("Ed25519")),
+            Self::ES256 => ("EC", Some("P-256")),
+            Self::PS256 | Self::RS256 => ("RSA", None),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PartnerKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Document { kid, alg, jwk } = Document::deserialize(deserializer)?;
+        let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
+        if ["d", "p", "q", "k"]
+            .into_iter()
+            .any(|name| jwk.contains_key(name))
+        {
+            return Err(D::Error::custom(
+                "jwk holds a private key: replace the key pair, it is no longer secret",
+            ));
+        }
+        let (kty, crv) = alg.needs();
+        if member("kty") != Some(kty) || (crv.is_some() && member("crv") != crv) {
+            let curve = crv.map(|crv| format!(" on {crv}")).unwrap_or_default();
+            return Err(D::Error::custom(format!(
+                "jwk: this alg needs a key of kty {kty}{curve}"
+            )));
+        }
+        let jwk: Jwk = serde_json::from_value(jwk.into())
+            .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
+        let decoding = DecodingKey::from_jwk(&jwk)
+            .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
+        Ok(Self {
+            kid,
+            algorithm: alg.into(),
+            decoding,
+        })
+    }
+}
+
+impl fmt::Debug for PartnerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartnerKey({}, {:?})", self.kid, self.algorithm)
+    }
+}

@@ -1,0 +1,330 @@
+//! `partner.toml`: parsed once, refused whole with file, line and key when anything is wrong.
+
+use std::fmt;
+use std::ops::Range;
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::file_map::FileMap;
+use super::key::PartnerKey;
+use super::scheme::{Discount, Earning, Product, Scheme};
+use super::scope::Scope;
+use super::terms::Term;
+use crate::ids::{PartnerId, RuleId};
+
+/// What a partner is in its customers' day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Supermarket,
+    NeighbourhoodShop,
+    TravelAgency,
+    RenovationFirm,
+    RuralCooperative,
+}
+
+/// Whether the bank works with the partner now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// For trials and the demo: everything works, nothing is meant for real.
+    Sandbox,
+    Active,
+    /// Refused at once, whatever its tokens say.
+    Suspended,
+}
+
+/// A partner as its manifest describes it.
+#[derive(Clone, Debug)]
+pub struct Partner {
+    pub id: PartnerId,
+    pub name: String,
+    pub kind: Kind,
+    pub status: Status,
+    /// When the partner is on the bank's list (名单制): outside it nothing of it is taken.
+    pub listed: Term,
+    pub access: Access,
+    pub enrolment: Enrolment,
+    pub scheme: Scheme,
+    pub payments_file: Option<FileMap>,
+    /// How many days late an event may arrive; `None` is as long as a scheme was in force.
+    pub late_days_max: Option<u32>,
+}
+
+/// How a partner authenticates and what it may do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    pub scopes: Vec<Scope>,
+    /// Whether assertions may name the token endpoint's URL as their audience, as RFC 7523 had
+    /// it. The default takes our issuer only, as its revision (rfc7523bis) says.
+    #[serde(default)]
+    pub token_url_as_audience: bool,
+    /// Requests a second that the partner may send on average.
+    pub requests_per_second: u32,
+    #[serde(default)]
+    pub keys: Vec<PartnerKey>,
+}
+
+/// When a member reference becomes a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enrolment {
+    /// Only references that the bank gave out are known.
+    #[default]
+    Linked,
+    /// A reference not seen before is enrolled by its first event.
+    FirstEvent,
+}
+
+/// Why a manifest is refused: `file:line: what`.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{file}:{line}: {what}")]
+pub struct ManifestError {
+    pub file: String,
+    pub line: usize,
+    pub what: String,
+}
+
+/// Why nothing of a partner is taken on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    Suspended,
+    NotYet { from: NaiveDate },
+    NoLonger { until: NaiveDate },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    id: Spanned<PartnerId>,
+    name: String,
+    kind: Kind,
+    status: Status,
+    listed: Listed,
+    access: Access,
+    #[serde(default)]
+    members: Members,
+    #[serde(default)]
+    events: Events,
+    #[serde(default)]
+    earning: Vec<Spanned<Earning>>,
+    #[serde(default)]
+    discount: Vec<Spanned<Discount>>,
+    #[serde(default)]
+    product: Vec<Spanned<Product>>,
+    #[serde(default)]
+    import: Import,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    from: NaiveDate,
+    until: Option<NaiveDate>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    #[serde(default)]
+    enrolment: Enrolment,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Events {
+    late_days_max: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Import {
+    payments: Option<FileMap>,
+}
+
+impl Partner {
+    /// Reads a manifest. `file` is its name for errors, `folder` the name its id must have.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with the line of the first thing that is wrong.
+    pub fn parse(text: &str, file: &str, folder: &str) -> Result<Self, ManifestError> {
+        let place = Place { text, file };
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            place.error(start, error.message())
+        })?;
+        place.check(&document, folder)?;
+        Ok(Self {
+            id: document.id.into_inner(),
+            name: document.name,
+            kind: document.kind,
+            status: document.status,
+            listed: Term {
+                from: document.listed.from,
+                until: document.listed.until,
+            },
+            access: document.access,
+            enrolment: document.members.enrolment,
+            scheme: Scheme {
+                earning: unspanned(document.earning),
+                discounts: unspanned(document.discount),
+                products: unspanned(document.product),
+            },
+            payments_file: document.import.payments,
+            late_days_max: document.events.late_days_max,
+        })
+    }
+
+    /// Whether the partner is on the bank's list on a day.
+    ///
+    /// # Errors
+    /// [`Unlisted`] with the reason it is not.
+    pub fn listed_on(&self, day: NaiveDate) -> Result<(), Unlisted> {
+        if self.status == Status::Suspended {
+            return Err(Unlisted::Suspended);
+        }
+        if day < self.listed.from {
+            return Err(Unlisted::NotYet {
+                from: self.listed.from,
+            });
+        }
+        match self.listed.until {
+            Some(until) if until < day => Err(Unlisted::NoLonger { until }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Unlisted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Suspended => f.write_str("the partner is suspended"),
+            Self::NotYet { from } => write!(f, "the partner is on the bank's list from {from} on"),
+            Self::NoLonger { until } => {
+                write!(f, "the partner was on the bank's list until {until}")
+            }
+        }
+    }
+}
+
+impl Kind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Supermarket => "supermarket",
+            Self::NeighbourhoodShop => "neighbourhood_shop",
+            Self::TravelAgency => "travel_agency",
+            Self::RenovationFirm => "renovation_firm",
+            Self::RuralCooperative => "rural_cooperative",
+        }
+    }
+}
+
+/// Where in which file, for errors.
+struct Place<'a> {
+    text: &'a str,
+    file: &'a str,
+}
+
+impl Place<'_> {
+    fn error(&self, offset: usize, what: impl Into<String>) -> ManifestError {
+        let before = self.text.as_bytes().iter().take(offset);
+        let line = before
+            .filter(|byte| **byte == b'\n')
+            .count()
+            .saturating_add(1);
+        ManifestError {
+            file: self.file.to_owned(),
+            line,
+            what: what.into(),
+        }
+    }
+
+    /// What serde cannot say: how the parts of a manifest must fit each other.
+    fn check(&self, document: &Document, folder: &str) -> Result<(), ManifestError> {
+        if document.id.get_ref().as_str() != folder {
+            let what = format!("id: expected {folder:?}, the name of the folder");
+            return Err(self.error(document.id.span().start, what));
+        }
+        self.versions(&document.earning, "earning", |rule| {
+            (&rule.id, rule.version, rule.term())
+        })?;
+        self.versions(&document.discount, "discount", |rule| {
+            (&rule.id, rule.version, rule.term())
+        })?;
+        self.versions(&document.product, "product", |rule| {
+            (&rule.id, rule.version, rule.term())
+        })?;
+        for discount in &document.discount {
+            self.steps(discount)?;
+        }
+        for product in &document.product {
+            let qualify = &product.get_ref().qualify;
+            if qualify.amount_min.minor() > qualify.amount_max.minor() {
+                return Err(self.error(product.span().start, "qualify: amount_min > amount_max"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rules of one id: no version twice, and no day with two of them in force.
+    fn versions<T>(
+        &self,
+        rules: &[Spanned<T>],
+        table: &str,
+        identity: impl Fn(&T) -> (&RuleId, u32, Term),
+    ) -> Result<(), ManifestError> {
+        for (position, rule) in rules.iter().enumerate() {
+            let (id, version, term) = identity(rule.get_ref());
+            let fail = |what: String| Err(self.error(rule.span().start, what));
+            if term.until.is_some_and(|until| until < term.from) {
+                return fail(format!("{table} {id}: until lies before from"));
+            }
+            for earlier in rules.iter().take(position) {
+                let (other_id, other_version, other_term) = identity(earlier.get_ref());
+                if id == other_id && version == other_version {
+                    return fail(format!("{table} {id}: version {version} stands twice"));
+                }
+                if id == other_id && term.meets(other_term) {
+                    return fail(format!(
+                        "{table} {id}: versions {other_version} and {version} are in force on \
+                         the same day"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn steps(&self, discount: &Spanned<Discount>) -> Result<(), ManifestError> {
+        let Range { start, .. } = discount.span();
+        let id = &discount.get_ref().id;
+        let steps = &discount.get_ref().steps;
+        if steps.is_empty() {
+            return Err(self.error(start, format!("discount {id}: steps is empty")));
+        }
+        if steps
+            .iter()
+            .any(|step| step.save.minor() >= step.spend.minor())
+        {
+            return Err(self.error(
+                start,
+                format!("discount {id}: a step saves all that is spent"),
+            ));
+        }
+        let rising = steps
+            .windows(2)
+            .all(|pair| matches!(pair, [low, high] if low.spend.minor() < high.spend.minor()));
+        if !rising {
+            return Err(self.error(start, format!("discount {id}: steps must rise in spend")));
+        }
+        Ok(())
+    }
+}
+
+fn unspanned<T>(list: Vec<Spanned<T>>) -> Vec<T> {
+    list.into_iter().map(Spanned::into_inner).collect()
+}

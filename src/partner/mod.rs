@@ -1,0 +1,14 @@
+//! Who may speak, and what was agreed with them. A partner is a folder: its manifest is parsed
+//! once into the values here, and the core takes only those. The rules themselves are data
+//! ([`scheme`]); what they are worth is decided in `program`.
+
+pub mod file_map;
+pub mod key;
+pub mod manifest;
+pub mod registry;
+pub mod scheme;
+pub mod scope;
+pub mod terms;
+
+pub use manifest::{Kind, Partner, Status};
+pub use registry::Registry;

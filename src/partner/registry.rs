@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::manifest::{ManifestError, Partner};
+use crate::ids::PartnerId;
+
+/// All partners, read from a folder of folders.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(BTreeMap<PartnerId, Arc<Partner>>);
+
+/// Why the partners could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("cannot read {path}")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("{0} holds no partner: expected <id>/partner.toml")]
+    Empty(PathBuf),
+}
+
+impl Registry {
+    /// Reads every `<folder>/<id>/partner.toml`.
+    ///
+    /// # Errors
+    /// [`RegistryError`] for the first manifest that is wrong: none is taken then.
+    pub fn load(folder: &Path) -> Result<Self, RegistryError> {
+        let mut partners = BTreeMap::new();
+        for path in manifests(folder)? {
+            let partner = load_one(&path)?;
+            partners.insert(partner.id.clone(), Arc::new(partner));
+        }
+        if partners.is_empty() {
+            return Err(RegistryError::Empty(folder.to_owned()));
+        }
+        Ok(Self(partners))
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &PartnerId) -> Option<&Arc<Partner>> {
+        self.0.get(id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Partner>> {
+        self.0.values()
+    }
+}
+
+/// Reads one manifest; its folder's name is the partner's id.
+///
+/// # Errors
+/// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
+pub fn load_one(path: &Path) -> Result<Partner, RegistryError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RegistryError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    Ok(Partner::parse(
+        &text,
+        &path.display().to_string(),
+        &folder.to_string_lossy(),
+    )?)
+}
+
+/// The manifests below a folder, by name.
+///
+/// # Errors
+/// [`RegistryError::Unreadable`].
+pub fn manifests(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
+    let unreadable = |source| RegistryError::Unreadable {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path().join("partner.toml");
+        if path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

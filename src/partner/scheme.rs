@@ -1,0 +1,173 @@
+//! A partner's rules as data: what a payment earns, which discounts are agreed and who bears
+//! them, which products may be referred and what that is rewarded with. Each rule has an id, a
+//! version and a term; a posting names the id and version it came from.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::terms::{self, Share, Term};
+use crate::ids::RuleId;
+use crate::money::{Amount, Asset, Rounding};
+
+/// All rules of one partner.
+#[derive(Clone, Debug, Default)]
+pub struct Scheme {
+    pub earning: Vec<Earning>,
+    pub discounts: Vec<Discount>,
+    pub products: Vec<Product>,
+}
+
+/// Points for what was paid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earning {
+    pub id: RuleId,
+    pub version: u32,
+    from: NaiveDate,
+    until: Option<NaiveDate>,
+    /// Points for each 1.00 of the currency paid, unrounded.
+    #[serde(deserialize_with = "terms::decimal")]
+    pub points_per_unit: Decimal,
+    pub rounding: Rounding,
+    /// What the partner pays of the points; the bank pays the rest.
+    pub partner_share: Share,
+}
+
+/// Spend X, save Y (满减).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discount {
+    pub id: RuleId,
+    pub version: u32,
+    from: NaiveDate,
+    until: Option<NaiveDate>,
+    /// The step with the highest `spend` that the gross amount reaches is the one that counts.
+    pub steps: Vec<Step>,
+    /// What the bank pays of the discount; the partner bears the rest.
+    pub bank_share: Share,
+}
+
+/// One step of a [`Discount`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    #[serde(deserialize_with = "terms::yuan")]
+    pub spend: Amount,
+    #[serde(deserialize_with = "terms::yuan")]
+    pub save: Amount,
+}
+
+/// A product of the bank that the partner may refer people to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    pub id: RuleId,
+    pub version: u32,
+    pub name: String,
+    from: NaiveDate,
+    until: Option<NaiveDate>,
+    pub qualify: Qualify,
+    #[serde(default)]
+    pub rewards: Vec<Reward>,
+}
+
+/// What a referral must be to become a lead. All that is stated must hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qualify {
+    #[serde(deserialize_with = "terms::yuan")]
+    pub amount_min: Amount,
+    #[serde(deserialize_with = "terms::yuan")]
+    pub amount_max: Amount,
+    /// Regions the bank serves for this product.
+    pub regions: Vec<String>,
+    /// Days since the customer was first seen; a referral without a member has 0.
+    #[serde(default)]
+    pub standing_days_min: u32,
+}
+
+/// What is given when a referral qualifies.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reward {
+    /// Points to the customer, at the bank's expense; none when the referral names no member.
+    Customer {
+        #[serde(deserialize_with = "points")]
+        points: Amount,
+    },
+    /// Commission that the bank owes to the partner.
+    Partner {
+        #[serde(deserialize_with = "terms::yuan")]
+        commission: Amount,
+    },
+}
+
+fn points<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    terms::positive(deserializer, Asset::PTS)
+}
+
+impl Earning {
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        Term {
+            from: self.from,
+            until: self.until,
+        }
+    }
+}
+
+impl Discount {
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        Term {
+            from: self.from,
+            until: self.until,
+        }
+    }
+
+    /// What this scheme takes off a gross amount: zero below the first step.
+    #[must_use]
+    pub fn allowed(&self, gross: Amount) -> Amount {
+        self.steps
+            .iter()
+            .filter(|step| gross.minor() >= step.spend.minor())
+            .max_by_key(|step| step.spend.minor())
+            .map_or_else(|| Amount::zero(gross.asset()), |step| step.save)
+    }
+}
+
+impl Product {
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        Term {
+            from: self.from,
+            until: self.until,
+        }
+    }
+}
+
+impl Scheme {
+    /// The earning rules in force on a day, in the manifest's order.
+    pub fn earning_on(&self, day: NaiveDate) -> impl Iterator<Item = &Earning> {
+        self.earning
+            .iter()
+            .filter(move |rule| rule.term().covers(day))
+    }
+
+    /// The discount scheme of that id in force on a day.
+    #[must_use]
+    pub fn discount_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Discount> {
+        self.discounts
+            .iter()
+            .find(|rule| rule.id == *id && rule.term().covers(day))
+    }
+
+    /// The product of that id in force on a day.
+    #[must_use]
+    pub fn product_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Product> {
+        self.products
+            .iter()
+            .find(|rule| rule.id == *id && rule.term().covers(day))
+    }
+}

@@ -1,0 +1,42 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a token lets its bearer do. Each endpoint asks for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// Post events, singly or in batches.
+    #[serde(rename = "events:write")]
+    EventsWrite,
+    /// Read one's own events and their receipts.
+    #[serde(rename = "events:read")]
+    EventsRead,
+    /// Read the state of one's own referrals.
+    #[serde(rename = "referrals:read")]
+    ReferralsRead,
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::EventsWrite, Self::EventsRead, Self::ReferralsRead];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EventsWrite => "events:write",
+            Self::EventsRead => "events:read",
+            Self::ReferralsRead => "referrals:read",
+        }
+    }
+
+    /// Reads a scope token (RFC 6749, section 3.3); `None` when there is no such scope.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,57 @@
+use chrono::TimeDelta;
+
+use super::decision::{Occasion, Refusal};
+use crate::event::{Event, Said};
+use crate::ids::RuleId;
+use crate::partner::Partner;
+use crate::partner::scheme::Product;
+
+/// How far a partner's clock may run ahead of ours.
+const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// Whether an event may be taken from this partner at this time.
+///
+/// # Errors
+/// [`Refusal`] with the reason.
+pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(), Refusal> {
+    partner
+        .listed_on(occasion.today)
+        .map_err(Refusal::Unlisted)?;
+    if occasion.effective_at > occasion.recorded_at.plus(SKEW_MAX) {
+        return Err(Refusal::Future {
+            skew_seconds: SKEW_MAX.num_seconds(),
+        });
+    }
+    if let Some(days_max) = partner.late_days_max {
+        let oldest = occasion
+            .recorded_at
+            .minus(TimeDelta::days(i64::from(days_max)));
+        if occasion.effective_at < oldest {
+            return Err(Refusal::Late { days_max });
+        }
+    }
+    if let Said::Referral(referral) = &event.said {
+        offered(partner, &referral.product, occasion)?;
+    }
+    Ok(())
+}
+
+/// The product, if the partner may offer it on the day of the event and still today.
+///
+/// # Errors
+/// [`Refusal::ProductNotOffered`].
+pub fn offered<'a>(
+    partner: &'a Partner,
+    product: &RuleId,
+    occasion: Occasion,
+) -> Result<&'a Product, Refusal> {
+    let not_offered = || Refusal::ProductNotOffered(product.clone());
+    partner
+        .scheme
+        .product_on(product, occasion.today)
+        .ok_or_else(not_offered)?;
+    partner
+        .scheme
+        .product_on(product, occasion.day)
+        .ok_or_else(not_offered)
+}

@@ -1,0 +1,68 @@
+use chrono::NaiveDate;
+
+use super::explain::{Mark, Reason};
+use crate::clock::Moment;
+use crate::ids::{CustomerId, EventKey, RuleId};
+use crate::ledger::Posting;
+use crate::money::{Amount, AmountError};
+use crate::partner::manifest::Unlisted;
+use crate::referral::Verdict;
+
+/// What an event comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// Whose event it is, where that is known.
+    pub customer: Option<CustomerId>,
+    /// The earlier event that this one refers to.
+    pub refers_to: Option<EventKey>,
+    pub postings: Vec<Posting>,
+    pub marks: Vec<Mark>,
+    pub explanation: Vec<Reason>,
+    /// What becomes of a referral.
+    pub verdict: Option<Verdict>,
+}
+
+/// When an event is decided on.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion {
+    /// The business day on which it happened, in the programme's time zone.
+    pub day: NaiveDate,
+    /// The business day on which it is recorded.
+    pub today: NaiveDate,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+}
+
+/// Why an event is not taken. Nothing of it is kept: once mended it may be sent again.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refusal {
+    #[error("{0}")]
+    Unlisted(Unlisted),
+    #[error("the partner may not offer the product {0}")]
+    ProductNotOffered(RuleId),
+    #[error("the event lies in the future: the clocks may differ by {skew_seconds} seconds")]
+    Future { skew_seconds: i64 },
+    #[error("the event is later than the {days_max} days that were agreed")]
+    Late { days_max: u32 },
+    #[error("no earning scheme of the partner was in force on {day}{}", since(*.earliest))]
+    OutsideTerm {
+        day: NaiveDate,
+        earliest: Option<NaiveDate>,
+    },
+    #[error("the member is not known; this partner's members are linked by the bank first")]
+    MemberUnknown,
+    #[error("no payment of that id is recorded; send the payment first")]
+    PaymentUnknown,
+    #[error("the refund is dated before its payment")]
+    BeforePayment,
+    #[error("more is refunded than is left of the payment: {left} of {paid}")]
+    RefundExceeds { left: Amount, paid: Amount },
+    #[error("an amount that follows from the event is out of range: {0}")]
+    Range(#[from] AmountError),
+}
+
+fn since(earliest: Option<NaiveDate>) -> String {
+    earliest
+        .map(|day| format!("; the earliest is in force from {day}"))
+        .unwrap_or_default()
+}

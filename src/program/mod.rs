@@ -1,0 +1,122 @@
+//! What an event is worth. Pure: an event, what stands of its customer and payment, and the
+//! partner's rules go in; postings and their explanation come out. Called by the writer for each
+//! event in the order of recording, and by `partners check` for a manifest's examples.
+
+mod admit;
+mod decision;
+mod discount;
+mod earn;
+mod explain;
+mod refund;
+mod reward;
+mod standing;
+
+pub use decision::{Decision, Occasion, Refusal};
+pub use explain::{Mark, Reason};
+pub use standing::{CustomerStanding, PaymentStanding, Standings};
+
+use crate::event::{Event, Payment, Referral, Refund, Said};
+use crate::ids::EventKey;
+use crate::partner::Partner;
+use crate::referral::{State, qualify};
+
+/// Decides on one event and lets the standings follow, so that the next event in the same group
+/// sees what this one did.
+///
+/// # Errors
+/// [`Refusal`] when the event is not taken; the standings are then as they were.
+pub fn decide(
+    event: &Event,
+    partner: &Partner,
+    standings: &mut Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    admit::admit(event, partner, occasion)?;
+    match &event.said {
+        Said::Payment(payment) => {
+            let decision = decide_payment(payment, partner, standings, occasion)?;
+            standings.paid(
+                EventKey::of(&partner.id, &event.id),
+                payment,
+                &decision,
+                occasion,
+            );
+            Ok(decision)
+        }
+        Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
+        Said::Referral(referral) => decide_referral(referral, partner, standings, occasion),
+    }
+}
+
+/// Points for what was paid, and the bank's part of a discount that a scheme allows.
+fn decide_payment(
+    payment: &Payment,
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let customer = standings
+        .customer(&partner.id, &payment.member)
+        .ok_or(Refusal::MemberUnknown)?;
+    let mut decision = Decision {
+        customer: Some(customer.id),
+        ..Decision::default()
+    };
+    earn::earn(payment, partner, customer, occasion, &mut decision)?;
+    discount::discount(payment, partner, occasion, &mut decision)?;
+    Ok(decision)
+}
+
+/// What a refund takes back of what its payment brought.
+fn decide_refund(
+    refund: &Refund,
+    partner: &Partner,
+    standings: &mut Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let key = EventKey::of(&partner.id, &refund.payment);
+    let payment = standings.payment(key).ok_or(Refusal::PaymentUnknown)?;
+    if occasion.effective_at < payment.effective_at {
+        return Err(Refusal::BeforePayment);
+    }
+    let mut decision = refund::claw_back(refund, payment)?;
+    decision.customer = Some(payment.customer);
+    decision.refers_to = Some(key);
+    standings.refunded(key, refund.amount, &decision)?;
+    Ok(decision)
+}
+
+/// Whether a referral makes a lead, and the rewards that are due at once if it does.
+fn decide_referral(
+    referral: &Referral,
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let product = admit::offered(partner, &referral.product, occasion)?;
+    let customer = match &referral.member {
+        None => None,
+        Some(member) => Some(
+            standings
+                .customer(&partner.id, member)
+                .ok_or(Refusal::MemberUnknown)?,
+        ),
+    };
+    let verdict = qualify(
+        referral,
+        product,
+        customer.map(|customer| customer.enrolled_at),
+        occasion.effective_at,
+    );
+    let mut decision = match verdict.state {
+        State::Qualified => reward::on_qualified(product, partner, customer)?,
+        State::NeedsConsent => Decision {
+            marks: vec![Mark::ConsentMissing],
+            ..Decision::default()
+        },
+        State::Rejected | State::Sent => Decision::default(),
+    };
+    decision.customer = customer.map(|customer| customer.id);
+    decision.verdict = Some(verdict);
+    Ok(decision)
+}

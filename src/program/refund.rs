@@ -1,0 +1,193 @@
+#![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+
+use std::collections::BTreeMap;
+
+use super::decision::{Decision, Refusal};
+use super::explain::Reason;
+use super::standing::PaymentStanding;
+use crate::event::Refund;
+use crate::ledger::{Account, Posting, RuleVersion};
+use crate::money::{Amount, AmountError, Asset, split_by_amounts};
+
+/// Takes back the refunded part of everything the payment posted.
+///
+/// The part is worked out on the total refunded so far, not on this refund alone: by then
+/// `posted × refunded ÷ paid` should be taken back, and this refund takes back what is missing.
+/// So refunds that add up to the whole payment leave exactly zero, however they were split.
+pub fn claw_back(refund: &Refund, payment: &PaymentStanding) -> Result<Decision, Refusal> {
+    let refunded = payment.refunded.add(refund.amount)?;
+    let left = payment.paid.sub(payment.refunded)?;
+    if left.minor() < refund.amount.minor() {
+        return Err(Refusal::RefundExceeds {
+            left,
+            paid: payment.paid,
+        });
+    }
+    let rule = RuleVersion::built_in("refund:proportional@1");
+    let taken_back = by_account(&payment.taken_back)?;
+    let mut decision = Decision::default();
+    for (account, due) in due(payment, refunded)? {
+        let zero = Amount::zero(account.asset);
+        let before = taken_back.get(&account).copied().unwrap_or(zero);
+        let amount = due.negate()?.sub(before)?;
+        if !amount.is_zero() {
+            decision.postings.push(Posting {
+                account,
+                amount,
+                rule: rule.clone(),
+            });
+        }
+    }
+    decision.explanation.push(Reason::ClawedBack {
+        rule,
+        paid: payment.paid,
+        refunded_before: payment.refunded,
+        refunded,
+    });
+    Ok(decision)
+}
+
+/// What should be taken back from each account once `refunded` of the payment is refunded.
+fn due(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<(Account, Amount)>, AmountError> {
+    let mut by_asset: BTreeMap<Asset, Vec<(Account, Amount)>> = BTreeMap::new();
+    for (account, amount) in by_account(&payment.posted)? {
+        by_asset
+            .entry(account.asset)
+            .or_default()
+            .push((account, amount));
+    }
+    let mut due = Vec::new();
+    for postings in by_asset.into_values() {
+        let (given, borne): (Vec<_>, Vec<_>) = postings
+            .into_iter()
+            .partition(|(_account, amount)| !amount.is_negative());
+        // Both sides share the same total, so what is taken back sums to zero as well.
+        due.extend(part_of(&given, payment.paid, refunded)?);
+        due.extend(part_of(&borne, payment.paid, refunded)?);
+    }
+    Ok(due)
+}
+
+/// `refunded ÷ paid` of one side's total, shared in the proportion of that side's postings.
+fn part_of(
+    side: &[(Account, Amount)],
+    paid: Amount,
+    refunded: Amount,
+) -> Result<Vec<(Account, Amount)>, AmountError> {
+    let Some((first, _amount)) = side.first() else {
+        return Ok(Vec::new());
+    };
+    let amounts: Vec<Amount> = side.iter().map(|(_account, amount)| *amount).collect();
+    let total = amounts
+        .iter()
+        .try_fold(Amount::zero(first.asset), |sum, amount| sum.add(*amount))?;
+    if total.is_zero() {
+        return Ok(Vec::new());
+    }
+    let rest = paid.sub(refunded)?;
+    let part = split_by_amounts(total, &[refunded, rest])?;
+    let part = part.first().copied().unwrap_or(Amount::zero(first.asset));
+    let shares = split_by_amounts(part, &amounts)?;
+    Ok(side
+        .iter()
+        .map(|(account, _amount)| account.clone())
+        .zip(shares)
+        .collect())
+}
+
+fn by_account(postings: &[(Account, Amount)]) -> Result<BTreeMap<Account, Amount>, AmountError> {
+    let mut sums: BTreeMap<Account, Amount> = BTreeMap::new();
+    for (account, amount) in postings {
+        let sum = sums
+            .entry(account.clone())
+            .or_insert(Amount::zero(account.asset));
+        *sum = sum.add(*amount)?;
+    }
+    Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::{CustomerId, EventId, PartnerId};
+    use crate::ledger::AccountCode;
+
+    fn posted(points: i64, partner: i64, subsidy: i64) -> Vec<(Account, Amount)> {
+        let id = PartnerId::try_from("green-basket").unwrap();
+        let pts = |minor| Amount::from_minor(minor, Asset::PTS);
+        let cny = |minor| Amount::from_minor(minor, Asset::CNY);
+        let customer = CustomerId::random();
+        vec![
+            (
+                Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS),
+                pts(points),
+            ),
+            (
+                Account::partner(AccountCode::POINTS_FUNDING, &id, Asset::PTS),
+                pts(-partner),
+            ),
+            (
+                Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS),
+                pts(partner - points),
+            ),
+            (
+                Account::partner(AccountCode::SUBSIDY_PAYABLE, &id, Asset::CNY),
+                cny(subsidy),
+            ),
+            (
+                Account::bank(AccountCode::SUBSIDY_EXPENSE, Asset::CNY),
+                cny(-subsidy),
+            ),
+        ]
+    }
+
+    fn refund(minor: i64) -> Refund {
+        Refund {
+            payment: EventId::try_from("p-1").unwrap(),
+            currency: Asset::CNY,
+            amount: Amount::from_minor(minor, Asset::CNY),
+            reason: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn refunds_that_add_up_to_the_whole_leave_exactly_zero(
+            parts in prop::collection::vec(1_i64..100_000, 1..8),
+            points in 0_i64..1_000_000,
+            share in 0_i64..=100,
+            subsidy in 0_i64..50_000,
+        ) {
+            let paid = Amount::from_minor(parts.iter().sum(), Asset::CNY);
+            let mut standing = PaymentStanding {
+                customer: CustomerId::random(),
+                effective_at: crate::clock::now(),
+                paid,
+                refunded: Amount::zero(Asset::CNY),
+                posted: posted(points, points * share / 100, subsidy),
+                taken_back: Vec::new(),
+            };
+            for part in &parts {
+                let decision = claw_back(&refund(*part), &standing).unwrap();
+                let sum: i64 = decision.postings.iter().map(|p| p.amount.minor()).sum();
+                prop_assert_eq!(sum, 0);
+                standing.refunded =
+                    standing.refunded.add(Amount::from_minor(*part, Asset::CNY)).unwrap();
+                standing
+                    .taken_back
+                    .extend(decision.postings.into_iter().map(|p| (p.account, p.amount)));
+            }
+            let mut all = standing.posted.clone();
+            all.extend(standing.taken_back.clone());
+            for (account, amount) in by_account(&all).unwrap() {
+                prop_assert!(amount.is_zero(), "{account} is left with {amount}");
+            }
+            let more = claw_back(&refund(1), &standing);
+            prop_assert_eq!(more.unwrap_err(), Refusal::RefundExceeds {
+                left: Amount::zero(Asset::CNY), paid,
+            });
+        }
+    }
+}

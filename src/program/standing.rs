@@ -1,0 +1,98 @@
+use std::collections::HashMap;
+
+use super::decision::{Decision, Occasion, Refusal};
+use crate::clock::Moment;
+use crate::event::Payment;
+use crate::ids::{CustomerId, EventKey, MemberKey, MemberRef, PartnerId};
+use crate::ledger::{Account, Posting};
+use crate::money::Amount;
+
+/// What the rules may know of the world, loaded for the events at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Standings {
+    customers: HashMap<MemberKey, CustomerStanding>,
+    payments: HashMap<EventKey, PaymentStanding>,
+}
+
+/// What a rule may know of a customer.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomerStanding {
+    pub id: CustomerId,
+    /// When the bank first saw them.
+    pub enrolled_at: Moment,
+}
+
+/// What a rule may know of the payment that a refund refers to.
+#[derive(Clone, Debug)]
+pub struct PaymentStanding {
+    pub customer: CustomerId,
+    pub effective_at: Moment,
+    pub paid: Amount,
+    /// What has been refunded by now.
+    pub refunded: Amount,
+    /// What the payment put on each account.
+    pub posted: Vec<(Account, Amount)>,
+    /// What earlier refunds put on each account.
+    pub taken_back: Vec<(Account, Amount)>,
+}
+
+impl Standings {
+    pub fn add_customer(&mut self, member: MemberKey, customer: CustomerStanding) {
+        self.customers.insert(member, customer);
+    }
+
+    pub fn add_payment(&mut self, payment: EventKey, standing: PaymentStanding) {
+        self.payments.insert(payment, standing);
+    }
+
+    #[must_use]
+    pub fn customer(&self, partner: &PartnerId, member: &MemberRef) -> Option<&CustomerStanding> {
+        self.customers.get(&MemberKey::of(partner, member))
+    }
+
+    #[must_use]
+    pub fn payment(&self, payment: EventKey) -> Option<&PaymentStanding> {
+        self.payments.get(&payment)
+    }
+
+    /// A payment has been decided on.
+    pub(super) fn paid(
+        &mut self,
+        key: EventKey,
+        payment: &Payment,
+        decision: &Decision,
+        occasion: Occasion,
+    ) {
+        if let Some(customer) = decision.customer {
+            let standing = PaymentStanding {
+                customer,
+                effective_at: occasion.effective_at,
+                paid: payment.paid,
+                refunded: Amount::zero(payment.currency),
+                posted: decision.postings.iter().map(account_and_amount).collect(),
+                taken_back: Vec::new(),
+            };
+            self.payments.insert(key, standing);
+        }
+    }
+
+    /// A refund of a payment has been decided on.
+    pub(super) fn refunded(
+        &mut self,
+        key: EventKey,
+        amount: Amount,
+        decision: &Decision,
+    ) -> Result<(), Refusal> {
+        if let Some(payment) = self.payments.get_mut(&key) {
+            payment.refunded = payment.refunded.add(amount)?;
+            payment
+                .taken_back
+                .extend(decision.postings.iter().map(account_and_amount));
+        }
+        Ok(())
+    }
+}
+
+fn account_and_amount(posting: &Posting) -> (Account, Amount) {
+    (posting.account.clone(), posting.amount)
+}

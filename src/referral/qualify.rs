@@ -1,0 +1,111 @@
+use chrono::TimeDelta;
+
+use crate::clock::Moment;
+use crate::event::Referral;
+use crate::partner::scheme::Product;
+
+/// Where a referral stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody has agreed to anything: recorded, never sent; the contact data is not kept.
+    NeedsConsent,
+    /// It does not meet the product's terms.
+    Rejected,
+    /// It is a lead, on its way to the CRM.
+    Qualified,
+    /// The CRM has it.
+    Sent,
+}
+
+/// What a referral comes to at first sight.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub state: State,
+    /// Why it is not qualified, each in a sentence that the partner may read; or, when it is, why
+    /// it is.
+    pub reasons: Vec<String>,
+}
+
+/// Holds a referral against its product's terms. A referral without consent is not examined: the
+/// person has not asked for it.
+#[must_use]
+pub fn qualify(
+    referral: &Referral,
+    product: &Product,
+    enrolled_at: Option<Moment>,
+    effective_at: Moment,
+) -> Verdict {
+    if referral.consent.is_none() {
+        let why = "The person's consent to pass their data to the bank is missing: nothing is \
+                   sent and the contact data is not kept. Ask for consent, then send a new event.";
+        return Verdict {
+            state: State::NeedsConsent,
+            reasons: vec![why.to_owned()],
+        };
+    }
+    let terms = &product.qualify;
+    let (min, max, amount) = (terms.amount_min, terms.amount_max, referral.amount);
+    let mut against = Vec::new();
+    if amount.minor() < min.minor() || amount.minor() > max.minor() {
+        against.push(format!(
+            "The amount is outside {min} to {max} {}.",
+            amount.asset()
+        ));
+    }
+    if !terms.regions.contains(&referral.region) {
+        let served = terms.regions.join(", ");
+        against.push(format!(
+            "The region is not one the bank serves for this product: {served}."
+        ));
+    }
+    let standing_min = TimeDelta::days(i64::from(terms.standing_days_min));
+    let stands = enrolled_at.is_some_and(|since| since.plus(standing_min) <= effective_at);
+    if terms.standing_days_min > 0 && !stands {
+        let days = terms.standing_days_min;
+        against.push(format!(
+            "The customer must have been a member for {days} days."
+        ));
+    }
+    if against.is_empty() {
+        let why = format!(
+            "{} for {amount} {} in {}: within {min} to {max}, region served, consent given.",
+            product.name,
+            amount.asset(),
+            referral.region
+        );
+        Verdict {
+            state: State::Qualified,
+            reasons: vec![why],
+        }
+    } else {
+        Verdict {
+            state: State::Rejected,
+            reasons: against,
+        }
+    }
+}
+
+impl State {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NeedsConsent => "needs_consent",
+            Self::Rejected => "rejected",
+            Self::Qualified => "qualified",
+            Self::Sent => "sent",
+        }
+    }
+
+    /// The state of that name; `None` when there is none.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [
+            Self::NeedsConsent,
+            Self::Rejected,
+            Self::Qualified,
+            Self::Sent,
+        ]
+        .into_iter()
+        .find(|state| state.name() == name)
+    }
+}

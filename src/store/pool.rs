@@ -1,0 +1,56 @@
+use std::time::Duration;
+
+use diesel::r2d2::{self, ManageConnection};
+
+use super::{DatabaseUrl, Db, StoreError, open, ping};
+
+/// Connections for reading and for small writes beside the writer's.
+#[derive(Clone)]
+pub struct Pool(r2d2::Pool<Opener>);
+
+struct Opener(DatabaseUrl);
+
+impl ManageConnection for Opener {
+    type Connection = Db;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Db, StoreError> {
+        open(&self.0)
+    }
+
+    fn is_valid(&self, db: &mut Db) -> Result<(), StoreError> {
+        ping(db)
+    }
+
+    fn has_broken(&self, db: &mut Db) -> bool {
+        use diesel::connection::{AnsiTransactionManager, TransactionManager};
+        std::thread::panicking()
+            || both!(db, connection => AnsiTransactionManager::is_broken_transaction_manager(connection))
+    }
+}
+
+/// Makes a pool of at most `size` connections, opened when first needed.
+#[must_use]
+pub fn pool(url: &DatabaseUrl, size: u32) -> Pool {
+    Pool(
+        r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .connection_timeout(Duration::from_secs(5))
+            .build_unchecked(Opener(url.clone())),
+    )
+}
+
+impl Pool {
+    /// Lends a connection to `work`. Blocks; call it off the async threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] when none becomes free in 5 seconds, else what `work` returned.
+    pub fn with<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut lent = self.0.get().map_err(|_timed_out| StoreError::Exhausted)?;
+        work(&mut lent)
+    }
+}

@@ -1,0 +1,153 @@
+//! One schema over the SQL types that both stores share. Moments are UTC without an offset;
+//! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
+
+diesel::table! {
+    customers (id) {
+        id -> Binary,
+        bank_subject -> Nullable<Text>,
+        enrolled_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    members (id) {
+        id -> Binary,
+        partner_id -> Text,
+        member_ref -> Text,
+        customer_id -> Binary,
+        enrolled_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    events (id) {
+        id -> Binary,
+        partner_id -> Text,
+        event_id -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        fingerprint -> Binary,
+        body -> Text,
+        customer_id -> Nullable<Binary>,
+        refers_to -> Nullable<Binary>,
+        effective_at -> Timestamp,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    accounts (id) {
+        id -> Binary,
+        code -> Text,
+        owner_kind -> Text,
+        owner -> Text,
+        asset -> Text,
+        balance -> BigInt,
+    }
+}
+
+diesel::table! {
+    transactions (id) {
+        id -> Binary,
+        event_id -> Nullable<Binary>,
+        kind -> Text,
+        entry_count -> BigInt,
+        receipt -> Text,
+        effective_at -> Timestamp,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    entries (transaction_id, seq) {
+        transaction_id -> Binary,
+        seq -> BigInt,
+        account_id -> Binary,
+        asset -> Text,
+        amount -> BigInt,
+        rule -> Text,
+        effective_at -> Timestamp,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    personal_data (id) {
+        id -> Binary,
+        key_id -> Text,
+        sealed -> Binary,
+        phone_index -> Binary,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    consents (id) {
+        id -> Binary,
+        partner_id -> Text,
+        purpose -> Text,
+        text_version -> Text,
+        text_sha256 -> Binary,
+        channel -> Text,
+        evidence -> Text,
+        given_at -> Timestamp,
+        recorded_at -> Timestamp,
+        withdrawn_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    referrals (id) {
+        id -> Binary,
+        event_id -> Binary,
+        partner_id -> Text,
+        customer_id -> Nullable<Binary>,
+        product -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        region -> Text,
+        state -> Text,
+        reasons -> Text,
+        consent_id -> Nullable<Binary>,
+        effective_at -> Timestamp,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Binary,
+        referral_id -> Binary,
+        state -> Text,
+        attempts -> BigInt,
+        next_attempt_at -> Timestamp,
+        lease_until -> Nullable<Timestamp>,
+        lease_holder -> Nullable<Binary>,
+        last_error -> Nullable<Text>,
+        crm_id -> Nullable<Text>,
+        recorded_at -> Timestamp,
+        delivered_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    assertions (id) {
+        id -> Binary,
+        partner_id -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    customers,
+    members,
+    events,
+    accounts,
+    transactions,
+    entries,
+    personal_data,
+    consents,
+    referrals,
+    outbox,
+    assertions,
+);

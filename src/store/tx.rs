@@ -1,0 +1,39 @@
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+
+use super::{Db, StoreError};
+
+/// An open transaction: the only handle that store functions which write will take.
+pub struct LedgerTx<'a>(pub(super) &'a mut Db);
+
+impl Db {
+    /// Runs `work` in one transaction: all of it is durable when this returns `Ok`, none of it
+    /// when it returns an error.
+    ///
+    /// SQLite begins IMMEDIATE: a deferred transaction that turns to writing answers BUSY at once
+    /// and ignores the busy time-out. PostgreSQL runs at read committed; ordered row locks do the
+    /// rest.
+    ///
+    /// # Errors
+    /// What `work` returned, or the store's refusal to begin or commit.
+    pub fn write<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut LedgerTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = match self {
+            Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN"),
+            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
+        };
+        begun.map_err(StoreError::from)?;
+        let done = work(&mut LedgerTx(self));
+        let ended = both!(self, c => match &done {
+            Ok(_) => AnsiTransactionManager::commit_transaction(c),
+            Err(_) => AnsiTransactionManager::rollback_transaction(c),
+        });
+        match (done, ended) {
+            // The error that made us roll back says more than a failed rollback.
+            (Err(error), _) => Err(error),
+            (Ok(_), Err(error)) => Err(StoreError::from(error).into()),
+            (Ok(value), Ok(())) => Ok(value),
+        }
+    }
+}
