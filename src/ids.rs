@@ -95,8 +95,8 @@ macro_rules! random_id {
             }
 
             #[must_use]
-            pub const fn uuid(self) -> Uuid {
-                self.0
+            pub const fn bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
             }
         }
 

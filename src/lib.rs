@@ -1,12 +1,21 @@
 //! Tallystick: a partner-integration gateway and loyalty ledger for a bank. The map of the house
 //! is `docs/architecture.md`; each room says at its door what lives there.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod crm;
 pub mod customer;
 pub mod event;
+pub mod http;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod outbox;
 pub mod partner;
 pub mod program;
 pub mod referral;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod writer;

@@ -59,7 +59,13 @@ pub(super) fn of(
     // Serialising our own types to a string fails only for non-string map keys: there are none.
     let body = serde_json::to_string(&kept).unwrap_or_default();
     let mut context = hmac::Context::with_key(&key.0);
-    update(&mut context, &body);
+    // Not the source: the same payment may come by the API and again in the day's file.
+    update(&mut context, said.kind());
+    update(&mut context, &kept.time);
+    update(
+        &mut context,
+        &serde_json::to_string(said).unwrap_or_default(),
+    );
     if let Said::Referral(referral) = said {
         let Contact { name, phone, email } = &referral.contact;
         update(&mut context, name);

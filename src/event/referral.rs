@@ -82,6 +82,29 @@ impl Referral {
     }
 }
 
+impl Contact {
+    /// The form in which it is sealed.
+    ///
+    /// # Errors
+    /// serde's, when there is no memory for it.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let Self { name, phone, email } = self;
+        serde_json::to_vec(&serde_json::json!({ "name": name, "phone": phone, "email": email }))
+    }
+
+    /// From the form in which it was sealed.
+    #[must_use]
+    pub fn from_json(plain: &[u8]) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_slice(plain).ok()?;
+        let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
+        Some(Self {
+            name: text("name")?,
+            phone: text("phone")?,
+            email: text("email"),
+        })
+    }
+}
+
 fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
     let Some(mut contact) = data.object("contact") else {
         data.fail("contact", "missing: expected an object with name and phone");

@@ -6,6 +6,7 @@ pub mod account;
 pub mod posting;
 pub mod receipt;
 pub mod transaction;
+pub mod verify;
 
 pub use account::{Account, AccountCode, Owner};
 pub use posting::{Posting, RuleVersion};

@@ -8,7 +8,7 @@ use crate::money::{Amount, Asset};
 /// What a partner gets for an event, and gets again for every replay of it: the stored outcome.
 /// Given only for what is durable.
 #[derive(Clone, Debug, Serialize)]
-pub struct Receipt<'a> {
+pub struct Receipt<'a, R> {
     pub receipt: TransactionId,
     pub partner: &'a PartnerId,
     pub event: &'a EventId,
@@ -17,10 +17,10 @@ pub struct Receipt<'a> {
     pub effective_at: Moment,
     pub recorded_at: Moment,
     /// What a reader should know that is not an error, such as `discount_undeclared`.
-    pub marks: &'a [&'static str],
+    pub marks: Vec<&'static str>,
     pub postings: Vec<Line<'a>>,
-    /// Why each posting is what it is.
-    pub explanation: &'a [serde_json::Value],
+    /// Why each posting is what it is: the program's reasons.
+    pub explanation: &'a [R],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral: Option<ReferralOutcome<'a>>,
 }
@@ -55,7 +55,7 @@ impl<'a> From<&'a Posting> for Line<'a> {
     }
 }
 
-impl Receipt<'_> {
+impl<R> Receipt<'_, R> {
     /// The lines of a transaction.
     #[must_use]
     pub fn lines(transaction: &Transaction) -> Vec<Line<'_>> {

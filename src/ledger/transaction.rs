@@ -54,6 +54,11 @@ impl Transaction {
     }
 
     #[must_use]
+    pub const fn id_bytes(&self) -> &[u8; 16] {
+        self.id.bytes()
+    }
+
+    #[must_use]
     pub fn postings(&self) -> &[Posting] {
         &self.postings
     }

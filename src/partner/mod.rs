@@ -2,6 +2,7 @@
 //! once into the values here, and the core takes only those. The rules themselves are data
 //! ([`scheme`]); what they are worth is decided in `program`.
 
+pub mod assertion;
 pub mod file_map;
 pub mod key;
 pub mod manifest;

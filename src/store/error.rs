@@ -13,8 +13,14 @@ pub enum StoreError {
     /// The statement itself failed; trying again gives the same.
     #[error("the database refused a statement")]
     Refused(#[source] Error),
+    /// An amount would leave the range of its asset; nothing of the transaction is kept.
+    #[error("a balance would leave the range of its asset")]
+    OutOfRange,
     #[error("cannot open {url}")]
-    Open { url: String, source: ConnectionError },
+    Open {
+        url: String,
+        source: ConnectionError,
+    },
     /// All connections stayed in use for as long as we wait.
     #[error("no database connection is free")]
     Exhausted,
@@ -29,29 +35,46 @@ impl StoreError {
     /// Whether the same transaction may succeed when run again.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Lost(_) | Self::Exhausted | Self::Open { .. })
+        matches!(
+            self,
+            Self::Busy(_) | Self::Lost(_) | Self::Exhausted | Self::Open { .. }
+        )
     }
 }
 
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match &error {
-            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)
-            | Error::AlreadyInTransaction => Self::Busy(error),
+            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy(error),
             Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
             | Error::BrokenTransactionManager => Self::Lost(error),
             // SQLite says BUSY, and PostgreSQL deadlock and lock time-out, only in words.
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => {
                 let message = info.message();
                 let says = |words: &str| message.contains(words);
-                if ["database is locked", "deadlock detected", "lock timeout"].into_iter().any(says)
-                {
-                    Self::Busy(error)
-                } else if ["server closed", "terminating connection", "no connection to"]
+                if ["database is locked", "deadlock detected", "lock timeout"]
                     .into_iter()
                     .any(says)
                 {
+                    Self::Busy(error)
+                } else if [
+                    "server closed",
+                    "terminating connection",
+                    "no connection to",
+                ]
+                .into_iter()
+                .any(says)
+                {
                     Self::Lost(error)
+                } else if [
+                    "out of range",
+                    "cannot store REAL value",
+                    "integer overflow",
+                ]
+                .into_iter()
+                .any(says)
+                {
+                    Self::OutOfRange
                 } else {
                     Self::Refused(error)
                 }

@@ -70,7 +70,11 @@ impl DatabaseUrl {
 
     #[must_use]
     pub fn kind(&self) -> Kind {
-        if self.0.starts_with("sqlite://") { Kind::Sqlite } else { Kind::Postgres }
+        if self.0.starts_with("sqlite://") {
+            Kind::Sqlite
+        } else {
+            Kind::Postgres
+        }
     }
 
     fn path(&self) -> &str {
@@ -81,11 +85,19 @@ impl DatabaseUrl {
 /// The URL without its password.
 impl std::fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("?") };
-        let Some((login, host)) = rest.rsplit_once('@') else { return f.write_str(&self.0) };
-        let user = login.split_once(':').map_or(login, |(user, _password)| user);
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return f.write_str("?");
+        };
+        let Some((login, host)) = rest.rsplit_once('@') else {
+            return f.write_str(&self.0);
+        };
+        let user = login
+            .split_once(':')
+            .map_or(login, |(user, _password)| user);
         // libpq also takes a password as a parameter behind the '?'.
-        let host = host.split_once('?').map_or(host, |(host, _parameters)| host);
+        let host = host
+            .split_once('?')
+            .map_or(host, |(host, _parameters)| host);
         write!(f, "{scheme}://{user}@{host}")
     }
 }
@@ -100,10 +112,16 @@ impl std::fmt::Debug for DatabaseUrl {
 ///
 /// # Errors
 /// [`StoreError::Open`] with the reason the store gave.
-#[allow(clippy::disallowed_methods, reason = "this is the one place that opens connections")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the one place that opens connections"
+)]
 pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
     use diesel::Connection;
-    let failed = |source| StoreError::Open { url: url.to_string(), source };
+    let failed = |source| StoreError::Open {
+        url: url.to_string(),
+        source,
+    };
     match url.kind() {
         Kind::Postgres => {
             let mut connection = PgConnection::establish(&url.0).map_err(failed)?;
@@ -120,6 +138,11 @@ pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
             Ok(Db::Sqlite(connection))
         }
     }
+}
+
+/// How many rows of so many columns go into one statement: SQLite takes 32,766 parameters in all.
+const fn rows_max(columns: usize) -> usize {
+    32_766_usize.div_euclid(columns)
 }
 
 /// Asks the store for a sign of life.

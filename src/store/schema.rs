@@ -30,6 +30,8 @@ diesel::table! {
         body -> Text,
         customer_id -> Nullable<Binary>,
         refers_to -> Nullable<Binary>,
+        asset -> Text,
+        amount -> BigInt,
         effective_at -> Timestamp,
         recorded_at -> Timestamp,
     }
@@ -137,6 +139,11 @@ diesel::table! {
         expires_at -> Timestamp,
     }
 }
+
+diesel::joinable!(members -> customers (customer_id));
+diesel::joinable!(transactions -> events (event_id));
+diesel::joinable!(entries -> transactions (transaction_id));
+diesel::joinable!(entries -> accounts (account_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     customers,

@@ -37,3 +37,26 @@ impl Db {
         }
     }
 }
+
+impl Db {
+    /// Runs reads that must all see the database as it is at one moment.
+    ///
+    /// # Errors
+    /// What `work` returned, or the store's refusal.
+    pub fn snapshot<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // In WAL mode a deferred SQLite transaction reads from one snapshot as it is.
+        match self {
+            Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(
+                c,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            ),
+            Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED"),
+        }?;
+        let done = work(self);
+        both!(self, c => AnsiTransactionManager::rollback_transaction(c))?;
+        done
+    }
+}

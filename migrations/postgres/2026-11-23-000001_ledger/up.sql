@@ -17,6 +17,7 @@ CREATE TABLE members (
 CREATE INDEX members_by_customer ON members (customer_id);
 
 -- id is the hash of partner and event id: the primary key is the permanent idempotency.
+-- amount is what was paid, refunded or asked for, by type.
 CREATE TABLE events (
     id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16),
     partner_id TEXT COLLATE "C" NOT NULL,
@@ -26,6 +27,8 @@ CREATE TABLE events (
     body TEXT NOT NULL,
     customer_id BYTEA REFERENCES customers (id),
     refers_to BYTEA REFERENCES events (id),
+    asset TEXT COLLATE "C" NOT NULL,
+    amount BIGINT NOT NULL CHECK (amount >= 0),
     effective_at TIMESTAMP NOT NULL,
     recorded_at TIMESTAMP NOT NULL
 );

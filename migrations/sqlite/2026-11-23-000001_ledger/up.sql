@@ -18,6 +18,7 @@ CREATE TABLE members (
 CREATE INDEX members_by_customer ON members (customer_id);
 
 -- id is the hash of partner and event id: the primary key is the permanent idempotency.
+-- amount is what was paid, refunded or asked for, by type.
 CREATE TABLE events (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     partner_id TEXT NOT NULL,
@@ -27,6 +28,8 @@ CREATE TABLE events (
     body TEXT NOT NULL,
     customer_id BLOB REFERENCES customers (id),
     refers_to BLOB REFERENCES events (id),
+    asset TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
     effective_at TEXT NOT NULL,
     recorded_at TEXT NOT NULL
 ) STRICT;

@@ -1,0 +1,223 @@
+//! Settings become a running service: migrate, start the writer and the relay, then HTTP; stop in
+//! reverse. `serve`, the demo and the tests all start it here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App as WebApp, HttpServer, web};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::crm::Crm;
+use crate::customer::keys::{Keys, KeysError};
+use crate::http::customer_issuer::{CustomerIssuer, CustomerIssuerError};
+use crate::http::{self, Gateway, Parts};
+use crate::outbox::relay::{self, Relay};
+use crate::partner::Registry;
+use crate::partner::registry::RegistryError;
+use crate::settings::Settings;
+use crate::store::{self, Pool, StoreError};
+use crate::writer::{self, Writer, WriterSettings, WriterThread};
+
+/// A running service.
+pub struct App {
+    address: SocketAddr,
+    issuer: String,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    relay: Option<Relay>,
+    core: Core,
+}
+
+/// The service without HTTP: what the import of files needs.
+pub struct Core {
+    pub registry: Arc<Registry>,
+    pub keys: Keys,
+    pub pool: Pool,
+    pub writer: Writer,
+    thread: WriterThread,
+    leads_waiting: Arc<Notify>,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("the partners cannot be read")]
+    Partners(#[from] RegistryError),
+    #[error("the secrets cannot be read")]
+    Keys(#[from] KeysError),
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    #[error(
+        "the database holds personal data that the key file {0} cannot open: it is not the key \
+         file this database was written with"
+    )]
+    OtherKeys(String),
+    #[error(transparent)]
+    CustomerIssuer(#[from] CustomerIssuerError),
+    #[error("the CRM's settings cannot be used: {0}")]
+    Crm(String),
+    #[error("the key that signs tokens cannot be used")]
+    TokenKey(#[from] jsonwebtoken::errors::Error),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+}
+
+impl Core {
+    /// Reads partners and keys, migrates the database, and starts the writer.
+    ///
+    /// # Errors
+    /// [`AppError`] for whichever of them fails first.
+    pub fn start(settings: &Settings) -> Result<Self, AppError> {
+        let registry = Arc::new(Registry::load(&settings.partners)?);
+        let mut db = store::open(&settings.database_url)?;
+        for name in store::migrate(&mut db)? {
+            tracing::info!(migration = name, "applied");
+        }
+        let (keys, made) = Keys::load_or_create(&settings.keys)?;
+        if made {
+            let path = settings.keys.display();
+            tracing::warn!(%path, "new secrets made: back this file up and share it with no one");
+        }
+        if store::personal::sealed_with_another_key(&mut db, keys.personal.key_id())? {
+            return Err(AppError::OtherKeys(settings.keys.display().to_string()));
+        }
+        let leads_waiting = Arc::new(Notify::new());
+        let (writer, thread) = writer::start(WriterSettings {
+            url: settings.database_url.clone(),
+            keys: keys.personal.clone(),
+            time_zone: settings.time_zone,
+            queue_max: settings.queue_max,
+            group_max: settings.group_max,
+            leads_waiting: Arc::clone(&leads_waiting),
+        })?;
+        let pool = store::pool(&settings.database_url, settings.pool_max);
+        Ok(Self {
+            registry,
+            keys,
+            pool,
+            writer,
+            thread,
+            leads_waiting,
+        })
+    }
+
+    /// Waits until the writer has recorded what waits.
+    pub async fn stop(self) {
+        drop(self.writer);
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if joined.is_err() {
+            tracing::error!("the writer could not be waited for");
+        }
+    }
+}
+
+impl App {
+    /// Starts everything; when this returns, the address takes requests.
+    ///
+    /// # Errors
+    /// [`AppError`]; what had been started is stopped again.
+    pub async fn start(settings: Settings) -> Result<Self, AppError> {
+        let core = Core::start(&settings)?;
+        let listener = std::net::TcpListener::bind(settings.listen);
+        let listen_error = |source| AppError::Listen {
+            address: settings.listen,
+            source,
+        };
+        let listener = listener.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let issuer = settings
+            .issuer
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
+        let gateway = web::Data::new(Gateway::new(Parts {
+            registry: Arc::clone(&core.registry),
+            keys: core.keys.clone(),
+            pool: core.pool.clone(),
+            writer: core.writer.clone(),
+            issuer: issuer.trim_end_matches('/').to_owned(),
+            time_zone: settings.time_zone,
+            customer_issuer: settings
+                .customer_tokens
+                .as_ref()
+                .map(CustomerIssuer::load)
+                .transpose()?,
+        })?);
+        let relay = match &settings.crm {
+            None => None,
+            Some(crm) => Some(relay::start(
+                core.pool.clone(),
+                Crm::new(crm).map_err(|error| AppError::Crm(error.to_string()))?,
+                core.keys.personal.clone(),
+                Arc::clone(&core.registry),
+                Arc::clone(&core.leads_waiting),
+            )),
+        };
+        let server = HttpServer::new(move || {
+            WebApp::new()
+                .app_data(gateway.clone())
+                .wrap(from_fn(http::log_requests))
+                .configure(http::routes)
+        })
+        .workers(settings.workers.max(1))
+        .shutdown_timeout(settings.shutdown_seconds)
+        .disable_signals()
+        .listen(listener)
+        .map_err(listen_error)?
+        .run();
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        tracing::info!(%address, database = %settings.database_url, "serving");
+        Ok(Self {
+            address,
+            issuer,
+            server: handle,
+            serving,
+            relay,
+            core,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its own URL: the issuer of its tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Connections to its database.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.core.pool
+    }
+
+    /// Stops in reverse: no new requests, those in flight answered, the writer drained.
+    pub async fn stop(self) {
+        self.server.stop(true).await;
+        match self.serving.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the HTTP server ended badly"),
+            Err(error) => tracing::error!(%error, "the HTTP server was lost"),
+        }
+        if let Some(relay) = self.relay {
+            relay.stop().await;
+        }
+        // The server's threads hold the gateway, and with it the writer, a moment longer.
+        let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
+        if drained.is_err() {
+            tracing::error!("the writer did not end in time");
+        }
+        tracing::info!("stopped");
+    }
+}

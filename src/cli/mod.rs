@@ -1,0 +1,59 @@
+//! The program's commands, one file each. They print for people; what they do is elsewhere.
+
+pub mod demo;
+pub mod import;
+pub mod ledger;
+pub mod migrate;
+pub mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// Partner-integration gateway and loyalty ledger.
+#[derive(Debug, Parser)]
+#[command(name = "tallystick", version, about)]
+pub struct Cli {
+    /// Settings file (TOML); the environment (DATABASE_URL, TALLYSTICK_…) overrides it.
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway.
+    Serve(serve::Args),
+    /// Bring the database up to date.
+    Migrate,
+    /// Play a day of three partners against a gateway and a CRM started for it.
+    Demo(demo::Args),
+    /// Take in a partner's file.
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Look into the ledger.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+}
+
+/// Why a command failed, for the one who typed it.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command. `Ok(false)` when it ran and what it examined is not in order.
+///
+/// # Errors
+/// [`Failure`] with what to do about it.
+pub async fn run(cli: Cli) -> Result<bool, Failure> {
+    let settings = Settings::load(cli.settings.as_deref())?;
+    crate::telemetry::start(&settings.log)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(args, settings).await,
+        Command::Migrate => migrate::run(&settings),
+        Command::Demo(args) => demo::run(args, settings).await,
+        Command::Import(command) => import::run(command, settings).await,
+        Command::Ledger(command) => ledger::run(&command, &settings),
+    }
+}

@@ -1,0 +1,38 @@
+use std::time::Duration;
+
+/// Why the CRM was not told, by what can be done about it. Never repeats what was sent.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CrmError {
+    /// It cannot be reached or is not well: try again.
+    #[error("the CRM cannot be reached: {0}")]
+    Unavailable(String),
+    /// It asks to be left alone for a while.
+    #[error("the CRM asks to wait")]
+    RateLimited { retry_after: Option<Duration> },
+    /// It did not answer in time and may have done it: look before trying again.
+    #[error("the CRM did not answer in time")]
+    Ambiguous,
+    /// It does not let us in. People must mend that; the lead waits.
+    #[error("the CRM refuses our credentials")]
+    Credentials,
+    /// It does not take the lead as it is: trying again gives the same.
+    #[error("the CRM refuses the lead: {0}")]
+    Refused(String),
+}
+
+impl CrmError {
+    /// Whether trying again gives the same for certain.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+
+    /// How long the CRM asked to wait, if it did.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+}

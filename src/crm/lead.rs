@@ -1,0 +1,37 @@
+use std::fmt;
+
+use crate::clock::Moment;
+use crate::event::Contact;
+use crate::ids::{ConsentId, PartnerId, ReferralId};
+use crate::money::Amount;
+
+/// What the CRM is told of a qualified referral. Holds personal data: it lives only as long as the
+/// delivery takes.
+#[derive(Clone, Debug)]
+pub struct Lead {
+    /// Our id, by which the CRM is asked whether it has the lead already.
+    pub id: ReferralId,
+    pub partner: PartnerId,
+    pub partner_name: String,
+    pub product: String,
+    pub amount: Amount,
+    pub region: String,
+    pub contact: Contact,
+    /// Why it qualified, each in a sentence.
+    pub reasons: Vec<String>,
+    pub consent: ConsentId,
+    pub consent_purpose: String,
+    pub consent_text_version: String,
+    pub consent_given_at: Moment,
+    pub created_at: Moment,
+}
+
+/// The CRM's own id of a lead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrmId(pub String);
+
+impl fmt::Display for CrmId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

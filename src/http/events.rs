@@ -1,0 +1,149 @@
+//! Partners post what happened, one event or a batch, and get a receipt for each.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+use super::Gateway;
+use super::auth::{Caller, EventsRead, EventsWrite};
+use super::problem::Problem;
+use crate::event::{self, Event, Malformed};
+use crate::ids::{EventId, EventKey};
+use crate::store::events;
+use crate::writer::{Outcome, Submission, WriteError};
+
+/// Events in one batch.
+pub const BATCH_MAX: usize = 1_000;
+
+/// `POST /v1/events`: one CloudEvent, structured or binary.
+pub async fn post_event(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let event = read_event(&caller, &gateway, request.headers(), &body)?;
+    let submission = Submission {
+        partner: caller.partner,
+        event,
+    };
+    let outcome = gateway.writer.submit(submission).await?;
+    Ok(receipt_response(outcome))
+}
+
+/// `POST /v1/events:batch`: up to 1,000 events, each with an outcome of its own, in their order.
+pub async fn post_event_batch(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let items: Vec<Value> = match serde_json::from_slice(&body) {
+        Ok(Value::Array(items)) => items,
+        Ok(_) => return Err(Problem::expected_array()),
+        Err(error) => return Err(Malformed::not_json(&error).into()),
+    };
+    if items.len() > BATCH_MAX {
+        return Err(Problem::too_many_items(BATCH_MAX));
+    }
+    let key = &gateway.keys.fingerprint;
+    let mut submissions = Vec::with_capacity(items.len());
+    let mut malformed = Vec::with_capacity(items.len());
+    for item in &items {
+        match event::parse_value(&caller.partner.id, item, key) {
+            Ok(event) => {
+                submissions.push(Submission {
+                    partner: caller.partner.clone(),
+                    event,
+                });
+                malformed.push(None);
+            }
+            Err(problem) => malformed.push(Some(problem)),
+        }
+    }
+    let mut answers = gateway.writer.submit_all(submissions).await.into_iter();
+    let outcomes = malformed.into_iter().map(|problem| match problem {
+        Some(problem) => Err(Problem::from(problem)),
+        None => answers
+            .next()
+            .unwrap_or(Err(WriteError::Stopped))
+            .map_err(Problem::from),
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(batch_body(outcomes)))
+}
+
+/// `GET /v1/events/{event}`: the receipt of one of the caller's own events.
+pub async fn get_event(
+    caller: Caller<EventsRead>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = EventId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())?;
+    let key = EventKey::of(&caller.partner.id, &id);
+    let receipt = gateway.read(move |db| events::receipt(db, key)).await?;
+    let receipt = receipt.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(receipt))
+}
+
+fn read_event(
+    caller: &Caller<EventsWrite>,
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Event, Malformed> {
+    let (partner, key) = (&caller.partner.id, &gateway.keys.fingerprint);
+    if !headers.contains_key("ce-specversion") {
+        return event::parse(partner, body, key);
+    }
+    let attributes = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let value =
+        event::binary_mode(attributes, body).map_err(|error| Malformed::not_json(&error))?;
+    event::parse_value(partner, &value, key)
+}
+
+/// 201 for what was recorded now, 200 with the first receipt for a replay.
+fn receipt_response(outcome: Outcome) -> HttpResponse {
+    let status = if outcome.replayed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    ));
+    if outcome.replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    response.body(outcome.receipt)
+}
+
+/// Receipts are JSON already, and are passed on to the byte.
+fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> String {
+    let mut body = String::from("{\"outcomes\":[");
+    for (index, outcome) in outcomes.enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        match outcome {
+            Ok(Outcome { receipt, replayed }) => {
+                let status = if replayed { 200 } else { 201 };
+                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}}}"));
+            }
+            Err(problem) => {
+                let status = problem.status().as_u16();
+                let document = problem.document();
+                body.push_str(&format!("{{\"status\":{status},\"problem\":{document}}}"));
+            }
+        }
+    }
+    body.push_str("]}");
+    body
+}

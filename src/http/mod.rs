@@ -1,0 +1,142 @@
+//! The gateway's HTTP face: every route, with its scope, on this screen. What a handler needs of
+//! its caller is in its signature; every error is a problem document.
+
+pub mod auth;
+pub mod customer_issuer;
+mod events;
+mod health;
+mod limit;
+mod oauth;
+mod points;
+pub mod problem;
+mod referrals;
+mod request_id;
+mod token;
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use chrono::NaiveDate;
+
+use crate::clock::Moment;
+use crate::customer::keys::Keys;
+use crate::partner::Registry;
+use crate::store::{Db, Pool, StoreError};
+use crate::writer::Writer;
+use customer_issuer::CustomerIssuer;
+use limit::Limits;
+use problem::Problem;
+pub use request_id::log_requests;
+use token::Tokens;
+
+/// What handlers share.
+pub struct Gateway {
+    pub registry: Arc<Registry>,
+    pub keys: Keys,
+    pub pool: Pool,
+    pub writer: Writer,
+    /// Our own URL, without a slash at the end.
+    pub issuer: String,
+    pub time_zone: chrono_tz::Tz,
+    customer_issuer: Option<CustomerIssuer>,
+    tokens: Tokens,
+    limits: Limits,
+}
+
+/// A single event's body.
+const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// A batch's body.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A form's body.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// Every route.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let bytes_max = |max: usize| web::PayloadConfig::new(max);
+    config
+        .app_data(bytes_max(EVENT_BYTES_MAX))
+        .app_data(
+            web::FormConfig::default()
+                .limit(FORM_BYTES_MAX)
+                .error_handler(problem::form),
+        )
+        .app_data(web::QueryConfig::default().error_handler(problem::query))
+        // Partners: authentication
+        .route("/oauth/token", web::post().to(oauth::issue_token))
+        .route("/oauth/jwks", web::get().to(oauth::get_jwks))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            web::get().to(oauth::get_metadata),
+        )
+        // Partners: events:write, events:read, referrals:read
+        .route("/v1/events", web::post().to(events::post_event))
+        .service(
+            web::resource("/v1/events:batch")
+                .app_data(bytes_max(BATCH_BYTES_MAX))
+                .route(web::post().to(events::post_event_batch)),
+        )
+        .route("/v1/events/{event}", web::get().to(events::get_event))
+        .route(
+            "/v1/referrals/{referral}",
+            web::get().to(referrals::get_referral),
+        )
+        // Customers
+        .route("/v1/customers/me/points", web::get().to(points::get_points))
+        .route(
+            "/v1/customers/me/members/{partner}",
+            web::post().to(points::link_member),
+        )
+        // Operators
+        .route("/healthz", web::get().to(health::get_health))
+        .route("/readyz", web::get().to(health::get_readiness))
+        .default_service(web::to(unknown));
+}
+
+async fn unknown() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+/// What a gateway is made of.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub keys: Keys,
+    pub pool: Pool,
+    pub writer: Writer,
+    pub issuer: String,
+    pub time_zone: chrono_tz::Tz,
+    pub customer_issuer: Option<CustomerIssuer>,
+}
+
+impl Gateway {
+    /// # Errors
+    /// jsonwebtoken's, when the key that signs tokens cannot.
+    pub fn new(parts: Parts) -> Result<Self, jsonwebtoken::errors::Error> {
+        let tokens = Tokens::new(&parts.issuer, &parts.keys.token)?;
+        Ok(Self {
+            registry: parts.registry,
+            keys: parts.keys,
+            pool: parts.pool,
+            writer: parts.writer,
+            issuer: parts.issuer,
+            time_zone: parts.time_zone,
+            customer_issuer: parts.customer_issuer,
+            tokens,
+            limits: Limits::default(),
+        })
+    }
+
+    /// Runs blocking database work off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let pool = self.pool.clone();
+        let done = web::block(move || pool.with(work)).await;
+        Ok(done.map_err(|_cancelled| Problem::busy("The service is stopping."))??)
+    }
+
+    /// The business day of a moment, in the programme's time zone.
+    fn day(&self, moment: Moment) -> NaiveDate {
+        moment.utc().with_timezone(&self.time_zone).date_naive()
+    }
+}

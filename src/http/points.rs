@@ -1,0 +1,176 @@
+//! Customers look up their points, and get the member reference by which a partner knows them.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Gateway;
+use super::auth::Customer;
+use super::problem::Problem;
+use crate::clock::{self, Moment};
+use crate::ids::{MemberRef, PartnerId, TransactionId};
+use crate::ledger::{Account, AccountCode};
+use crate::money::{Amount, Asset};
+use crate::store::transactions::{EntryPlace, HistoryLine};
+use crate::store::{StoreError, accounts, customers, transactions};
+
+const LINES_DEFAULT: u16 = 20;
+const LINES_MAX: u16 = 100;
+
+/// Which page of the entries.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    cursor: Option<String>,
+    limit: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct Points {
+    /// What may be spent now.
+    balance: Amount,
+    /// What has been earned and may not be spent yet.
+    pending: Amount,
+    entries: Vec<Entry>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    amount: Amount,
+    /// The event's type.
+    kind: String,
+    /// Where it was.
+    partner: Value,
+    /// Why, in plain sentences.
+    explanation: Vec<String>,
+    effective_at: Moment,
+    recorded_at: Moment,
+}
+
+/// `GET /v1/customers/me/points`: balance, pending, and the latest entries.
+pub async fn get_points(
+    customer: Customer,
+    gateway: web::Data<Gateway>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page.limit.unwrap_or(LINES_DEFAULT);
+    if limit == 0 || limit > LINES_MAX {
+        return Err(Problem::parameter(
+            "limit",
+            &format!("expected 1 to {LINES_MAX}"),
+        ));
+    }
+    let after = match &page.cursor {
+        None => None,
+        Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
+            Problem::parameter(
+                "cursor",
+                "expected the `next` of the page before, unchanged",
+            )
+        })?),
+    };
+    let points = gateway
+        .read(move |db| {
+            let Some(id) = customers::by_subject(db, &customer.subject)? else {
+                return Ok(Points::none());
+            };
+            let account = |code| Account::customer(code, id, Asset::PTS);
+            let available = account(AccountCode::POINTS_AVAILABLE);
+            // One line more than the page has tells whether another page follows.
+            let lines =
+                transactions::history(db, &available, after, i64::from(limit).saturating_add(1))?;
+            Ok::<_, StoreError>(Points::new(
+                accounts::balance(db, &available)?,
+                accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
+                lines,
+                usize::from(limit),
+            ))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(points))
+}
+
+/// `POST /v1/customers/me/members/{partner}`: the reference by which that partner is to call this
+/// customer. The same one for every asking; another one for every partner.
+pub async fn link_member(
+    customer: Customer,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let partner = PartnerId::try_from(path.into_inner()).map_err(|_bad| Problem::not_found())?;
+    gateway
+        .registry
+        .get(&partner)
+        .ok_or_else(Problem::not_found)?;
+    let named = partner.clone();
+    let member: MemberRef = gateway
+        .read(move |db| db.write(|tx| customers::link(tx, &customer.subject, &named, clock::now())))
+        .await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "partner": partner, "member": member })))
+}
+
+impl Points {
+    /// A customer whom no partner knows yet.
+    fn none() -> Self {
+        let zero = Amount::zero(Asset::PTS);
+        Self {
+            balance: zero,
+            pending: zero,
+            entries: Vec::new(),
+            next: None,
+        }
+    }
+
+    fn new(balance: Amount, pending: Amount, mut lines: Vec<HistoryLine>, limit: usize) -> Self {
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        let next = lines
+            .last()
+            .filter(|_last| more)
+            .map(|last| write_cursor(last.place));
+        Self {
+            balance,
+            pending,
+            entries: lines.into_iter().map(Entry::from).collect(),
+            next,
+        }
+    }
+}
+
+impl From<HistoryLine> for Entry {
+    fn from(line: HistoryLine) -> Self {
+        // The receipt was written by this program; what it lacks is shown as absent, not hidden.
+        let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
+        let reasons = receipt.get("explanation").and_then(Value::as_array);
+        let says = |reason: &Value| {
+            reason
+                .get("says")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        Self {
+            amount: line.amount,
+            kind: line.kind,
+            partner: receipt.get("partner").cloned().unwrap_or_default(),
+            explanation: reasons.into_iter().flatten().filter_map(says).collect(),
+            effective_at: line.effective_at,
+            recorded_at: line.recorded_at,
+        }
+    }
+}
+
+fn write_cursor(place: EntryPlace) -> String {
+    format!("{}.{}", place.transaction, place.seq)
+}
+
+fn read_cursor(cursor: &str) -> Option<EntryPlace> {
+    let (transaction, seq) = cursor.split_once('.')?;
+    let transaction = TransactionId::from_uuid(uuid::Uuid::parse_str(transaction).ok()?);
+    Some(EntryPlace {
+        transaction,
+        seq: seq.parse().ok()?,
+    })
+}

@@ -1,0 +1,187 @@
+//! One value with every setting: defaults, then a file, then the environment. An unknown key or a
+//! bad value is refused by its name and source, with what was expected.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Deserializer};
+
+use crate::store::DatabaseUrl;
+
+/// Everything that an operator may set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `sqlite://PATH` or `postgres://…`; also taken from `DATABASE_URL`.
+    #[serde(deserialize_with = "database_url")]
+    pub database_url: DatabaseUrl,
+    /// Where to listen; port 0 picks a free one.
+    #[serde(deserialize_with = "parsed::<_, SocketAddr>")]
+    pub listen: SocketAddr,
+    /// Our own URL as partners see it: issuer of tokens, audience of assertions. Without one it is
+    /// `http://` and the address listened on.
+    pub issuer: Option<String>,
+    /// The folder of partners.
+    pub partners: PathBuf,
+    /// The file of secrets; made at the first start where there is none.
+    pub keys: PathBuf,
+    /// Business days, terms and expiries are reckoned in this time zone (IANA name).
+    #[serde(deserialize_with = "time_zone")]
+    pub time_zone: chrono_tz::Tz,
+    /// HTTP threads.
+    pub workers: usize,
+    /// Connections for reading and small writes, beside the writer's.
+    pub pool_max: u32,
+    /// Requests that may wait for the writer before a 503.
+    pub queue_max: usize,
+    /// Events in one transaction.
+    pub group_max: usize,
+    /// How long a stopping service waits for requests in flight, in seconds.
+    pub shutdown_seconds: u64,
+    pub log: Log,
+    pub crm: Option<CrmSettings>,
+    pub customer_tokens: Option<CustomerTokens>,
+}
+
+/// How much is logged, and in which form.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `tracing` directives, such as `info` or `tallystick=debug,actix_web=warn`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The bank's CRM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+pub enum CrmSettings {
+    Tryton {
+        url: String,
+        database: String,
+        user: String,
+        password: Secret,
+    },
+}
+
+/// Who issues the tokens with which customers come.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomerTokens {
+    pub issuer: String,
+    pub audience: String,
+    /// A JWK set (RFC 7517) with the issuer's public keys.
+    pub jwks: PathBuf,
+}
+
+/// A secret that neither `Debug` nor an error shows.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+/// Which setting is wrong, where it came from, and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+/// What every file and environment may leave out.
+const DEFAULTS: &str = include_str!("settings.default.toml");
+
+/// Settings of the process environment are named `TALLYSTICK_…`, with two underscores between a
+/// table and its key (`TALLYSTICK_CRM__URL`).
+const PREFIX: &str = "TALLYSTICK_";
+
+impl Settings {
+    /// Reads defaults, then `file` where one is given, then the environment.
+    ///
+    /// # Errors
+    /// [`SettingsError`] naming the key.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(SettingsError(format!(
+                    "no settings file at {}",
+                    file.display()
+                )));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let figment = figment
+            .merge(Env::raw().only(&["DATABASE_URL"]))
+            .merge(Env::prefixed(PREFIX).split("__"));
+        figment.extract().map_err(|errors| {
+            let each: Vec<String> = errors.into_iter().map(|error| describe(&error)).collect();
+            SettingsError(each.join("\n"))
+        })
+    }
+}
+
+fn describe(error: &figment::Error) -> String {
+    let key = if error.path.is_empty() {
+        String::new()
+    } else {
+        error.path.join(".") + ": "
+    };
+    let source = error.metadata.as_ref().map(|metadata| {
+        metadata
+            .source
+            .as_ref()
+            .map_or_else(|| metadata.name.to_string(), ToString::to_string)
+    });
+    let source = source
+        .map(|source| format!(" (in {source})"))
+        .unwrap_or_default();
+    format!("setting {key}{}{source}", error.kind)
+}
+
+impl Secret {
+    #[must_use]
+    pub const fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself, for the one who needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatabaseUrl, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    DatabaseUrl::parse(&text).map_err(serde::de::Error::custom)
+}
+
+fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<chrono_tz::Tz, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_unknown| {
+        serde::de::Error::custom(format!(
+            "{text:?} is not an IANA time zone, such as Asia/Shanghai"
+        ))
+    })
+}
+
+fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_bad| {
+        serde::de::Error::custom(format!(
+            "{text:?} is not an address, such as 127.0.0.1:8080"
+        ))
+    })
+}

@@ -1,0 +1,189 @@
+//! Customers, and the member references by which partners know them.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::schema::{customers, members};
+use super::{Db, LedgerTx, StoreError, types};
+use crate::clock::Moment;
+use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId};
+use crate::program::CustomerStanding;
+
+/// A member seen for the first time, and the customer opened for them.
+pub struct Enrolment {
+    pub partner: PartnerId,
+    pub member: MemberRef,
+    pub customer: CustomerStanding,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = customers, treat_none_as_default_value = false)]
+struct CustomerRow<'a> {
+    id: &'a [u8],
+    bank_subject: Option<&'a str>,
+    enrolled_at: chrono::NaiveDateTime,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = members, treat_none_as_default_value = false)]
+struct MemberRow<'a> {
+    id: [u8; 16],
+    partner_id: &'a str,
+    member_ref: &'a str,
+    customer_id: &'a [u8],
+    enrolled_at: chrono::NaiveDateTime,
+}
+
+/// The customers behind members, of those that are known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_members(
+    tx: &mut LedgerTx<'_>,
+    keys: &[MemberKey],
+) -> Result<HashMap<MemberKey, CustomerStanding>, StoreError> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<(Vec<u8>, Vec<u8>, chrono::NaiveDateTime)> = both!(tx.0, db => members::table
+            .inner_join(customers::table)
+            .filter(members::id.eq_any(&keys))
+            .select((members::id, customers::id, customers::enrolled_at))
+            .load(db))?;
+    rows.into_iter()
+        .map(|(member, customer, enrolled_at)| {
+            let key = MemberKey::from_bytes(types::bytes16(&member, "members.id")?);
+            let id = CustomerId::from_uuid(types::uuid(&customer, "customers.id")?);
+            Ok((
+                key,
+                CustomerStanding {
+                    id,
+                    enrolled_at: types::moment(enrolled_at),
+                },
+            ))
+        })
+        .collect()
+}
+
+/// Opens a customer for each new member. Returns how many members were new: fewer than given means
+/// that another gateway has enrolled one of them in the meantime.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreError> {
+    let mut enrolled = 0_usize;
+    for part in list.chunks(super::rows_max(5)) {
+        let customer_rows: Vec<CustomerRow<'_>> = part
+            .iter()
+            .map(|new| CustomerRow {
+                id: new.customer.id.bytes(),
+                bank_subject: None,
+                enrolled_at: new.customer.enrolled_at.naive(),
+            })
+            .collect();
+        let member_rows: Vec<MemberRow<'_>> = part
+            .iter()
+            .map(|new| member_row(&new.partner, &new.member, &new.customer))
+            .collect();
+        let count = both!(tx.0, db => {
+            diesel::insert_into(customers::table).values(&customer_rows).execute(db)?;
+            diesel::insert_into(members::table)
+                .values(&member_rows)
+                .on_conflict_do_nothing()
+                .execute(db)
+        })?;
+        enrolled = enrolled.saturating_add(count);
+    }
+    Ok(enrolled)
+}
+
+/// Holds these customers until the transaction ends, in the order of their ids so that two
+/// gateways never wait for each other in a circle. SQLite has one writer and needs no row locks.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError> {
+    let Db::Postgres(db) = &mut *tx.0 else {
+        return Ok(());
+    };
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    customers::table
+        .filter(customers::id.eq_any(&ids))
+        .order(customers::id)
+        .select(customers::id)
+        .for_no_key_update()
+        .load::<Vec<u8>>(db)?;
+    Ok(())
+}
+
+/// The customer whom the bank's identity provider calls by this subject.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, StoreError> {
+    let id: Option<Vec<u8>> = customers::table
+        .filter(customers::bank_subject.eq(subject))
+        .select(customers::id)
+        .first(db)
+        .optional()?;
+    id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid))
+        .transpose()
+}
+
+/// The member reference by which a partner knows a customer, given out at the first asking: the
+/// customer is opened too where the bank's subject is new.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn link(
+    tx: &mut LedgerTx<'_>,
+    subject: &str,
+    partner: &PartnerId,
+    now: Moment,
+) -> Result<MemberRef, StoreError> {
+    let opened = CustomerId::random();
+    let row = CustomerRow {
+        id: opened.bytes(),
+        bank_subject: Some(subject),
+        enrolled_at: now.naive(),
+    };
+    both!(tx.0, db => diesel::insert_into(customers::table)
+        .values(&row)
+        .on_conflict(customers::bank_subject)
+        .do_nothing()
+        .execute(db))?;
+    let customer = by_subject(tx.0, subject)?.ok_or(StoreError::Corrupt("customers"))?;
+    lock(tx, &[customer])?;
+    let given: Option<String> = members::table
+        .filter(members::customer_id.eq(customer.bytes().as_slice()))
+        .filter(members::partner_id.eq(partner.as_str()))
+        .select(members::member_ref)
+        .first(tx.0)
+        .optional()?;
+    if let Some(given) = given {
+        return MemberRef::try_from(given).map_err(|_invalid| StoreError::Corrupt("member_ref"));
+    }
+    // A random reference says nothing of the customer, and nothing to another partner.
+    let text = format!("m-{}", uuid::Uuid::new_v4().simple());
+    let member = MemberRef::try_from(text).map_err(|_invalid| StoreError::Corrupt("member_ref"))?;
+    let standing = CustomerStanding {
+        id: customer,
+        enrolled_at: now,
+    };
+    let row = member_row(partner, &member, &standing);
+    both!(tx.0, db => diesel::insert_into(members::table).values(&row).execute(db))?;
+    Ok(member)
+}
+
+fn member_row<'a>(
+    partner: &'a PartnerId,
+    member: &'a MemberRef,
+    customer: &'a CustomerStanding,
+) -> MemberRow<'a> {
+    MemberRow {
+        id: *MemberKey::of(partner, member).bytes(),
+        partner_id: partner.as_str(),
+        member_ref: member.as_str(),
+        customer_id: customer.id.bytes(),
+        enrolled_at: customer.enrolled_at.naive(),
+    }
+}

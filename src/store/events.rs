@@ -1,0 +1,129 @@
+//! What partners said: appended once, never changed.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::schema::{events, transactions};
+use super::{Db, LedgerTx, StoreError, types};
+use crate::clock::Moment;
+use crate::event::Fingerprint;
+use crate::ids::{CustomerId, EventId, EventKey, PartnerId};
+use crate::money::Amount;
+
+/// An event to be recorded.
+pub struct NewEvent<'a> {
+    pub key: EventKey,
+    pub partner: &'a PartnerId,
+    pub id: &'a EventId,
+    pub kind: &'static str,
+    pub fingerprint: &'a Fingerprint,
+    pub body: &'a str,
+    pub customer: Option<CustomerId>,
+    pub refers_to: Option<EventKey>,
+    pub amount: Amount,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+}
+
+/// An event that is recorded already.
+pub struct Recorded {
+    pub fingerprint: Vec<u8>,
+    /// The stored outcome, as it was first answered.
+    pub receipt: String,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    partner_id: &'a str,
+    event_id: &'a str,
+    kind: &'static str,
+    fingerprint: &'a [u8],
+    body: &'a str,
+    customer_id: Option<&'a [u8]>,
+    refers_to: Option<&'a [u8]>,
+    asset: &'static str,
+    amount: i64,
+    effective_at: chrono::NaiveDateTime,
+    recorded_at: chrono::NaiveDateTime,
+}
+
+impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
+    fn from(event: &'a NewEvent<'a>) -> Self {
+        Self {
+            id: event.key.bytes(),
+            partner_id: event.partner.as_str(),
+            event_id: event.id.as_str(),
+            kind: event.kind,
+            fingerprint: event.fingerprint.bytes(),
+            body: event.body,
+            customer_id: event.customer.as_ref().map(|id| id.bytes().as_slice()),
+            refers_to: event.refers_to.as_ref().map(|key| key.bytes().as_slice()),
+            asset: event.amount.asset().code(),
+            amount: event.amount.minor(),
+            effective_at: event.effective_at.naive(),
+            recorded_at: event.recorded_at.naive(),
+        }
+    }
+}
+
+/// Which of these events are recorded already, with their stored outcomes.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn recorded(
+    tx: &mut LedgerTx<'_>,
+    keys: &[EventKey],
+) -> Result<HashMap<EventKey, Recorded>, StoreError> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = both!(tx.0, db => transactions::table
+        .inner_join(events::table)
+        .filter(events::id.eq_any(&keys))
+        .select((events::id, events::fingerprint, transactions::receipt))
+        .load(db))?;
+    rows.into_iter()
+        .map(|(id, fingerprint, receipt)| {
+            let key = EventKey::from_bytes(types::bytes16(&id, "events.id")?);
+            Ok((
+                key,
+                Recorded {
+                    fingerprint,
+                    receipt,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// Appends events and returns how many were new: fewer than given means that another gateway has
+/// recorded one of them in the meantime.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, StoreError> {
+    let mut inserted = 0_usize;
+    for part in list.chunks(super::rows_max(12)) {
+        let rows: Vec<Row<'_>> = part.iter().map(Row::from).collect();
+        let count = both!(tx.0, db => diesel::insert_into(events::table)
+            .values(&rows)
+            .on_conflict_do_nothing()
+            .execute(db))?;
+        inserted = inserted.saturating_add(count);
+    }
+    Ok(inserted)
+}
+
+/// The stored outcome of one event.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
+    let receipt = transactions::table
+        .filter(transactions::event_id.eq(key.bytes().as_slice()))
+        .select(transactions::receipt)
+        .first(db)
+        .optional()?;
+    Ok(receipt)
+}

@@ -1,0 +1,129 @@
+//! Queries that prove the books from the entries. Sums are made by the database in integers:
+//! diesel's own `sum` of a BIGINT is read back as a float on SQLite.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use super::{Db, StoreError};
+
+/// One thing that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Finding {
+    /// What is wrong, such as `balance`.
+    #[diesel(sql_type = Text)]
+    pub what: String,
+    /// Where: an account's name, or a table and a key in hexadecimal digits.
+    #[diesel(sql_type = Text)]
+    pub place: String,
+    #[diesel(sql_type = Text)]
+    pub detail: String,
+}
+
+/// How much was examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+pub struct Counts {
+    #[diesel(sql_type = BigInt)]
+    pub events: i64,
+    #[diesel(sql_type = BigInt)]
+    pub transactions: i64,
+    #[diesel(sql_type = BigInt)]
+    pub entries: i64,
+    #[diesel(sql_type = BigInt)]
+    pub accounts: i64,
+}
+
+const BALANCES: &str = "
+    SELECT 'balance' AS what,
+        a.owner_kind || '/' || a.owner || '/' || a.code || '/' || a.asset AS place,
+        'kept ' || a.balance || ', entries sum to ' || COALESCE(s.total, 0) AS detail
+    FROM accounts a
+    LEFT JOIN (
+        SELECT account_id, CAST(SUM(amount) AS BIGINT) AS total FROM entries GROUP BY account_id
+    ) s ON s.account_id = a.id
+    WHERE a.balance <> COALESCE(s.total, 0)
+    ORDER BY place LIMIT 100";
+
+const SUMS: &str = "
+    SELECT 'sum' AS what, 'transactions ' || {hex:e.transaction_id} AS place,
+        'entries in ' || e.asset || ' sum to ' || CAST(SUM(e.amount) AS BIGINT) AS detail
+    FROM entries e GROUP BY e.transaction_id, e.asset HAVING SUM(e.amount) <> 0
+    ORDER BY place LIMIT 100";
+
+const COUNTS_OF_ENTRIES: &str = "
+    SELECT 'entries' AS what, 'transactions ' || {hex:t.id} AS place,
+        'says ' || t.entry_count || ' entries, has ' || COALESCE(c.n, 0) AS detail
+    FROM transactions t
+    LEFT JOIN (
+        SELECT transaction_id, COUNT(*) AS n FROM entries GROUP BY transaction_id
+    ) c ON c.transaction_id = t.id
+    WHERE t.entry_count <> COALESCE(c.n, 0)
+    ORDER BY place LIMIT 100";
+
+const ORPHANS: &str = "
+    SELECT 'orphan' AS what, 'entries ' || {hex:e.transaction_id} AS place,
+        'its transaction or account is missing, or it is in another asset' AS detail
+    FROM entries e
+    LEFT JOIN transactions t ON t.id = e.transaction_id
+    LEFT JOIN accounts a ON a.id = e.account_id
+    WHERE t.id IS NULL OR a.id IS NULL OR a.asset <> e.asset
+    ORDER BY place LIMIT 100";
+
+const EVENTS: &str = "
+    SELECT 'event' AS what, ev.partner_id || '/' || ev.event_id AS place,
+        'has no transaction' AS detail
+    FROM events ev LEFT JOIN transactions t ON t.event_id = ev.id
+    WHERE t.id IS NULL
+    ORDER BY place LIMIT 100";
+
+const LEADS: &str = "
+    SELECT 'lead' AS what, 'referrals ' || {hex:r.id} AS place,
+        'is ' || r.state || ', its outbox row is ' || COALESCE(o.state, 'missing') AS detail
+    FROM referrals r LEFT JOIN outbox o ON o.referral_id = r.id
+    WHERE (r.state = 'sent' AND COALESCE(o.state, '') <> 'delivered')
+       OR (r.state = 'qualified' AND COALESCE(o.state, '') NOT IN ('waiting', 'dead'))
+       OR (r.state NOT IN ('sent', 'qualified') AND o.id IS NOT NULL)
+    ORDER BY place LIMIT 100";
+
+const COUNTS: &str = "
+    SELECT (SELECT COUNT(*) FROM events) AS events,
+        (SELECT COUNT(*) FROM transactions) AS transactions,
+        (SELECT COUNT(*) FROM entries) AS entries,
+        (SELECT COUNT(*) FROM accounts) AS accounts";
+
+/// Everything that does not add up: at most 100 findings of each sort.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for query in [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, EVENTS, LEADS] {
+        let query = diesel::sql_query(in_dialect(query, db));
+        let found: Vec<Finding> = both!(db, connection => query.load(connection))?;
+        findings.extend(found);
+    }
+    Ok(findings)
+}
+
+/// # Errors
+/// [`StoreError`].
+pub fn counts(db: &mut Db) -> Result<Counts, StoreError> {
+    Ok(both!(db, connection => diesel::sql_query(COUNTS).get_result(connection))?)
+}
+
+/// The stores name the function that writes bytes as hexadecimal digits differently.
+fn in_dialect(query: &str, db: &Db) -> String {
+    let (before, after) = match db {
+        Db::Postgres(_) => ("encode(", ", 'hex')"),
+        Db::Sqlite(_) => ("lower(hex(", "))"),
+    };
+    let mut parts = query.split("{hex:");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (column, rest) = part.split_once('}').unwrap_or((part, ""));
+        text.push_str(before);
+        text.push_str(column);
+        text.push_str(after);
+        text.push_str(rest);
+    }
+    text
+}

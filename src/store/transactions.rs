@@ -1,0 +1,319 @@
+//! The ledger's transactions and entries: appended in balance, never changed.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::schema::{accounts, entries, events, transactions};
+use super::{Db, LedgerTx, StoreError, types};
+use crate::clock::Moment;
+use crate::event::{Payment, Refund};
+use crate::ids::{AccountId, CustomerId, EventKey, TransactionId};
+use crate::ledger::{Account, Transaction};
+use crate::money::Amount;
+use crate::program::PaymentStanding;
+
+/// A transaction to be recorded.
+pub struct NewTransaction<'a> {
+    pub transaction: &'a Transaction,
+    pub event: Option<EventKey>,
+    pub kind: &'static str,
+    pub receipt: &'a str,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+}
+
+/// Where an entry stands: its transaction and its number in it. Pages go on from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryPlace {
+    pub transaction: TransactionId,
+    pub seq: i64,
+}
+
+/// One entry on an account, as its owner reads it.
+pub struct HistoryLine {
+    pub place: EntryPlace,
+    pub kind: String,
+    pub amount: Amount,
+    pub rule: String,
+    /// The receipt of the transaction, which explains it.
+    pub receipt: String,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = transactions, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    event_id: Option<&'a [u8]>,
+    kind: &'static str,
+    entry_count: i64,
+    receipt: &'a str,
+    effective_at: chrono::NaiveDateTime,
+    recorded_at: chrono::NaiveDateTime,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = entries, treat_none_as_default_value = false)]
+struct EntryRow<'a> {
+    transaction_id: &'a [u8],
+    seq: i64,
+    account_id: [u8; 16],
+    asset: &'static str,
+    amount: i64,
+    rule: &'a str,
+    effective_at: chrono::NaiveDateTime,
+    recorded_at: chrono::NaiveDateTime,
+}
+
+/// Appends transactions: the entries first, then the transactions that close them. The accounts
+/// must be there already ([`super::accounts::apply`]).
+///
+/// # Errors
+/// [`StoreError`]; the database refuses a transaction that does not balance.
+pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewTransaction<'_>]) -> Result<(), StoreError> {
+    let entry_rows: Vec<EntryRow<'_>> = list.iter().flat_map(entry_rows).collect();
+    for part in entry_rows.chunks(super::rows_max(8)) {
+        both!(tx.0, db => diesel::insert_into(entries::table).values(part).execute(db))?;
+    }
+    let rows: Vec<Row<'_>> = list.iter().map(row).collect();
+    for part in rows.chunks(super::rows_max(7)) {
+        both!(tx.0, db => diesel::insert_into(transactions::table).values(part).execute(db))?;
+    }
+    Ok(())
+}
+
+fn row<'a>(new: &'a NewTransaction<'a>) -> Row<'a> {
+    Row {
+        id: new.transaction.id_bytes(),
+        event_id: new.event.as_ref().map(|key| key.bytes().as_slice()),
+        kind: new.kind,
+        entry_count: i64::try_from(new.transaction.postings().len()).unwrap_or(i64::MAX),
+        receipt: new.receipt,
+        effective_at: new.effective_at.naive(),
+        recorded_at: new.recorded_at.naive(),
+    }
+}
+
+fn entry_rows<'a>(new: &'a NewTransaction<'a>) -> impl Iterator<Item = EntryRow<'a>> {
+    (0..)
+        .zip(new.transaction.postings())
+        .map(|(seq, posting)| EntryRow {
+            transaction_id: new.transaction.id_bytes(),
+            seq,
+            account_id: *posting.account.id().bytes(),
+            asset: posting.account.asset.code(),
+            amount: posting.amount.minor(),
+            rule: posting.rule.as_str(),
+            effective_at: new.effective_at.naive(),
+            recorded_at: new.recorded_at.naive(),
+        })
+}
+
+/// What stands of these payments: what they brought, and what refunds have taken back by now.
+/// Ids that are not payments are left out. The customers must be locked first, or a refund on
+/// another gateway could be missed: [`payers`] says who they are.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn payments(
+    tx: &mut LedgerTx<'_>,
+    keys: &[EventKey],
+) -> Result<HashMap<EventKey, PaymentStanding>, StoreError> {
+    let mut standings = load_payments(tx, keys)?;
+    let refunds = load_refunds(tx, keys)?;
+    let wanted: Vec<EventKey> = standings.keys().chain(refunds.keys()).copied().collect();
+    for (event, account, amount) in load_entries(tx, &wanted)? {
+        if let Some(payment) = standings.get_mut(&event) {
+            payment.posted.push((account, amount));
+        } else if let Some((payment, _refunded)) = refunds.get(&event)
+            && let Some(payment) = standings.get_mut(payment)
+        {
+            payment.taken_back.push((account, amount));
+        }
+    }
+    for (payment, refunded) in refunds.values() {
+        if let Some(payment) = standings.get_mut(payment) {
+            payment.refunded = payment
+                .refunded
+                .add(*refunded)
+                .map_err(|_range| StoreError::OutOfRange)?;
+        }
+    }
+    Ok(standings)
+}
+
+/// The customers who made these payments.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn payers(tx: &mut LedgerTx<'_>, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
+    Ok(load_payments(tx, keys)?
+        .into_values()
+        .map(|payment| payment.customer)
+        .collect())
+}
+
+type PaymentRow = (Vec<u8>, Option<Vec<u8>>, String, i64, chrono::NaiveDateTime);
+
+fn load_payments(
+    tx: &mut LedgerTx<'_>,
+    keys: &[EventKey],
+) -> Result<HashMap<EventKey, PaymentStanding>, StoreError> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<PaymentRow> = both!(tx.0, db => events::table
+        .filter(events::id.eq_any(&keys))
+        .filter(events::kind.eq(Payment::TYPE))
+        .select((
+            events::id,
+            events::customer_id,
+            events::asset,
+            events::amount,
+            events::effective_at,
+        ))
+        .load(db))?;
+    let mut standings = HashMap::with_capacity(rows.len());
+    for (id, customer, asset, paid, effective_at) in rows {
+        let customer = customer.ok_or(StoreError::Corrupt("events.customer_id"))?;
+        let asset = types::asset(&asset)?;
+        let standing = PaymentStanding {
+            customer: CustomerId::from_uuid(types::uuid(&customer, "events.customer_id")?),
+            effective_at: types::moment(effective_at),
+            paid: Amount::from_minor(paid, asset),
+            refunded: Amount::zero(asset),
+            posted: Vec::new(),
+            taken_back: Vec::new(),
+        };
+        standings.insert(
+            EventKey::from_bytes(types::bytes16(&id, "events.id")?),
+            standing,
+        );
+    }
+    Ok(standings)
+}
+
+fn load_refunds(
+    tx: &mut LedgerTx<'_>,
+    payments: &[EventKey],
+) -> Result<HashMap<EventKey, (EventKey, Amount)>, StoreError> {
+    let keys: Vec<&[u8]> = payments.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<(Vec<u8>, Option<Vec<u8>>, String, i64)> = both!(tx.0, db => events::table
+        .filter(events::refers_to.eq_any(&keys))
+        .filter(events::kind.eq(Refund::TYPE))
+        .select((events::id, events::refers_to, events::asset, events::amount))
+        .load(db))?;
+    rows.into_iter()
+        .map(|(id, payment, asset, amount)| {
+            let payment = payment.unwrap_or_default();
+            let payment = EventKey::from_bytes(types::bytes16(&payment, "events.refers_to")?);
+            let amount = Amount::from_minor(amount, types::asset(&asset)?);
+            Ok((
+                EventKey::from_bytes(types::bytes16(&id, "events.id")?),
+                (payment, amount),
+            ))
+        })
+        .collect()
+}
+
+type EntryOfEvent = (Option<Vec<u8>>, String, String, String, String, i64);
+
+fn load_entries(
+    tx: &mut LedgerTx<'_>,
+    of_events: &[EventKey],
+) -> Result<Vec<(EventKey, Account, Amount)>, StoreError> {
+    let keys: Vec<&[u8]> = of_events.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<EntryOfEvent> = both!(tx.0, db => entries::table
+        .inner_join(transactions::table)
+        .inner_join(accounts::table)
+        .filter(transactions::event_id.eq_any(&keys))
+        .select((
+            transactions::event_id,
+            accounts::code,
+            accounts::owner_kind,
+            accounts::owner,
+            accounts::asset,
+            entries::amount,
+        ))
+        .load(db))?;
+    rows.into_iter()
+        .map(|(event, code, kind, owner, asset, amount)| {
+            let event = event.unwrap_or_default();
+            let account = types::account(&code, &kind, &owner, &asset)?;
+            let amount = Amount::from_minor(amount, account.asset);
+            let key = EventKey::from_bytes(types::bytes16(&event, "transactions.event_id")?);
+            Ok((key, account, amount))
+        })
+        .collect()
+}
+
+type HistoryRow = (
+    Vec<u8>,
+    i64,
+    String,
+    i64,
+    String,
+    String,
+    chrono::NaiveDateTime,
+    chrono::NaiveDateTime,
+);
+
+/// The latest entries on an account, newest first, after the place where the page before ended.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn history(
+    db: &mut Db,
+    account: &Account,
+    after: Option<EntryPlace>,
+    lines_max: i64,
+) -> Result<Vec<HistoryLine>, StoreError> {
+    let id: AccountId = account.id();
+    // No transaction id is greater than all ones, so that one query serves the first page too.
+    let (transaction, seq) = after.map_or(([0xff; 16], 0), |place| {
+        (*place.transaction.bytes(), place.seq)
+    });
+    let later_in_same = entries::transaction_id
+        .eq(transaction.as_slice())
+        .and(entries::seq.gt(seq));
+    let rows: Vec<HistoryRow> = entries::table
+        .inner_join(transactions::table)
+        .filter(entries::account_id.eq(id.bytes().as_slice()))
+        .filter(
+            entries::transaction_id
+                .lt(transaction.as_slice())
+                .or(later_in_same),
+        )
+        .order((entries::transaction_id.desc(), entries::seq))
+        .limit(lines_max)
+        .select((
+            entries::transaction_id,
+            entries::seq,
+            transactions::kind,
+            entries::amount,
+            entries::rule,
+            transactions::receipt,
+            entries::effective_at,
+            entries::recorded_at,
+        ))
+        .load(db)?;
+    rows.into_iter()
+        .map(
+            |(transaction, seq, kind, amount, rule, receipt, effective_at, recorded_at)| {
+                let id = types::uuid(&transaction, "entries.transaction_id")?;
+                Ok(HistoryLine {
+                    place: EntryPlace {
+                        transaction: TransactionId::from_uuid(id),
+                        seq,
+                    },
+                    kind,
+                    amount: Amount::from_minor(amount, account.asset),
+                    rule,
+                    receipt,
+                    effective_at: types::moment(effective_at),
+                    recorded_at: types::moment(recorded_at),
+                })
+            },
+        )
+        .collect()
+}

@@ -1,0 +1,285 @@
+//! What is to be written for the events of a group, before any of it is.
+
+use std::collections::HashMap;
+
+use super::Submission;
+use super::record::RecordError;
+use crate::clock::Moment;
+use crate::customer::PersonalKeys;
+use crate::event::{Referral, Said};
+use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
+use crate::ledger::receipt::ReferralOutcome;
+use crate::ledger::{Receipt, Transaction};
+use crate::money::Amount;
+use crate::program::{Decision, Occasion};
+use crate::referral::{State, Verdict};
+use crate::store::consents::NewConsent;
+use crate::store::customers::Enrolment;
+use crate::store::events::NewEvent;
+use crate::store::personal::NewPersonal;
+use crate::store::referrals::ReferralRecord;
+use crate::store::transactions::NewTransaction;
+use crate::store::{
+    LedgerTx, accounts, consents, customers, events, outbox, personal, referrals, transactions,
+};
+
+/// One accepted event with all that follows from it.
+pub struct Draft<'a> {
+    submission: &'a Submission,
+    key: EventKey,
+    decision: Decision,
+    occasion: Occasion,
+    transaction: Transaction,
+    receipt: String,
+    referral: Option<ReferralDraft<'a>>,
+}
+
+struct ReferralDraft<'a> {
+    record: ReferralRecord,
+    consent: Option<NewConsent<'a>>,
+    personal: Option<NewPersonal>,
+}
+
+/// The drafts of a group.
+#[derive(Default)]
+pub struct Drafts<'a> {
+    list: Vec<Draft<'a>>,
+    by_key: HashMap<EventKey, usize>,
+    enrolments: Vec<Enrolment>,
+    /// Leads that the group puts in line.
+    pub leads: usize,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(
+        submission: &'a Submission,
+        key: EventKey,
+        mut decision: Decision,
+        occasion: Occasion,
+        keys: &PersonalKeys,
+    ) -> Result<Self, RecordError> {
+        let postings = std::mem::take(&mut decision.postings);
+        let transaction = Transaction::new(TransactionId::random(), postings)?;
+        let referral = match (&submission.event.said, &decision.verdict) {
+            (Said::Referral(referral), Some(verdict)) => {
+                let record =
+                    referral_record(submission, key, referral, &decision, verdict, occasion);
+                Some(ReferralDraft::new(
+                    submission, referral, record, occasion, keys,
+                )?)
+            }
+            _ => None,
+        };
+        let record = referral.as_ref().map(|draft| &draft.record);
+        let receipt = receipt(submission, &decision, &transaction, record, occasion)?;
+        Ok(Self {
+            submission,
+            key,
+            decision,
+            occasion,
+            transaction,
+            receipt,
+            referral,
+        })
+    }
+
+    fn event(&self) -> NewEvent<'_> {
+        let event = &self.submission.event;
+        NewEvent {
+            key: self.key,
+            partner: &event.partner,
+            id: &event.id,
+            kind: event.said.kind(),
+            fingerprint: &event.fingerprint,
+            body: &event.body,
+            customer: self.decision.customer,
+            refers_to: self.decision.refers_to,
+            amount: amount(&event.said),
+            effective_at: self.occasion.effective_at,
+            recorded_at: self.occasion.recorded_at,
+        }
+    }
+
+    fn transaction(&self) -> NewTransaction<'_> {
+        NewTransaction {
+            transaction: &self.transaction,
+            event: Some(self.key),
+            kind: self.submission.event.said.kind(),
+            receipt: &self.receipt,
+            effective_at: self.occasion.effective_at,
+            recorded_at: self.occasion.recorded_at,
+        }
+    }
+}
+
+impl<'a> ReferralDraft<'a> {
+    /// Keeps the person's data only with their consent, and only sealed.
+    fn new(
+        submission: &'a Submission,
+        referral: &'a Referral,
+        mut record: ReferralRecord,
+        occasion: Occasion,
+        keys: &PersonalKeys,
+    ) -> Result<Self, RecordError> {
+        let Some(given) = &referral.consent else {
+            return Ok(Self {
+                record,
+                consent: None,
+                personal: None,
+            });
+        };
+        let recorded_at = occasion.recorded_at;
+        let consent = NewConsent {
+            id: ConsentId::random(),
+            partner: &submission.partner.id,
+            given,
+            recorded_at,
+        };
+        record.consent = Some(consent.id);
+        // Rejected: the bank has no use for the person's data, so it does not keep it.
+        let personal = if record.state == State::Qualified {
+            let plain = referral.contact.to_json()?;
+            Some(NewPersonal {
+                id: record.id,
+                sealed: keys.seal(record.id.bytes(), &plain)?,
+                phone_index: keys.phone_index(&referral.contact.phone),
+                recorded_at,
+            })
+        } else {
+            None
+        };
+        Ok(Self {
+            record,
+            consent: Some(consent),
+            personal,
+        })
+    }
+}
+
+impl<'a> Drafts<'a> {
+    pub fn push(&mut self, draft: Draft<'a>) {
+        self.by_key.insert(draft.key, self.list.len());
+        self.list.push(draft);
+    }
+
+    /// Keeps the enrolment of the member whom an accepted event names; those that only refused
+    /// events name are never written.
+    pub fn enrol(&mut self, submission: &Submission, waiting: &mut HashMap<MemberKey, Enrolment>) {
+        let member = submission.event.said.member();
+        let key = member.map(|member| MemberKey::of(&submission.partner.id, member));
+        self.enrolments
+            .extend(key.and_then(|key| waiting.remove(&key)));
+    }
+
+    pub fn receipt(&self, key: EventKey) -> Option<&str> {
+        let draft = self.list.get(*self.by_key.get(&key)?)?;
+        Some(&draft.receipt)
+    }
+
+    fn qualified(&self) -> Vec<ReferralId> {
+        let records = self.list.iter().filter_map(|draft| draft.referral.as_ref());
+        let qualified = records.filter(|draft| draft.record.state == State::Qualified);
+        qualified.map(|draft| draft.record.id).collect()
+    }
+
+    /// Writes it all down, in the order that the database's own constraints ask for.
+    pub fn write(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
+        if self.list.is_empty() {
+            return Ok(());
+        }
+        if customers::enrol(tx, &self.enrolments)? < self.enrolments.len() {
+            return Err(RecordError::Raced);
+        }
+        let new_events: Vec<NewEvent<'_>> = self.list.iter().map(Draft::event).collect();
+        if events::insert(tx, &new_events)? < new_events.len() {
+            return Err(RecordError::Raced);
+        }
+        accounts::apply(
+            tx,
+            self.list
+                .iter()
+                .flat_map(|draft| draft.transaction.postings()),
+        )?;
+        let closing: Vec<NewTransaction<'_>> = self.list.iter().map(Draft::transaction).collect();
+        transactions::insert(tx, &closing)?;
+        self.write_referrals(tx, now)
+    }
+
+    fn write_referrals(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
+        let leads = self.qualified();
+        self.leads = leads.len();
+        let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
+        for draft in self
+            .list
+            .iter_mut()
+            .filter_map(|draft| draft.referral.take())
+        {
+            records.push(draft.record);
+            agreed.extend(draft.consent);
+            people.extend(draft.personal);
+        }
+        consents::insert(tx, &agreed)?;
+        personal::insert(tx, &people)?;
+        referrals::insert(tx, &records)?;
+        outbox::insert(tx, &leads, now)?;
+        Ok(())
+    }
+}
+
+fn referral_record(
+    submission: &Submission,
+    key: EventKey,
+    referral: &Referral,
+    decision: &Decision,
+    verdict: &Verdict,
+    occasion: Occasion,
+) -> ReferralRecord {
+    ReferralRecord {
+        id: ReferralId::random(),
+        event: key,
+        partner: submission.partner.id.clone(),
+        customer: decision.customer,
+        product: referral.product.to_string(),
+        amount: referral.amount,
+        region: referral.region.clone(),
+        state: verdict.state,
+        reasons: verdict.reasons.clone(),
+        consent: None,
+        effective_at: occasion.effective_at,
+        recorded_at: occasion.recorded_at,
+    }
+}
+
+fn receipt(
+    submission: &Submission,
+    decision: &Decision,
+    transaction: &Transaction,
+    referral: Option<&ReferralRecord>,
+    occasion: Occasion,
+) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Receipt {
+        receipt: transaction.id(),
+        partner: &submission.partner.id,
+        event: &submission.event.id,
+        kind: submission.event.said.kind(),
+        effective_at: occasion.effective_at,
+        recorded_at: occasion.recorded_at,
+        marks: decision.marks.iter().map(|mark| mark.name()).collect(),
+        postings: Receipt::<()>::lines(transaction),
+        explanation: &decision.explanation,
+        referral: referral.map(|record| ReferralOutcome {
+            id: record.id,
+            state: record.state.name(),
+            reasons: &record.reasons,
+        }),
+    })
+}
+
+/// What was paid, refunded or asked for.
+const fn amount(said: &Said) -> Amount {
+    match said {
+        Said::Payment(payment) => payment.paid,
+        Said::Refund(refund) => refund.amount,
+        Said::Referral(referral) => referral.amount,
+    }
+}

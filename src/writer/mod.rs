@@ -1,0 +1,276 @@
+//! The one place where an event becomes true. Whoever has an event hands it in and waits; a thread
+//! with a connection of its own takes what is waiting, records it in one transaction, and answers
+//! after the commit. It waits for nobody: an idle system commits at once, a busy one in large
+//! groups. Stands outside `ledger` because it joins five rooms.
+
+mod draft;
+mod record;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::clock;
+use crate::customer::PersonalKeys;
+use crate::event::Event;
+use crate::partner::Partner;
+use crate::program::Refusal;
+use crate::store::{self, DatabaseUrl, Db, StoreError};
+use record::{RecordError, Recorder};
+
+/// An event and the partner that said it.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pub partner: Arc<Partner>,
+    pub event: Event,
+}
+
+/// What a partner is answered: durable when it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The receipt as JSON, the same bytes for every replay.
+    pub receipt: String,
+    /// Whether the event had been recorded before.
+    pub replayed: bool,
+}
+
+/// Why an event is not recorded.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The rules do not take it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The id is taken by an event with other content.
+    #[error("an event of this id is recorded with other content")]
+    Conflict,
+    /// More is waiting than is allowed to wait: come back later.
+    #[error("too many events are waiting to be recorded")]
+    Busy,
+    /// The writer has stopped: this process is going down.
+    #[error("the service is stopping")]
+    Stopped,
+    /// A posting would leave the range of its asset.
+    #[error("a balance would leave the range of its asset")]
+    OutOfRange,
+    /// The database cannot be reached or refuses; it may pass.
+    #[error("the database cannot record it now")]
+    Store(#[source] Arc<StoreError>),
+    /// A fault of ours, such as a rule whose postings do not balance.
+    #[error("the event cannot be recorded: {0}")]
+    Fault(String),
+}
+
+type Answers = Vec<Result<Outcome, WriteError>>;
+
+struct Job {
+    submissions: Vec<Submission>,
+    answer: oneshot::Sender<Answers>,
+}
+
+/// A handle to the writer; cheap to clone.
+#[derive(Clone)]
+pub struct Writer(mpsc::Sender<Job>);
+
+/// The writer's thread. It ends, after recording all that waits, when every [`Writer`] is gone.
+pub struct WriterThread(JoinHandle<()>);
+
+/// What the writer works with.
+pub struct WriterSettings {
+    pub url: DatabaseUrl,
+    pub keys: PersonalKeys,
+    pub time_zone: chrono_tz::Tz,
+    /// Jobs that may wait before [`WriteError::Busy`].
+    pub queue_max: usize,
+    /// Events in one transaction, unless one job alone has more.
+    pub group_max: usize,
+    /// Told after a commit that put leads in line.
+    pub leads_waiting: Arc<Notify>,
+}
+
+/// Starts the writer.
+///
+/// # Errors
+/// [`StoreError::Open`] when there is no database, or the system gives no thread.
+pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThread), StoreError> {
+    let db = store::open(&settings.url)?;
+    let (sender, queue) = mpsc::channel(settings.queue_max.max(1));
+    let worker = Worker {
+        db,
+        recorder: Recorder {
+            keys: settings.keys,
+            time_zone: settings.time_zone,
+        },
+        url: settings.url,
+        group_max: settings.group_max,
+        leads_waiting: settings.leads_waiting,
+    };
+    let thread = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || worker.run(queue))
+        .map_err(|_system| StoreError::Exhausted)?;
+    Ok((Writer(sender), WriterThread(thread)))
+}
+
+impl Writer {
+    /// Hands in one event and waits until it is durable or refused.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn submit(&self, submission: Submission) -> Result<Outcome, WriteError> {
+        let answers = self.submit_all(vec![submission]).await;
+        answers
+            .into_iter()
+            .next()
+            .unwrap_or(Err(WriteError::Stopped))
+    }
+
+    /// Hands in events to be recorded in their order; each gets its own answer, and a bad one does
+    /// not fail its neighbours.
+    pub async fn submit_all(&self, submissions: Vec<Submission>) -> Answers {
+        let count = submissions.len();
+        let (answer, answers) = oneshot::channel();
+        if let Err(unsent) = self.0.try_send(Job {
+            submissions,
+            answer,
+        }) {
+            let error = match unsent {
+                mpsc::error::TrySendError::Full(_) => WriteError::Busy,
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
+            };
+            return vec![Err(error); count];
+        }
+        answers
+            .await
+            .unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
+    }
+
+    /// How many jobs wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.0.max_capacity().saturating_sub(self.0.capacity())
+    }
+}
+
+impl WriterThread {
+    /// Waits until the writer has recorded what waits. Every [`Writer`] must be dropped first.
+    pub fn join(self) {
+        if self.0.join().is_err() {
+            tracing::error!("the writer's thread had panicked");
+        }
+    }
+}
+
+struct Worker {
+    db: Db,
+    recorder: Recorder,
+    url: DatabaseUrl,
+    group_max: usize,
+    leads_waiting: Arc<Notify>,
+}
+
+/// Tries of one group before its callers are told that the database cannot.
+const TRIES_MAX: u32 = 8;
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut size = first.submissions.len();
+            let mut jobs = vec![first];
+            while size < self.group_max
+                && let Ok(job) = queue.try_recv()
+            {
+                size = size.saturating_add(job.submissions.len());
+                jobs.push(job);
+            }
+            self.work(jobs);
+        }
+    }
+
+    fn work(&mut self, jobs: Vec<Job>) {
+        let (counts_and_answers, groups): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .map(|job| ((job.submissions.len(), job.answer), job.submissions))
+            .unzip();
+        let group: Vec<Submission> = groups.into_iter().flatten().collect();
+        let mut answers = self.record_group(&group).into_iter();
+        for (count, answer) in counts_and_answers {
+            // A caller that went away has its event recorded all the same, and asks again.
+            let _gone = answer.send(answers.by_ref().take(count).collect());
+        }
+    }
+
+    /// Records a group; where the database refuses it as a whole, each event by itself, so that
+    /// one of them does not fail the others.
+    fn record_group(&mut self, group: &[Submission]) -> Answers {
+        match self.try_group(group) {
+            Ok(answers) => answers,
+            Err(error) if group.len() > 1 && !error.is_passing() => {
+                tracing::warn!(%error, events = group.len(), "group refused: one by one");
+                let mut answers = Vec::with_capacity(group.len());
+                for submission in group {
+                    let alone = self.try_group(std::slice::from_ref(submission));
+                    answers.extend(alone.unwrap_or_else(|error| vec![Err(error.into())]));
+                }
+                answers
+            }
+            Err(error) => {
+                let error = WriteError::from(error);
+                vec![Err(error); group.len()]
+            }
+        }
+    }
+
+    fn try_group(&mut self, group: &[Submission]) -> Result<Answers, RecordError> {
+        let mut tries = 0_u32;
+        loop {
+            let recorder = &self.recorder;
+            let done = self.db.write(|tx| recorder.record(tx, group, clock::now()));
+            match done {
+                Ok(recorded) => {
+                    if recorded.leads > 0 {
+                        self.leads_waiting.notify_one();
+                    }
+                    return Ok(recorded.answers);
+                }
+                // Running it again is safe whatever became of the commit: what was recorded is
+                // found and answered as a replay.
+                Err(error) if error.is_passing() && tries < TRIES_MAX => {
+                    tries = tries.saturating_add(1);
+                    tracing::warn!(%error, tries, "group not recorded: trying again");
+                    self.recover(&error, tries);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn recover(&mut self, error: &RecordError, tries: u32) {
+        if !matches!(error, RecordError::Raced) {
+            std::thread::sleep(Duration::from_millis(5_u64 << tries.min(8)));
+        }
+        if matches!(
+            error,
+            RecordError::Store(StoreError::Lost(_) | StoreError::Open { .. })
+        ) {
+            match store::open(&self.url) {
+                Ok(db) => self.db = db,
+                Err(error) => tracing::warn!(%error, "the database is not back yet"),
+            }
+        }
+    }
+}
+
+impl From<RecordError> for WriteError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(StoreError::OutOfRange) => Self::OutOfRange,
+            RecordError::Store(error) => Self::Store(Arc::new(error)),
+            RecordError::Raced => Self::Busy,
+            RecordError::Unbalanced(error) => Self::Fault(error.to_string()),
+            RecordError::Seal(error) => Self::Fault(error.to_string()),
+            RecordError::Receipt(error) => Self::Fault(error.to_string()),
+        }
+    }
+}
