@@ -19,7 +19,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// What the handler returned.
 pub async fn log_requests(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let started = Instant::now();
     let id = request_id(&request);
