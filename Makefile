@@ -1,0 +1,68 @@
+# Everything a newcomer types. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help tools tools-demo tools-bench demo test check advisories bench run serve fmt clean doc
+
+SETUP := tests/tools/setup.sh
+DENY := .tools/bin/cargo-deny --locked
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## install what is missing for building, demo and tests (apt packages, .tools)
+	@$(SETUP) build postgres venv deny
+
+tools-demo:
+	@$(SETUP) build venv
+
+tools-bench:
+	@$(SETUP) build postgres bench
+
+demo: tools-demo ## a day of three partners, with a real CRM. ONCE=1 stops after the report; DATABASE_URL=postgres://... for PostgreSQL
+	cargo run --locked -- demo --crm-venv .tools/venv $(if $(ONCE),--once)
+
+# The documentation's examples are tested by `check`; what remains closes with one line for all.
+test: tools check ## check, then all tests on both stores
+	@echo "cargo test --locked --no-fail-fast --lib --bins --tests"; status=0; \
+	cargo test --locked --no-fail-fast --lib --bins --tests 2>&1 | tee .tools/test.log || status=$$?; \
+	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
+	    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' .tools/test.log; \
+	exit $$status
+
+check: tools ## formatting, lints, licences and sources of dependencies, documentation and its examples
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	$(DENY) check --hide-inclusion-graph licenses bans sources
+	@$(MAKE) advisories
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
+	cargo test --doc --locked
+
+# Known weaknesses of our dependencies are listed in a repository that not every machine reaches.
+advisories:
+	@if timeout 120 $(DENY) fetch db >.tools/advisories.log 2>&1; then \
+	    $(DENY) check --disable-fetch advisories; \
+	else \
+	    echo 'NOT CHECKED: advisories on dependencies: their database cannot be had from this machine:'; \
+	    grep . .tools/advisories.log | tail -n 1 | sed 's/^/    /'; \
+	fi
+
+bench: tools-bench ## durable events per second on both stores, beside a bare bulk insert and pgbench
+	cargo build --release --locked
+	target/release/tallystick bench
+
+run: tools-demo ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
+	cargo run --locked -- serve $(ARGS)
+
+serve: run
+
+fmt: ## format the source
+	cargo fmt
+
+doc: ## the source's documentation, in target/doc
+	cargo doc --no-deps --locked --document-private-items
+
+clean: ## remove what was built and set up here
+	cargo clean
+	rm -rf .tools .demo

@@ -1,0 +1,154 @@
+//! All of `src/` by module, and where an imported thing really lives.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::source::{File, Import};
+
+/// The files by module: `ledger` is `src/ledger/mod.rs`, `lib` is the root.
+pub struct Tree {
+    pub files: BTreeMap<String, File>,
+}
+
+impl Tree {
+    pub fn ours() -> Self {
+        let mut sources = Vec::new();
+        read_folder(&top().join("src"), &mut sources);
+        assert!(sources.len() > 2, "the sources were not found");
+        Self::of(
+            sources
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.as_str())),
+        )
+    }
+
+    pub fn of<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let ours = sources
+            .into_iter()
+            .filter(|(path, _)| !path.ends_with("/tests.rs"));
+        let files = ours.map(|(path, text)| (module_of(path), File::read(path, text)));
+        Self {
+            files: files.collect(),
+        }
+    }
+
+    /// A path as it would be written from outside: `crate::…`, or beginning with a foreign crate.
+    pub fn whole(&self, module: &str, path: &[String], depth: usize) -> Vec<String> {
+        let rooted = |names: &[&str], rest: &[String]| -> Vec<String> {
+            let names = names.iter().map(|name| (*name).to_owned());
+            std::iter::once("crate".to_owned())
+                .chain(names)
+                .chain(rest.to_vec())
+                .collect()
+        };
+        let mut here: Vec<&str> = module.split('/').filter(|name| *name != "lib").collect();
+        let Some((first, mut rest)) = path.split_first() else {
+            return Vec::new();
+        };
+        match first.as_str() {
+            "crate" | "tallystick" => rooted(&[], rest),
+            "self" => rooted(&here, rest),
+            "super" => {
+                here.pop();
+                while let Some((again, further)) = rest.split_first()
+                    && again == "super"
+                {
+                    here.pop();
+                    rest = further;
+                }
+                rooted(&here, rest)
+            }
+            name => {
+                let child = here
+                    .iter()
+                    .copied()
+                    .chain([name])
+                    .collect::<Vec<_>>()
+                    .join("/");
+                let alias = self
+                    .files
+                    .get(module)
+                    .and_then(|file| file.aliases().remove(name));
+                match alias {
+                    // Follow what a `use` of this file says, but `use csv;` says nothing new.
+                    Some(longer) if depth < 4 && longer.first() != Some(first) => {
+                        let longer: Vec<_> = longer.into_iter().chain(rest.to_vec()).collect();
+                        self.whole(module, &longer, depth.saturating_add(1))
+                    }
+                    _ if self.files.contains_key(&child) => rooted(&here, path),
+                    _ => path.to_vec(),
+                }
+            }
+        }
+    }
+
+    /// The modules of ours in which the imported thing lives: none when it is foreign.
+    pub fn homes(&self, module: &str, import: &Import) -> Vec<String> {
+        let path = self.whole(module, &import.path, 0);
+        match path.split_first() {
+            Some((first, rest)) if first == "crate" => self.home(rest, 0),
+            _ => Vec::new(),
+        }
+    }
+
+    fn home(&self, path: &[String], depth: usize) -> Vec<String> {
+        let lengths = (1..=path.len()).rev();
+        let mut prefixes = lengths.filter_map(|n| path.split_at_checked(n));
+        let found = prefixes.find(|(names, _)| self.files.contains_key(&names.join("/")));
+        let (module, rest) = found.map_or(("lib".to_owned(), path), |(names, rest)| {
+            (names.join("/"), rest)
+        });
+        let (Some(file), Some(name)) = (self.files.get(&module), rest.first()) else {
+            return vec![module];
+        };
+        let mut homes = Vec::new();
+        for offer in file
+            .imports
+            .iter()
+            .filter(|import| import.public && depth < 4)
+        {
+            let offered = self.whole(&module, &offer.path, 0);
+            let is_it = name == "*" || offer.name.as_ref() == Some(name);
+            match offered.split_first() {
+                Some((first, inner)) if is_it && first == "crate" => {
+                    homes.extend(self.home(inner, depth.saturating_add(1)));
+                }
+                _ => {}
+            }
+        }
+        if homes.is_empty() {
+            vec![module]
+        } else {
+            homes
+        }
+    }
+}
+
+fn read_folder(folder: &Path, sources: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_folder(&path, sources);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let name = path
+                .strip_prefix(top())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            sources.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// `src/ledger/mod.rs` and `src/ledger.rs` are both `ledger`.
+fn module_of(path: &str) -> String {
+    let path = path.strip_prefix("src/").unwrap_or(path);
+    let path = path.strip_suffix(".rs").unwrap_or(path);
+    path.strip_suffix("/mod").unwrap_or(path).to_owned()
+}
+
+pub fn top() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
