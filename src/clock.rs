@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub struct Moment(DateTime<Utc>);
 
 /// Now, by this machine's clock.
-#[allow(clippy::disallowed_methods, reason = "this is the one place that may")]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 #[must_use]
 pub fn now() -> Moment {
     Moment::from(Utc::now())

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod crm;
 pub mod customer;
+pub mod database_url;
 pub mod event;
 pub mod http;
 pub mod ids;

@@ -8,7 +8,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Deserializer};
 
-use crate::store::DatabaseUrl;
+use crate::database_url::DatabaseUrl;
 
 /// Everything that an operator may set.
 #[derive(Clone, Debug, Deserialize)]

@@ -75,7 +75,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "reconcile",
         ],
     ),
-    (Values, &["money", "ids", "clock"]),
+    (Values, &["money", "ids", "clock", "database_url"]),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.

@@ -118,8 +118,7 @@ impl Import {
         let columns = Columns::find(&self.map, &header)?;
         let mut tally = Tally::default();
         let mut waiting: Vec<(Line, Submission)> = Vec::with_capacity(LINES_AT_ONCE);
-        let mut records = lines.into_records();
-        while let Some(record) = records.next() {
+        for record in lines.into_records() {
             let record = match record {
                 Ok(record) => record,
                 Err(error) if error.is_io_error() => return Err(error.into()),

@@ -35,7 +35,7 @@ impl Payment {
         let discount = data.amount("discount", currency);
         let paid = data.amount("paid", currency);
         if let (Some(gross), Some(discount), Some(paid)) = (gross, discount, paid)
-            && gross.sub(discount) != Ok(paid)
+            && gross.checked_sub(discount) != Ok(paid)
         {
             data.fail("paid", "gross - discount must equal paid");
         }

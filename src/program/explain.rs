@@ -128,7 +128,7 @@ impl Reason {
                 refunded,
                 ..
             } => {
-                let now = refunded.sub(*refunded_before).unwrap_or(*refunded);
+                let now = refunded.checked_sub(*refunded_before).unwrap_or(*refunded);
                 format!(
                     "{now} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, \
                      and that part of what the payment brought is taken back."

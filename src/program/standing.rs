@@ -84,7 +84,7 @@ impl Standings {
         decision: &Decision,
     ) -> Result<(), Refusal> {
         if let Some(payment) = self.payments.get_mut(&key) {
-            payment.refunded = payment.refunded.add(amount)?;
+            payment.refunded = payment.refunded.checked_add(amount)?;
             payment
                 .taken_back
                 .extend(decision.postings.iter().map(account_and_amount));

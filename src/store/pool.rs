@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use diesel::r2d2::{self, ManageConnection};
 
-use super::{DatabaseUrl, Db, StoreError, open, ping};
+use super::{Db, StoreError, open, ping};
+use crate::database_url::DatabaseUrl;
 
 /// Connections for reading and for small writes beside the writer's.
 #[derive(Clone)]

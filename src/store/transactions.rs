@@ -137,7 +137,7 @@ pub fn payments(
         if let Some(payment) = standings.get_mut(payment) {
             payment.refunded = payment
                 .refunded
-                .add(*refunded)
+                .checked_add(*refunded)
                 .map_err(|_range| StoreError::OutOfRange)?;
         }
     }
@@ -193,12 +193,14 @@ fn load_payments(
     Ok(standings)
 }
 
+type RefundRow = (Vec<u8>, Option<Vec<u8>>, String, i64);
+
 fn load_refunds(
     tx: &mut LedgerTx<'_>,
     payments: &[EventKey],
 ) -> Result<HashMap<EventKey, (EventKey, Amount)>, StoreError> {
     let keys: Vec<&[u8]> = payments.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Option<Vec<u8>>, String, i64)> = both!(tx.0, db => events::table
+    let rows: Vec<RefundRow> = both!(tx.0, db => events::table
         .filter(events::refers_to.eq_any(&keys))
         .filter(events::kind.eq(Refund::TYPE))
         .select((events::id, events::refers_to, events::asset, events::amount))

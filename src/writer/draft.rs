@@ -12,7 +12,7 @@ use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::Amount;
 use crate::program::{Decision, Occasion};
-use crate::referral::{State, Verdict};
+use crate::referral::State;
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
@@ -62,11 +62,21 @@ impl<'a> Draft<'a> {
         let transaction = Transaction::new(TransactionId::random(), postings)?;
         let referral = match (&submission.event.said, &decision.verdict) {
             (Said::Referral(referral), Some(verdict)) => {
-                let record =
-                    referral_record(submission, key, referral, &decision, verdict, occasion);
-                Some(ReferralDraft::new(
-                    submission, referral, record, occasion, keys,
-                )?)
+                let record = ReferralRecord {
+                    id: ReferralId::random(),
+                    event: key,
+                    partner: submission.partner.id.clone(),
+                    customer: decision.customer,
+                    product: referral.product.to_string(),
+                    amount: referral.amount,
+                    region: referral.region.clone(),
+                    state: verdict.state,
+                    reasons: verdict.reasons.clone(),
+                    consent: None,
+                    effective_at: occasion.effective_at,
+                    recorded_at: occasion.recorded_at,
+                };
+                Some(ReferralDraft::new(submission, referral, record, keys)?)
             }
             _ => None,
         };
@@ -118,7 +128,6 @@ impl<'a> ReferralDraft<'a> {
         submission: &'a Submission,
         referral: &'a Referral,
         mut record: ReferralRecord,
-        occasion: Occasion,
         keys: &PersonalKeys,
     ) -> Result<Self, RecordError> {
         let Some(given) = &referral.consent else {
@@ -128,7 +137,7 @@ impl<'a> ReferralDraft<'a> {
                 personal: None,
             });
         };
-        let recorded_at = occasion.recorded_at;
+        let recorded_at = record.recorded_at;
         let consent = NewConsent {
             id: ConsentId::random(),
             partner: &submission.partner.id,
@@ -223,30 +232,6 @@ impl<'a> Drafts<'a> {
         referrals::insert(tx, &records)?;
         outbox::insert(tx, &leads, now)?;
         Ok(())
-    }
-}
-
-fn referral_record(
-    submission: &Submission,
-    key: EventKey,
-    referral: &Referral,
-    decision: &Decision,
-    verdict: &Verdict,
-    occasion: Occasion,
-) -> ReferralRecord {
-    ReferralRecord {
-        id: ReferralId::random(),
-        event: key,
-        partner: submission.partner.id.clone(),
-        customer: decision.customer,
-        product: referral.product.to_string(),
-        amount: referral.amount,
-        region: referral.region.clone(),
-        state: verdict.state,
-        reasons: verdict.reasons.clone(),
-        consent: None,
-        effective_at: occasion.effective_at,
-        recorded_at: occasion.recorded_at,
     }
 }
 

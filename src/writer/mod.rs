@@ -14,10 +14,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock;
 use crate::customer::PersonalKeys;
+use crate::database_url::DatabaseUrl;
 use crate::event::Event;
 use crate::partner::Partner;
 use crate::program::Refusal;
-use crate::store::{self, DatabaseUrl, Db, StoreError};
+use crate::store::{self, Db, StoreError};
 use record::{RecordError, Recorder};
 
 /// An event and the partner that said it.

@@ -72,45 +72,29 @@ impl Recorder {
     pub fn record(
         &self,
         tx: &mut LedgerTx<'_>,
-        group: &[Submission],
+        submissions: &[Submission],
         now: Moment,
     ) -> Result<RecordedGroup, RecordError> {
-        let keys: Vec<EventKey> = group
-            .iter()
-            .map(|it| EventKey::of(&it.partner.id, &it.event.id))
-            .collect();
-        let recorded = events::recorded(tx, &keys)?;
-        let fresh = first_of_each(&keys, &recorded);
-        let mut loaded = load(tx, group, &fresh, now)?;
+        let group = Group::find(tx, submissions)?;
+        let mut loaded = load(tx, &group, now)?;
         let mut drafts = Drafts::default();
-        let mut refused: HashMap<usize, WriteError> = HashMap::new();
-        for index in fresh.values().copied().collect::<BTreeSet<usize>>() {
-            let (Some(submission), Some(key)) = (group.get(index), keys.get(index)) else {
-                continue;
-            };
+        let mut refused: HashMap<EventKey, WriteError> = HashMap::new();
+        for (key, submission) in group.fresh() {
             let occasion = self.occasion(submission, now);
-            let decided = program::decide(
-                &submission.event,
-                &submission.partner,
-                &mut loaded.standings,
-                occasion,
-            );
-            match decided {
+            let (event, partner) = (&submission.event, &submission.partner);
+            match program::decide(event, partner, &mut loaded.standings, occasion) {
                 Ok(decision) => {
-                    drafts.push(Draft::new(
-                        submission, *key, decision, occasion, &self.keys,
-                    )?);
+                    drafts.push(Draft::new(submission, key, decision, occasion, &self.keys)?);
                     drafts.enrol(submission, &mut loaded.enrolments);
                 }
                 Err(refusal) => {
-                    refused.insert(index, refusal.into());
+                    refused.insert(key, refusal.into());
                 }
             }
         }
         drafts.write(tx, now)?;
-        let answers = answers(group, &keys, &recorded, &fresh, &drafts, &refused);
         Ok(RecordedGroup {
-            answers,
+            answers: group.answers(&drafts, &refused),
             leads: drafts.leads,
         })
     }
@@ -127,31 +111,81 @@ impl Recorder {
     }
 }
 
-/// Where each event that is not recorded yet stands first in the group.
-fn first_of_each(
-    keys: &[EventKey],
-    recorded: &HashMap<EventKey, Recorded>,
-) -> HashMap<EventKey, usize> {
-    let mut fresh = HashMap::with_capacity(keys.len());
-    for (index, key) in keys.iter().enumerate() {
-        if !recorded.contains_key(key) {
-            fresh.entry(*key).or_insert(index);
-        }
-    }
-    fresh
+/// A group's events, and which of them are new.
+struct Group<'a> {
+    submissions: &'a [Submission],
+    keys: Vec<EventKey>,
+    recorded: HashMap<EventKey, Recorded>,
+    /// Where each new event stands first.
+    first: HashMap<EventKey, usize>,
 }
 
-fn load(
-    tx: &mut LedgerTx<'_>,
-    group: &[Submission],
-    fresh: &HashMap<EventKey, usize>,
-    now: Moment,
-) -> Result<Loaded, RecordError> {
+impl<'a> Group<'a> {
+    fn find(tx: &mut LedgerTx<'_>, submissions: &'a [Submission]) -> Result<Self, StoreError> {
+        let key = |it: &Submission| EventKey::of(&it.partner.id, &it.event.id);
+        let keys: Vec<EventKey> = submissions.iter().map(key).collect();
+        let recorded = events::recorded(tx, &keys)?;
+        let mut first = HashMap::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            if !recorded.contains_key(key) {
+                first.entry(*key).or_insert(index);
+            }
+        }
+        Ok(Self {
+            submissions,
+            keys,
+            recorded,
+            first,
+        })
+    }
+
+    /// New events in the order in which they were handed in.
+    fn fresh(&self) -> impl Iterator<Item = (EventKey, &'a Submission)> + Clone {
+        let placed = self.keys.iter().copied().zip(self.submissions).enumerate();
+        placed
+            .filter(|(index, (key, _))| self.first.get(key) == Some(index))
+            .map(|(_index, fresh)| fresh)
+    }
+
+    /// One answer for each submission, in their order.
+    fn answers(&self, drafts: &Drafts<'_>, refused: &HashMap<EventKey, WriteError>) -> Answers {
+        let placed = self.submissions.iter().zip(&self.keys).enumerate();
+        placed
+            .map(|(index, (submission, key))| {
+                let fingerprint = &submission.event.fingerprint;
+                if let Some(before) = self.recorded.get(key) {
+                    return if fingerprint.matches(&before.fingerprint) {
+                        Ok(Outcome {
+                            receipt: before.receipt.clone(),
+                            replayed: true,
+                        })
+                    } else {
+                        Err(WriteError::Conflict)
+                    };
+                }
+                let first = self.first.get(key).copied().unwrap_or(index);
+                let twin = self.submissions.get(first);
+                if !twin.is_some_and(|it| fingerprint.matches(it.event.fingerprint.bytes())) {
+                    return Err(WriteError::Conflict);
+                }
+                match drafts.receipt(*key) {
+                    Some(receipt) => Ok(Outcome {
+                        receipt: receipt.to_owned(),
+                        replayed: first != index,
+                    }),
+                    None => Err(refused.get(key).cloned().unwrap_or(WriteError::Busy)),
+                }
+            })
+            .collect()
+    }
+}
+
+fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded, RecordError> {
     let mut loaded = Loaded {
         standings: Standings::default(),
         enrolments: HashMap::new(),
     };
-    let submissions = || fresh.values().filter_map(|index| group.get(*index));
+    let submissions = || group.fresh().map(|(_key, submission)| submission);
     let mut held: BTreeSet<CustomerId> = load_members(tx, submissions(), now, &mut loaded)?;
     let refunded: Vec<EventKey> = submissions()
         .filter_map(|it| match &it.event.said {
@@ -211,50 +245,4 @@ fn load_members<'a>(
         loaded.standings.add_customer(key, customer);
     }
     Ok(held)
-}
-
-/// One answer for each submission, in their order.
-fn answers(
-    group: &[Submission],
-    keys: &[EventKey],
-    recorded: &HashMap<EventKey, Recorded>,
-    fresh: &HashMap<EventKey, usize>,
-    drafts: &Drafts<'_>,
-    refused: &HashMap<usize, WriteError>,
-) -> Answers {
-    let answer = |index: usize, submission: &Submission, key: &EventKey| {
-        if let Some(before) = recorded.get(key) {
-            return if submission.event.fingerprint.matches(&before.fingerprint) {
-                Ok(Outcome {
-                    receipt: before.receipt.clone(),
-                    replayed: true,
-                })
-            } else {
-                Err(WriteError::Conflict)
-            };
-        }
-        let first = fresh.get(key).copied().unwrap_or(index);
-        let same = group.get(first).is_some_and(|it| {
-            submission
-                .event
-                .fingerprint
-                .matches(it.event.fingerprint.bytes())
-        });
-        if !same {
-            return Err(WriteError::Conflict);
-        }
-        match drafts.receipt(*key) {
-            Some(receipt) => Ok(Outcome {
-                receipt: receipt.to_owned(),
-                replayed: first != index,
-            }),
-            None => Err(refused.get(&first).cloned().unwrap_or(WriteError::Busy)),
-        }
-    };
-    group
-        .iter()
-        .zip(keys)
-        .enumerate()
-        .map(|(index, (submission, key))| answer(index, submission, key))
-        .collect()
 }
