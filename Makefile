@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-demo tools-bench demo test check advisories bench run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
 DENY := .tools/bin/cargo-deny --locked
@@ -16,6 +16,9 @@ tools: ## install what is missing for building, demo and tests (apt packages, .t
 
 tools-demo:
 	@$(SETUP) build venv
+
+tools-build:
+	@$(SETUP) build
 
 tools-bench:
 	@$(SETUP) build postgres bench
@@ -52,10 +55,10 @@ bench: tools-bench ## durable events per second on both stores, beside a bare bu
 	cargo build --release --locked
 	target/release/tallystick bench
 
-run: tools-demo ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
+run: tools-build ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
 	cargo run --locked -- serve $(ARGS)
 
-serve: run
+serve: run ## the same
 
 fmt: ## format the source
 	cargo fmt

