@@ -48,7 +48,9 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// [`Failure`] with what to do about it.
 pub async fn run(cli: Cli) -> Result<bool, Failure> {
     let settings = Settings::load(cli.settings.as_deref())?;
-    crate::telemetry::start(&settings.log)?;
+    if !matches!(cli.command, Command::Demo(_)) {
+        crate::telemetry::start(&settings.log)?;
+    }
     match cli.command {
         Command::Serve(args) => serve::run(args, settings).await,
         Command::Migrate => migrate::run(&settings),

@@ -171,7 +171,9 @@ impl Tryton {
         method: &str,
         parameters: impl Fn(&Session) -> Value,
     ) -> Result<Value, CrmError> {
-        let session = match self.session.read().await.clone() {
+        // Not in the match itself: it would hold the lock while logging in waits for it.
+        let remembered = self.session.read().await.clone();
+        let session = match remembered {
             Some(session) => session,
             None => self.log_in().await?,
         };

@@ -1,7 +1,9 @@
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Db, StoreError};
+use super::{Db, StoreError, open};
+use crate::database_url::DatabaseUrl;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -24,6 +26,23 @@ pub fn migrate(db: &mut Db) -> Result<Vec<String>, StoreError> {
         Db::Sqlite(connection) => run(connection, SQLITE),
     };
     versions.map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+/// Empties (or makes) a schema of a PostgreSQL database, and gives the URL that works in it: a
+/// place for trials beside whatever else the database holds.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn fresh_schema(url: &DatabaseUrl, schema: &'static str) -> Result<DatabaseUrl, StoreError> {
+    let mut db = open(url)?;
+    let statements = format!(
+        "SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE; \
+         CREATE SCHEMA {schema}"
+    );
+    both!(&mut db, connection => connection.batch_execute(&statements))?;
+    let joint = if url.reveal().contains('?') { '&' } else { '?' };
+    let text = format!("{}{joint}options=-csearch_path%3D{schema}", url.reveal());
+    DatabaseUrl::parse(&text).map_err(StoreError::Migration)
 }
 
 /// Names of migrations that this program has and the database lacks.

@@ -38,7 +38,7 @@ mod types;
 
 pub use db::Db;
 pub use error::StoreError;
-pub use migrate::{migrate, pending};
+pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
 pub use tx::LedgerTx;
 

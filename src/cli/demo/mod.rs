@@ -1,8 +1,76 @@
+//! `tallystick demo`: a day of three partners against a gateway and a real CRM that are started for
+//! it, told as a person would want to read it, every number of it checked.
+
+mod partner;
+mod play;
+mod report;
+mod stage;
 pub mod tryton;
+
+use std::path::PathBuf;
+
 use super::Failure;
+use super::serve::until_told_to_stop;
 use crate::settings::Settings;
+use stage::Stage;
+
 #[derive(Debug, clap::Args)]
-pub struct Args {}
-pub async fn run(_args: Args, _settings: Settings) -> Result<bool, Failure> {
-    Ok(true)
+pub struct Args {
+    /// Stop after the report; status 0 only if every number in it was checked and held.
+    #[arg(long)]
+    once: bool,
+    /// Where Tryton is installed (`make tools`).
+    #[arg(long, default_value = ".tools/venv", value_name = "FOLDER")]
+    crm_venv: PathBuf,
+    /// Where a prepared CRM database is kept from demo to demo.
+    #[arg(long, default_value = ".tools/tryton", value_name = "FOLDER")]
+    crm_template: PathBuf,
+    /// The demo's own folder: emptied at every start.
+    #[arg(long, default_value = ".demo", value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The gateway's port; 0 picks a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+/// Plays the day and prints the report; then serves until told to stop, unless `--once`.
+/// `Ok(false)` when a number of the report did not hold.
+///
+/// # Errors
+/// When the stage cannot be set or the play breaks off.
+pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
+    // A person reads this: the log is for those who ask for it.
+    if settings.log.level == "info" {
+        settings.log.level = "warn".to_owned();
+    }
+    crate::telemetry::start(&settings.log)?;
+    let stage = stage::set(&args, settings).await?;
+    let played = play::play(&stage).await?;
+    let held = report::report(&stage, &played).await?;
+    if !args.once {
+        print_urls(&stage);
+        until_told_to_stop().await?;
+    }
+    stage.app.stop().await;
+    Ok(held)
+}
+
+fn print_urls(stage: &Stage) {
+    println!("Look around, and stop with Ctrl-C:");
+    println!("  gateway   {}/readyz", stage.url);
+    println!(
+        "  metadata  {}/.well-known/oauth-authorization-server",
+        stage.url
+    );
+    println!(
+        "  CRM       {}  (database crm, user admin)",
+        stage.crm.url()
+    );
+    println!("  a customer's points:");
+    println!(
+        "    curl -H 'Authorization: Bearer {}' {}/v1/customers/me/points",
+        stage.customer_token, stage.url
+    );
+    println!("The same on PostgreSQL (it uses a schema of its own, tallystick_demo):");
+    println!("  DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE make demo");
 }

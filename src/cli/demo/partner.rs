@@ -1,0 +1,159 @@
+//! A partner of the demo: its own key, its own token, and the public API over HTTP.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::clock;
+
+/// A key pair of the demo, made anew for every run.
+pub struct DemoKey {
+    kid: String,
+    public_x: String,
+    signing: EncodingKey,
+}
+
+/// A partner with a token.
+pub struct PartnerClient {
+    pub id: String,
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl DemoKey {
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn generate(kid: &str) -> Result<Self, Failure> {
+        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_none| "the system gives no randomness")?;
+        let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            kid: kid.to_owned(),
+            public_x: URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
+            signing: EncodingKey::from_ed_der(der.as_ref()),
+        })
+    }
+
+    /// What goes into the partner's manifest.
+    #[must_use]
+    pub fn manifest_block(&self) -> String {
+        format!(
+            "\n[[access.keys]]\nkid = \"{}\"\nalg = \"EdDSA\"\njwk = {{ kty = \"OKP\", crv = \
+             \"Ed25519\", x = \"{}\" }}\n",
+            self.kid, self.public_x
+        )
+    }
+
+    /// The public half as a JWK set (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": self.kid, "x": self.public_x,
+        }] })
+    }
+
+    /// A JWT with these claims and the usual times, good for five minutes.
+    ///
+    /// # Errors
+    /// jsonwebtoken's.
+    pub fn sign(&self, claims: &Value) -> Result<String, Failure> {
+        let mut claims = claims.clone();
+        let now = clock::now();
+        if let Value::Object(claims) = &mut claims {
+            claims.insert("iat".to_owned(), json!(now.unix_seconds()));
+            let expires_at = now.plus(TimeDelta::minutes(5)).unix_seconds();
+            claims.insert("exp".to_owned(), json!(expires_at));
+        }
+        let header = Header {
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        Ok(encode(&header, &claims, &self.signing)?)
+    }
+}
+
+impl PartnerClient {
+    /// Gets a token for the partner with its own key (RFC 7523).
+    ///
+    /// # Errors
+    /// When the gateway does not give one.
+    pub async fn log_in(url: &str, id: &str, key: &DemoKey) -> Result<Self, Failure> {
+        let http = reqwest::Client::new();
+        let assertion = key.sign(&json!({
+            "iss": id, "sub": id, "aud": url, "jti": uuid::Uuid::new_v4().to_string(),
+        }))?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", &assertion),
+        ];
+        let answer = http
+            .post(format!("{url}/oauth/token"))
+            .form(&form)
+            .send()
+            .await?;
+        let answer: Value = answer.json().await?;
+        let token = answer.get("access_token").and_then(Value::as_str);
+        let token = token
+            .ok_or_else(|| format!("{id} got no token: {answer}"))?
+            .to_owned();
+        Ok(Self {
+            id: id.to_owned(),
+            http,
+            url: url.to_owned(),
+            token,
+        })
+    }
+
+    /// Posts one event; the receipt, or why there is none.
+    ///
+    /// # Errors
+    /// When the gateway does not take the event.
+    pub async fn post_event(&self, event: &Value) -> Result<Value, Failure> {
+        let request = self
+            .http
+            .post(format!("{}/v1/events", self.url))
+            .bearer_auth(&self.token);
+        let response = request.json(event).send().await?;
+        let (status, body) = (response.status(), response.json::<Value>().await?);
+        if !status.is_success() {
+            return Err(format!("{}: an event was not taken: {status} {body}", self.id).into());
+        }
+        Ok(body)
+    }
+
+    /// Posts a batch; one outcome for each event.
+    ///
+    /// # Errors
+    /// When the gateway does not take the batch.
+    pub async fn post_batch(&self, events: &[Value]) -> Result<Vec<Value>, Failure> {
+        let url = format!("{}/v1/events:batch", self.url);
+        let request = self.http.post(url).bearer_auth(&self.token);
+        let mut body: Value = request.json(events).send().await?.json().await?;
+        match body.get_mut("outcomes").map(Value::take) {
+            Some(Value::Array(outcomes)) => Ok(outcomes),
+            _ => Err(format!("{}: the batch was not taken: {body}", self.id).into()),
+        }
+    }
+
+    /// One of the partner's own resources.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+}
