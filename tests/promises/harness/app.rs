@@ -1,0 +1,204 @@
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::json;
+use tallystick::app::App;
+use tallystick::cli::demo::partner::DemoKey;
+use tallystick::database_url::DatabaseUrl;
+use tallystick::ledger::verify::verify;
+use tallystick::settings::{CustomerTokens, Settings};
+use tallystick::store::{self, Db};
+use tempfile::TempDir;
+
+use super::{Cluster, Partner};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    Sqlite,
+    Postgres,
+}
+
+/// A database, partners and settings for one test; the service on them may start more than once.
+pub struct Trial {
+    pub folder: TempDir,
+    pub settings: Settings,
+    customer_key: DemoKey,
+    keys: Vec<(String, DemoKey)>,
+    database: Option<String>,
+}
+
+/// A running service.
+pub struct TestApp {
+    pub trial: Trial,
+    app: Option<App>,
+    /// Whether leads may be left waiting when the test ends: the test says why.
+    pub leads_may_wait: bool,
+}
+
+const CUSTOMER_ISSUER: &str = "https://login.test";
+
+impl Trial {
+    pub fn on(store: Store) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = test_partners(&folder.path().join("partners"));
+        let customer_key = DemoKey::generate("login-1").unwrap();
+        let jwks = folder.path().join("jwks.json");
+        std::fs::write(&jwks, customer_key.jwks().to_string()).unwrap();
+        let (database_url, database) = database(store, folder.path());
+        let mut settings = Settings::load(None).unwrap();
+        settings.database_url = DatabaseUrl::parse(&database_url).unwrap();
+        settings.listen = "127.0.0.1:0".parse().unwrap();
+        settings.issuer = Some("https://gateway.test".to_owned());
+        settings.partners = folder.path().join("partners");
+        settings.keys = folder.path().join("tallystick.keys");
+        settings.log.level = "warn".to_owned();
+        settings.customer_tokens = Some(CustomerTokens {
+            issuer: CUSTOMER_ISSUER.to_owned(),
+            audience: "tallystick".to_owned(),
+            jwks,
+        });
+        Self { folder, settings, customer_key, keys, database }
+    }
+
+    /// Runs a test against a service on this trial, then stops it and proves the books.
+    pub async fn run(self, test: impl AsyncFnOnce(&mut TestApp)) {
+        let mut app = self.start().await;
+        test(&mut app).await;
+        app.stop_and_prove().await;
+    }
+
+    pub async fn start(self) -> TestApp {
+        let app = App::start(self.settings.clone()).await.unwrap();
+        TestApp { trial: self, app: Some(app), leads_may_wait: false }
+    }
+
+    /// A database connection beside the service's.
+    pub fn db(&self) -> Db {
+        store::open(&self.settings.database_url).unwrap()
+    }
+
+    pub fn key(&self, partner: &str) -> &DemoKey {
+        &self.keys.iter().find(|(id, _)| id == partner).unwrap().1
+    }
+
+    pub fn customer_token(&self, subject: &str) -> String {
+        self.sign_customer(&json!({ "iss": CUSTOMER_ISSUER, "aud": "tallystick", "sub": subject }))
+    }
+
+    pub fn sign_customer(&self, claims: &serde_json::Value) -> String {
+        self.customer_key.sign(claims).unwrap()
+    }
+
+    /// What `ledger verify` finds.
+    pub fn findings(&self) -> Vec<store::proof::Finding> {
+        verify(&mut self.db()).unwrap().findings
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if let Some(database) = &self.database {
+            Cluster::shared().drop_database(database);
+        }
+    }
+}
+
+impl TestApp {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.app.as_ref().unwrap().address())
+    }
+
+    /// A partner with a token of all its scopes.
+    pub async fn partner(&self, id: &str) -> Partner {
+        Partner::log_in(&self.url(), &self.trial.settings.issuer.clone().unwrap(), id, self.trial.key(id))
+            .await
+    }
+
+    /// Stops the service and starts another on the same database.
+    pub async fn restart(&mut self) {
+        self.app.take().unwrap().stop().await;
+        self.app = Some(App::start(self.trial.settings.clone()).await.unwrap());
+    }
+
+    /// Stops in order, and proves that the books are clean and nothing waits unexplained.
+    pub async fn stop_and_prove(mut self) {
+        self.app.take().unwrap().stop().await;
+        assert_eq!(self.trial.findings(), []);
+        if !self.leads_may_wait {
+            let depth = store::outbox::depth(&mut self.trial.db()).unwrap();
+            assert_eq!((depth.waiting, depth.dead), (0, 0), "leads are left: {depth:?}");
+        }
+    }
+}
+
+/// The partners that the project ships, each with a key of this run, and some that only tests need.
+pub fn test_partners(to: &Path) -> Vec<(String, DemoKey)> {
+    let mut keys = Vec::new();
+    let mut add = |id: &str, manifest: String| {
+        let key = DemoKey::generate(&format!("{id}-1")).unwrap();
+        std::fs::create_dir_all(to.join(id)).unwrap();
+        std::fs::write(to.join(id).join("partner.toml"), manifest + &key.manifest_block()).unwrap();
+        keys.push((id.to_owned(), key));
+    };
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("partners");
+    for path in tallystick::partner::registry::manifests(&shipped).unwrap() {
+        let id = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        add(id, std::fs::read_to_string(&path).unwrap());
+    }
+    let basket = std::fs::read_to_string(shipped.join("green-basket/partner.toml")).unwrap();
+    let variant = |id: &str, from: &str, to: &str| {
+        assert!(basket.contains(from), "the supermarket's manifest has no {from:?}");
+        basket.replace("id = \"green-basket\"", &format!("id = \"{id}\"")).replace(from, to)
+    };
+    add("blue-basket", variant("blue-basket", "2035-12-31", "2036-12-31"));
+    add("gone-basket", variant("gone-basket", "2035-12-31", "2020-12-31"));
+    add("new-basket", variant("new-basket", "[listed]\nfrom = \"2017-01-01\"", "[listed]\nfrom = \"2034-01-01\""));
+    add("halted-basket", variant("halted-basket", "status = \"sandbox\"", "status = \"suspended\""));
+    add("linked-basket", variant("linked-basket", "\"first_event\"", "\"linked\""));
+    add("slow-basket", variant("slow-basket", "requests_per_second = 50000", "requests_per_second = 2"));
+    add("token-url-basket", variant("token-url-basket", "[access]", "[access]\ntoken_url_as_audience = true"));
+    keys
+}
+
+/// A migrated, empty database: a copy of one made once, because migrating is slow.
+fn database(store: Store, folder: &Path) -> (String, Option<String>) {
+    match store {
+        Store::Sqlite => {
+            let path = folder.join("test.db");
+            std::fs::copy(sqlite_template(), &path).unwrap();
+            (format!("sqlite://{}", path.display()), None)
+        }
+        Store::Postgres => {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("trial_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+            let url = Cluster::shared().create_database(&name, Some(postgres_template()));
+            (url, Some(name))
+        }
+    }
+}
+
+fn sqlite_template() -> &'static Path {
+    static TEMPLATE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    &TEMPLATE
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("template.db");
+            migrate(&format!("sqlite://{}", path.display()));
+            (folder, path)
+        })
+        .1
+}
+
+fn postgres_template() -> &'static str {
+    static TEMPLATE: OnceLock<&str> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        migrate(&Cluster::shared().create_database("template_migrated", None));
+        "template_migrated"
+    })
+}
+
+fn migrate(url: &str) {
+    let mut db = store::open(&DatabaseUrl::parse(url).unwrap()).unwrap();
+    store::migrate(&mut db).unwrap();
+}

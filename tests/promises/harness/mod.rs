@@ -1,0 +1,31 @@
+//! A whole service for each test, on either store, and a partner's view of it.
+
+mod app;
+mod partner;
+mod postgres;
+
+pub use app::{Store, TestApp, Trial, test_partners};
+pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
+pub use postgres::Cluster;
+
+/// Makes a test of each store out of one async block that is given a running service.
+macro_rules! on_both_stores {
+    ($(#[$doc:meta])* async fn $name:ident($app:ident) $body:block) => {
+        mod $name {
+            #[allow(unused_imports, reason = "a block need not use all that its module has")]
+            use super::*;
+
+            async fn run($app: &mut crate::harness::TestApp) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                crate::harness::Trial::on(crate::harness::Store::Sqlite).run(async |app| run(app).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                crate::harness::Trial::on(crate::harness::Store::Postgres).run(async |app| run(app).await).await;
+            }
+        }
+    };
+}
