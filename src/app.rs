@@ -15,7 +15,7 @@ use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
 use crate::http::customer_issuer::{CustomerIssuer, CustomerIssuerError};
 use crate::http::{self, Gateway, Parts};
-use crate::outbox::relay::{self, Relay};
+use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::partner::Registry;
 use crate::partner::registry::RegistryError;
 use crate::settings::Settings;
@@ -63,10 +63,7 @@ pub enum AppError {
     #[error("the key that signs tokens cannot be used")]
     TokenKey(#[from] jsonwebtoken::errors::Error),
     #[error("cannot listen on {address}")]
-    Listen {
-        address: SocketAddr,
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, source: std::io::Error },
 }
 
 impl Core {
@@ -98,14 +95,7 @@ impl Core {
             leads_waiting: Arc::clone(&leads_waiting),
         })?;
         let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self {
-            registry,
-            keys,
-            pool,
-            writer,
-            thread,
-            leads_waiting,
-        })
+        Ok(Self { registry, keys, pool, writer, thread, leads_waiting })
     }
 
     /// Waits until the writer has recorded what waits.
@@ -118,6 +108,21 @@ impl Core {
     }
 }
 
+/// Leads go nowhere while there is no CRM: they wait in the outbox.
+fn start_relay(settings: &Settings, core: &Core) -> Result<Option<Relay>, AppError> {
+    let Some(crm) = &settings.crm else { return Ok(None) };
+    let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
+    let crm = Crm::new(crm, lease / 3).map_err(|error| AppError::Crm(error.to_string()))?;
+    let relay = RelaySettings {
+        pool: core.pool.clone(),
+        crm,
+        keys: core.keys.personal.clone(),
+        registry: Arc::clone(&core.registry),
+        lease,
+    };
+    Ok(Some(relay::start(relay, Arc::clone(&core.leads_waiting))))
+}
+
 impl App {
     /// Starts everything; when this returns, the address takes requests.
     ///
@@ -126,16 +131,10 @@ impl App {
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
         let core = Core::start(&settings)?;
         let listener = std::net::TcpListener::bind(settings.listen);
-        let listen_error = |source| AppError::Listen {
-            address: settings.listen,
-            source,
-        };
+        let listen_error = |source| AppError::Listen { address: settings.listen, source };
         let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let issuer = settings
-            .issuer
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+        let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
@@ -149,16 +148,7 @@ impl App {
                 .map(CustomerIssuer::load)
                 .transpose()?,
         })?);
-        let relay = match &settings.crm {
-            None => None,
-            Some(crm) => Some(relay::start(
-                core.pool.clone(),
-                Crm::new(crm).map_err(|error| AppError::Crm(error.to_string()))?,
-                core.keys.personal.clone(),
-                Arc::clone(&core.registry),
-                Arc::clone(&core.leads_waiting),
-            )),
-        };
+        let relay = start_relay(&settings, &core)?;
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
@@ -174,14 +164,7 @@ impl App {
         let handle = server.handle();
         let serving = tokio::spawn(server);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self {
-            address,
-            issuer,
-            server: handle,
-            serving,
-            relay,
-            core,
-        })
+        Ok(Self { address, issuer, server: handle, serving, relay, core })
     }
 
     /// Where it listens.

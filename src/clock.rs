@@ -23,9 +23,7 @@ impl Moment {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-        (0..=253_402_300_799)
-            .contains(&moment.timestamp())
-            .then(|| Self::from(moment))
+        (0..=253_402_300_799).contains(&moment.timestamp()).then(|| Self::from(moment))
     }
 
     /// From Unix seconds, as JWTs count (RFC 7519 `NumericDate`).
@@ -100,13 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_date_time_is_refused() {
-        for text in [
-            "",
-            "2026-11-02",
-            "2026-11-02T10:15:30",
-            "1969-12-31T23:59:59Z",
-            "now",
-        ] {
+        for text in ["", "2026-11-02", "2026-11-02T10:15:30", "1969-12-31T23:59:59Z", "now"] {
             assert_eq!(Moment::parse(text), None, "{text}");
         }
     }

@@ -25,11 +25,7 @@ impl DatabaseUrl {
 
     #[must_use]
     pub fn kind(&self) -> Kind {
-        if self.0.starts_with("sqlite://") {
-            Kind::Sqlite
-        } else {
-            Kind::Postgres
-        }
+        if self.0.starts_with("sqlite://") { Kind::Sqlite } else { Kind::Postgres }
     }
 
     /// All of it, with the password, for the one who opens it.
@@ -54,13 +50,9 @@ impl std::fmt::Display for DatabaseUrl {
         let Some((login, host)) = rest.rsplit_once('@') else {
             return f.write_str(&self.0);
         };
-        let user = login
-            .split_once(':')
-            .map_or(login, |(user, _password)| user);
+        let user = login.split_once(':').map_or(login, |(user, _password)| user);
         // libpq also takes a password as a parameter behind the '?'.
-        let host = host
-            .split_once('?')
-            .map_or(host, |(host, _parameters)| host);
+        let host = host.split_once('?').map_or(host, |(host, _parameters)| host);
         write!(f, "{scheme}://{user}@{host}")
     }
 }

@@ -221,9 +221,7 @@ impl MemberKey {
 fn is_slug(text: &str) -> bool {
     (2..=40).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn is_token(text: &str) -> bool {
@@ -243,9 +241,6 @@ mod tests {
             assert!(EventId::try_from(text).is_err(), "{text:?}");
         }
         assert!(MemberRef::try_from("m".repeat(65)).is_err());
-        assert_eq!(
-            PartnerId::try_from("green-basket").unwrap().as_str(),
-            "green-basket"
-        );
+        assert_eq!(PartnerId::try_from("green-basket").unwrap().as_str(), "green-basket");
     }
 }

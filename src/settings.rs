@@ -38,6 +38,9 @@ pub struct Settings {
     pub queue_max: usize,
     /// Events in one transaction.
     pub group_max: usize,
+    /// How long a lead in delivery is nobody else's, in seconds; a request to the CRM may take a
+    /// third of it. A gateway that died leaves its leads to others after this time.
+    pub lead_lease_seconds: u32,
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
     pub log: Log,
@@ -65,12 +68,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum CrmSettings {
-    Tryton {
-        url: String,
-        database: String,
-        user: String,
-        password: Secret,
-    },
+    Tryton { url: String, database: String, user: String, password: Secret },
 }
 
 /// Who issues the tokens with which customers come.
@@ -109,10 +107,7 @@ impl Settings {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         if let Some(file) = file {
             if !file.is_file() {
-                return Err(SettingsError(format!(
-                    "no settings file at {}",
-                    file.display()
-                )));
+                return Err(SettingsError(format!("no settings file at {}", file.display())));
             }
             figment = figment.merge(Toml::file_exact(file));
         }
@@ -127,20 +122,11 @@ impl Settings {
 }
 
 fn describe(error: &figment::Error) -> String {
-    let key = if error.path.is_empty() {
-        String::new()
-    } else {
-        error.path.join(".") + ": "
-    };
+    let key = if error.path.is_empty() { String::new() } else { error.path.join(".") + ": " };
     let source = error.metadata.as_ref().map(|metadata| {
-        metadata
-            .source
-            .as_ref()
-            .map_or_else(|| metadata.name.to_string(), ToString::to_string)
+        metadata.source.as_ref().map_or_else(|| metadata.name.to_string(), ToString::to_string)
     });
-    let source = source
-        .map(|source| format!(" (in {source})"))
-        .unwrap_or_default();
+    let source = source.map(|source| format!(" (in {source})")).unwrap_or_default();
     format!("setting {key}{}{source}", error.kind)
 }
 
@@ -180,8 +166,6 @@ fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<chrono_tz::Tz
 fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map_err(|_bad| {
-        serde::de::Error::custom(format!(
-            "{text:?} is not an address, such as 127.0.0.1:8080"
-        ))
+        serde::de::Error::custom(format!("{text:?} is not an address, such as 127.0.0.1:8080"))
     })
 }

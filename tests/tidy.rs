@@ -2,10 +2,7 @@
 //! what a module may be called, how long a file may grow, that both stores have every migration.
 //! The tables come first; whoever adds a room gives it a layer there. Source is read as text, as a
 //! person would, without what is `#[cfg(test)]`.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its own source ends at once"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its own source ends at once")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,18 +60,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     ),
     (Store, &["store"]),
     (Rim, &["settings", "telemetry", "task"]),
-    (
-        Rules,
-        &[
-            "event",
-            "partner",
-            "customer",
-            "ledger",
-            "program",
-            "referral",
-            "reconcile",
-        ],
-    ),
+    (Rules, &["event", "partner", "customer", "ledger", "program", "referral", "reconcile"]),
     (Values, &["money", "ids", "clock", "database_url"]),
 ];
 
@@ -97,25 +83,13 @@ const CRATES: &[(&str, &[Layer])] = &[
 ];
 
 /// What layers 0 and 1 do without.
-const IMPURE: &[&str] = &[
-    "std::fs",
-    "std::env",
-    "std::net",
-    "std::process",
-    "std::thread",
-    "crate::clock::now",
-];
+const IMPURE: &[&str] =
+    &["std::fs", "std::env", "std::net", "std::process", "std::thread", "crate::clock::now"];
 
 /// What only `clock.rs` asks.
-const CLOCKS: &[&str] = &[
-    "chrono::Utc::now",
-    "chrono::Local::now",
-    "std::time::SystemTime::now",
-];
+const CLOCKS: &[&str] = &["chrono::Utc::now", "chrono::Local::now", "std::time::SystemTime::now"];
 
-const BANNED_NAMES: &[&str] = &[
-    "util", "utils", "helper", "helpers", "common", "manager", "misc",
-];
+const BANNED_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "misc"];
 const BANNED_ENDINGS: &[&str] = &["_inner", "_core", "_utils", "_helpers", "_manager"];
 const REMINDERS: &[&str] = &["FIXME", "XXX", "TODO"];
 const LINES_MAX: usize = 500;
@@ -213,10 +187,7 @@ impl Tree {
         let mut found = Vec::new();
         for (module, file) in &self.files {
             for name in module.split('/').filter(|name| is_banned(name)) {
-                found.push(format!(
-                    "{}: {name} says nothing of what lives there",
-                    file.path
-                ));
+                found.push(format!("{}: {name} says nothing of what lives there", file.path));
             }
             for (line, name) in file.named_items.iter().filter(|(_, name)| is_banned(name)) {
                 found.push(format!("{}:{line}: {name} says nothing", file.path));
@@ -227,26 +198,15 @@ impl Tree {
 
     fn too_long(&self) -> Vec<String> {
         let long = self.files.iter().filter_map(|(module, file)| {
-            let max = if module == "main" {
-                LINES_MAX_MAIN
-            } else {
-                LINES_MAX
-            };
-            (file.lines > max).then(|| {
-                format!(
-                    "{}: {} lines without tests, over {max}",
-                    file.path, file.lines
-                )
-            })
+            let max = if module == "main" { LINES_MAX_MAIN } else { LINES_MAX };
+            (file.lines > max)
+                .then(|| format!("{}: {} lines without tests, over {max}", file.path, file.lines))
         });
         long.collect()
     }
 
     fn reminders(&self) -> Vec<String> {
-        self.files
-            .values()
-            .flat_map(|file| file.reminders.clone())
-            .collect()
+        self.files.values().flat_map(|file| file.reminders.clone()).collect()
     }
 }
 
@@ -289,12 +249,8 @@ fn nothing_is_left_for_later() {
 fn both_stores_have_every_migration_up_and_down() {
     let folders = |store: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(top().join("migrations").join(store)).unwrap();
-        let folders = entries
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.is_dir());
-        folders
-            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
-            .collect()
+        let folders = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        folders.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     };
     let (postgres, sqlite) = (folders("postgres"), folders("sqlite"));
     assert!(!postgres.is_empty(), "no migrations found");
@@ -318,9 +274,7 @@ fn every_dependency_is_accounted_for() {
     let manifest: toml::Table = manifest.parse().unwrap();
     let why = fs::read_to_string(top().join("docs/dependencies.md")).unwrap_or_default();
     let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
-    let tables = sections
-        .iter()
-        .filter_map(|section| manifest.get(*section)?.as_table());
+    let tables = sections.iter().filter_map(|section| manifest.get(*section)?.as_table());
     let unnamed = tables
         .flat_map(toml::Table::keys)
         .filter(|name| !why.contains(&format!("`{name}`")))
@@ -329,35 +283,25 @@ fn every_dependency_is_accounted_for() {
 }
 
 fn tidy(found: &[String]) {
-    assert!(
-        found.is_empty(),
-        "{} untidy:\n  {}",
-        found.len(),
-        found.join("\n  ")
-    );
+    assert!(found.is_empty(), "{} untidy:\n  {}", found.len(), found.join("\n  "));
 }
 
 // ---- where a file stands -----------------------------------------------------------------------
 
 fn layer(module: &str) -> Option<Layer> {
-    let entries = LAYERS
-        .iter()
-        .flat_map(|(layer, names)| names.iter().map(move |name| (name, *layer)));
+    let entries =
+        LAYERS.iter().flat_map(|(layer, names)| names.iter().map(move |name| (name, *layer)));
     let fits = entries.filter(|(name, _)| within(module, name));
-    fits.max_by_key(|(name, _)| name.len())
-        .map(|(_, layer)| layer)
+    fits.max_by_key(|(name, _)| name.len()).map(|(_, layer)| layer)
 }
 
 /// Is `module` the room or file of that name, or inside it?
 fn within(module: &str, name: &str) -> bool {
-    module
-        .strip_prefix(name)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn starts_with(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn room(module: &str) -> &str {
@@ -366,10 +310,7 @@ fn room(module: &str) -> &str {
 
 fn neighbours(module: &str, target: &str) -> bool {
     let (from, to) = (room(module), room(target));
-    from == to
-        || NEIGHBOURS
-            .iter()
-            .any(|(name, known)| *name == from && known.contains(&to))
+    from == to || NEIGHBOURS.iter().any(|(name, known)| *name == from && known.contains(&to))
 }
 
 // ---- does it find what it should? --------------------------------------------------------------
@@ -400,26 +341,15 @@ mod on_a_little_tree {
                 ("src/writer.rs", ""),
                 ("src/program/mod.rs", "mod earn;"),
                 ("src/program/earn.rs", code),
-                (
-                    "src/partner/mod.rs",
-                    "pub mod registry; pub use registry::Registry;",
-                ),
-                (
-                    "src/partner/registry.rs",
-                    "use std::fs; use crate::ids; use crate::writer;",
-                ),
+                ("src/partner/mod.rs", "pub mod registry; pub use registry::Registry;"),
+                ("src/partner/registry.rs", "use std::fs; use crate::ids; use crate::writer;"),
                 ("src/ledger/mod.rs", "pub mod verify;"),
                 ("src/ledger/verify.rs", "use crate::store;"),
                 ("src/store/mod.rs", "use crate::program;"),
             ])
             .imports_upwards();
             assert_eq!(found.len(), 1, "{code}: {found:?}");
-            assert!(
-                found
-                    .concat()
-                    .starts_with("src/program/earn.rs:1: imports "),
-                "{found:?}"
-            );
+            assert!(found.concat().starts_with("src/program/earn.rs:1: imports "), "{found:?}");
         }
     }
 
@@ -431,10 +361,7 @@ mod on_a_little_tree {
         ])
         .imports_upwards();
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found.concat().starts_with("src/ledger/mod.rs:2: "),
-            "{found:?}"
-        );
+        assert!(found.concat().starts_with("src/ledger/mod.rs:2: "), "{found:?}");
     }
 
     #[test]
@@ -459,10 +386,7 @@ mod on_a_little_tree {
                 "src/event/refund.rs",
                 "use chrono::Utc as U;\nfn f() { U::now(); std::fs::read(\"\") }",
             ),
-            (
-                "src/store/mod.rs",
-                "use diesel::prelude::*; use tokio::time;",
-            ),
+            ("src/store/mod.rs", "use diesel::prelude::*; use tokio::time;"),
             ("src/settings.rs", "use std::env; use crate::ids;"),
             ("src/clock.rs", "use chrono::Utc; fn now() { Utc::now() }"),
         ]);
@@ -472,19 +396,14 @@ mod on_a_little_tree {
         assert_eq!(crates.len(), 2, "{crates:?}");
         let clocks = found.clocks();
         assert_eq!(clocks.len(), 1, "{clocks:?}");
-        assert!(
-            clocks.concat().starts_with("src/event/refund.rs:2: "),
-            "{clocks:?}"
-        );
+        assert!(clocks.concat().starts_with("src/event/refund.rs:2: "), "{clocks:?}");
     }
 
     #[test]
     fn a_long_file_and_a_word_left_for_later_are_found() {
         let long = "fn f() {}\n".repeat(501);
-        let found = tree(&[
-            ("src/due.rs", &long),
-            ("src/app.rs", "// TODO: stop\nfn run_inner() {}"),
-        ]);
+        let found =
+            tree(&[("src/due.rs", &long), ("src/app.rs", "// TODO: stop\nfn run_inner() {}")]);
         assert_eq!(found.too_long().len(), 1);
         assert_eq!(found.reminders(), ["src/app.rs:1: TODO"]);
         assert_eq!(found.banned_names().len(), 1);

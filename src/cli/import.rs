@@ -61,21 +61,11 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     let partner = core.registry.get(&args.partner).cloned();
     let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
     let map = partner.payments_file.clone().ok_or_else(|| {
-        format!(
-            "the manifest of {} maps no payments file: [import.payments]",
-            partner.id
-        )
+        format!("the manifest of {} maps no payments file: [import.payments]", partner.id)
     })?;
     let rejects = args.rejects.unwrap_or_else(|| default_rejects(&args.file));
     let key = core.keys.fingerprint.clone();
-    let mut import = Import {
-        partner,
-        map,
-        key,
-        writer: core.writer.clone(),
-        rejects,
-        out: None,
-    };
+    let mut import = Import { partner, map, key, writer: core.writer.clone(), rejects, out: None };
     let started = Instant::now();
     let tally = import.file(&args.file).await;
     let out = import.out.take();
@@ -124,10 +114,7 @@ impl Import {
                 Err(error) if error.is_io_error() => return Err(error.into()),
                 Err(error) => {
                     let number = error.position().map_or(0, csv::Position::line);
-                    let line = Line {
-                        number,
-                        record: csv::StringRecord::new(),
-                    };
+                    let line = Line { number, record: csv::StringRecord::new() };
                     self.reject(&mut tally, &line, "not UTF-8")?;
                     continue;
                 }
@@ -140,10 +127,8 @@ impl Import {
             }
             if waiting.len() >= LINES_AT_ONCE {
                 self.hand_over(&mut waiting, &mut tally).await?;
-                progress.set_message(format!(
-                    "{} lines",
-                    tally.recorded.saturating_add(tally.known)
-                ));
+                progress
+                    .set_message(format!("{} lines", tally.recorded.saturating_add(tally.known)));
             }
         }
         self.hand_over(&mut waiting, &mut tally).await?;
@@ -158,17 +143,11 @@ impl Import {
         record: &csv::StringRecord,
     ) -> Result<Submission, String> {
         if record.len() != width {
-            return Err(format!(
-                "{} fields where the header has {width}",
-                record.len()
-            ));
+            return Err(format!("{} fields where the header has {width}", record.len()));
         }
         let value = columns.event(record);
         let event = event::parse_value(&self.partner.id, &value, &self.key).map_err(in_words)?;
-        Ok(Submission {
-            partner: Arc::clone(&self.partner),
-            event,
-        })
+        Ok(Submission { partner: Arc::clone(&self.partner), event })
     }
 
     async fn hand_over(
@@ -240,11 +219,9 @@ impl Columns {
                 .ok_or_else(|| format!("the file has no column {name:?}, which the manifest maps"))
         };
         let mut data = vec![("order", place(map.order.as_ref().unwrap_or(&map.id))?)];
-        for (field, column) in [
-            ("gross", &map.gross),
-            ("discount", &map.discount),
-            ("paid", &map.paid),
-        ] {
+        for (field, column) in
+            [("gross", &map.gross), ("discount", &map.discount), ("paid", &map.paid)]
+        {
             data.push((field, place(column)?));
         }
         for (field, column) in [("store", &map.store), ("scheme", &map.scheme)] {
@@ -287,9 +264,7 @@ fn in_words(malformed: Malformed) -> String {
     match malformed {
         Malformed::NotJson { .. } => malformed.to_string(),
         Malformed::Fields(fields) => {
-            let each = fields
-                .iter()
-                .map(|field| format!("{}: {}", field.pointer, field.detail));
+            let each = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
             each.collect::<Vec<_>>().join("; ")
         }
     }
@@ -302,10 +277,7 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
     let mut file = File::open(path).map_err(cannot)?;
     let length = file.metadata().map_err(cannot)?.len();
     let mut start = Vec::new();
-    file.by_ref()
-        .take(2)
-        .read_to_end(&mut start)
-        .map_err(cannot)?;
+    file.by_ref().take(2).read_to_end(&mut start).map_err(cannot)?;
     file.rewind().map_err(cannot)?;
     let progress = ProgressBar::new(length);
     let style = "{bar:40} {bytes}/{total_bytes} {msg} {elapsed_precise} (eta {eta})";

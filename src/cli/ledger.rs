@@ -66,13 +66,7 @@ fn print_csv(all: &[(Account, Amount)]) -> Result<(), Failure> {
     for (account, balance) in all {
         let owner = account.owner.name();
         let (kind, asset) = (account.owner.kind(), account.asset.code());
-        out.write_record([
-            account.code.name(),
-            kind,
-            &owner,
-            asset,
-            &balance.to_string(),
-        ])?;
+        out.write_record([account.code.name(), kind, &owner, asset, &balance.to_string()])?;
     }
     out.flush()?;
     Ok(())
@@ -98,10 +92,7 @@ fn print_trial_balance(all: &[(Account, Amount)]) {
         }
         if customers.0 > 0 {
             let owner = format!("{} customers", customers.0);
-            println!(
-                "{:<20} {owner:<16} {:>16} {}",
-                line.code, customers.1, line.asset
-            );
+            println!("{:<20} {owner:<16} {:>16} {}", line.code, customers.1, line.asset);
         }
     }
     for (asset, sum) in sums {

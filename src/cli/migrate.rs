@@ -14,10 +14,6 @@ pub fn run(settings: &Settings) -> Result<bool, Failure> {
     for name in &applied {
         println!("applied {name}");
     }
-    println!(
-        "{}: {} applied, up to date",
-        settings.database_url,
-        applied.len()
-    );
+    println!("{}: {} applied, up to date", settings.database_url, applied.len());
     Ok(true)
 }

@@ -8,6 +8,8 @@ pub use error::CrmError;
 pub use lead::{CrmId, Lead};
 pub use tryton::{Tryton, TrytonLogin};
 
+use std::time::Duration;
+
 use crate::settings::CrmSettings;
 
 /// Whichever CRM the bank has.
@@ -16,21 +18,21 @@ pub enum Crm {
 }
 
 impl Crm {
+    /// A client that waits at most `time_out` for an answer.
+    ///
     /// # Errors
     /// [`CrmError`] when the settings cannot be used.
-    pub fn new(settings: &CrmSettings) -> Result<Self, CrmError> {
+    pub fn new(settings: &CrmSettings, time_out: Duration) -> Result<Self, CrmError> {
         match settings {
-            CrmSettings::Tryton {
-                url,
-                database,
-                user,
-                password,
-            } => Ok(Self::Tryton(Tryton::new(TrytonLogin {
-                url: url.clone(),
-                database: database.clone(),
-                user: user.clone(),
-                password: password.clone(),
-            })?)),
+            CrmSettings::Tryton { url, database, user, password } => {
+                let login = TrytonLogin {
+                    url: url.clone(),
+                    database: database.clone(),
+                    user: user.clone(),
+                    password: password.clone(),
+                };
+                Ok(Self::Tryton(Tryton::new(login, time_out)?))
+            }
         }
     }
 

@@ -39,24 +39,18 @@ struct Session {
     employee: Value,
 }
 
-/// Shorter than a lead's lease, so that a request has ended before another relay may look.
-const REQUEST_TIME_OUT: Duration = Duration::from_secs(20);
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 
 impl Tryton {
     /// # Errors
     /// [`CrmError::Unavailable`] when no HTTP client can be made.
-    pub fn new(login: TrytonLogin) -> Result<Self, CrmError> {
+    pub fn new(login: TrytonLogin, time_out: Duration) -> Result<Self, CrmError> {
         let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIME_OUT)
+            .timeout(time_out)
             .connect_timeout(CONNECT_TIME_OUT)
             .build()
             .map_err(|_error| CrmError::Unavailable("no HTTP client".to_owned()))?;
-        Ok(Self {
-            login,
-            http,
-            session: RwLock::new(None),
-        })
+        Ok(Self { login, http, session: RwLock::new(None) })
     }
 
     /// Makes the lead as a party and an opportunity, whatever of it is not there yet.
@@ -94,14 +88,7 @@ impl Tryton {
     pub async fn references(&self) -> Result<Vec<(String, CrmId)>, CrmError> {
         let found = self
             .call("model.sale.opportunity.search_read", |_session| {
-                json!([
-                    [["reference", "!=", null]],
-                    0,
-                    null,
-                    null,
-                    ["id", "reference"],
-                    {}
-                ])
+                json!([[["reference", "!=", null]], 0, null, null, ["id", "reference"], {}])
             })
             .await?;
         let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -139,9 +126,7 @@ impl Tryton {
             "code": party_code(lead),
             "contact_mechanisms": [["create", mechanisms]],
         });
-        let made = self
-            .call("model.party.party.create", |_session| json!([[party], {}]))
-            .await?;
+        let made = self.call("model.party.party.create", |_session| json!([[party], {}])).await?;
         made.get(0).cloned().ok_or_else(unexpected)
     }
 
@@ -177,15 +162,12 @@ impl Tryton {
             Some(session) => session,
             None => self.log_in().await?,
         };
-        let first = self
-            .post(method, &parameters(&session), Some(&session.authorization))
-            .await;
+        let first = self.post(method, &parameters(&session), Some(&session.authorization)).await;
         if first != Err(CrmError::Credentials) {
             return first;
         }
         let session = self.log_in().await?;
-        self.post(method, &parameters(&session), Some(&session.authorization))
-            .await
+        self.post(method, &parameters(&session), Some(&session.authorization)).await
     }
 
     async fn log_in(&self) -> Result<Session, CrmError> {
@@ -195,24 +177,13 @@ impl Tryton {
         let (Some(id), Some(token)) = (answer.get(0), answer.get(1).and_then(Value::as_str)) else {
             return Err(CrmError::Credentials);
         };
-        let authorization = format!(
-            "Session {}",
-            STANDARD.encode(format!("{user}:{id}:{token}"))
-        );
+        let authorization = format!("Session {}", STANDARD.encode(format!("{user}:{id}:{token}")));
         let preferences = self
-            .post(
-                "model.res.user.get_preferences",
-                &json!([true, {}]),
-                Some(&authorization),
-            )
+            .post("model.res.user.get_preferences", &json!([true, {}]), Some(&authorization))
             .await?;
         let preference = |name: &str| preferences.get(name).cloned().unwrap_or_default();
         let (company, employee) = (preference("company"), preference("employee"));
-        let session = Session {
-            authorization,
-            company,
-            employee,
-        };
+        let session = Session { authorization, company, employee };
         *self.session.write().await = Some(session.clone());
         Ok(session)
     }
@@ -234,13 +205,8 @@ impl Tryton {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => return Err(CrmError::Credentials),
             StatusCode::TOO_MANY_REQUESTS => {
-                let wait = response
-                    .headers()
-                    .get(RETRY_AFTER)
-                    .and_then(|v| v.to_str().ok());
-                let retry_after = wait
-                    .and_then(|wait| wait.parse().ok())
-                    .map(Duration::from_secs);
+                let wait = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
+                let retry_after = wait.and_then(|wait| wait.parse().ok()).map(Duration::from_secs);
                 return Err(CrmError::RateLimited { retry_after });
             }
             other => return Err(CrmError::Unavailable(format!("status {}", other.as_u16()))),
@@ -256,10 +222,7 @@ impl Tryton {
 /// An error in an answer of status 200 is `[kind, …]`. Only the kind is kept: the words behind it
 /// may name the person.
 fn refused(error: Option<&Value>) -> CrmError {
-    let kind = error
-        .and_then(|error| error.get(0))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let kind = error.and_then(|error| error.get(0)).and_then(Value::as_str).unwrap_or_default();
     match kind {
         "UserError" | "UserWarning" => CrmError::Refused(kind.to_owned()),
         "ConcurrencyException" => CrmError::Unavailable(kind.to_owned()),

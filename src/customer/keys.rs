@@ -37,10 +37,7 @@ pub struct TokenKey {
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     #[error("cannot read or write the key file {path}")]
-    File {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     #[error("the key file {path} is not what `tallystick keys` writes: {what}")]
     Malformed { path: PathBuf, what: String },
     #[error("the system gives no randomness")]
@@ -65,20 +62,13 @@ impl Keys {
     /// # Errors
     /// [`KeysError`].
     pub fn load(path: &Path) -> Result<Self, KeysError> {
-        let text = fs::read_to_string(path).map_err(|source| KeysError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        let malformed = |what: String| KeysError::Malformed {
-            path: path.to_owned(),
-            what,
-        };
+        let text = fs::read_to_string(path)
+            .map_err(|source| KeysError::File { path: path.to_owned(), source })?;
+        let malformed = |what: String| KeysError::Malformed { path: path.to_owned(), what };
         let document: Document =
             toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
         let decode = |name: &str, text: &str| {
-            STANDARD
-                .decode(text)
-                .map_err(|_bad| malformed(format!("{name} is not base64")))
+            STANDARD.decode(text).map_err(|_bad| malformed(format!("{name} is not base64")))
         };
         let sealing: [u8; 32] = decode("personal", &document.personal)?
             .try_into()
@@ -92,11 +82,7 @@ impl Keys {
         Ok(Self {
             personal: PersonalKeys::new(&document.personal_key_id, &sealing, &index)?,
             fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
-            token: TokenKey {
-                kid,
-                private_der,
-                public_x,
-            },
+            token: TokenKey { kid, private_der, public_x },
         })
     }
 
@@ -123,26 +109,14 @@ fn create(path: &Path) -> Result<bool, KeysError> {
         phone_index: random_secret()?,
         fingerprint: random_secret()?,
     };
-    let file = |source| KeysError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let text = toml::to_string(&document).map_err(|error| KeysError::Malformed {
-        path: path.to_owned(),
-        what: error.to_string(),
-    })?;
+    let file = |source| KeysError::File { path: path.to_owned(), source };
+    let text = toml::to_string(&document)
+        .map_err(|error| KeysError::Malformed { path: path.to_owned(), what: error.to_string() })?;
     // Written beside and linked into place, so that nobody ever reads half a key file.
     let beside = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
-    let mut out = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(file)?;
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.sync_all())
-        .map_err(file)?;
+    let mut out = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(file)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(file)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside).map_err(file)?;
     match linked {

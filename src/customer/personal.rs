@@ -59,10 +59,7 @@ impl PersonalKeys {
             )
             .map_err(|_failed| SealError::Seal)?;
         bytes.splice(..0, nonce);
-        Ok(Sealed {
-            key_id: self.key_id.clone(),
-            bytes,
-        })
+        Ok(Sealed { key_id: self.key_id.clone(), bytes })
     }
 
     /// # Errors
@@ -71,10 +68,8 @@ impl PersonalKeys {
         if sealed.key_id != self.key_id {
             return Err(SealError::UnknownKey);
         }
-        let (nonce, ciphertext) = sealed
-            .bytes
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(SealError::Open)?;
+        let (nonce, ciphertext) =
+            sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Open)?;
         let mut bytes = ciphertext.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let plain = self

@@ -49,10 +49,7 @@ pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attribut
     let source = envelope.text("source", 256).map(str::to_owned);
     let time = envelope.text("time", 40).map(Moment::parse);
     if time == Some(None) {
-        envelope.fail(
-            "time",
-            "expected an RFC 3339 date-time, such as \"2026-11-02T10:15:30Z\"",
-        );
+        envelope.fail("time", "expected an RFC 3339 date-time, such as \"2026-11-02T10:15:30Z\"");
     }
     let time = time.flatten();
     for attribute in PASSED_OVER {
@@ -61,14 +58,7 @@ pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attribut
     let kind = envelope.text("type", 64);
     let said = kind.and_then(|kind| read_data(&mut envelope, kind, time));
     pass_over_extensions(envelope, value);
-    Some((
-        Attributes {
-            id: id?,
-            source: source?,
-            time: time?,
-        },
-        said?,
-    ))
+    Some((Attributes { id: id?, source: source?, time: time? }, said?))
 }
 
 fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Option<Said> {
@@ -94,21 +84,15 @@ fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Opt
 /// CloudEvents lets anyone add attributes of lower-case letters and digits (section 3.1): they
 /// are not ours to refuse. Anything else in the envelope is a mistake.
 fn pass_over_extensions(mut envelope: Reader<'_>, value: &Value) {
-    let is_extension = |name: &str| {
-        name.bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
-    let defined = ["specversion", "id", "source", "type", "time", "data"]
-        .into_iter()
-        .chain(PASSED_OVER);
+    let is_extension =
+        |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let defined =
+        ["specversion", "id", "source", "type", "time", "data"].into_iter().chain(PASSED_OVER);
     let defined: Vec<&str> = defined.collect();
     let object = value.as_object().into_iter().flatten();
     for (name, _value) in object {
         if !defined.contains(&name.as_str()) && !is_extension(name) {
-            envelope.fail(
-                name,
-                "not a CloudEvents attribute; extensions are of a-z and 0-9",
-            );
+            envelope.fail(name, "not a CloudEvents attribute; extensions are of a-z and 0-9");
         }
     }
 }

@@ -62,10 +62,7 @@ pub(super) fn of(
     // Not the source: the same payment may come by the API and again in the day's file.
     update(&mut context, said.kind());
     update(&mut context, &kept.time);
-    update(
-        &mut context,
-        &serde_json::to_string(said).unwrap_or_default(),
-    );
+    update(&mut context, &serde_json::to_string(said).unwrap_or_default());
     if let Said::Referral(referral) = said {
         let Contact { name, phone, email } = &referral.contact;
         update(&mut context, name);

@@ -21,9 +21,6 @@ impl Malformed {
     /// Serde's own words may quote the value, so only the place is kept.
     #[must_use]
     pub fn not_json(error: &serde_json::Error) -> Self {
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-        }
+        Self::NotJson { line: error.line(), column: error.column() }
     }
 }

@@ -18,18 +18,10 @@ impl<'a> Reader<'a> {
     pub fn new(value: &'a Value, base: &str, problems: &'a mut Vec<FieldProblem>) -> Option<Self> {
         let Value::Object(object) = value else {
             let detail = "expected a JSON object".to_owned();
-            problems.push(FieldProblem {
-                pointer: base.to_owned(),
-                detail,
-            });
+            problems.push(FieldProblem { pointer: base.to_owned(), detail });
             return None;
         };
-        Some(Self {
-            object,
-            base: base.to_owned(),
-            asked: Vec::new(),
-            problems,
-        })
+        Some(Self { object, base: base.to_owned(), asked: Vec::new(), problems })
     }
 
     /// Adds a problem at one of this object's fields.
@@ -37,10 +29,7 @@ impl<'a> Reader<'a> {
         // RFC 6901 escapes, for field names that a stranger chose.
         let name = name.replace('~', "~0").replace('/', "~1");
         let pointer = format!("{}/{name}", self.base);
-        self.problems.push(FieldProblem {
-            pointer,
-            detail: detail.into(),
-        });
+        self.problems.push(FieldProblem { pointer, detail: detail.into() });
     }
 
     /// The field as it stands; absent and `null` are the same.
@@ -158,11 +147,8 @@ impl<'a> Reader<'a> {
 
     /// Reports the fields that nobody asked for.
     pub fn finish(mut self) {
-        let unknown: Vec<&String> = self
-            .object
-            .keys()
-            .filter(|name| !self.asked.contains(&name.as_str()))
-            .collect();
+        let unknown: Vec<&String> =
+            self.object.keys().filter(|name| !self.asked.contains(&name.as_str())).collect();
         for name in unknown {
             let known = self.asked.join(", ");
             self.fail(name, format!("unknown field; known are: {known}"));

@@ -62,9 +62,7 @@ impl Referral {
         }
         let region = data.text("region", 64).map(str::to_owned);
         let contact = read_contact(&mut data);
-        let consent = data
-            .object("consent")
-            .map(|consent| read_consent(consent, event_time));
+        let consent = data.object("consent").map(|consent| read_consent(consent, event_time));
         data.finish();
         Some(Self {
             member,
@@ -97,11 +95,7 @@ impl Contact {
     pub fn from_json(plain: &[u8]) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(plain).ok()?;
         let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
-        Some(Self {
-            name: text("name")?,
-            phone: text("phone")?,
-            email: text("email"),
-        })
+        Some(Self { name: text("name")?, phone: text("phone")?, email: text("email") })
     }
 }
 
@@ -120,11 +114,7 @@ fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
         contact.fail("email", "expected an e-mail address");
     }
     contact.finish();
-    Some(Contact {
-        name: name?,
-        phone: phone?,
-        email,
-    })
+    Some(Contact { name: name?, phone: phone?, email })
 }
 
 fn read_consent(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<ConsentGiven> {
@@ -164,10 +154,7 @@ fn is_e164(phone: &str) -> bool {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u32> = text
-        .chars()
-        .map(|c| c.to_digit(16))
-        .collect::<Option<_>>()?;
+    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let bytes: Option<Vec<u8>> = digits
         .chunks_exact(2)
         .map(|pair| match pair {

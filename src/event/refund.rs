@@ -28,11 +28,6 @@ impl Refund {
         }
         let reason = data.optional_text("reason", 200).map(str::to_owned);
         data.finish();
-        Some(Self {
-            payment: payment?,
-            currency: currency?,
-            amount: amount?,
-            reason,
-        })
+        Some(Self { payment: payment?, currency: currency?, amount: amount?, reason })
     }
 }

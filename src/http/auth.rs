@@ -73,10 +73,7 @@ impl<S: Needs> Caller<S> {
             .limits
             .take(&partner.id, partner.access.requests_per_second, now)
             .map_err(Problem::rate_limited)?;
-        Ok(Self {
-            partner: Arc::clone(partner),
-            scope: PhantomData,
-        })
+        Ok(Self { partner: Arc::clone(partner), scope: PhantomData })
     }
 }
 
@@ -87,9 +84,7 @@ impl FromRequest for Customer {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(gateway(request).and_then(|gateway| {
             let issuer = gateway.customer_issuer.as_ref().ok_or_else(bad_token)?;
-            let subject = issuer
-                .subject(bearer(request)?, clock::now())
-                .ok_or_else(bad_token)?;
+            let subject = issuer.subject(bearer(request)?, clock::now()).ok_or_else(bad_token)?;
             Ok(Self { subject })
         }))
     }
@@ -97,15 +92,11 @@ impl FromRequest for Customer {
 
 fn gateway(request: &HttpRequest) -> Result<&Gateway, Problem> {
     let data = request.app_data::<web::Data<Gateway>>();
-    data.map(|data| data.get_ref())
-        .ok_or_else(|| Problem::busy("The service is starting."))
+    data.map(|data| data.get_ref()).ok_or_else(|| Problem::busy("The service is starting."))
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let header = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|header| {
         let (scheme, token) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())

@@ -20,10 +20,7 @@ pub struct CustomerIssuer {
 #[derive(Debug, thiserror::Error)]
 pub enum CustomerIssuerError {
     #[error("setting customer_tokens.jwks: cannot read {path}")]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("setting customer_tokens.jwks: {path} is not a JWK set: {what}")]
     Malformed { path: PathBuf, what: String },
 }
@@ -35,12 +32,8 @@ struct Claims {
     nbf: Option<i64>,
 }
 
-const ALLOWED: [Algorithm; 4] = [
-    Algorithm::EdDSA,
-    Algorithm::ES256,
-    Algorithm::PS256,
-    Algorithm::RS256,
-];
+const ALLOWED: [Algorithm; 4] =
+    [Algorithm::EdDSA, Algorithm::ES256, Algorithm::PS256, Algorithm::RS256];
 
 impl CustomerIssuer {
     /// Reads the identity provider's public keys.
@@ -49,29 +42,14 @@ impl CustomerIssuer {
     /// [`CustomerIssuerError`].
     pub fn load(settings: &CustomerTokens) -> Result<Self, CustomerIssuerError> {
         let path = settings.jwks.clone();
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| CustomerIssuerError::Unreadable {
-                path: path.clone(),
-                source,
-            })?;
-        let malformed = |what: String| CustomerIssuerError::Malformed {
-            path: path.clone(),
-            what,
-        };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| CustomerIssuerError::Unreadable { path: path.clone(), source })?;
+        let malformed = |what: String| CustomerIssuerError::Malformed { path: path.clone(), what };
         let set: JwkSet =
             serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        let keys = set
-            .keys
-            .iter()
-            .map(read_key)
-            .collect::<Result<_, _>>()
-            .map_err(malformed)?;
+        let keys = set.keys.iter().map(read_key).collect::<Result<_, _>>().map_err(malformed)?;
         let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
-        Ok(Self {
-            issuer,
-            audience,
-            keys,
-        })
+        Ok(Self { issuer, audience, keys })
     }
 
     /// Whose token it is; `None` when it is not a good one of this issuer for us.

@@ -24,10 +24,7 @@ pub async fn post_event(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let event = read_event(&caller, &gateway, request.headers(), &body)?;
-    let submission = Submission {
-        partner: caller.partner,
-        event,
-    };
+    let submission = Submission { partner: caller.partner, event };
     let outcome = gateway.writer.submit(submission).await?;
     Ok(receipt_response(outcome))
 }
@@ -52,10 +49,7 @@ pub async fn post_event_batch(
     for item in &items {
         match event::parse_value(&caller.partner.id, item, key) {
             Ok(event) => {
-                submissions.push(Submission {
-                    partner: caller.partner.clone(),
-                    event,
-                });
+                submissions.push(Submission { partner: caller.partner.clone(), event });
                 malformed.push(None);
             }
             Err(problem) => malformed.push(Some(problem)),
@@ -64,14 +58,9 @@ pub async fn post_event_batch(
     let mut answers = gateway.writer.submit_all(submissions).await.into_iter();
     let outcomes = malformed.into_iter().map(|problem| match problem {
         Some(problem) => Err(Problem::from(problem)),
-        None => answers
-            .next()
-            .unwrap_or(Err(WriteError::Stopped))
-            .map_err(Problem::from),
+        None => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
     });
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(batch_body(outcomes)))
+    Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes)))
 }
 
 /// `GET /v1/events/{event}`: the receipt of one of the caller's own events.
@@ -84,9 +73,7 @@ pub async fn get_event(
     let key = EventKey::of(&caller.partner.id, &id);
     let receipt = gateway.read(move |db| events::receipt(db, key)).await?;
     let receipt = receipt.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .body(receipt))
+    Ok(HttpResponse::Ok().content_type("application/json").body(receipt))
 }
 
 fn read_event(
@@ -99,9 +86,8 @@ fn read_event(
     if !headers.contains_key("ce-specversion") {
         return event::parse(partner, body, key);
     }
-    let attributes = headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let attributes =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let value =
         event::binary_mode(attributes, body).map_err(|error| Malformed::not_json(&error))?;
     event::parse_value(partner, &value, key)
@@ -109,16 +95,9 @@ fn read_event(
 
 /// 201 for what was recorded now, 200 with the first receipt for a replay.
 fn receipt_response(outcome: Outcome) -> HttpResponse {
-    let status = if outcome.replayed {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = if outcome.replayed { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = HttpResponse::build(status);
-    response.insert_header((
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    ));
+    response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if outcome.replayed {
         response.insert_header(("Idempotent-Replayed", "true"));
     }

@@ -15,9 +15,7 @@ pub async fn get_health() -> HttpResponse {
 pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
     let pending = gateway.read(store::pending).await?;
     if !pending.is_empty() {
-        return Err(Problem::busy(
-            "The database lacks migrations: run tallystick migrate.",
-        ));
+        return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
     }
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }

@@ -28,18 +28,10 @@ impl Limits {
         let rate = i64::from(per_second.max(1));
         let full = rate.saturating_mul(2).saturating_mul(REQUEST);
         // A poisoned lock only means that another request panicked: the counts are still counts.
-        let mut buckets = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket = buckets.entry(partner.clone()).or_insert(Bucket {
-            micro_requests: full,
-            at: now,
-        });
-        let elapsed_micros = (now.utc() - bucket.at.utc())
-            .num_microseconds()
-            .unwrap_or(0)
-            .max(0);
+        let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bucket =
+            buckets.entry(partner.clone()).or_insert(Bucket { micro_requests: full, at: now });
+        let elapsed_micros = (now.utc() - bucket.at.utc()).num_microseconds().unwrap_or(0).max(0);
         let refill = elapsed_micros.saturating_mul(rate);
         bucket.micro_requests = bucket.micro_requests.saturating_add(refill).min(full);
         bucket.at = now;

@@ -15,7 +15,8 @@ mod token;
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
 use crate::clock::Moment;
@@ -55,41 +56,36 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let bytes_max = |max: usize| web::PayloadConfig::new(max);
     config
         .app_data(bytes_max(EVENT_BYTES_MAX))
-        .app_data(
-            web::FormConfig::default()
-                .limit(FORM_BYTES_MAX)
-                .error_handler(problem::form),
-        )
+        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(problem::form))
         .app_data(web::QueryConfig::default().error_handler(problem::query))
         // Partners: authentication
-        .route("/oauth/token", web::post().to(oauth::issue_token))
-        .route("/oauth/jwks", web::get().to(oauth::get_jwks))
-        .route(
-            "/.well-known/oauth-authorization-server",
-            web::get().to(oauth::get_metadata),
-        )
+        .service(at("/oauth/token", web::post().to(oauth::issue_token)))
+        .service(at("/oauth/jwks", web::get().to(oauth::get_jwks)))
+        .service(at("/.well-known/oauth-authorization-server", web::get().to(oauth::get_metadata)))
         // Partners: events:write, events:read, referrals:read
-        .route("/v1/events", web::post().to(events::post_event))
+        .service(at("/v1/events", web::post().to(events::post_event)))
         .service(
-            web::resource("/v1/events:batch")
-                .app_data(bytes_max(BATCH_BYTES_MAX))
-                .route(web::post().to(events::post_event_batch)),
+            at("/v1/events:batch", web::post().to(events::post_event_batch))
+                .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
-        .route("/v1/events/{event}", web::get().to(events::get_event))
-        .route(
-            "/v1/referrals/{referral}",
-            web::get().to(referrals::get_referral),
-        )
+        .service(at("/v1/events/{event}", web::get().to(events::get_event)))
+        .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
-        .route("/v1/customers/me/points", web::get().to(points::get_points))
-        .route(
-            "/v1/customers/me/members/{partner}",
-            web::post().to(points::link_member),
-        )
+        .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
+        .service(at("/v1/customers/me/members/{partner}", web::post().to(points::link_member)))
         // Operators
-        .route("/healthz", web::get().to(health::get_health))
-        .route("/readyz", web::get().to(health::get_readiness))
+        .service(at("/healthz", web::get().to(health::get_health)))
+        .service(at("/readyz", web::get().to(health::get_readiness)))
         .default_service(web::to(unknown));
+}
+
+/// A resource that knows one method.
+fn at(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route).default_service(web::to(wrong_method))
+}
+
+async fn wrong_method() -> Result<HttpResponse, Problem> {
+    Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
 }
 
 async fn unknown() -> Result<HttpResponse, Problem> {

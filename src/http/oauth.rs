@@ -68,14 +68,12 @@ pub async fn issue_token(
         .issue(&partner.id, &scopes, now)
         .map_err(|error| Problem::from(StoreError::Migration(error.to_string())))?;
     let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": LIFE.num_seconds(),
-            "scope": names.join(" "),
-        })))
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(json!({
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": LIFE.num_seconds(),
+        "scope": names.join(" "),
+    })))
 }
 
 /// Who asks, proved by their assertion. An unknown client and a bad signature are answered alike.
@@ -87,10 +85,7 @@ fn authenticate<'a>(
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
         Some(_) => {
-            return Err(bad(
-                "unsupported_grant_type",
-                "expected grant_type=client_credentials",
-            ));
+            return Err(bad("unsupported_grant_type", "expected grant_type=client_credentials"));
         }
         None => return Err(bad("invalid_request", "grant_type is missing")),
     }
@@ -109,24 +104,17 @@ fn authenticate<'a>(
     }
     let partner = claimed.as_ref().and_then(|id| gateway.registry.get(id));
     let Some(partner) = partner else {
-        return Err(invalid_client(
-            &assertion::AssertionError::Signature.to_string(),
-        ));
+        return Err(invalid_client(&assertion::AssertionError::Signature.to_string()));
     };
     let token_url = format!("{}/oauth/token", gateway.issuer);
-    let audiences = Audiences {
-        issuer: &gateway.issuer,
-        token_url: &token_url,
-    };
+    let audiences = Audiences { issuer: &gateway.issuer, token_url: &token_url };
     let proved = assertion::verify(token, partner, audiences, now)
         .map_err(|error| invalid_client(&error.to_string()))?;
-    partner
-        .listed_on(gateway.day(now))
-        .map_err(|unlisted| OauthError {
-            status: StatusCode::FORBIDDEN,
-            error: "unauthorized_client",
-            description: unlisted.to_string(),
-        })?;
+    partner.listed_on(gateway.day(now)).map_err(|unlisted| OauthError {
+        status: StatusCode::FORBIDDEN,
+        error: "unauthorized_client",
+        description: unlisted.to_string(),
+    })?;
     Ok((partner, proved))
 }
 
@@ -170,20 +158,12 @@ pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
 }
 
 fn bad(error: &'static str, description: &str) -> OauthError {
-    OauthError {
-        status: StatusCode::BAD_REQUEST,
-        error,
-        description: description.to_owned(),
-    }
+    OauthError { status: StatusCode::BAD_REQUEST, error, description: description.to_owned() }
 }
 
 fn invalid_client(description: &str) -> OauthError {
     let description = description.to_owned();
-    OauthError {
-        status: StatusCode::UNAUTHORIZED,
-        error: "invalid_client",
-        description,
-    }
+    OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description }
 }
 
 impl OauthError {

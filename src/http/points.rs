@@ -58,18 +58,12 @@ pub async fn get_points(
 ) -> Result<HttpResponse, Problem> {
     let limit = page.limit.unwrap_or(LINES_DEFAULT);
     if limit == 0 || limit > LINES_MAX {
-        return Err(Problem::parameter(
-            "limit",
-            &format!("expected 1 to {LINES_MAX}"),
-        ));
+        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
     }
     let after = match &page.cursor {
         None => None,
         Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
-            Problem::parameter(
-                "cursor",
-                "expected the `next` of the page before, unchanged",
-            )
+            Problem::parameter("cursor", "expected the `next` of the page before, unchanged")
         })?),
     };
     let points = gateway
@@ -101,10 +95,7 @@ pub async fn link_member(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let partner = PartnerId::try_from(path.into_inner()).map_err(|_bad| Problem::not_found())?;
-    gateway
-        .registry
-        .get(&partner)
-        .ok_or_else(Problem::not_found)?;
+    gateway.registry.get(&partner).ok_or_else(Problem::not_found)?;
     let named = partner.clone();
     let member: MemberRef = gateway
         .read(move |db| db.write(|tx| customers::link(tx, &customer.subject, &named, clock::now())))
@@ -116,27 +107,14 @@ impl Points {
     /// A customer whom no partner knows yet.
     fn none() -> Self {
         let zero = Amount::zero(Asset::PTS);
-        Self {
-            balance: zero,
-            pending: zero,
-            entries: Vec::new(),
-            next: None,
-        }
+        Self { balance: zero, pending: zero, entries: Vec::new(), next: None }
     }
 
     fn new(balance: Amount, pending: Amount, mut lines: Vec<HistoryLine>, limit: usize) -> Self {
         let more = lines.len() > limit;
         lines.truncate(limit);
-        let next = lines
-            .last()
-            .filter(|_last| more)
-            .map(|last| write_cursor(last.place));
-        Self {
-            balance,
-            pending,
-            entries: lines.into_iter().map(Entry::from).collect(),
-            next,
-        }
+        let next = lines.last().filter(|_last| more).map(|last| write_cursor(last.place));
+        Self { balance, pending, entries: lines.into_iter().map(Entry::from).collect(), next }
     }
 }
 
@@ -145,12 +123,7 @@ impl From<HistoryLine> for Entry {
         // The receipt was written by this program; what it lacks is shown as absent, not hidden.
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
         let reasons = receipt.get("explanation").and_then(Value::as_array);
-        let says = |reason: &Value| {
-            reason
-                .get("says")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
+        let says = |reason: &Value| reason.get("says").and_then(Value::as_str).map(str::to_owned);
         Self {
             amount: line.amount,
             kind: line.kind,
@@ -169,8 +142,5 @@ fn write_cursor(place: EntryPlace) -> String {
 fn read_cursor(cursor: &str) -> Option<EntryPlace> {
     let (transaction, seq) = cursor.split_once('.')?;
     let transaction = TransactionId::from_uuid(uuid::Uuid::parse_str(transaction).ok()?);
-    Some(EntryPlace {
-        transaction,
-        seq: seq.parse().ok()?,
-    })
+    Some(EntryPlace { transaction, seq: seq.parse().ok()? })
 }

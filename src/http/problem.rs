@@ -76,13 +76,7 @@ impl Problem {
     #[must_use]
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self {
-            kind,
-            detail,
-            fields: Vec::new(),
-            retry_after_seconds: None,
-            challenge: None,
-        }
+        Self { kind, detail, fields: Vec::new(), retry_after_seconds: None, challenge: None }
     }
 
     #[must_use]
@@ -102,55 +96,37 @@ impl Problem {
 
     #[must_use]
     pub fn too_many_items(items_max: usize) -> Self {
-        Self::new(
-            &TOO_LARGE,
-            format!("A batch holds at most {items_max} events."),
-        )
+        Self::new(&TOO_LARGE, format!("A batch holds at most {items_max} events."))
     }
 
     #[must_use]
     pub fn too_large(bytes_max: usize) -> Self {
-        Self::new(
-            &TOO_LARGE,
-            format!("A body here holds at most {bytes_max} bytes."),
-        )
+        Self::new(&TOO_LARGE, format!("A body here holds at most {bytes_max} bytes."))
     }
 
     /// No token, or one that is not good: which of the two is all that a stranger learns.
     #[must_use]
     pub fn unauthorized(detail: &'static str, challenge: &'static str) -> Self {
-        Self {
-            challenge: Some(challenge),
-            ..Self::new(&UNAUTHORIZED, detail)
-        }
+        Self { challenge: Some(challenge), ..Self::new(&UNAUTHORIZED, detail) }
     }
 
     #[must_use]
     pub fn insufficient_scope(scope: &str) -> Self {
         let challenge = Some("Bearer error=\"insufficient_scope\"");
         let detail = format!("This needs the scope {scope}.");
-        Self {
-            challenge,
-            ..Self::new(&INSUFFICIENT_SCOPE, detail)
-        }
+        Self { challenge, ..Self::new(&INSUFFICIENT_SCOPE, detail) }
     }
 
     #[must_use]
     pub fn rate_limited(retry_after_seconds: u64) -> Self {
         let detail = "The partner's agreed rate is exceeded.";
         let retry_after_seconds = Some(retry_after_seconds);
-        Self {
-            retry_after_seconds,
-            ..Self::new(&RATE_LIMITED, detail)
-        }
+        Self { retry_after_seconds, ..Self::new(&RATE_LIMITED, detail) }
     }
 
     #[must_use]
     pub fn busy(detail: &str) -> Self {
-        Self {
-            retry_after_seconds: Some(1),
-            ..Self::new(&BUSY, detail)
-        }
+        Self { retry_after_seconds: Some(1), ..Self::new(&BUSY, detail) }
     }
 
     /// What the framework refused before a handler ran, such as a body over the limit.
@@ -166,26 +142,14 @@ impl Problem {
     }
 
     fn field(pointer: &str, detail: impl Into<String>) -> Self {
-        let field = FieldProblem {
-            pointer: pointer.to_owned(),
-            detail: detail.into(),
-        };
-        Self {
-            fields: vec![field],
-            ..Self::new(&INVALID, "1 field needs mending.")
-        }
+        let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.into() };
+        Self { fields: vec![field], ..Self::new(&INVALID, "1 field needs mending.") }
     }
 
     fn at(kind: &'static Kind, pointer: &str, refusal: &Refusal) -> Self {
         let detail = refusal.to_string();
-        let field = FieldProblem {
-            pointer: pointer.to_owned(),
-            detail: detail.clone(),
-        };
-        Self {
-            fields: vec![field],
-            ..Self::new(kind, detail)
-        }
+        let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.clone() };
+        Self { fields: vec![field], ..Self::new(kind, detail) }
     }
 
     #[must_use]
@@ -209,10 +173,7 @@ impl Problem {
     /// A fault of ours: said to the log, hidden from the caller.
     fn internal(error: &dyn fmt::Display) -> Self {
         tracing::error!(%error, "internal error");
-        Self::new(
-            &INTERNAL,
-            "It is logged; quote the X-Request-Id when you ask us about it.",
-        )
+        Self::new(&INTERNAL, "It is logged; quote the X-Request-Id when you ask us about it.")
     }
 }
 
@@ -249,10 +210,7 @@ impl From<Malformed> for Problem {
                     1 => "1 field needs mending.".to_owned(),
                     many => format!("{many} fields need mending."),
                 };
-                Self {
-                    fields,
-                    ..Self::new(&INVALID, detail)
-                }
+                Self { fields, ..Self::new(&INVALID, detail) }
             }
         }
     }
@@ -288,10 +246,9 @@ impl From<WriteError> for Problem {
             ),
             WriteError::Busy => Self::busy("Too much is waiting; the event is not recorded."),
             WriteError::Stopped => Self::busy("The service is stopping; send the event again."),
-            WriteError::OutOfRange => Self::new(
-                &OUT_OF_RANGE,
-                "With this event a balance would be out of range.",
-            ),
+            WriteError::OutOfRange => {
+                Self::new(&OUT_OF_RANGE, "With this event a balance would be out of range.")
+            }
             WriteError::Store(error) => Self::from_store(&error),
             WriteError::Fault(fault) => Self::internal(&fault),
         }

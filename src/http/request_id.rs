@@ -61,17 +61,10 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
     let sane = |value: &&HeaderValue| {
         let bytes = value.as_bytes();
         (8..=64).contains(&bytes.len())
-            && bytes
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
     };
-    request
-        .headers()
-        .get(&HEADER)
-        .filter(sane)
-        .cloned()
-        .unwrap_or_else(|| {
-            let id = uuid::Uuid::now_v7().to_string();
-            HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
-        })
+    request.headers().get(&HEADER).filter(sane).cloned().unwrap_or_else(|| {
+        let id = uuid::Uuid::now_v7().to_string();
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    })
 }

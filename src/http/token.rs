@@ -86,11 +86,7 @@ impl Tokens {
             exp: now.plus(LIFE).unix_seconds(),
             iat: now.unix_seconds(),
             jti: uuid::Uuid::new_v4().to_string(),
-            scope: scopes
-                .iter()
-                .map(|scope| scope.name())
-                .collect::<Vec<_>>()
-                .join(" "),
+            scope: scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" "),
         };
         encode(&header, &claims, &self.signing)
     }
@@ -100,11 +96,7 @@ impl Tokens {
     pub fn read(&self, token: &str, now: Moment) -> Option<Arc<Grant>> {
         let mut name = [0; 32];
         name.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        let remembered = self
-            .verified
-            .read()
-            .ok()
-            .and_then(|known| known.get(&name).cloned());
+        let remembered = self.verified.read().ok().and_then(|known| known.get(&name).cloned());
         let grant = match remembered {
             Some(grant) => grant,
             None => self.verify(token, name, now)?,
@@ -123,12 +115,7 @@ impl Tokens {
         }
         let grant = Arc::new(Grant {
             partner: PartnerId::try_from(read.claims.sub).ok()?,
-            scopes: read
-                .claims
-                .scope
-                .split(' ')
-                .filter_map(Scope::by_name)
-                .collect(),
+            scopes: read.claims.scope.split(' ').filter_map(Scope::by_name).collect(),
             expires_at: Moment::from_unix_seconds(read.claims.exp)?,
         });
         if let Ok(mut known) = self.verified.write() {
@@ -171,10 +158,7 @@ mod tests {
         let tokens = Tokens::new("https://gateway.test", &key).unwrap();
         let token = tokens.issue(&partner, &[Scope::EventsWrite], now).unwrap();
         let grant = tokens.read(&token, now).unwrap();
-        assert_eq!(
-            (&grant.partner, &grant.scopes),
-            (&partner, &vec![Scope::EventsWrite])
-        );
+        assert_eq!((&grant.partner, &grant.scopes), (&partner, &vec![Scope::EventsWrite]));
         // Remembered or not, it ends when it ends.
         assert!(tokens.read(&token, now.plus(LIFE)).is_none());
         let elsewhere = Tokens::new("https://other.test", &key).unwrap();

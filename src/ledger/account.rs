@@ -79,10 +79,7 @@ impl AccountCode {
     /// The code of that name; `None` when the chart has none.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        chart()
-            .iter()
-            .find(|line| line.code == name)
-            .map(|line| Self(line.code.as_str()))
+        chart().iter().find(|line| line.code == name).map(|line| Self(line.code.as_str()))
     }
 
     #[must_use]
@@ -94,29 +91,17 @@ impl AccountCode {
 impl Account {
     #[must_use]
     pub const fn customer(code: AccountCode, customer: CustomerId, asset: Asset) -> Self {
-        Self {
-            code,
-            owner: Owner::Customer(customer),
-            asset,
-        }
+        Self { code, owner: Owner::Customer(customer), asset }
     }
 
     #[must_use]
     pub fn partner(code: AccountCode, partner: &PartnerId, asset: Asset) -> Self {
-        Self {
-            code,
-            owner: Owner::Partner(partner.clone()),
-            asset,
-        }
+        Self { code, owner: Owner::Partner(partner.clone()), asset }
     }
 
     #[must_use]
     pub const fn bank(code: AccountCode, asset: Asset) -> Self {
-        Self {
-            code,
-            owner: Owner::Bank,
-            asset,
-        }
+        Self { code, owner: Owner::Bank, asset }
     }
 
     #[must_use]
@@ -185,10 +170,7 @@ mod tests {
             AccountCode::COMMISSION_PAYABLE,
             AccountCode::REFERRAL_EXPENSE,
         ] {
-            let line = chart()
-                .iter()
-                .find(|line| line.code == code.name())
-                .unwrap();
+            let line = chart().iter().find(|line| line.code == code.name()).unwrap();
             assert!(Asset::by_code(&line.asset).is_ok(), "{line:?}");
         }
     }

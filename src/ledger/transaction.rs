@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::collections::BTreeMap;
 
@@ -40,13 +37,8 @@ impl Transaction {
         match sums.into_iter().find(|(_asset, sum)| !sum.is_zero()) {
             Some((asset, sum)) => Err(Unbalanced::Sum { asset, sum }),
             None => {
-                let kept = postings
-                    .into_iter()
-                    .filter(|posting| !posting.amount.is_zero());
-                Ok(Self {
-                    id,
-                    postings: kept.collect(),
-                })
+                let kept = postings.into_iter().filter(|posting| !posting.amount.is_zero());
+                Ok(Self { id, postings: kept.collect() })
             }
         }
     }
@@ -87,15 +79,9 @@ mod tests {
         let balanced = vec![posting(5, Asset::PTS), posting(-5, Asset::PTS)];
         assert!(Transaction::new(id, balanced).is_ok());
         let across = vec![posting(5, Asset::PTS), posting(-5, Asset::CNY)];
-        assert!(matches!(
-            Transaction::new(id, across),
-            Err(Unbalanced::Sum { .. })
-        ));
+        assert!(matches!(Transaction::new(id, across), Err(Unbalanced::Sum { .. })));
         let wraps = vec![posting(i64::MAX, Asset::PTS), posting(i64::MAX, Asset::PTS)];
-        assert!(matches!(
-            Transaction::new(id, wraps),
-            Err(Unbalanced::Amount(_))
-        ));
+        assert!(matches!(Transaction::new(id, wraps), Err(Unbalanced::Amount(_))));
     }
 
     #[test]

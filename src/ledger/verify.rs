@@ -17,12 +17,7 @@ pub struct Proof {
 /// # Errors
 /// [`StoreError`].
 pub fn verify(db: &mut Db) -> Result<Proof, StoreError> {
-    db.snapshot(|db| {
-        Ok(Proof {
-            counts: proof::counts(db)?,
-            findings: proof::findings(db)?,
-        })
-    })
+    db.snapshot(|db| Ok(Proof { counts: proof::counts(db)?, findings: proof::findings(db)? }))
 }
 
 impl Proof {

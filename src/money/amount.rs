@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::fmt;
 
@@ -46,10 +43,7 @@ impl Amount {
     /// The largest amount of an asset that is accepted: its negation is an amount too.
     #[must_use]
     pub const fn max(asset: Asset) -> Self {
-        Self {
-            minor: i64::MAX,
-            asset,
-        }
+        Self { minor: i64::MAX, asset }
     }
 
     /// Reads a plain decimal (`-12.50`), as the API writes amounts: no exponent, no grouping,
@@ -72,10 +66,7 @@ impl Amount {
     /// [`AmountError::TooFine`] when digits would be lost, [`AmountError::OutOfRange`].
     pub fn exact(decimal: Decimal, asset: Asset) -> Result<Self, AmountError> {
         if decimal.normalize().scale() > u32::from(asset.scale()) {
-            return Err(AmountError::TooFine {
-                asset,
-                scale: asset.scale(),
-            });
+            return Err(AmountError::TooFine { asset, scale: asset.scale() });
         }
         Self::round(decimal, asset, Rounding::Down)
     }
@@ -150,16 +141,10 @@ impl Amount {
         operation: fn(i64, i64) -> Option<i64>,
     ) -> Result<Self, AmountError> {
         if self.asset != other.asset {
-            return Err(AmountError::AssetMismatch {
-                left: self.asset,
-                right: other.asset,
-            });
+            return Err(AmountError::AssetMismatch { left: self.asset, right: other.asset });
         }
         operation(self.minor, other.minor)
-            .map(|minor| Self {
-                minor,
-                asset: self.asset,
-            })
+            .map(|minor| Self { minor, asset: self.asset })
             .ok_or(AmountError::OutOfRange { asset: self.asset })
     }
 }
@@ -174,10 +159,7 @@ fn is_plain_decimal(text: &str) -> bool {
 
 fn too_large_or_fine(error: &rust_decimal::Error, asset: Asset) -> AmountError {
     if matches!(error, rust_decimal::Error::Underflow) {
-        AmountError::TooFine {
-            asset,
-            scale: asset.scale(),
-        }
+        AmountError::TooFine { asset, scale: asset.scale() }
     } else {
         AmountError::OutOfRange { asset }
     }
@@ -209,17 +191,10 @@ mod tests {
 
     #[test]
     fn an_amount_is_read_and_written_with_the_scale_of_its_asset() {
-        let cases = [
-            ("12.5", "12.50", 1250),
-            ("-0.01", "-0.01", -1),
-            ("7", "7.00", 700),
-        ];
+        let cases = [("12.5", "12.50", 1250), ("-0.01", "-0.01", -1), ("7", "7.00", 700)];
         for (text, written, minor) in cases {
             let amount = Amount::parse(text, Asset::CNY).unwrap();
-            assert_eq!(
-                (amount.to_string().as_str(), amount.minor()),
-                (written, minor)
-            );
+            assert_eq!((amount.to_string().as_str(), amount.minor()), (written, minor));
         }
     }
 
@@ -234,33 +209,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_plain_decimal_is_refused() {
-        for text in [
-            "", ".", "1.", ".5", "1e3", "+1", "1,000", " 1", "0x1", "NaN", "--1", "１",
-        ] {
-            assert_eq!(
-                Amount::parse(text, Asset::CNY),
-                Err(AmountError::NotANumber),
-                "{text}"
-            );
+        for text in ["", ".", "1.", ".5", "1e3", "+1", "1,000", " 1", "0x1", "NaN", "--1", "１"] {
+            assert_eq!(Amount::parse(text, Asset::CNY), Err(AmountError::NotANumber), "{text}");
         }
         let fine = Amount::parse("1.001", Asset::CNY);
-        assert_eq!(
-            fine,
-            Err(AmountError::TooFine {
-                asset: Asset::CNY,
-                scale: 2
-            })
-        );
+        assert_eq!(fine, Err(AmountError::TooFine { asset: Asset::CNY, scale: 2 }));
     }
 
     #[test]
     fn overflow_and_mixed_assets_are_refusals() {
         let max = Amount::max(Asset::PTS);
         let one = Amount::from_minor(1, Asset::PTS);
-        assert_eq!(
-            max.checked_add(one),
-            Err(AmountError::OutOfRange { asset: Asset::PTS })
-        );
+        assert_eq!(max.checked_add(one), Err(AmountError::OutOfRange { asset: Asset::PTS }));
         assert!(matches!(
             max.checked_add(Amount::zero(Asset::CNY)),
             Err(AmountError::AssetMismatch { .. })

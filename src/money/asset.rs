@@ -19,15 +19,9 @@ pub struct UnknownAsset(pub String);
 
 impl Asset {
     /// Loyalty points, counted in hundredths.
-    pub const PTS: Self = Self {
-        code: "PTS",
-        scale: 2,
-    };
+    pub const PTS: Self = Self { code: "PTS", scale: 2 };
     /// Chinese yuan, counted in fen (ISO 4217 minor unit 2).
-    pub const CNY: Self = Self {
-        code: "CNY",
-        scale: 2,
-    };
+    pub const CNY: Self = Self { code: "CNY", scale: 2 };
 
     const ALL: [Self; 2] = [Self::PTS, Self::CNY];
 

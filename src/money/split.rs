@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::{Amount, AmountError};
 
@@ -14,9 +11,7 @@ use super::{Amount, AmountError};
 /// # Errors
 /// [`AmountError::OutOfRange`] when all weights are zero or their sum is beyond an `i64`.
 pub fn split(total: Amount, weights: &[u64]) -> Result<Vec<Amount>, AmountError> {
-    let out_of_range = || AmountError::OutOfRange {
-        asset: total.asset(),
-    };
+    let out_of_range = || AmountError::OutOfRange { asset: total.asset() };
     let sum: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
     if sum <= 0 || sum > i128::from(i64::MAX) {
         return Err(out_of_range());
@@ -25,12 +20,9 @@ pub fn split(total: Amount, weights: &[u64]) -> Result<Vec<Amount>, AmountError>
     let (mut weight_so_far, mut given) = (0_i128, 0_i128);
     for weight in weights {
         // |total| < 2^63 and the weights' sum < 2^63, so no product reaches 2^127.
-        weight_so_far = weight_so_far
-            .checked_add(i128::from(*weight))
-            .ok_or_else(out_of_range)?;
-        let product = i128::from(total.minor())
-            .checked_mul(weight_so_far)
-            .ok_or_else(out_of_range)?;
+        weight_so_far = weight_so_far.checked_add(i128::from(*weight)).ok_or_else(out_of_range)?;
+        let product =
+            i128::from(total.minor()).checked_mul(weight_so_far).ok_or_else(out_of_range)?;
         let due = divide_half_away(product, sum).ok_or_else(out_of_range)?;
         let share = due.checked_sub(given).ok_or_else(out_of_range)?;
         given = due;
@@ -47,20 +39,14 @@ pub fn split(total: Amount, weights: &[u64]) -> Result<Vec<Amount>, AmountError>
 /// # Errors
 /// As [`split`].
 pub fn split_by_amounts(total: Amount, like: &[Amount]) -> Result<Vec<Amount>, AmountError> {
-    let weights: Vec<u64> = like
-        .iter()
-        .map(|amount| amount.minor().unsigned_abs())
-        .collect();
+    let weights: Vec<u64> = like.iter().map(|amount| amount.minor().unsigned_abs()).collect();
     split(total, &weights)
 }
 
 fn divide_half_away(dividend: i128, divisor: i128) -> Option<i128> {
     let half = divisor.checked_div(2)?;
-    let nudged = if dividend < 0 {
-        dividend.checked_sub(half)?
-    } else {
-        dividend.checked_add(half)?
-    };
+    let nudged =
+        if dividend < 0 { dividend.checked_sub(half)? } else { dividend.checked_add(half)? };
     nudged.checked_div(divisor)
 }
 

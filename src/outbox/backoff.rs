@@ -12,18 +12,12 @@ const LONGEST: i64 = 3_600_000;
 #[must_use]
 pub fn wait(attempts: i64) -> TimeDelta {
     let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
-    let ceiling = FIRST
-        .saturating_mul(2_i64.saturating_pow(doublings))
-        .min(LONGEST);
+    let ceiling = FIRST.saturating_mul(2_i64.saturating_pow(doublings)).min(LONGEST);
     let mut random = [0; 4];
     // Without randomness the whole wait is as good as any.
     let part = rand::fill(&mut random).map_or(u32::MAX, |()| u32::from_be_bytes(random));
     let jittered = i128::from(ceiling).saturating_mul(i128::from(part)) >> 32;
-    TimeDelta::milliseconds(
-        i64::try_from(jittered)
-            .unwrap_or(ceiling)
-            .saturating_add(50),
-    )
+    TimeDelta::milliseconds(i64::try_from(jittered).unwrap_or(ceiling).saturating_add(50))
 }
 
 #[cfg(test)]

@@ -27,10 +27,6 @@ pub struct Relay {
 /// Leads in delivery at once.
 const AT_ONCE: i64 = 4;
 
-/// How long a claimed lead is nobody else's. Longer than any request to the CRM may take, so that
-/// a request of a relay that died has ended before another relay looks.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-
 /// How often the relay looks without being poked: for what failed, and for what others left.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -54,26 +50,28 @@ struct Worker {
     keys: PersonalKeys,
     registry: Arc<Registry>,
     holder: [u8; 16],
+    /// How long a claimed lead is nobody else's. Longer than any request to the CRM may take, so
+    /// that a request of a relay that died has ended before another relay looks.
+    lease: TimeDelta,
+}
+
+/// What a relay works with.
+pub struct RelaySettings {
+    pub pool: Pool,
+    pub crm: Crm,
+    pub keys: PersonalKeys,
+    pub registry: Arc<Registry>,
+    pub lease: Duration,
 }
 
 /// Starts a relay that ends when it is stopped. It is poked by `leads_waiting` after a commit.
 #[must_use]
-pub fn start(
-    pool: Pool,
-    crm: Crm,
-    keys: PersonalKeys,
-    registry: Arc<Registry>,
-    leads_waiting: Arc<Notify>,
-) -> Relay {
+pub fn start(settings: RelaySettings, leads_waiting: Arc<Notify>) -> Relay {
     let (stop, mut stopped) = watch::channel(false);
     let holder = *uuid::Uuid::new_v4().as_bytes();
-    let worker = Arc::new(Worker {
-        pool,
-        crm,
-        keys,
-        registry,
-        holder,
-    });
+    let RelaySettings { pool, crm, keys, registry, lease } = settings;
+    let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(1));
+    let worker = Arc::new(Worker { pool, crm, keys, registry, holder, lease });
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
             let found = Arc::clone(&worker).round().await;
@@ -127,7 +125,9 @@ impl Worker {
         self.store(|worker| {
             let now = clock::now();
             worker.pool.with(|db| {
-                db.write(|tx| outbox::claim(tx, &worker.holder, now, now.plus(LEASE), AT_ONCE))
+                db.write(|tx| {
+                    outbox::claim(tx, &worker.holder, now, now.plus(worker.lease), AT_ONCE)
+                })
             })
         })
         .await
@@ -140,9 +140,7 @@ impl Worker {
             Ok(crm_id) => tracing::info!(%referral, crm_id, "lead delivered"),
             Err(error) => tracing::warn!(%referral, %error, "lead not delivered"),
         }
-        let recorded = self
-            .store(move |worker| worker.record(claimed, &outcome))
-            .await;
+        let recorded = self.store(move |worker| worker.record(claimed, &outcome)).await;
         match recorded {
             Ok(true) => {}
             Ok(false) => tracing::warn!(%referral, "the lease had ended; another relay has it"),
@@ -152,9 +150,7 @@ impl Worker {
     }
 
     async fn attempt(self: Arc<Self>, claimed: Claimed) -> Result<String, Undelivered> {
-        let lead = Arc::clone(&self)
-            .store(move |worker| worker.lead(claimed))
-            .await?;
+        let lead = Arc::clone(&self).store(move |worker| worker.lead(claimed)).await?;
         Ok(self.crm.deliver(&lead).await?.to_string())
     }
 
@@ -242,12 +238,7 @@ impl Undelivered {
             Self::Crm(error) => error.retry_after(),
             _ => None,
         };
-        let told = told
-            .and_then(|told| TimeDelta::from_std(told).ok())
-            .unwrap_or_default();
-        Failed::Again {
-            at: clock::now().plus(wait(attempts).max(told)),
-            error: text,
-        }
+        let told = told.and_then(|told| TimeDelta::from_std(told).ok()).unwrap_or_default();
+        Failed::Again { at: clock::now().plus(wait(attempts).max(told)), error: text }
     }
 }

@@ -83,9 +83,7 @@ const JTI_MAX: usize = 256;
 /// Whom an assertion says it is from, before anything of it is proved: only to find the key.
 #[must_use]
 pub fn claimed_issuer(token: &str) -> Option<PartnerId> {
-    let claims = jsonwebtoken::dangerous::insecure_decode::<Claims>(token)
-        .ok()?
-        .claims;
+    let claims = jsonwebtoken::dangerous::insecure_decode::<Claims>(token).ok()?.claims;
     PartnerId::try_from(claims.iss?).ok()
 }
 
@@ -116,21 +114,12 @@ pub fn verify(
     if claims.iss.as_deref() != id || claims.sub.as_deref() != id {
         return Err(AssertionError::OtherSubject);
     }
-    if !claims
-        .aud
-        .as_ref()
-        .is_some_and(|aud| aud.is_for(partner, audiences))
-    {
+    if !claims.aud.as_ref().is_some_and(|aud| aud.is_for(partner, audiences)) {
         return Err(AssertionError::OtherAudience);
     }
     let expires_at = check_times(&claims, now)?;
-    let jti = claims
-        .jti
-        .filter(|jti| !jti.is_empty() && jti.len() <= JTI_MAX);
-    Ok(Assertion {
-        jti: jti.ok_or(AssertionError::NoJti)?,
-        expires_at,
-    })
+    let jti = claims.jti.filter(|jti| !jti.is_empty() && jti.len() <= JTI_MAX);
+    Ok(Assertion { jti: jti.ok_or(AssertionError::NoJti)?, expires_at })
 }
 
 fn find_key<'a>(
@@ -146,10 +135,7 @@ fn find_key<'a>(
 }
 
 fn check_times(claims: &Claims, now: Moment) -> Result<Moment, AssertionError> {
-    let expires_at = claims
-        .exp
-        .and_then(NumericDate::moment)
-        .ok_or(AssertionError::Expired)?;
+    let expires_at = claims.exp.and_then(NumericDate::moment).ok_or(AssertionError::Expired)?;
     if expires_at.plus(SKEW) <= now {
         return Err(AssertionError::Expired);
     }

@@ -58,10 +58,7 @@ impl<'de> Deserialize<'de> for PartnerKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Document { kid, alg, jwk } = Document::deserialize(deserializer)?;
         let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
-        if ["d", "p", "q", "k"]
-            .into_iter()
-            .any(|name| jwk.contains_key(name))
-        {
+        if ["d", "p", "q", "k"].into_iter().any(|name| jwk.contains_key(name)) {
             return Err(D::Error::custom(
                 "jwk holds a private key: replace the key pair, it is no longer secret",
             ));
@@ -69,19 +66,13 @@ impl<'de> Deserialize<'de> for PartnerKey {
         let (kty, crv) = alg.needs();
         if member("kty") != Some(kty) || (crv.is_some() && member("crv") != crv) {
             let curve = crv.map(|crv| format!(" on {crv}")).unwrap_or_default();
-            return Err(D::Error::custom(format!(
-                "jwk: this alg needs a key of kty {kty}{curve}"
-            )));
+            return Err(D::Error::custom(format!("jwk: this alg needs a key of kty {kty}{curve}")));
         }
         let jwk: Jwk = serde_json::from_value(jwk.into())
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
         let decoding = DecodingKey::from_jwk(&jwk)
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
-        Ok(Self {
-            kid,
-            algorithm: alg.into(),
-            decoding,
-        })
+        Ok(Self { kid, algorithm: alg.into(), decoding })
     }
 }
 

@@ -162,10 +162,7 @@ impl Partner {
             name: document.name,
             kind: document.kind,
             status: document.status,
-            listed: Term {
-                from: document.listed.from,
-                until: document.listed.until,
-            },
+            listed: Term { from: document.listed.from, until: document.listed.until },
             access: document.access,
             enrolment: document.members.enrolment,
             scheme: Scheme {
@@ -187,9 +184,7 @@ impl Partner {
             return Err(Unlisted::Suspended);
         }
         if day < self.listed.from {
-            return Err(Unlisted::NotYet {
-                from: self.listed.from,
-            });
+            return Err(Unlisted::NotYet { from: self.listed.from });
         }
         match self.listed.until {
             Some(until) if until < day => Err(Unlisted::NoLonger { until }),
@@ -232,15 +227,8 @@ struct Place<'a> {
 impl Place<'_> {
     fn error(&self, offset: usize, what: impl Into<String>) -> ManifestError {
         let before = self.text.as_bytes().iter().take(offset);
-        let line = before
-            .filter(|byte| **byte == b'\n')
-            .count()
-            .saturating_add(1);
-        ManifestError {
-            file: self.file.to_owned(),
-            line,
-            what: what.into(),
-        }
+        let line = before.filter(|byte| **byte == b'\n').count().saturating_add(1);
+        ManifestError { file: self.file.to_owned(), line, what: what.into() }
     }
 
     /// What serde cannot say: how the parts of a manifest must fit each other.
@@ -249,15 +237,11 @@ impl Place<'_> {
             let what = format!("id: expected {folder:?}, the name of the folder");
             return Err(self.error(document.id.span().start, what));
         }
-        self.versions(&document.earning, "earning", |rule| {
-            (&rule.id, rule.version, rule.term())
-        })?;
+        self.versions(&document.earning, "earning", |rule| (&rule.id, rule.version, rule.term()))?;
         self.versions(&document.discount, "discount", |rule| {
             (&rule.id, rule.version, rule.term())
         })?;
-        self.versions(&document.product, "product", |rule| {
-            (&rule.id, rule.version, rule.term())
-        })?;
+        self.versions(&document.product, "product", |rule| (&rule.id, rule.version, rule.term()))?;
         for discount in &document.discount {
             self.steps(discount)?;
         }
@@ -306,14 +290,8 @@ impl Place<'_> {
         if steps.is_empty() {
             return Err(self.error(start, format!("discount {id}: steps is empty")));
         }
-        if steps
-            .iter()
-            .any(|step| step.save.minor() >= step.spend.minor())
-        {
-            return Err(self.error(
-                start,
-                format!("discount {id}: a step saves all that is spent"),
-            ));
+        if steps.iter().any(|step| step.save.minor() >= step.spend.minor()) {
+            return Err(self.error(start, format!("discount {id}: a step saves all that is spent")));
         }
         let rising = steps
             .windows(2)

@@ -13,10 +13,7 @@ pub struct Registry(BTreeMap<PartnerId, Arc<Partner>>);
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     #[error("cannot read {path}")]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("{0} holds no partner: expected <id>/partner.toml")]
@@ -55,16 +52,10 @@ impl Registry {
 /// # Errors
 /// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
 pub fn load_one(path: &Path) -> Result<Partner, RegistryError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RegistryError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| RegistryError::Unreadable { path: path.to_owned(), source })?;
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
-    Ok(Partner::parse(
-        &text,
-        &path.display().to_string(),
-        &folder.to_string_lossy(),
-    )?)
+    Ok(Partner::parse(&text, &path.display().to_string(), &folder.to_string_lossy())?)
 }
 
 /// The manifests below a folder, by name.
@@ -72,10 +63,7 @@ pub fn load_one(path: &Path) -> Result<Partner, RegistryError> {
 /// # Errors
 /// [`RegistryError::Unreadable`].
 pub fn manifests(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
-    let unreadable = |source| RegistryError::Unreadable {
-        path: folder.to_owned(),
-        source,
-    };
+    let unreadable = |source| RegistryError::Unreadable { path: folder.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path().join("partner.toml");

@@ -110,20 +110,14 @@ fn points<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Amount, D
 impl Earning {
     #[must_use]
     pub const fn term(&self) -> Term {
-        Term {
-            from: self.from,
-            until: self.until,
-        }
+        Term { from: self.from, until: self.until }
     }
 }
 
 impl Discount {
     #[must_use]
     pub const fn term(&self) -> Term {
-        Term {
-            from: self.from,
-            until: self.until,
-        }
+        Term { from: self.from, until: self.until }
     }
 
     /// What this scheme takes off a gross amount: zero below the first step.
@@ -140,34 +134,25 @@ impl Discount {
 impl Product {
     #[must_use]
     pub const fn term(&self) -> Term {
-        Term {
-            from: self.from,
-            until: self.until,
-        }
+        Term { from: self.from, until: self.until }
     }
 }
 
 impl Scheme {
     /// The earning rules in force on a day, in the manifest's order.
     pub fn earning_on(&self, day: NaiveDate) -> impl Iterator<Item = &Earning> {
-        self.earning
-            .iter()
-            .filter(move |rule| rule.term().covers(day))
+        self.earning.iter().filter(move |rule| rule.term().covers(day))
     }
 
     /// The discount scheme of that id in force on a day.
     #[must_use]
     pub fn discount_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Discount> {
-        self.discounts
-            .iter()
-            .find(|rule| rule.id == *id && rule.term().covers(day))
+        self.discounts.iter().find(|rule| rule.id == *id && rule.term().covers(day))
     }
 
     /// The product of that id in force on a day.
     #[must_use]
     pub fn product_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Product> {
-        self.products
-            .iter()
-            .find(|rule| rule.id == *id && rule.term().covers(day))
+        self.products.iter().find(|rule| rule.id == *id && rule.term().covers(day))
     }
 }

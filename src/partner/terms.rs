@@ -27,9 +27,7 @@ impl Share {
         let weights = [u64::from(self.0), u64::from(WHOLE.saturating_sub(self.0))];
         match split(total, &weights)?.as_slice() {
             [share, rest] => Ok((*share, *rest)),
-            _ => Err(AmountError::OutOfRange {
-                asset: total.asset(),
-            }),
+            _ => Err(AmountError::OutOfRange { asset: total.asset() }),
         }
     }
 }
@@ -43,9 +41,7 @@ impl fmt::Display for Share {
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let share = decimal(deserializer)?;
-        let millionths = share
-            .checked_mul(Decimal::from(WHOLE))
-            .filter(Decimal::is_integer);
+        let millionths = share.checked_mul(Decimal::from(WHOLE)).filter(Decimal::is_integer);
         millionths
             .and_then(|millionths| millionths.to_u32())
             .filter(|millionths| *millionths <= WHOLE)
@@ -97,11 +93,7 @@ pub fn positive<'de, D: Deserializer<'de>>(
     asset: Asset,
 ) -> Result<Amount, D::Error> {
     let amount = Amount::exact(decimal(deserializer)?, asset).map_err(D::Error::custom)?;
-    if amount.minor() > 0 {
-        Ok(amount)
-    } else {
-        Err(D::Error::custom("expected more than 0"))
-    }
+    if amount.minor() > 0 { Ok(amount) } else { Err(D::Error::custom("expected more than 0")) }
 }
 
 #[cfg(test)]
@@ -114,10 +106,7 @@ mod tests {
 
     #[test]
     fn a_term_covers_its_first_and_last_day() {
-        let term = Term {
-            from: day("2026-01-01"),
-            until: Some(day("2026-01-31")),
-        };
+        let term = Term { from: day("2026-01-01"), until: Some(day("2026-01-31")) };
         for (text, covered) in [
             ("2025-12-31", false),
             ("2026-01-01", true),
@@ -130,18 +119,9 @@ mod tests {
 
     #[test]
     fn terms_that_touch_on_a_day_meet() {
-        let first = Term {
-            from: day("2026-01-01"),
-            until: Some(day("2026-01-31")),
-        };
-        let second = Term {
-            from: day("2026-01-31"),
-            until: None,
-        };
-        let third = Term {
-            from: day("2026-02-01"),
-            until: None,
-        };
+        let first = Term { from: day("2026-01-01"), until: Some(day("2026-01-31")) };
+        let second = Term { from: day("2026-01-31"), until: None };
+        let third = Term { from: day("2026-02-01"), until: None };
         assert!(first.meets(second) && second.meets(first));
         assert!(!first.meets(third) && !third.meets(first));
     }

@@ -14,18 +14,12 @@ const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 /// [`Refusal`] with the reason.
 pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(), Refusal> {
-    partner
-        .listed_on(occasion.today)
-        .map_err(Refusal::Unlisted)?;
+    partner.listed_on(occasion.today).map_err(Refusal::Unlisted)?;
     if occasion.effective_at > occasion.recorded_at.plus(SKEW_MAX) {
-        return Err(Refusal::Future {
-            skew_seconds: SKEW_MAX.num_seconds(),
-        });
+        return Err(Refusal::Future { skew_seconds: SKEW_MAX.num_seconds() });
     }
     if let Some(days_max) = partner.late_days_max {
-        let oldest = occasion
-            .recorded_at
-            .minus(TimeDelta::days(i64::from(days_max)));
+        let oldest = occasion.recorded_at.minus(TimeDelta::days(i64::from(days_max)));
         if occasion.effective_at < oldest {
             return Err(Refusal::Late { days_max });
         }
@@ -46,12 +40,6 @@ pub fn offered<'a>(
     occasion: Occasion,
 ) -> Result<&'a Product, Refusal> {
     let not_offered = || Refusal::ProductNotOffered(product.clone());
-    partner
-        .scheme
-        .product_on(product, occasion.today)
-        .ok_or_else(not_offered)?;
-    partner
-        .scheme
-        .product_on(product, occasion.day)
-        .ok_or_else(not_offered)
+    partner.scheme.product_on(product, occasion.today).ok_or_else(not_offered)?;
+    partner.scheme.product_on(product, occasion.day).ok_or_else(not_offered)
 }

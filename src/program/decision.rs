@@ -45,10 +45,7 @@ pub enum Refusal {
     #[error("the event is later than the {days_max} days that were agreed")]
     Late { days_max: u32 },
     #[error("no earning scheme of the partner was in force on {day}{}", since(*.earliest))]
-    OutsideTerm {
-        day: NaiveDate,
-        earliest: Option<NaiveDate>,
-    },
+    OutsideTerm { day: NaiveDate, earliest: Option<NaiveDate> },
     #[error("the member is not known; this partner's members are linked by the bank first")]
     MemberUnknown,
     #[error("no payment of that id is recorded; send the payment first")]
@@ -62,7 +59,5 @@ pub enum Refusal {
 }
 
 fn since(earliest: Option<NaiveDate>) -> String {
-    earliest
-        .map(|day| format!("; the earliest is in force from {day}"))
-        .unwrap_or_default()
+    earliest.map(|day| format!("; the earliest is in force from {day}")).unwrap_or_default()
 }

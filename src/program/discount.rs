@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::{Mark, Reason};
@@ -22,48 +19,29 @@ pub fn discount(
     let Some(scheme) = &payment.scheme else {
         if !given.is_zero() {
             decision.marks.push(Mark::DiscountUndeclared);
-            decision
-                .explanation
-                .push(Reason::DiscountUndeclared { given });
+            decision.explanation.push(Reason::DiscountUndeclared { given });
         }
         return Ok(());
     };
     let Some(rule) = partner.scheme.discount_on(scheme, occasion.day) else {
         decision.marks.push(Mark::SchemeUnknown);
-        decision.explanation.push(Reason::SchemeUnknown {
-            scheme: scheme.clone(),
-            given,
-        });
+        decision.explanation.push(Reason::SchemeUnknown { scheme: scheme.clone(), given });
         return Ok(());
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
     let allowed = rule.allowed(payment.gross);
     if allowed != given {
         decision.marks.push(Mark::DiscountDiffers);
-        decision.explanation.push(Reason::DiscountDiffers {
-            rule: version,
-            given,
-            allowed,
-        });
+        decision.explanation.push(Reason::DiscountDiffers { rule: version, given, allowed });
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
     let asset = subsidy.asset();
     let mut post = |account, amount| {
-        decision.postings.push(Posting {
-            account,
-            amount,
-            rule: version.clone(),
-        });
+        decision.postings.push(Posting { account, amount, rule: version.clone() });
     };
-    post(
-        Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset),
-        subsidy,
-    );
-    post(
-        Account::bank(AccountCode::SUBSIDY_EXPENSE, asset),
-        subsidy.negate()?,
-    );
+    post(Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset), subsidy);
+    post(Account::bank(AccountCode::SUBSIDY_EXPENSE, asset), subsidy.negate()?);
     decision.explanation.push(Reason::Subsidised {
         rule: version,
         given,

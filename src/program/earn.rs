@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
@@ -22,16 +19,8 @@ pub fn earn(
 ) -> Result<(), Refusal> {
     let mut in_force = partner.scheme.earning_on(occasion.day).peekable();
     if in_force.peek().is_none() {
-        let earliest = partner
-            .scheme
-            .earning
-            .iter()
-            .map(|rule| rule.term().from)
-            .min();
-        return Err(Refusal::OutsideTerm {
-            day: occasion.day,
-            earliest,
-        });
+        let earliest = partner.scheme.earning.iter().map(|rule| rule.term().from).min();
+        return Err(Refusal::OutsideTerm { day: occasion.day, earliest });
     }
     for rule in in_force {
         apply(rule, payment, partner, customer, decision)?;
@@ -55,24 +44,14 @@ fn apply(
     let (by_partner, by_bank) = rule.partner_share.of(points)?;
     let version = RuleVersion::new("earning", &rule.id, rule.version);
     let mut post = |account, amount| {
-        decision.postings.push(Posting {
-            account,
-            amount,
-            rule: version.clone(),
-        });
+        decision.postings.push(Posting { account, amount, rule: version.clone() });
     };
-    post(
-        Account::customer(AccountCode::POINTS_AVAILABLE, customer.id, Asset::PTS),
-        points,
-    );
+    post(Account::customer(AccountCode::POINTS_AVAILABLE, customer.id, Asset::PTS), points);
     post(
         Account::partner(AccountCode::POINTS_FUNDING, &partner.id, Asset::PTS),
         by_partner.negate()?,
     );
-    post(
-        Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS),
-        by_bank.negate()?,
-    );
+    post(Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS), by_bank.negate()?);
     decision.explanation.push(Reason::Earned {
         rule: version,
         paid: payment.paid,

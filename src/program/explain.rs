@@ -81,32 +81,17 @@ impl Reason {
     #[must_use]
     pub fn says(&self) -> String {
         match self {
-            Self::Earned {
-                paid,
-                points_per_unit,
-                unrounded,
-                points,
-                rounding,
-                ..
-            } => {
+            Self::Earned { paid, points_per_unit, unrounded, points, rounding, .. } => {
                 let unrounded = unrounded.normalize();
                 let exact = points.decimal() == unrounded;
-                let rounded = if exact {
-                    String::new()
-                } else {
-                    format!(" (rounded {})", rounding.name())
-                };
+                let rounded =
+                    if exact { String::new() } else { format!(" (rounded {})", rounding.name()) };
                 format!(
                     "{points} points: {paid} CNY paid at {points_per_unit} points per 1.00 CNY \
                      gives {unrounded}{rounded}."
                 )
             }
-            Self::Subsidised {
-                given,
-                bank_share,
-                subsidy,
-                ..
-            } => format!(
+            Self::Subsidised { given, bank_share, subsidy, .. } => format!(
                 "The bank bears {bank_share} of the {given} CNY discount: {subsidy} CNY are owed \
                  to the partner."
             ),
@@ -122,12 +107,7 @@ impl Reason {
                 "The scheme {scheme} was not in force: no subsidy for the {given} CNY discount \
                  until this is cleared."
             ),
-            Self::ClawedBack {
-                paid,
-                refunded_before,
-                refunded,
-                ..
-            } => {
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => {
                 let now = refunded.checked_sub(*refunded_before).unwrap_or(*refunded);
                 format!(
                     "{now} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, \
@@ -177,23 +157,14 @@ impl Serialize for Reason {
                 map.serialize_entry("points", points)?;
                 map.serialize_entry("partner_share", &partner_share.to_string())?;
             }
-            Self::Subsidised {
-                rule,
-                given,
-                bank_share,
-                subsidy,
-            } => {
+            Self::Subsidised { rule, given, bank_share, subsidy } => {
                 map.serialize_entry("rule", rule.as_str())?;
                 map.serialize_entry("discount", given)?;
                 map.serialize_entry("bank_share", &bank_share.to_string())?;
                 map.serialize_entry("subsidy", subsidy)?;
             }
             Self::DiscountUndeclared { given } => map.serialize_entry("discount", given)?,
-            Self::DiscountDiffers {
-                rule,
-                given,
-                allowed,
-            } => {
+            Self::DiscountDiffers { rule, given, allowed } => {
                 map.serialize_entry("rule", rule.as_str())?;
                 map.serialize_entry("discount", given)?;
                 map.serialize_entry("allowed", allowed)?;
@@ -202,12 +173,7 @@ impl Serialize for Reason {
                 map.serialize_entry("scheme", scheme)?;
                 map.serialize_entry("discount", given)?;
             }
-            Self::ClawedBack {
-                rule,
-                paid,
-                refunded_before,
-                refunded,
-            } => {
+            Self::ClawedBack { rule, paid, refunded_before, refunded } => {
                 map.serialize_entry("rule", rule.as_str())?;
                 map.serialize_entry("paid", paid)?;
                 map.serialize_entry("refunded_before", refunded_before)?;

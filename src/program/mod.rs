@@ -35,12 +35,7 @@ pub fn decide(
     match &event.said {
         Said::Payment(payment) => {
             let decision = decide_payment(payment, partner, standings, occasion)?;
-            standings.paid(
-                EventKey::of(&partner.id, &event.id),
-                payment,
-                &decision,
-                occasion,
-            );
+            standings.paid(EventKey::of(&partner.id, &event.id), payment, &decision, occasion);
             Ok(decision)
         }
         Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
@@ -55,13 +50,9 @@ fn decide_payment(
     standings: &Standings,
     occasion: Occasion,
 ) -> Result<Decision, Refusal> {
-    let customer = standings
-        .customer(&partner.id, &payment.member)
-        .ok_or(Refusal::MemberUnknown)?;
-    let mut decision = Decision {
-        customer: Some(customer.id),
-        ..Decision::default()
-    };
+    let customer =
+        standings.customer(&partner.id, &payment.member).ok_or(Refusal::MemberUnknown)?;
+    let mut decision = Decision { customer: Some(customer.id), ..Decision::default() };
     earn::earn(payment, partner, customer, occasion, &mut decision)?;
     discount::discount(payment, partner, occasion, &mut decision)?;
     Ok(decision)
@@ -96,11 +87,9 @@ fn decide_referral(
     let product = admit::offered(partner, &referral.product, occasion)?;
     let customer = match &referral.member {
         None => None,
-        Some(member) => Some(
-            standings
-                .customer(&partner.id, member)
-                .ok_or(Refusal::MemberUnknown)?,
-        ),
+        Some(member) => {
+            Some(standings.customer(&partner.id, member).ok_or(Refusal::MemberUnknown)?)
+        }
     };
     let verdict = qualify(
         referral,
@@ -110,10 +99,9 @@ fn decide_referral(
     );
     let mut decision = match verdict.state {
         State::Qualified => reward::on_qualified(product, partner, customer)?,
-        State::NeedsConsent => Decision {
-            marks: vec![Mark::ConsentMissing],
-            ..Decision::default()
-        },
+        State::NeedsConsent => {
+            Decision { marks: vec![Mark::ConsentMissing], ..Decision::default() }
+        }
         State::Rejected | State::Sent => Decision::default(),
     };
     decision.customer = customer.map(|customer| customer.id);

@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::collections::BTreeMap;
 
@@ -21,10 +18,7 @@ pub fn claw_back(refund: &Refund, payment: &PaymentStanding) -> Result<Decision,
     let refunded = payment.refunded.checked_add(refund.amount)?;
     let left = payment.paid.checked_sub(payment.refunded)?;
     if left.minor() < refund.amount.minor() {
-        return Err(Refusal::RefundExceeds {
-            left,
-            paid: payment.paid,
-        });
+        return Err(Refusal::RefundExceeds { left, paid: payment.paid });
     }
     let rule = RuleVersion::built_in("refund:proportional@1");
     let taken_back = by_account(&payment.taken_back)?;
@@ -34,11 +28,7 @@ pub fn claw_back(refund: &Refund, payment: &PaymentStanding) -> Result<Decision,
         let before = taken_back.get(&account).copied().unwrap_or(zero);
         let amount = due.negate()?.checked_sub(before)?;
         if !amount.is_zero() {
-            decision.postings.push(Posting {
-                account,
-                amount,
-                rule: rule.clone(),
-            });
+            decision.postings.push(Posting { account, amount, rule: rule.clone() });
         }
     }
     decision.explanation.push(Reason::ClawedBack {
@@ -54,16 +44,12 @@ pub fn claw_back(refund: &Refund, payment: &PaymentStanding) -> Result<Decision,
 fn due(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<(Account, Amount)>, AmountError> {
     let mut by_asset: BTreeMap<Asset, Vec<(Account, Amount)>> = BTreeMap::new();
     for (account, amount) in by_account(&payment.posted)? {
-        by_asset
-            .entry(account.asset)
-            .or_default()
-            .push((account, amount));
+        by_asset.entry(account.asset).or_default().push((account, amount));
     }
     let mut due = Vec::new();
     for postings in by_asset.into_values() {
-        let (given, borne): (Vec<_>, Vec<_>) = postings
-            .into_iter()
-            .partition(|(_account, amount)| !amount.is_negative());
+        let (given, borne): (Vec<_>, Vec<_>) =
+            postings.into_iter().partition(|(_account, amount)| !amount.is_negative());
         // Both sides share the same total, so what is taken back sums to zero as well.
         due.extend(part_of(&given, payment.paid, refunded)?);
         due.extend(part_of(&borne, payment.paid, refunded)?);
@@ -83,9 +69,7 @@ fn part_of(
     let amounts: Vec<Amount> = side.iter().map(|(_account, amount)| *amount).collect();
     let total = amounts
         .iter()
-        .try_fold(Amount::zero(first.asset), |sum, amount| {
-            sum.checked_add(*amount)
-        })?;
+        .try_fold(Amount::zero(first.asset), |sum, amount| sum.checked_add(*amount))?;
     if total.is_zero() {
         return Ok(Vec::new());
     }
@@ -93,19 +77,13 @@ fn part_of(
     let part = split_by_amounts(total, &[refunded, rest])?;
     let part = part.first().copied().unwrap_or(Amount::zero(first.asset));
     let shares = split_by_amounts(part, &amounts)?;
-    Ok(side
-        .iter()
-        .map(|(account, _amount)| account.clone())
-        .zip(shares)
-        .collect())
+    Ok(side.iter().map(|(account, _amount)| account.clone()).zip(shares).collect())
 }
 
 fn by_account(postings: &[(Account, Amount)]) -> Result<BTreeMap<Account, Amount>, AmountError> {
     let mut sums: BTreeMap<Account, Amount> = BTreeMap::new();
     for (account, amount) in postings {
-        let sum = sums
-            .entry(account.clone())
-            .or_insert(Amount::zero(account.asset));
+        let sum = sums.entry(account.clone()).or_insert(Amount::zero(account.asset));
         *sum = sum.checked_add(*amount)?;
     }
     Ok(sums)
@@ -125,26 +103,11 @@ mod tests {
         let cny = |minor| Amount::from_minor(minor, Asset::CNY);
         let customer = CustomerId::random();
         vec![
-            (
-                Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS),
-                pts(points),
-            ),
-            (
-                Account::partner(AccountCode::POINTS_FUNDING, &id, Asset::PTS),
-                pts(-partner),
-            ),
-            (
-                Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS),
-                pts(partner - points),
-            ),
-            (
-                Account::partner(AccountCode::SUBSIDY_PAYABLE, &id, Asset::CNY),
-                cny(subsidy),
-            ),
-            (
-                Account::bank(AccountCode::SUBSIDY_EXPENSE, Asset::CNY),
-                cny(-subsidy),
-            ),
+            (Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS), pts(points)),
+            (Account::partner(AccountCode::POINTS_FUNDING, &id, Asset::PTS), pts(-partner)),
+            (Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS), pts(partner - points)),
+            (Account::partner(AccountCode::SUBSIDY_PAYABLE, &id, Asset::CNY), cny(subsidy)),
+            (Account::bank(AccountCode::SUBSIDY_EXPENSE, Asset::CNY), cny(-subsidy)),
         ]
     }
 

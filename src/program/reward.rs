@@ -1,7 +1,4 @@
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::decision::{Decision, Refusal};
 use super::explain::Reason;
@@ -49,16 +46,8 @@ fn post(
 ) -> Result<(), Refusal> {
     let to = credit.owner.kind();
     for (account, amount) in [(credit, amount), (debit, amount.negate()?)] {
-        decision.postings.push(Posting {
-            account,
-            amount,
-            rule: version.clone(),
-        });
+        decision.postings.push(Posting { account, amount, rule: version.clone() });
     }
-    decision.explanation.push(Reason::Rewarded {
-        rule: version.clone(),
-        to,
-        amount,
-    });
+    decision.explanation.push(Reason::Rewarded { rule: version.clone(), to, amount });
     Ok(())
 }

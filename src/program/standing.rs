@@ -85,9 +85,7 @@ impl Standings {
     ) -> Result<(), Refusal> {
         if let Some(payment) = self.payments.get_mut(&key) {
             payment.refunded = payment.refunded.checked_add(amount)?;
-            payment
-                .taken_back
-                .extend(decision.postings.iter().map(account_and_amount));
+            payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
         }
         Ok(())
     }

@@ -38,33 +38,23 @@ pub fn qualify(
     if referral.consent.is_none() {
         let why = "The person's consent to pass their data to the bank is missing: nothing is \
                    sent and the contact data is not kept. Ask for consent, then send a new event.";
-        return Verdict {
-            state: State::NeedsConsent,
-            reasons: vec![why.to_owned()],
-        };
+        return Verdict { state: State::NeedsConsent, reasons: vec![why.to_owned()] };
     }
     let terms = &product.qualify;
     let (min, max, amount) = (terms.amount_min, terms.amount_max, referral.amount);
     let mut against = Vec::new();
     if amount.minor() < min.minor() || amount.minor() > max.minor() {
-        against.push(format!(
-            "The amount is outside {min} to {max} {}.",
-            amount.asset()
-        ));
+        against.push(format!("The amount is outside {min} to {max} {}.", amount.asset()));
     }
     if !terms.regions.contains(&referral.region) {
         let served = terms.regions.join(", ");
-        against.push(format!(
-            "The region is not one the bank serves for this product: {served}."
-        ));
+        against.push(format!("The region is not one the bank serves for this product: {served}."));
     }
     let standing_min = TimeDelta::days(i64::from(terms.standing_days_min));
     let stands = enrolled_at.is_some_and(|since| since.plus(standing_min) <= effective_at);
     if terms.standing_days_min > 0 && !stands {
         let days = terms.standing_days_min;
-        against.push(format!(
-            "The customer must have been a member for {days} days."
-        ));
+        against.push(format!("The customer must have been a member for {days} days."));
     }
     if against.is_empty() {
         let why = format!(
@@ -73,15 +63,9 @@ pub fn qualify(
             amount.asset(),
             referral.region
         );
-        Verdict {
-            state: State::Qualified,
-            reasons: vec![why],
-        }
+        Verdict { state: State::Qualified, reasons: vec![why] }
     } else {
-        Verdict {
-            state: State::Rejected,
-            reasons: against,
-        }
+        Verdict { state: State::Rejected, reasons: against }
     }
 }
 
@@ -99,13 +83,8 @@ impl State {
     /// The state of that name; `None` when there is none.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        [
-            Self::NeedsConsent,
-            Self::Rejected,
-            Self::Qualified,
-            Self::Sent,
-        ]
-        .into_iter()
-        .find(|state| state.name() == name)
+        [Self::NeedsConsent, Self::Rejected, Self::Qualified, Self::Sent]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }

@@ -29,11 +29,7 @@ pub fn claim(
     // A partner's id contains no NUL, so no two pairs make one text.
     let name = format!("{partner}\0{jti}");
     let id = digest::digest(&digest::SHA256, name.as_bytes());
-    let row = Row {
-        id: id.as_ref(),
-        partner_id: partner.as_str(),
-        expires_at: expires_at.naive(),
-    };
+    let row = Row { id: id.as_ref(), partner_id: partner.as_str(), expires_at: expires_at.naive() };
     let new = both!(tx.0, db => diesel::insert_into(assertions::table)
         .values(&row)
         .on_conflict_do_nothing()

@@ -41,13 +41,8 @@ struct Row<'a> {
     withdrawn_at: Option<chrono::NaiveDateTime>,
 }
 
-type Stored = (
-    String,
-    String,
-    chrono::NaiveDateTime,
-    chrono::NaiveDateTime,
-    Option<chrono::NaiveDateTime>,
-);
+type Stored =
+    (String, String, chrono::NaiveDateTime, chrono::NaiveDateTime, Option<chrono::NaiveDateTime>);
 
 /// # Errors
 /// [`StoreError`].
@@ -87,14 +82,12 @@ pub fn get(db: &mut Db, id: ConsentId) -> Result<Option<ConsentRecord>, StoreErr
         ))
         .first(db)
         .optional()?;
-    Ok(stored.map(
-        |(purpose, text_version, given_at, recorded_at, withdrawn_at)| ConsentRecord {
-            id,
-            purpose,
-            text_version,
-            given_at: types::moment(given_at),
-            recorded_at: types::moment(recorded_at),
-            withdrawn_at: withdrawn_at.map(types::moment),
-        },
-    ))
+    Ok(stored.map(|(purpose, text_version, given_at, recorded_at, withdrawn_at)| ConsentRecord {
+        id,
+        purpose,
+        text_version,
+        given_at: types::moment(given_at),
+        recorded_at: types::moment(recorded_at),
+        withdrawn_at: withdrawn_at.map(types::moment),
+    }))
 }

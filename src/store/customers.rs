@@ -53,13 +53,7 @@ pub fn of_members(
         .map(|(member, customer, enrolled_at)| {
             let key = MemberKey::from_bytes(types::bytes16(&member, "members.id")?);
             let id = CustomerId::from_uuid(types::uuid(&customer, "customers.id")?);
-            Ok((
-                key,
-                CustomerStanding {
-                    id,
-                    enrolled_at: types::moment(enrolled_at),
-                },
-            ))
+            Ok((key, CustomerStanding { id, enrolled_at: types::moment(enrolled_at) }))
         })
         .collect()
 }
@@ -80,10 +74,8 @@ pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreEr
                 enrolled_at: new.customer.enrolled_at.naive(),
             })
             .collect();
-        let member_rows: Vec<MemberRow<'_>> = part
-            .iter()
-            .map(|new| member_row(&new.partner, &new.member, &new.customer))
-            .collect();
+        let member_rows: Vec<MemberRow<'_>> =
+            part.iter().map(|new| member_row(&new.partner, &new.member, &new.customer)).collect();
         let count = both!(tx.0, db => {
             diesel::insert_into(customers::table).values(&customer_rows).execute(db)?;
             diesel::insert_into(members::table)
@@ -125,8 +117,7 @@ pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, Stor
         .select(customers::id)
         .first(db)
         .optional()?;
-    id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid))
-        .transpose()
+    id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid)).transpose()
 }
 
 /// The member reference by which a partner knows a customer, given out at the first asking: the
@@ -141,11 +132,8 @@ pub fn link(
     now: Moment,
 ) -> Result<MemberRef, StoreError> {
     let opened = CustomerId::random();
-    let row = CustomerRow {
-        id: opened.bytes(),
-        bank_subject: Some(subject),
-        enrolled_at: now.naive(),
-    };
+    let row =
+        CustomerRow { id: opened.bytes(), bank_subject: Some(subject), enrolled_at: now.naive() };
     both!(tx.0, db => diesel::insert_into(customers::table)
         .values(&row)
         .on_conflict(customers::bank_subject)
@@ -165,10 +153,7 @@ pub fn link(
     // A random reference says nothing of the customer, and nothing to another partner.
     let text = format!("m-{}", uuid::Uuid::new_v4().simple());
     let member = MemberRef::try_from(text).map_err(|_invalid| StoreError::Corrupt("member_ref"))?;
-    let standing = CustomerStanding {
-        id: customer,
-        enrolled_at: now,
-    };
+    let standing = CustomerStanding { id: customer, enrolled_at: now };
     let row = member_row(partner, &member, &standing);
     both!(tx.0, db => diesel::insert_into(members::table).values(&row).execute(db))?;
     Ok(member)

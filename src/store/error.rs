@@ -17,10 +17,7 @@ pub enum StoreError {
     #[error("a balance would leave the range of its asset")]
     OutOfRange,
     #[error("cannot open {url}")]
-    Open {
-        url: String,
-        source: ConnectionError,
-    },
+    Open { url: String, source: ConnectionError },
     /// All connections stayed in use for as long as we wait.
     #[error("no database connection is free")]
     Exhausted,
@@ -35,10 +32,7 @@ impl StoreError {
     /// Whether the same transaction may succeed when run again.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Busy(_) | Self::Lost(_) | Self::Exhausted | Self::Open { .. }
-        )
+        matches!(self, Self::Busy(_) | Self::Lost(_) | Self::Exhausted | Self::Open { .. })
     }
 }
 
@@ -52,27 +46,17 @@ impl From<Error> for StoreError {
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => {
                 let message = info.message();
                 let says = |words: &str| message.contains(words);
-                if ["database is locked", "deadlock detected", "lock timeout"]
+                if ["database is locked", "deadlock detected", "lock timeout"].into_iter().any(says)
+                {
+                    Self::Busy(error)
+                } else if ["server closed", "terminating connection", "no connection to"]
                     .into_iter()
                     .any(says)
                 {
-                    Self::Busy(error)
-                } else if [
-                    "server closed",
-                    "terminating connection",
-                    "no connection to",
-                ]
-                .into_iter()
-                .any(says)
-                {
                     Self::Lost(error)
-                } else if [
-                    "out of range",
-                    "cannot store REAL value",
-                    "integer overflow",
-                ]
-                .into_iter()
-                .any(says)
+                } else if ["out of range", "cannot store REAL value", "integer overflow"]
+                    .into_iter()
+                    .any(says)
                 {
                     Self::OutOfRange
                 } else {

@@ -86,13 +86,7 @@ pub fn recorded(
     rows.into_iter()
         .map(|(id, fingerprint, receipt)| {
             let key = EventKey::from_bytes(types::bytes16(&id, "events.id")?);
-            Ok((
-                key,
-                Recorded {
-                    fingerprint,
-                    receipt,
-                },
-            ))
+            Ok((key, Recorded { fingerprint, receipt }))
         })
         .collect()
 }

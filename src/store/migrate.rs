@@ -51,12 +51,10 @@ pub fn fresh_schema(url: &DatabaseUrl, schema: &'static str) -> Result<DatabaseU
 /// [`StoreError::Migration`] when the database cannot be asked.
 pub fn pending(db: &mut Db) -> Result<Vec<String>, StoreError> {
     let names = match db {
-        Db::Postgres(connection) => connection
-            .pending_migrations(POSTGRES)
-            .map(|list| names(&list)),
-        Db::Sqlite(connection) => connection
-            .pending_migrations(SQLITE)
-            .map(|list| names(&list)),
+        Db::Postgres(connection) => {
+            connection.pending_migrations(POSTGRES).map(|list| names(&list))
+        }
+        Db::Sqlite(connection) => connection.pending_migrations(SQLITE).map(|list| names(&list)),
     };
     names.map_err(|error| StoreError::Migration(error.to_string()))
 }
@@ -70,7 +68,5 @@ fn run<DB: diesel::backend::Backend>(
 }
 
 fn names<DB: diesel::backend::Backend>(list: &[Box<dyn Migration<DB>>]) -> Vec<String> {
-    list.iter()
-        .map(|migration| migration.name().to_string())
-        .collect()
+    list.iter().map(|migration| migration.name().to_string()).collect()
 }

@@ -40,22 +40,17 @@ pub use db::Db;
 pub use error::StoreError;
 pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
+pub use schema::check_columns;
 pub use tx::LedgerTx;
 
 /// Opens a connection, set up so that both stores behave alike.
 ///
 /// # Errors
 /// [`StoreError::Open`] with the reason the store gave.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that opens connections"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that opens connections")]
 pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
     use diesel::Connection;
-    let failed = |source| StoreError::Open {
-        url: url.to_string(),
-        source,
-    };
+    let failed = |source| StoreError::Open { url: url.to_string(), source };
     match url.kind() {
         Kind::Postgres => {
             let mut connection = PgConnection::establish(url.reveal()).map_err(failed)?;

@@ -89,11 +89,7 @@ pub fn claim(
     let due = outbox::table
         .filter(outbox::state.eq("waiting"))
         .filter(outbox::next_attempt_at.le(now.naive()))
-        .filter(
-            outbox::lease_until
-                .is_null()
-                .or(outbox::lease_until.le(now.naive())),
-        )
+        .filter(outbox::lease_until.is_null().or(outbox::lease_until.le(now.naive())))
         .order((outbox::next_attempt_at, outbox::id))
         .limit(rows_max)
         .select((outbox::id, outbox::attempts));
@@ -111,10 +107,7 @@ pub fn claim(
     rows.iter()
         .map(|(id, attempts)| {
             let referral = ReferralId::from_uuid(types::uuid(id, "outbox.id")?);
-            Ok(Claimed {
-                referral,
-                attempts: *attempts,
-            })
+            Ok(Claimed { referral, attempts: *attempts })
         })
         .collect()
 }
@@ -210,10 +203,7 @@ pub fn crm_ids(db: &mut Db) -> Result<Vec<(ReferralId, String)>, StoreError> {
     rows.into_iter()
         .map(|(id, crm_id)| {
             let referral = ReferralId::from_uuid(types::uuid(&id, "outbox.id")?);
-            Ok((
-                referral,
-                crm_id.ok_or(StoreError::Corrupt("outbox.crm_id"))?,
-            ))
+            Ok((referral, crm_id.ok_or(StoreError::Corrupt("outbox.crm_id"))?))
         })
         .collect()
 }

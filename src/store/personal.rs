@@ -62,9 +62,7 @@ pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<Sealed>, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub fn sealed_with_another_key(db: &mut Db, key_id: &str) -> Result<bool, StoreError> {
-    let count: i64 = personal_data::table
-        .filter(personal_data::key_id.ne(key_id))
-        .count()
-        .get_result(db)?;
+    let count: i64 =
+        personal_data::table.filter(personal_data::key_id.ne(key_id)).count().get_result(db)?;
     Ok(count > 0)
 }

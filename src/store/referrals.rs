@@ -85,14 +85,8 @@ impl TryFrom<Stored> for ReferralRecord {
     type Error = StoreError;
 
     fn try_from(stored: Stored) -> Result<Self, StoreError> {
-        let customer = stored
-            .customer_id
-            .as_deref()
-            .map(|id| types::uuid(id, "customer_id"));
-        let consent = stored
-            .consent_id
-            .as_deref()
-            .map(|id| types::uuid(id, "consent_id"));
+        let customer = stored.customer_id.as_deref().map(|id| types::uuid(id, "customer_id"));
+        let consent = stored.consent_id.as_deref().map(|id| types::uuid(id, "consent_id"));
         Ok(Self {
             id: ReferralId::from_uuid(types::uuid(&stored.id, "referrals.id")?),
             event: EventKey::from_bytes(types::bytes16(&stored.event_id, "referrals.event_id")?),
@@ -135,10 +129,8 @@ pub fn set_state(tx: &mut LedgerTx<'_>, id: ReferralId, state: State) -> Result<
 /// # Errors
 /// [`StoreError`].
 pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<ReferralRecord>, StoreError> {
-    let stored: Option<Stored> = referrals::table
-        .filter(referrals::id.eq(id.bytes().as_slice()))
-        .first(db)
-        .optional()?;
+    let stored: Option<Stored> =
+        referrals::table.filter(referrals::id.eq(id.bytes().as_slice())).first(db).optional()?;
     stored.map(ReferralRecord::try_from).transpose()
 }
 
@@ -161,11 +153,7 @@ pub fn of_partner(
 pub fn count_by_state(db: &mut Db) -> Result<Vec<(PartnerId, String, i64)>, StoreError> {
     let rows: Vec<(String, String, i64)> = referrals::table
         .group_by((referrals::partner_id, referrals::state))
-        .select((
-            referrals::partner_id,
-            referrals::state,
-            diesel::dsl::count_star(),
-        ))
+        .select((referrals::partner_id, referrals::state, diesel::dsl::count_star()))
         .order((referrals::partner_id, referrals::state))
         .load(db)?;
     rows.into_iter()

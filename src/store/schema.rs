@@ -158,3 +158,33 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     assertions,
 );
+
+/// Asks for no row of every table with all the columns above: an error names what differs.
+///
+/// # Errors
+/// [`super::StoreError::Refused`] when a table or a column is missing.
+pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
+    use diesel::prelude::*;
+    macro_rules! check {
+        ($($table:ident),*) => {
+            $(both!(db, connection => $table::table
+                .select($table::all_columns)
+                .limit(0)
+                .execute(connection))?;)*
+        };
+    }
+    check!(
+        customers,
+        members,
+        events,
+        accounts,
+        transactions,
+        entries,
+        personal_data,
+        consents,
+        referrals,
+        outbox,
+        assertions
+    );
+    Ok(())
+}

@@ -97,18 +97,16 @@ fn row<'a>(new: &'a NewTransaction<'a>) -> Row<'a> {
 }
 
 fn entry_rows<'a>(new: &'a NewTransaction<'a>) -> impl Iterator<Item = EntryRow<'a>> {
-    (0..)
-        .zip(new.transaction.postings())
-        .map(|(seq, posting)| EntryRow {
-            transaction_id: new.transaction.id_bytes(),
-            seq,
-            account_id: *posting.account.id().bytes(),
-            asset: posting.account.asset.code(),
-            amount: posting.amount.minor(),
-            rule: posting.rule.as_str(),
-            effective_at: new.effective_at.naive(),
-            recorded_at: new.recorded_at.naive(),
-        })
+    (0..).zip(new.transaction.postings()).map(|(seq, posting)| EntryRow {
+        transaction_id: new.transaction.id_bytes(),
+        seq,
+        account_id: *posting.account.id().bytes(),
+        asset: posting.account.asset.code(),
+        amount: posting.amount.minor(),
+        rule: posting.rule.as_str(),
+        effective_at: new.effective_at.naive(),
+        recorded_at: new.recorded_at.naive(),
+    })
 }
 
 /// What stands of these payments: what they brought, and what refunds have taken back by now.
@@ -135,10 +133,8 @@ pub fn payments(
     }
     for (payment, refunded) in refunds.values() {
         if let Some(payment) = standings.get_mut(payment) {
-            payment.refunded = payment
-                .refunded
-                .checked_add(*refunded)
-                .map_err(|_range| StoreError::OutOfRange)?;
+            payment.refunded =
+                payment.refunded.checked_add(*refunded).map_err(|_range| StoreError::OutOfRange)?;
         }
     }
     Ok(standings)
@@ -149,10 +145,7 @@ pub fn payments(
 /// # Errors
 /// [`StoreError`].
 pub fn payers(tx: &mut LedgerTx<'_>, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
-    Ok(load_payments(tx, keys)?
-        .into_values()
-        .map(|payment| payment.customer)
-        .collect())
+    Ok(load_payments(tx, keys)?.into_values().map(|payment| payment.customer).collect())
 }
 
 type PaymentRow = (Vec<u8>, Option<Vec<u8>>, String, i64, chrono::NaiveDateTime);
@@ -185,10 +178,7 @@ fn load_payments(
             posted: Vec::new(),
             taken_back: Vec::new(),
         };
-        standings.insert(
-            EventKey::from_bytes(types::bytes16(&id, "events.id")?),
-            standing,
-        );
+        standings.insert(EventKey::from_bytes(types::bytes16(&id, "events.id")?), standing);
     }
     Ok(standings)
 }
@@ -210,10 +200,7 @@ fn load_refunds(
             let payment = payment.unwrap_or_default();
             let payment = EventKey::from_bytes(types::bytes16(&payment, "events.refers_to")?);
             let amount = Amount::from_minor(amount, types::asset(&asset)?);
-            Ok((
-                EventKey::from_bytes(types::bytes16(&id, "events.id")?),
-                (payment, amount),
-            ))
+            Ok((EventKey::from_bytes(types::bytes16(&id, "events.id")?), (payment, amount)))
         })
         .collect()
 }
@@ -249,16 +236,8 @@ fn load_entries(
         .collect()
 }
 
-type HistoryRow = (
-    Vec<u8>,
-    i64,
-    String,
-    i64,
-    String,
-    String,
-    chrono::NaiveDateTime,
-    chrono::NaiveDateTime,
-);
+type HistoryRow =
+    (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
 /// The latest entries on an account, newest first, after the place where the page before ended.
 ///
@@ -272,20 +251,14 @@ pub fn history(
 ) -> Result<Vec<HistoryLine>, StoreError> {
     let id: AccountId = account.id();
     // No transaction id is greater than all ones, so that one query serves the first page too.
-    let (transaction, seq) = after.map_or(([0xff; 16], 0), |place| {
-        (*place.transaction.bytes(), place.seq)
-    });
-    let later_in_same = entries::transaction_id
-        .eq(transaction.as_slice())
-        .and(entries::seq.gt(seq));
+    let (transaction, seq) =
+        after.map_or(([0xff; 16], 0), |place| (*place.transaction.bytes(), place.seq));
+    let later_in_same =
+        entries::transaction_id.eq(transaction.as_slice()).and(entries::seq.gt(seq));
     let rows: Vec<HistoryRow> = entries::table
         .inner_join(transactions::table)
         .filter(entries::account_id.eq(id.bytes().as_slice()))
-        .filter(
-            entries::transaction_id
-                .lt(transaction.as_slice())
-                .or(later_in_same),
-        )
+        .filter(entries::transaction_id.lt(transaction.as_slice()).or(later_in_same))
         .order((entries::transaction_id.desc(), entries::seq))
         .limit(lines_max)
         .select((
@@ -300,22 +273,17 @@ pub fn history(
         ))
         .load(db)?;
     rows.into_iter()
-        .map(
-            |(transaction, seq, kind, amount, rule, receipt, effective_at, recorded_at)| {
-                let id = types::uuid(&transaction, "entries.transaction_id")?;
-                Ok(HistoryLine {
-                    place: EntryPlace {
-                        transaction: TransactionId::from_uuid(id),
-                        seq,
-                    },
-                    kind,
-                    amount: Amount::from_minor(amount, account.asset),
-                    rule,
-                    receipt,
-                    effective_at: types::moment(effective_at),
-                    recorded_at: types::moment(recorded_at),
-                })
-            },
-        )
+        .map(|(transaction, seq, kind, amount, rule, receipt, effective_at, recorded_at)| {
+            let id = types::uuid(&transaction, "entries.transaction_id")?;
+            Ok(HistoryLine {
+                place: EntryPlace { transaction: TransactionId::from_uuid(id), seq },
+                kind,
+                amount: Amount::from_minor(amount, account.asset),
+                rule,
+                receipt,
+                effective_at: types::moment(effective_at),
+                recorded_at: types::moment(recorded_at),
+            })
+        })
         .collect()
 }

@@ -11,9 +11,7 @@ use crate::ledger::{Account, AccountCode, Owner};
 use crate::money::Asset;
 
 pub fn bytes16(bytes: &[u8], column: &'static str) -> Result<[u8; 16], StoreError> {
-    bytes
-        .try_into()
-        .map_err(|_length| StoreError::Corrupt(column))
+    bytes.try_into().map_err(|_length| StoreError::Corrupt(column))
 }
 
 pub fn uuid(bytes: &[u8], column: &'static str) -> Result<Uuid, StoreError> {
@@ -47,9 +45,5 @@ pub fn account(
         _ => return Err(StoreError::Corrupt("accounts.owner_kind")),
     };
     let code = AccountCode::by_name(code).ok_or(StoreError::Corrupt("accounts.code"))?;
-    Ok(Account {
-        code,
-        owner,
-        asset: asset(asset_code)?,
-    })
+    Ok(Account { code, owner, asset: asset(asset_code)? })
 }

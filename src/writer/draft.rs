@@ -82,15 +82,7 @@ impl<'a> Draft<'a> {
         };
         let record = referral.as_ref().map(|draft| &draft.record);
         let receipt = receipt(submission, &decision, &transaction, record, occasion)?;
-        Ok(Self {
-            submission,
-            key,
-            decision,
-            occasion,
-            transaction,
-            receipt,
-            referral,
-        })
+        Ok(Self { submission, key, decision, occasion, transaction, receipt, referral })
     }
 
     fn event(&self) -> NewEvent<'_> {
@@ -131,11 +123,7 @@ impl<'a> ReferralDraft<'a> {
         keys: &PersonalKeys,
     ) -> Result<Self, RecordError> {
         let Some(given) = &referral.consent else {
-            return Ok(Self {
-                record,
-                consent: None,
-                personal: None,
-            });
+            return Ok(Self { record, consent: None, personal: None });
         };
         let recorded_at = record.recorded_at;
         let consent = NewConsent {
@@ -157,11 +145,7 @@ impl<'a> ReferralDraft<'a> {
         } else {
             None
         };
-        Ok(Self {
-            record,
-            consent: Some(consent),
-            personal,
-        })
+        Ok(Self { record, consent: Some(consent), personal })
     }
 }
 
@@ -176,8 +160,7 @@ impl<'a> Drafts<'a> {
     pub fn enrol(&mut self, submission: &Submission, waiting: &mut HashMap<MemberKey, Enrolment>) {
         let member = submission.event.said.member();
         let key = member.map(|member| MemberKey::of(&submission.partner.id, member));
-        self.enrolments
-            .extend(key.and_then(|key| waiting.remove(&key)));
+        self.enrolments.extend(key.and_then(|key| waiting.remove(&key)));
     }
 
     pub fn receipt(&self, key: EventKey) -> Option<&str> {
@@ -203,12 +186,7 @@ impl<'a> Drafts<'a> {
         if events::insert(tx, &new_events)? < new_events.len() {
             return Err(RecordError::Raced);
         }
-        accounts::apply(
-            tx,
-            self.list
-                .iter()
-                .flat_map(|draft| draft.transaction.postings()),
-        )?;
+        accounts::apply(tx, self.list.iter().flat_map(|draft| draft.transaction.postings()))?;
         let closing: Vec<NewTransaction<'_>> = self.list.iter().map(Draft::transaction).collect();
         transactions::insert(tx, &closing)?;
         self.write_referrals(tx, now)
@@ -218,11 +196,7 @@ impl<'a> Drafts<'a> {
         let leads = self.qualified();
         self.leads = leads.len();
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
-        for draft in self
-            .list
-            .iter_mut()
-            .filter_map(|draft| draft.referral.take())
-        {
+        for draft in self.list.iter_mut().filter_map(|draft| draft.referral.take()) {
             records.push(draft.record);
             agreed.extend(draft.consent);
             people.extend(draft.personal);

@@ -99,10 +99,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThread), StoreEr
     let (sender, queue) = mpsc::channel(settings.queue_max.max(1));
     let worker = Worker {
         db,
-        recorder: Recorder {
-            keys: settings.keys,
-            time_zone: settings.time_zone,
-        },
+        recorder: Recorder { keys: settings.keys, time_zone: settings.time_zone },
         url: settings.url,
         group_max: settings.group_max,
         leads_waiting: settings.leads_waiting,
@@ -121,10 +118,7 @@ impl Writer {
     /// [`WriteError`].
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, WriteError> {
         let answers = self.submit_all(vec![submission]).await;
-        answers
-            .into_iter()
-            .next()
-            .unwrap_or(Err(WriteError::Stopped))
+        answers.into_iter().next().unwrap_or(Err(WriteError::Stopped))
     }
 
     /// Hands in events to be recorded in their order; each gets its own answer, and a bad one does
@@ -132,19 +126,14 @@ impl Writer {
     pub async fn submit_all(&self, submissions: Vec<Submission>) -> Answers {
         let count = submissions.len();
         let (answer, answers) = oneshot::channel();
-        if let Err(unsent) = self.0.try_send(Job {
-            submissions,
-            answer,
-        }) {
+        if let Err(unsent) = self.0.try_send(Job { submissions, answer }) {
             let error = match unsent {
                 mpsc::error::TrySendError::Full(_) => WriteError::Busy,
                 mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
             };
             return vec![Err(error); count];
         }
-        answers
-            .await
-            .unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
+        answers.await.unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
     }
 
     /// How many jobs wait.
@@ -251,10 +240,7 @@ impl Worker {
         if !matches!(error, RecordError::Raced) {
             std::thread::sleep(Duration::from_millis(5_u64 << tries.min(8)));
         }
-        if matches!(
-            error,
-            RecordError::Store(StoreError::Lost(_) | StoreError::Open { .. })
-        ) {
+        if matches!(error, RecordError::Store(StoreError::Lost(_) | StoreError::Open { .. })) {
             match store::open(&self.url) {
                 Ok(db) => self.db = db,
                 Err(error) => tracing::warn!(%error, "the database is not back yet"),

@@ -93,21 +93,13 @@ impl Recorder {
             }
         }
         drafts.write(tx, now)?;
-        Ok(RecordedGroup {
-            answers: group.answers(&drafts, &refused),
-            leads: drafts.leads,
-        })
+        Ok(RecordedGroup { answers: group.answers(&drafts, &refused), leads: drafts.leads })
     }
 
     fn occasion(&self, submission: &Submission, now: Moment) -> Occasion {
         let day = |moment: Moment| moment.utc().with_timezone(&self.time_zone).date_naive();
         let effective_at = submission.event.effective_at;
-        Occasion {
-            day: day(effective_at),
-            today: day(now),
-            effective_at,
-            recorded_at: now,
-        }
+        Occasion { day: day(effective_at), today: day(now), effective_at, recorded_at: now }
     }
 }
 
@@ -131,12 +123,7 @@ impl<'a> Group<'a> {
                 first.entry(*key).or_insert(index);
             }
         }
-        Ok(Self {
-            submissions,
-            keys,
-            recorded,
-            first,
-        })
+        Ok(Self { submissions, keys, recorded, first })
     }
 
     /// New events in the order in which they were handed in.
@@ -155,10 +142,7 @@ impl<'a> Group<'a> {
                 let fingerprint = &submission.event.fingerprint;
                 if let Some(before) = self.recorded.get(key) {
                     return if fingerprint.matches(&before.fingerprint) {
-                        Ok(Outcome {
-                            receipt: before.receipt.clone(),
-                            replayed: true,
-                        })
+                        Ok(Outcome { receipt: before.receipt.clone(), replayed: true })
                     } else {
                         Err(WriteError::Conflict)
                     };
@@ -169,10 +153,9 @@ impl<'a> Group<'a> {
                     return Err(WriteError::Conflict);
                 }
                 match drafts.receipt(*key) {
-                    Some(receipt) => Ok(Outcome {
-                        receipt: receipt.to_owned(),
-                        replayed: first != index,
-                    }),
+                    Some(receipt) => {
+                        Ok(Outcome { receipt: receipt.to_owned(), replayed: first != index })
+                    }
                     None => Err(refused.get(key).cloned().unwrap_or(WriteError::Busy)),
                 }
             })
@@ -181,10 +164,7 @@ impl<'a> Group<'a> {
 }
 
 fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded, RecordError> {
-    let mut loaded = Loaded {
-        standings: Standings::default(),
-        enrolments: HashMap::new(),
-    };
+    let mut loaded = Loaded { standings: Standings::default(), enrolments: HashMap::new() };
     let submissions = || group.fresh().map(|(_key, submission)| submission);
     let mut held: BTreeSet<CustomerId> = load_members(tx, submissions(), now, &mut loaded)?;
     let refunded: Vec<EventKey> = submissions()
@@ -214,10 +194,8 @@ fn load_members<'a>(
     loaded: &mut Loaded,
 ) -> Result<BTreeSet<CustomerId>, RecordError> {
     let named = submissions.filter_map(|it| it.event.said.member().map(|member| (it, member)));
-    let keys: BTreeSet<MemberKey> = named
-        .clone()
-        .map(|(it, member)| MemberKey::of(&it.partner.id, member))
-        .collect();
+    let keys: BTreeSet<MemberKey> =
+        named.clone().map(|(it, member)| MemberKey::of(&it.partner.id, member)).collect();
     let known = customers::of_members(tx, &keys.into_iter().collect::<Vec<_>>())?;
     for (submission, member) in named {
         let key = MemberKey::of(&submission.partner.id, member);
@@ -225,20 +203,10 @@ fn load_members<'a>(
         if known.contains_key(&key) || loaded.enrolments.contains_key(&key) || !enrols {
             continue;
         }
-        let customer = CustomerStanding {
-            id: CustomerId::random(),
-            enrolled_at: now,
-        };
+        let customer = CustomerStanding { id: CustomerId::random(), enrolled_at: now };
         loaded.standings.add_customer(key, customer);
         let partner = submission.partner.id.clone();
-        loaded.enrolments.insert(
-            key,
-            Enrolment {
-                partner,
-                member: member.clone(),
-                customer,
-            },
-        );
+        loaded.enrolments.insert(key, Enrolment { partner, member: member.clone(), customer });
     }
     let held = known.values().map(|customer| customer.id).collect();
     for (key, customer) in known {

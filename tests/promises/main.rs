@@ -10,4 +10,14 @@
 #[macro_use]
 mod harness;
 
+mod access;
+mod consent;
+mod exactness;
 mod idempotency;
+mod import;
+mod listing;
+mod points;
+mod problems;
+mod refunds;
+mod stores;
+mod tenancy;

@@ -33,9 +33,7 @@ impl File {
     pub fn read(path: &str, text: &str) -> Self {
         let (tokens, test_lines) = without_tests(tokens(text));
         let words = |line: &str| -> BTreeSet<String> {
-            line.split(|c: char| !c.is_alphanumeric())
-                .map(str::to_owned)
-                .collect()
+            line.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
         };
         let reminders = text.lines().enumerate().flat_map(|(n, line)| {
             let words = words(line);
@@ -89,11 +87,7 @@ fn tokens(text: &str) -> Vec<Token> {
         } else if let Some(length) = raw_string(rest) {
             length
         } else {
-            let sign = if rest.starts_with("::") {
-                2
-            } else {
-                c.len_utf8()
-            };
+            let sign = if rest.starts_with("::") { 2 } else { c.len_utf8() };
             let length = if word.is_empty() { sign } else { word.len() };
             if !c.is_whitespace() {
                 let text = rest.split_at(length).0.to_owned();
@@ -112,10 +106,7 @@ fn tokens(text: &str) -> Vec<Token> {
 fn block_comment(rest: &str) -> usize {
     let mut depth = 0_usize;
     let mut at = 0_usize;
-    while let Some((_, tail)) = rest
-        .split_at_checked(at)
-        .filter(|(_, tail)| !tail.is_empty())
-    {
+    while let Some((_, tail)) = rest.split_at_checked(at).filter(|(_, tail)| !tail.is_empty()) {
         let step = if tail.starts_with("/*") {
             depth = depth.saturating_add(1);
             2
@@ -159,9 +150,7 @@ fn character_or_lifetime(rest: &str) -> usize {
 fn raw_string(rest: &str) -> Option<usize> {
     let start = ["r", "br", "cr"].iter().find_map(|prefix| {
         let tail = rest.strip_prefix(prefix)?;
-        tail.trim_start_matches('#')
-            .starts_with('"')
-            .then_some((prefix, tail))
+        tail.trim_start_matches('#').starts_with('"').then_some((prefix, tail))
     });
     let (prefix, tail) = start?;
     let body = tail.trim_start_matches('#');
@@ -169,11 +158,7 @@ fn raw_string(rest: &str) -> Option<usize> {
     let close = format!("\"{hashes}");
     let (_, inner) = body.split_at_checked(1)?;
     let end = inner.find(&close)?;
-    Some(
-        [prefix.len(), hashes.len(), 1, end, close.len()]
-            .iter()
-            .sum(),
-    )
+    Some([prefix.len(), hashes.len(), 1, end, close.len()].iter().sum())
 }
 
 /// Drops each item under `#[cfg(test)]`; says how many lines those took.
@@ -241,12 +226,7 @@ fn imports(tokens: &[Token]) -> Vec<Import> {
                 path.push(name.text.clone());
                 rest = tail;
             }
-            found.push(Import {
-                line: token.line,
-                path,
-                name: None,
-                public: false,
-            });
+            found.push(Import { line: token.line, path, name: None, public: false });
         } else {
             rest = further;
         }
@@ -295,12 +275,7 @@ fn use_tree<'a>(
                     }
                     _ => {}
                 }
-                found.push(Import {
-                    line: token.line,
-                    path,
-                    name: called,
-                    public,
-                });
+                found.push(Import { line: token.line, path, name: called, public });
                 return rest;
             }
         }
@@ -322,17 +297,9 @@ mod reading {
     fn nested_braces_are_spelt_out() {
         let text =
             "use crate::{\n    ids::{EventId, self as i},\n    money::*,\n};\nuse a::b as c;";
-        let found = [
-            "crate::ids::EventId",
-            "crate::ids",
-            "crate::money::*",
-            "a::b",
-        ];
+        let found = ["crate::ids::EventId", "crate::ids", "crate::money::*", "a::b"];
         assert_eq!(paths(text), found);
-        let lines: Vec<_> = imports(&tokens(text))
-            .iter()
-            .map(|import| import.line)
-            .collect();
+        let lines: Vec<_> = imports(&tokens(text)).iter().map(|import| import.line).collect();
         assert_eq!(lines, [2, 2, 3, 5]);
     }
 
@@ -347,11 +314,7 @@ mod reading {
             }"####;
         assert_eq!(
             paths(text),
-            [
-                "crate::ids::EventId",
-                "crate::money::Amount",
-                "crate::store::open"
-            ]
+            ["crate::ids::EventId", "crate::money::Amount", "crate::store::open"]
         );
     }
 

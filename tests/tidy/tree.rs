@@ -16,31 +16,20 @@ impl Tree {
         let mut sources = Vec::new();
         read_folder(&top().join("src"), &mut sources);
         assert!(sources.len() > 2, "the sources were not found");
-        Self::of(
-            sources
-                .iter()
-                .map(|(path, text)| (path.as_str(), text.as_str())),
-        )
+        Self::of(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
     }
 
     pub fn of<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let ours = sources
-            .into_iter()
-            .filter(|(path, _)| !path.ends_with("/tests.rs"));
+        let ours = sources.into_iter().filter(|(path, _)| !path.ends_with("/tests.rs"));
         let files = ours.map(|(path, text)| (module_of(path), File::read(path, text)));
-        Self {
-            files: files.collect(),
-        }
+        Self { files: files.collect() }
     }
 
     /// A path as it would be written from outside: `crate::…`, or beginning with a foreign crate.
     pub fn whole(&self, module: &str, path: &[String], depth: usize) -> Vec<String> {
         let rooted = |names: &[&str], rest: &[String]| -> Vec<String> {
             let names = names.iter().map(|name| (*name).to_owned());
-            std::iter::once("crate".to_owned())
-                .chain(names)
-                .chain(rest.to_vec())
-                .collect()
+            std::iter::once("crate".to_owned()).chain(names).chain(rest.to_vec()).collect()
         };
         let mut here: Vec<&str> = module.split('/').filter(|name| *name != "lib").collect();
         let Some((first, mut rest)) = path.split_first() else {
@@ -60,16 +49,8 @@ impl Tree {
                 rooted(&here, rest)
             }
             name => {
-                let child = here
-                    .iter()
-                    .copied()
-                    .chain([name])
-                    .collect::<Vec<_>>()
-                    .join("/");
-                let alias = self
-                    .files
-                    .get(module)
-                    .and_then(|file| file.aliases().remove(name));
+                let child = here.iter().copied().chain([name]).collect::<Vec<_>>().join("/");
+                let alias = self.files.get(module).and_then(|file| file.aliases().remove(name));
                 match alias {
                     // Follow what a `use` of this file says, but `use csv;` says nothing new.
                     Some(longer) if depth < 4 && longer.first() != Some(first) => {
@@ -96,18 +77,13 @@ impl Tree {
         let lengths = (1..=path.len()).rev();
         let mut prefixes = lengths.filter_map(|n| path.split_at_checked(n));
         let found = prefixes.find(|(names, _)| self.files.contains_key(&names.join("/")));
-        let (module, rest) = found.map_or(("lib".to_owned(), path), |(names, rest)| {
-            (names.join("/"), rest)
-        });
+        let (module, rest) =
+            found.map_or(("lib".to_owned(), path), |(names, rest)| (names.join("/"), rest));
         let (Some(file), Some(name)) = (self.files.get(&module), rest.first()) else {
             return vec![module];
         };
         let mut homes = Vec::new();
-        for offer in file
-            .imports
-            .iter()
-            .filter(|import| import.public && depth < 4)
-        {
+        for offer in file.imports.iter().filter(|import| import.public && depth < 4) {
             let offered = self.whole(&module, &offer.path, 0);
             let is_it = name == "*" || offer.name.as_ref() == Some(name);
             match offered.split_first() {
@@ -117,11 +93,7 @@ impl Tree {
                 _ => {}
             }
         }
-        if homes.is_empty() {
-            vec![module]
-        } else {
-            homes
-        }
+        if homes.is_empty() { vec![module] } else { homes }
     }
 }
 
@@ -131,12 +103,7 @@ fn read_folder(folder: &Path, sources: &mut Vec<(String, String)>) {
         if path.is_dir() {
             read_folder(&path, sources);
         } else if path.extension().is_some_and(|ending| ending == "rs") {
-            let name = path
-                .strip_prefix(top())
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
+            let name = path.strip_prefix(top()).unwrap().to_str().unwrap().to_owned();
             sources.push((name, fs::read_to_string(&path).unwrap()));
         }
     }

@@ -58,14 +58,8 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
 fn print_urls(stage: &Stage) {
     println!("Look around, and stop with Ctrl-C:");
     println!("  gateway   {}/readyz", stage.url);
-    println!(
-        "  metadata  {}/.well-known/oauth-authorization-server",
-        stage.url
-    );
-    println!(
-        "  CRM       {}  (database crm, user admin)",
-        stage.crm.url()
-    );
+    println!("  metadata  {}/.well-known/oauth-authorization-server", stage.url);
+    println!("  CRM       {}  (database crm, user admin)", stage.crm.url());
     println!("  a customer's points:");
     println!(
         "    curl -H 'Authorization: Bearer {}' {}/v1/customers/me/points",

@@ -70,10 +70,7 @@ impl DemoKey {
             let expires_at = now.plus(TimeDelta::minutes(5)).unix_seconds();
             claims.insert("exp".to_owned(), json!(expires_at));
         }
-        let header = Header {
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         Ok(encode(&header, &claims, &self.signing)?)
     }
 }
@@ -90,28 +87,14 @@ impl PartnerClient {
         }))?;
         let form = [
             ("grant_type", "client_credentials"),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", &assertion),
         ];
-        let answer = http
-            .post(format!("{url}/oauth/token"))
-            .form(&form)
-            .send()
-            .await?;
+        let answer = http.post(format!("{url}/oauth/token")).form(&form).send().await?;
         let answer: Value = answer.json().await?;
         let token = answer.get("access_token").and_then(Value::as_str);
-        let token = token
-            .ok_or_else(|| format!("{id} got no token: {answer}"))?
-            .to_owned();
-        Ok(Self {
-            id: id.to_owned(),
-            http,
-            url: url.to_owned(),
-            token,
-        })
+        let token = token.ok_or_else(|| format!("{id} got no token: {answer}"))?.to_owned();
+        Ok(Self { id: id.to_owned(), http, url: url.to_owned(), token })
     }
 
     /// Posts one event; the receipt, or why there is none.
@@ -119,10 +102,7 @@ impl PartnerClient {
     /// # Errors
     /// When the gateway does not take the event.
     pub async fn post_event(&self, event: &Value) -> Result<Value, Failure> {
-        let request = self
-            .http
-            .post(format!("{}/v1/events", self.url))
-            .bearer_auth(&self.token);
+        let request = self.http.post(format!("{}/v1/events", self.url)).bearer_auth(&self.token);
         let response = request.json(event).send().await?;
         let (status, body) = (response.status(), response.json::<Value>().await?);
         if !status.is_success() {
@@ -150,10 +130,7 @@ impl PartnerClient {
     /// # Errors
     /// When it cannot be had.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.url))
-            .bearer_auth(&self.token);
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 }

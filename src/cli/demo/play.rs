@@ -35,42 +35,25 @@ pub async fn play(stage: &Stage) -> Result<Played, Failure> {
     for (id, key) in &stage.keys {
         clients.push(PartnerClient::log_in(&stage.url, id, key).await?);
     }
-    let client = |id: &str| {
-        clients
-            .iter()
-            .find(|client| client.id == id)
-            .ok_or("no such partner")
-    };
+    let client = |id: &str| clients.iter().find(|client| client.id == id).ok_or("no such partner");
     let member = link_customer(stage).await?;
     let mut said = Vec::new();
     payments(client(SUPERMARKET)?, &member, &mut said).await?;
     refund(client(SUPERMARKET)?, &mut said).await?;
     for (partner, event) in referrals() {
         let receipt = client(partner)?.post_event(&event).await?;
-        said.push(Said {
-            partner,
-            event,
-            receipt,
-        });
+        said.push(Said { partner, event, receipt });
     }
-    Ok(Played {
-        clients,
-        said,
-        member,
-    })
+    Ok(Played { clients, said, member })
 }
 
 /// The customer asks the bank for the reference by which the supermarket may call them.
 async fn link_customer(stage: &Stage) -> Result<String, Failure> {
     let url = format!("{}/v1/customers/me/members/{SUPERMARKET}", stage.url);
-    let request = reqwest::Client::new()
-        .post(url)
-        .bearer_auth(&stage.customer_token);
+    let request = reqwest::Client::new().post(url).bearer_auth(&stage.customer_token);
     let answer: Value = request.send().await?.error_for_status()?.json().await?;
     let member = answer.get("member").and_then(Value::as_str);
-    Ok(member
-        .ok_or("the customer got no member reference")?
-        .to_owned())
+    Ok(member.ok_or("the customer got no member reference")?.to_owned())
 }
 
 /// The supermarket's baskets: the first of them one by one, the others in batches, as a till and
@@ -82,17 +65,11 @@ async fn payments(
 ) -> Result<(), Failure> {
     let events = baskets(member)?;
     let bar = ProgressBar::new(u64::try_from(events.len())?);
-    bar.set_style(ProgressStyle::with_template(
-        "{bar:40} {pos}/{len} payments at the tills",
-    )?);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} payments at the tills")?);
     let (single, batched) = events.split_at(events.len().min(20));
     for event in single {
         let receipt = client.post_event(event).await?;
-        said.push(Said {
-            partner: SUPERMARKET,
-            event: event.clone(),
-            receipt,
-        });
+        said.push(Said { partner: SUPERMARKET, event: event.clone(), receipt });
         bar.inc(1);
     }
     for part in batched.chunks(50) {
@@ -101,11 +78,7 @@ async fn payments(
             let Some(receipt) = outcome.get_mut("receipt").map(Value::take) else {
                 return Err(format!("a payment was not taken: {outcome}").into());
             };
-            said.push(Said {
-                partner: SUPERMARKET,
-                event: event.clone(),
-                receipt,
-            });
+            said.push(Said { partner: SUPERMARKET, event: event.clone(), receipt });
             bar.inc(1);
         }
     }
@@ -117,17 +90,10 @@ async fn payments(
 /// The day's baskets as events, ending now so that none lies in the future.
 fn baskets(member: &str) -> Result<Vec<Value>, Failure> {
     let mut events = Vec::new();
-    let day = clock::now()
-        .minus(chrono::TimeDelta::days(1))
-        .utc()
-        .date_naive();
+    let day = clock::now().minus(chrono::TimeDelta::days(1)).utc().date_naive();
     for record in csv::Reader::from_reader(BASKETS.as_bytes()).into_deserialize() {
         let basket: Basket = record?;
-        let member = if basket.member == LINKED {
-            member
-        } else {
-            &basket.member
-        };
+        let member = if basket.member == LINKED { member } else { &basket.member };
         let mut data = json!({
             "member": member,
             "order": basket.order,
@@ -141,12 +107,7 @@ fn baskets(member: &str) -> Result<Vec<Value>, Failure> {
             data.insert("scheme".to_owned(), json!(scheme));
         }
         let time = format!("{day}T{}Z", basket.time);
-        events.push(cloud_event(
-            &format!("pay-{}", basket.order),
-            Payment::TYPE,
-            &time,
-            data,
-        ));
+        events.push(cloud_event(&format!("pay-{}", basket.order), Payment::TYPE, &time, data));
     }
     Ok(events)
 }
@@ -169,9 +130,7 @@ async fn refund(client: &PartnerClient, said: &mut Vec<Said>) -> Result<(), Fail
         let posted = it.receipt.get("postings").and_then(Value::as_array);
         posted.is_some_and(|lines| lines.len() > 3)
     });
-    let payment = subsidised
-        .and_then(|it| it.event.get("id"))
-        .and_then(Value::as_str);
+    let payment = subsidised.and_then(|it| it.event.get("id")).and_then(Value::as_str);
     let payment = payment.ok_or("no payment was subsidised")?;
     let data = json!({
         "payment": payment, "currency": "CNY", "amount": "50.00", "reason": "goods returned",
@@ -179,11 +138,7 @@ async fn refund(client: &PartnerClient, said: &mut Vec<Said>) -> Result<(), Fail
     let event = cloud_event("refund-1", Refund::TYPE, &clock::now().to_string(), data);
     let receipt = client.post_event(&event).await?;
     println!("1 refund posted by {SUPERMARKET}");
-    said.push(Said {
-        partner: SUPERMARKET,
-        event,
-        receipt,
-    });
+    said.push(Said { partner: SUPERMARKET, event, receipt });
     Ok(())
 }
 
@@ -191,17 +146,11 @@ async fn refund(client: &PartnerClient, said: &mut Vec<Said>) -> Result<(), Fail
 fn referrals() -> Vec<(&'static str, Value)> {
     let travel = |number: u8, amount: &str, consent: bool| {
         let id = format!("trip-{number}");
-        (
-            TRAVEL_AGENCY,
-            referral(&id, "travel-loan", amount, consent.then_some(number)),
-        )
+        (TRAVEL_AGENCY, referral(&id, "travel-loan", amount, consent.then_some(number)))
     };
     let home = |number: u8, product: &str, amount: &str| {
         let id = format!("contract-{number}");
-        (
-            RENOVATION_FIRM,
-            referral(&id, product, amount, Some(number)),
-        )
+        (RENOVATION_FIRM, referral(&id, product, amount, Some(number)))
     };
     vec![
         travel(1, "18000.00", true),
@@ -237,9 +186,7 @@ fn referral(id: &str, product: &str, amount: &str, consented: Option<u8>) -> Val
 
 /// A number of a range that is not given out.
 fn phone(id: &str) -> String {
-    let number = id.bytes().fold(0_u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(byte.into())
-    });
+    let number = id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     format!("+861990000{:04}", number.rem_euclid(10_000))
 }
 

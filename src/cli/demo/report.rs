@@ -27,10 +27,7 @@ struct Checks {
 
 /// Prints the report; `false` when a number in it did not stand up to its check.
 pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
-    let mut checks = Checks {
-        failed: Vec::new(),
-        made: 0,
-    };
+    let mut checks = Checks { failed: Vec::new(), made: 0 };
     let leads = wait_for_leads(played).await?;
     let (proof, balances, crm_ids) = stage
         .app
@@ -45,22 +42,11 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
 
     let count = played.said.len();
     println!("\nEvents accepted      {count}");
-    checks.equal(
-        "events in the ledger",
-        &proof.counts.events,
-        &i64::try_from(count)?,
-    );
+    checks.equal("events in the ledger", &proof.counts.events, &i64::try_from(count)?);
 
     let points = ledger(AccountCode::POINTS_AVAILABLE, None);
-    println!(
-        "Points issued        {points} PTS to {} customers",
-        customers(&balances)
-    );
-    checks.equal(
-        "points in receipts",
-        &posted(played, "points_available", None),
-        &points,
-    );
+    println!("Points issued        {points} PTS to {} customers", customers(&balances));
+    checks.equal("points in receipts", &posted(played, "points_available", None), &points);
     checks.equal("points by hand", &points_by_hand(played)?, &points);
 
     println!("Owed to partners     subsidy CNY   commission CNY");
@@ -69,16 +55,8 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
         let subsidy = ledger(AccountCode::SUBSIDY_PAYABLE, Some(id));
         let commission = ledger(AccountCode::COMMISSION_PAYABLE, Some(id));
         println!("  {id:<18} {subsidy:>11}   {commission:>14}");
-        checks.equal(
-            "subsidy",
-            &posted(played, "subsidy_payable", Some(id)),
-            &subsidy,
-        );
-        checks.equal(
-            "commission",
-            &posted(played, "commission_payable", Some(id)),
-            &commission,
-        );
+        checks.equal("subsidy", &posted(played, "subsidy_payable", Some(id)), &subsidy);
+        checks.equal("commission", &posted(played, "commission_payable", Some(id)), &commission);
     }
 
     report_leads(stage, &leads, crm_ids, &mut checks).await?;
@@ -96,21 +74,15 @@ async fn report_leads(
     crm_ids: Vec<(ReferralId, String)>,
     checks: &mut Checks,
 ) -> Result<(), Failure> {
-    let known: BTreeMap<String, String> = crm_ids
-        .into_iter()
-        .map(|(id, crm_id)| (id.to_string(), crm_id))
-        .collect();
+    let known: BTreeMap<String, String> =
+        crm_ids.into_iter().map(|(id, crm_id)| (id.to_string(), crm_id)).collect();
     println!("Leads in the CRM     {}", known.len());
     for (id, crm_id) in &known {
         println!("  {id} is opportunity {crm_id}");
     }
-    let Crm::Tryton(tryton) = Crm::new(&stage.crm.settings())?;
-    let theirs: BTreeMap<String, String> = tryton
-        .references()
-        .await?
-        .into_iter()
-        .map(|(id, crm)| (id, crm.to_string()))
-        .collect();
+    let Crm::Tryton(tryton) = Crm::new(&stage.crm.settings(), DELIVERY_MAX)?;
+    let theirs: BTreeMap<String, String> =
+        tryton.references().await?.into_iter().map(|(id, crm)| (id, crm.to_string())).collect();
     checks.equal("leads in the CRM", &theirs, &known);
     checks.equal("leads sent", sent, &known.keys().cloned().collect());
     Ok(())
@@ -120,8 +92,7 @@ impl Checks {
     fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, seen: &T, expected: &T) {
         self.made = self.made.saturating_add(1);
         if seen != expected {
-            self.failed
-                .push(format!("{what}: {seen:?}, expected {expected:?}"));
+            self.failed.push(format!("{what}: {seen:?}, expected {expected:?}"));
         }
     }
 
@@ -141,17 +112,12 @@ async fn wait_for_leads(played: &Played) -> Result<BTreeSet<String>, Failure> {
     let mut sent = BTreeSet::new();
     for said in &played.said {
         let referral = said.receipt.get("referral");
-        let state = referral
-            .and_then(|it| it.get("state"))
-            .and_then(Value::as_str);
+        let state = referral.and_then(|it| it.get("state")).and_then(Value::as_str);
         let id = referral.and_then(|it| it.get("id")).and_then(Value::as_str);
         let (Some("qualified"), Some(id)) = (state, id) else {
             continue;
         };
-        let client = played
-            .clients
-            .iter()
-            .find(|client| client.id == said.partner);
+        let client = played.clients.iter().find(|client| client.id == said.partner);
         let client = client.ok_or("no such partner")?;
         loop {
             let now = client.get(&format!("/v1/referrals/{id}")).await?;
@@ -170,17 +136,9 @@ async fn wait_for_leads(played: &Played) -> Result<BTreeSet<String>, Failure> {
 
 /// What the receipts say was put on accounts of a code.
 fn posted(played: &Played, code: &str, partner: Option<&str>) -> Decimal {
-    let receipts = played
-        .said
-        .iter()
-        .filter(|it| partner.is_none_or(|id| it.partner == id));
-    let lines = receipts
-        .filter_map(|it| it.receipt.get("postings")?.as_array())
-        .flatten();
-    lines
-        .filter(|line| line.get("account").and_then(Value::as_str) == Some(code))
-        .map(amount)
-        .sum()
+    let receipts = played.said.iter().filter(|it| partner.is_none_or(|id| it.partner == id));
+    let lines = receipts.filter_map(|it| it.receipt.get("postings")?.as_array()).flatten();
+    lines.filter(|line| line.get("account").and_then(Value::as_str) == Some(code)).map(amount).sum()
 }
 
 /// The supermarket gives one point for 1.00 CNY paid and not refunded; referrals of this day name
@@ -202,15 +160,9 @@ fn points_by_hand(played: &Played) -> Result<Decimal, Failure> {
 /// What the linked customer reads, and what their receipts add up to.
 async fn customer_points(stage: &Stage, played: &Played) -> Result<(Decimal, Decimal), Failure> {
     let url = format!("{}/v1/customers/me/points", stage.url);
-    let request = reqwest::Client::new()
-        .get(url)
-        .bearer_auth(&stage.customer_token);
+    let request = reqwest::Client::new().get(url).bearer_auth(&stage.customer_token);
     let answer: Value = request.send().await?.error_for_status()?.json().await?;
-    let balance = answer
-        .get("balance")
-        .and_then(Value::as_str)
-        .ok_or("no balance")?
-        .parse()?;
+    let balance = answer.get("balance").and_then(Value::as_str).ok_or("no balance")?.parse()?;
     let mine = |event: &Value| {
         let member = event.get("data").and_then(|data| data.get("member"));
         member.and_then(Value::as_str) == Some(played.member.as_str())
@@ -225,13 +177,8 @@ async fn customer_points(stage: &Stage, played: &Played) -> Result<(Decimal, Dec
         let payment = event.get("data").and_then(|data| data.get("payment"));
         payment.is_some_and(|payment| payments.contains(&payment))
     };
-    let theirs = played
-        .said
-        .iter()
-        .filter(|it| mine(&it.event) || refunds_mine(&it.event));
-    let lines = theirs
-        .filter_map(|it| it.receipt.get("postings")?.as_array())
-        .flatten();
+    let theirs = played.said.iter().filter(|it| mine(&it.event) || refunds_mine(&it.event));
+    let lines = theirs.filter_map(|it| it.receipt.get("postings")?.as_array()).flatten();
     let points = lines
         .filter(|line| line.get("account").and_then(Value::as_str) == Some("points_available"))
         .map(amount);
@@ -240,9 +187,7 @@ async fn customer_points(stage: &Stage, played: &Played) -> Result<(Decimal, Dec
 
 fn amount(line: &Value) -> Decimal {
     let amount = line.get("amount").and_then(Value::as_str);
-    amount
-        .and_then(|amount| amount.parse().ok())
-        .unwrap_or_default()
+    amount.and_then(|amount| amount.parse().ok()).unwrap_or_default()
 }
 
 fn customers(balances: &[(crate::ledger::Account, crate::money::Amount)]) -> usize {

@@ -72,22 +72,13 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
         "iss": CUSTOMER_ISSUER, "aud": AUDIENCE, "sub": "demo-customer",
     }))?;
     let url = app.issuer().to_owned();
-    Ok(Stage {
-        app,
-        url,
-        crm,
-        keys,
-        customer_token,
-    })
+    Ok(Stage { app, url, crm, keys, customer_token })
 }
 
 /// Copies the manifests and gives those who play a fresh key each.
 fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, DemoKey)>, Failure> {
     for manifest in crate::partner::registry::manifests(from)? {
-        let id = manifest
-            .parent()
-            .and_then(Path::file_name)
-            .unwrap_or_default();
+        let id = manifest.parent().and_then(Path::file_name).unwrap_or_default();
         fs::create_dir_all(to.join(id))?;
         fs::copy(&manifest, to.join(id).join("partner.toml"))?;
     }

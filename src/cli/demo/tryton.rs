@@ -37,20 +37,11 @@ pub enum TrytonError {
     #[error("no Tryton in {0}: run `make tools`")]
     NotInstalled(PathBuf),
     #[error("cannot use {path}")]
-    File {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     #[error("{program} cannot be run")]
-    Run {
-        program: &'static str,
-        source: std::io::Error,
-    },
+    Run { program: &'static str, source: std::io::Error },
     #[error("{program} failed:\n{output}")]
-    Failed {
-        program: &'static str,
-        output: String,
-    },
+    Failed { program: &'static str, output: String },
     #[error("Tryton does not answer; its log is {0}")]
     Silent(PathBuf),
 }
@@ -72,22 +63,11 @@ impl TrytonServer {
         }
         let prepared = prepare(&place)?;
         make_folder(&place.folder)?;
-        copy(
-            &prepared.join("crm.sqlite"),
-            &place.folder.join("crm.sqlite"),
-        )?;
+        copy(&prepared.join("crm.sqlite"), &place.folder.join("crm.sqlite"))?;
         let password = read(&prepared.join("password"))?;
         let port = free_port().map_err(|source| file_error(&place.folder, source))?;
-        let mut server = Self {
-            place,
-            port,
-            password,
-            process: None,
-        };
-        write(
-            &server.configuration(),
-            &configuration(&server.place.folder, port),
-        )?;
+        let mut server = Self { place, port, password, process: None };
+        write(&server.configuration(), &configuration(&server.place.folder, port))?;
         server.restart()?;
         Ok(server)
     }
@@ -112,10 +92,7 @@ impl TrytonServer {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .map_err(|source| TrytonError::Run {
-                program: "trytond",
-                source,
-            })?;
+            .map_err(|source| TrytonError::Run { program: "trytond", source })?;
         self.process = Some(child);
         let started = Instant::now();
         while started.elapsed() < START_MAX {
@@ -170,9 +147,7 @@ fn prepare(place: &TrytonPlace) -> Result<PathBuf, TrytonError> {
     if ready.join("password").is_file() {
         return Ok(ready);
     }
-    let beside = place
-        .template
-        .with_extension(format!("new-{}", std::process::id()));
+    let beside = place.template.with_extension(format!("new-{}", std::process::id()));
     make_folder(&beside)?;
     write(&beside.join("crm.sqlite"), "")?;
     let password = random_password();
@@ -183,10 +158,7 @@ fn prepare(place: &TrytonPlace) -> Result<PathBuf, TrytonError> {
     admin(&["-u", "sale_opportunity", "--activate-dependencies"])?;
     let output = run(place, &beside, "trytond-console", &[], SETUP)?;
     if !output.contains("SET UP") {
-        return Err(TrytonError::Failed {
-            program: "trytond-console",
-            output,
-        });
+        return Err(TrytonError::Failed { program: "trytond-console", output });
     }
     match fs::rename(&beside, &ready) {
         Ok(()) => Ok(ready),
@@ -228,10 +200,7 @@ fn run(
     if output.status.success() {
         Ok(text)
     } else {
-        Err(TrytonError::Failed {
-            program,
-            output: text,
-        })
+        Err(TrytonError::Failed { program, output: text })
     }
 }
 
@@ -256,9 +225,7 @@ fn answers(port: u16) -> bool {
 }
 
 fn free_port() -> std::io::Result<u16> {
-    TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()
-        .map(|address| address.port())
+    TcpListener::bind(("127.0.0.1", 0))?.local_addr().map(|address| address.port())
 }
 
 fn random_password() -> String {
@@ -278,9 +245,7 @@ fn make_folder(path: &Path) -> Result<(), TrytonError> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), TrytonError> {
-    fs::copy(from, to)
-        .map(drop)
-        .map_err(|source| file_error(to, source))
+    fs::copy(from, to).map(drop).map_err(|source| file_error(to, source))
 }
 
 fn read(path: &Path) -> Result<String, TrytonError> {
@@ -292,8 +257,5 @@ fn write(path: &Path, text: &str) -> Result<(), TrytonError> {
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> TrytonError {
-    TrytonError::File {
-        path: path.to_owned(),
-        source,
-    }
+    TrytonError::File { path: path.to_owned(), source }
 }

@@ -111,8 +111,13 @@ impl TestApp {
 
     /// A partner with a token of all its scopes.
     pub async fn partner(&self, id: &str) -> Partner {
-        Partner::log_in(&self.url(), &self.trial.settings.issuer.clone().unwrap(), id, self.trial.key(id))
-            .await
+        Partner::log_in(
+            &self.url(),
+            &self.trial.settings.issuer.clone().unwrap(),
+            id,
+            self.trial.key(id),
+        )
+        .await
     }
 
     /// Stops the service and starts another on the same database.
@@ -153,11 +158,23 @@ pub fn test_partners(to: &Path) -> Vec<(String, DemoKey)> {
     };
     add("blue-basket", variant("blue-basket", "2035-12-31", "2036-12-31"));
     add("gone-basket", variant("gone-basket", "2035-12-31", "2020-12-31"));
-    add("new-basket", variant("new-basket", "[listed]\nfrom = \"2017-01-01\"", "[listed]\nfrom = \"2034-01-01\""));
-    add("halted-basket", variant("halted-basket", "status = \"sandbox\"", "status = \"suspended\""));
+    add(
+        "new-basket",
+        variant("new-basket", "[listed]\nfrom = \"2017-01-01\"", "[listed]\nfrom = \"2034-01-01\""),
+    );
+    add(
+        "halted-basket",
+        variant("halted-basket", "status = \"sandbox\"", "status = \"suspended\""),
+    );
     add("linked-basket", variant("linked-basket", "\"first_event\"", "\"linked\""));
-    add("slow-basket", variant("slow-basket", "requests_per_second = 50000", "requests_per_second = 2"));
-    add("token-url-basket", variant("token-url-basket", "[access]", "[access]\ntoken_url_as_audience = true"));
+    add(
+        "slow-basket",
+        variant("slow-basket", "requests_per_second = 50000", "requests_per_second = 2"),
+    );
+    add(
+        "token-url-basket",
+        variant("token-url-basket", "[access]", "[access]\ntoken_url_as_audience = true"),
+    );
     keys
 }
 

@@ -4,7 +4,7 @@ mod app;
 mod partner;
 mod postgres;
 
-pub use app::{Store, TestApp, Trial, test_partners};
+pub use app::{Store, TestApp, Trial};
 pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
 pub use postgres::Cluster;
 
@@ -12,7 +12,6 @@ pub use postgres::Cluster;
 macro_rules! on_both_stores {
     ($(#[$doc:meta])* async fn $name:ident($app:ident) $body:block) => {
         mod $name {
-            #[allow(unused_imports, reason = "a block need not use all that its module has")]
             use super::*;
 
             async fn run($app: &mut crate::harness::TestApp) $body

@@ -253,7 +253,9 @@ fn sweep() {
 
 fn stop_abandoned(folder: &Path) {
     let state = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
-    let Some(pid) = state.lines().next() else { return };
+    let Some(pid) = state.lines().next() else {
+        return;
+    };
     // The number may by now be another process's.
     let says = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     if String::from_utf8_lossy(&says).contains(&folder.display().to_string()) {

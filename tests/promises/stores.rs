@@ -1,0 +1,126 @@
+//! The same program gives the same truth on both stores, and the database refuses bad states
+//! whoever asks.
+
+use tallystick::database_url::DatabaseUrl;
+use tallystick::store::{self, Db};
+
+use crate::harness::{TestApp, payment};
+
+/// Runs a statement as somebody with the database's own password would.
+fn try_sql(app: &TestApp, sql: &str) -> Result<(), String> {
+    match app.trial.db() {
+        Db::Postgres(mut db) => run(&mut db, sql),
+        Db::Sqlite(mut db) => run(&mut db, sql),
+    }
+}
+
+fn run(db: &mut impl diesel::connection::SimpleConnection, sql: &str) -> Result<(), String> {
+    db.batch_execute(sql).map_err(|error| error.to_string())
+}
+
+on_both_stores! {
+    async fn history_cannot_be_changed_or_removed(app) {
+        app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
+        for table in ["events", "transactions", "entries"] {
+            for sql in [
+                format!("UPDATE {table} SET recorded_at = effective_at"),
+                format!("DELETE FROM {table}"),
+            ] {
+                let refused = try_sql(app, &sql).unwrap_err();
+                assert!(refused.contains("append-only"), "{sql}: {refused}");
+            }
+        }
+        let moved = try_sql(app, "UPDATE accounts SET owner = 'bank'").unwrap_err();
+        assert!(moved.contains("only in their balance"), "{moved}");
+        assert!(try_sql(app, "DELETE FROM accounts").unwrap_err().contains("append-only"));
+    }
+}
+
+#[tokio::test]
+async fn postgres_refuses_to_truncate_history() {
+    let app = crate::harness::Trial::on(crate::harness::Store::Postgres).start().await;
+    for table in ["events", "transactions", "entries", "accounts"] {
+        let refused = try_sql(&app, &format!("TRUNCATE {table} CASCADE")).unwrap_err();
+        assert!(refused.contains("append-only"), "{table}: {refused}");
+    }
+    app.stop_and_prove().await;
+}
+
+/// An account, and the opening of a transaction with two entries of these amounts.
+fn two_entries(app: &TestApp, first: i64, second: i64, says: i64) -> String {
+    let bytes = |digit: &str| match app.trial.db() {
+        Db::Postgres(_) => format!("'\\x{}'", digit.repeat(32)),
+        Db::Sqlite(_) => format!("x'{}'", digit.repeat(32)),
+    };
+    let (account, transaction) = (bytes("a"), bytes("b"));
+    let at = "'2026-11-02 10:00:00'";
+    format!(
+        "BEGIN;
+         INSERT INTO accounts VALUES ({account}, 'subsidy_expense', 'bank', 'bank', 'CNY', 0);
+         INSERT INTO entries VALUES ({transaction}, 0, {account}, 'CNY', {first}, 'x', {at}, {at});
+         INSERT INTO entries VALUES ({transaction}, 1, {account}, 'CNY', {second}, 'x', {at}, {at});
+         INSERT INTO transactions VALUES ({transaction}, NULL, 'x', {says}, '{{}}', {at}, {at});"
+    )
+}
+
+on_both_stores! {
+    async fn the_database_refuses_a_transaction_that_does_not_balance(app) {
+        let refused = try_sql(app, &two_entries(app, 5, -4, 2)).unwrap_err();
+        assert!(refused.contains("does not sum to zero"), "{refused}");
+        let refused = try_sql(app, &two_entries(app, 5, -5, 3)).unwrap_err();
+        assert!(refused.contains("not as many entries"), "{refused}");
+        let late = two_entries(app, 5, -5, 2).replace("BEGIN;", "BEGIN;")
+            + "INSERT INTO entries SELECT transaction_id, 2, account_id, asset, amount, rule, \
+               effective_at, recorded_at FROM entries WHERE seq = 0;";
+        let refused = try_sql(app, &late).unwrap_err();
+        assert!(refused.contains("takes no more entries"), "{refused}");
+        let orphan = two_entries(app, 5, -5, 2);
+        let orphan = orphan[..orphan.find("INSERT INTO transactions").unwrap()].to_owned() + "COMMIT;";
+        let refused = try_sql(app, &orphan).unwrap_err().to_lowercase();
+        assert!(refused.contains("foreign key"), "{refused}");
+        assert!(try_sql(app, &(two_entries(app, 5, -5, 2) + "ROLLBACK;")).is_ok());
+    }
+}
+
+on_both_stores! {
+    async fn a_balance_changed_behind_our_back_is_found_and_named(app) {
+        app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
+        let change = |by: i64| {
+            format!("UPDATE accounts SET balance = balance + {by} WHERE code = 'points_available'")
+        };
+        try_sql(app, &change(1)).unwrap();
+        let findings = app.trial.findings();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].what, "balance");
+        assert!(findings[0].place.ends_with("points_available/PTS"), "{findings:?}");
+        assert_eq!(findings[0].detail, "kept 1001, entries sum to 1000");
+        try_sql(app, &change(-1)).unwrap();
+    }
+}
+
+on_both_stores! {
+    async fn sums_beyond_two_to_the_53_are_proved_in_integers(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&payment("p-1", "m-1", "90071992547409.92", "0.00")).await;
+        shop.record(&payment("p-2", "m-1", "0.01", "0.00")).await;
+        // The books are proved when the test ends; a float would have lost the last point.
+        assert_eq!(app.trial.findings(), []);
+    }
+}
+
+on_both_stores! {
+    async fn every_table_has_the_columns_that_the_program_knows(app) {
+        let mut db = app.trial.db();
+        store::check_columns(&mut db).unwrap();
+        assert_eq!(store::pending(&mut db).unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_says_which_and_why_without_the_password() {
+    let url = DatabaseUrl::parse("postgres://clerk:hunter2@127.0.0.1:1/none").unwrap();
+    let Err(error) = store::open(&url) else { panic!("it opened") };
+    let said = format!("{error}: {:?}", std::error::Error::source(&error).unwrap().to_string());
+    assert!(said.contains("clerk@127.0.0.1:1/none") && said.contains("refused"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
