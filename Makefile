@@ -52,8 +52,7 @@ advisories:
 	fi
 
 bench: tools-bench ## durable events per second on both stores, beside a bare bulk insert and pgbench
-	cargo build --release --locked
-	target/release/tallystick bench
+	cargo bench --locked --bench throughput
 
 run: tools-build ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
 	cargo run --locked -- serve $(ARGS)

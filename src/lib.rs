@@ -10,6 +10,7 @@ pub mod database_url;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod jwt;
 pub mod ledger;
 pub mod money;
 pub mod outbox;

@@ -61,7 +61,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Store, &["store"]),
     (Rim, &["settings", "telemetry", "task"]),
     (Rules, &["event", "partner", "customer", "ledger", "program", "referral", "reconcile"]),
-    (Values, &["money", "ids", "clock", "database_url"]),
+    (Values, &["money", "ids", "clock", "database_url", "jwt"]),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.

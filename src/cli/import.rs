@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::Failure;
 use crate::app::Core;
-use crate::event::{self, FingerprintKey, Malformed, Payment};
+use crate::event::{self, FingerprintKey, Payment};
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::file_map::FileMap;
@@ -146,7 +146,8 @@ impl Import {
             return Err(format!("{} fields where the header has {width}", record.len()));
         }
         let value = columns.event(record);
-        let event = event::parse_value(&self.partner.id, &value, &self.key).map_err(in_words)?;
+        let event = event::parse_value(&self.partner.id, &value, &self.key)
+            .map_err(|malformed| malformed.in_words())?;
         Ok(Submission { partner: Arc::clone(&self.partner), event })
     }
 
@@ -257,16 +258,6 @@ impl Columns {
             "time": text(self.occurred_at),
             "data": data,
         })
-    }
-}
-
-fn in_words(malformed: Malformed) -> String {
-    match malformed {
-        Malformed::NotJson { .. } => malformed.to_string(),
-        Malformed::Fields(fields) => {
-            let each = fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
-            each.collect::<Vec<_>>().join("; ")
-        }
     }
 }
 

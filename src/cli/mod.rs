@@ -4,6 +4,7 @@ pub mod demo;
 pub mod import;
 pub mod ledger;
 pub mod migrate;
+pub mod partners;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ enum Command {
     /// Take in a partner's file.
     #[command(subcommand)]
     Import(import::Command),
+    /// Check the folders of partners, or make a key for one.
+    #[command(subcommand)]
+    Partners(partners::Command),
     /// Look into the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -56,6 +60,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Migrate => migrate::run(&settings),
         Command::Demo(args) => demo::run(args, settings).await,
         Command::Import(command) => import::run(command, settings).await,
+        Command::Partners(command) => partners::run(command, &settings),
         Command::Ledger(command) => ledger::run(&command, &settings),
     }
 }

@@ -23,4 +23,16 @@ impl Malformed {
     pub fn not_json(error: &serde_json::Error) -> Self {
         Self::NotJson { line: error.line(), column: error.column() }
     }
+
+    /// Everything that is wrong, on one line: for a reject file or a terminal.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::NotJson { .. } => self.to_string(),
+            Self::Fields(fields) => {
+                let each = fields.iter().map(|it| format!("{}: {}", it.pointer, it.detail));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
 }

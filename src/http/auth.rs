@@ -10,7 +10,9 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Gateway;
-use super::problem::{PARTNER_NOT_LISTED, Problem};
+use super::problem::Problem;
+use super::request_id::note_partner;
+use super::token::TokenError;
 use crate::clock;
 use crate::partner::Partner;
 use crate::partner::scope::Scope;
@@ -35,7 +37,8 @@ macro_rules! scopes {
 
 scopes!(EventsWrite, EventsRead, ReferralsRead);
 
-/// A partner whose token is good, whose scope suffices, and that is on the list now.
+/// A partner whose token is good, whose scope suffices, that is on the list now, and that keeps to
+/// its rate.
 pub struct Caller<S: Needs> {
     pub partner: Arc<Partner>,
     scope: PhantomData<S>,
@@ -50,7 +53,7 @@ impl<S: Needs> FromRequest for Caller<S> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
     }
 }
@@ -59,12 +62,15 @@ impl<S: Needs> Caller<S> {
     fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
         let token = bearer(request)?;
         let now = clock::now();
-        let grant = gateway.tokens.read(token, now).ok_or_else(bad_token)?;
-        let partner = gateway.registry.get(&grant.partner).ok_or_else(bad_token)?;
+        let grant = gateway.tokens.read(token, now).map_err(|error| Problem::bad_token(&error))?;
+        // The manifests are asked each time: a partner that was taken off the list, or a scope
+        // that was taken from it, is gone at once, whatever older tokens say.
+        let partner = gateway.registry.get(&grant.partner);
+        let partner = partner.ok_or_else(|| Problem::bad_token(&TokenError::Foreign))?;
+        note_partner(request, partner);
         partner
             .listed_on(gateway.day(now))
-            .map_err(|unlisted| Problem::new(&PARTNER_NOT_LISTED, unlisted.to_string()))?;
-        // A scope taken out of the manifest is gone at once, whatever older tokens say.
+            .map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
         let granted = grant.scopes.contains(&S::SCOPE) && partner.access.scopes.contains(&S::SCOPE);
         if !granted {
             return Err(Problem::insufficient_scope(S::SCOPE.name()));
@@ -81,12 +87,20 @@ impl FromRequest for Customer {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(gateway(request).and_then(|gateway| {
-            let issuer = gateway.customer_issuer.as_ref().ok_or_else(bad_token)?;
-            let subject = issuer.subject(bearer(request)?, clock::now()).ok_or_else(bad_token)?;
-            Ok(Self { subject })
-        }))
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
+    }
+}
+
+impl Customer {
+    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+        let token = bearer(request)?;
+        let Some(issuer) = &gateway.customer_issuer else {
+            let detail = "This service is not set up for tokens of customers.";
+            return Err(Problem::bad_token(&detail));
+        };
+        let subject = issuer.subject(token, clock::now());
+        subject.map(|subject| Self { subject }).map_err(|error| Problem::bad_token(&error))
     }
 }
 
@@ -96,17 +110,10 @@ fn gateway(request: &HttpRequest) -> Result<&Gateway, Problem> {
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|header| {
-        let (scheme, token) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
-    });
-    token.ok_or_else(|| Problem::unauthorized("Send a token: Authorization: Bearer …", "Bearer"))
-}
-
-fn bad_token() -> Problem {
-    Problem::unauthorized(
-        "The token is not one of ours, or it has expired: get a new one.",
-        "Bearer error=\"invalid_token\"",
-    )
+    let value = request.headers().get(header::AUTHORIZATION);
+    let (scheme, token) = value
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(Problem::no_token)?;
+    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim()) } else { Err(Problem::no_token()) }
 }

@@ -1,19 +1,29 @@
-//! Customer tokens: JWTs by the bank's identity provider.
+//! Customer tokens: JWTs by the bank's identity provider. A partner's token cannot pass for one:
+//! another key signed it, and its issuer is another.
 
 use std::path::PathBuf;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::clock::Moment;
+use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
 use crate::settings::CustomerTokens;
 
 /// The bank's identity provider, as far as a token can be checked against it.
 pub struct CustomerIssuer {
     issuer: String,
     audience: String,
-    keys: Vec<(String, Algorithm, DecodingKey)>,
+    keys: Vec<IssuerKey>,
+}
+
+struct IssuerKey {
+    kid: Option<String>,
+    /// Those it is for, where the set does not say which: an RSA key has two.
+    algorithms: Vec<Algorithm>,
+    decoding: DecodingKey,
 }
 
 /// Why the identity provider's keys cannot be used.
@@ -21,19 +31,42 @@ pub struct CustomerIssuer {
 pub enum CustomerIssuerError {
     #[error("setting customer_tokens.jwks: cannot read {path}")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("setting customer_tokens.jwks: {path} is not a JWK set: {what}")]
+    #[error("setting customer_tokens.jwks: {path} is not a JWK set (RFC 7517): {what}")]
     Malformed { path: PathBuf, what: String },
+    #[error("setting customer_tokens.jwks: {path} has no key for EdDSA, ES256, PS256 or RS256")]
+    NoKey { path: PathBuf },
+}
+
+/// Why a token does not tell who the customer is.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CustomerTokenError {
+    #[error("The token cannot be taken: {0}.")]
+    Header(#[from] HeaderError),
+    #[error("The token is not signed with a key of the bank's identity provider.")]
+    Signature,
+    #[error("The token is not by the bank's identity provider, or not for this service.")]
+    Foreign,
+    #[error("The token cannot be taken: {0}.")]
+    Untimely(#[from] Untimely),
+    #[error("The token's sub does not name anybody.")]
+    Subject,
 }
 
 #[derive(Deserialize)]
 struct Claims {
+    iss: String,
+    aud: Audience,
     sub: String,
-    exp: i64,
-    nbf: Option<i64>,
+    exp: NumericDate,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
 }
 
-const ALLOWED: [Algorithm; 4] =
-    [Algorithm::EdDSA, Algorithm::ES256, Algorithm::PS256, Algorithm::RS256];
+/// Types of JWT that a customer may come with: an ID token, an access token, none stated.
+const TYPES: [&str; 3] = ["jwt", "at+jwt", ""];
+
+/// OpenID Connect Core, section 2: sub has at most 255 ASCII characters.
+const SUBJECT_BYTES_MAX: usize = 255;
 
 impl CustomerIssuer {
     /// Reads the identity provider's public keys.
@@ -41,46 +74,192 @@ impl CustomerIssuer {
     /// # Errors
     /// [`CustomerIssuerError`].
     pub fn load(settings: &CustomerTokens) -> Result<Self, CustomerIssuerError> {
-        let path = settings.jwks.clone();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| CustomerIssuerError::Unreadable { path: path.clone(), source })?;
-        let malformed = |what: String| CustomerIssuerError::Malformed { path: path.clone(), what };
-        let set: JwkSet =
-            serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        let keys = set.keys.iter().map(read_key).collect::<Result<_, _>>().map_err(malformed)?;
+        let path = || settings.jwks.clone();
+        let text = std::fs::read_to_string(&settings.jwks)
+            .map_err(|source| CustomerIssuerError::Unreadable { path: path(), source })?;
+        let keys = read_keys(&text).map_err(|error| CustomerIssuerError::Malformed {
+            path: path(),
+            what: error.to_string(),
+        })?;
+        if keys.is_empty() {
+            return Err(CustomerIssuerError::NoKey { path: path() });
+        }
         let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
         Ok(Self { issuer, audience, keys })
     }
 
-    /// Whose token it is; `None` when it is not a good one of this issuer for us.
-    #[must_use]
-    pub fn subject(&self, token: &str, now: Moment) -> Option<String> {
-        let header = decode_header(token).ok()?;
-        let kid = header.kid?;
-        let (_kid, algorithm, key) = self.keys.iter().find(|(known, ..)| *known == kid)?;
-        if header.alg != *algorithm {
-            return None;
+    /// Whose token it is: the bank's subject id.
+    ///
+    /// # Errors
+    /// [`CustomerTokenError`].
+    pub fn subject(&self, token: &str, now: Moment) -> Result<String, CustomerTokenError> {
+        let header = jwt::header(token, &TYPES)?;
+        let key = self.find(header.kid.as_deref(), header.alg);
+        let key = key.ok_or(CustomerTokenError::Signature)?;
+        let claims: Claims =
+            jwt::open(token, header.alg, &key.decoding).map_err(|error| match error {
+                jwt::OpenError::Signature => CustomerTokenError::Signature,
+                jwt::OpenError::Claims => CustomerTokenError::Foreign,
+            })?;
+        if claims.iss != self.issuer || !claims.aud.includes(&self.audience) {
+            return Err(CustomerTokenError::Foreign);
         }
-        let mut validation = Validation::new(*algorithm);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.validate_exp = false;
-        let claims = decode::<Claims>(token, key, &validation).ok()?.claims;
-        let seconds = now.unix_seconds();
-        let good = seconds < claims.exp && claims.nbf.is_none_or(|nbf| nbf <= seconds);
-        (good && !claims.sub.is_empty() && claims.sub.len() <= 256).then_some(claims.sub)
+        jwt::in_force(claims.exp, claims.nbf, claims.iat, now)?;
+        let sane = (1..=SUBJECT_BYTES_MAX).contains(&claims.sub.len())
+            && !claims.sub.chars().any(char::is_control);
+        if sane { Ok(claims.sub) } else { Err(CustomerTokenError::Subject) }
+    }
+
+    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&IssuerKey> {
+        let key = match (kid, self.keys.as_slice()) {
+            (Some(_), keys) => keys.iter().find(|key| key.kid.as_deref() == kid),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        key.filter(|key| key.algorithms.contains(&algorithm))
     }
 }
 
-fn read_key(jwk: &Jwk) -> Result<(String, Algorithm, DecodingKey), String> {
-    let kid = jwk.common.key_id.clone().ok_or("a key has no kid")?;
-    let algorithm = jwk
-        .common
-        .key_algorithm
-        .and_then(|named| named.to_string().parse::<Algorithm>().ok())
-        .filter(|algorithm| ALLOWED.contains(algorithm))
-        .ok_or_else(|| format!("key {kid}: expected alg EdDSA, ES256, PS256 or RS256"))?;
-    let key = DecodingKey::from_jwk(jwk).map_err(|error| format!("key {kid}: {error}"))?;
-    Ok((kid, algorithm, key))
+/// The keys of a set that may sign tokens; others, such as those for encryption, are passed over.
+fn read_keys(text: &str) -> Result<Vec<IssuerKey>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Value>,
+    }
+    let set: Set = serde_json::from_str(text)?;
+    Ok(set.keys.into_iter().filter_map(read_key).collect())
+}
+
+fn read_key(value: Value) -> Option<IssuerKey> {
+    // A key of a kind that the library does not know is nothing to us either.
+    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    if jwk.common.public_key_use.as_ref().is_some_and(|of| *of != PublicKeyUse::Signature) {
+        return None;
+    }
+    let fit: &[Algorithm] = match &jwk.algorithm {
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+            &[Algorithm::EdDSA]
+        }
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+            &[Algorithm::ES256]
+        }
+        AlgorithmParameters::RSA(_) => &[Algorithm::PS256, Algorithm::RS256],
+        _ => return None,
+    };
+    let named = jwk.common.key_algorithm.map(|algorithm| algorithm.to_string());
+    let algorithms: Vec<Algorithm> = jwt::ALGORITHMS
+        .into_iter()
+        .filter(|(algorithm, name)| {
+            fit.contains(algorithm) && named.as_deref().is_none_or(|named| named == *name)
+        })
+        .map(|(algorithm, _name)| algorithm)
+        .collect();
+    let decoding = DecodingKey::from_jwk(&jwk).ok()?;
+    (!algorithms.is_empty()).then_some(IssuerKey { kid: jwk.common.key_id, algorithms, decoding })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+
+    struct Bank {
+        der: Vec<u8>,
+        x: String,
+    }
+
+    fn bank() -> Bank {
+        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).unwrap();
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        Bank { der: der.as_ref().to_vec(), x }
+    }
+
+    impl Bank {
+        fn issuer(&self) -> CustomerIssuer {
+            let set = json!({ "keys": [
+                { "kty": "OKP", "crv": "Ed25519", "kid": "b1", "alg": "EdDSA", "x": self.x },
+                { "kty": "oct", "kid": "s1", "alg": "HS256", "k": "c2VjcmV0" },
+                { "kty": "OKP", "crv": "Ed25519", "kid": "e1", "use": "enc", "x": self.x },
+            ] });
+            CustomerIssuer {
+                issuer: "https://login.bank.test".to_owned(),
+                audience: "tallystick".to_owned(),
+                keys: read_keys(&set.to_string()).unwrap(),
+            }
+        }
+
+        fn token(&self, change: impl FnOnce(&mut Header, &mut Value)) -> String {
+            let mut header = Header::new(Algorithm::EdDSA);
+            header.kid = Some("b1".to_owned());
+            let mut claims = json!({
+                "iss": "https://login.bank.test", "aud": ["tallystick", "other"], "sub": "c-1",
+                "exp": now().unix_seconds() + 300, "iat": now().unix_seconds(),
+            });
+            change(&mut header, &mut claims);
+            let key = match header.alg {
+                Algorithm::HS256 => EncodingKey::from_secret(self.x.as_bytes()),
+                _ => EncodingKey::from_ed_der(&self.der),
+            };
+            jsonwebtoken::encode(&header, &claims, &key).unwrap()
+        }
+    }
+
+    fn now() -> Moment {
+        Moment::parse("2026-11-02T10:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn only_keys_for_signing_are_taken_from_a_set() {
+        assert_eq!(bank().issuer().keys.len(), 1);
+    }
+
+    #[test]
+    fn a_good_token_tells_the_subject_and_any_other_is_refused() {
+        use CustomerTokenError::{Foreign, Header as BadHeader, Signature, Subject, Untimely};
+        let bank = bank();
+        let issuer = bank.issuer();
+        let read = |change: fn(&mut Header, &mut Value)| issuer.subject(&bank.token(change), now());
+        assert_eq!(read(|_, _| {}), Ok("c-1".to_owned()));
+        assert_eq!(read(|header, _| header.kid = None), Ok("c-1".to_owned()));
+        assert_eq!(read(|header, _| header.kid = Some("b2".into())), Err(Signature));
+        assert_eq!(
+            read(|header, _| header.alg = Algorithm::HS256),
+            Err(BadHeader(HeaderError::Algorithm))
+        );
+        assert_eq!(
+            read(|header, _| header.typ = Some("logout+jwt".into())),
+            Err(BadHeader(HeaderError::Type))
+        );
+        assert_eq!(read(|_, claims| claims["iss"] = json!("https://gateway.test")), Err(Foreign));
+        assert_eq!(read(|_, claims| claims["aud"] = json!("other")), Err(Foreign));
+        assert_eq!(read(|_, claims| claims["exp"] = Value::Null), Err(Foreign));
+        assert_eq!(read(|_, claims| claims["sub"] = json!("")), Err(Subject));
+        assert_eq!(
+            read(|_, claims| claims["exp"] = json!(now().unix_seconds() - 61)),
+            Err(Untimely(jwt::Untimely::Expired))
+        );
+        assert_eq!(
+            read(|_, claims| claims["nbf"] = json!(now().unix_seconds() + 61)),
+            Err(Untimely(jwt::Untimely::NotYet))
+        );
+    }
+
+    #[test]
+    fn a_token_by_another_key_or_with_no_signature_is_refused() {
+        let issuer = bank().issuer();
+        let foreign = bank().token(|_, _| {});
+        assert_eq!(issuer.subject(&foreign, now()), Err(CustomerTokenError::Signature));
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let payload = foreign.split('.').nth(1).unwrap();
+        let unsigned = format!("{header}.{payload}.");
+        let refused = CustomerTokenError::Header(HeaderError::Algorithm);
+        assert_eq!(issuer.subject(&unsigned, now()), Err(refused));
+    }
 }

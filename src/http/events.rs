@@ -107,6 +107,8 @@ fn receipt_response(outcome: Outcome) -> HttpResponse {
 /// Receipts are JSON already, and are passed on to the byte.
 fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> String {
     let mut body = String::from("{\"outcomes\":[");
+    // What fails a whole group fails each of its events alike: told to the log once.
+    let mut told = false;
     for (index, outcome) in outcomes.enumerate() {
         if index > 0 {
             body.push(',');
@@ -119,6 +121,7 @@ fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> Strin
             Err(problem) => {
                 let status = problem.status().as_u16();
                 let document = problem.document();
+                told = told || problem.log_cause();
                 body.push_str(&format!("{{\"status\":{status},\"problem\":{document}}}"));
             }
         }

@@ -15,7 +15,6 @@ mod token;
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
@@ -56,36 +55,40 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let bytes_max = |max: usize| web::PayloadConfig::new(max);
     config
         .app_data(bytes_max(EVENT_BYTES_MAX))
-        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(problem::form))
+        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(web::QueryConfig::default().error_handler(problem::query))
         // Partners: authentication
-        .service(at("/oauth/token", web::post().to(oauth::issue_token)))
-        .service(at("/oauth/jwks", web::get().to(oauth::get_jwks)))
-        .service(at("/.well-known/oauth-authorization-server", web::get().to(oauth::get_metadata)))
-        // Partners: events:write, events:read, referrals:read
+        .service(at(oauth::TOKEN_PATH, web::post().to(oauth::issue_token)))
+        .service(at(oauth::JWKS_PATH, web::get().to(oauth::get_jwks)))
+        .service(at(oauth::METADATA_PATH, web::get().to(oauth::get_metadata)))
+        // Partners: events:write
         .service(at("/v1/events", web::post().to(events::post_event)))
         .service(
             at("/v1/events:batch", web::post().to(events::post_event_batch))
                 .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
+        // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
+        // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(at("/v1/customers/me/members/{partner}", web::post().to(points::link_member)))
-        // Operators
-        .service(at("/healthz", web::get().to(health::get_health)))
-        .service(at("/readyz", web::get().to(health::get_readiness)))
+        // Operators; some load balancers ask by HEAD
+        .service(
+            at("/healthz", web::get().to(health::get_health))
+                .route(web::head().to(health::get_health)),
+        )
+        .service(
+            at("/readyz", web::get().to(health::get_readiness))
+                .route(web::head().to(health::get_readiness)),
+        )
         .default_service(web::to(unknown));
 }
 
-/// A resource that knows one method.
+/// A resource with a method; any other is answered with 405 and those that it knows.
 fn at(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route).default_service(web::to(wrong_method))
-}
-
-async fn wrong_method() -> Result<HttpResponse, Problem> {
-    Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
+    web::resource(path).route(route)
 }
 
 async fn unknown() -> Result<HttpResponse, Problem> {

@@ -1,22 +1,27 @@
-//! OAuth 2.0 client credentials with `private_key_jwt` (RFC 6749, RFC 7523), the server's metadata
-//! (RFC 8414) and its public key (RFC 7517).
+//! Partners get their tokens here: client credentials with `private_key_jwt` (RFC 6749, 7523), and
+//! what they need to know for it (RFC 8414).
+
+use std::sync::Arc;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, web};
-use chrono::TimeDelta;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Gateway;
 use super::problem::Problem;
-use super::token::LIFE;
+use super::request_id::note_partner;
+use super::token::{LIFE, scope_text};
 use crate::clock::{self, Moment};
+use crate::ids::PartnerId;
+use crate::jwt;
 use crate::partner::Partner;
-use crate::partner::assertion::{self, Assertion, Audiences};
+use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
 use crate::partner::scope::Scope;
-use crate::store::{StoreError, assertions};
+use crate::store::assertions;
 
-/// The form of a token request. Fields of other grants are passed over (RFC 6749, section 3.2).
+/// The form of a token request. Fields that it does not know are passed over (RFC 6749, section
+/// 3.2); one that stands twice is refused.
 #[derive(Deserialize)]
 pub struct TokenRequest {
     grant_type: Option<String>,
@@ -27,61 +32,75 @@ pub struct TokenRequest {
 }
 
 /// RFC 6749, section 5.2.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}: {description}")]
 struct OauthError {
     status: StatusCode,
     error: &'static str,
     description: String,
 }
 
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Where the endpoints are, below the issuer.
+pub const TOKEN_PATH: &str = "/oauth/token";
+pub const JWKS_PATH: &str = "/oauth/jwks";
+pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+
+/// Expired assertions that a token request clears away.
+const FORGOTTEN_MAX: i64 = 100;
 
 /// `POST /oauth/token`.
+///
+/// # Errors
+/// As RFC 6749 has them; a problem document where the service itself cannot.
 pub async fn issue_token(
+    request: HttpRequest,
     gateway: web::Data<Gateway>,
-    form: web::Form<TokenRequest>,
-) -> Result<HttpResponse, Problem> {
+    form: Result<web::Form<TokenRequest>, actix_web::Error>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let form = form.map_err(|_unreadable| {
+        bad("invalid_request", "expected application/x-www-form-urlencoded, each field once")
+    })?;
     let now = clock::now();
-    let (partner, assertion) = match authenticate(&gateway, &form, now) {
-        Ok(proved) => proved,
-        Err(error) => return Ok(error.response()),
-    };
-    let scopes = match granted(partner, form.scope.as_deref()) {
-        Ok(scopes) => scopes,
-        Err(error) => return Ok(error.response()),
-    };
-    let id = partner.id.clone();
-    let unused = gateway
+    let (partner, assertion) = prove(&gateway, &form, now)?;
+    note_partner(&request, partner);
+    partner.listed_on(gateway.day(now)).map_err(|unlisted| OauthError {
+        status: StatusCode::FORBIDDEN,
+        error: "unauthorized_client",
+        description: unlisted.to_string(),
+    })?;
+    gateway
+        .limits
+        .take(&partner.id, partner.access.requests_per_second, now)
+        .map_err(Problem::rate_limited)?;
+    let scopes = granted(partner, form.scope.as_deref())?;
+    let client = partner.id.clone();
+    let first = gateway
         .read(move |db| {
             db.write(|tx| {
-                assertions::forget_expired(tx, now.minus(TimeDelta::minutes(5)))?;
-                // Kept past its end by more than the skew that is allowed.
-                let keep_until = assertion.expires_at.plus(TimeDelta::minutes(2));
-                assertions::claim(tx, &id, &assertion.jti, keep_until)
+                assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;
+                assertions::claim(tx, &client, &assertion.jti, assertion.forget_at)
             })
         })
         .await?;
-    if !unused {
-        return Ok(invalid_client("the assertion has been used before: make a new one").response());
+    if !first {
+        let description = "client_assertion: one with this jti was used before; sign a new one";
+        return Err(invalid_client(description).into());
     }
-    let token = gateway
-        .tokens
-        .issue(&partner.id, &scopes, now)
-        .map_err(|error| Problem::from(StoreError::Migration(error.to_string())))?;
-    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+    let token = gateway.tokens.issue(&partner.id, &scopes, now).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(json!({
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": LIFE.num_seconds(),
-        "scope": names.join(" "),
+        "scope": scope_text(&scopes),
     })))
 }
 
-/// Who asks, proved by their assertion. An unknown client and a bad signature are answered alike.
-fn authenticate<'a>(
+/// Who asks, proved by their assertion.
+fn prove<'a>(
     gateway: &'a Gateway,
     form: &TokenRequest,
     now: Moment,
-) -> Result<(&'a Partner, Assertion), OauthError> {
+) -> Result<(&'a Arc<Partner>, Assertion), OauthError> {
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
         Some(_) => {
@@ -89,48 +108,55 @@ fn authenticate<'a>(
         }
         None => return Err(bad("invalid_request", "grant_type is missing")),
     }
-    if form.client_assertion_type.as_deref() != Some(ASSERTION_TYPE) {
-        let expected = format!("expected client_assertion_type={ASSERTION_TYPE}");
-        return Err(bad("invalid_request", &expected));
+    if form.client_assertion_type.as_deref() != Some(assertion::TYPE) {
+        let expected = format!("expected client_assertion_type={}", assertion::TYPE);
+        return Err(invalid_client(expected));
     }
     let Some(token) = form.client_assertion.as_deref() else {
-        return Err(bad("invalid_request", "client_assertion is missing"));
+        return Err(invalid_client("client_assertion is missing"));
     };
-    let claimed = assertion::claimed_issuer(token);
-    if form.client_id.is_some()
-        && form.client_id.as_deref() != claimed.as_ref().map(|id| id.as_str())
-    {
+    let client = assertion::claimed_client(token);
+    let named = form.client_id.as_deref();
+    if named.is_some() && named != client.as_ref().map(PartnerId::as_str) {
         return Err(invalid_client("client_id is not the assertion's iss"));
     }
-    let partner = claimed.as_ref().and_then(|id| gateway.registry.get(id));
-    let Some(partner) = partner else {
-        return Err(invalid_client(&assertion::AssertionError::Signature.to_string()));
-    };
-    let token_url = format!("{}/oauth/token", gateway.issuer);
-    let audiences = Audiences { issuer: &gateway.issuer, token_url: &token_url };
-    let proved = assertion::verify(token, partner, audiences, now)
-        .map_err(|error| invalid_client(&error.to_string()))?;
-    partner.listed_on(gateway.day(now)).map_err(|unlisted| OauthError {
-        status: StatusCode::FORBIDDEN,
-        error: "unauthorized_client",
-        description: unlisted.to_string(),
-    })?;
-    Ok((partner, proved))
+    let partner = client.as_ref().and_then(|id| gateway.registry.get(id));
+    let token_url = format!("{}{TOKEN_PATH}", gateway.issuer);
+    let recipient = Recipient { issuer: &gateway.issuer, token_url: &token_url };
+    let proved = assertion::verify(token, partner.map(AsRef::as_ref), recipient, now);
+    match (proved, partner) {
+        (Ok(assertion), Some(partner)) => Ok((partner, assertion)),
+        (Err(error), _) => {
+            if let AssertionError::Unproven(why) = &error {
+                let client = client.as_ref().map(PartnerId::as_str);
+                tracing::info!(client, ?why, "assertion refused");
+            }
+            Err(invalid_client(error.to_string()))
+        }
+        (Ok(_), None) => Err(invalid_client("the client is not known")),
+    }
 }
 
 /// The scopes asked for, or all that the partner has.
 fn granted(partner: &Partner, asked: Option<&str>) -> Result<Vec<Scope>, OauthError> {
-    let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
-        return Ok(partner.access.scopes.clone());
-    };
-    asked
-        .split_ascii_whitespace()
-        .map(|name| {
-            Scope::by_name(name)
-                .filter(|scope| partner.access.scopes.contains(scope))
-                .ok_or_else(|| bad("invalid_scope", "a scope asked for is not the client's"))
-        })
-        .collect()
+    let mut scopes = Vec::new();
+    for name in asked.unwrap_or_default().split_ascii_whitespace() {
+        let scope = Scope::by_name(name).filter(|scope| partner.access.scopes.contains(scope));
+        let scope = scope.ok_or_else(|| {
+            let theirs = scope_text(&partner.access.scopes);
+            bad("invalid_scope", format!("a scope asked for is not among the client's: {theirs}"))
+        })?;
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    if scopes.is_empty() {
+        scopes.clone_from(&partner.access.scopes);
+    }
+    if scopes.is_empty() {
+        return Err(bad("invalid_scope", "the client has no scopes"));
+    }
+    Ok(scopes)
 }
 
 /// `GET /.well-known/oauth-authorization-server`.
@@ -138,12 +164,13 @@ pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     let issuer = &gateway.issuer;
     HttpResponse::Ok().json(json!({
         "issuer": issuer,
-        "token_endpoint": format!("{issuer}/oauth/token"),
-        "jwks_uri": format!("{issuer}/oauth/jwks"),
+        "token_endpoint": format!("{issuer}{TOKEN_PATH}"),
+        "jwks_uri": format!("{issuer}{JWKS_PATH}"),
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["EdDSA", "ES256", "PS256", "RS256"],
+        "token_endpoint_auth_signing_alg_values_supported":
+            jwt::ALGORITHMS.map(|(_algorithm, name)| name),
         "scopes_supported": Scope::ALL.map(Scope::name),
     }))
 }
@@ -157,17 +184,22 @@ pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
     }] }))
 }
 
-fn bad(error: &'static str, description: &str) -> OauthError {
-    OauthError { status: StatusCode::BAD_REQUEST, error, description: description.to_owned() }
+fn bad(error: &'static str, description: impl Into<String>) -> OauthError {
+    OauthError { status: StatusCode::BAD_REQUEST, error, description: description.into() }
 }
 
-fn invalid_client(description: &str) -> OauthError {
-    let description = description.to_owned();
+/// The client did not prove who it is (RFC 7521, section 4.2.1).
+fn invalid_client(description: impl Into<String>) -> OauthError {
+    let description = description.into();
     OauthError { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description }
 }
 
-impl OauthError {
-    fn response(&self) -> HttpResponse {
+impl ResponseError for OauthError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
         HttpResponse::build(self.status)
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .json(json!({ "error": self.error, "error_description": self.description }))

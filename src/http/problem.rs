@@ -1,7 +1,11 @@
 //! RFC 9457 problem documents: the one table of them, and the only places where errors become one.
 
+use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
+use actix_web::error::QueryPayloadError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
@@ -11,7 +15,7 @@ use crate::program::Refusal;
 use crate::store::StoreError;
 use crate::writer::WriteError;
 
-/// A kind of problem: its slug in the URI `/problems/<slug>`, its status, and its title.
+/// A kind of problem: its slug in the URI reference `/problems/<slug>`, its status, its title.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     pub slug: &'static str,
@@ -30,14 +34,17 @@ macro_rules! kinds {
 kinds! {
     MALFORMED "malformed" 400 "The body is not JSON";
     PARAMETER "parameter" 400 "A parameter has a value that is not allowed";
+    BAD_REQUEST "bad-request" 400 "The request cannot be understood";
     UNAUTHORIZED "unauthorized" 401 "A valid access token is needed";
     INSUFFICIENT_SCOPE "insufficient-scope" 403 "The token's scope does not allow this";
     PARTNER_NOT_LISTED "partner-not-listed" 403 "The partner is not on the bank's list";
     PRODUCT_NOT_LISTED "product-not-listed" 403 "The partner may not offer this product";
     NOT_FOUND "not-found" 404 "There is nothing of yours here";
     METHOD "method-not-allowed" 405 "The resource does not know this method";
+    TIMEOUT "timeout" 408 "The request came too slowly";
     EVENT_CONFLICT "event-conflict" 409 "The event id is taken by other content";
     TOO_LARGE "too-large" 413 "The body is too large";
+    MEDIA_TYPE "media-type" 415 "The body is of a type that is not taken here";
     INVALID "invalid" 422 "Fields need mending";
     EVENT_TIME "event-time" 422 "The event's time cannot be taken";
     OUTSIDE_TERM "outside-term" 422 "No scheme was in force";
@@ -50,33 +57,50 @@ kinds! {
     BUSY "busy" 503 "The service cannot take it now";
 }
 
-/// A problem as it is answered.
+/// A problem as it is answered, and what only our log is told of it.
 #[derive(Clone, Debug)]
 pub struct Problem {
     kind: &'static Kind,
-    detail: String,
+    detail: Cow<'static, str>,
     fields: Vec<FieldProblem>,
     retry_after_seconds: Option<u64>,
     /// RFC 6750, section 3: what a 401 or 403 says of the token.
-    challenge: Option<&'static str>,
+    challenge: Option<Cow<'static, str>>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Reference,
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     problems: &'a [FieldProblem],
 }
 
+struct Reference(&'static str);
+
+impl Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/problems/{}", self.0))
+    }
+}
+
 impl Problem {
     #[must_use]
-    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { kind, detail, fields: Vec::new(), retry_after_seconds: None, challenge: None }
+    pub fn new(kind: &'static Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after_seconds: None,
+            challenge: None,
+            cause: None,
+        }
     }
 
     #[must_use]
@@ -91,7 +115,8 @@ impl Problem {
 
     #[must_use]
     pub fn expected_array() -> Self {
-        Self::field("", "expected a JSON array of events")
+        let detail = "expected a JSON array of events".to_owned();
+        Self::from(Malformed::Fields(vec![FieldProblem { pointer: String::new(), detail }]))
     }
 
     #[must_use]
@@ -99,51 +124,72 @@ impl Problem {
         Self::new(&TOO_LARGE, format!("A batch holds at most {items_max} events."))
     }
 
+    /// No token came with the request.
     #[must_use]
-    pub fn too_large(bytes_max: usize) -> Self {
-        Self::new(&TOO_LARGE, format!("A body here holds at most {bytes_max} bytes."))
+    pub fn no_token() -> Self {
+        Self {
+            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\"")),
+            ..Self::new(&UNAUTHORIZED, "Send a token as Authorization: Bearer TOKEN.")
+        }
     }
 
-    /// No token, or one that is not good: which of the two is all that a stranger learns.
+    /// The token that came is no good; `why` is a sentence that says what to do about it.
     #[must_use]
-    pub fn unauthorized(detail: &'static str, challenge: &'static str) -> Self {
-        Self { challenge: Some(challenge), ..Self::new(&UNAUTHORIZED, detail) }
+    pub fn bad_token(why: &impl fmt::Display) -> Self {
+        Self {
+            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\", error=\"invalid_token\"")),
+            ..Self::new(&UNAUTHORIZED, why.to_string())
+        }
     }
 
     #[must_use]
     pub fn insufficient_scope(scope: &str) -> Self {
-        let challenge = Some("Bearer error=\"insufficient_scope\"");
-        let detail = format!("This needs the scope {scope}.");
-        Self { challenge, ..Self::new(&INSUFFICIENT_SCOPE, detail) }
+        let challenge =
+            format!("Bearer realm=\"tallystick\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self {
+            challenge: Some(Cow::Owned(challenge)),
+            ..Self::new(&INSUFFICIENT_SCOPE, format!("This needs a token of the scope {scope}."))
+        }
+    }
+
+    #[must_use]
+    pub fn partner_not_listed(why: &impl fmt::Display) -> Self {
+        Self::new(&PARTNER_NOT_LISTED, why.to_string())
     }
 
     #[must_use]
     pub fn rate_limited(retry_after_seconds: u64) -> Self {
-        let detail = "The partner's agreed rate is exceeded.";
-        let retry_after_seconds = Some(retry_after_seconds);
-        Self { retry_after_seconds, ..Self::new(&RATE_LIMITED, detail) }
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..Self::new(&RATE_LIMITED, "The partner's agreed rate is exceeded.")
+        }
     }
 
     #[must_use]
-    pub fn busy(detail: &str) -> Self {
+    pub fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
         Self { retry_after_seconds: Some(1), ..Self::new(&BUSY, detail) }
     }
 
-    /// What the framework refused before a handler ran, such as a body over the limit.
+    /// A fault of ours: its cause is for the log only.
+    #[must_use]
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "It is logged; quote the request id when you ask us about it.";
+        Self { cause: Some(Arc::from(cause.into())), ..Self::new(&INTERNAL, detail) }
+    }
+
+    /// What stands for an error status that carries no document of its own, such as the
+    /// framework's answers to an unknown path or to a body over its limit.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             404 => Self::not_found(),
-            405 => Self::new(&METHOD, "See the documentation for the methods it knows."),
-            413 => Self::new(&TOO_LARGE, "Send less at once, or use the batch."),
-            400..500 => Self::new(&MALFORMED, "The request cannot be read."),
-            _ => Self::internal(&"the framework failed"),
+            405 => Self::new(&METHOD, "The header Allow names the methods that it knows."),
+            408 => Self::new(&TIMEOUT, "Send the request again."),
+            413 => Self::new(&TOO_LARGE, "The body is larger than is taken here."),
+            415 => Self::new(&MEDIA_TYPE, "Send the body as the documentation says."),
+            400..=499 => Self::new(&BAD_REQUEST, "The request does not keep to HTTP or this API."),
+            _ => Self::internal(format!("the framework answered {status}")),
         }
-    }
-
-    fn field(pointer: &str, detail: impl Into<String>) -> Self {
-        let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.into() };
-        Self { fields: vec![field], ..Self::new(&INVALID, "1 field needs mending.") }
     }
 
     fn at(kind: &'static Kind, pointer: &str, refusal: &Refusal) -> Self {
@@ -152,28 +198,72 @@ impl Problem {
         Self { fields: vec![field], ..Self::new(kind, detail) }
     }
 
+    /// The database cannot do it, now or at all.
+    fn of_store(error: Arc<StoreError>) -> Self {
+        let problem = if error.is_passing() {
+            Self::busy("The database cannot be reached now; nothing was recorded.")
+        } else {
+            Self::internal("")
+        };
+        Self { cause: Some(Arc::new(error)), ..problem }
+    }
+
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The document as JSON.
+    /// The document as JSON, for an item of a batch.
     #[must_use]
     pub fn document(&self) -> String {
+        self.document_of(None)
+    }
+
+    fn document_of(&self, request_id: Option<&str>) -> String {
         let document = Document {
-            kind: format!("/problems/{}", self.kind.slug),
+            kind: Reference(self.kind.slug),
             title: self.kind.title,
             status: self.kind.status,
             detail: &self.detail,
+            request_id,
             problems: &self.fields,
         };
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    /// A fault of ours: said to the log, hidden from the caller.
-    fn internal(error: &dyn fmt::Display) -> Self {
-        tracing::error!(%error, "internal error");
-        Self::new(&INTERNAL, "It is logged; quote the X-Request-Id when you ask us about it.")
+    /// The whole response, with the id of the request that it answers.
+    #[must_use]
+    pub fn response(&self, request_id: Option<&str>) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
+        }
+        response.body(self.document_of(request_id))
+    }
+
+    /// Tells the log what the caller is not told, and returns whether there was anything. Whoever
+    /// answers with the problem calls this; the middleware does where it is the whole response.
+    pub fn log_cause(&self) -> bool {
+        let Some(cause) = &self.cause else {
+            return false;
+        };
+        let mut chain = cause.to_string();
+        let mut source = cause.source();
+        while let Some(deeper) = source {
+            chain.push_str(": ");
+            chain.push_str(&deeper.to_string());
+            source = deeper.source();
+        }
+        if self.kind.status == 500 {
+            tracing::error!(cause = chain, "fault");
+        } else {
+            tracing::warn!(cause = chain, "cannot now");
+        }
+        true
     }
 }
 
@@ -189,15 +279,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status());
-        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        if let Some(seconds) = self.retry_after_seconds {
-            response.insert_header((header::RETRY_AFTER, seconds));
-        }
-        if let Some(challenge) = self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge));
-        }
-        response.body(self.document())
+        self.response(None)
     }
 }
 
@@ -207,8 +289,8 @@ impl From<Malformed> for Problem {
             Malformed::NotJson { .. } => Self::new(&MALFORMED, malformed.to_string()),
             Malformed::Fields(fields) => {
                 let detail = match fields.len() {
-                    1 => "1 field needs mending.".to_owned(),
-                    many => format!("{many} fields need mending."),
+                    1 => Cow::Borrowed("1 field needs mending."),
+                    many => Cow::Owned(format!("{many} fields need mending.")),
                 };
                 Self { fields, ..Self::new(&INVALID, detail) }
             }
@@ -219,7 +301,7 @@ impl From<Malformed> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
-            Refusal::Unlisted(_) => Self::new(&PARTNER_NOT_LISTED, refusal.to_string()),
+            Refusal::Unlisted(unlisted) => Self::partner_not_listed(unlisted),
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }
@@ -249,49 +331,28 @@ impl From<WriteError> for Problem {
             WriteError::OutOfRange => {
                 Self::new(&OUT_OF_RANGE, "With this event a balance would be out of range.")
             }
-            WriteError::Store(error) => Self::from_store(&error),
-            WriteError::Fault(fault) => Self::internal(&fault),
+            WriteError::Store(error) => Self::of_store(error),
+            WriteError::Fault(fault) => Self::internal(fault),
         }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::from_store(&error)
-    }
-}
-
-impl Problem {
-    fn from_store(error: &StoreError) -> Self {
-        if error.is_passing() {
-            tracing::warn!(%error, "the database cannot now");
-            return Self::busy("The database cannot be reached now; nothing was recorded.");
-        }
-        let source = std::error::Error::source(error).map(ToString::to_string);
-        Self::internal(&format!("{error}: {}", source.unwrap_or_default()))
-    }
-}
-
-/// A form that cannot be read.
-pub fn form(error: actix_web::error::UrlencodedError, _: &HttpRequest) -> actix_web::Error {
-    use actix_web::error::UrlencodedError;
-    match error {
-        UrlencodedError::Overflow { limit, .. } => Problem::too_large(limit).into(),
-        _ => {
-            let expected = "expected application/x-www-form-urlencoded";
-            Problem::new(&MALFORMED, expected).into()
-        }
+        Self::of_store(Arc::new(error))
     }
 }
 
 /// A query string that cannot be read.
-pub fn query(error: actix_web::error::QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
+pub fn query(error: QueryPayloadError, _request: &HttpRequest) -> actix_web::Error {
     Problem::new(&PARAMETER, error.to_string()).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::{Amount, AmountError, Asset};
+    use crate::partner::manifest::Unlisted;
 
     #[test]
     fn every_kind_of_problem_has_its_own_slug_and_an_error_status() {
@@ -300,5 +361,69 @@ mod tests {
         slugs.dedup();
         assert_eq!(slugs.len(), KINDS.len());
         assert!(KINDS.iter().all(|kind| (400..=599).contains(&kind.status)));
+    }
+
+    /// Partners' programs go by these: a change here breaks them.
+    #[test]
+    fn each_refusal_keeps_its_status_slug_and_pointer() {
+        let day = "2026-01-01".parse().unwrap();
+        let (left, paid) = (Amount::zero(Asset::CNY), Amount::zero(Asset::CNY));
+        let (earliest, asset) = (None, Asset::CNY);
+        let refusals = [
+            Refusal::Unlisted(Unlisted::Suspended),
+            Refusal::Unlisted(Unlisted::NotYet { from: day }),
+            Refusal::ProductNotOffered("spring".parse().unwrap()),
+            Refusal::Future { skew_seconds: 60 },
+            Refusal::Late { days_max: 7 },
+            Refusal::BeforePayment,
+            Refusal::OutsideTerm { day, earliest },
+            Refusal::MemberUnknown,
+            Refusal::PaymentUnknown,
+            Refusal::RefundExceeds { left, paid },
+            Refusal::Range(AmountError::OutOfRange { asset }),
+        ];
+        let table: Vec<String> = refusals
+            .map(|refusal| {
+                let Problem { kind, fields, .. } = Problem::from(refusal);
+                let pointer = fields.first().map_or("-", |field| field.pointer.as_str());
+                format!("{} {} {pointer}", kind.status, kind.slug)
+            })
+            .into();
+        let expected = [
+            "403 partner-not-listed -",
+            "403 partner-not-listed -",
+            "403 product-not-listed /data/product",
+            "422 event-time /time",
+            "422 event-time /time",
+            "422 event-time /time",
+            "422 outside-term /time",
+            "422 member-unknown /data/member",
+            "422 payment-unknown /data/payment",
+            "422 refund-exceeds /data/amount",
+            "422 out-of-range /data",
+        ];
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn a_document_has_the_members_of_rfc_9457_and_no_internals() {
+        let problem = Problem::internal("password=hunter2");
+        let document = problem.document_of(Some("req-1"));
+        assert_eq!(
+            document,
+            "{\"type\":\"/problems/internal\",\"title\":\"A fault of ours\",\"status\":500,\
+             \"detail\":\"It is logged; quote the request id when you ask us about it.\",\
+             \"request_id\":\"req-1\"}"
+        );
+    }
+
+    #[test]
+    fn what_passes_is_503_with_a_time_to_wait_and_what_does_not_is_500() {
+        let passing = Problem::from(StoreError::Exhausted).response(None);
+        assert_eq!(passing.status(), 503);
+        assert_eq!(passing.headers().get(header::RETRY_AFTER).unwrap(), "1");
+        let lasting = Problem::from(StoreError::Corrupt("events.body"));
+        assert_eq!(lasting.status(), 500);
+        assert!(!lasting.document().contains("events.body"));
     }
 }

@@ -1,70 +1,132 @@
-//! A request id for every request: the caller's own where it is sane, else a new one. It stands in
-//! the answer and in the log line; the line names the route, never the URL or the body.
+//! Around every request: an id, the caller's own where it is sane, else a new one; it stands in the
+//! response, in the log, and in a problem document. One line of log tells how each request went;
+//! it names the route, never the URL or the body. And whatever error the framework answers by
+//! itself becomes a problem document here.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpMessage, HttpRequest};
+use tracing::Instrument;
 
 use super::problem::Problem;
+use crate::partner::Partner;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The partner that a request turned out to be from, for the log.
+struct Speaker(OnceCell<Arc<Partner>>);
 
 /// Middleware: gives each request its id and logs its outcome.
 ///
 /// # Errors
-/// What the handler returned.
+/// None: an error of the handler is its response.
 pub async fn log_requests(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
-    let id = request_id(&request);
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    if is_of_the_framework(response.response()) {
-        let problem = Problem::of_status(response.status());
-        response = response.into_response(problem.error_response());
-    }
-    response.headers_mut().insert(HEADER, id.clone());
-    let status = response.status().as_u16();
-    let level_on = if status >= 500 {
-        tracing::enabled!(tracing::Level::WARN)
-    } else {
-        tracing::enabled!(tracing::Level::INFO)
-    };
-    if level_on {
-        let method = response.request().method().as_str();
-        let route = response.request().match_pattern();
-        let route = route.as_deref().unwrap_or("(unknown)");
-        let request_id = id.to_str().unwrap_or_default();
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(request_id, method, route, status, micros, "request");
-    }
+    let id = request_id(request.headers());
+    let id_text = id.to_str().unwrap_or_default();
+    request.extensions_mut().insert(Speaker(OnceCell::new()));
+    // On wherever errors are, so that each is logged with the id.
+    let span = tracing::error_span!("request", request_id = id_text);
+    let response = next.call(request).instrument(span.clone()).await?;
+    let mut response = span.in_scope(|| {
+        let response = as_problem(response.map_into_boxed_body(), id_text);
+        log(&response, started);
+        response
+    });
+    response.headers_mut().insert(HEADER, id);
     Ok(response)
 }
 
-/// Whether it is an error that did not come from a handler: those are documents already.
-fn is_of_the_framework(response: &HttpResponse) -> bool {
-    let of_a_handler = |kind: &HeaderValue| {
-        kind.as_bytes().starts_with(b"application/problem+json")
-            || kind.as_bytes().starts_with(b"application/json")
-    };
-    let status = response.status();
-    let kind = response.headers().get(CONTENT_TYPE);
-    (status.is_client_error() || status.is_server_error()) && !kind.is_some_and(of_a_handler)
+/// Notes for the log whose request it is.
+pub fn note_partner(request: &HttpRequest, partner: &Arc<Partner>) {
+    if let Some(speaker) = request.extensions().get::<Speaker>() {
+        // Whoever was noted first stays.
+        speaker.0.get_or_init(|| Arc::clone(partner));
+    }
 }
 
-fn request_id(request: &ServiceRequest) -> HeaderValue {
+fn request_id(headers: &HeaderMap) -> HeaderValue {
     let sane = |value: &&HeaderValue| {
         let bytes = value.as_bytes();
         (8..=64).contains(&bytes.len())
-            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b == b'_')
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    request.headers().get(&HEADER).filter(sane).cloned().unwrap_or_else(|| {
-        let id = uuid::Uuid::now_v7().to_string();
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    headers.get(&HEADER).filter(sane).cloned().unwrap_or_else(|| {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = uuid::Uuid::now_v7().hyphenated().encode_lower(&mut text);
+        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
     })
+}
+
+/// Gives a problem document the request's id, and a document to an error that has none.
+fn as_problem(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let inside = response.response();
+    let own = inside.error().and_then(|error| error.as_error::<Problem>());
+    let json = HeaderValue::from_static("application/json");
+    let problem = match own {
+        Some(problem) => problem.clone(),
+        // The token endpoint's errors have a form of their own (RFC 6749).
+        None if inside.headers().get(header::CONTENT_TYPE) == Some(&json) => return response,
+        None => Problem::of_status(status),
+    };
+    problem.log_cause();
+    let allow = inside.headers().get(header::ALLOW).cloned();
+    let mut answer = problem.response(Some(id));
+    if let Some(allow) = allow {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
+    response.into_response(answer)
+}
+
+fn log(response: &ServiceResponse<BoxBody>, started: Instant) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let request = response.request();
+    let route = request.match_pattern();
+    let extensions = request.extensions();
+    let partner = extensions.get::<Speaker>().and_then(|speaker| speaker.0.get());
+    tracing::info!(
+        method = request.method().as_str(),
+        route = route.as_deref().unwrap_or("(unknown)"),
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        partner = partner.map(|partner| partner.id.as_str()),
+        "answered"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sane_id_is_kept_and_any_other_replaced() {
+        let id = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HEADER, HeaderValue::from_static(value));
+            request_id(&headers)
+        };
+        assert_eq!(id("order-77.retry_2"), "order-77.retry_2");
+        for value in ["", "short", "with space", "quote\"quote"] {
+            assert_eq!(id(value).len(), 36, "{value}");
+        }
+        let long = HeaderValue::from_str(&"a".repeat(65)).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, long);
+        assert_eq!(request_id(&headers).len(), 36);
+    }
 }

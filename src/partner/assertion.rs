@@ -1,53 +1,82 @@
-//! Client assertions: a partner proves who it is by a JWT that it signs with its own key
-//! (`private_key_jwt`: RFC 7521, RFC 7523 and its revision rfc7523bis).
+//! A partner proves who it is by a JWT that it signs itself (RFC 7523, `private_key_jwt`). Whether
+//! the same one was shown before is for the store to say.
 
 use chrono::TimeDelta;
-use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::Partner;
 use super::key::PartnerKey;
 use crate::clock::Moment;
 use crate::ids::PartnerId;
+use crate::jwt::{self, Audience, HeaderError, NumericDate, OpenError, Untimely};
 
-/// An assertion that proved true. Whether its `jti` was seen before is the store's to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assertion {
-    pub jti: String,
-    pub expires_at: Moment,
-}
+/// The `client_assertion_type` of such a JWT.
+pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Whom an assertion may be addressed to.
+/// How far in the future an assertion may expire. Some clients' default is an hour.
+pub const LIFETIME_MAX: TimeDelta = TimeDelta::seconds(3600);
+
+const JTI_CHARACTERS_MAX: usize = 256;
+
+/// Types of JWT that may be a client assertion: those of rfc7523bis, the general one, and none.
+const TYPES: [&str; 3] = ["client-authentication+jwt", "jwt", ""];
+
+/// Who we are to a partner that signs an assertion.
 #[derive(Clone, Copy, Debug)]
-pub struct Audiences<'a> {
+pub struct Recipient<'a> {
     pub issuer: &'a str,
-    /// Taken only from partners whose manifest says so.
+    /// The token endpoint's URL: a fit audience only for partners whose manifest says so.
     pub token_url: &'a str,
 }
 
-/// What is wrong with an assertion, in words that help the one who made it and nobody else.
-#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+/// What is left of an assertion once it is verified: what makes it this one, so that the same
+/// one is not taken again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    pub jti: String,
+    /// From then on it is refused for its age, and need not be remembered.
+    pub forget_at: Moment,
+}
+
+/// Why an assertion proves nothing, in words for the partner's integrator.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AssertionError {
-    #[error("the assertion is not a JWT")]
-    NotAJwt,
-    #[error("the assertion's kid names no key of the client, or there is no kid and several keys")]
-    UnknownKey,
-    #[error("the assertion's alg is not the one registered with its key")]
-    OtherAlgorithm,
-    #[error("the assertion's signature is not by the registered key")]
-    Signature,
-    #[error("iss and sub must both be the client id")]
-    OtherSubject,
-    #[error("aud must be this server's issuer, and only that")]
-    OtherAudience,
-    #[error("exp has passed")]
-    Expired,
-    #[error("exp is more than an hour ahead")]
+    #[error("client_assertion: {0}")]
+    Header(#[from] HeaderError),
+    /// What exactly does not fit is for our log only: a stranger must not learn from it which
+    /// clients there are.
+    #[error(
+        "client_assertion: the client is not known, or no key registered for it made the \
+         signature; check iss, kid, alg and the key"
+    )]
+    Unproven(Unproven),
+    #[error(
+        "client_assertion: exp, nbf and iat must be numbers of seconds, iss, sub and jti texts, \
+         aud a text or a list of texts"
+    )]
+    Claims,
+    #[error("client_assertion: the claim {0} is missing")]
+    Missing(&'static str),
+    #[error("client_assertion: iss and sub must both be the client id")]
+    Subject,
+    #[error("client_assertion: aud must be {issuer} and nothing else")]
+    Audience { issuer: String },
+    #[error("client_assertion: {0}")]
+    Untimely(#[from] Untimely),
+    #[error("client_assertion: exp lies more than {} s in the future", LIFETIME_MAX.num_seconds())]
     TooLong,
-    #[error("nbf or iat lies in the future")]
-    NotYet,
-    #[error("jti is missing, empty or longer than 256 characters")]
-    NoJti,
+    #[error("client_assertion: jti must have 1 to {JTI_CHARACTERS_MAX} characters")]
+    Jti,
+}
+
+/// Why a signature proves nothing, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproven {
+    UnknownClient,
+    UnknownKey,
+    /// The key is for another algorithm.
+    OtherAlgorithm,
+    Signature,
 }
 
 #[derive(Deserialize)]
@@ -61,118 +90,333 @@ struct Claims {
     jti: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// Seconds since 1970, which RFC 7519 lets have a fraction; that is cut off.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged)]
-enum NumericDate {
-    Whole(i64),
-    Fraction(f64),
-}
-
-const SKEW: TimeDelta = TimeDelta::seconds(60);
-const LIFE_MAX: TimeDelta = TimeDelta::hours(1);
-const JTI_MAX: usize = 256;
-
-/// Whom an assertion says it is from, before anything of it is proved: only to find the key.
+/// Who an assertion says it is from. Nothing is verified by that.
 #[must_use]
-pub fn claimed_issuer(token: &str) -> Option<PartnerId> {
-    let claims = jsonwebtoken::dangerous::insecure_decode::<Claims>(token).ok()?.claims;
-    PartnerId::try_from(claims.iss?).ok()
+pub fn claimed_client(assertion: &str) -> Option<PartnerId> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: PartnerId,
+    }
+    let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Issuer>(assertion).ok()?;
+    Some(claims.iss)
 }
 
-/// Proves an assertion against a partner's keys at a moment.
+/// Verifies that `partner` signed the assertion, for us and for now. `None` stands for a client
+/// that is not known, which is answered as a wrong signature is.
 ///
 /// # Errors
 /// [`AssertionError`].
 pub fn verify(
-    token: &str,
-    partner: &Partner,
-    audiences: Audiences<'_>,
+    assertion: &str,
+    partner: Option<&Partner>,
+    recipient: Recipient<'_>,
     now: Moment,
 ) -> Result<Assertion, AssertionError> {
-    let header = decode_header(token).map_err(|_bad| AssertionError::NotAJwt)?;
-    let key = find_key(&partner.access.keys, header.kid.as_deref())?;
+    let header = jwt::header(assertion, &TYPES)?;
+    let unproven = AssertionError::Unproven;
+    let partner = partner.ok_or(unproven(Unproven::UnknownClient))?;
+    let key = find(&partner.access.keys, header.kid.as_deref());
+    let key = key.ok_or(unproven(Unproven::UnknownKey))?;
     if header.alg != key.algorithm {
-        return Err(AssertionError::OtherAlgorithm);
+        return Err(unproven(Unproven::OtherAlgorithm));
     }
-    let mut validation = Validation::new(key.algorithm);
-    // Times and audience are checked below, against the moment given and with plain words.
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    let claims = decode::<Claims>(token, &key.decoding, &validation)
-        .map_err(|_bad| AssertionError::Signature)?
-        .claims;
-    let id = Some(partner.id.as_str());
-    if claims.iss.as_deref() != id || claims.sub.as_deref() != id {
-        return Err(AssertionError::OtherSubject);
-    }
-    if !claims.aud.as_ref().is_some_and(|aud| aud.is_for(partner, audiences)) {
-        return Err(AssertionError::OtherAudience);
-    }
-    let expires_at = check_times(&claims, now)?;
-    let jti = claims.jti.filter(|jti| !jti.is_empty() && jti.len() <= JTI_MAX);
-    Ok(Assertion { jti: jti.ok_or(AssertionError::NoJti)?, expires_at })
+    let claims: Claims =
+        jwt::open(assertion, key.algorithm, &key.decoding).map_err(|error| match error {
+            OpenError::Signature => unproven(Unproven::Signature),
+            OpenError::Claims => AssertionError::Claims,
+        })?;
+    check(claims, partner, recipient, now)
 }
 
-fn find_key<'a>(
-    keys: &'a [PartnerKey],
-    kid: Option<&str>,
-) -> Result<&'a PartnerKey, AssertionError> {
+/// The key of that id; without an id, the partner's only key.
+fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>) -> Option<&'a PartnerKey> {
     match (kid, keys) {
-        (Some(kid), keys) => keys.iter().find(|key| key.kid == kid),
+        (Some(kid), _) => keys.iter().find(|key| key.kid == kid),
         (None, [only]) => Some(only),
         (None, _) => None,
     }
-    .ok_or(AssertionError::UnknownKey)
 }
 
-fn check_times(claims: &Claims, now: Moment) -> Result<Moment, AssertionError> {
-    let expires_at = claims.exp.and_then(NumericDate::moment).ok_or(AssertionError::Expired)?;
-    if expires_at.plus(SKEW) <= now {
-        return Err(AssertionError::Expired);
+fn check(
+    claims: Claims,
+    partner: &Partner,
+    recipient: Recipient<'_>,
+    now: Moment,
+) -> Result<Assertion, AssertionError> {
+    let missing = AssertionError::Missing;
+    let iss = claims.iss.ok_or(missing("iss"))?;
+    let sub = claims.sub.ok_or(missing("sub"))?;
+    let aud = claims.aud.ok_or(missing("aud"))?;
+    let exp = claims.exp.ok_or(missing("exp"))?;
+    let jti = claims.jti.ok_or(missing("jti"))?;
+    if iss != partner.id.as_str() || sub != partner.id.as_str() {
+        return Err(AssertionError::Subject);
     }
-    if expires_at > now.plus(LIFE_MAX).plus(SKEW) {
+    let for_us = aud.is_only(recipient.issuer)
+        || (partner.access.token_url_as_audience && aud.is_only(recipient.token_url));
+    if !for_us {
+        return Err(AssertionError::Audience { issuer: recipient.issuer.to_owned() });
+    }
+    jwt::in_force(exp, claims.nbf, claims.iat, now)?;
+    if exp.0 > now.plus(LIFETIME_MAX).plus(jwt::SKEW) {
         return Err(AssertionError::TooLong);
     }
-    for claim in [claims.nbf, claims.iat].into_iter().flatten() {
-        let moment = claim.moment().ok_or(AssertionError::NotYet)?;
-        if moment > now.plus(SKEW) {
-            return Err(AssertionError::NotYet);
+    if jti.is_empty() || jti.chars().count() > JTI_CHARACTERS_MAX {
+        return Err(AssertionError::Jti);
+    }
+    Ok(Assertion { jti, forget_at: exp.0.plus(jwt::SKEW) })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    };
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::jwk::Jwk;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const RECIPIENT: Recipient<'static> =
+        Recipient { issuer: "https://gateway.test", token_url: "https://gateway.test/oauth/token" };
+
+    fn now() -> Moment {
+        Moment::parse("2026-11-02T10:00:00Z").unwrap()
+    }
+
+    fn signing_key(algorithm: Algorithm) -> EncodingKey {
+        let random = SystemRandom::new();
+        match algorithm {
+            Algorithm::EdDSA => {
+                let der = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+                EncodingKey::from_ed_der(der.as_ref())
+            }
+            Algorithm::ES256 => {
+                let curve = &ECDSA_P256_SHA256_FIXED_SIGNING;
+                let der = EcdsaKeyPair::generate_pkcs8(curve, &random).unwrap();
+                EncodingKey::from_ec_der(der.as_ref())
+            }
+            _ => {
+                let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+                let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+                // The library wants the PKCS #1 key, which follows a header of 26 bytes.
+                EncodingKey::from_rsa_der(&pkcs8.as_ref()[26..])
+            }
         }
     }
-    Ok(expires_at)
-}
 
-impl Audience {
-    fn is_for(&self, partner: &Partner, audiences: Audiences<'_>) -> bool {
-        let only = match self {
-            Self::One(one) => one,
-            Self::Many(many) => match many.as_slice() {
-                [one] => one,
-                _ => return false,
-            },
-        };
-        only == audiences.issuer
-            || (partner.access.token_url_as_audience && only == audiences.token_url)
+    fn public_jwk(algorithm: Algorithm, key: &EncodingKey) -> Value {
+        if algorithm == Algorithm::EdDSA {
+            let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).unwrap();
+            let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+            return json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        }
+        serde_json::to_value(Jwk::from_encoding_key(key, algorithm).unwrap()).unwrap()
     }
-}
 
-impl NumericDate {
-    fn moment(self) -> Option<Moment> {
-        match self {
-            Self::Whole(seconds) => Moment::from_unix_seconds(seconds),
-            // Through text, because a float has no exact conversion to whole seconds.
-            Self::Fraction(seconds) => {
-                Moment::from_unix_seconds(format!("{:.0}", seconds.floor()).parse().ok()?)
-            }
+    /// A partner with that line in its manifest's `[access]` and those keys.
+    fn partner(line: &str, keys: &[(&str, Algorithm, &EncodingKey)]) -> Partner {
+        let key = |(kid, algorithm, key): &(&str, Algorithm, &EncodingKey)| {
+            let jwk = public_jwk(*algorithm, key);
+            let members = jwk.as_object().unwrap().iter();
+            let jwk: Vec<String> =
+                members.map(|(name, value)| format!("{name} = {value}")).collect();
+            let jwk = jwk.join(", ");
+            format!("{{ kid = \"{kid}\", alg = \"{algorithm:?}\", jwk = {{ {jwk} }} }}")
+        };
+        let keys: Vec<String> = keys.iter().map(key).collect();
+        let text = format!(
+            "id = \"green-basket\"\nname = \"Green Basket\"\nkind = \"supermarket\"\n\
+             status = \"sandbox\"\nlisted = {{ from = \"2026-01-01\" }}\n[access]\n\
+             scopes = [\"events:write\"]\nrequests_per_second = 10\n{line}\nkeys = [{}]\n",
+            keys.join(", ")
+        );
+        Partner::parse(&text, "partner.toml", "green-basket").unwrap()
+    }
+
+    fn header(algorithm: Algorithm) -> Header {
+        Header { kid: Some("k1".to_owned()), ..Header::new(algorithm) }
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": "green-basket", "sub": "green-basket", "aud": "https://gateway.test",
+            "exp": now().unix_seconds() + 60, "iat": now().unix_seconds(), "jti": "a-1",
+        })
+    }
+
+    fn sign(header: &Header, claims: &Value, key: &EncodingKey) -> String {
+        jsonwebtoken::encode(header, claims, key).unwrap()
+    }
+
+    #[test]
+    fn each_algorithm_proves_its_partner() {
+        use Algorithm::{ES256, EdDSA, PS256, RS256};
+        for algorithm in [EdDSA, ES256, PS256, RS256] {
+            let key = signing_key(algorithm);
+            let partner = partner("", &[("k1", algorithm, &key)]);
+            let token = sign(&header(algorithm), &claims(), &key);
+            assert_eq!(claimed_client(&token), Some(partner.id.clone()));
+            let assertion = verify(&token, Some(&partner), RECIPIENT, now()).unwrap();
+            let forget_at = now().plus(TimeDelta::seconds(120));
+            assert_eq!(assertion, Assertion { jti: "a-1".to_owned(), forget_at });
+        }
+    }
+
+    #[test]
+    fn each_wrong_claim_is_refused_and_named() {
+        use AssertionError::{Claims, Jti, Missing, Subject, TooLong, Untimely};
+        let key = signing_key(Algorithm::EdDSA);
+        let partner = partner("", &[("k1", Algorithm::EdDSA, &key)]);
+        let other_audience = || AssertionError::Audience { issuer: RECIPIENT.issuer.to_owned() };
+        let at = |seconds: i64| json!(now().unix_seconds() + seconds);
+        let two = json!(["https://gateway.test", "https://gateway.test/oauth/token"]);
+        for (claim, value, refused) in [
+            ("iss", json!("sunny-travel"), Subject),
+            ("sub", json!("sunny-travel"), Subject),
+            ("sub", Value::Null, Missing("sub")),
+            ("aud", json!("https://other.test"), other_audience()),
+            ("aud", json!("https://gateway.test/"), other_audience()),
+            ("aud", json!(RECIPIENT.token_url), other_audience()),
+            ("aud", two, other_audience()),
+            ("aud", json!([]), other_audience()),
+            ("aud", Value::Null, Missing("aud")),
+            ("exp", Value::Null, Missing("exp")),
+            ("exp", json!("soon"), Claims),
+            ("exp", at(-60), Untimely(jwt::Untimely::Expired)),
+            ("exp", at(3661), TooLong),
+            ("nbf", at(61), Untimely(jwt::Untimely::NotYet)),
+            ("iat", at(61), Untimely(jwt::Untimely::FromFuture)),
+            ("jti", Value::Null, Missing("jti")),
+            ("jti", json!(""), Jti),
+            ("jti", json!("x".repeat(257)), Jti),
+            ("jti", json!(7), Claims),
+        ] {
+            let mut changed = claims();
+            changed[claim] = value.clone();
+            let token = sign(&header(Algorithm::EdDSA), &changed, &key);
+            let verified = verify(&token, Some(&partner), RECIPIENT, now());
+            assert_eq!(verified, Err(refused), "{claim}: {value}");
+        }
+    }
+
+    #[test]
+    fn an_hour_of_life_and_a_list_of_one_audience_are_taken() {
+        let key = signing_key(Algorithm::EdDSA);
+        let partner = partner("", &[("k1", Algorithm::EdDSA, &key)]);
+        let mut claims = claims();
+        claims["exp"] = json!(now().unix_seconds() + 3600);
+        claims["aud"] = json!(["https://gateway.test"]);
+        let token = sign(&header(Algorithm::EdDSA), &claims, &key);
+        assert!(verify(&token, Some(&partner), RECIPIENT, now()).is_ok());
+    }
+
+    #[test]
+    fn the_token_url_is_an_audience_only_where_the_manifest_says_so() {
+        let key = signing_key(Algorithm::EdDSA);
+        let partner = partner("token_url_as_audience = true", &[("k1", Algorithm::EdDSA, &key)]);
+        for audience in [RECIPIENT.token_url, RECIPIENT.issuer] {
+            let mut claims = claims();
+            claims["aud"] = json!(audience);
+            let token = sign(&header(Algorithm::EdDSA), &claims, &key);
+            assert!(verify(&token, Some(&partner), RECIPIENT, now()).is_ok(), "{audience}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_learns_nothing_of_which_clients_and_keys_there_are() {
+        let (key, foreign) = (signing_key(Algorithm::EdDSA), signing_key(Algorithm::EdDSA));
+        let partner = partner("", &[("k1", Algorithm::EdDSA, &key)]);
+        let token = |header: &Header, key| sign(header, &claims(), key);
+        let other_kid = Header { kid: Some("k2".to_owned()), ..header(Algorithm::EdDSA) };
+        let ec = signing_key(Algorithm::ES256);
+        let cases = [
+            (None, token(&header(Algorithm::EdDSA), &key), Unproven::UnknownClient),
+            (Some(&partner), token(&other_kid, &key), Unproven::UnknownKey),
+            (Some(&partner), token(&header(Algorithm::ES256), &ec), Unproven::OtherAlgorithm),
+            (Some(&partner), token(&header(Algorithm::EdDSA), &foreign), Unproven::Signature),
+        ];
+        let mut texts = Vec::new();
+        for (partner, token, why) in cases {
+            let error = verify(&token, partner, RECIPIENT, now()).unwrap_err();
+            assert_eq!(error, AssertionError::Unproven(why));
+            texts.push(error.to_string());
+        }
+        texts.dedup();
+        assert_eq!(texts.len(), 1);
+    }
+
+    #[test]
+    fn no_signature_and_a_symmetric_one_with_the_public_key_are_refused() {
+        let key = signing_key(Algorithm::EdDSA);
+        let partner = partner("", &[("k1", Algorithm::EdDSA, &key)]);
+        let refused = Err(AssertionError::Header(HeaderError::Algorithm));
+        let good = sign(&header(Algorithm::EdDSA), &claims(), &key);
+        let (message, _signature) = good.rsplit_once('.').unwrap();
+        let (_header, payload) = message.split_once('.').unwrap();
+        for alg in ["none", "None", "HS256"] {
+            let header = json!({ "alg": alg, "typ": "JWT", "kid": "k1" }).to_string();
+            let token = format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(header));
+            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused, "{alg}");
+        }
+        let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).unwrap();
+        let confused = EncodingKey::from_secret(pair.public_key().as_ref());
+        let token = sign(&header(Algorithm::HS256), &claims(), &confused);
+        assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused);
+        let cut = format!("{message}.");
+        let unproven = Err(AssertionError::Unproven(Unproven::Signature));
+        assert_eq!(verify(&cut, Some(&partner), RECIPIENT, now()), unproven);
+    }
+
+    #[test]
+    fn a_jwt_of_another_type_or_with_unknown_extensions_is_refused() {
+        let key = signing_key(Algorithm::EdDSA);
+        let partner = partner("", &[("k1", Algorithm::EdDSA, &key)]);
+        let read = |change: fn(&mut Header)| {
+            let mut header = header(Algorithm::EdDSA);
+            change(&mut header);
+            verify(&sign(&header, &claims(), &key), Some(&partner), RECIPIENT, now())
+        };
+        assert!(read(|header| header.typ = None).is_ok());
+        assert!(read(|header| header.typ = Some("client-authentication+jwt".into())).is_ok());
+        assert!(read(|header| header.typ = Some("application/JWT".into())).is_ok());
+        for typ in ["at+jwt", "dpop+jwt"] {
+            let mut header = header(Algorithm::EdDSA);
+            header.typ = Some(typ.to_owned());
+            let token = sign(&header, &claims(), &key);
+            let refused = Err(AssertionError::Header(HeaderError::Type));
+            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused, "{typ}");
+        }
+        let refused = Err(AssertionError::Header(HeaderError::Critical));
+        assert_eq!(read(|header| header.crit = Some(vec!["b64".into()])), refused);
+        for text in ["", "a.b", "a.b.c", "....", "e30.e30.e30"] {
+            assert!(verify(text, Some(&partner), RECIPIENT, now()).is_err(), "{text}");
+            assert_eq!(claimed_client(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kid_may_be_left_out_only_where_there_is_one_key() {
+        let (first, second) = (signing_key(Algorithm::EdDSA), signing_key(Algorithm::EdDSA));
+        let no_kid = Header::new(Algorithm::EdDSA);
+        let token = sign(&no_kid, &claims(), &first);
+        let one = partner("", &[("k1", Algorithm::EdDSA, &first)]);
+        assert!(verify(&token, Some(&one), RECIPIENT, now()).is_ok());
+        let keys = [("k1", Algorithm::EdDSA, &first), ("k2", Algorithm::EdDSA, &second)];
+        let two = partner("", &keys);
+        let refused = Err(AssertionError::Unproven(Unproven::UnknownKey));
+        assert_eq!(verify(&token, Some(&two), RECIPIENT, now()), refused);
+        // Both keys of a change of keys are good.
+        for (kid, _algorithm, key) in keys {
+            let header = Header { kid: Some(kid.to_owned()), ..no_kid.clone() };
+            let token = sign(&header, &claims(), key);
+            assert!(verify(&token, Some(&two), RECIPIENT, now()).is_ok(), "{kid}");
         }
     }
 }

@@ -114,7 +114,7 @@ on_both_stores! {
             "iss": "green-basket", "sub": "green-basket", "aud": issuer, "jti": "1",
             "exp": tallystick::clock::now().unix_seconds() + 60,
         });
-        let public = app.trial.key("green-basket").jwks().to_string();
+        let public = app.trial.key("green-basket").public_jwk().to_string();
         let header = Header { kid: Some("green-basket-1".to_owned()), ..Header::new(Algorithm::HS256) };
         let mixed = encode(&header, &claims, &EncodingKey::from_secret(public.as_bytes())).unwrap();
         assert_refused(app, &mixed, &json!("HS256")).await;

@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "a test says what must be there by taking it"
 )]
 
@@ -12,7 +11,9 @@ mod harness;
 
 mod access;
 mod consent;
+mod crash;
 mod exactness;
+mod gateways;
 mod idempotency;
 mod import;
 mod listing;
@@ -21,3 +22,4 @@ mod problems;
 mod refunds;
 mod stores;
 mod tenancy;
+mod third_party;

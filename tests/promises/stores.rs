@@ -43,7 +43,7 @@ async fn postgres_refuses_to_truncate_history() {
         let refused = try_sql(&app, &format!("TRUNCATE {table} CASCADE")).unwrap_err();
         assert!(refused.contains("append-only"), "{table}: {refused}");
     }
-    app.stop_and_prove().await;
+    Box::pin(app.stop_and_prove()).await;
 }
 
 /// An account, and the opening of a transaction with two entries of these amounts.
@@ -69,13 +69,13 @@ on_both_stores! {
         assert!(refused.contains("does not sum to zero"), "{refused}");
         let refused = try_sql(app, &two_entries(app, 5, -5, 3)).unwrap_err();
         assert!(refused.contains("not as many entries"), "{refused}");
-        let late = two_entries(app, 5, -5, 2).replace("BEGIN;", "BEGIN;")
+        let late = two_entries(app, 5, -5, 2)
             + "INSERT INTO entries SELECT transaction_id, 2, account_id, asset, amount, rule, \
                effective_at, recorded_at FROM entries WHERE seq = 0;";
         let refused = try_sql(app, &late).unwrap_err();
         assert!(refused.contains("takes no more entries"), "{refused}");
         let orphan = two_entries(app, 5, -5, 2);
-        let orphan = orphan[..orphan.find("INSERT INTO transactions").unwrap()].to_owned() + "COMMIT;";
+        let orphan = orphan.split("INSERT INTO transactions").next().unwrap().to_owned() + "COMMIT;";
         let refused = try_sql(app, &orphan).unwrap_err().to_lowercase();
         assert!(refused.contains("foreign key"), "{refused}");
         assert!(try_sql(app, &(two_entries(app, 5, -5, 2) + "ROLLBACK;")).is_ok());

@@ -1,7 +1,7 @@
 //! `tallystick demo`: a day of three partners against a gateway and a real CRM that are started for
 //! it, told as a person would want to read it, every number of it checked.
 
-pub mod partner;
+mod partner;
 mod play;
 mod report;
 mod stage;

@@ -1,22 +1,9 @@
-//! A partner of the demo: its own key, its own token, and the public API over HTTP.
+//! A partner of the demo: its own token, and the public API over HTTP.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::cli::Failure;
-use crate::clock;
-
-/// A key pair of the demo, made anew for every run.
-pub struct DemoKey {
-    kid: String,
-    public_x: String,
-    signing: EncodingKey,
-}
+use crate::cli::partners::keygen::KeyPair;
 
 /// A partner with a token.
 pub struct PartnerClient {
@@ -26,61 +13,12 @@ pub struct PartnerClient {
     token: String,
 }
 
-impl DemoKey {
-    /// # Errors
-    /// When the system gives no randomness.
-    pub fn generate(kid: &str) -> Result<Self, Failure> {
-        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-            .map_err(|_none| "the system gives no randomness")?;
-        let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|error| error.to_string())?;
-        Ok(Self {
-            kid: kid.to_owned(),
-            public_x: URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
-            signing: EncodingKey::from_ed_der(der.as_ref()),
-        })
-    }
-
-    /// What goes into the partner's manifest.
-    #[must_use]
-    pub fn manifest_block(&self) -> String {
-        format!(
-            "\n[[access.keys]]\nkid = \"{}\"\nalg = \"EdDSA\"\njwk = {{ kty = \"OKP\", crv = \
-             \"Ed25519\", x = \"{}\" }}\n",
-            self.kid, self.public_x
-        )
-    }
-
-    /// The public half as a JWK set (RFC 7517).
-    #[must_use]
-    pub fn jwks(&self) -> Value {
-        json!({ "keys": [{
-            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": self.kid, "x": self.public_x,
-        }] })
-    }
-
-    /// A JWT with these claims and the usual times, good for five minutes.
-    ///
-    /// # Errors
-    /// jsonwebtoken's.
-    pub fn sign(&self, claims: &Value) -> Result<String, Failure> {
-        let mut claims = claims.clone();
-        let now = clock::now();
-        if let Value::Object(claims) = &mut claims {
-            claims.insert("iat".to_owned(), json!(now.unix_seconds()));
-            let expires_at = now.plus(TimeDelta::minutes(5)).unix_seconds();
-            claims.insert("exp".to_owned(), json!(expires_at));
-        }
-        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        Ok(encode(&header, &claims, &self.signing)?)
-    }
-}
-
 impl PartnerClient {
     /// Gets a token for the partner with its own key (RFC 7523).
     ///
     /// # Errors
     /// When the gateway does not give one.
-    pub async fn log_in(url: &str, id: &str, key: &DemoKey) -> Result<Self, Failure> {
+    pub async fn log_in(url: &str, id: &str, key: &KeyPair) -> Result<Self, Failure> {
         let http = reqwest::Client::new();
         let assertion = key.sign(&json!({
             "iss": id, "sub": id, "aud": url, "jti": uuid::Uuid::new_v4().to_string(),

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::Args;
-use super::partner::DemoKey;
 use super::tryton::{TrytonPlace, TrytonServer};
 use crate::app::App;
 use crate::cli::Failure;
+use crate::cli::partners::keygen::{Alg, KeyPair};
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::settings::{CustomerTokens, Settings};
 use crate::store;
@@ -21,7 +21,7 @@ pub struct Stage {
     pub app: App,
     pub url: String,
     pub crm: TrytonServer,
-    pub keys: Vec<(&'static str, DemoKey)>,
+    pub keys: Vec<(&'static str, KeyPair)>,
     pub customer_token: String,
 }
 
@@ -49,9 +49,9 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
         folder: absolute(&folder.join("crm"))?,
     };
     let crm = tokio::task::spawn_blocking(move || TrytonServer::start(place)).await??;
-    let customer_key = DemoKey::generate("login-1")?;
+    let customer_key = KeyPair::generate("login-1", Alg::EdDsa)?;
     let jwks = folder.join("customer-jwks.json");
-    fs::write(&jwks, customer_key.jwks().to_string())?;
+    fs::write(&jwks, json!({ "keys": [customer_key.public_jwk()] }).to_string())?;
     let database_url = database(&settings.database_url, folder)?;
     println!("starting the gateway on {database_url} …");
     let app = App::start(Settings {
@@ -76,7 +76,7 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
 }
 
 /// Copies the manifests and gives those who play a fresh key each.
-fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, DemoKey)>, Failure> {
+fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, KeyPair)>, Failure> {
     for manifest in crate::partner::registry::manifests(from)? {
         let id = manifest.parent().and_then(Path::file_name).unwrap_or_default();
         fs::create_dir_all(to.join(id))?;
@@ -84,7 +84,7 @@ fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, DemoKey)>,
     }
     let mut keys = Vec::new();
     for id in [SUPERMARKET, TRAVEL_AGENCY, RENOVATION_FIRM] {
-        let key = DemoKey::generate("demo-1")?;
+        let key = KeyPair::generate("demo-1", Alg::EdDsa)?;
         let path = to.join(id).join("partner.toml");
         let manifest = fs::read_to_string(&path)
             .map_err(|error| format!("the demo needs the partner {id}: {error}"))?;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 use tallystick::app::App;
-use tallystick::cli::demo::partner::DemoKey;
+use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::database_url::DatabaseUrl;
 use tallystick::ledger::verify::verify;
 use tallystick::settings::{CustomerTokens, Settings};
@@ -23,8 +23,8 @@ pub enum Store {
 pub struct Trial {
     pub folder: TempDir,
     pub settings: Settings,
-    customer_key: DemoKey,
-    keys: Vec<(String, DemoKey)>,
+    customer_key: KeyPair,
+    keys: Vec<(String, KeyPair)>,
     database: Option<String>,
 }
 
@@ -42,9 +42,9 @@ impl Trial {
     pub fn on(store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = test_partners(&folder.path().join("partners"));
-        let customer_key = DemoKey::generate("login-1").unwrap();
+        let customer_key = KeyPair::generate("login-1", Alg::EdDsa).unwrap();
         let jwks = folder.path().join("jwks.json");
-        std::fs::write(&jwks, customer_key.jwks().to_string()).unwrap();
+        std::fs::write(&jwks, json!({ "keys": [customer_key.public_jwk()] }).to_string()).unwrap();
         let (database_url, database) = database(store, folder.path());
         let mut settings = Settings::load(None).unwrap();
         settings.database_url = DatabaseUrl::parse(&database_url).unwrap();
@@ -65,7 +65,7 @@ impl Trial {
     pub async fn run(self, test: impl AsyncFnOnce(&mut TestApp)) {
         let mut app = self.start().await;
         test(&mut app).await;
-        app.stop_and_prove().await;
+        Box::pin(app.stop_and_prove()).await;
     }
 
     pub async fn start(self) -> TestApp {
@@ -78,7 +78,7 @@ impl Trial {
         store::open(&self.settings.database_url).unwrap()
     }
 
-    pub fn key(&self, partner: &str) -> &DemoKey {
+    pub fn key(&self, partner: &str) -> &KeyPair {
         &self.keys.iter().find(|(id, _)| id == partner).unwrap().1
     }
 
@@ -138,10 +138,10 @@ impl TestApp {
 }
 
 /// The partners that the project ships, each with a key of this run, and some that only tests need.
-pub fn test_partners(to: &Path) -> Vec<(String, DemoKey)> {
+pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     let mut keys = Vec::new();
     let mut add = |id: &str, manifest: String| {
-        let key = DemoKey::generate(&format!("{id}-1")).unwrap();
+        let key = KeyPair::generate(&format!("{id}-1"), Alg::EdDsa).unwrap();
         std::fs::create_dir_all(to.join(id)).unwrap();
         std::fs::write(to.join(id).join("partner.toml"), manifest + &key.manifest_block()).unwrap();
         keys.push((id.to_owned(), key));
@@ -160,7 +160,7 @@ pub fn test_partners(to: &Path) -> Vec<(String, DemoKey)> {
     add("gone-basket", variant("gone-basket", "2035-12-31", "2020-12-31"));
     add(
         "new-basket",
-        variant("new-basket", "[listed]\nfrom = \"2017-01-01\"", "[listed]\nfrom = \"2034-01-01\""),
+        variant("new-basket", "[listed]\nfrom = \"2016-01-01\"", "[listed]\nfrom = \"2034-01-01\""),
     );
     add(
         "halted-basket",

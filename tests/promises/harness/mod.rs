@@ -5,7 +5,7 @@ mod partner;
 mod postgres;
 
 pub use app::{Store, TestApp, Trial};
-pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
+pub use partner::{Answer, Partner, assertion, payment, referral, refund};
 pub use postgres::Cluster;
 
 /// Makes a test of each store out of one async block that is given a running service.

@@ -1,6 +1,6 @@
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use tallystick::cli::demo::partner::DemoKey;
+use tallystick::cli::partners::keygen::KeyPair;
 
 /// A partner's own view of the service: HTTP and nothing else.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 impl Partner {
-    pub async fn log_in(url: &str, issuer: &str, id: &str, key: &DemoKey) -> Self {
+    pub async fn log_in(url: &str, issuer: &str, id: &str, key: &KeyPair) -> Self {
         let answer = Self::ask_token(url, &assertion(id, issuer, key), &[]).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         Self::with_token(url, answer.body["access_token"].as_str().unwrap())
@@ -80,9 +80,15 @@ impl Answer {
         let body = serde_json::from_str(&text).unwrap_or_default();
         Self { status, headers, body, text }
     }
+
+    /// The body without the request's id, which no two answers share.
+    pub fn without_id(mut self) -> Value {
+        self.body.as_object_mut().unwrap().remove("request_id");
+        self.body
+    }
 }
 
-pub fn assertion(id: &str, audience: &str, key: &DemoKey) -> String {
+pub fn assertion(id: &str, audience: &str, key: &KeyPair) -> String {
     key.sign(&json!({
         "iss": id, "sub": id, "aud": audience, "jti": uuid::Uuid::new_v4().to_string(),
     }))

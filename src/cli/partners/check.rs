@@ -1,0 +1,186 @@
+//! Every manifest read as the gateway reads it, and every example run as the writer would: events
+//! in, postings out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cli::Failure;
+use crate::clock::Moment;
+use crate::event::{self, Event, FingerprintKey};
+use crate::ids::{CustomerId, MemberKey};
+use crate::partner::Partner;
+use crate::partner::registry::{load_one, manifests};
+use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
+use crate::settings::Settings;
+
+/// An example: what a partner says, and what must come of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    about: String,
+    events: Vec<Value>,
+    /// One for each event.
+    expect: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Expected {
+    /// Words of the refusal.
+    Refused { refused: String },
+    Taken {
+        #[serde(default)]
+        marks: Vec<String>,
+        /// `account amount asset`, in order.
+        postings: Vec<String>,
+        referral: Option<String>,
+    },
+}
+
+/// Checks all partners of a folder; `Ok(false)` when something is not in order.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn run(folder: &Path, settings: &Settings) -> Result<bool, Failure> {
+    let paths = manifests(folder)?;
+    if paths.is_empty() {
+        return Err(format!("{} holds no <id>/partner.toml", folder.display()).into());
+    }
+    let mut in_order = true;
+    for path in paths {
+        match load_one(&path) {
+            Ok(partner) => in_order &= check_partner(&partner, &path, settings)?,
+            Err(error) => {
+                in_order = false;
+                println!("WRONG  {error}");
+            }
+        }
+    }
+    println!("{}", if in_order { "all in order" } else { "not in order" });
+    Ok(in_order)
+}
+
+fn check_partner(partner: &Partner, manifest: &Path, settings: &Settings) -> Result<bool, Failure> {
+    let keys = partner.access.keys.len();
+    println!("ok     {} ({}, {keys} keys): {}", partner.id, partner.kind.name(), partner.name);
+    let mut in_order = true;
+    for path in examples(manifest)? {
+        let found = check_example(partner, &path, settings);
+        match found {
+            Ok(about) => println!("ok       {about}"),
+            Err(wrong) => {
+                in_order = false;
+                println!("WRONG    {}: {wrong}", path.display());
+            }
+        }
+    }
+    Ok(in_order)
+}
+
+fn examples(manifest: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let folder = manifest.with_file_name("examples");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Runs one example; what it is about, or what differs.
+fn check_example(partner: &Partner, path: &Path, settings: &Settings) -> Result<String, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let example: Example = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if example.events.len() != example.expect.len() {
+        return Err("expected one outcome for each event".to_owned());
+    }
+    let mut standings = Standings::default();
+    for (number, (event, expected)) in (1..).zip(example.events.iter().zip(&example.expect)) {
+        let outcome = decide(partner, event, &mut standings, settings);
+        expected.compare(&outcome).map_err(|differs| format!("event {number}: {differs}"))?;
+    }
+    Ok(example.about)
+}
+
+/// Decides on an event as the writer would on the day after it happened.
+fn decide(
+    partner: &Partner,
+    value: &Value,
+    standings: &mut Standings,
+    settings: &Settings,
+) -> Result<Decision, String> {
+    let key = FingerprintKey::new(b"examples are not kept");
+    let event =
+        event::parse_value(&partner.id, value, &key).map_err(|malformed| malformed.in_words())?;
+    let recorded_at = event.effective_at.plus(TimeDelta::days(1));
+    enrol(partner, &event, standings, recorded_at);
+    let day = |moment: Moment| moment.utc().with_timezone(&settings.time_zone).date_naive();
+    let occasion = Occasion {
+        day: day(event.effective_at),
+        today: day(recorded_at),
+        effective_at: event.effective_at,
+        recorded_at,
+    };
+    program::decide(&event, partner, standings, occasion).map_err(|refusal| refusal.to_string())
+}
+
+/// Members of an example are known as soon as they are named.
+fn enrol(partner: &Partner, event: &Event, standings: &mut Standings, now: Moment) {
+    if let Some(member) = event.said.member()
+        && standings.customer(&partner.id, member).is_none()
+    {
+        let customer = CustomerStanding { id: CustomerId::random(), enrolled_at: now };
+        standings.add_customer(MemberKey::of(&partner.id, member), customer);
+    }
+}
+
+impl Expected {
+    fn compare(&self, outcome: &Result<Decision, String>) -> Result<(), String> {
+        match (self, outcome) {
+            (Self::Refused { refused }, Err(said)) if said.contains(refused) => Ok(()),
+            (Self::Refused { refused }, Err(said)) => Err(format!(
+                "\n  expected the refusal {refused:?}\n  got                  {said:?}"
+            )),
+            (Self::Refused { refused }, Ok(_)) => {
+                Err(format!("expected the refusal {refused:?}, but it was taken"))
+            }
+            (Self::Taken { .. }, Err(said)) => Err(format!("refused: {said}")),
+            (Self::Taken { marks, postings, referral }, Ok(decision)) => {
+                same("marks", marks, &marks_of(decision))?;
+                same("postings", postings, &postings_of(decision))?;
+                let state = decision.verdict.as_ref().map(|it| it.state.name().to_owned());
+                same("referral", referral, &state)
+            }
+        }
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, expected: &T, got: &T) -> Result<(), String> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(format!("{what}\n  expected {expected:?}\n  got      {got:?}"))
+}
+
+fn marks_of(decision: &Decision) -> Vec<String> {
+    decision.marks.iter().map(|mark| mark.name().to_owned()).collect()
+}
+
+fn postings_of(decision: &Decision) -> Vec<String> {
+    let kept = decision.postings.iter().filter(|posting| !posting.amount.is_zero());
+    kept.map(|posting| {
+        let (code, asset) = (posting.account.code.name(), posting.account.asset);
+        format!("{code} {} {asset}", posting.amount)
+    })
+    .collect()
+}

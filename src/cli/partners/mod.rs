@@ -1,0 +1,35 @@
+//! `tallystick partners`: check the folders of partners, and make keys for them.
+
+mod check;
+pub mod keygen;
+
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Read every manifest and run every example; exits 1 when something is not in order.
+    Check(CheckArgs),
+    /// Make a key pair for a partner and say what goes where.
+    Keygen(keygen::Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The folder of partners [default: the setting `partners`].
+    #[arg(long)]
+    partners: Option<PathBuf>,
+}
+
+/// # Errors
+/// When the folder cannot be read or a file cannot be written.
+pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
+    match command {
+        Command::Check(args) => {
+            check::run(&args.partners.unwrap_or_else(|| settings.partners.clone()), settings)
+        }
+        Command::Keygen(args) => keygen::run(&args, settings),
+    }
+}

@@ -1,0 +1,221 @@
+//! What the kinds of JSON Web Token that reach us have in common (RFC 7519): a partner's client
+//! assertion, our own access token, a customer's token from the bank. A key is only ever used with
+//! its one algorithm, and no clock is read here: the library's own check of times is turned off.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+
+use crate::clock::Moment;
+
+/// How far another machine's clock may be from ours.
+pub const SKEW: TimeDelta = TimeDelta::seconds(60);
+
+/// The algorithms that are taken, as headers name them. No symmetric one is among them.
+pub const ALGORITHMS: [(Algorithm, &str); 4] = [
+    (Algorithm::EdDSA, "EdDSA"),
+    (Algorithm::ES256, "ES256"),
+    (Algorithm::PS256, "PS256"),
+    (Algorithm::RS256, "RS256"),
+];
+
+/// Why a token's header is refused, before any key is looked for.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum HeaderError {
+    #[error("it is not a signed JWT in compact form")]
+    Malformed,
+    #[error("its header's alg is not one of EdDSA, ES256, PS256 and RS256")]
+    Algorithm,
+    #[error("its header's typ is that of another kind of token")]
+    Type,
+    #[error("its header's crit names extensions that are not known here")]
+    Critical,
+}
+
+/// Why a token's claims cannot be had.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum OpenError {
+    #[error("its signature does not fit the key")]
+    Signature,
+    #[error("a claim is missing or of the wrong type")]
+    Claims,
+}
+
+/// Why a token is not in force now.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Untimely {
+    #[error("it has expired (exp)")]
+    Expired,
+    #[error("it is not in force yet (nbf)")]
+    NotYet,
+    #[error("it was issued in the future (iat): check the clock that issued it")]
+    FromFuture,
+}
+
+/// A point in time as JWTs write it: seconds since 1970; a fraction is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NumericDate(pub Moment);
+
+/// Whom a token is meant for: one name or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// Reads the header and holds it to the algorithms taken and to the types given, in lower case. A
+/// token without a type passes only where `""` is among them.
+///
+/// # Errors
+/// [`HeaderError`].
+pub fn header(token: &str, types: &[&str]) -> Result<Header, HeaderError> {
+    let header = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
+        // An alg that the library does not know, such as "none", is an error of its JSON.
+        ErrorKind::Json(json) if json.is_data() => HeaderError::Algorithm,
+        _ => HeaderError::Malformed,
+    })?;
+    if !ALGORITHMS.iter().any(|(algorithm, _name)| *algorithm == header.alg) {
+        return Err(HeaderError::Algorithm);
+    }
+    if header.crit.is_some() {
+        return Err(HeaderError::Critical);
+    }
+    // RFC 7515, section 4.1.9: a media type, without regard to case, its prefix left out or not.
+    let media_type = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let named = media_type.strip_prefix("application/").unwrap_or(&media_type);
+    if types.contains(&named) { Ok(header) } else { Err(HeaderError::Type) }
+}
+
+/// Checks the signature with that key and that one algorithm, and reads the claims. What the
+/// claims must be is for the caller to check, times included.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open<T: DeserializeOwned>(
+    token: &str,
+    algorithm: Algorithm,
+    key: &DecodingKey,
+) -> Result<T, OpenError> {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    match jsonwebtoken::decode(token, key, &validation) {
+        Ok(data) => Ok(data.claims),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::Json(_) => OpenError::Claims,
+            _ => OpenError::Signature,
+        }),
+    }
+}
+
+/// Whether a token is in force, with [`SKEW`] allowed on every side.
+///
+/// # Errors
+/// [`Untimely`].
+pub fn in_force(
+    expires: NumericDate,
+    not_before: Option<NumericDate>,
+    issued: Option<NumericDate>,
+    now: Moment,
+) -> Result<(), Untimely> {
+    let latest = now.plus(SKEW);
+    if expires.0.plus(SKEW) <= now {
+        Err(Untimely::Expired)
+    } else if not_before.is_some_and(|from| from.0 > latest) {
+        Err(Untimely::NotYet)
+    } else if issued.is_some_and(|at| at.0 > latest) {
+        Err(Untimely::FromFuture)
+    } else {
+        Ok(())
+    }
+}
+
+impl Audience {
+    /// Whether it is that name and no other.
+    #[must_use]
+    pub fn is_only(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(several) => matches!(several.as_slice(), [one] if one == name),
+        }
+    }
+
+    /// Whether that name is among it.
+    #[must_use]
+    pub fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::One(one) => one == name,
+            Self::Several(several) => several.iter().any(|one| one == name),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let seconds = number.as_i64().or_else(|| {
+            let text = number.to_string();
+            text.split_once('.').and_then(|(whole, _fraction)| whole.parse().ok())
+        });
+        seconds
+            .filter(|seconds| *seconds >= 0)
+            .and_then(Moment::from_unix_seconds)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected seconds since 1970"))
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(one) => f.write_str(one),
+            Self::Several(several) => f.write_str(&several.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(json: &str) -> Option<i64> {
+        let date: Option<NumericDate> = serde_json::from_str(json).ok();
+        date.map(|date| date.0.unix_seconds())
+    }
+
+    #[test]
+    fn a_numeric_date_is_seconds_and_may_have_a_fraction() {
+        assert_eq!(date("1767225600"), Some(1_767_225_600));
+        assert_eq!(date("1767225600.75"), Some(1_767_225_600));
+        for json in ["-1", "1e300", "\"1767225600\"", "true", "18446744073709551615"] {
+            assert_eq!(date(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_audience_of_several_is_not_only_one_of_them() {
+        let read = |json: &str| serde_json::from_str::<Audience>(json).unwrap();
+        assert!(read("\"a\"").is_only("a"));
+        assert!(read("[\"a\"]").is_only("a"));
+        assert!(!read("[\"a\",\"b\"]").is_only("a"));
+        assert!(read("[\"a\",\"b\"]").includes("a"));
+        assert!(!read("[]").includes("a"));
+    }
+
+    #[test]
+    fn a_minute_of_skew_is_allowed_and_no_more() {
+        let now = Moment::from_unix_seconds(1_767_225_600).unwrap();
+        let at = |seconds| NumericDate(now.plus(TimeDelta::seconds(seconds)));
+        assert_eq!(in_force(at(-59), Some(at(60)), Some(at(60)), now), Ok(()));
+        assert_eq!(in_force(at(-60), None, None, now), Err(Untimely::Expired));
+        assert_eq!(in_force(at(1), Some(at(61)), None, now), Err(Untimely::NotYet));
+        assert_eq!(in_force(at(1), None, Some(at(61)), now), Err(Untimely::FromFuture));
+    }
+}
