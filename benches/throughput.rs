@@ -28,7 +28,7 @@ use postgres::{Cluster, Durability};
 
 const PARTNER: &str = "green-basket";
 const ISSUER: &str = "https://gateway.bench";
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 const SECONDS: u64 = 10;
 const BATCH: usize = 200;
 
@@ -122,7 +122,7 @@ fn bare(db: &mut Db, folder: &Path) -> f64 {
             drop(other);
             let triggers = "events_no_update events_no_delete transactions_no_update \
                 transactions_no_delete entries_no_update entries_no_delete accounts_only_balance \
-                accounts_no_delete transactions_no_replace transactions_balance entries_open";
+                accounts_no_delete transactions_no_replace transactions_balance entries_fit";
             let drops: String = triggers
                 .split_whitespace()
                 .map(|trigger| format!("DROP TRIGGER bare.{trigger};"))

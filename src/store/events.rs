@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{events, transactions};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::event::Fingerprint;
-use crate::ids::{CustomerId, EventId, EventKey, PartnerId};
+use crate::ids::{CustomerId, EventId, EventKey, PartnerId, TransactionId};
 use crate::money::Amount;
 
 /// An event to be recorded.
@@ -19,6 +20,7 @@ pub struct NewEvent<'a> {
     pub kind: &'static str,
     pub fingerprint: &'a Fingerprint,
     pub body: &'a str,
+    pub transaction: TransactionId,
     pub customer: Option<CustomerId>,
     pub refers_to: Option<EventKey>,
     pub amount: Amount,
@@ -42,6 +44,7 @@ struct Row<'a> {
     kind: &'static str,
     fingerprint: &'a [u8],
     body: &'a str,
+    transaction_id: &'a [u8],
     customer_id: Option<&'a [u8]>,
     refers_to: Option<&'a [u8]>,
     asset: &'static str,
@@ -59,6 +62,7 @@ impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
             kind: event.kind,
             fingerprint: event.fingerprint.bytes(),
             body: event.body,
+            transaction_id: event.transaction.bytes(),
             customer_id: event.customer.as_ref().map(|id| id.bytes().as_slice()),
             refers_to: event.refers_to.as_ref().map(|key| key.bytes().as_slice()),
             asset: event.amount.asset().code(),
@@ -78,8 +82,8 @@ pub fn recorded(
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, Recorded>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = both!(tx.0, db => transactions::table
-        .inner_join(events::table)
+    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = both!(tx.0, db => events::table
+        .inner_join(transactions::table)
         .filter(events::id.eq_any(&keys))
         .select((events::id, events::fingerprint, transactions::receipt))
         .load(db))?;
@@ -97,16 +101,49 @@ pub fn recorded(
 /// # Errors
 /// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, StoreError> {
-    let mut inserted = 0_usize;
-    for part in list.chunks(super::rows_max(12)) {
-        let rows: Vec<Row<'_>> = part.iter().map(Row::from).collect();
-        let count = both!(tx.0, db => diesel::insert_into(events::table)
-            .values(&rows)
-            .on_conflict_do_nothing()
-            .execute(db))?;
-        inserted = inserted.saturating_add(count);
+    let rows: Vec<Row<'_>> = list.iter().map(Row::from).collect();
+    match &mut *tx.0 {
+        Db::Postgres(db) => Ok(insert_arrays(db, &rows)?),
+        Db::Sqlite(db) => {
+            let mut inserted = 0_usize;
+            // Row by row: such a statement is prepared once and needs no statement journal.
+            for row in &rows {
+                let insert = diesel::insert_into(events::table).values(row);
+                inserted = inserted.saturating_add(insert.on_conflict_do_nothing().execute(db)?);
+            }
+            Ok(inserted)
+        }
     }
-    Ok(inserted)
+}
+
+/// An array a column: a statement of thirteen parameters instead of thirteen for each event, which
+/// PostgreSQL would parse and plan anew every time.
+fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> {
+    macro_rules! column {
+        ($field:ident) => {
+            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
+        };
+    }
+    diesel::sql_query(
+        "INSERT INTO events (id, partner_id, event_id, type, fingerprint, body, transaction_id, \
+         customer_id, refers_to, asset, amount, effective_at, recorded_at) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind::<Array<Binary>, _>(column!(id))
+    .bind::<Array<Text>, _>(column!(partner_id))
+    .bind::<Array<Text>, _>(column!(event_id))
+    .bind::<Array<Text>, _>(column!(kind))
+    .bind::<Array<Binary>, _>(column!(fingerprint))
+    .bind::<Array<Text>, _>(column!(body))
+    .bind::<Array<Binary>, _>(column!(transaction_id))
+    .bind::<Array<Nullable<Binary>>, _>(column!(customer_id))
+    .bind::<Array<Nullable<Binary>>, _>(column!(refers_to))
+    .bind::<Array<Text>, _>(column!(asset))
+    .bind::<Array<BigInt>, _>(column!(amount))
+    .bind::<Array<Timestamp>, _>(column!(effective_at))
+    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .execute(db)
 }
 
 /// The stored outcome of one event.
@@ -114,8 +151,9 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, Sto
 /// # Errors
 /// [`StoreError`].
 pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
-    let receipt = transactions::table
-        .filter(transactions::event_id.eq(key.bytes().as_slice()))
+    let receipt = events::table
+        .inner_join(transactions::table)
+        .filter(events::id.eq(key.bytes().as_slice()))
         .select(transactions::receipt)
         .first(db)
         .optional()?;

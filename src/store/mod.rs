@@ -54,7 +54,12 @@ pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
     match url.kind() {
         Kind::Postgres => {
             let mut connection = PgConnection::establish(url.reveal()).map_err(failed)?;
-            connection.batch_execute("SET TIME ZONE 'UTC'; SET lock_timeout = '10s'")?;
+            // Every query here is a look-up by key. A plan that was made while a table was empty
+            // must not scan it once it is full, whenever statistics were last gathered.
+            connection.batch_execute(
+                "SET TIME ZONE 'UTC'; SET lock_timeout = '10s'; SET enable_seqscan = off; \
+                 SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off",
+            )?;
             Ok(Db::Postgres(connection))
         }
         Kind::Sqlite => {
@@ -62,7 +67,8 @@ pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
             connection.batch_execute(
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
                  PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA recursive_triggers = ON; PRAGMA cache_size = -65536",
+                 PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; \
+                 PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384",
             )?;
             Ok(Db::Sqlite(connection))
         }

@@ -70,9 +70,11 @@ const ORPHANS: &str = "
 
 const EVENTS: &str = "
     SELECT 'event' AS what, ev.partner_id || '/' || ev.event_id AS place,
-        'has no transaction' AS detail
-    FROM events ev LEFT JOIN transactions t ON t.event_id = ev.id
-    WHERE t.id IS NULL
+        'its transaction or its customer is missing' AS detail
+    FROM events ev
+    LEFT JOIN transactions t ON t.id = ev.transaction_id
+    LEFT JOIN customers c ON c.id = ev.customer_id
+    WHERE t.id IS NULL OR (ev.customer_id IS NOT NULL AND c.id IS NULL)
     ORDER BY place LIMIT 100";
 
 const LEADS: &str = "

@@ -28,6 +28,7 @@ diesel::table! {
         kind -> Text,
         fingerprint -> Binary,
         body -> Text,
+        transaction_id -> Binary,
         customer_id -> Nullable<Binary>,
         refers_to -> Nullable<Binary>,
         asset -> Text,
@@ -51,7 +52,6 @@ diesel::table! {
 diesel::table! {
     transactions (id) {
         id -> Binary,
-        event_id -> Nullable<Binary>,
         kind -> Text,
         entry_count -> BigInt,
         receipt -> Text,
@@ -141,7 +141,7 @@ diesel::table! {
 }
 
 diesel::joinable!(members -> customers (customer_id));
-diesel::joinable!(transactions -> events (event_id));
+diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
 diesel::joinable!(entries -> accounts (account_id));
 

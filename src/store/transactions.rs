@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Text, Timestamp};
 
 use super::schema::{accounts, entries, events, transactions};
 use super::{Db, LedgerTx, StoreError, types};
@@ -16,7 +17,6 @@ use crate::program::PaymentStanding;
 /// A transaction to be recorded.
 pub struct NewTransaction<'a> {
     pub transaction: &'a Transaction,
-    pub event: Option<EventKey>,
     pub kind: &'static str,
     pub receipt: &'a str,
     pub effective_at: Moment,
@@ -46,7 +46,6 @@ pub struct HistoryLine {
 #[diesel(table_name = transactions, treat_none_as_default_value = false)]
 struct Row<'a> {
     id: &'a [u8],
-    event_id: Option<&'a [u8]>,
     kind: &'static str,
     entry_count: i64,
     receipt: &'a str,
@@ -74,20 +73,69 @@ struct EntryRow<'a> {
 /// [`StoreError`]; the database refuses a transaction that does not balance.
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewTransaction<'_>]) -> Result<(), StoreError> {
     let entry_rows: Vec<EntryRow<'_>> = list.iter().flat_map(entry_rows).collect();
-    for part in entry_rows.chunks(super::rows_max(8)) {
-        both!(tx.0, db => diesel::insert_into(entries::table).values(part).execute(db))?;
-    }
     let rows: Vec<Row<'_>> = list.iter().map(row).collect();
-    for part in rows.chunks(super::rows_max(7)) {
-        both!(tx.0, db => diesel::insert_into(transactions::table).values(part).execute(db))?;
+    match &mut *tx.0 {
+        Db::Postgres(db) => {
+            insert_entry_arrays(db, &entry_rows)?;
+            insert_arrays(db, &rows)?;
+        }
+        Db::Sqlite(db) => {
+            // Row by row: such a statement is prepared once and needs no statement journal.
+            for entry in &entry_rows {
+                diesel::insert_into(entries::table).values(entry).execute(db)?;
+            }
+            for row in &rows {
+                diesel::insert_into(transactions::table).values(row).execute(db)?;
+            }
+        }
     }
     Ok(())
+}
+
+/// An array a column, as in [`super::events::insert`].
+fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> {
+    macro_rules! column {
+        ($field:ident) => {
+            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
+        };
+    }
+    diesel::sql_query(
+        "INSERT INTO transactions (id, kind, entry_count, receipt, effective_at, recorded_at) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6)",
+    )
+    .bind::<Array<Binary>, _>(column!(id))
+    .bind::<Array<Text>, _>(column!(kind))
+    .bind::<Array<BigInt>, _>(column!(entry_count))
+    .bind::<Array<Text>, _>(column!(receipt))
+    .bind::<Array<Timestamp>, _>(column!(effective_at))
+    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .execute(db)
+}
+
+fn insert_entry_arrays(db: &mut PgConnection, rows: &[EntryRow<'_>]) -> QueryResult<usize> {
+    macro_rules! column {
+        ($field:ident) => {
+            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
+        };
+    }
+    diesel::sql_query(
+        "INSERT INTO entries (transaction_id, seq, account_id, asset, amount, rule, \
+         effective_at, recorded_at) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind::<Array<Binary>, _>(column!(transaction_id))
+    .bind::<Array<BigInt>, _>(column!(seq))
+    .bind::<Array<Binary>, _>(column!(account_id))
+    .bind::<Array<Text>, _>(column!(asset))
+    .bind::<Array<BigInt>, _>(column!(amount))
+    .bind::<Array<Text>, _>(column!(rule))
+    .bind::<Array<Timestamp>, _>(column!(effective_at))
+    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .execute(db)
 }
 
 fn row<'a>(new: &'a NewTransaction<'a>) -> Row<'a> {
     Row {
         id: new.transaction.id_bytes(),
-        event_id: new.event.as_ref().map(|key| key.bytes().as_slice()),
         kind: new.kind,
         entry_count: i64::try_from(new.transaction.postings().len()).unwrap_or(i64::MAX),
         receipt: new.receipt,
@@ -205,7 +253,7 @@ fn load_refunds(
         .collect()
 }
 
-type EntryOfEvent = (Option<Vec<u8>>, String, String, String, String, i64);
+type EntryOfEvent = (Vec<u8>, String, String, String, String, i64);
 
 fn load_entries(
     tx: &mut LedgerTx<'_>,
@@ -213,11 +261,11 @@ fn load_entries(
 ) -> Result<Vec<(EventKey, Account, Amount)>, StoreError> {
     let keys: Vec<&[u8]> = of_events.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<EntryOfEvent> = both!(tx.0, db => entries::table
-        .inner_join(transactions::table)
+        .inner_join(events::table.on(events::transaction_id.eq(entries::transaction_id)))
         .inner_join(accounts::table)
-        .filter(transactions::event_id.eq_any(&keys))
+        .filter(events::id.eq_any(&keys))
         .select((
-            transactions::event_id,
+            events::id,
             accounts::code,
             accounts::owner_kind,
             accounts::owner,
@@ -227,10 +275,9 @@ fn load_entries(
         .load(db))?;
     rows.into_iter()
         .map(|(event, code, kind, owner, asset, amount)| {
-            let event = event.unwrap_or_default();
             let account = types::account(&code, &kind, &owner, &asset)?;
             let amount = Amount::from_minor(amount, account.asset);
-            let key = EventKey::from_bytes(types::bytes16(&event, "transactions.event_id")?);
+            let key = EventKey::from_bytes(types::bytes16(&event, "events.id")?);
             Ok((key, account, amount))
         })
         .collect()

@@ -94,6 +94,7 @@ impl<'a> Draft<'a> {
             kind: event.said.kind(),
             fingerprint: &event.fingerprint,
             body: &event.body,
+            transaction: self.transaction.id(),
             customer: self.decision.customer,
             refers_to: self.decision.refers_to,
             amount: amount(&event.said),
@@ -105,7 +106,6 @@ impl<'a> Draft<'a> {
     fn transaction(&self) -> NewTransaction<'_> {
         NewTransaction {
             transaction: &self.transaction,
-            event: Some(self.key),
             kind: self.submission.event.said.kind(),
             receipt: &self.receipt,
             effective_at: self.occasion.effective_at,

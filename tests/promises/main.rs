@@ -16,6 +16,7 @@ mod exactness;
 mod gateways;
 mod idempotency;
 mod import;
+mod leads;
 mod listing;
 mod points;
 mod problems;

@@ -59,7 +59,7 @@ fn two_entries(app: &TestApp, first: i64, second: i64, says: i64) -> String {
          INSERT INTO accounts VALUES ({account}, 'subsidy_expense', 'bank', 'bank', 'CNY', 0);
          INSERT INTO entries VALUES ({transaction}, 0, {account}, 'CNY', {first}, 'x', {at}, {at});
          INSERT INTO entries VALUES ({transaction}, 1, {account}, 'CNY', {second}, 'x', {at}, {at});
-         INSERT INTO transactions VALUES ({transaction}, NULL, 'x', {says}, '{{}}', {at}, {at});"
+         INSERT INTO transactions VALUES ({transaction}, 'x', {says}, '{{}}', {at}, {at});"
     )
 }
 

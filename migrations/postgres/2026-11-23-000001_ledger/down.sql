@@ -4,7 +4,7 @@ DROP TABLE accounts;
 DROP TABLE events;
 DROP TABLE members;
 DROP TABLE customers;
-DROP FUNCTION entries_need_an_open_transaction();
+DROP FUNCTION entries_must_fit();
 DROP FUNCTION transactions_must_balance();
 DROP FUNCTION accounts_change_only_in_balance();
 DROP FUNCTION refuse_change();

@@ -18,7 +18,8 @@ CREATE TABLE members (
 CREATE INDEX members_by_customer ON members (customer_id);
 
 -- id is the hash of partner and event id: the primary key is the permanent idempotency.
--- amount is what was paid, refunded or asked for, by type.
+-- amount is what was paid, refunded or asked for, by type. transaction_id and customer_id have no
+-- foreign keys: they would cost more than all else in the row, and ledger verify proves them.
 CREATE TABLE events (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     partner_id TEXT NOT NULL,
@@ -26,7 +27,8 @@ CREATE TABLE events (
     type TEXT NOT NULL,
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
     body TEXT NOT NULL,
-    customer_id BLOB REFERENCES customers (id),
+    transaction_id BLOB NOT NULL,
+    customer_id BLOB,
     refers_to BLOB REFERENCES events (id),
     asset TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
@@ -47,7 +49,6 @@ CREATE TABLE accounts (
 
 CREATE TABLE transactions (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    event_id BLOB UNIQUE REFERENCES events (id),
     kind TEXT NOT NULL,
     entry_count INTEGER NOT NULL CHECK (entry_count >= 0),
     receipt TEXT NOT NULL,
@@ -112,7 +113,7 @@ CREATE TRIGGER transactions_balance BEFORE INSERT ON transactions BEGIN
         GROUP BY asset HAVING sum(amount) <> 0
     );
 END;
-CREATE TRIGGER entries_open BEFORE INSERT ON entries
+CREATE TRIGGER entries_fit BEFORE INSERT ON entries
 WHEN EXISTS (SELECT 1 FROM transactions WHERE id = NEW.transaction_id) BEGIN
     SELECT RAISE(ABORT, 'a closed transaction takes no more entries');
 END;
