@@ -21,7 +21,7 @@ use tallystick::database_url::DatabaseUrl;
 use tallystick::store::{self, Db, proof};
 
 #[path = "../tests/promises/harness/postgres.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod postgres;
 
 use postgres::{Cluster, Durability};

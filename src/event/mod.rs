@@ -100,3 +100,6 @@ pub fn parse_value(
         _ => Err(Malformed::Fields(problems)),
     }
 }
+
+#[cfg(test)]
+mod tests;

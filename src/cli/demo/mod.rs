@@ -41,7 +41,7 @@ pub struct Args {
 pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
     // A person reads this: the log is for those who ask for it.
     if settings.log.level == "info" {
-        settings.log.level = "warn".to_owned();
+        settings.log.level = "error".to_owned();
     }
     crate::telemetry::start(&settings.log)?;
     let stage = stage::set(&args, settings).await?;

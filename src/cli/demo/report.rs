@@ -54,7 +54,7 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
         let id = client.id.as_str();
         let subsidy = ledger(AccountCode::SUBSIDY_PAYABLE, Some(id));
         let commission = ledger(AccountCode::COMMISSION_PAYABLE, Some(id));
-        println!("  {id:<18} {subsidy:>11}   {commission:>14}");
+        println!("  {id:<18} {subsidy:>11.2}   {commission:>14.2}");
         checks.equal("subsidy", &posted(played, "subsidy_payable", Some(id)), &subsidy);
         checks.equal("commission", &posted(played, "commission_payable", Some(id)), &commission);
     }
