@@ -1,4 +1,4 @@
--- What wrk sends: payments that are all different, by members that come again.
+-- What wrk sends: payments that are all different, by 2,000 members that come again and again.
 -- wrk ... -s benches/wrk.lua URL -- TOKEN BATCH RUN   (BATCH: events in a request, 1 for single)
 local threads = 0
 
@@ -26,7 +26,7 @@ function request()
   local events = {}
   for i = 1, batch do
     count = count + 1
-    events[i] = event(run .. "-" .. number .. "-" .. count, count % 20000)
+    events[i] = event(run .. "-" .. number .. "-" .. count, count % 2000)
   end
   local body = batch > 1 and "[" .. table.concat(events, ",") .. "]" or events[1]
   return wrk.format("POST", path, headers, body)
