@@ -140,18 +140,20 @@ impl Drop for TrytonServer {
     }
 }
 
-/// The prepared database, made where there is none. Made beside and renamed into place, so that
-/// two processes that make it at once do no harm.
+/// The prepared database, made where there is none. One maker at a time, among threads and among
+/// processes; made beside and renamed into place, so that nobody ever copies half of it.
 fn prepare(place: &TrytonPlace) -> Result<PathBuf, TrytonError> {
     let ready = place.template.clone();
+    let lock_path = ready.with_extension("lock");
+    let lock = fs::File::create(&lock_path).map_err(|source| file_error(&lock_path, source))?;
+    lock.lock().map_err(|source| file_error(&lock_path, source))?;
     if ready.join("password").is_file() {
         return Ok(ready);
     }
-    let beside = place.template.with_extension(format!("new-{}", std::process::id()));
+    let beside = ready.with_extension("new");
     make_folder(&beside)?;
     write(&beside.join("crm.sqlite"), "")?;
-    let password = random_password();
-    write(&beside.join("password"), &password)?;
+    write(&beside.join("password"), &random_password())?;
     write(&beside.join("trytond.conf"), &configuration(&beside, 0))?;
     let admin = |arguments: &[&str]| run(place, &beside, "trytond-admin", arguments, "");
     admin(&["--all", "-p", "--email", "admin@crm.invalid"])?;
@@ -160,15 +162,8 @@ fn prepare(place: &TrytonPlace) -> Result<PathBuf, TrytonError> {
     if !output.contains("SET UP") {
         return Err(TrytonError::Failed { program: "trytond-console", output });
     }
-    match fs::rename(&beside, &ready) {
-        Ok(()) => Ok(ready),
-        // Another process was first: its database is as good.
-        Err(_taken) if ready.join("password").is_file() => {
-            fs::remove_dir_all(&beside).map_err(|source| file_error(&beside, source))?;
-            Ok(ready)
-        }
-        Err(source) => Err(file_error(&ready, source)),
-    }
+    fs::rename(&beside, &ready).map_err(|source| file_error(&ready, source))?;
+    Ok(ready)
 }
 
 /// Runs one of Tryton's programs to its end and returns what it printed.
