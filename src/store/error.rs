@@ -49,7 +49,7 @@ impl From<Error> for StoreError {
                 if ["database is locked", "deadlock detected", "lock timeout"].into_iter().any(says)
                 {
                     Self::Busy(error)
-                } else if ["server closed", "terminating connection", "no connection to"]
+                } else if ["connection", "could not send data", "could not receive data"]
                     .into_iter()
                     .any(says)
                 {

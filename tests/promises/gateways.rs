@@ -2,7 +2,7 @@
 //! process.
 
 use crate::crash::Served;
-use crate::harness::{Store, Trial, payment, refund};
+use crate::harness::{Cluster, Store, Trial, payment, refund};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_record_the_same_events_once() {
@@ -44,4 +44,24 @@ async fn two_gateways_record_the_same_events_once() {
         assert!(gateway.stop().success());
     }
     assert_eq!(trial.findings(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_whose_connections_are_cut_goes_on_with_new_ones() {
+    let app = Trial::on(Store::Postgres).start().await;
+    let shop = app.partner("green-basket").await;
+    shop.record(&payment("p-0", "m-1", "10.00", "0.00")).await;
+    for number in 1..=5 {
+        Cluster::shared().psql(
+            "postgres",
+            &format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+                app.trial.database_name()
+            ),
+        );
+        // The event on its way when the connection is found dead is tried again, not lost.
+        shop.record(&payment(&format!("p-{number}"), "m-1", "10.00", "0.00")).await;
+        assert_eq!(shop.get(&format!("/v1/events/p-{number}")).await.status, 200);
+    }
+    Box::pin(app.stop_and_prove()).await;
 }

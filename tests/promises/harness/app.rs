@@ -78,6 +78,11 @@ impl Trial {
         store::open(&self.settings.database_url).unwrap()
     }
 
+    /// The name of the PostgreSQL database.
+    pub fn database_name(&self) -> &str {
+        self.database.as_deref().unwrap()
+    }
+
     pub fn key(&self, partner: &str) -> &KeyPair {
         &self.keys.iter().find(|(id, _)| id == partner).unwrap().1
     }
