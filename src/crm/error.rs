@@ -9,9 +9,10 @@ pub enum CrmError {
     /// It asks to be left alone for a while.
     #[error("the CRM asks to wait")]
     RateLimited { retry_after: Option<Duration> },
-    /// It did not answer in time and may have done it: look before trying again.
-    #[error("the CRM did not answer in time")]
-    Ambiguous,
+    /// It was told to make something, did not answer, and may still be at it: leave it alone for
+    /// this long, then look before making anything.
+    #[error("the CRM did not answer; what was asked for may have been done")]
+    Ambiguous { look_after: Duration },
     /// It does not let us in. People must mend that; the lead waits.
     #[error("the CRM refuses our credentials")]
     Credentials,
@@ -27,12 +28,14 @@ impl CrmError {
         matches!(self, Self::Refused(_))
     }
 
-    /// How long the CRM asked to wait, if it did.
+    /// The least wait before the next attempt, where there is one: the CRM asked for it, or what
+    /// was sent last must have ended before anybody looks.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => *retry_after,
-            _ => None,
+            Self::Ambiguous { look_after } => Some(*look_after),
+            Self::Unavailable(_) | Self::Credentials | Self::Refused(_) => None,
         }
     }
 }

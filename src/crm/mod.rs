@@ -18,7 +18,9 @@ pub enum Crm {
 }
 
 impl Crm {
-    /// A client that waits at most `time_out` for an answer.
+    /// A client that waits at most `time_out` for an answer and twice that for a whole delivery.
+    /// Under a lease of three it has stopped, and what it sent had as long again to end, before
+    /// another relay looks.
     ///
     /// # Errors
     /// [`CrmError`] when the settings cannot be used.

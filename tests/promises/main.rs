@@ -12,6 +12,7 @@ mod harness;
 mod access;
 mod consent;
 mod crash;
+mod crm;
 mod exactness;
 mod gateways;
 mod idempotency;

@@ -1,10 +1,12 @@
 //! A whole service for each test, on either store, and a partner's view of it.
 
 mod app;
+mod crm;
 mod partner;
 mod postgres;
 
 pub use app::{Store, TestApp, Trial};
+pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use partner::{Answer, Partner, assertion, payment, referral, refund};
 pub use postgres::Cluster;
 
