@@ -123,6 +123,12 @@ impl Amount {
         if other.minor < self.minor { other } else { self }
     }
 
+    /// The larger of two amounts of one asset.
+    #[must_use]
+    pub const fn at_least(self, other: Self) -> Self {
+        if other.minor > self.minor { other } else { self }
+    }
+
     /// # Errors
     /// [`AmountError::AssetMismatch`] or [`AmountError::OutOfRange`].
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {

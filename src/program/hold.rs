@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
-use super::lot::{self, Lots};
+use super::lot::{self, Lot, Lots};
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CustomerId, LotId};
@@ -88,12 +88,17 @@ pub fn hold(
 ) -> Result<Decision, Refusal> {
     let good = |code: &&CodeStanding| !code.used && code.expires_at > occasion.recorded_at;
     let customer = code.filter(good).ok_or(Refusal::CodeInvalid)?.customer;
+    // What is owed because it was held elsewhere cannot be held a second time.
+    let free = lots.of(customer).into_iter().filter(|lot| spendable(lot, occasion.recorded_at));
+    let free = free.map(|lot| lot.parts.available).try_fold(ZERO, Amount::checked_add)?;
+    if free.checked_sub(lots.owed(customer))?.minor() < hold.points.minor() {
+        return Err(Refusal::PointsInsufficient);
+    }
     let rule = RuleVersion::built_in("redemption:hold@1");
     let mut decision = Decision { customer: Some(customer), ..Decision::default() };
     let mut left = hold.points;
     for lot in lots.of(customer) {
-        // What has expired is no longer the customer's, even if that is not recorded yet.
-        let spendable = lot.expires_at.is_none_or(|at| at > occasion.recorded_at);
+        let spendable = spendable(lot, occasion.recorded_at);
         let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
         if taken.minor() > 0 {
             left = left.checked_sub(taken)?;
@@ -101,15 +106,17 @@ pub fn hold(
             shift(&mut decision, customer, (from, to), (lot.id, taken), &rule)?;
         }
     }
-    if left.minor() > 0 {
-        return Err(Refusal::PointsInsufficient);
-    }
     let seconds = i64::from(partner.programme.points.hold_seconds);
     let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
     decision.explanation.push(Reason::Held { rule, points: hold.points, times_out_at });
     let code = CodeKey::of(&hold.code);
     decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
     Ok(decision)
+}
+
+/// What has expired is no longer the customer's, even if that is not recorded yet.
+fn spendable(lot: &Lot, now: Moment) -> bool {
+    lot.expires_at.is_none_or(|at| at > now)
 }
 
 /// Redeems what is held, or part of it; the rest is free again. The partner is owed the price.
@@ -137,7 +144,14 @@ pub fn commit(
             decision.postings.push(Posting::new(from, redeemed.negate()?, &rule).of_lot(*lot));
             decision.postings.push(Posting::new(to, redeemed, &rule).of_lot(*lot));
         }
+        if let Some(standing) = lots.get(*lot) {
+            lot::spent(standing, redeemed, &mut decision)?;
+        }
         free(hold.customer, *lot, held.checked_sub(redeemed)?, &rule, lots, &mut decision)?;
+    }
+    // What was owed for as long as it was held is spent now, and due.
+    for lot in lots.of(hold.customer) {
+        lot::recover(lot.id, hold.customer, lot.parts.available, lots, &mut decision)?;
     }
     let price = partner.programme.points.redemption_price;
     let unrounded = points
@@ -238,7 +252,7 @@ fn free(
     }
     let (from, to) = (AccountCode::POINTS_HELD, AccountCode::POINTS_AVAILABLE);
     shift(decision, customer, (from, to), (lot, points), rule)?;
-    lot::recover(lot, customer, points, lots, decision)
+    lots.get(lot).map_or(Ok(()), |lot| lot::freed(lot, points, lots, decision))
 }
 
 /// Moves points of a lot between two accounts of the customer.

@@ -32,6 +32,9 @@ pub struct Parts {
     pub held: Amount,
     pub redeemed: Amount,
     pub expired: Amount,
+    /// What is owed because these very points were held when they were to be taken back. It waits
+    /// for the end of the hold, and never exceeds what is held.
+    pub owed: Amount,
 }
 
 /// A lot that a decision opens; its points follow by postings that name it.
@@ -62,8 +65,14 @@ pub struct Lots {
 const ZERO: Amount = Amount::zero(Asset::PTS);
 
 impl Parts {
-    pub const NONE: Self =
-        Self { pending: ZERO, available: ZERO, held: ZERO, redeemed: ZERO, expired: ZERO };
+    pub const NONE: Self = Self {
+        pending: ZERO,
+        available: ZERO,
+        held: ZERO,
+        redeemed: ZERO,
+        expired: ZERO,
+        owed: ZERO,
+    };
 
     /// Follows a posting on the account of that code.
     ///
@@ -76,6 +85,10 @@ impl Parts {
             AccountCode::POINTS_HELD => &mut self.held,
             AccountCode::POINTS_REDEMPTION => &mut self.redeemed,
             AccountCode::POINTS_BREAKAGE => &mut self.expired,
+            AccountCode::POINTS_OWED => {
+                self.owed = self.owed.checked_sub(amount)?;
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         *part = part.checked_add(amount)?;
@@ -166,7 +179,8 @@ pub fn issue(
     Ok(())
 }
 
-/// Points that become available pay what the customer owes first: all of it, as far as they go.
+/// Points that become available pay what the customer owes first, as far as they go; but for what
+/// waits for the end of a hold, which may free the very points that are owed.
 pub fn recover(
     lot: LotId,
     customer: CustomerId,
@@ -174,36 +188,93 @@ pub fn recover(
     lots: &Lots,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
-    let owed = still_owed(customer, lots, decision)?;
-    let paid = owed.min(points);
+    let account = Account::customer(AccountCode::POINTS_OWED, customer, Asset::PTS);
+    let owed = after(decision, &account, None, lots.owed(customer).negate()?)?.negate()?;
+    let mut due = owed;
+    for waiting in lots.of(customer) {
+        let waits = waiting.parts.owed.negate()?;
+        due = due.checked_add(after(decision, &account, Some(waiting.id), waits)?)?;
+    }
+    let paid = due.min(points);
     if paid.minor() <= 0 {
         return Ok(());
     }
-    let rule = RuleVersion::built_in("debt:recovery@1");
-    let account = |code| Account::customer(code, customer, Asset::PTS);
-    let from = account(AccountCode::POINTS_AVAILABLE);
-    decision.postings.push(Posting::new(from, paid.negate()?, &rule).of_lot(lot));
-    decision.postings.push(Posting::new(account(AccountCode::POINTS_OWED), paid, &rule));
-    let left = owed.checked_sub(paid)?;
+    pay(customer, (lot, paid), None, decision)?;
+    let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
     decision.explanation.push(Reason::DebtRecovered { rule, owed, paid, left });
     Ok(())
 }
 
-/// What is owed once the decision under way is recorded.
-fn still_owed(
+/// The rule by which a debt is paid.
+const RECOVERY: &str = "debt:recovery@1";
+
+/// Pays a debt from available points of a lot; `waiting` is the lot that the debt waited for.
+fn pay(
     customer: CustomerId,
+    (lot, paid): (LotId, Amount),
+    waiting: Option<LotId>,
+    decision: &mut Decision,
+) -> Result<(), AmountError> {
+    let rule = RuleVersion::built_in(RECOVERY);
+    let account = |code| Account::customer(code, customer, Asset::PTS);
+    let from = account(AccountCode::POINTS_AVAILABLE);
+    decision.postings.push(Posting::new(from, paid.negate()?, &rule).of_lot(lot));
+    let to = Posting::new(account(AccountCode::POINTS_OWED), paid, &rule);
+    decision.postings.push(Posting { lot: waiting, ..to });
+    Ok(())
+}
+
+/// Held points of a lot are available again: first they pay what waited for them, then any other
+/// debt.
+pub fn freed(
+    lot: &Lot,
+    points: Amount,
     lots: &Lots,
+    decision: &mut Decision,
+) -> Result<(), Refusal> {
+    let paid = lot.parts.owed.min(points);
+    if !paid.is_zero() {
+        pay(lot.customer, (lot.id, paid), Some(lot.id), decision)?;
+        let owed = lots.owed(lot.customer);
+        let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
+        decision.explanation.push(Reason::DebtRecovered { rule, owed, paid, left });
+    }
+    recover(lot.id, lot.customer, points.checked_sub(paid)?, lots, decision)
+}
+
+/// Held points of a lot were spent: what waited for them waits no longer.
+pub fn spent(lot: &Lot, points: Amount, decision: &mut Decision) -> Result<(), Refusal> {
+    let still_held = lot.parts.held.checked_sub(points)?;
+    let due = lot.parts.owed.checked_sub(still_held)?;
+    if due.minor() > 0 {
+        let rule = RuleVersion::built_in(RECOVERY);
+        let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
+        let waited = Posting::new(account.clone(), due, &rule).of_lot(lot.id);
+        decision.postings.push(waited);
+        decision.postings.push(Posting::new(account, due.negate()?, &rule));
+    }
+    Ok(())
+}
+
+/// What is on an account, or only what is there on account of a lot, once the decision under way is
+/// recorded.
+fn after(
     decision: &Decision,
+    account: &Account,
+    lot: Option<LotId>,
+    before: Amount,
 ) -> Result<Amount, AmountError> {
-    let account = Account::customer(AccountCode::POINTS_OWED, customer, Asset::PTS);
-    let paid = decision.postings.iter().filter(|posting| posting.account == account);
-    paid.map(|posting| posting.amount).try_fold(lots.owed(customer), Amount::checked_sub)
+    let posted = decision
+        .postings
+        .iter()
+        .filter(|posting| posting.account == *account && (lot.is_none() || posting.lot == lot));
+    posted.map(|posting| posting.amount).try_fold(before, Amount::checked_add)
 }
 
 /// Takes points back that a payment brought: first from its own lots, pending before available;
 /// what of them has expired is taken from breakage, because without the payment it would not have
-/// expired; for what was spent, the lots that would have been spent instead; and what is left
-/// then is owed.
+/// expired; what of them is held is owed until the hold ends, which pays it or spends it; for what
+/// was spent, the lots that would have been spent instead; and what is left then is owed.
 pub fn take_back(
     points: Amount,
     customer: CustomerId,
@@ -219,10 +290,44 @@ pub fn take_back(
     let sources = own_lots()
         .map(|lot| (account(AccountCode::POINTS_PENDING), lot, lot.parts.pending))
         .chain(own_lots().map(available_of(&account)))
-        .chain(own_lots().map(|lot| (breakage.clone(), lot, lot.parts.expired)))
-        .chain(others.map(available_of(&account)));
-    let mut left = points;
+        .chain(own_lots().map(|lot| (breakage.clone(), lot, lot.parts.expired)));
     let mut postings = Vec::new();
+    let left = take(points, sources, rule, &mut postings)?;
+    let left = wait_for_holds(left, own_lots(), rule, &mut postings)?;
+    let owed = take(left, others.map(available_of(&account)), rule, &mut postings)?;
+    if !owed.is_zero() {
+        postings.push(Posting::new(account(AccountCode::POINTS_OWED), owed.negate()?, rule));
+    }
+    Ok(postings)
+}
+
+/// Owes points that are held until the hold ends; returns what goes beyond them.
+fn wait_for_holds<'l>(
+    points: Amount,
+    own_lots: impl Iterator<Item = &'l Lot>,
+    rule: &RuleVersion,
+    postings: &mut Vec<Posting>,
+) -> Result<Amount, AmountError> {
+    let mut left = points;
+    for lot in own_lots {
+        let waits = left.min(lot.parts.held.checked_sub(lot.parts.owed)?);
+        if waits.minor() > 0 {
+            left = left.checked_sub(waits)?;
+            let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
+            postings.push(Posting::new(account, waits.negate()?, rule).of_lot(lot.id));
+        }
+    }
+    Ok(left)
+}
+
+/// Takes points from the sources in their order; returns what they lack.
+fn take<'l>(
+    points: Amount,
+    sources: impl Iterator<Item = (Account, &'l Lot, Amount)>,
+    rule: &RuleVersion,
+    postings: &mut Vec<Posting>,
+) -> Result<Amount, AmountError> {
+    let mut left = points;
     for (account, lot, there) in sources {
         let taken = left.min(there);
         if taken.minor() > 0 {
@@ -230,10 +335,7 @@ pub fn take_back(
             postings.push(Posting::new(account, taken.negate()?, rule).of_lot(lot.id));
         }
     }
-    if left.minor() > 0 {
-        postings.push(Posting::new(account(AccountCode::POINTS_OWED), left.negate()?, rule));
-    }
-    Ok(postings)
+    Ok(left)
 }
 
 fn available_of<'l>(

@@ -146,3 +146,6 @@ fn decide_referral(
     decision.verdict = Some(verdict);
     Ok(decision)
 }
+
+#[cfg(test)]
+mod histories;

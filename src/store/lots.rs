@@ -42,6 +42,7 @@ struct Row<'a> {
     held: i64,
     redeemed: i64,
     expired: i64,
+    owed: i64,
 }
 
 impl<'a> Row<'a> {
@@ -65,6 +66,7 @@ impl<'a> Row<'a> {
             held: parts.held.minor(),
             redeemed: parts.redeemed.minor(),
             expired: parts.expired.minor(),
+            owed: parts.owed.minor(),
         }
     }
 }
@@ -106,6 +108,7 @@ pub fn apply<'a>(
                 lots::held.eq(lots::held + parts.held.minor()),
                 lots::redeemed.eq(lots::redeemed + parts.redeemed.minor()),
                 lots::expired.eq(lots::expired + parts.expired.minor()),
+                lots::owed.eq(lots::owed + parts.owed.minor()),
             ))
             .execute(db))?;
     }
@@ -120,8 +123,8 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<()> {
     diesel::sql_query(
         "INSERT INTO lots (id, customer_id, partner_id, rule, transaction_id, issued, by_partner, \
          unit_cost, matures_at, expires_at, effective_at, recorded_at, pending, available, held, \
-         redeemed, expired) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-         $12, $13, $14, $15, $16, $17)",
+         redeemed, expired, owed) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+         $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind::<Array<Binary>, _>(column!(rows, id))
     .bind::<Array<Binary>, _>(column!(rows, customer_id))
@@ -140,6 +143,7 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<()> {
     .bind::<Array<BigInt>, _>(column!(rows, held))
     .bind::<Array<BigInt>, _>(column!(rows, redeemed))
     .bind::<Array<BigInt>, _>(column!(rows, expired))
+    .bind::<Array<BigInt>, _>(column!(rows, owed))
     .execute(db)?;
     Ok(())
 }
@@ -149,7 +153,7 @@ type LotRow = (
     Vec<u8>,
     Option<chrono::NaiveDateTime>,
     Option<chrono::NaiveDateTime>,
-    (i64, i64, i64, i64, i64),
+    (i64, i64, i64, i64, i64, i64),
 );
 
 macro_rules! lot_columns {
@@ -159,7 +163,7 @@ macro_rules! lot_columns {
             lots::customer_id,
             lots::matures_at,
             lots::expires_at,
-            (lots::pending, lots::available, lots::held, lots::redeemed, lots::expired),
+            (lots::pending, lots::available, lots::held, lots::redeemed, lots::expired, lots::owed),
         )
     };
 }
@@ -250,7 +254,7 @@ pub fn owed(
 
 fn lot((id, customer, matures_at, expires_at, parts): LotRow) -> Result<Lot, StoreError> {
     let points = |minor| Amount::from_minor(minor, Asset::PTS);
-    let (pending, available, held, redeemed, expired) = parts;
+    let (pending, available, held, redeemed, expired, owed) = parts;
     Ok(Lot {
         id: LotId::from_uuid(types::uuid(&id, "lots.id")?),
         customer: CustomerId::from_uuid(types::uuid(&customer, "lots.customer_id")?),
@@ -262,6 +266,7 @@ fn lot((id, customer, matures_at, expires_at, parts): LotRow) -> Result<Lot, Sto
             held: points(held),
             redeemed: points(redeemed),
             expired: points(expired),
+            owed: points(owed),
         },
     })
 }

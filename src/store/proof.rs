@@ -71,10 +71,11 @@ const ORPHANS: &str = "
 const LOTS: &str = "
     SELECT 'lot' AS what, 'lots ' || {hex:l.id} AS place,
         'pending ' || l.pending || ', available ' || l.available || ', held ' || l.held
-            || ', redeemed ' || l.redeemed || ', expired ' || l.expired || '; entries sum to '
+            || ', redeemed ' || l.redeemed || ', expired ' || l.expired || ', owed ' || l.owed
+            || '; entries sum to '
             || COALESCE(s.pending, 0) || ', ' || COALESCE(s.available, 0) || ', '
             || COALESCE(s.held, 0) || ', ' || COALESCE(s.redeemed, 0) || ', '
-            || COALESCE(s.expired, 0) AS detail
+            || COALESCE(s.expired, 0) || ', ' || COALESCE(s.owed, 0) AS detail
     FROM lots l
     LEFT JOIN (
         SELECT e.lot_id,
@@ -82,13 +83,14 @@ const LOTS: &str = "
             CAST(SUM(CASE a.code WHEN 'points_available' THEN e.amount ELSE 0 END) AS BIGINT) AS available,
             CAST(SUM(CASE a.code WHEN 'points_held' THEN e.amount ELSE 0 END) AS BIGINT) AS held,
             CAST(SUM(CASE a.code WHEN 'points_redemption' THEN e.amount ELSE 0 END) AS BIGINT) AS redeemed,
+            CAST(SUM(CASE a.code WHEN 'points_owed' THEN -e.amount ELSE 0 END) AS BIGINT) AS owed,
             CAST(SUM(CASE a.code WHEN 'points_breakage' THEN e.amount ELSE 0 END) AS BIGINT) AS expired
         FROM entries e JOIN accounts a ON a.id = e.account_id
         WHERE e.lot_id IS NOT NULL GROUP BY e.lot_id
     ) s ON s.lot_id = l.id
     WHERE l.pending <> COALESCE(s.pending, 0) OR l.available <> COALESCE(s.available, 0)
         OR l.held <> COALESCE(s.held, 0) OR l.redeemed <> COALESCE(s.redeemed, 0)
-        OR l.expired <> COALESCE(s.expired, 0)
+        OR l.expired <> COALESCE(s.expired, 0) OR l.owed <> COALESCE(s.owed, 0)
     ORDER BY place LIMIT 100";
 
 const POINTS_WITHOUT_LOT: &str = "

@@ -117,6 +117,7 @@ diesel::table! {
         held -> BigInt,
         redeemed -> BigInt,
         expired -> BigInt,
+        owed -> BigInt,
     }
 }
 

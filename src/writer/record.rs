@@ -239,11 +239,12 @@ fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded,
             standings.add_payment(key, standing);
         }
     }
-    let spenders: Vec<CustomerId> = spenders.into_iter().collect();
-    load_lots(tx, &spenders, &opened, &mut standings.lots)?;
     for (customer, owed) in lots::owed(tx.db(), &held)? {
         standings.lots.add_owed(customer, owed);
+        spenders.insert(customer);
     }
+    let spenders: Vec<CustomerId> = spenders.into_iter().collect();
+    load_lots(tx, &spenders, &opened, &mut standings.lots)?;
     Ok(loaded)
 }
 

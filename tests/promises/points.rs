@@ -1,9 +1,8 @@
 //! Customers see their own points, explained, page by page, wherever they were earned.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, customer, member, payment};
+use crate::harness::{customer, member, payment};
 
 on_both_stores! {
     async fn points_of_all_partners_are_one_balance_with_plain_reasons(app) {

@@ -18,6 +18,7 @@ CREATE TABLE lots (
     held BIGINT NOT NULL CHECK (held >= 0),
     redeemed BIGINT NOT NULL CHECK (redeemed >= 0),
     expired BIGINT NOT NULL CHECK (expired >= 0),
+    owed BIGINT NOT NULL CHECK (owed >= 0 AND owed <= held),
     CHECK (pending + available + held + redeemed + expired <= issued)
 );
 CREATE INDEX lots_by_customer ON lots (customer_id) WHERE pending > 0 OR available > 0 OR held > 0;

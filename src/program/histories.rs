@@ -1,0 +1,301 @@
+//! Long random histories of one customer at one partner, in any legal order: nothing is lost,
+//! nothing goes below zero, and what is undone in full leaves nothing. With one exception, which is
+//! the customer's loss and shown as such: points that were given back to a lot after its debt had
+//! been paid from another lot, and expired there, are owed once that other lot is undone too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Moment;
+use crate::event::{FingerprintKey, parse_value};
+use crate::ids::{CustomerId, MemberKey, RedemptionCode};
+use crate::ledger::{Account, AccountCode, Transaction};
+use crate::money::{Amount, Asset};
+
+const MANIFEST: &str = r#"
+id = "green-basket"
+name = "Green Basket"
+kind = "supermarket"
+status = "sandbox"
+listed = { from = "2016-01-01" }
+access = { scopes = ["events:write"], requests_per_second = 1 }
+redemption = { accepted = true }
+
+[[earning]]
+id = "base"
+version = 1
+from = "2017-01-01"
+points_per_unit = "1.37"
+rounding = "half_up"
+partner_share = "0.4"
+expires_months = 2
+
+[[earning]]
+id = "trip"
+version = 1
+from = "2017-01-01"
+points_per_unit = "0.5"
+rounding = "down"
+partner_share = "0"
+pending_days = 20
+expires_months = 1
+"#;
+
+/// What may happen; amounts and places are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Pay(i64),
+    Refund(usize, i64),
+    Hold(i64),
+    Commit(usize, i64),
+    Cancel(usize),
+    Return(usize, i64),
+    Wait(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (1_i64..50_000).prop_map(Step::Pay),
+        (0_usize..9, 1_i64..60_000).prop_map(|(at, minor)| Step::Refund(at, minor)),
+        (1_i64..40_000).prop_map(Step::Hold),
+        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| Step::Commit(at, minor)),
+        (0_usize..9).prop_map(Step::Cancel),
+        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| Step::Return(at, minor)),
+        (1_i64..40).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+struct World {
+    partner: Partner,
+    customer: CustomerId,
+    standings: Standings,
+    balances: BTreeMap<Account, i64>,
+    now: Moment,
+    payments: Vec<(String, i64)>,
+    refunded: Vec<i64>,
+    holds: Vec<String>,
+    events: usize,
+}
+
+impl World {
+    fn new(manifest: &str) -> Self {
+        let programme = Arc::default();
+        let partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        let customer = CustomerId::random();
+        let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
+        let mut standings = Standings::default();
+        let member = MemberKey::of(&partner.id, &"m-1".parse().unwrap());
+        standings.add_customer(member, CustomerStanding { id: customer, enrolled_at: now });
+        Self {
+            partner,
+            customer,
+            standings,
+            balances: BTreeMap::new(),
+            now,
+            payments: Vec::new(),
+            refunded: Vec::new(),
+            holds: Vec::new(),
+            events: 0,
+        }
+    }
+
+    /// What the event is worth, if it is taken.
+    fn say(&mut self, kind: &str, data: serde_json::Value) -> Option<String> {
+        self.events += 1;
+        let id = format!("e-{}", self.events);
+        let value = serde_json::json!({
+            "specversion": "1.0", "id": id, "source": "/x", "type": kind,
+            "time": self.now.to_string(), "data": data,
+        });
+        let key = FingerprintKey::new(b"x");
+        let event = parse_value(&self.partner.id, &value, &key).unwrap();
+        let occasion = Occasion::new(self.now, self.now, chrono_tz::Asia::Shanghai);
+        let decision = decide(&event, &self.partner, &mut self.standings, occasion).ok()?;
+        self.post(decision);
+        Some(id)
+    }
+
+    fn post(&mut self, decision: Decision) {
+        let id = crate::ids::TransactionId::random();
+        let transaction = Transaction::new(id, decision.postings).unwrap();
+        for posting in transaction.postings() {
+            *self.balances.entry(posting.account.clone()).or_default() += posting.amount.minor();
+        }
+    }
+
+    fn wait(&mut self, days: i64) {
+        self.now = self.now.plus(TimeDelta::days(days));
+        for hold in self.holds.clone() {
+            let key = EventKey::of(&self.partner.id, &hold.as_str().try_into().unwrap());
+            let standing = self.standings.hold(key).unwrap().clone();
+            if standing.state == HoldState::Held && standing.times_out_at <= self.now {
+                let fallen = time_out(key, &standing, &mut self.standings.lots).unwrap();
+                let closed = HoldStanding { state: HoldState::TimedOut, ..standing };
+                self.standings.add_hold(key, closed);
+                self.post(fallen.decision);
+            }
+        }
+        for fallen in fall_due(self.customer, &mut self.standings.lots, self.now).unwrap() {
+            self.post(fallen.decision);
+        }
+        let again = fall_due(self.customer, &mut self.standings.lots, self.now).unwrap();
+        assert!(again.is_empty(), "what fell due falls due again");
+    }
+
+    fn take(&mut self, step: &Step) {
+        let text = |minor: i64, asset| Amount::from_minor(minor, asset).to_string();
+        match step {
+            Step::Pay(minor) => {
+                let paid = text(*minor, Asset::CNY);
+                let data = serde_json::json!({
+                    "member": "m-1", "order": "o", "currency": "CNY", "gross": paid,
+                    "discount": "0.00", "paid": paid,
+                });
+                let id = self.say("payment.discounted", data).unwrap();
+                self.payments.push((id, *minor));
+                self.refunded.push(0);
+            }
+            Step::Refund(at, minor) if !self.payments.is_empty() => {
+                let at = at % self.payments.len();
+                let (payment, paid) = self.payments[at].clone();
+                let data = serde_json::json!({
+                    "payment": payment, "currency": "CNY", "amount": text(*minor, Asset::CNY),
+                });
+                let taken = self.say("payment.refunded", data).is_some();
+                assert_eq!(taken, self.refunded[at] + minor <= paid);
+                self.refunded[at] += if taken { *minor } else { 0 };
+            }
+            Step::Hold(minor) => {
+                let code = RedemptionCode::try_from("1234567890123456").unwrap();
+                let good = CodeStanding {
+                    customer: self.customer,
+                    expires_at: self.now.plus(TimeDelta::minutes(5)),
+                    used: false,
+                };
+                self.standings.add_code(CodeKey::of(&code), good);
+                let data = serde_json::json!({ "code": code, "points": text(*minor, Asset::PTS) });
+                let held = self.say("redemption.held", data);
+                self.holds.extend(held);
+            }
+            Step::Commit(at, minor) if !self.holds.is_empty() => {
+                let hold = &self.holds[at % self.holds.len()];
+                let points = text(*minor, Asset::PTS);
+                let data = serde_json::json!({ "hold": hold, "points": points });
+                self.say("redemption.committed", data);
+            }
+            Step::Cancel(at) if !self.holds.is_empty() => {
+                let data = serde_json::json!({ "hold": self.holds[at % self.holds.len()] });
+                self.say("redemption.cancelled", data);
+            }
+            Step::Return(at, minor) if !self.holds.is_empty() => {
+                let hold = &self.holds[at % self.holds.len()];
+                let points = text(*minor, Asset::PTS);
+                let data = serde_json::json!({ "hold": hold, "points": points });
+                self.say("redemption.returned", data);
+            }
+            Step::Wait(days) => self.wait(*days),
+            Step::Refund(..) | Step::Commit(..) | Step::Cancel(_) | Step::Return(..) => {}
+        }
+    }
+
+    fn balance(&self, code: AccountCode) -> i64 {
+        let account = Account::customer(code, self.customer, Asset::PTS);
+        self.balances.get(&account).copied().unwrap_or(0)
+    }
+
+    /// The lots are the balances, and nothing but a debt is below zero.
+    fn check(&self) {
+        let lots = self.standings.lots.of(self.customer);
+        let sum = |part: fn(&Parts) -> Amount| -> i64 {
+            lots.iter().map(|lot| part(&lot.parts).minor()).sum()
+        };
+        for lot in &lots {
+            let Parts { pending, available, held, redeemed, expired, owed } = lot.parts;
+            assert!(owed.minor() <= held.minor(), "{lot:?}");
+            for part in [pending, available, held, redeemed, expired, owed] {
+                assert!(!part.is_negative(), "{lot:?}");
+            }
+        }
+        assert_eq!(self.balance(AccountCode::POINTS_PENDING), sum(|parts| parts.pending));
+        assert_eq!(self.balance(AccountCode::POINTS_AVAILABLE), sum(|parts| parts.available));
+        assert_eq!(self.balance(AccountCode::POINTS_HELD), sum(|parts| parts.held));
+        let owed = self.standings.lots.owed(self.customer);
+        assert_eq!(self.balance(AccountCode::POINTS_OWED), -owed.minor());
+        assert!(!owed.is_negative());
+        // Points that can be spent pay a debt, but for what is owed only until a hold ends.
+        let waiting = sum(|parts| parts.owed);
+        assert!(owed.minor() == waiting || sum(|parts| parts.available) == 0, "owes and has");
+        let total: i64 = self
+            .balances
+            .iter()
+            .filter(|(it, _)| it.asset == Asset::PTS)
+            .map(|(_, minor)| minor)
+            .sum();
+        assert_eq!(total, 0);
+    }
+
+    /// Undoes all that can be undone: the books must be empty then.
+    fn undo(&mut self) {
+        for hold in self.holds.clone() {
+            let key = EventKey::of(&self.partner.id, &hold.as_str().try_into().unwrap());
+            let standing = self.standings.hold(key).unwrap().clone();
+            let left = standing.committed.checked_sub(standing.returned).unwrap();
+            if standing.state == HoldState::Held {
+                self.say("redemption.cancelled", serde_json::json!({ "hold": hold })).unwrap();
+            } else if !left.is_zero() {
+                let data = serde_json::json!({ "hold": hold, "points": left });
+                self.say("redemption.returned", data).unwrap();
+            }
+        }
+        for at in 0..self.payments.len() {
+            let left = self.payments[at].1 - self.refunded[at];
+            if left > 0 {
+                self.take(&Step::Refund(at, left));
+            }
+        }
+    }
+}
+
+/// Plays a history, checking it at each step, and undoes it.
+fn played(manifest: &str, steps: &[Step]) -> World {
+    let mut world = World::new(manifest);
+    for step in steps {
+        world.take(step);
+        world.check();
+    }
+    world.undo();
+    world.check();
+    world
+}
+
+proptest! {
+    #[test]
+    fn a_history_undone_in_full_leaves_nothing(steps in steps()) {
+        let never_expiring = MANIFEST.replace("expires_months", "# expires_months");
+        for (account, minor) in &played(&never_expiring, &steps).balances {
+            prop_assert_eq!(*minor, 0, "{} after {:?}", account, steps);
+        }
+    }
+
+    #[test]
+    fn with_expiry_it_leaves_nothing_but_what_expired_and_is_owed(steps in steps()) {
+        let world = played(MANIFEST, &steps);
+        let of_code = |code: AccountCode| -> i64 {
+            let all = world.balances.iter().filter(|(account, _)| account.code == code);
+            all.map(|(_, minor)| minor).sum()
+        };
+        let (owed, expired) =
+            (of_code(AccountCode::POINTS_OWED), of_code(AccountCode::POINTS_BREAKAGE));
+        prop_assert!(owed <= 0 && owed + expired == 0);
+        for (account, minor) in &world.balances {
+            let counted = [AccountCode::POINTS_OWED, AccountCode::POINTS_BREAKAGE];
+            let counted = counted.contains(&account.code);
+            prop_assert!(counted || *minor == 0, "{} after {:?}", account, steps);
+        }
+    }
+}
