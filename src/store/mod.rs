@@ -20,6 +20,7 @@ macro_rules! both {
 
 pub mod accounts;
 pub mod assertions;
+pub mod books;
 pub mod consents;
 pub mod customers;
 mod db;

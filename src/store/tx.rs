@@ -1,4 +1,4 @@
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 use super::{Db, StoreError};
 
@@ -39,24 +39,33 @@ impl Db {
 }
 
 impl Db {
-    /// Runs reads that must all see the database as it is at one moment.
+    /// Runs reads that must all see the database as it is at one moment. They read much: on
+    /// PostgreSQL the planner has its usual freedom again, unlike for look-ups by key.
     ///
     /// # Errors
     /// What `work` returned, or the store's refusal.
-    pub fn snapshot<T>(
+    pub fn snapshot<T, E: From<StoreError>>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         // In WAL mode a deferred SQLite transaction reads from one snapshot as it is.
-        match self {
+        let begun = match self {
             Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(
                 c,
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            ),
+            )
+            .and_then(|()| {
+                c.batch_execute(
+                    "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
+                     SET LOCAL enable_mergejoin = on",
+                )
+            }),
             Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED"),
-        }?;
+        };
+        begun.map_err(StoreError::from)?;
         let done = work(self);
-        both!(self, c => AnsiTransactionManager::rollback_transaction(c))?;
+        let ended = both!(self, c => AnsiTransactionManager::rollback_transaction(c));
+        ended.map_err(StoreError::from)?;
         done
     }
 }

@@ -10,6 +10,7 @@
 mod harness;
 
 mod access;
+mod as_of;
 mod consent;
 mod crash;
 mod crm;

@@ -1,13 +1,16 @@
 //! `tallystick ledger`: prove the books, or print a trial balance.
 
+mod cutoff;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use self::cutoff::CutoffArgs;
 use super::Failure;
 use crate::ledger::account::chart;
 use crate::ledger::verify::verify;
-use crate::ledger::{Account, Owner};
+use crate::ledger::{Account, Owner, as_of};
 use crate::money::Amount;
 use crate::settings::Settings;
 use crate::store::{self, accounts};
@@ -16,7 +19,7 @@ use crate::store::{self, accounts};
 pub enum Command {
     /// Prove balances, sums, events and leads; exits 1 and says where when they do not add up.
     Verify,
-    /// Print a trial balance.
+    /// Print a trial balance, as of now or of a past moment.
     Accounts(AccountsArgs),
 }
 
@@ -25,6 +28,8 @@ pub struct AccountsArgs {
     /// A line for each account as CSV (account, owner kind, owner, asset, balance).
     #[arg(long)]
     csv: bool,
+    #[command(flatten)]
+    cutoff: CutoffArgs,
 }
 
 /// # Errors
@@ -49,7 +54,10 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             Ok(proof.is_clean())
         }
         Command::Accounts(args) => {
-            let all = accounts::all(&mut db)?;
+            let all = match args.cutoff.read(settings)? {
+                Some(cutoff) => as_of::balances(&mut db, cutoff)?,
+                None => accounts::all(&mut db)?,
+            };
             if args.csv {
                 print_csv(&all)?
             } else {
