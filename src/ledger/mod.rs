@@ -1,10 +1,11 @@
 //! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
-//! [`verify`] and [`as_of`], which read the store. What an event is worth is `program`'s; writing down is
+//! [`verify`], [`as_of`] and [`export`], which read the store. What an event is worth is `program`'s; writing down is
 //! `store`'s.
 
 pub mod account;
 pub mod as_of;
 pub mod cutoff;
+pub mod export;
 pub mod posting;
 pub mod receipt;
 pub mod transaction;

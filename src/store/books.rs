@@ -2,12 +2,34 @@
 //! journal page by page. Whoever reads more than one thing here does so in one
 //! [`snapshot`](Db::snapshot). Sums are made by the database in integers, as in [`super::proof`].
 
+use std::collections::HashMap;
+
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text, Timestamp};
 
+use super::schema::{accounts, entries, transactions};
 use super::{Db, StoreError, types};
+use crate::clock::Moment;
+use crate::ids::{AccountId, TransactionId};
 use crate::ledger::{Account, Cutoff};
 use crate::money::Amount;
+
+/// A transaction of the journal with its entries in their order.
+pub struct JournalTransaction {
+    pub id: TransactionId,
+    pub kind: String,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+    pub entries: Vec<JournalEntry>,
+}
+
+pub struct JournalEntry {
+    pub seq: i64,
+    pub account: Account,
+    pub amount: Amount,
+    pub rule: String,
+}
 
 #[derive(QueryableByName)]
 struct BalanceRow {
@@ -62,6 +84,7 @@ pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount,
 /// # Errors
 /// [`StoreError`].
 pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, StoreError> {
+    let_the_planner_choose(db)?;
     let rows: Vec<BalanceRow> = both!(db, connection => diesel::sql_query(BALANCES)
         .bind::<Timestamp, _>(cutoff.effective.naive())
         .bind::<Timestamp, _>(cutoff.recorded.naive())
@@ -73,4 +96,129 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
             Ok((account, balance))
         })
         .collect()
+}
+
+/// Until the end of the snapshot: whoever reads everything is not looking up by key, which is what
+/// PostgreSQL's planner is held to otherwise.
+fn let_the_planner_choose(db: &mut Db) -> Result<(), StoreError> {
+    match db {
+        Db::Postgres(connection) => connection.batch_execute(
+            "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
+             SET LOCAL enable_mergejoin = on",
+        )?,
+        Db::Sqlite(_) => {}
+    }
+    Ok(())
+}
+
+/// How many transactions the journal has up to the cut-off.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count(db: &mut Db, cutoff: Cutoff) -> Result<i64, StoreError> {
+    Ok(transactions::table
+        .filter(transactions::effective_at.le(cutoff.effective.naive()))
+        .filter(transactions::recorded_at.le(cutoff.recorded.naive()))
+        .count()
+        .get_result(db)?)
+}
+
+/// The next accounts by id after the one where the page before ended.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn accounts_page(
+    db: &mut Db,
+    after: Option<AccountId>,
+    accounts_max: i64,
+) -> Result<Vec<Account>, StoreError> {
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    let rows: Vec<(String, String, String, String)> = accounts::table
+        .filter(accounts::id.gt(after.as_slice()))
+        .order(accounts::id)
+        .limit(accounts_max)
+        .select((accounts::code, accounts::owner_kind, accounts::owner, accounts::asset))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(code, kind, owner, asset)| types::account(&code, &kind, &owner, &asset))
+        .collect()
+}
+
+type TransactionRow = (Vec<u8>, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
+
+/// The next transactions by id after the one where the page before ended, up to the cut-off.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn journal_page(
+    db: &mut Db,
+    cutoff: Cutoff,
+    after: Option<TransactionId>,
+    transactions_max: i64,
+) -> Result<Vec<JournalTransaction>, StoreError> {
+    let after = after.map_or_else(Vec::new, |id| id.bytes().to_vec());
+    let rows: Vec<TransactionRow> = transactions::table
+        .filter(transactions::id.gt(after.as_slice()))
+        .filter(transactions::effective_at.le(cutoff.effective.naive()))
+        .filter(transactions::recorded_at.le(cutoff.recorded.naive()))
+        .order(transactions::id)
+        .limit(transactions_max)
+        .select((
+            transactions::id,
+            transactions::kind,
+            transactions::effective_at,
+            transactions::recorded_at,
+        ))
+        .load(db)?;
+    let (Some((first, ..)), Some((last, ..))) = (rows.first(), rows.last()) else {
+        return Ok(Vec::new());
+    };
+    let mut entries = journal_entries(db, cutoff, first, last)?;
+    rows.into_iter()
+        .map(|(id, kind, effective_at, recorded_at)| {
+            Ok(JournalTransaction {
+                entries: entries.remove(&id).unwrap_or_default(),
+                id: TransactionId::from_uuid(types::uuid(&id, "transactions.id")?),
+                kind,
+                effective_at: types::moment(effective_at),
+                recorded_at: types::moment(recorded_at),
+            })
+        })
+        .collect()
+}
+
+type EntryRow = (Vec<u8>, i64, String, String, String, String, i64, String);
+
+/// The entries of the transactions from the first id to the last.
+fn journal_entries(
+    db: &mut Db,
+    cutoff: Cutoff,
+    first: &[u8],
+    last: &[u8],
+) -> Result<HashMap<Vec<u8>, Vec<JournalEntry>>, StoreError> {
+    let rows: Vec<EntryRow> = entries::table
+        .inner_join(accounts::table)
+        .filter(entries::transaction_id.ge(first).and(entries::transaction_id.le(last)))
+        .filter(entries::effective_at.le(cutoff.effective.naive()))
+        .filter(entries::recorded_at.le(cutoff.recorded.naive()))
+        .order((entries::transaction_id, entries::seq))
+        .select((
+            entries::transaction_id,
+            entries::seq,
+            accounts::code,
+            accounts::owner_kind,
+            accounts::owner,
+            accounts::asset,
+            entries::amount,
+            entries::rule,
+        ))
+        .load(db)?;
+    let mut by_transaction: HashMap<Vec<u8>, Vec<JournalEntry>> = HashMap::new();
+    for (transaction, seq, code, kind, owner, asset, amount, rule) in rows {
+        let account = types::account(&code, &kind, &owner, &asset)?;
+        let amount = Amount::from_minor(amount, account.asset);
+        let entry = JournalEntry { seq, account, amount, rule };
+        by_transaction.entry(transaction).or_default().push(entry);
+    }
+    Ok(by_transaction)
 }

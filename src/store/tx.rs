@@ -1,4 +1,4 @@
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use super::{Db, StoreError};
 
@@ -39,8 +39,7 @@ impl Db {
 }
 
 impl Db {
-    /// Runs reads that must all see the database as it is at one moment. They read much: on
-    /// PostgreSQL the planner has its usual freedom again, unlike for look-ups by key.
+    /// Runs reads that must all see the database as it is at one moment.
     ///
     /// # Errors
     /// What `work` returned, or the store's refusal.
@@ -53,13 +52,7 @@ impl Db {
             Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(
                 c,
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            )
-            .and_then(|()| {
-                c.batch_execute(
-                    "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
-                     SET LOCAL enable_mergejoin = on",
-                )
-            }),
+            ),
             Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED"),
         };
         begun.map_err(StoreError::from)?;

@@ -15,6 +15,7 @@ mod consent;
 mod crash;
 mod crm;
 mod exactness;
+mod exports;
 mod gateways;
 mod idempotency;
 mod import;

@@ -1,6 +1,7 @@
-//! `tallystick ledger`: prove the books, or print a trial balance.
+//! `tallystick ledger`: prove the books, print a trial balance, or write the journal out.
 
 mod cutoff;
+mod export;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub enum Command {
     Verify,
     /// Print a trial balance, as of now or of a past moment.
     Accounts(AccountsArgs),
+    /// Write the journal out for other programs: hledger, beancount, CSV or Parquet.
+    Export(export::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +68,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             }
             Ok(true)
         }
+        Command::Export(args) => export::run(args, settings, &mut db),
     }
 }
 
