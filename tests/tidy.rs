@@ -50,6 +50,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "ledger/as_of",
             "ledger/seal",
             "ledger/export",
+            "ledger/liability",
             "partner/registry",
             "customer/keys",
             "customer/erasure",

@@ -1,11 +1,13 @@
 //! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
-//! [`verify`], [`as_of`] and [`export`], which read the store. What an event is worth is `program`'s; writing down is
-//! `store`'s.
+//! [`verify`], [`as_of`], [`export`] and [`liability`], which read the store. What an event is worth
+//! is `program`'s; writing down is `store`'s.
 
 pub mod account;
 pub mod as_of;
+pub mod breakage;
 pub mod cutoff;
 pub mod export;
+pub mod liability;
 pub mod posting;
 pub mod receipt;
 pub mod transaction;

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Text, Timestamp};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{accounts, entries, transactions};
 use super::{Db, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{AccountId, TransactionId};
+use crate::ids::{AccountId, PartnerId, TransactionId};
 use crate::ledger::{Account, Cutoff};
-use crate::money::Amount;
+use crate::money::{Amount, Asset};
 
 /// A transaction of the journal with its entries in their order.
 pub struct JournalTransaction {
@@ -29,6 +29,15 @@ pub struct JournalEntry {
     pub account: Account,
     pub amount: Amount,
     pub rule: String,
+}
+
+/// What customers have in points by transactions of one kind that one partner's events brought
+/// about, or nobody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerPoints {
+    pub partner: Option<PartnerId>,
+    pub kind: String,
+    pub points: Amount,
 }
 
 #[derive(QueryableByName)]
@@ -51,6 +60,16 @@ struct SumRow {
     total: i64,
 }
 
+#[derive(QueryableByName)]
+struct CustomerPointsRow {
+    #[diesel(sql_type = Nullable<Text>)]
+    partner: Option<String>,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = BigInt)]
+    points: i64,
+}
+
 const BALANCE: &str = "
     SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total FROM entries
     WHERE effective_at <= $1 AND recorded_at <= $2 AND account_id = $3";
@@ -63,6 +82,16 @@ const BALANCES: &str = "
     ) s
     JOIN accounts a ON a.id = s.account_id
     ORDER BY a.code, a.owner, a.asset";
+
+const CUSTOMER_POINTS: &str = "
+    SELECT ev.partner_id AS partner, t.kind, CAST(SUM(e.amount) AS BIGINT) AS points
+    FROM entries e
+    JOIN accounts a ON a.id = e.account_id
+    JOIN transactions t ON t.id = e.transaction_id
+    LEFT JOIN events ev ON ev.transaction_id = t.id
+    WHERE e.effective_at <= $1 AND e.recorded_at <= $2
+        AND a.owner_kind = 'customer' AND a.asset = 'PTS'
+    GROUP BY ev.partner_id, t.kind";
 
 /// The sum of an account's entries up to the cut-off.
 ///
@@ -94,6 +123,26 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
             let account = types::account(&row.code, &row.owner_kind, &row.owner, &row.asset)?;
             let balance = Amount::from_minor(row.balance, account.asset);
             Ok((account, balance))
+        })
+        .collect()
+}
+
+/// What customers have in points up to the cut-off, whichever of their accounts it is on, by whose
+/// event and what kind of transaction brought it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints>, StoreError> {
+    let_the_planner_choose(db)?;
+    let rows: Vec<CustomerPointsRow> = both!(db, connection => diesel::sql_query(CUSTOMER_POINTS)
+        .bind::<Timestamp, _>(cutoff.effective.naive())
+        .bind::<Timestamp, _>(cutoff.recorded.naive())
+        .load(connection))?;
+    rows.into_iter()
+        .map(|row| {
+            let partner = row.partner.as_deref().map(types::partner).transpose()?;
+            let points = Amount::from_minor(row.points, Asset::PTS);
+            Ok(CustomerPoints { partner, kind: row.kind, points })
         })
         .collect()
 }

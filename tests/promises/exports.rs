@@ -10,6 +10,7 @@ use tallystick::ledger::cutoff::By;
 use tallystick::ledger::export::account_name;
 use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::money::Amount;
+use tallystick::store::{accounts, books};
 
 use crate::as_of::{ledger, printed};
 use crate::harness::{TestApp, payment, referral, refund};
@@ -231,6 +232,33 @@ on_both_stores! {
         let schema = &read["schema"];
         assert_eq!(schema["recorded_at"], "timestamp[us, tz=UTC]");
         assert_eq!((&schema["amount_minor"], &schema["owner"]), (&json!("int64"), &json!("string")));
+    }
+}
+
+on_both_stores! {
+    async fn pages_hold_everything_once_whatever_their_size(app) {
+        a_long_history(app).await;
+        let mut db = app.trial.db();
+        let whole = books::journal_page(&mut db, Cutoff::NONE, None, i64::MAX).unwrap();
+        let (mut after, mut read) = (None, Vec::new());
+        loop {
+            let page = books::journal_page(&mut db, Cutoff::NONE, after, 7).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            read.extend(page.iter().map(|it| (it.id, it.entries.len())));
+        }
+        let whole: Vec<_> = whole.iter().map(|it| (it.id, it.entries.len())).collect();
+        assert_eq!(read, whole);
+        assert_eq!(books::count(&mut db, Cutoff::NONE).unwrap(), i64::try_from(whole.len()).unwrap());
+        let (mut after, mut read) = (None, BTreeSet::new());
+        loop {
+            let page = books::accounts_page(&mut db, after, 7).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id());
+            assert!(page.into_iter().all(|account| read.insert(account)));
+        }
+        let all = accounts::all(&mut db).unwrap();
+        assert_eq!(read, all.into_iter().map(|(account, _)| account).collect());
     }
 }
 

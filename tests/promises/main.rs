@@ -20,6 +20,7 @@ mod gateways;
 mod idempotency;
 mod import;
 mod leads;
+mod liability;
 mod listing;
 mod partners;
 mod points;

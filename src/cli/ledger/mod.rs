@@ -1,7 +1,9 @@
-//! `tallystick ledger`: prove the books, print a trial balance, or write the journal out.
+//! `tallystick ledger`: prove the books, print a trial balance or what customers are owed, write the
+//! journal out.
 
 mod cutoff;
 mod export;
+mod liability;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ pub enum Command {
     Accounts(AccountsArgs),
     /// Write the journal out for other programs: hledger, beancount, CSV or Parquet.
     Export(export::Args),
+    /// Roll what customers are owed in points forward over a month, by partner.
+    Liability(liability::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,6 +73,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             Ok(true)
         }
         Command::Export(args) => export::run(args, settings, &mut db),
+        Command::Liability(args) => liability::run(args, settings, &mut db),
     }
 }
 
