@@ -10,16 +10,20 @@ use tallystick::store::accounts;
 
 use crate::harness::{TestApp, Trial, payment, refund};
 
-/// Runs `tallystick ledger …` beside the service.
-pub fn ledger(trial: &Trial, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tallystick"))
+/// `tallystick ledger …` beside the service.
+pub fn command(trial: &Trial, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tallystick"));
+    command
         .current_dir(trial.folder.path())
         .arg("ledger")
         .args(arguments)
         .env("DATABASE_URL", trial.settings.database_url.reveal())
-        .env("TALLYSTICK_LOG__LEVEL", "error")
-        .output()
-        .unwrap()
+        .env("TALLYSTICK_LOG__LEVEL", "error");
+    command
+}
+
+pub fn ledger(trial: &Trial, arguments: &[&str]) -> Output {
+    command(trial, arguments).output().unwrap()
 }
 
 /// What the command printed; it must have gone well.

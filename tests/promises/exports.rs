@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tallystick::ledger::cutoff::By;
@@ -12,7 +12,7 @@ use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::money::Amount;
 use tallystick::store::{accounts, books};
 
-use crate::as_of::{ledger, printed};
+use crate::as_of::{command, ledger, printed};
 use crate::harness::{TestApp, payment, referral, refund};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
@@ -232,6 +232,20 @@ on_both_stores! {
         let schema = &read["schema"];
         assert_eq!(schema["recorded_at"], "timestamp[us, tz=UTC]");
         assert_eq!((&schema["amount_minor"], &schema["owner"]), (&json!("int64"), &json!("string")));
+    }
+}
+
+on_both_stores! {
+    async fn a_reader_that_leaves_early_is_no_failure(app) {
+        a_long_history(app).await;
+        for format in ["hledger", "csv", "parquet"] {
+            let mut export = command(&app.trial, &["export", "--format", format]);
+            let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            drop(export.stdout.take());
+            let output = export.wait_with_output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+            assert!(output.status.success(), "{format}");
+        }
     }
 }
 

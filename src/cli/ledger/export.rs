@@ -1,5 +1,6 @@
 //! `tallystick ledger export`: the journal for other people's programs, to a file or on to a pipe.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -52,10 +53,17 @@ fn to_standard_output(db: &mut Db, what: &Export) -> Result<(), Failure> {
         return Err("parquet is nothing to read on a terminal: give it a file with --out".into());
     }
     match export(db, what, Box::new(out), |_page| {}) {
-        // Whoever reads has seen enough, as `head` does.
-        Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_broken_pipe(&error) => Ok(()),
         other => Ok(other.map(|_written| ())?),
     }
+}
+
+/// Whether whoever reads has seen enough, as `head` does.
+fn is_broken_pipe(error: &ExportError) -> bool {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source())
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn to_file(db: &mut Db, what: &Export, path: &Path) -> Result<(), Failure> {
