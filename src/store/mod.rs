@@ -34,6 +34,7 @@ pub mod customers;
 mod db;
 mod error;
 pub mod events;
+pub mod lots;
 mod migrate;
 pub mod outbox;
 pub mod personal;

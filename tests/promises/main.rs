@@ -22,6 +22,7 @@ mod import;
 mod leads;
 mod liability;
 mod listing;
+mod lots;
 mod partners;
 mod points;
 mod problems;
