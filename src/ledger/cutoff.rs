@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{Datelike, NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
 use crate::clock::Moment;
@@ -63,9 +63,9 @@ impl Cutoff {
         }
         text.parse::<NaiveDate>()
             .ok()
-            .and_then(|day| Moment::start_of(day.succ_opt()?, zone))
-            .filter(|end| (0..Moment::LAST.unix_seconds()).contains(&end.unix_seconds()))
-            .map(|end| Self::before(end, by))
+            .filter(|day| (1970..=9998).contains(&day.year()))
+            .and_then(|day| day.succ_opt())
+            .map(|next| Self::before(Moment::start_of(next, zone), by))
             .ok_or_else(|| InvalidCutoff::Moment(text.to_owned()))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Months, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate};
 use chrono_tz::Tz;
 
 use super::Cutoff;
@@ -29,14 +29,15 @@ pub enum Movement {
     Issued,
     Redeemed,
     Expired,
-    /// Taken back with a refund, or a transaction reversed.
+    /// Taken back with a refund, whether from points or as a debt, or a transaction reversed.
     Reversed,
     /// Put right by the bank.
     ReEstimated,
     Other,
 }
 
-/// A partner's line; without a partner what no event of one brought about.
+/// What moved in the lots that a partner's events brought; without a partner, what is in no lot,
+/// such as what customers owe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub partner: Option<PartnerId>,
@@ -77,17 +78,15 @@ impl Month {
     /// # Errors
     /// [`LiabilityError::Month`].
     pub fn parse(text: &str, by: By, zone: Tz) -> Result<Self, LiabilityError> {
-        let start_and_end = || {
+        let days = || {
             let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
             let next = first.checked_add_months(Months::new(1))?;
-            // As a page and a column write it, and within the years that the stores agree on.
-            let is_plain = first.format("%Y-%m").to_string() == text && text.len() == 7;
-            let (start, end) = (Moment::start_of(first, zone)?, Moment::start_of(next, zone)?);
-            let is_kept = (0..Moment::LAST.unix_seconds()).contains(&start.unix_seconds())
-                && end.unix_seconds() <= Moment::LAST.unix_seconds();
-            (is_plain && is_kept).then_some((start, end))
+            // Written in no other way, and within the years that the stores agree on.
+            let is_plain = first.format("%Y-%m").to_string() == text;
+            (is_plain && (1970..=9998).contains(&first.year())).then_some((first, next))
         };
-        let (start, end) = start_and_end().ok_or_else(|| LiabilityError::Month(text.to_owned()))?;
+        let (first, next) = days().ok_or_else(|| LiabilityError::Month(text.to_owned()))?;
+        let (start, end) = (Moment::start_of(first, zone), Moment::start_of(next, zone));
         Ok(Self { before: Cutoff::before(start, by), through: Cutoff::before(end, by) })
     }
 }
@@ -115,7 +114,7 @@ impl Movement {
     }
 
     /// What a transaction of this kind does to what customers are owed. One that only moves points
-    /// from one of a customer's accounts to another (matured, held, cancelled) comes to zero.
+    /// from one of a customer's accounts to another, as when they mature, comes to zero.
     fn of_kind(kind: &str) -> Self {
         match kind {
             Payment::TYPE | Referral::TYPE => Self::Issued,
@@ -124,7 +123,7 @@ impl Movement {
             | "redemption.cancelled"
             | "redemption.refunded" => Self::Redeemed,
             "points.expired" => Self::Expired,
-            Refund::TYPE | "reversal" => Self::Reversed,
+            Refund::TYPE | books::DEBT | "reversal" => Self::Reversed,
             "adjustment" => Self::ReEstimated,
             _ => Self::Other,
         }

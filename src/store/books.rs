@@ -31,8 +31,8 @@ pub struct JournalEntry {
     pub rule: String,
 }
 
-/// What customers have in points by transactions of one kind that one partner's events brought
-/// about, or nobody's.
+/// What customers have in points by transactions of one kind, in lots that one partner's events
+/// brought or in none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerPoints {
     pub partner: Option<PartnerId>,
@@ -83,15 +83,21 @@ const BALANCES: &str = "
     JOIN accounts a ON a.id = s.account_id
     ORDER BY a.code, a.owner, a.asset";
 
+/// What stands for the kind of a transaction where a debt is paid with points that became
+/// available: between a lot and what its customer owes.
+pub const DEBT: &str = "debt";
+
 const CUSTOMER_POINTS: &str = "
-    SELECT ev.partner_id AS partner, t.kind, CAST(SUM(e.amount) AS BIGINT) AS points
+    SELECT l.partner_id AS partner,
+        CASE WHEN e.rule LIKE 'debt:%' THEN 'debt' ELSE t.kind END AS kind,
+        CAST(SUM(e.amount) AS BIGINT) AS points
     FROM entries e
     JOIN accounts a ON a.id = e.account_id
     JOIN transactions t ON t.id = e.transaction_id
-    LEFT JOIN events ev ON ev.transaction_id = t.id
+    LEFT JOIN lots l ON l.id = e.lot_id
     WHERE e.effective_at <= $1 AND e.recorded_at <= $2
         AND a.owner_kind = 'customer' AND a.asset = 'PTS'
-    GROUP BY ev.partner_id, t.kind";
+    GROUP BY 1, 2";
 
 /// The sum of an account's entries up to the cut-off.
 ///
@@ -128,7 +134,7 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
 }
 
 /// What customers have in points up to the cut-off, whichever of their accounts it is on, by whose
-/// event and what kind of transaction brought it.
+/// lots and by the kind of transaction or [`DEBT`].
 ///
 /// # Errors
 /// [`StoreError`].

@@ -7,8 +7,9 @@ use tallystick::ledger::cutoff::By;
 use tallystick::ledger::liability::{Line, Month, roll_forward};
 use tallystick::ledger::{Account, AccountCode, Owner, Posting, RuleVersion, Transaction};
 use tallystick::money::{Amount, Asset};
+use tallystick::program::Lot;
 use tallystick::store::transactions::NewTransaction;
-use tallystick::store::{StoreError, accounts, transactions};
+use tallystick::store::{StoreError, accounts, lots, transactions};
 
 use crate::as_of::{ledger, printed};
 use crate::harness::{TestApp, payment, referral, refund};
@@ -81,14 +82,19 @@ on_both_stores! {
     }
 }
 
-/// Records what no partner's event brought about, as the bank does.
-fn record(app: &TestApp, kind: &'static str, postings: &[(&Account, i64)]) {
-    let postings = postings.iter().map(|(account, minor)| Posting {
-        account: (*account).clone(),
-        amount: Amount::from_minor(*minor, Asset::PTS),
-        rule: RuleVersion::built_in("test@1"),
-    });
-    let transaction = Transaction::new(TransactionId::random(), postings.collect()).unwrap();
+/// Moves points of a lot to or from an account, as the bank does by itself.
+fn record(app: &TestApp, kind: &'static str, lot: &Lot, (code, minor): (AccountCode, i64)) {
+    let available = Account::customer(AccountCode::POINTS_AVAILABLE, lot.customer, Asset::PTS);
+    let other = match code {
+        AccountCode::POINTS_HELD => Account::customer(code, lot.customer, Asset::PTS),
+        _ => Account::bank(code, Asset::PTS),
+    };
+    let rule = RuleVersion::built_in("test@1");
+    let posting = |account, minor| {
+        Posting::new(account, Amount::from_minor(minor, Asset::PTS), &rule).of_lot(lot.id)
+    };
+    let postings = vec![posting(available, -minor), posting(other, minor)];
+    let transaction = Transaction::new(TransactionId::random(), postings).unwrap();
     let now = clock::now();
     let new = NewTransaction {
         transaction: &transaction,
@@ -99,37 +105,55 @@ fn record(app: &TestApp, kind: &'static str, postings: &[(&Account, i64)]) {
     };
     let written = app.trial.db().write(|tx| {
         transactions::insert(tx, &[new])?;
+        lots::apply(tx, &[], transaction.postings().iter())?;
         accounts::apply(tx, transaction.postings().iter())?;
         Ok::<_, StoreError>(())
     });
     written.unwrap();
 }
 
+/// The customers' lot with the most points to spend.
+fn fullest_lot(app: &TestApp) -> Lot {
+    let mut db = app.trial.db();
+    let all = accounts::all(&mut db).unwrap();
+    let customers: Vec<_> = all.iter().filter_map(|(account, _)| account.customer_id()).collect();
+    let lots = lots::of_customers(&mut db, &customers).unwrap();
+    lots.into_iter().max_by_key(|lot| lot.parts.available.minor()).unwrap()
+}
+
 on_both_stores! {
-    async fn what_the_bank_moves_shows_by_its_sort(app) {
+    async fn what_moves_shows_by_its_sort_and_debts_stand_apart(app) {
         two_months(app).await;
-        let all = accounts::all(&mut app.trial.db()).unwrap();
-        let is_owed = |account: &Account| account.code == AccountCode::POINTS_AVAILABLE;
-        let (customer, _) = all.into_iter().find(|(account, _)| is_owed(account)).unwrap();
-        let code = |name| AccountCode::by_name(name).unwrap();
-        for (kind, against, minor) in [
-            ("redemption.committed", "points_redemption", -3_000),
-            ("redemption.refunded", "points_redemption", 500),
-            ("points.expired", "points_breakage", -700),
-            ("adjustment", "points_liability", 11),
-            ("something.new", "points_liability", 2),
+        let shop = app.partner("green-basket").await;
+        shop.record(&payment("p-4", "m-1", "500.00", "0.00")).await;
+        let lot = fullest_lot(app);
+        for (kind, code, minor) in [
+            ("redemption.committed", AccountCode::POINTS_REDEMPTION, 30_000),
+            ("redemption.refunded", AccountCode::POINTS_REDEMPTION, -500),
+            ("redemption.held", AccountCode::POINTS_HELD, 100), // owed all the same
+            ("points.expired", AccountCode::POINTS_BREAKAGE, 700),
+            ("adjustment", AccountCode::POINTS_ADJUSTMENT, 11),
+            ("something.new", AccountCode::POINTS_ADJUSTMENT, 2),
         ] {
-            let against = Account::bank(code(against), Asset::PTS);
-            record(app, kind, &[(&customer, minor), (&against, -minor)]);
+            record(app, kind, &lot, (code, minor));
         }
-        // Points held for a redemption are owed all the same.
-        let held_for = Account { code: code("points_held"), ..customer.clone() };
-        record(app, "redemption.held", &[(&customer, -100), (&held_for, 100)]);
         let now = clock::now().day_in(app.trial.settings.time_zone).format("%Y-%m").to_string();
-        let lines = month(app, &now, By::Effective);
-        let bank = lines.iter().find(|line| line.partner.is_none()).unwrap();
-        let amounts: Vec<i64> = bank.amounts().map(Amount::minor).collect();
-        assert_eq!(amounts, [0, 0, -2_500, -700, 0, 11, 2, -3_187]);
-        assert_eq!(sum(&lines, |line| line.closing), held(app));
+        let sorts = |partner: Option<&str>| {
+            let lines = month(app, &now, By::Recorded);
+            assert_eq!(sum(&lines, |line| line.closing), held(app));
+            let of = |line: &&Line| line.partner.as_ref().map(|id| id.as_str()) == partner;
+            let line = lines.iter().find(of).unwrap();
+            line.amounts().map(Amount::minor).collect::<Vec<i64>>()
+        };
+        let shops = Some("green-basket");
+        assert_eq!(sorts(shops), [0, 64_700, -29_500, -700, -2_500, -11, -2, 31_987]);
+        // The money goes back, the points are spent: a debt, which the next points pay.
+        shop.record(&refund("r-4", "p-4", "500.00")).await;
+        let owed = sorts(None);
+        assert!(owed[7] < 0 && owed[4] == owed[7], "{owed:?}");
+        shop.record(&payment("p-5", "m-1", "1.00", "0.00")).await;
+        assert_eq!(sorts(None)[7], owed[7] + 100);
+        let line = sorts(shops);
+        assert_eq!((line[1], line[6]), (64_800, -2));
     }
 }
