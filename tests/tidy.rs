@@ -51,6 +51,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "ledger/seal",
             "ledger/export",
             "ledger/liability",
+            "ledger/outstanding",
             "partner/registry",
             "customer/keys",
             "customer/erasure",

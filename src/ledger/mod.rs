@@ -1,6 +1,6 @@
 //! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
-//! [`verify`], [`as_of`], [`export`] and [`liability`], which read the store. What an event is worth
-//! is `program`'s; writing down is `store`'s.
+//! [`verify`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which read the store. What an
+//! event is worth is `program`'s; writing down is `store`'s.
 
 pub mod account;
 pub mod as_of;
@@ -8,6 +8,7 @@ pub mod breakage;
 pub mod cutoff;
 pub mod export;
 pub mod liability;
+pub mod outstanding;
 pub mod posting;
 pub mod receipt;
 pub mod transaction;

@@ -40,6 +40,27 @@ pub struct CustomerPoints {
     pub points: Amount,
 }
 
+/// Points in a partner's lots, by the numbers of the spans in which they were earned and expire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LotsSum {
+    pub partner: PartnerId,
+    pub age: usize,
+    pub expires: usize,
+    pub points: Amount,
+}
+
+#[derive(QueryableByName)]
+struct LotsSumRow {
+    #[diesel(sql_type = Text)]
+    partner: String,
+    #[diesel(sql_type = BigInt)]
+    age: i64,
+    #[diesel(sql_type = BigInt)]
+    expires: i64,
+    #[diesel(sql_type = BigInt)]
+    points: i64,
+}
+
 #[derive(QueryableByName)]
 struct BalanceRow {
     #[diesel(sql_type = Text)]
@@ -99,6 +120,24 @@ const CUSTOMER_POINTS: &str = "
         AND a.owner_kind = 'customer' AND a.asset = 'PTS'
     GROUP BY 1, 2";
 
+// SQLite numbers parameters in the order in which they first appear, so that is their order.
+const LOTS_BY_SPAN: &str = "
+    SELECT l.partner_id AS partner,
+        CAST(CASE WHEN l.effective_at >= $1 THEN 0 WHEN l.effective_at >= $2 THEN 1
+            WHEN l.effective_at >= $3 THEN 2 WHEN l.effective_at >= $4 THEN 3 ELSE 4
+        END AS BIGINT) AS age,
+        CAST(CASE WHEN l.expires_at IS NULL THEN 5 WHEN l.expires_at < $5 THEN 0
+            WHEN l.expires_at < $6 THEN 1 WHEN l.expires_at < $7 THEN 2
+            WHEN l.expires_at < $8 THEN 3 ELSE 4
+        END AS BIGINT) AS expires,
+        CAST(SUM(e.amount) AS BIGINT) AS points
+    FROM entries e
+    JOIN accounts a ON a.id = e.account_id
+    JOIN lots l ON l.id = e.lot_id
+    WHERE e.effective_at <= $9 AND e.recorded_at <= $10
+        AND a.owner_kind = 'customer' AND a.asset = 'PTS'
+    GROUP BY 1, 2, 3 HAVING SUM(e.amount) <> 0 ORDER BY 1, 2, 3";
+
 /// The sum of an account's entries up to the cut-off.
 ///
 /// # Errors
@@ -149,6 +188,47 @@ pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints
             let partner = row.partner.as_deref().map(types::partner).transpose()?;
             let points = Amount::from_minor(row.points, Asset::PTS);
             Ok(CustomerPoints { partner, kind: row.kind, points })
+        })
+        .collect()
+}
+
+/// What is in customers' lots up to the cut-off, by span: earned since each of these moments, the
+/// latest first; expiring before each of those, the earliest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn lots_by_span(
+    db: &mut Db,
+    cutoff: Cutoff,
+    earned: &[Moment; 4],
+    expiring: &[Moment; 4],
+) -> Result<Vec<LotsSum>, StoreError> {
+    let_the_planner_choose(db)?;
+    let [e0, e1, e2, e3] = earned.map(Moment::naive);
+    let [x0, x1, x2, x3] = expiring.map(Moment::naive);
+    let rows: Vec<LotsSumRow> = both!(db, connection => diesel::sql_query(LOTS_BY_SPAN)
+        .bind::<Timestamp, _>(e0)
+        .bind::<Timestamp, _>(e1)
+        .bind::<Timestamp, _>(e2)
+        .bind::<Timestamp, _>(e3)
+        .bind::<Timestamp, _>(x0)
+        .bind::<Timestamp, _>(x1)
+        .bind::<Timestamp, _>(x2)
+        .bind::<Timestamp, _>(x3)
+        .bind::<Timestamp, _>(cutoff.effective.naive())
+        .bind::<Timestamp, _>(cutoff.recorded.naive())
+        .load(connection))?;
+    let span = |number: i64| {
+        usize::try_from(number).map_err(|_negative| StoreError::Corrupt("lots' spans"))
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(LotsSum {
+                partner: types::partner(&row.partner)?,
+                age: span(row.age)?,
+                expires: span(row.expires)?,
+                points: Amount::from_minor(row.points, Asset::PTS),
+            })
         })
         .collect()
 }

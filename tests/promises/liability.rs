@@ -157,3 +157,46 @@ on_both_stores! {
         assert_eq!((line[1], line[6]), (64_800, -2));
     }
 }
+
+on_both_stores! {
+    async fn what_customers_hold_is_told_by_age_and_expiry(app) {
+        app.leads_may_wait = true;
+        let (shop, brief) = (app.partner("green-basket").await, app.partner("brief-basket").await);
+        for (partner, id, amount, time) in [
+            (&shop, "p-1", "10.00", "2026-11-02T10:00:00Z"),
+            (&shop, "p-2", "20.00", "2026-06-01T10:00:00Z"),
+            (&shop, "p-3", "30.00", "2020-06-01T10:00:00Z"),
+            // Expires with the month, a year later.
+            (&brief, "p-4", "40.00", "2026-07-15T10:00:00Z"),
+            (&brief, "p-5", "50.00", "2025-12-31T10:00:00Z"),
+        ] {
+            partner.record(&at(payment(id, "m-1", amount, "0.00"), time)).await;
+        }
+        shop.record(&refund("r-1", "p-1", "10.00")).await;
+        let told = |day: &str| {
+            let told = printed(&app.trial, &["outstanding", "--csv", "--as-of", day]);
+            told.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("2026-11-20"),
+            [
+                "brief-basket,3-6,6-12,40.00",
+                "brief-basket,6-12,0-3,50.00",
+                "green-basket,3-6,never,20.00",
+                "green-basket,24+,never,30.00",
+            ]
+        );
+        assert_eq!(
+            told("2026-11-02"),
+            [
+                "brief-basket,3-6,6-12,40.00",
+                "brief-basket,6-12,0-3,50.00",
+                "green-basket,0-3,never,10.00",
+                "green-basket,3-6,never,20.00",
+                "green-basket,24+,never,30.00",
+            ]
+        );
+        let now = printed(&app.trial, &["outstanding"]);
+        assert!(now.contains("age_months") && now.contains("24+"), "{now}");
+    }
+}

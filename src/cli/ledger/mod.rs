@@ -4,6 +4,7 @@
 mod cutoff;
 mod export;
 mod liability;
+mod outstanding;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ pub enum Command {
     Export(export::Args),
     /// Roll what customers are owed in points forward over a month, by partner.
     Liability(liability::Args),
+    /// Print the points that customers hold, by age and time to expiry.
+    Outstanding(outstanding::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +77,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
         }
         Command::Export(args) => export::run(args, settings, &mut db),
         Command::Liability(args) => liability::run(args, settings, &mut db),
+        Command::Outstanding(args) => outstanding::run(args, settings, &mut db),
     }
 }
 
