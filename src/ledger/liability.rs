@@ -118,13 +118,10 @@ impl Movement {
     fn of_kind(kind: &str) -> Self {
         match kind {
             Payment::TYPE | Referral::TYPE => Self::Issued,
-            "redemption.held"
-            | "redemption.committed"
-            | "redemption.cancelled"
-            | "redemption.refunded" => Self::Redeemed,
             "points.expired" => Self::Expired,
             Refund::TYPE | books::DEBT | "reversal" => Self::Reversed,
             "adjustment" => Self::ReEstimated,
+            _ if kind.starts_with("redemption.") => Self::Redeemed,
             _ => Self::Other,
         }
     }
@@ -202,7 +199,7 @@ mod tests {
             points("points.expired", -50),
             points("points.matured", 0),
             points("redemption.committed", -300),
-            points("redemption.refunded", 100),
+            points("redemption.returned", 100),
             points("payment.refunded", -7),
             points("adjustment", 5),
             points("something.new", 1),

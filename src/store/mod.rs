@@ -29,11 +29,13 @@ macro_rules! column {
 pub mod accounts;
 pub mod assertions;
 pub mod books;
+pub mod codes;
 pub mod consents;
 pub mod customers;
 mod db;
 mod error;
 pub mod events;
+pub mod holds;
 pub mod lots;
 mod migrate;
 pub mod outbox;

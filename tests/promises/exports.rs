@@ -13,7 +13,7 @@ use tallystick::money::Amount;
 use tallystick::store::{accounts, books};
 
 use crate::as_of::{command, ledger, printed};
-use crate::harness::{TestApp, payment, referral, refund};
+use crate::harness::{TestApp, cloud_event, code, customer, member, payment, referral, refund};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
 struct Dice(u64);
@@ -30,7 +30,7 @@ impl Dice {
 const FREE_TEXT: [&str; 4] = ["secret-order", "Test Person", "+8619900001234", "p@test.invalid"];
 
 /// Some hundred payments with and without a discount, refunds in parts, and referrals with rewards,
-/// over many days; late and in any order.
+/// over many days, late and in any order; and points spent in part.
 async fn a_long_history(app: &mut TestApp) {
     app.leads_may_wait = true; // no CRM here
     let mut dice = Dice(15);
@@ -77,6 +77,16 @@ async fn a_long_history(app: &mut TestApp) {
             assert!(refused.is_none(), "{refused:?}");
         }
     }
+    let person = customer(app, "c-1");
+    let reference = member(&person, "green-basket").await;
+    shop.record(&payment("p-spent", &reference, "100.00", "0.00")).await;
+    let spend = |id: &str, kind: &str, data: Value| {
+        cloud_event(id, &format!("redemption.{kind}"), "2026-11-04T10:00:00Z", data)
+    };
+    let code = code(&person).await;
+    shop.record(&spend("h-1", "held", json!({ "code": code, "points": "40.00" }))).await;
+    shop.record(&spend("c-1", "committed", json!({ "hold": "h-1", "points": "30.00" }))).await;
+    shop.record(&spend("b-1", "returned", json!({ "hold": "h-1", "points": "10.00" }))).await;
 }
 
 /// Our own balances, without accounts that hold nothing.

@@ -129,8 +129,10 @@ on_both_stores! {
         let lot = fullest_lot(app);
         for (kind, code, minor) in [
             ("redemption.committed", AccountCode::POINTS_REDEMPTION, 30_000),
-            ("redemption.refunded", AccountCode::POINTS_REDEMPTION, -500),
-            ("redemption.held", AccountCode::POINTS_HELD, 100), // owed all the same
+            ("redemption.returned", AccountCode::POINTS_REDEMPTION, -500),
+            // Held is owed all the same.
+            ("redemption.held", AccountCode::POINTS_HELD, 100),
+            ("redemption.cancelled", AccountCode::POINTS_HELD, -100),
             ("points.expired", AccountCode::POINTS_BREAKAGE, 700),
             ("adjustment", AccountCode::POINTS_ADJUSTMENT, 11),
             ("something.new", AccountCode::POINTS_ADJUSTMENT, 2),

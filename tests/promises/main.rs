@@ -26,6 +26,7 @@ mod lots;
 mod partners;
 mod points;
 mod problems;
+mod redemption;
 mod refunds;
 mod settings;
 mod stores;
