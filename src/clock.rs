@@ -22,6 +22,12 @@ pub fn now() -> Moment {
 }
 
 impl Moment {
+    /// The last moment that the stores and RFC 3339 agree on.
+    pub const LAST: Self = match DateTime::from_timestamp(253_402_300_799, 999_999_000) {
+        Some(last) => Self(last),
+        None => Self(DateTime::UNIX_EPOCH),
+    };
+
     /// Reads an RFC 3339 date-time with any offset. `None` when it is not one, or when it lies
     /// outside the years 1970 to 9999, which the stores and RFC 3339 agree on.
     #[must_use]
@@ -115,6 +121,18 @@ mod tests {
         let moment = Moment::parse("2026-11-02T10:15:30.123456789+08:00").unwrap();
         assert_eq!(moment.to_string(), "2026-11-02T02:15:30.123456Z");
         assert_eq!(Moment::from_naive(moment.naive()), moment);
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_of_its_zone_or_as_soon_as_there_is_an_hour() {
+        let start = |day: &str, zone: Tz| Moment::start_of(day.parse().unwrap(), zone);
+        let shanghai = start("2026-11-02", chrono_tz::Asia::Shanghai);
+        assert_eq!(shanghai.to_string(), "2026-11-01T16:00:00Z");
+        assert_eq!(shanghai.day_in(chrono_tz::Asia::Shanghai).to_string(), "2026-11-02");
+        // In 2018 clocks in Sao Paulo went from midnight to one o'clock.
+        let sao_paulo = start("2018-11-04", chrono_tz::America::Sao_Paulo);
+        assert_eq!(sao_paulo.to_string(), "2018-11-04T03:00:00Z");
+        assert_eq!(Moment::LAST.to_string(), "9999-12-31T23:59:59.999999Z");
     }
 
     #[test]

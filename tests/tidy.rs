@@ -50,6 +50,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "ledger/as_of",
             "ledger/seal",
             "ledger/export",
+            "ledger/liability",
+            "ledger/outstanding",
             "partner/registry",
             "customer/keys",
             "customer/erasure",

@@ -1,14 +1,21 @@
 //! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
-//! [`verify`], which reads the store. What an event is worth is `program`'s; writing down is
-//! `store`'s.
+//! [`verify`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which read the store. What an
+//! event is worth is `program`'s; writing down is `store`'s.
 
 pub mod account;
+pub mod as_of;
+pub mod breakage;
+pub mod cutoff;
+pub mod export;
+pub mod liability;
+pub mod outstanding;
 pub mod posting;
 pub mod receipt;
 pub mod transaction;
 pub mod verify;
 
 pub use account::{Account, AccountCode, Owner};
+pub use cutoff::Cutoff;
 pub use posting::{Posting, RuleVersion};
 pub use receipt::Receipt;
 pub use transaction::{Transaction, Unbalanced};

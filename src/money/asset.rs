@@ -23,7 +23,8 @@ impl Asset {
     /// Chinese yuan, counted in fen (ISO 4217 minor unit 2).
     pub const CNY: Self = Self { code: "CNY", scale: 2 };
 
-    const ALL: [Self; 2] = [Self::PTS, Self::CNY];
+    /// Every asset of the programme.
+    pub const ALL: [Self; 2] = [Self::PTS, Self::CNY];
 
     /// Looks an asset up by its code, which is case-sensitive as in ISO 4217.
     ///

@@ -28,6 +28,7 @@ macro_rules! column {
 
 pub mod accounts;
 pub mod assertions;
+pub mod books;
 pub mod codes;
 pub mod consents;
 pub mod customers;

@@ -50,20 +50,22 @@ impl Db {
     ///
     /// # Errors
     /// What `work` returned, or the store's refusal.
-    pub fn snapshot<T>(
+    pub fn snapshot<T, E: From<StoreError>>(
         &mut self,
-        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         // In WAL mode a deferred SQLite transaction reads from one snapshot as it is.
-        match self {
+        let begun = match self {
             Self::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(
                 c,
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             ),
             Self::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN DEFERRED"),
-        }?;
+        };
+        begun.map_err(StoreError::from)?;
         let done = work(self);
-        both!(self, c => AnsiTransactionManager::rollback_transaction(c))?;
+        let ended = both!(self, c => AnsiTransactionManager::rollback_transaction(c));
+        ended.map_err(StoreError::from)?;
         done
     }
 }

@@ -10,14 +10,17 @@
 mod harness;
 
 mod access;
+mod as_of;
 mod consent;
 mod crash;
 mod crm;
 mod exactness;
+mod exports;
 mod gateways;
 mod idempotency;
 mod import;
 mod leads;
+mod liability;
 mod listing;
 mod lots;
 mod partners;

@@ -6,8 +6,10 @@
 #
 #   build      C compiler, libpq (links the program), rustfmt and clippy
 #   postgres   a PostgreSQL server's programs; the tests start their own cluster
-#   venv       .tools/venv with tests/tools/requirements.txt: the CRM, and clients of other makers
+#   venv       .tools/venv with tests/tools/requirements.txt: the CRM, and clients and readers of other
+#              makers
 #   deny       .tools/bin/cargo-deny
+#   hledger    hledger, which reads the ledger's journal in the tests
 #   bench      wrk and pgbench
 #
 # System packages come by apt-get, as root or by sudo. Everything else stays in .tools.
@@ -163,17 +165,20 @@ make_deny() {
     deny_is_current || fail "cargo-deny $DENY_VERSION could not be installed"
 }
 
+want_hledger() { has hledger || need hledger; }
+make_hledger() { has hledger || fail "hledger is still missing"; }
+
 want_bench() {
     has wrk || need wrk
     has_postgres pgbench || need postgresql-contrib
 }
 make_bench() { has wrk || fail "wrk is still missing"; }
 
-[ $# -gt 0 ] || fail "say which parts: build postgres venv deny bench"
+[ $# -gt 0 ] || fail "say which parts: build postgres venv deny hledger bench"
 for part in "$@"; do
     case $part in
-        build | postgres | venv | deny | bench) ;;
-        *) fail "unknown part '$part': build postgres venv deny bench" ;;
+        build | postgres | venv | deny | hledger | bench) ;;
+        *) fail "unknown part '$part': build postgres venv deny hledger bench" ;;
     esac
 done
 mkdir -p .tools

@@ -1,13 +1,20 @@
-//! `tallystick ledger`: prove the books, or print a trial balance.
+//! `tallystick ledger`: prove the books, print a trial balance or what customers are owed, write the
+//! journal out.
+
+mod cutoff;
+mod export;
+mod liability;
+mod outstanding;
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use self::cutoff::CutoffArgs;
 use super::Failure;
 use crate::ledger::account::chart;
 use crate::ledger::verify::verify;
-use crate::ledger::{Account, Owner};
+use crate::ledger::{Account, Owner, as_of};
 use crate::money::Amount;
 use crate::settings::Settings;
 use crate::store::{self, accounts};
@@ -16,8 +23,14 @@ use crate::store::{self, accounts};
 pub enum Command {
     /// Prove balances, sums, events and leads; exits 1 and says where when they do not add up.
     Verify,
-    /// Print a trial balance.
+    /// Print a trial balance, as of now or of a past moment.
     Accounts(AccountsArgs),
+    /// Write the journal out for other programs: hledger, beancount, CSV or Parquet.
+    Export(export::Args),
+    /// Roll what customers are owed in points forward over a month, by partner.
+    Liability(liability::Args),
+    /// Print the points that customers hold, by age and time to expiry.
+    Outstanding(outstanding::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +38,8 @@ pub struct AccountsArgs {
     /// A line for each account as CSV (account, owner kind, owner, asset, balance).
     #[arg(long)]
     csv: bool,
+    #[command(flatten)]
+    cutoff: CutoffArgs,
 }
 
 /// # Errors
@@ -49,7 +64,10 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             Ok(proof.is_clean())
         }
         Command::Accounts(args) => {
-            let all = accounts::all(&mut db)?;
+            let all = match args.cutoff.read(settings)? {
+                Some(cutoff) => as_of::balances(&mut db, cutoff)?,
+                None => accounts::all(&mut db)?,
+            };
             if args.csv {
                 print_csv(&all)?
             } else {
@@ -57,6 +75,9 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             }
             Ok(true)
         }
+        Command::Export(args) => export::run(args, settings, &mut db),
+        Command::Liability(args) => liability::run(args, settings, &mut db),
+        Command::Outstanding(args) => outstanding::run(args, settings, &mut db),
     }
 }
 
