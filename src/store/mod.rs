@@ -32,6 +32,7 @@ mod pool;
 pub mod proof;
 pub mod referrals;
 mod schema;
+pub mod seals;
 pub mod transactions;
 mod tx;
 mod types;
