@@ -25,6 +25,7 @@ pub mod customers;
 mod db;
 mod error;
 pub mod events;
+mod grants;
 mod migrate;
 pub mod outbox;
 pub mod personal;
@@ -39,6 +40,7 @@ mod types;
 
 pub use db::Db;
 pub use error::StoreError;
+pub use grants::grant;
 pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
 pub use schema::check_columns;

@@ -23,6 +23,7 @@ mod partners;
 mod points;
 mod problems;
 mod refunds;
+mod role;
 mod seals;
 mod settings;
 mod stores;
