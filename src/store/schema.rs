@@ -166,6 +166,7 @@ diesel::joinable!(members -> customers (customer_id));
 diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
 diesel::joinable!(entries -> accounts (account_id));
+diesel::joinable!(seals -> transactions (transaction_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     customers,

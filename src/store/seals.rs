@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary};
 use serde::Deserialize;
@@ -155,18 +154,41 @@ pub fn newest(db: &mut Db) -> Result<Option<Vec<u8>>, StoreError> {
         .optional()?)
 }
 
-/// Ids of transactions after `after` that are not sealed, in their order, at most so many.
+/// A stretch of the transactions, by id.
+pub struct Stretch {
+    /// Those that are not sealed, in their order.
+    pub unsealed: Vec<Vec<u8>>,
+    /// Where the next stretch begins; `None` when there is none.
+    pub last: Option<Vec<u8>>,
+}
+
+/// Transactions that are looked at in one statement, so that none takes long.
+const STRETCH_MAX: i64 = 10_000;
+
+/// Looks at the transactions after `after` until so many are found that are not sealed, and no
+/// further than one statement should.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn unsealed(db: &mut Db, after: &[u8], rows_max: i64) -> Result<Vec<Vec<u8>>, StoreError> {
-    Ok(both!(db, connection => transactions::table
+pub fn unsealed(db: &mut Db, after: &[u8], ids_max: usize) -> Result<Stretch, StoreError> {
+    let rows: Vec<(Vec<u8>, Option<i64>)> = both!(db, connection => transactions::table
+        .left_join(seals::table)
         .filter(transactions::id.gt(after))
-        .filter(not(exists(seals::table.filter(seals::transaction_id.eq(transactions::id)))))
         .order(transactions::id)
-        .limit(rows_max)
-        .select(transactions::id)
-        .load(connection))?)
+        .limit(STRETCH_MAX)
+        .select((transactions::id, seals::block.nullable()))
+        .load(connection))?;
+    let mut stretch = Stretch { unsealed: Vec::new(), last: None };
+    for (id, block) in rows {
+        if stretch.unsealed.len() == ids_max {
+            break;
+        }
+        if block.is_none() {
+            stretch.unsealed.push(id.clone());
+        }
+        stretch.last = Some(id);
+    }
+    Ok(stretch)
 }
 
 /// Appends a block with its seals.

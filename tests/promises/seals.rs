@@ -63,6 +63,7 @@ fn behind_our_back(trial: &Trial, sql: &str) {
                 triggers += &format!("DROP TRIGGER IF EXISTS {table}_no_delete;");
             }
             triggers += "DROP TRIGGER IF EXISTS transactions_balance;";
+            triggers += "DROP TRIGGER IF EXISTS accounts_only_balance;";
             db.batch_execute(&triggers).unwrap();
             db.batch_execute(sql).unwrap();
         }
@@ -199,6 +200,17 @@ with_seals! {
         behind_our_back(&trial, "UPDATE accounts SET balance = balance + 1 WHERE code = 'points_liability'");
         let found = said(&trial, &[]);
         assert!(found.len() == 1 && found[0].starts_with("balance: bank/"), "{found:?}");
+    }
+}
+
+with_seals! {
+    async fn an_account_given_to_somebody_else_is_found_and_named(trial) {
+        let thief = "00000000-0000-7000-8000-000000000000";
+        behind_our_back(&trial, &format!("UPDATE accounts SET owner = '{thief}' WHERE \
+            code = 'points_available' AND balance = 2000"));
+        let found = said(&trial, &[]);
+        let name = format!("account: customer/{thief}/points_available/PTS: ");
+        assert!(found.len() == 1 && found[0].starts_with(&name), "{found:?}");
     }
 }
 

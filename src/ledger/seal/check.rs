@@ -104,7 +104,7 @@ impl Walk<'_> {
 
     fn leaves(&mut self, db: &mut Db, block: &Block) -> Result<(), StoreError> {
         // One more than there can be, so that one that was added is seen.
-        let seals = seals::of_block(db, block.position, LEAVES_MAX.saturating_add(1))?;
+        let seals = seals::of_block(db, block.position, i64::from(LEAVES_MAX).saturating_add(1))?;
         let kept: Vec<Hash> = seals.iter().map(|seal| seal.leaf).collect();
         let numbered = (0..).zip(&seals).all(|(index, seal)| seal.leaf_index == index);
         let count = i64::try_from(seals.len()).unwrap_or(i64::MAX);
@@ -156,10 +156,10 @@ impl Walk<'_> {
         let mut after = Vec::new();
         let newest = self.newest;
         loop {
-            let ids = seals::unsealed(db, &after, LEAVES_MAX)?;
-            let Some(last) = ids.last() else { return Ok(()) };
-            after.clone_from(last);
-            let wanted: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
+            let stretch = seals::unsealed(db, &after, usize::from(LEAVES_MAX))?;
+            let Some(last) = stretch.last else { return Ok(()) };
+            after = last;
+            let wanted: Vec<&[u8]> = stretch.unsealed.iter().map(Vec::as_slice).collect();
             for recorded in seals::recorded(db, &wanted)?.values() {
                 self.transaction(recorded, newest);
                 self.sealed.unsealed = self.sealed.unsealed.saturating_add(1);
@@ -191,7 +191,7 @@ impl Walk<'_> {
     fn strays(&mut self, db: &mut Db) -> Result<(), StoreError> {
         let mut after = Vec::new();
         loop {
-            let (strays, next) = seals::strays(db, &after, LEAVES_MAX)?;
+            let (strays, next) = seals::strays(db, &after, i64::from(LEAVES_MAX))?;
             for stray in strays {
                 let place = format!("{}/{}", stray.partner, stray.event);
                 self.find("event", place, "its transaction is not of this event");

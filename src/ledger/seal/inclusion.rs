@@ -42,8 +42,10 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Inclusion, StoreError> {
     let recorded = seals::recorded(db, &[&seal.transaction])?;
     let leaf = recorded.get(&seal.transaction).map(Leaf::of);
     let stored = seals::block(db, seal.block)?;
-    let leaves: Vec<Hash> =
-        seals::of_block(db, seal.block, super::LEAVES_MAX)?.iter().map(|seal| seal.leaf).collect();
+    let leaves: Vec<Hash> = seals::of_block(db, seal.block, i64::from(super::LEAVES_MAX))?
+        .iter()
+        .map(|seal| seal.leaf)
+        .collect();
     let (Some(leaf), Some(stored)) = (leaf, stored) else { return Ok(Inclusion::Broken) };
     let index = usize::try_from(seal.leaf_index).unwrap_or(usize::MAX);
     let whole = leaves.get(index) == Some(&leaf.hash())

@@ -21,7 +21,7 @@ use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, Pool, StoreError};
 
 /// Transactions in one block.
-pub const LEAVES_MAX: i64 = 1_000;
+pub const LEAVES_MAX: u16 = 1_000;
 
 /// How often a gateway looks for what is not sealed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ pub struct Sealer {
 
 /// What one step of a look came to.
 enum Step {
-    /// A block of so many transactions.
+    /// So many transactions were sealed, in one block; or none had to be in this stretch.
     Sealed(usize),
     /// Another gateway was quicker.
     Overtaken,
@@ -140,9 +140,13 @@ impl Look {
     /// recorded does not change, and the chain's end is asked for again under the lock.
     fn step(&mut self, db: &mut Db, key: &TokenKey) -> Result<Step, SealError> {
         let before = seals::last_block(db)?.map(|stored| stored.block);
-        let ids = seals::unsealed(db, &self.after, LEAVES_MAX)?;
-        let Some(last) = ids.last().cloned() else { return Ok(Step::Done) };
-        let (stored, list) = seal(db, before.as_ref(), &ids, key)?;
+        let stretch = seals::unsealed(db, &self.after, usize::from(LEAVES_MAX))?;
+        let Some(last) = stretch.last else { return Ok(Step::Done) };
+        if stretch.unsealed.is_empty() {
+            self.after = last;
+            return Ok(Step::Sealed(0));
+        }
+        let (stored, list) = seal(db, before.as_ref(), &stretch.unsealed, key)?;
         let ours = db.write(|tx| {
             seals::lock(tx)?;
             if !seals::is_last(tx, before.map(|block| block.position))? {
@@ -196,4 +200,24 @@ fn behind(newest: Option<Vec<u8>>, reach: TimeDelta) -> Vec<u8> {
 fn made_at(id: &[u8]) -> Option<i64> {
     let (time, _random) = id.split_first_chunk::<6>()?;
     Some(time.iter().fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_begins_before_the_newest_and_never_after_now() {
+        assert_eq!(behind(None, NEAR), Vec::<u8>::new());
+        let id = |at: i64| at.to_be_bytes().into_iter().skip(2).chain([0x7f; 10]).collect();
+        let now = clock::now().utc().timestamp_millis();
+        let from = |newest: i64| made_at(&behind(Some(id(newest)), NEAR)).unwrap();
+        assert_eq!(from(now - 60_000), now - 70_000);
+        // A clock that ran ahead by an hour hides nobody else's transactions.
+        let ahead = from(now + 3_600_000);
+        assert!((now - 10_000..now).contains(&ahead), "{ahead}");
+        assert_eq!(behind(Some(id(now)), NEAR).len(), 16);
+        // It sorts as the stores sort ids.
+        assert!(behind(Some(id(now - 60_000)), NEAR) < id(now - 60_001));
+    }
 }
