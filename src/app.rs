@@ -21,7 +21,7 @@ use crate::partner::Registry;
 use crate::partner::registry::RegistryError;
 use crate::settings::Settings;
 use crate::store::{self, Pool, StoreError};
-use crate::writer::{self, Writer, WriterSettings, WriterThread};
+use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
 /// A running service.
 pub struct App {
@@ -40,7 +40,7 @@ pub struct Core {
     pub keys: Keys,
     pub pool: Pool,
     pub writer: Writer,
-    thread: WriterThread,
+    threads: WriterThreads,
     leads_waiting: Arc<Notify>,
 }
 
@@ -88,22 +88,23 @@ impl Core {
             return Err(AppError::OtherKeys(settings.keys.display().to_string()));
         }
         let leads_waiting = Arc::new(Notify::new());
-        let (writer, thread) = writer::start(WriterSettings {
+        let (writer, threads) = writer::start(WriterSettings {
             url: settings.database_url.clone(),
             keys: keys.personal.clone(),
             time_zone: settings.time_zone,
+            writers: settings.writers,
             queue_max: settings.queue_max,
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&leads_waiting),
         })?;
         let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self { registry, keys, pool, writer, thread, leads_waiting })
+        Ok(Self { registry, keys, pool, writer, threads, leads_waiting })
     }
 
     /// Waits until the writer has recorded what waits.
     pub async fn stop(self) {
         drop(self.writer);
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        let joined = tokio::task::spawn_blocking(move || self.threads.join()).await;
         if joined.is_err() {
             tracing::error!("the writer could not be waited for");
         }

@@ -3,6 +3,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use tallystick::cli::{self, Cli};
 
+/// An event lives in many small pieces that come and go on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::run(Cli::parse()).await {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub workers: usize,
     /// Connections for reading and small writes, beside the writer's.
     pub pool_max: u32,
+    /// Connections that record events at once; SQLite has one, whatever this says.
+    pub writers: usize,
     /// Requests that may wait for the writer before a 503.
     pub queue_max: usize,
     /// Events in one transaction.

@@ -1,5 +1,6 @@
 use aws_lc_rs::{constant_time, hmac};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Attributes, Contact, Said};
 
@@ -20,7 +21,7 @@ struct Kept<'a> {
     id: &'a str,
     source: &'a str,
     time: String,
-    data: &'a Said,
+    data: &'a RawValue,
 }
 
 impl FingerprintKey {
@@ -49,20 +50,22 @@ pub(super) fn of(
     said: &Said,
     key: &FingerprintKey,
 ) -> (String, Fingerprint) {
+    // Serialising our own types to a string fails only for non-string map keys: there are none.
+    let data =
+        serde_json::value::to_raw_value(said).unwrap_or_else(|_never| RawValue::NULL.to_owned());
     let kept = Kept {
         kind: said.kind(),
         id: attributes.id.as_str(),
         source: &attributes.source,
         time: attributes.time.to_string(),
-        data: said,
+        data: &data,
     };
-    // Serialising our own types to a string fails only for non-string map keys: there are none.
     let body = serde_json::to_string(&kept).unwrap_or_default();
     let mut context = hmac::Context::with_key(&key.0);
     // Not the source: the same payment may come by the API and again in the day's file.
     update(&mut context, said.kind());
     update(&mut context, &kept.time);
-    update(&mut context, &serde_json::to_string(said).unwrap_or_default());
+    update(&mut context, data.get());
     if let Said::Referral(referral) = said {
         let Contact { name, phone, email } = &referral.contact;
         update(&mut context, name);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Text};
 use diesel::upsert::excluded;
 
 use super::schema::accounts;
@@ -48,14 +49,36 @@ pub fn apply<'a>(
             balance: *change,
         })
         .collect();
-    for part in rows.chunks(super::rows_max(6)) {
-        both!(tx.0, db => diesel::insert_into(accounts::table)
-            .values(part)
-            .on_conflict(accounts::id)
-            .do_update()
-            .set(accounts::balance.eq(accounts::balance + excluded(accounts::balance)))
-            .execute(db))?;
+    match &mut *tx.0 {
+        Db::Postgres(db) => apply_arrays(db, &rows)?,
+        Db::Sqlite(db) => {
+            for row in &rows {
+                diesel::insert_into(accounts::table)
+                    .values(row)
+                    .on_conflict(accounts::id)
+                    .do_update()
+                    .set(accounts::balance.eq(accounts::balance + excluded(accounts::balance)))
+                    .execute(db)?;
+            }
+        }
     }
+    Ok(())
+}
+
+fn apply_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<()> {
+    let owners: Vec<&str> = rows.iter().map(|row| row.owner.as_str()).collect();
+    diesel::sql_query(
+        "INSERT INTO accounts (id, code, owner_kind, owner, asset, balance) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET balance = accounts.balance + excluded.balance",
+    )
+    .bind::<Array<Binary>, _>(column!(rows, id))
+    .bind::<Array<Text>, _>(column!(rows, code))
+    .bind::<Array<Text>, _>(column!(rows, owner_kind))
+    .bind::<Array<Text>, _>(owners)
+    .bind::<Array<Text>, _>(column!(rows, asset))
+    .bind::<Array<BigInt>, _>(column!(rows, balance))
+    .execute(db)?;
     Ok(())
 }
 

@@ -64,6 +64,9 @@ pub fn of_members(
 /// # Errors
 /// [`StoreError`].
 pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreError> {
+    let mut list: Vec<&Enrolment> = list.iter().collect();
+    // In one order everywhere, so that two writers never wait for each other in a circle.
+    list.sort_unstable_by_key(|new| MemberKey::of(&new.partner, &new.member));
     let mut enrolled = 0_usize;
     for part in list.chunks(super::rows_max(5)) {
         let customer_rows: Vec<CustomerRow<'_>> = part

@@ -101,7 +101,10 @@ pub fn recorded(
 /// # Errors
 /// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, StoreError> {
-    let rows: Vec<Row<'_>> = list.iter().map(Row::from).collect();
+    let mut rows: Vec<Row<'_>> = list.iter().map(Row::from).collect();
+    // In one order everywhere: two writers with the same events never wait for each other in a
+    // circle.
+    rows.sort_unstable_by_key(|row| row.id);
     match &mut *tx.0 {
         Db::Postgres(db) => Ok(insert_arrays(db, &rows)?),
         Db::Sqlite(db) => {
@@ -116,33 +119,26 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, Sto
     }
 }
 
-/// An array a column: a statement of thirteen parameters instead of thirteen for each event, which
-/// PostgreSQL would parse and plan anew every time.
 fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
-        };
-    }
     diesel::sql_query(
         "INSERT INTO events (id, partner_id, event_id, type, fingerprint, body, transaction_id, \
          customer_id, refers_to, asset, amount, effective_at, recorded_at) \
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT DO NOTHING",
     )
-    .bind::<Array<Binary>, _>(column!(id))
-    .bind::<Array<Text>, _>(column!(partner_id))
-    .bind::<Array<Text>, _>(column!(event_id))
-    .bind::<Array<Text>, _>(column!(kind))
-    .bind::<Array<Binary>, _>(column!(fingerprint))
-    .bind::<Array<Text>, _>(column!(body))
-    .bind::<Array<Binary>, _>(column!(transaction_id))
-    .bind::<Array<Nullable<Binary>>, _>(column!(customer_id))
-    .bind::<Array<Nullable<Binary>>, _>(column!(refers_to))
-    .bind::<Array<Text>, _>(column!(asset))
-    .bind::<Array<BigInt>, _>(column!(amount))
-    .bind::<Array<Timestamp>, _>(column!(effective_at))
-    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .bind::<Array<Binary>, _>(column!(rows, id))
+    .bind::<Array<Text>, _>(column!(rows, partner_id))
+    .bind::<Array<Text>, _>(column!(rows, event_id))
+    .bind::<Array<Text>, _>(column!(rows, kind))
+    .bind::<Array<Binary>, _>(column!(rows, fingerprint))
+    .bind::<Array<Text>, _>(column!(rows, body))
+    .bind::<Array<Binary>, _>(column!(rows, transaction_id))
+    .bind::<Array<Nullable<Binary>>, _>(column!(rows, customer_id))
+    .bind::<Array<Nullable<Binary>>, _>(column!(rows, refers_to))
+    .bind::<Array<Text>, _>(column!(rows, asset))
+    .bind::<Array<BigInt>, _>(column!(rows, amount))
+    .bind::<Array<Timestamp>, _>(column!(rows, effective_at))
+    .bind::<Array<Timestamp>, _>(column!(rows, recorded_at))
     .execute(db)
 }
 

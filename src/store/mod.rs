@@ -18,6 +18,14 @@ macro_rules! both {
     };
 }
 
+/// The values of one field of many rows: an array parameter a column, so that a bulk insert on
+/// PostgreSQL has few parameters, whatever the number of rows, and is parsed and planned once.
+macro_rules! column {
+    ($rows:expr, $field:ident) => {
+        $rows.iter().map(|row| row.$field).collect::<Vec<_>>()
+    };
+}
+
 pub mod accounts;
 pub mod assertions;
 pub mod consents;

@@ -66,8 +66,10 @@ struct EntryRow<'a> {
     recorded_at: chrono::NaiveDateTime,
 }
 
-/// Appends transactions: the entries first, then the transactions that close them. The accounts
-/// must be there already ([`super::accounts::apply`]).
+/// Appends transactions with their entries. On PostgreSQL a transaction is proved when the
+/// database's own transaction commits; SQLite knows no such trigger, so there the entries come
+/// first, and the transaction that closes them proves them. Accounts may come later
+/// ([`super::accounts::apply`]), up to the commit.
 ///
 /// # Errors
 /// [`StoreError`]; the database refuses a transaction that does not balance.
@@ -76,8 +78,8 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewTransaction<'_>]) -> Result<(), 
     let rows: Vec<Row<'_>> = list.iter().map(row).collect();
     match &mut *tx.0 {
         Db::Postgres(db) => {
-            insert_entry_arrays(db, &entry_rows)?;
             insert_arrays(db, &rows)?;
+            insert_entry_arrays(db, &entry_rows)?;
         }
         Db::Sqlite(db) => {
             // Row by row: such a statement is prepared once and needs no statement journal.
@@ -92,44 +94,33 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewTransaction<'_>]) -> Result<(), 
     Ok(())
 }
 
-/// An array a column, as in [`super::events::insert`].
 fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
-        };
-    }
     diesel::sql_query(
         "INSERT INTO transactions (id, kind, entry_count, receipt, effective_at, recorded_at) \
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6)",
     )
-    .bind::<Array<Binary>, _>(column!(id))
-    .bind::<Array<Text>, _>(column!(kind))
-    .bind::<Array<BigInt>, _>(column!(entry_count))
-    .bind::<Array<Text>, _>(column!(receipt))
-    .bind::<Array<Timestamp>, _>(column!(effective_at))
-    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .bind::<Array<Binary>, _>(column!(rows, id))
+    .bind::<Array<Text>, _>(column!(rows, kind))
+    .bind::<Array<BigInt>, _>(column!(rows, entry_count))
+    .bind::<Array<Text>, _>(column!(rows, receipt))
+    .bind::<Array<Timestamp>, _>(column!(rows, effective_at))
+    .bind::<Array<Timestamp>, _>(column!(rows, recorded_at))
     .execute(db)
 }
 
 fn insert_entry_arrays(db: &mut PgConnection, rows: &[EntryRow<'_>]) -> QueryResult<usize> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field).collect::<Vec<_>>()
-        };
-    }
     diesel::sql_query(
         "INSERT INTO entries (transaction_id, seq, account_id, asset, amount, rule, \
          effective_at, recorded_at) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind::<Array<Binary>, _>(column!(transaction_id))
-    .bind::<Array<BigInt>, _>(column!(seq))
-    .bind::<Array<Binary>, _>(column!(account_id))
-    .bind::<Array<Text>, _>(column!(asset))
-    .bind::<Array<BigInt>, _>(column!(amount))
-    .bind::<Array<Text>, _>(column!(rule))
-    .bind::<Array<Timestamp>, _>(column!(effective_at))
-    .bind::<Array<Timestamp>, _>(column!(recorded_at))
+    .bind::<Array<Binary>, _>(column!(rows, transaction_id))
+    .bind::<Array<BigInt>, _>(column!(rows, seq))
+    .bind::<Array<Binary>, _>(column!(rows, account_id))
+    .bind::<Array<Text>, _>(column!(rows, asset))
+    .bind::<Array<BigInt>, _>(column!(rows, amount))
+    .bind::<Array<Text>, _>(column!(rows, rule))
+    .bind::<Array<Timestamp>, _>(column!(rows, effective_at))
+    .bind::<Array<Timestamp>, _>(column!(rows, recorded_at))
     .execute(db)
 }
 

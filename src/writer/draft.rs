@@ -186,10 +186,14 @@ impl<'a> Drafts<'a> {
         if events::insert(tx, &new_events)? < new_events.len() {
             return Err(RecordError::Raced);
         }
+        let new_transactions: Vec<NewTransaction<'_>> =
+            self.list.iter().map(Draft::transaction).collect();
+        transactions::insert(tx, &new_transactions)?;
+        self.write_referrals(tx, now)?;
+        // Last, because nearly every group touches the bank's accounts: from here to the commit
+        // the other writers wait.
         accounts::apply(tx, self.list.iter().flat_map(|draft| draft.transaction.postings()))?;
-        let closing: Vec<NewTransaction<'_>> = self.list.iter().map(Draft::transaction).collect();
-        transactions::insert(tx, &closing)?;
-        self.write_referrals(tx, now)
+        Ok(())
     }
 
     fn write_referrals(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {

@@ -1,12 +1,14 @@
 //! The one place where an event becomes true. Whoever has an event hands it in and waits; a thread
 //! with a connection of its own takes what is waiting, records it in one transaction, and answers
 //! after the commit. It waits for nobody: an idle system commits at once, a busy one in large
-//! groups. Stands outside `ledger` because it joins five rooms.
+//! groups. On PostgreSQL several threads take turns at the queue, so that one decides while the
+//! database works for another: they are to each other as gateways on one database are. SQLite has
+//! one writer. Stands outside `ledger` because it joins five rooms.
 
 mod draft;
 mod record;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock;
 use crate::customer::PersonalKeys;
-use crate::database_url::DatabaseUrl;
+use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
 use crate::partner::Partner;
 use crate::program::Refusal;
@@ -74,14 +76,16 @@ struct Job {
 #[derive(Clone)]
 pub struct Writer(mpsc::Sender<Job>);
 
-/// The writer's thread. It ends, after recording all that waits, when every [`Writer`] is gone.
-pub struct WriterThread(JoinHandle<()>);
+/// The writer's threads. They end, after recording all that waits, when every [`Writer`] is gone.
+pub struct WriterThreads(Vec<JoinHandle<()>>);
 
 /// What the writer works with.
 pub struct WriterSettings {
     pub url: DatabaseUrl,
     pub keys: PersonalKeys,
     pub time_zone: chrono_tz::Tz,
+    /// Connections that record at once, on PostgreSQL.
+    pub writers: usize,
     /// Jobs that may wait before [`WriteError::Busy`].
     pub queue_max: usize,
     /// Events in one transaction, unless one job alone has more.
@@ -94,21 +98,30 @@ pub struct WriterSettings {
 ///
 /// # Errors
 /// [`StoreError::Open`] when there is no database, or the system gives no thread.
-pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThread), StoreError> {
-    let db = store::open(&settings.url)?;
+pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreError> {
     let (sender, queue) = mpsc::channel(settings.queue_max.max(1));
-    let worker = Worker {
-        db,
-        recorder: Recorder { keys: settings.keys, time_zone: settings.time_zone },
-        url: settings.url,
-        group_max: settings.group_max,
-        leads_waiting: settings.leads_waiting,
+    let queue = Arc::new(Mutex::new(queue));
+    let writers = match settings.url.kind() {
+        Kind::Postgres => settings.writers.max(1),
+        Kind::Sqlite => 1,
     };
-    let thread = std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || worker.run(queue))
-        .map_err(|_system| StoreError::Exhausted)?;
-    Ok((Writer(sender), WriterThread(thread)))
+    let mut threads = Vec::with_capacity(writers);
+    for _ in 0..writers {
+        let worker = Worker {
+            db: store::open(&settings.url)?,
+            recorder: Recorder { keys: settings.keys.clone(), time_zone: settings.time_zone },
+            url: settings.url.clone(),
+            group_max: settings.group_max,
+            leads_waiting: Arc::clone(&settings.leads_waiting),
+        };
+        let queue = Arc::clone(&queue);
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || worker.run(&queue))
+            .map_err(|_system| StoreError::Exhausted)?;
+        threads.push(thread);
+    }
+    Ok((Writer(sender), WriterThreads(threads)))
 }
 
 impl Writer {
@@ -143,11 +156,13 @@ impl Writer {
     }
 }
 
-impl WriterThread {
+impl WriterThreads {
     /// Waits until the writer has recorded what waits. Every [`Writer`] must be dropped first.
     pub fn join(self) {
-        if self.0.join().is_err() {
-            tracing::error!("the writer's thread had panicked");
+        for thread in self.0 {
+            if thread.join().is_err() {
+                tracing::error!("a writer's thread had panicked");
+            }
         }
     }
 }
@@ -164,18 +179,26 @@ struct Worker {
 const TRIES_MAX: u32 = 8;
 
 impl Worker {
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut size = first.submissions.len();
-            let mut jobs = vec![first];
-            while size < self.group_max
-                && let Ok(job) = queue.try_recv()
-            {
-                size = size.saturating_add(job.submissions.len());
-                jobs.push(job);
-            }
+    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
+        while let Some(jobs) = self.take(queue) {
             self.work(jobs);
         }
+    }
+
+    /// Waits for a job and takes what waits with it, up to a group; `None` once all is done.
+    fn take(&self, queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Vec<Job>> {
+        // A thread that panicked left the queue as whole as it found it.
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = queue.blocking_recv()?;
+        let mut size = first.submissions.len();
+        let mut jobs = vec![first];
+        while size < self.group_max
+            && let Ok(job) = queue.try_recv()
+        {
+            size = size.saturating_add(job.submissions.len());
+            jobs.push(job);
+        }
+        Some(jobs)
     }
 
     fn work(&mut self, jobs: Vec<Job>) {

@@ -46,39 +46,58 @@ async fn postgres_refuses_to_truncate_history() {
     Box::pin(app.stop_and_prove()).await;
 }
 
-/// An account, and the opening of a transaction with two entries of these amounts.
-fn two_entries(app: &TestApp, first: i64, second: i64, says: i64) -> String {
-    let bytes = |digit: &str| match app.trial.db() {
-        Db::Postgres(_) => format!("'\\x{}'", digit.repeat(32)),
-        Db::Sqlite(_) => format!("x'{}'", digit.repeat(32)),
+/// A transaction that says so many entries and has two of these amounts, without its end; each
+/// store's statements in the order in which it can prove them.
+fn two_entries(app: &TestApp, first: i64, second: i64, says: i64) -> Vec<String> {
+    let postgres = matches!(app.trial.db(), Db::Postgres(_));
+    let bytes = |digit: &str| match postgres {
+        true => format!("'\\x{}'", digit.repeat(32)),
+        false => format!("x'{}'", digit.repeat(32)),
     };
-    let (account, transaction) = (bytes("a"), bytes("b"));
+    let (account, id) = (bytes("a"), bytes("b"));
     let at = "'2026-11-02 10:00:00'";
-    format!(
-        "BEGIN;
-         INSERT INTO accounts VALUES ({account}, 'subsidy_expense', 'bank', 'bank', 'CNY', 0);
-         INSERT INTO entries VALUES ({transaction}, 0, {account}, 'CNY', {first}, 'x', {at}, {at});
-         INSERT INTO entries VALUES ({transaction}, 1, {account}, 'CNY', {second}, 'x', {at}, {at});
-         INSERT INTO transactions VALUES ({transaction}, 'x', {says}, '{{}}', {at}, {at});"
-    )
+    let entry = |seq: i64, amount: i64| {
+        format!(
+            "INSERT INTO entries VALUES \
+             ({id}, {seq}, {account}, NULL, 'CNY', {amount}, 'x', {at}, {at});"
+        )
+    };
+    let account = format!(
+        "INSERT INTO accounts VALUES ({account}, 'subsidy_expense', 'bank', 'bank', 'CNY', 0);"
+    );
+    let transaction =
+        format!("INSERT INTO transactions VALUES ({id}, 'x', {says}, '{{}}', {at}, {at});");
+    let mut statements = vec![entry(0, first), entry(1, second), account];
+    statements.insert(if postgres { 0 } else { 2 }, transaction);
+    statements.insert(0, "BEGIN;".to_owned());
+    statements
 }
 
 on_both_stores! {
     async fn the_database_refuses_a_transaction_that_does_not_balance(app) {
-        let refused = try_sql(app, &two_entries(app, 5, -4, 2)).unwrap_err();
+        let try_all = |statements: Vec<String>, end: &str| try_sql(app, &(statements.concat() + end));
+        let refused = try_all(two_entries(app, 5, -4, 2), "COMMIT").unwrap_err();
         assert!(refused.contains("does not sum to zero"), "{refused}");
-        let refused = try_sql(app, &two_entries(app, 5, -5, 3)).unwrap_err();
+        let refused = try_all(two_entries(app, 5, -5, 3), "COMMIT").unwrap_err();
         assert!(refused.contains("not as many entries"), "{refused}");
-        let late = two_entries(app, 5, -5, 2)
-            + "INSERT INTO entries SELECT transaction_id, 2, account_id, asset, amount, rule, \
-               effective_at, recorded_at FROM entries WHERE seq = 0;";
-        let refused = try_sql(app, &late).unwrap_err();
-        assert!(refused.contains("takes no more entries"), "{refused}");
-        let orphan = two_entries(app, 5, -5, 2);
-        let orphan = orphan.split("INSERT INTO transactions").next().unwrap().to_owned() + "COMMIT;";
-        let refused = try_sql(app, &orphan).unwrap_err().to_lowercase();
-        assert!(refused.contains("foreign key"), "{refused}");
-        assert!(try_sql(app, &(two_entries(app, 5, -5, 2) + "ROLLBACK;")).is_ok());
+        for missing in ["INSERT INTO transactions", "INSERT INTO accounts"] {
+            let mut statements = two_entries(app, 5, -5, 2);
+            statements.retain(|statement| !statement.starts_with(missing));
+            let refused = try_all(statements, "COMMIT").unwrap_err().to_lowercase();
+            let named = ["foreign key", "needs an open transaction", "needs an account"];
+            assert!(named.iter().any(|reason| refused.contains(reason)), "{missing}: {refused}");
+        }
+        try_all(two_entries(app, 5, -5, 2), "ROLLBACK").unwrap();
+    }
+}
+
+on_both_stores! {
+    async fn a_closed_transaction_takes_no_more_entries(app) {
+        app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
+        let late = "INSERT INTO entries SELECT transaction_id, seq + 9, account_id, lot_id, asset, \
+            amount, rule, effective_at, recorded_at FROM entries";
+        let refused = try_sql(app, late).unwrap_err();
+        assert!(refused.contains("takes no more"), "{refused}");
     }
 }
 

@@ -1,4 +1,5 @@
 DROP TABLE entries;
+DROP TABLE transactions_to_prove;
 DROP TABLE transactions;
 DROP TABLE accounts;
 DROP TABLE events;
@@ -6,5 +7,6 @@ DROP TABLE members;
 DROP TABLE customers;
 DROP FUNCTION entries_must_fit();
 DROP FUNCTION transactions_must_balance();
+DROP FUNCTION transactions_note();
 DROP FUNCTION accounts_change_only_in_balance();
 DROP FUNCTION refuse_change();

@@ -57,12 +57,13 @@ CREATE TABLE transactions (
     recorded_at TIMESTAMP NOT NULL
 );
 
--- Entries are written first, their transaction closes them: hence the deferred key. That their
--- accounts exist is checked by the trigger entries_fit, a statement at a time.
+-- lot_id names the lot that an entry on a customer's points moves. That transaction and account
+-- exist is checked by the triggers below: a foreign key would lock their rows for every entry.
 CREATE TABLE entries (
-    transaction_id BYTEA NOT NULL REFERENCES transactions (id) DEFERRABLE INITIALLY DEFERRED,
+    transaction_id BYTEA NOT NULL,
     seq BIGINT NOT NULL CHECK (seq >= 0),
     account_id BYTEA NOT NULL,
+    lot_id BYTEA,
     asset TEXT COLLATE "C" NOT NULL,
     amount BIGINT NOT NULL CHECK (amount <> 0),
     rule TEXT COLLATE "C" NOT NULL,
@@ -103,47 +104,73 @@ CREATE TRIGGER accounts_no_delete BEFORE DELETE ON accounts
 CREATE TRIGGER accounts_no_truncate BEFORE TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Look-ups row by row on purpose: joined as sets, PostgreSQL may plan to read all entries for each
--- statement, because it knows nothing of the size of a transition table.
-CREATE FUNCTION transactions_must_balance() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+-- A transaction is written first, its entries after it; when the database's own transaction
+-- commits, each must have as many as it says, on accounts of their asset, summing to zero in each.
+-- One deferred check for all that a statement wrote: one for each row would cost as much as
+-- writing it. Rows of this table never outlive the transaction that wrote them.
+CREATE UNLOGGED TABLE transactions_to_prove (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    transaction_ids BYTEA[] NOT NULL
+);
+CREATE FUNCTION transactions_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
-    IF EXISTS (
-        SELECT 1 FROM added t WHERE t.entry_count <>
-            (SELECT count(*) FROM entries e WHERE e.transaction_id = t.id)
-    ) THEN
-        RAISE EXCEPTION 'a transaction has not as many entries as it says';
-    END IF;
-    IF EXISTS (
-        SELECT 1 FROM added t WHERE 0 <> (
-            SELECT COALESCE(max(abs(s.total)), 0) FROM (
-                SELECT sum(e.amount) AS total FROM entries e
-                WHERE e.transaction_id = t.id GROUP BY e.asset
-            ) s
-        )
-    ) THEN
-        RAISE EXCEPTION 'a transaction does not sum to zero';
-    END IF;
+    INSERT INTO transactions_to_prove (transaction_ids)
+    SELECT array_agg(id) FROM added HAVING count(*) > 0;
     RETURN NULL;
 END $$;
-CREATE TRIGGER transactions_balance AFTER INSERT ON transactions
+CREATE TRIGGER transactions_noted AFTER INSERT ON transactions
     REFERENCING NEW TABLE AS added
-    FOR EACH STATEMENT EXECUTE FUNCTION transactions_must_balance();
+    FOR EACH STATEMENT EXECUTE FUNCTION transactions_note();
 
-CREATE FUNCTION entries_must_fit() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
+CREATE FUNCTION transactions_must_balance() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+DECLARE
+    wrong TEXT;
+BEGIN
+    SELECT CASE
+        WHEN p.entries_found <> p.entry_count THEN 'a transaction has not as many entries as it says'
+        WHEN p.accounts_found <> p.entry_count THEN 'an entry needs an account in its asset'
+        ELSE 'a transaction does not sum to zero'
+    END
+    INTO wrong
+    FROM (
+        SELECT s.id, s.entry_count, COALESCE(sum(s.n), 0) AS entries_found,
+            COALESCE(sum(s.k), 0) AS accounts_found, COALESCE(max(abs(s.total)), 0) AS furthest
+        FROM (
+            SELECT t.id, t.entry_count, count(e.seq) AS n, count(a.id) AS k, sum(e.amount) AS total
+            FROM unnest(NEW.transaction_ids) AS written (id)
+            JOIN transactions t ON t.id = written.id
+            LEFT JOIN entries e ON e.transaction_id = t.id
+            LEFT JOIN accounts a ON a.id = e.account_id AND a.asset = e.asset
+            GROUP BY t.id, t.entry_count, e.asset
+        ) s GROUP BY s.id, s.entry_count
+    ) p
+    WHERE p.entries_found <> p.entry_count OR p.accounts_found <> p.entry_count OR p.furthest <> 0
+    LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', wrong;
+    END IF;
+    DELETE FROM transactions_to_prove WHERE id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER transactions_balance AFTER INSERT ON transactions_to_prove
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION transactions_must_balance();
+
+-- Whose row was written by this very database transaction is still open; any other is closed.
+-- Look-ups row by row on purpose: joined as sets, PostgreSQL may plan to read all transactions for
+-- each statement, because it knows nothing of the size of a transition table.
+CREATE FUNCTION entries_must_fit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
         SELECT 1 FROM (SELECT DISTINCT transaction_id FROM added) a
-        WHERE (SELECT count(*) FROM transactions t WHERE t.id = a.transaction_id) > 0
+        WHERE (
+            SELECT count(*) FROM transactions t
+            WHERE t.id = a.transaction_id AND t.xmin = pg_current_xact_id()::xid
+        ) = 0
     ) THEN
-        RAISE EXCEPTION 'a closed transaction takes no more entries';
-    END IF;
-    IF EXISTS (
-        SELECT 1 FROM (SELECT DISTINCT account_id, asset FROM added) a
-        WHERE (SELECT count(*) FROM accounts c WHERE c.id = a.account_id AND c.asset = a.asset) = 0
-    ) THEN
-        RAISE EXCEPTION 'an entry needs an account in its asset';
+        RAISE EXCEPTION 'an entry needs an open transaction: a closed one takes no more';
     END IF;
     RETURN NULL;
 END $$;

@@ -56,11 +56,14 @@ CREATE TABLE transactions (
     recorded_at TEXT NOT NULL
 ) STRICT;
 
--- Entries are written first, their transaction closes them: hence the deferred key.
+-- Entries are written first, their transaction closes them, balances come last: hence the
+-- deferred keys. lot_id names
+-- the lot that an entry on a customer's points moves.
 CREATE TABLE entries (
     transaction_id BLOB NOT NULL REFERENCES transactions (id) DEFERRABLE INITIALLY DEFERRED,
     seq INTEGER NOT NULL CHECK (seq >= 0),
-    account_id BLOB NOT NULL REFERENCES accounts (id),
+    account_id BLOB NOT NULL REFERENCES accounts (id) DEFERRABLE INITIALLY DEFERRED,
+    lot_id BLOB,
     asset TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount <> 0),
     rule TEXT NOT NULL,
