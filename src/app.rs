@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
+use crate::due::{self, Due};
 use crate::http::customer_issuer::{CustomerIssuer, CustomerIssuerError};
 use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
@@ -30,6 +31,7 @@ pub struct App {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     relay: Option<Relay>,
+    due: Due,
     sealer: Sealer,
     core: Core,
 }
@@ -152,6 +154,8 @@ impl App {
                 .transpose()?,
         })?);
         let relay = start_relay(&settings, &core)?;
+        let every = Duration::from_secs(settings.due_seconds.max(1));
+        let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
@@ -168,7 +172,7 @@ impl App {
         let serving = tokio::spawn(server);
         let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, sealer, core })
+        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, core })
     }
 
     /// Where it listens.
@@ -200,6 +204,7 @@ impl App {
         if let Some(relay) = self.relay {
             relay.stop().await;
         }
+        self.due.stop().await;
         self.sealer.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;

@@ -3,7 +3,11 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{
+    DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, SubsecRound, TimeDelta, TimeZone,
+    Utc,
+};
+use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
 /// A point in time, UTC, microseconds.
@@ -40,6 +44,23 @@ impl Moment {
     #[must_use]
     pub const fn utc(self) -> DateTime<Utc> {
         self.0
+    }
+
+    /// The business day it lies in.
+    #[must_use]
+    pub fn day_in(self, zone: Tz) -> NaiveDate {
+        self.0.with_timezone(&zone).date_naive()
+    }
+
+    /// When a business day begins: for a midnight that the clocks leap over, the first moment
+    /// after it.
+    #[must_use]
+    pub fn start_of(day: NaiveDate, zone: Tz) -> Self {
+        let midnight = day.and_time(NaiveTime::MIN);
+        let begins = (0..4).find_map(|hours| {
+            zone.from_local_datetime(&(midnight + TimeDelta::hours(hours))).earliest()
+        });
+        Self::from(begins.map_or_else(|| midnight.and_utc(), |at| at.with_timezone(&Utc)))
     }
 
     /// As the stores keep it: UTC without an offset.

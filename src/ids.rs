@@ -185,6 +185,10 @@ random_id!(
     ReferralId
 );
 random_id!(
+    /// Points that came in together.
+    LotId
+);
+random_id!(
     /// One record of what a person agreed to.
     ConsentId
 );

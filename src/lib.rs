@@ -7,6 +7,7 @@ pub mod clock;
 pub mod crm;
 pub mod customer;
 pub mod database_url;
+pub mod due;
 pub mod event;
 pub mod http;
 pub mod ids;

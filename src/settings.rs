@@ -36,6 +36,8 @@ pub struct Settings {
     pub pool_max: u32,
     /// Connections that record events at once; SQLite has one, whatever this says.
     pub writers: usize,
+    /// How often the gateway looks for points that mature or expire, in seconds.
+    pub due_seconds: u64,
     /// Requests that may wait for the writer before a 503.
     pub queue_max: usize,
     /// Events in one transaction.

@@ -5,6 +5,7 @@ pub mod import;
 pub mod ledger;
 pub mod migrate;
 pub mod partners;
+pub mod program;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ enum Command {
     /// Check the folders of partners, or make a key for one.
     #[command(subcommand)]
     Partners(partners::Command),
+    /// Do what the loyalty programme does by itself.
+    #[command(subcommand)]
+    Program(program::Command),
     /// Look into the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -61,6 +65,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Demo(args) => demo::run(args, settings).await,
         Command::Import(command) => import::run(command, settings).await,
         Command::Partners(command) => partners::run(command, &settings),
+        Command::Program(command) => program::run(command, settings).await,
         Command::Ledger(command) => ledger::run(&command, &settings),
     }
 }

@@ -1,5 +1,7 @@
 //! Customers look up their points, and get the member reference by which a partner knows them.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,8 +13,9 @@ use crate::clock::{self, Moment};
 use crate::ids::{MemberRef, PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
+use crate::program::Lot;
 use crate::store::transactions::{EntryPlace, HistoryLine};
-use crate::store::{StoreError, accounts, customers, transactions};
+use crate::store::{StoreError, accounts, customers, lots, transactions};
 
 const LINES_DEFAULT: u16 = 20;
 const LINES_MAX: u16 = 100;
@@ -31,10 +34,23 @@ struct Points {
     balance: Amount,
     /// What has been earned and may not be spent yet.
     pending: Amount,
+    /// What is owed after a refund of points that were spent; paid from the next points earned.
+    owed: Amount,
+    /// What becomes available, and when.
+    maturing: Vec<Dated>,
+    /// What expires unless it is spent, and when, soonest first.
+    expiring: Vec<Dated>,
     entries: Vec<Entry>,
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+}
+
+/// Points that something happens to at a time.
+#[derive(Serialize)]
+struct Dated {
+    amount: Amount,
+    at: Moment,
 }
 
 #[derive(Serialize)]
@@ -46,6 +62,7 @@ struct Entry {
     partner: Value,
     /// Why, in plain sentences.
     explanation: Vec<String>,
+    explanation_zh: Vec<String>,
     effective_at: Moment,
     recorded_at: Moment,
 }
@@ -76,12 +93,18 @@ pub async fn get_points(
             // One line more than the page has tells whether another page follows.
             let lines =
                 transactions::history(db, &available, after, i64::from(limit).saturating_add(1))?;
-            Ok::<_, StoreError>(Points::new(
-                accounts::balance(db, &available)?,
-                accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
-                lines,
-                usize::from(limit),
-            ))
+            let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
+            let lots = lots::of_customers(db, &[id])?;
+            let mut points = Points {
+                balance: accounts::balance(db, &available)?,
+                pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
+                owed: owed.unwrap_or(Amount::zero(Asset::PTS)),
+                maturing: dated(&lots, |lot| Some((lot.matures_at?, lot.parts.pending))),
+                expiring: dated(&lots, |lot| Some((lot.expires_at?, lot.parts.available))),
+                ..Points::none()
+            };
+            points.add_page(lines, usize::from(limit));
+            Ok::<_, StoreError>(points)
         })
         .await?;
     Ok(HttpResponse::Ok().json(points))
@@ -107,15 +130,34 @@ impl Points {
     /// A customer whom no partner knows yet.
     fn none() -> Self {
         let zero = Amount::zero(Asset::PTS);
-        Self { balance: zero, pending: zero, entries: Vec::new(), next: None }
+        Self {
+            balance: zero,
+            pending: zero,
+            owed: zero,
+            maturing: Vec::new(),
+            expiring: Vec::new(),
+            entries: Vec::new(),
+            next: None,
+        }
     }
 
-    fn new(balance: Amount, pending: Amount, mut lines: Vec<HistoryLine>, limit: usize) -> Self {
+    fn add_page(&mut self, mut lines: Vec<HistoryLine>, limit: usize) {
         let more = lines.len() > limit;
         lines.truncate(limit);
-        let next = lines.last().filter(|_last| more).map(|last| write_cursor(last.place));
-        Self { balance, pending, entries: lines.into_iter().map(Entry::from).collect(), next }
+        self.next = lines.last().filter(|_last| more).map(|last| write_cursor(last.place));
+        self.entries = lines.into_iter().map(Entry::from).collect();
     }
+}
+
+/// The sums by date of what a lot has coming, soonest first.
+fn dated(lots: &[Lot], coming: impl Fn(&Lot) -> Option<(Moment, Amount)>) -> Vec<Dated> {
+    let mut sums: BTreeMap<Moment, Amount> = BTreeMap::new();
+    for (at, amount) in lots.iter().filter_map(coming).filter(|(_at, amount)| !amount.is_zero()) {
+        let sum = sums.entry(at).or_insert(Amount::zero(amount.asset()));
+        // A sum beyond all range would be of points that no account can hold.
+        *sum = sum.checked_add(amount).unwrap_or(*sum);
+    }
+    sums.into_iter().map(|(at, amount)| Dated { amount, at }).collect()
 }
 
 impl From<HistoryLine> for Entry {
@@ -123,12 +165,17 @@ impl From<HistoryLine> for Entry {
         // The receipt was written by this program; what it lacks is shown as absent, not hidden.
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
         let reasons = receipt.get("explanation").and_then(Value::as_array);
-        let says = |reason: &Value| reason.get("says").and_then(Value::as_str).map(str::to_owned);
+        let reasons: Vec<&Value> = reasons.into_iter().flatten().collect();
+        let told = |says: &str| {
+            let text = |reason: &&Value| Some(reason.get(says)?.as_str()?.to_owned());
+            reasons.iter().filter_map(text).collect()
+        };
         Self {
             amount: line.amount,
             kind: line.kind,
             partner: receipt.get("partner").cloned().unwrap_or_default(),
-            explanation: reasons.into_iter().flatten().filter_map(says).collect(),
+            explanation: told("says"),
+            explanation_zh: told("says_zh"),
             effective_at: line.effective_at,
             recorded_at: line.recorded_at,
         }

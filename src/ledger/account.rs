@@ -68,6 +68,11 @@ pub fn chart() -> &'static [ChartLine] {
 impl AccountCode {
     pub const POINTS_AVAILABLE: Self = Self("points_available");
     pub const POINTS_PENDING: Self = Self("points_pending");
+    pub const POINTS_HELD: Self = Self("points_held");
+    pub const POINTS_OWED: Self = Self("points_owed");
+    pub const POINTS_REDEMPTION: Self = Self("points_redemption");
+    pub const POINTS_BREAKAGE: Self = Self("points_breakage");
+    pub const POINTS_ADJUSTMENT: Self = Self("points_adjustment");
     pub const POINTS_FUNDING: Self = Self("points_funding");
     pub const POINTS_LIABILITY: Self = Self("points_liability");
     pub const POINTS_REFERRAL: Self = Self("points_referral");
@@ -75,6 +80,8 @@ impl AccountCode {
     pub const SUBSIDY_EXPENSE: Self = Self("subsidy_expense");
     pub const COMMISSION_PAYABLE: Self = Self("commission_payable");
     pub const REFERRAL_EXPENSE: Self = Self("referral_expense");
+    pub const REDEMPTION_PAYABLE: Self = Self("redemption_payable");
+    pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -102,6 +109,15 @@ impl Account {
     #[must_use]
     pub const fn bank(code: AccountCode, asset: Asset) -> Self {
         Self { code, owner: Owner::Bank, asset }
+    }
+
+    /// The customer whose account it is, if it is a customer's.
+    #[must_use]
+    pub const fn customer_id(&self) -> Option<CustomerId> {
+        match self.owner {
+            Owner::Customer(id) => Some(id),
+            Owner::Bank | Owner::Partner(_) => None,
+        }
     }
 
     #[must_use]
@@ -162,6 +178,13 @@ mod tests {
         for code in [
             AccountCode::POINTS_AVAILABLE,
             AccountCode::POINTS_PENDING,
+            AccountCode::POINTS_HELD,
+            AccountCode::POINTS_OWED,
+            AccountCode::POINTS_REDEMPTION,
+            AccountCode::POINTS_BREAKAGE,
+            AccountCode::POINTS_ADJUSTMENT,
+            AccountCode::REDEMPTION_PAYABLE,
+            AccountCode::REDEMPTION_EXPENSE,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

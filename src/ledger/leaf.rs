@@ -1,5 +1,5 @@
-//! A transaction as it is sealed: every field of it, of its entries and of its event, in an
-//! encoding that can be read in one way only. docs/proofs.md describes it for others.
+//! A transaction as it is sealed: every field of it, of its entries, of the lots that it opens and of
+//! its event, in an encoding that can be read in one way only. docs/proofs.md describes it for others.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use chrono::NaiveDateTime;
@@ -17,15 +17,33 @@ pub struct Recorded {
     pub recorded_at: NaiveDateTime,
     /// By their numbers.
     pub entries: Vec<RecordedEntry>,
+    /// Those that it opens, by their ids.
+    pub lots: Vec<RecordedLot>,
     pub event: Option<RecordedEvent>,
 }
 
 pub struct RecordedEntry {
     pub seq: i64,
     pub account_id: Vec<u8>,
+    pub lot_id: Option<Vec<u8>>,
     pub asset: String,
     pub amount: i64,
     pub rule: String,
+    pub effective_at: NaiveDateTime,
+    pub recorded_at: NaiveDateTime,
+}
+
+/// Without its parts, which change and which `ledger verify` proves from the entries.
+pub struct RecordedLot {
+    pub id: Vec<u8>,
+    pub customer_id: Vec<u8>,
+    pub partner_id: String,
+    pub rule: String,
+    pub issued: i64,
+    pub by_partner: i64,
+    pub unit_cost: String,
+    pub matures_at: Option<NaiveDateTime>,
+    pub expires_at: Option<NaiveDateTime>,
     pub effective_at: NaiveDateTime,
     pub recorded_at: NaiveDateTime,
 }
@@ -64,6 +82,9 @@ impl Leaf {
         leaf.add_transaction(recorded);
         for entry in &recorded.entries {
             leaf.add_entry(entry);
+        }
+        for lot in &recorded.lots {
+            leaf.add_lot(lot);
         }
         if let Some(event) = &recorded.event {
             leaf.add_event(event);
@@ -113,11 +134,28 @@ impl Leaf {
         self.start("entries");
         self.show("seq", entry.seq.to_string());
         self.hide("account_id", hex(&entry.account_id));
+        self.hide("lot_id", entry.lot_id.as_deref().map(hex));
         self.show("asset", &*entry.asset);
         self.show("amount", entry.amount.to_string());
         self.show("rule", &*entry.rule);
         self.show("effective_at", moment(entry.effective_at));
         self.show("recorded_at", moment(entry.recorded_at));
+    }
+
+    /// Hidden as a whole: what a point costs whom is not all its partner's business.
+    fn add_lot(&mut self, lot: &RecordedLot) {
+        self.hide("table", "lots");
+        self.hide("id", hex(&lot.id));
+        self.hide("customer_id", hex(&lot.customer_id));
+        self.hide("partner_id", &*lot.partner_id);
+        self.hide("rule", &*lot.rule);
+        self.hide("issued", lot.issued.to_string());
+        self.hide("by_partner", lot.by_partner.to_string());
+        self.hide("unit_cost", &*lot.unit_cost);
+        self.hide("matures_at", lot.matures_at.map(moment));
+        self.hide("expires_at", lot.expires_at.map(moment));
+        self.hide("effective_at", moment(lot.effective_at));
+        self.hide("recorded_at", moment(lot.recorded_at));
     }
 
     fn add_event(&mut self, event: &RecordedEvent) {
@@ -206,6 +244,7 @@ mod tests {
         let entry = |seq, amount| RecordedEntry {
             seq,
             account_id: vec![7; 16],
+            lot_id: None,
             asset: "PTS".to_owned(),
             amount,
             rule: "earning:base@1".to_owned(),
@@ -220,6 +259,7 @@ mod tests {
             effective_at: at,
             recorded_at: at,
             entries: vec![entry(0, 5), entry(1, -5)],
+            lots: Vec::new(),
             event: None,
         }
     }

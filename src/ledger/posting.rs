@@ -1,4 +1,5 @@
 use super::Account;
+use crate::ids::LotId;
 use crate::money::Amount;
 
 /// What a rule puts on an account: positive adds to what the owner holds or is owed. Once it is
@@ -9,10 +10,25 @@ pub struct Posting {
     pub amount: Amount,
     /// `kind:id@version` of the rule that proposed it.
     pub rule: RuleVersion,
+    /// The lot whose points it moves.
+    pub lot: Option<LotId>,
+}
+
+impl Posting {
+    #[must_use]
+    pub fn new(account: Account, amount: Amount, rule: &RuleVersion) -> Self {
+        Self { account, amount, rule: rule.clone(), lot: None }
+    }
+
+    /// The same, moving points of that lot.
+    #[must_use]
+    pub fn of_lot(self, lot: LotId) -> Self {
+        Self { lot: Some(lot), ..self }
+    }
 }
 
 /// Which rule, in which version, as it is kept with every entry.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct RuleVersion(String);
 
 impl RuleVersion {

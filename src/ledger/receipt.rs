@@ -10,8 +10,11 @@ use crate::money::{Amount, Asset};
 #[derive(Clone, Debug, Serialize)]
 pub struct Receipt<'a, R> {
     pub receipt: TransactionId,
-    pub partner: &'a PartnerId,
-    pub event: &'a EventId,
+    /// Whose event it is; none where the programme itself acted, such as by expiry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partner: Option<&'a PartnerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'a EventId>,
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub effective_at: Moment,
@@ -20,7 +23,7 @@ pub struct Receipt<'a, R> {
     pub marks: Vec<&'static str>,
     pub postings: Vec<Line<'a>>,
     /// Why each posting is what it is: the program's reasons.
-    pub explanation: &'a [R],
+    pub explanation: R,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referral: Option<ReferralOutcome<'a>>,
 }

@@ -66,11 +66,8 @@ mod tests {
     use crate::ledger::{Account, AccountCode};
 
     fn posting(minor: i64, asset: Asset) -> Posting {
-        Posting {
-            account: Account::bank(AccountCode::SUBSIDY_EXPENSE, asset),
-            amount: Amount::from_minor(minor, asset),
-            rule: RuleVersion::built_in("test"),
-        }
+        let account = Account::bank(AccountCode::SUBSIDY_EXPENSE, asset);
+        Posting::new(account, Amount::from_minor(minor, asset), &RuleVersion::built_in("test"))
     }
 
     #[test]

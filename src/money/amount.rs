@@ -117,6 +117,12 @@ impl Amount {
         self.minor < 0
     }
 
+    /// The smaller of two amounts of one asset.
+    #[must_use]
+    pub const fn min(self, other: Self) -> Self {
+        if other.minor < self.minor { other } else { self }
+    }
+
     /// # Errors
     /// [`AmountError::AssetMismatch`] or [`AmountError::OutOfRange`].
     pub fn checked_add(self, other: Self) -> Result<Self, AmountError> {

@@ -26,6 +26,16 @@ impl Rounding {
         }
     }
 
+    #[must_use]
+    pub const fn name_zh(self) -> &'static str {
+        match self {
+            Self::Down => "向下取整",
+            Self::HalfUp => "四舍五入",
+            Self::HalfEven => "四舍六入五成双",
+            Self::Up => "向上取整",
+        }
+    }
+
     pub(super) const fn strategy(self) -> RoundingStrategy {
         match self {
             Self::Down => RoundingStrategy::ToZero,

@@ -237,7 +237,7 @@ mod tests {
              scopes = [\"events:write\"]\nrequests_per_second = 10\n{line}\nkeys = [{}]\n",
             keys.join(", ")
         );
-        Partner::parse(&text, "partner.toml", "green-basket").unwrap()
+        Partner::parse(&text, "partner.toml", "green-basket", &Default::default()).unwrap()
     }
 
     fn header(algorithm: Algorithm) -> Header {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use toml::Spanned;
 
 use super::file_map::FileMap;
 use super::key::PartnerKey;
+use super::programme::Programme;
 use super::scheme::{Discount, Earning, Product, Scheme};
 use super::scope::Scope;
 use super::terms::Term;
@@ -49,6 +51,7 @@ pub struct Partner {
     pub enrolment: Enrolment,
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
+    pub programme: Arc<Programme>,
     /// How many days late an event may arrive; `None` is as long as a scheme was in force.
     pub late_days_max: Option<u32>,
 }
@@ -146,11 +149,17 @@ struct Import {
 }
 
 impl Partner {
-    /// Reads a manifest. `file` is its name for errors, `folder` the name its id must have.
+    /// Reads a manifest. `file` is its name for errors, `folder` the name its id must have,
+    /// `programme` what holds for all partners.
     ///
     /// # Errors
     /// [`ManifestError`] with the line of the first thing that is wrong.
-    pub fn parse(text: &str, file: &str, folder: &str) -> Result<Self, ManifestError> {
+    pub fn parse(
+        text: &str,
+        file: &str,
+        folder: &str,
+        programme: &Arc<Programme>,
+    ) -> Result<Self, ManifestError> {
         let place = Place { text, file };
         let document: Document = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -170,6 +179,7 @@ impl Partner {
                 discounts: unspanned(document.discount),
                 products: unspanned(document.product),
             },
+            programme: Arc::clone(programme),
             payments_file: document.import.payments,
             late_days_max: document.events.late_days_max,
         })
@@ -219,13 +229,13 @@ impl Kind {
 }
 
 /// Where in which file, for errors.
-struct Place<'a> {
-    text: &'a str,
-    file: &'a str,
+pub(super) struct Place<'a> {
+    pub text: &'a str,
+    pub file: &'a str,
 }
 
 impl Place<'_> {
-    fn error(&self, offset: usize, what: impl Into<String>) -> ManifestError {
+    pub fn error(&self, offset: usize, what: impl Into<String>) -> ManifestError {
         let before = self.text.as_bytes().iter().take(offset);
         let line = before.filter(|byte| **byte == b'\n').count().saturating_add(1);
         ManifestError { file: self.file.to_owned(), line, what: what.into() }

@@ -6,6 +6,7 @@ pub mod assertion;
 pub mod file_map;
 pub mod key;
 pub mod manifest;
+pub mod programme;
 pub mod registry;
 pub mod scheme;
 pub mod scope;

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::manifest::{ManifestError, Partner};
+use super::programme::Programme;
 use crate::ids::PartnerId;
 
 /// All partners, read from a folder of folders.
@@ -26,9 +27,10 @@ impl Registry {
     /// # Errors
     /// [`RegistryError`] for the first manifest that is wrong: none is taken then.
     pub fn load(folder: &Path) -> Result<Self, RegistryError> {
+        let programme = load_programme(folder)?;
         let mut partners = BTreeMap::new();
         for path in manifests(folder)? {
-            let partner = load_one(&path)?;
+            let partner = load_one(&path, &programme)?;
             partners.insert(partner.id.clone(), Arc::new(partner));
         }
         if partners.is_empty() {
@@ -47,15 +49,30 @@ impl Registry {
     }
 }
 
+/// Reads the programme that stands beside the partners' folders, or what holds without one.
+///
+/// # Errors
+/// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
+pub fn load_programme(folder: &Path) -> Result<Arc<Programme>, RegistryError> {
+    let path = folder.join(Programme::FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Programme::DEFAULT.to_owned(),
+        Err(source) => return Err(RegistryError::Unreadable { path, source }),
+    };
+    Ok(Arc::new(Programme::parse(&text, &path.display().to_string())?))
+}
+
 /// Reads one manifest; its folder's name is the partner's id.
 ///
 /// # Errors
 /// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
-pub fn load_one(path: &Path) -> Result<Partner, RegistryError> {
+pub fn load_one(path: &Path, programme: &Arc<Programme>) -> Result<Partner, RegistryError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| RegistryError::Unreadable { path: path.to_owned(), source })?;
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
-    Ok(Partner::parse(&text, &path.display().to_string(), &folder.to_string_lossy())?)
+    let file = path.display().to_string();
+    Ok(Partner::parse(&text, &file, &folder.to_string_lossy(), programme)?)
 }
 
 /// The manifests below a folder, by name.

@@ -2,11 +2,13 @@
 //! them, which products may be referred and what that is rewarded with. Each rule has an id, a
 //! version and a term; a posting names the id and version it came from.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, Months, NaiveDate, TimeDelta};
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::terms::{self, Share, Term};
+use crate::clock::Moment;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset, Rounding};
 
@@ -32,6 +34,10 @@ pub struct Earning {
     pub rounding: Rounding,
     /// What the partner pays of the points; the bank pays the rest.
     pub partner_share: Share,
+    /// Days after the payment until the points may be spent: goods returned, trips not yet taken.
+    pending_days: Option<u32>,
+    /// Whole months after the month of the payment, at whose end what was not spent expires.
+    expires_months: Option<u32>,
 }
 
 /// Spend X, save Y (满减).
@@ -108,6 +114,20 @@ fn points<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Amount, D
 }
 
 impl Earning {
+    /// When points earned at that time may be spent; `None` is at once.
+    #[must_use]
+    pub fn matures_at(&self, earned_at: Moment) -> Option<Moment> {
+        self.pending_days.map(|days| earned_at.plus(TimeDelta::days(i64::from(days))))
+    }
+
+    /// When points earned on that day expire; `None` is never.
+    #[must_use]
+    pub fn expires_at(&self, day: NaiveDate, zone: Tz) -> Option<Moment> {
+        let months = Months::new(self.expires_months?.saturating_add(1));
+        let first = day.with_day(1)?.checked_add_months(months)?;
+        Some(Moment::start_of(first, zone))
+    }
+
     #[must_use]
     pub const fn term(&self) -> Term {
         Term { from: self.from, until: self.until }

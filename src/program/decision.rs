@@ -1,6 +1,8 @@
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use super::explain::{Mark, Reason};
+use super::lot::NewLot;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, RuleId};
 use crate::ledger::Posting;
@@ -16,6 +18,8 @@ pub struct Decision {
     /// The earlier event that this one refers to.
     pub refers_to: Option<EventKey>,
     pub postings: Vec<Posting>,
+    /// Lots that it opens.
+    pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
     pub explanation: Vec<Reason>,
     /// What becomes of a referral.
@@ -31,6 +35,21 @@ pub struct Occasion {
     pub today: NaiveDate,
     pub effective_at: Moment,
     pub recorded_at: Moment,
+    pub zone: Tz,
+}
+
+impl Occasion {
+    /// An event of that time, recorded at that other, in the programme's time zone.
+    #[must_use]
+    pub fn new(effective_at: Moment, recorded_at: Moment, zone: Tz) -> Self {
+        Self {
+            day: effective_at.day_in(zone),
+            today: recorded_at.day_in(zone),
+            effective_at,
+            recorded_at,
+            zone,
+        }
+    }
 }
 
 /// Why an event is not taken. Nothing of it is kept: once mended it may be sent again.

@@ -38,7 +38,7 @@ pub fn discount(
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
     let asset = subsidy.asset();
     let mut post = |account, amount| {
-        decision.postings.push(Posting { account, amount, rule: version.clone() });
+        decision.postings.push(Posting::new(account, amount, &version));
     };
     post(Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset), subsidy);
     post(Account::bank(AccountCode::SUBSIDY_EXPENSE, asset), subsidy.negate()?);

@@ -2,39 +2,45 @@
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
+use super::lot::{self, Lots, NewLot};
 use super::standing::CustomerStanding;
+use crate::clock::Moment;
 use crate::event::Payment;
+use crate::ids::LotId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::Partner;
 use crate::partner::scheme::Earning;
 
+/// A payment, and who made it where and when.
+pub struct Purchase<'a> {
+    pub payment: &'a Payment,
+    pub partner: &'a Partner,
+    pub customer: &'a CustomerStanding,
+    pub occasion: Occasion,
+}
+
 /// Points by every earning rule in force on the day.
-pub fn earn(
-    payment: &Payment,
-    partner: &Partner,
-    customer: &CustomerStanding,
-    occasion: Occasion,
-    decision: &mut Decision,
-) -> Result<(), Refusal> {
-    let mut in_force = partner.scheme.earning_on(occasion.day).peekable();
+pub fn earn(purchase: &Purchase<'_>, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal> {
+    let (scheme, day) = (&purchase.partner.scheme, purchase.occasion.day);
+    let mut in_force = scheme.earning_on(day).peekable();
     if in_force.peek().is_none() {
-        let earliest = partner.scheme.earning.iter().map(|rule| rule.term().from).min();
-        return Err(Refusal::OutsideTerm { day: occasion.day, earliest });
+        let earliest = scheme.earning.iter().map(|rule| rule.term().from).min();
+        return Err(Refusal::OutsideTerm { day, earliest });
     }
     for rule in in_force {
-        apply(rule, payment, partner, customer, decision)?;
+        apply(rule, purchase, lots, decision)?;
     }
     Ok(())
 }
 
 fn apply(
     rule: &Earning,
-    payment: &Payment,
-    partner: &Partner,
-    customer: &CustomerStanding,
+    purchase: &Purchase<'_>,
+    lots: &Lots,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
+    let Purchase { payment, partner, customer, occasion } = *purchase;
     let unrounded = payment
         .paid
         .decimal()
@@ -43,23 +49,36 @@ fn apply(
     let points = Amount::round(unrounded, Asset::PTS, rule.rounding)?;
     let (by_partner, by_bank) = rule.partner_share.of(points)?;
     let version = RuleVersion::new("earning", &rule.id, rule.version);
-    let mut post = |account, amount| {
-        decision.postings.push(Posting { account, amount, rule: version.clone() });
+    let lot = NewLot {
+        id: LotId::random(),
+        customer: customer.id,
+        partner: partner.id.clone(),
+        rule: version.clone(),
+        issued: points,
+        by_partner,
+        unit_cost: partner.programme.points.unit_cost,
+        matures_at: rule.matures_at(occasion.effective_at),
+        expires_at: rule.expires_at(occasion.day, occasion.zone),
     };
-    post(Account::customer(AccountCode::POINTS_AVAILABLE, customer.id, Asset::PTS), points);
+    decision.explanation.push(Reason::Earned {
+        rule: version.clone(),
+        paid: payment.paid,
+        points_per_unit: rule.points_per_unit,
+        unrounded: unrounded.normalize(),
+        rounding: rule.rounding,
+        points,
+        partner_share: rule.partner_share,
+        available_from: lot.matures_at.filter(|at: &Moment| *at > occasion.recorded_at),
+        expires_at: lot.expires_at,
+    });
+    lot::issue(lot, occasion.recorded_at, lots, decision)?;
+    let mut post = |account, amount| {
+        decision.postings.push(Posting::new(account, amount, &version));
+    };
     post(
         Account::partner(AccountCode::POINTS_FUNDING, &partner.id, Asset::PTS),
         by_partner.negate()?,
     );
     post(Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS), by_bank.negate()?);
-    decision.explanation.push(Reason::Earned {
-        rule: version,
-        paid: payment.paid,
-        points_per_unit: rule.points_per_unit,
-        unrounded,
-        rounding: rule.rounding,
-        points,
-        partner_share: rule.partner_share,
-    });
     Ok(())
 }

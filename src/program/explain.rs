@@ -1,7 +1,10 @@
-use rust_decimal::Decimal;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+//! Why a posting is what it is, or why there is none: the numbers of the decision itself, from
+//! which the sentences are made, in English and in Chinese.
 
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::clock::Moment;
 use crate::ids::RuleId;
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Rounding};
@@ -20,9 +23,10 @@ pub enum Mark {
     ConsentMissing,
 }
 
-/// Why a posting is what it is, or why there is none: the numbers of the decision itself, from
-/// which the sentence is made.
-#[derive(Clone, Debug)]
+/// One reason. Its fields are kept with the receipt beside the sentences, so that the arithmetic
+/// can be done again.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     Earned {
         rule: RuleVersion,
@@ -32,23 +36,31 @@ pub enum Reason {
         rounding: Rounding,
         points: Amount,
         partner_share: Share,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available_from: Option<Moment>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Moment>,
     },
     Subsidised {
         rule: RuleVersion,
+        #[serde(rename = "discount")]
         given: Amount,
         bank_share: Share,
         subsidy: Amount,
     },
     DiscountUndeclared {
+        #[serde(rename = "discount")]
         given: Amount,
     },
     DiscountDiffers {
         rule: RuleVersion,
+        #[serde(rename = "discount")]
         given: Amount,
         allowed: Amount,
     },
     SchemeUnknown {
         scheme: RuleId,
+        #[serde(rename = "discount")]
         given: Amount,
     },
     ClawedBack {
@@ -57,11 +69,51 @@ pub enum Reason {
         refunded_before: Amount,
         refunded: Amount,
     },
+    /// What was taken back had been spent.
+    Owed {
+        points: Amount,
+    },
+    DebtRecovered {
+        rule: RuleVersion,
+        owed: Amount,
+        paid: Amount,
+        left: Amount,
+    },
+    Matured {
+        rule: RuleVersion,
+        points: Amount,
+    },
+    Expired {
+        rule: RuleVersion,
+        points: Amount,
+    },
     Rewarded {
         rule: RuleVersion,
         to: &'static str,
+        asset: crate::money::Asset,
         amount: Amount,
     },
+}
+
+/// Reasons as a receipt carries them: their numbers, and what they say.
+pub struct Explanation<'a>(pub &'a [Reason]);
+
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    reason: &'a Reason,
+    says: String,
+    says_zh: String,
+}
+
+impl Serialize for Explanation<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|reason| Told {
+            reason,
+            says: reason.says(),
+            says_zh: reason.says_zh(),
+        }))
+    }
 }
 
 impl Mark {
@@ -76,20 +128,31 @@ impl Mark {
     }
 }
 
+/// What was refunded by this refund alone.
+fn refunded_now(refunded: Amount, before: Amount) -> Amount {
+    refunded.checked_sub(before).unwrap_or(refunded)
+}
+
 impl Reason {
-    /// The reason in a plain sentence.
+    /// The reason in plain English.
     #[must_use]
     pub fn says(&self) -> String {
         match self {
             Self::Earned { paid, points_per_unit, unrounded, points, rounding, .. } => {
-                let unrounded = unrounded.normalize();
-                let exact = points.decimal() == unrounded;
+                let exact = points.decimal() == *unrounded;
                 let rounded =
                     if exact { String::new() } else { format!(" (rounded {})", rounding.name()) };
-                format!(
+                let mut says = format!(
                     "{points} points: {paid} CNY paid at {points_per_unit} points per 1.00 CNY \
                      gives {unrounded}{rounded}."
-                )
+                );
+                if let Self::Earned { available_from: Some(from), .. } = self {
+                    says.push_str(&format!(" They can be spent from {from} on."));
+                }
+                if let Self::Earned { expires_at: Some(at), .. } = self {
+                    says.push_str(&format!(" What is not spent expires at {at}."));
+                }
+                says
             }
             Self::Subsidised { given, bank_share, subsidy, .. } => format!(
                 "The bank bears {bank_share} of the {given} CNY discount: {subsidy} CNY are owed \
@@ -107,86 +170,76 @@ impl Reason {
                 "The scheme {scheme} was not in force: no subsidy for the {given} CNY discount \
                  until this is cleared."
             ),
-            Self::ClawedBack { paid, refunded_before, refunded, .. } => {
-                let now = refunded.checked_sub(*refunded_before).unwrap_or(*refunded);
-                format!(
-                    "{now} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, \
-                     and that part of what the payment brought is taken back."
-                )
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
+                "{} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, and that \
+                 part of what the payment brought is taken back.",
+                refunded_now(*refunded, *refunded_before)
+            ),
+            Self::Owed { points } => format!(
+                "{points} of the points taken back had been spent: they are owed, and paid from \
+                 the next points earned."
+            ),
+            Self::DebtRecovered { owed, paid, left, .. } => format!(
+                "{paid} points pay what was owed after a refund: {owed} were owed, {left} are left."
+            ),
+            Self::Matured { points, .. } => format!("{points} points can be spent from now on."),
+            Self::Expired { points, .. } => {
+                format!("{points} points expired: they were not spent in time.")
             }
-            Self::Rewarded { to, amount, .. } => {
-                let what = amount.asset();
-                format!("Reward for a qualified referral: {amount} {what} to the {to}.")
+            Self::Rewarded { to, amount, asset, .. } => {
+                format!("Reward for a qualified referral: {amount} {asset} to the {to}.")
             }
         }
     }
 
-    const fn name(&self) -> &'static str {
+    /// The reason in plain Chinese.
+    #[must_use]
+    pub fn says_zh(&self) -> String {
         match self {
-            Self::Earned { .. } => "earned",
-            Self::Subsidised { .. } => "subsidised",
-            Self::DiscountUndeclared { .. } => "discount_undeclared",
-            Self::DiscountDiffers { .. } => "discount_differs",
-            Self::SchemeUnknown { .. } => "scheme_unknown",
-            Self::ClawedBack { .. } => "clawed_back",
-            Self::Rewarded { .. } => "rewarded",
-        }
-    }
-}
-
-/// The name, the numbers, and the sentence made from them. Decimals are strings.
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("reason", self.name())?;
-        match self {
-            Self::Earned {
-                rule,
-                paid,
-                points_per_unit,
-                unrounded,
-                rounding,
-                points,
-                partner_share,
-            } => {
-                map.serialize_entry("rule", rule.as_str())?;
-                map.serialize_entry("paid", paid)?;
-                map.serialize_entry("points_per_unit", &points_per_unit.to_string())?;
-                map.serialize_entry("unrounded", &unrounded.normalize().to_string())?;
-                map.serialize_entry("rounding", rounding)?;
-                map.serialize_entry("points", points)?;
-                map.serialize_entry("partner_share", &partner_share.to_string())?;
+            Self::Earned { paid, points_per_unit, unrounded, points, rounding, .. } => {
+                let exact = points.decimal() == *unrounded;
+                let rounded =
+                    if exact { String::new() } else { format!("（{}）", rounding.name_zh()) };
+                let mut says = format!(
+                    "获得{points}积分：实付{paid}元，每1.00元{points_per_unit}积分，\
+                     计{unrounded}{rounded}。"
+                );
+                if let Self::Earned { available_from: Some(from), .. } = self {
+                    says.push_str(&format!("自{from}起可用。"));
+                }
+                if let Self::Earned { expires_at: Some(at), .. } = self {
+                    says.push_str(&format!("未使用部分于{at}失效。"));
+                }
+                says
             }
-            Self::Subsidised { rule, given, bank_share, subsidy } => {
-                map.serialize_entry("rule", rule.as_str())?;
-                map.serialize_entry("discount", given)?;
-                map.serialize_entry("bank_share", &bank_share.to_string())?;
-                map.serialize_entry("subsidy", subsidy)?;
+            Self::Subsidised { given, bank_share, subsidy, .. } => {
+                format!("优惠{given}元，银行承担{bank_share}：应付合作方{subsidy}元。")
             }
-            Self::DiscountUndeclared { given } => map.serialize_entry("discount", given)?,
-            Self::DiscountDiffers { rule, given, allowed } => {
-                map.serialize_entry("rule", rule.as_str())?;
-                map.serialize_entry("discount", given)?;
-                map.serialize_entry("allowed", allowed)?;
+            Self::DiscountUndeclared { given } => {
+                format!("优惠{given}元未注明活动：由合作方自行承担，不产生补贴。")
+            }
+            Self::DiscountDiffers { given, allowed, .. } => {
+                format!("活动允许优惠{allowed}元，而非{given}元：核实之前不产生补贴。")
             }
             Self::SchemeUnknown { scheme, given } => {
-                map.serialize_entry("scheme", scheme)?;
-                map.serialize_entry("discount", given)?;
+                format!("活动{scheme}当日未生效：优惠{given}元核实之前不产生补贴。")
             }
-            Self::ClawedBack { rule, paid, refunded_before, refunded } => {
-                map.serialize_entry("rule", rule.as_str())?;
-                map.serialize_entry("paid", paid)?;
-                map.serialize_entry("refunded_before", refunded_before)?;
-                map.serialize_entry("refunded", refunded)?;
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
+                "退款{}元；实付{paid}元中累计已退{refunded}元，按比例收回该笔支付所得。",
+                refunded_now(*refunded, *refunded_before)
+            ),
+            Self::Owed { points } => {
+                format!("应收回的积分中有{points}分已使用：记为应还积分，从下次所得积分中扣还。")
             }
-            Self::Rewarded { rule, to, amount } => {
-                map.serialize_entry("rule", rule.as_str())?;
-                map.serialize_entry("to", to)?;
-                map.serialize_entry("asset", &amount.asset())?;
-                map.serialize_entry("amount", amount)?;
+            Self::DebtRecovered { owed, paid, left, .. } => {
+                format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
+            }
+            Self::Matured { points, .. } => format!("{points}积分即日起可用。"),
+            Self::Expired { points, .. } => format!("{points}积分逾期未使用，已失效。"),
+            Self::Rewarded { to, amount, asset, .. } => {
+                let to = if *to == "partner" { "合作方" } else { "客户" };
+                format!("推荐合格奖励：{amount} {asset}，给予{to}。")
             }
         }
-        map.serialize_entry("says", &self.says())?;
-        map.end()
     }
 }

@@ -7,12 +7,16 @@ mod decision;
 mod discount;
 mod earn;
 mod explain;
+pub mod fall_due;
+mod lot;
 mod refund;
 mod reward;
 mod standing;
 
 pub use decision::{Decision, Occasion, Refusal};
-pub use explain::{Mark, Reason};
+pub use explain::{Explanation, Mark, Reason};
+pub use fall_due::{FallenDue, fall_due};
+pub use lot::{Lot, Lots, NewLot, Parts};
 pub use standing::{CustomerStanding, PaymentStanding, Standings};
 
 use crate::event::{Event, Payment, Referral, Refund, Said};
@@ -32,15 +36,13 @@ pub fn decide(
     occasion: Occasion,
 ) -> Result<Decision, Refusal> {
     admit::admit(event, partner, occasion)?;
-    match &event.said {
-        Said::Payment(payment) => {
-            let decision = decide_payment(payment, partner, standings, occasion)?;
-            standings.paid(EventKey::of(&partner.id, &event.id), payment, &decision, occasion);
-            Ok(decision)
-        }
+    let decision = match &event.said {
+        Said::Payment(payment) => decide_payment(payment, partner, standings, occasion),
         Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
         Said::Referral(referral) => decide_referral(referral, partner, standings, occasion),
-    }
+    }?;
+    standings.follow(EventKey::of(&partner.id, &event.id), event, &decision)?;
+    Ok(decision)
 }
 
 /// Points for what was paid, and the bank's part of a discount that a scheme allows.
@@ -53,7 +55,8 @@ fn decide_payment(
     let customer =
         standings.customer(&partner.id, &payment.member).ok_or(Refusal::MemberUnknown)?;
     let mut decision = Decision { customer: Some(customer.id), ..Decision::default() };
-    earn::earn(payment, partner, customer, occasion, &mut decision)?;
+    let purchase = earn::Purchase { payment, partner, customer, occasion };
+    earn::earn(&purchase, &standings.lots, &mut decision)?;
     discount::discount(payment, partner, occasion, &mut decision)?;
     Ok(decision)
 }
@@ -62,7 +65,7 @@ fn decide_payment(
 fn decide_refund(
     refund: &Refund,
     partner: &Partner,
-    standings: &mut Standings,
+    standings: &Standings,
     occasion: Occasion,
 ) -> Result<Decision, Refusal> {
     let key = EventKey::of(&partner.id, &refund.payment);
@@ -70,10 +73,9 @@ fn decide_refund(
     if occasion.effective_at < payment.effective_at {
         return Err(Refusal::BeforePayment);
     }
-    let mut decision = refund::claw_back(refund, payment)?;
+    let mut decision = refund::claw_back(refund, payment, &standings.lots)?;
     decision.customer = Some(payment.customer);
     decision.refers_to = Some(key);
-    standings.refunded(key, refund.amount, &decision)?;
     Ok(decision)
 }
 
@@ -98,7 +100,9 @@ fn decide_referral(
         occasion.effective_at,
     );
     let mut decision = match verdict.state {
-        State::Qualified => reward::on_qualified(product, partner, customer)?,
+        State::Qualified => {
+            reward::on_qualified(product, partner, customer, occasion, &standings.lots)?
+        }
         State::NeedsConsent => {
             Decision { marks: vec![Mark::ConsentMissing], ..Decision::default() }
         }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::decision::{Decision, Refusal};
 use super::explain::Reason;
+use super::lot::{self, Lots};
 use super::standing::PaymentStanding;
 use crate::event::Refund;
-use crate::ledger::{Account, Posting, RuleVersion};
+use crate::ids::CustomerId;
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
 
 /// Takes back the refunded part of everything the payment posted.
@@ -14,36 +16,68 @@ use crate::money::{Amount, AmountError, Asset, split_by_amounts};
 /// The part is worked out on the total refunded so far, not on this refund alone: by then
 /// `posted × refunded ÷ paid` should be taken back, and this refund takes back what is missing.
 /// So refunds that add up to the whole payment leave exactly zero, however they were split.
-pub fn claw_back(refund: &Refund, payment: &PaymentStanding) -> Result<Decision, Refusal> {
+///
+/// The customer's points are taken where they are by now: [`lot::take_back`].
+pub fn claw_back(
+    refund: &Refund,
+    payment: &PaymentStanding,
+    lots: &Lots,
+) -> Result<Decision, Refusal> {
     let refunded = payment.refunded.checked_add(refund.amount)?;
     let left = payment.paid.checked_sub(payment.refunded)?;
     if left.minor() < refund.amount.minor() {
         return Err(Refusal::RefundExceeds { left, paid: payment.paid });
     }
     let rule = RuleVersion::built_in("refund:proportional@1");
-    let taken_back = by_account(&payment.taken_back)?;
+    let customer = payment.customer;
+    let taken_back = by_account(customer, &payment.taken_back)?;
     let mut decision = Decision::default();
-    for (account, due) in due(payment, refunded)? {
-        let zero = Amount::zero(account.asset);
-        let before = taken_back.get(&account).copied().unwrap_or(zero);
-        let amount = due.negate()?.checked_sub(before)?;
-        if !amount.is_zero() {
-            decision.postings.push(Posting { account, amount, rule: rule.clone() });
-        }
-    }
     decision.explanation.push(Reason::ClawedBack {
-        rule,
+        rule: rule.clone(),
         paid: payment.paid,
         refunded_before: payment.refunded,
         refunded,
     });
+    for (account, due) in due(payment, refunded)? {
+        let zero = Amount::zero(account.asset);
+        let before = taken_back.get(&account).copied().unwrap_or(zero);
+        let amount = due.negate()?.checked_sub(before)?;
+        if amount.is_negative() && account == points_of(customer) {
+            let taken = lot::take_back(amount.negate()?, customer, &payment.lots, lots, &rule)?;
+            let owed = taken.iter().find(|it| it.account.code == AccountCode::POINTS_OWED);
+            if let Some(owed) = owed {
+                decision.explanation.push(Reason::Owed { points: owed.amount.negate()? });
+            }
+            decision.postings.extend(taken);
+        } else if !amount.is_zero() {
+            decision.postings.push(Posting::new(account, amount, &rule));
+        }
+    }
     Ok(decision)
+}
+
+/// Where a customer's points are counted, wherever they are by now.
+const fn points_of(customer: CustomerId) -> Account {
+    Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS)
+}
+
+/// The account on which a posting counts when it is worked out what a payment brought: all of a
+/// customer's points are one, whether pending, spendable, owed, or expired by now.
+fn counted_on(customer: CustomerId, account: &Account) -> Account {
+    match account.code {
+        AccountCode::POINTS_PENDING
+        | AccountCode::POINTS_AVAILABLE
+        | AccountCode::POINTS_HELD
+        | AccountCode::POINTS_OWED
+        | AccountCode::POINTS_BREAKAGE => points_of(customer),
+        _ => account.clone(),
+    }
 }
 
 /// What should be taken back from each account once `refunded` of the payment is refunded.
 fn due(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<(Account, Amount)>, AmountError> {
     let mut by_asset: BTreeMap<Asset, Vec<(Account, Amount)>> = BTreeMap::new();
-    for (account, amount) in by_account(&payment.posted)? {
+    for (account, amount) in by_account(payment.customer, &payment.posted)? {
         by_asset.entry(account.asset).or_default().push((account, amount));
     }
     let mut due = Vec::new();
@@ -80,10 +114,14 @@ fn part_of(
     Ok(side.iter().map(|(account, _amount)| account.clone()).zip(shares).collect())
 }
 
-fn by_account(postings: &[(Account, Amount)]) -> Result<BTreeMap<Account, Amount>, AmountError> {
+fn by_account(
+    customer: CustomerId,
+    postings: &[(Account, Amount)],
+) -> Result<BTreeMap<Account, Amount>, AmountError> {
     let mut sums: BTreeMap<Account, Amount> = BTreeMap::new();
     for (account, amount) in postings {
-        let sum = sums.entry(account.clone()).or_insert(Amount::zero(account.asset));
+        let counted = counted_on(customer, account);
+        let sum = sums.entry(counted).or_insert(Amount::zero(account.asset));
         *sum = sum.checked_add(*amount)?;
     }
     Ok(sums)
@@ -134,11 +172,12 @@ mod tests {
                 effective_at: crate::clock::now(),
                 paid,
                 refunded: Amount::zero(Asset::CNY),
+                lots: Vec::new(),
                 posted: posted(points, points * share / 100, subsidy),
                 taken_back: Vec::new(),
             };
             for part in &parts {
-                let decision = claw_back(&refund(*part), &standing).unwrap();
+                let decision = claw_back(&refund(*part), &standing, &Lots::default()).unwrap();
                 let sum: i64 = decision.postings.iter().map(|p| p.amount.minor()).sum();
                 prop_assert_eq!(sum, 0);
                 standing.refunded =
@@ -149,10 +188,10 @@ mod tests {
             }
             let mut all = standing.posted.clone();
             all.extend(standing.taken_back.clone());
-            for (account, amount) in by_account(&all).unwrap() {
+            for (account, amount) in by_account(standing.customer, &all).unwrap() {
                 prop_assert!(amount.is_zero(), "{account} is left with {amount}");
             }
-            let more = claw_back(&refund(1), &standing);
+            let more = claw_back(&refund(1), &standing, &Lots::default());
             prop_assert_eq!(more.unwrap_err(), Refusal::RefundExceeds {
                 left: Amount::zero(Asset::CNY), paid,
             });

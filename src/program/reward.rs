@@ -1,8 +1,10 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use super::decision::{Decision, Refusal};
+use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
+use super::lot::{self, Lots, NewLot};
 use super::standing::CustomerStanding;
+use crate::ids::LotId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
 use crate::partner::Partner;
@@ -16,38 +18,44 @@ pub fn on_qualified(
     product: &Product,
     partner: &Partner,
     customer: Option<&CustomerStanding>,
+    occasion: Occasion,
+    lots: &Lots,
 ) -> Result<Decision, Refusal> {
-    let version = RuleVersion::new("reward", &product.id, product.version);
+    let rule = RuleVersion::new("reward", &product.id, product.version);
     let mut decision = Decision::default();
     for reward in &product.rewards {
-        let (credit, debit, amount) = match (reward, customer) {
-            (Reward::Partner { commission }, _) => (
-                Account::partner(AccountCode::COMMISSION_PAYABLE, &partner.id, Asset::CNY),
-                Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY),
-                *commission,
-            ),
-            (Reward::Customer { points }, Some(customer)) => (
-                Account::customer(AccountCode::POINTS_AVAILABLE, customer.id, Asset::PTS),
-                Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS),
-                *points,
-            ),
-            (Reward::Customer { .. }, None) => continue,
-        };
-        post(&mut decision, &version, (credit, debit), amount)?;
+        match (reward, customer) {
+            (Reward::Partner { commission }, _) => {
+                let payable =
+                    Account::partner(AccountCode::COMMISSION_PAYABLE, &partner.id, Asset::CNY);
+                let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
+                decision.postings.push(Posting::new(payable, *commission, &rule));
+                decision.postings.push(Posting::new(expense, commission.negate()?, &rule));
+                decision.explanation.push(told(&rule, "partner", *commission));
+            }
+            (Reward::Customer { points }, Some(customer)) => {
+                let lot = NewLot {
+                    id: LotId::random(),
+                    customer: customer.id,
+                    partner: partner.id.clone(),
+                    rule: rule.clone(),
+                    issued: *points,
+                    by_partner: Amount::zero(Asset::PTS),
+                    unit_cost: partner.programme.points.unit_cost,
+                    matures_at: None,
+                    expires_at: None,
+                };
+                decision.explanation.push(told(&rule, "customer", *points));
+                lot::issue(lot, occasion.recorded_at, lots, &mut decision)?;
+                let given = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
+                decision.postings.push(Posting::new(given, points.negate()?, &rule));
+            }
+            (Reward::Customer { .. }, None) => {}
+        }
     }
     Ok(decision)
 }
 
-fn post(
-    decision: &mut Decision,
-    version: &RuleVersion,
-    (credit, debit): (Account, Account),
-    amount: Amount,
-) -> Result<(), Refusal> {
-    let to = credit.owner.kind();
-    for (account, amount) in [(credit, amount), (debit, amount.negate()?)] {
-        decision.postings.push(Posting { account, amount, rule: version.clone() });
-    }
-    decision.explanation.push(Reason::Rewarded { rule: version.clone(), to, amount });
-    Ok(())
+fn told(rule: &RuleVersion, to: &'static str, amount: Amount) -> Reason {
+    Reason::Rewarded { rule: rule.clone(), to, asset: amount.asset(), amount }
 }

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 
-use super::decision::{Decision, Occasion, Refusal};
+use super::decision::{Decision, Refusal};
+use super::lot::Lots;
 use crate::clock::Moment;
-use crate::event::Payment;
-use crate::ids::{CustomerId, EventKey, MemberKey, MemberRef, PartnerId};
+use crate::event::{Event, Payment, Said};
+use crate::ids::{CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId};
 use crate::ledger::{Account, Posting};
 use crate::money::Amount;
 
@@ -12,6 +13,7 @@ use crate::money::Amount;
 pub struct Standings {
     customers: HashMap<MemberKey, CustomerStanding>,
     payments: HashMap<EventKey, PaymentStanding>,
+    pub lots: Lots,
 }
 
 /// What a rule may know of a customer.
@@ -30,6 +32,8 @@ pub struct PaymentStanding {
     pub paid: Amount,
     /// What has been refunded by now.
     pub refunded: Amount,
+    /// The lots it opened.
+    pub lots: Vec<LotId>,
     /// What the payment put on each account.
     pub posted: Vec<(Account, Amount)>,
     /// What earlier refunds put on each account.
@@ -55,39 +59,46 @@ impl Standings {
         self.payments.get(&payment)
     }
 
-    /// A payment has been decided on.
-    pub(super) fn paid(
+    /// Lets the standings follow an event that has been decided on.
+    pub(super) fn follow(
+        &mut self,
+        key: EventKey,
+        event: &Event,
+        decision: &Decision,
+    ) -> Result<(), Refusal> {
+        self.lots.follow(decision)?;
+        match &event.said {
+            Said::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
+            Said::Refund(refund) => {
+                let payment = decision.refers_to.and_then(|key| self.payments.get_mut(&key));
+                if let Some(payment) = payment {
+                    payment.refunded = payment.refunded.checked_add(refund.amount)?;
+                    payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
+                }
+            }
+            Said::Referral(_) => {}
+        }
+        Ok(())
+    }
+
+    fn paid(
         &mut self,
         key: EventKey,
         payment: &Payment,
+        effective_at: Moment,
         decision: &Decision,
-        occasion: Occasion,
     ) {
-        if let Some(customer) = decision.customer {
-            let standing = PaymentStanding {
-                customer,
-                effective_at: occasion.effective_at,
-                paid: payment.paid,
-                refunded: Amount::zero(payment.currency),
-                posted: decision.postings.iter().map(account_and_amount).collect(),
-                taken_back: Vec::new(),
-            };
-            self.payments.insert(key, standing);
-        }
-    }
-
-    /// A refund of a payment has been decided on.
-    pub(super) fn refunded(
-        &mut self,
-        key: EventKey,
-        amount: Amount,
-        decision: &Decision,
-    ) -> Result<(), Refusal> {
-        if let Some(payment) = self.payments.get_mut(&key) {
-            payment.refunded = payment.refunded.checked_add(amount)?;
-            payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
-        }
-        Ok(())
+        let Some(customer) = decision.customer else { return };
+        let standing = PaymentStanding {
+            customer,
+            effective_at,
+            paid: payment.paid,
+            refunded: Amount::zero(payment.currency),
+            lots: decision.lots.iter().map(|lot| lot.id).collect(),
+            posted: decision.postings.iter().map(account_and_amount).collect(),
+            taken_back: Vec::new(),
+        };
+        self.payments.insert(key, standing);
     }
 }
 

@@ -34,6 +34,7 @@ mod db;
 mod error;
 pub mod events;
 mod grants;
+pub mod lots;
 mod migrate;
 pub mod outbox;
 pub mod personal;

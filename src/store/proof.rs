@@ -70,6 +70,38 @@ const ORPHANS: &str = "
     WHERE t.id IS NULL OR a.id IS NULL OR a.asset <> e.asset
     ORDER BY place LIMIT 100";
 
+const LOTS: &str = "
+    SELECT 'lot' AS what, 'lots ' || {hex:l.id} AS place,
+        'pending ' || l.pending || ', available ' || l.available || ', held ' || l.held
+            || ', redeemed ' || l.redeemed || ', expired ' || l.expired || '; entries sum to '
+            || COALESCE(s.pending, 0) || ', ' || COALESCE(s.available, 0) || ', '
+            || COALESCE(s.held, 0) || ', ' || COALESCE(s.redeemed, 0) || ', '
+            || COALESCE(s.expired, 0) AS detail
+    FROM lots l
+    LEFT JOIN (
+        SELECT e.lot_id,
+            CAST(SUM(CASE a.code WHEN 'points_pending' THEN e.amount ELSE 0 END) AS BIGINT) AS pending,
+            CAST(SUM(CASE a.code WHEN 'points_available' THEN e.amount ELSE 0 END) AS BIGINT) AS available,
+            CAST(SUM(CASE a.code WHEN 'points_held' THEN e.amount ELSE 0 END) AS BIGINT) AS held,
+            CAST(SUM(CASE a.code WHEN 'points_redemption' THEN e.amount ELSE 0 END) AS BIGINT) AS redeemed,
+            CAST(SUM(CASE a.code WHEN 'points_breakage' THEN e.amount ELSE 0 END) AS BIGINT) AS expired
+        FROM entries e JOIN accounts a ON a.id = e.account_id
+        WHERE e.lot_id IS NOT NULL GROUP BY e.lot_id
+    ) s ON s.lot_id = l.id
+    WHERE l.pending <> COALESCE(s.pending, 0) OR l.available <> COALESCE(s.available, 0)
+        OR l.held <> COALESCE(s.held, 0) OR l.redeemed <> COALESCE(s.redeemed, 0)
+        OR l.expired <> COALESCE(s.expired, 0)
+    ORDER BY place LIMIT 100";
+
+const POINTS_WITHOUT_LOT: &str = "
+    SELECT 'lot' AS what, 'entries ' || {hex:e.transaction_id} AS place,
+        'moves ' || a.code || ' of no lot that is there' AS detail
+    FROM entries e
+    JOIN accounts a ON a.id = e.account_id
+    LEFT JOIN lots l ON l.id = e.lot_id
+    WHERE a.code IN ('points_pending', 'points_available', 'points_held') AND l.id IS NULL
+    ORDER BY place LIMIT 100";
+
 const EVENTS: &str = "
     SELECT 'event' AS what, ev.partner_id || '/' || ev.event_id AS place,
         'its transaction or its customer is missing' AS detail
@@ -100,7 +132,9 @@ const COUNTS: &str = "
 /// [`StoreError`].
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    for query in [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, EVENTS, LEADS] {
+    for query in
+        [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, LOTS, POINTS_WITHOUT_LOT, EVENTS, LEADS]
+    {
         let query = diesel::sql_query(in_dialect(query, db));
         let found: Vec<Finding> = both!(db, connection => query.load(connection))?;
         findings.extend(found);

@@ -65,11 +65,34 @@ diesel::table! {
         transaction_id -> Binary,
         seq -> BigInt,
         account_id -> Binary,
+        lot_id -> Nullable<Binary>,
         asset -> Text,
         amount -> BigInt,
         rule -> Text,
         effective_at -> Timestamp,
         recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    lots (id) {
+        id -> Binary,
+        customer_id -> Binary,
+        partner_id -> Text,
+        rule -> Text,
+        transaction_id -> Binary,
+        issued -> BigInt,
+        by_partner -> BigInt,
+        unit_cost -> Text,
+        matures_at -> Nullable<Timestamp>,
+        expires_at -> Nullable<Timestamp>,
+        effective_at -> Timestamp,
+        recorded_at -> Timestamp,
+        pending -> BigInt,
+        available -> BigInt,
+        held -> BigInt,
+        redeemed -> BigInt,
+        expired -> BigInt,
     }
 }
 

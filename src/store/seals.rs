@@ -1,17 +1,17 @@
 //! The chain of seals, and transactions as they are sealed: appended, never changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary};
 use serde::Deserialize;
 
-use super::schema::{blocks, entries, events, seals, transactions};
+use super::schema::{blocks, entries, events, lots, seals, transactions};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::ids::{EventId, EventKey, PartnerId};
 use crate::ledger::chain::{Block, Hash};
-use crate::ledger::leaf::{Recorded, RecordedEntry, RecordedEvent};
+use crate::ledger::leaf::{Recorded, RecordedEntry, RecordedEvent, RecordedLot};
 
 /// A block as it is kept: with the hash that it was given, and its signed head.
 pub struct StoredBlock {
@@ -267,12 +267,14 @@ pub fn recorded(db: &mut Db, ids: &[&[u8]]) -> Result<HashMap<Vec<u8>, Recorded>
         ))
         .load(connection))?;
     let mut entries = recorded_entries(db, ids)?;
+    let mut lots = recorded_lots(db, &entries)?;
     let keys: HashMap<Vec<u8>, EventKey> =
         rows.iter().filter_map(|row| Some((row.0.clone(), event_of_receipt(&row.3)?))).collect();
     let mut events = recorded_events(db, &keys.values().copied().collect::<Vec<_>>())?;
     let whole = |row: TransactionRow| {
         let (id, kind, entry_count, receipt, effective_at, recorded_at) = row;
         let entries = entries.remove(&id).unwrap_or_default();
+        let lots = lots.remove(&id).unwrap_or_default();
         let event = keys.get(&id).and_then(|key| events.remove(key.bytes().as_slice()));
         let recorded = Recorded {
             id: id.clone(),
@@ -282,6 +284,7 @@ pub fn recorded(db: &mut Db, ids: &[&[u8]]) -> Result<HashMap<Vec<u8>, Recorded>
             effective_at,
             recorded_at,
             entries,
+            lots,
             event,
         };
         (id, recorded)
@@ -289,7 +292,19 @@ pub fn recorded(db: &mut Db, ids: &[&[u8]]) -> Result<HashMap<Vec<u8>, Recorded>
     Ok(rows.into_iter().map(whole).collect())
 }
 
-type EntryRow = (Vec<u8>, i64, Vec<u8>, String, i64, String, NaiveDateTime, NaiveDateTime);
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = entries)]
+struct EntryRow {
+    transaction_id: Vec<u8>,
+    seq: i64,
+    account_id: Vec<u8>,
+    lot_id: Option<Vec<u8>>,
+    asset: String,
+    amount: i64,
+    rule: String,
+    effective_at: NaiveDateTime,
+    recorded_at: NaiveDateTime,
+}
 
 fn recorded_entries(
     db: &mut Db,
@@ -298,22 +313,72 @@ fn recorded_entries(
     let rows: Vec<EntryRow> = both!(db, connection => entries::table
         .filter(entries::transaction_id.eq_any(ids))
         .order((entries::transaction_id, entries::seq))
-        .select((
-            entries::transaction_id,
-            entries::seq,
-            entries::account_id,
-            entries::asset,
-            entries::amount,
-            entries::rule,
-            entries::effective_at,
-            entries::recorded_at,
-        ))
+        .select(EntryRow::as_select())
         .load(connection))?;
     let mut by_transaction: HashMap<Vec<u8>, Vec<RecordedEntry>> = HashMap::new();
-    for (id, seq, account_id, asset, amount, rule, effective_at, recorded_at) in rows {
-        let entry =
-            RecordedEntry { seq, account_id, asset, amount, rule, effective_at, recorded_at };
-        by_transaction.entry(id).or_default().push(entry);
+    for row in rows {
+        let entry = RecordedEntry {
+            seq: row.seq,
+            account_id: row.account_id,
+            lot_id: row.lot_id,
+            asset: row.asset,
+            amount: row.amount,
+            rule: row.rule,
+            effective_at: row.effective_at,
+            recorded_at: row.recorded_at,
+        };
+        by_transaction.entry(row.transaction_id).or_default().push(entry);
+    }
+    Ok(by_transaction)
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = lots)]
+struct LotRow {
+    id: Vec<u8>,
+    customer_id: Vec<u8>,
+    partner_id: String,
+    rule: String,
+    transaction_id: Vec<u8>,
+    issued: i64,
+    by_partner: i64,
+    unit_cost: String,
+    matures_at: Option<NaiveDateTime>,
+    expires_at: Option<NaiveDateTime>,
+    effective_at: NaiveDateTime,
+    recorded_at: NaiveDateTime,
+}
+
+/// The lots that the entries name, each with the transaction that opened it.
+fn recorded_lots(
+    db: &mut Db,
+    entries: &HashMap<Vec<u8>, Vec<RecordedEntry>>,
+) -> Result<HashMap<Vec<u8>, Vec<RecordedLot>>, StoreError> {
+    let named = entries.values().flatten().filter_map(|entry| entry.lot_id.as_deref());
+    let named: Vec<&[u8]> = named.collect::<BTreeSet<_>>().into_iter().collect();
+    let mut by_transaction: HashMap<Vec<u8>, Vec<RecordedLot>> = HashMap::new();
+    for part in named.chunks(super::rows_max(1)) {
+        let rows: Vec<LotRow> = both!(db, connection => lots::table
+            .filter(lots::id.eq_any(part))
+            .order(lots::id)
+            .select(LotRow::as_select())
+            .load(connection))?;
+        for row in rows {
+            let lot = RecordedLot {
+                id: row.id,
+                customer_id: row.customer_id,
+                partner_id: row.partner_id,
+                rule: row.rule,
+                issued: row.issued,
+                by_partner: row.by_partner,
+                unit_cost: row.unit_cost,
+                matures_at: row.matures_at,
+                expires_at: row.expires_at,
+                effective_at: row.effective_at,
+                recorded_at: row.recorded_at,
+            };
+            by_transaction.entry(row.transaction_id).or_default().push(lot);
+        }
     }
     Ok(by_transaction)
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Text, Timestamp};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{accounts, entries, events, transactions};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
-use crate::ids::{AccountId, CustomerId, EventKey, TransactionId};
+use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
 use crate::ledger::{Account, Transaction};
 use crate::money::Amount;
 use crate::program::PaymentStanding;
@@ -59,6 +59,7 @@ struct EntryRow<'a> {
     transaction_id: &'a [u8],
     seq: i64,
     account_id: [u8; 16],
+    lot_id: Option<&'a [u8]>,
     asset: &'static str,
     amount: i64,
     rule: &'a str,
@@ -110,12 +111,13 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> 
 
 fn insert_entry_arrays(db: &mut PgConnection, rows: &[EntryRow<'_>]) -> QueryResult<usize> {
     diesel::sql_query(
-        "INSERT INTO entries (transaction_id, seq, account_id, asset, amount, rule, \
-         effective_at, recorded_at) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO entries (transaction_id, seq, account_id, lot_id, asset, amount, rule, \
+         effective_at, recorded_at) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind::<Array<Binary>, _>(column!(rows, transaction_id))
     .bind::<Array<BigInt>, _>(column!(rows, seq))
     .bind::<Array<Binary>, _>(column!(rows, account_id))
+    .bind::<Array<Nullable<Binary>>, _>(column!(rows, lot_id))
     .bind::<Array<Text>, _>(column!(rows, asset))
     .bind::<Array<BigInt>, _>(column!(rows, amount))
     .bind::<Array<Text>, _>(column!(rows, rule))
@@ -140,6 +142,7 @@ fn entry_rows<'a>(new: &'a NewTransaction<'a>) -> impl Iterator<Item = EntryRow<
         transaction_id: new.transaction.id_bytes(),
         seq,
         account_id: *posting.account.id().bytes(),
+        lot_id: posting.lot.as_ref().map(|lot| lot.bytes().as_slice()),
         asset: posting.account.asset.code(),
         amount: posting.amount.minor(),
         rule: posting.rule.as_str(),
@@ -161,9 +164,10 @@ pub fn payments(
     let mut standings = load_payments(tx, keys)?;
     let refunds = load_refunds(tx, keys)?;
     let wanted: Vec<EventKey> = standings.keys().chain(refunds.keys()).copied().collect();
-    for (event, account, amount) in load_entries(tx, &wanted)? {
+    for (event, account, amount, lot) in load_entries(tx, &wanted)? {
         if let Some(payment) = standings.get_mut(&event) {
             payment.posted.push((account, amount));
+            payment.lots.extend(lot.filter(|lot| !payment.lots.contains(lot)));
         } else if let Some((payment, _refunded)) = refunds.get(&event)
             && let Some(payment) = standings.get_mut(payment)
         {
@@ -184,7 +188,16 @@ pub fn payments(
 /// # Errors
 /// [`StoreError`].
 pub fn payers(tx: &mut LedgerTx<'_>, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
-    Ok(load_payments(tx, keys)?.into_values().map(|payment| payment.customer).collect())
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<Option<Vec<u8>>> = both!(tx.0, db => events::table
+        .filter(events::id.eq_any(&keys))
+        .filter(events::kind.eq(Payment::TYPE))
+        .select(events::customer_id)
+        .load(db))?;
+    rows.iter()
+        .flatten()
+        .map(|id| types::uuid(id, "events.customer_id").map(CustomerId::from_uuid))
+        .collect()
 }
 
 type PaymentRow = (Vec<u8>, Option<Vec<u8>>, String, i64, chrono::NaiveDateTime);
@@ -214,6 +227,7 @@ fn load_payments(
             effective_at: types::moment(effective_at),
             paid: Amount::from_minor(paid, asset),
             refunded: Amount::zero(asset),
+            lots: Vec::new(),
             posted: Vec::new(),
             taken_back: Vec::new(),
         };
@@ -244,12 +258,10 @@ fn load_refunds(
         .collect()
 }
 
-type EntryOfEvent = (Vec<u8>, String, String, String, String, i64);
+type EntryOfEvent = (Vec<u8>, String, String, String, String, i64, Option<Vec<u8>>);
+type Posted = (EventKey, Account, Amount, Option<LotId>);
 
-fn load_entries(
-    tx: &mut LedgerTx<'_>,
-    of_events: &[EventKey],
-) -> Result<Vec<(EventKey, Account, Amount)>, StoreError> {
+fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Posted>, StoreError> {
     let keys: Vec<&[u8]> = of_events.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<EntryOfEvent> = both!(tx.0, db => entries::table
         .inner_join(events::table.on(events::transaction_id.eq(entries::transaction_id)))
@@ -262,14 +274,16 @@ fn load_entries(
             accounts::owner,
             accounts::asset,
             entries::amount,
+            entries::lot_id,
         ))
         .load(db))?;
     rows.into_iter()
-        .map(|(event, code, kind, owner, asset, amount)| {
+        .map(|(event, code, kind, owner, asset, amount, lot)| {
             let account = types::account(&code, &kind, &owner, &asset)?;
             let amount = Amount::from_minor(amount, account.asset);
             let key = EventKey::from_bytes(types::bytes16(&event, "events.id")?);
-            Ok((key, account, amount))
+            let lot = lot.map(|lot| types::uuid(&lot, "entries.lot_id").map(LotId::from_uuid));
+            Ok((key, account, amount, lot.transpose()?))
         })
         .collect()
 }

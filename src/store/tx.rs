@@ -5,6 +5,13 @@ use super::{Db, StoreError};
 /// An open transaction: the only handle that store functions which write will take.
 pub struct LedgerTx<'a>(pub(super) &'a mut Db);
 
+impl LedgerTx<'_> {
+    /// For reads within the transaction.
+    pub const fn db(&mut self) -> &mut Db {
+        self.0
+    }
+}
+
 impl Db {
     /// Runs `work` in one transaction: all of it is durable when this returns `Ok`, none of it
     /// when it returns an error.

@@ -11,24 +11,28 @@ use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::Amount;
-use crate::program::{Decision, Occasion};
+use crate::program::{Decision, Explanation, FallenDue, Occasion};
 use crate::referral::State;
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
+use crate::store::lots::LotRecord;
 use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, customers, events, outbox, personal, referrals, transactions,
+    LedgerTx, accounts, consents, customers, events, lots, outbox, personal, referrals,
+    transactions,
 };
 
-/// One accepted event with all that follows from it.
+/// One transaction to be recorded, with all that follows from it.
 pub struct Draft<'a> {
-    submission: &'a Submission,
-    key: EventKey,
+    /// The event it comes from; none for what fell due.
+    said: Option<(&'a Submission, EventKey)>,
+    kind: &'static str,
+    effective_at: Moment,
+    recorded_at: Moment,
     decision: Decision,
-    occasion: Occasion,
     transaction: Transaction,
     receipt: String,
     referral: Option<ReferralDraft<'a>>,
@@ -80,15 +84,63 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         };
-        let record = referral.as_ref().map(|draft| &draft.record);
-        let receipt = receipt(submission, &decision, &transaction, record, occasion)?;
-        Ok(Self { submission, key, decision, occasion, transaction, receipt, referral })
+        let mut draft = Self {
+            said: Some((submission, key)),
+            kind: submission.event.said.kind(),
+            effective_at: occasion.effective_at,
+            recorded_at: occasion.recorded_at,
+            decision,
+            transaction,
+            receipt: String::new(),
+            referral,
+        };
+        draft.receipt = draft.write_receipt()?;
+        Ok(draft)
     }
 
-    fn event(&self) -> NewEvent<'_> {
-        let event = &self.submission.event;
-        NewEvent {
-            key: self.key,
+    /// What fell due for a customer.
+    pub fn of_due(mut fallen: FallenDue, recorded_at: Moment) -> Result<Self, RecordError> {
+        let postings = std::mem::take(&mut fallen.decision.postings);
+        let mut draft = Self {
+            said: None,
+            kind: fallen.kind,
+            effective_at: fallen.effective_at,
+            recorded_at,
+            decision: fallen.decision,
+            transaction: Transaction::new(TransactionId::random(), postings)?,
+            receipt: String::new(),
+            referral: None,
+        };
+        draft.receipt = draft.write_receipt()?;
+        Ok(draft)
+    }
+
+    fn write_receipt(&self) -> Result<String, serde_json::Error> {
+        let event = self.said.map(|(submission, _key)| &submission.event);
+        let referral = self.referral.as_ref().map(|draft| &draft.record);
+        serde_json::to_string(&Receipt {
+            receipt: self.transaction.id(),
+            partner: event.map(|event| &event.partner),
+            event: event.map(|event| &event.id),
+            kind: self.kind,
+            effective_at: self.effective_at,
+            recorded_at: self.recorded_at,
+            marks: self.decision.marks.iter().map(|mark| mark.name()).collect(),
+            postings: Receipt::<()>::lines(&self.transaction),
+            explanation: Explanation(&self.decision.explanation),
+            referral: referral.map(|record| ReferralOutcome {
+                id: record.id,
+                state: record.state.name(),
+                reasons: &record.reasons,
+            }),
+        })
+    }
+
+    fn event(&self) -> Option<NewEvent<'_>> {
+        let (submission, key) = self.said?;
+        let event = &submission.event;
+        Some(NewEvent {
+            key,
             partner: &event.partner,
             id: &event.id,
             kind: event.said.kind(),
@@ -98,18 +150,27 @@ impl<'a> Draft<'a> {
             customer: self.decision.customer,
             refers_to: self.decision.refers_to,
             amount: amount(&event.said),
-            effective_at: self.occasion.effective_at,
-            recorded_at: self.occasion.recorded_at,
-        }
+            effective_at: self.effective_at,
+            recorded_at: self.recorded_at,
+        })
+    }
+
+    fn lots(&self) -> impl Iterator<Item = LotRecord<'_>> {
+        self.decision.lots.iter().map(|lot| LotRecord {
+            lot,
+            transaction: self.transaction.id(),
+            effective_at: self.effective_at,
+            recorded_at: self.recorded_at,
+        })
     }
 
     fn transaction(&self) -> NewTransaction<'_> {
         NewTransaction {
             transaction: &self.transaction,
-            kind: self.submission.event.said.kind(),
+            kind: self.kind,
             receipt: &self.receipt,
-            effective_at: self.occasion.effective_at,
-            recorded_at: self.occasion.recorded_at,
+            effective_at: self.effective_at,
+            recorded_at: self.recorded_at,
         }
     }
 }
@@ -151,7 +212,9 @@ impl<'a> ReferralDraft<'a> {
 
 impl<'a> Drafts<'a> {
     pub fn push(&mut self, draft: Draft<'a>) {
-        self.by_key.insert(draft.key, self.list.len());
+        if let Some((_submission, key)) = draft.said {
+            self.by_key.insert(key, self.list.len());
+        }
         self.list.push(draft);
     }
 
@@ -168,6 +231,10 @@ impl<'a> Drafts<'a> {
         Some(&draft.receipt)
     }
 
+    pub const fn len(&self) -> usize {
+        self.list.len()
+    }
+
     fn qualified(&self) -> Vec<ReferralId> {
         let records = self.list.iter().filter_map(|draft| draft.referral.as_ref());
         let qualified = records.filter(|draft| draft.record.state == State::Qualified);
@@ -182,7 +249,7 @@ impl<'a> Drafts<'a> {
         if customers::enrol(tx, &self.enrolments)? < self.enrolments.len() {
             return Err(RecordError::Raced);
         }
-        let new_events: Vec<NewEvent<'_>> = self.list.iter().map(Draft::event).collect();
+        let new_events: Vec<NewEvent<'_>> = self.list.iter().filter_map(Draft::event).collect();
         if events::insert(tx, &new_events)? < new_events.len() {
             return Err(RecordError::Raced);
         }
@@ -190,9 +257,12 @@ impl<'a> Drafts<'a> {
             self.list.iter().map(Draft::transaction).collect();
         transactions::insert(tx, &new_transactions)?;
         self.write_referrals(tx, now)?;
+        let opened: Vec<LotRecord<'_>> = self.list.iter().flat_map(Draft::lots).collect();
+        let postings = || self.list.iter().flat_map(|draft| draft.transaction.postings());
+        lots::apply(tx, &opened, postings())?;
         // Last, because nearly every group touches the bank's accounts: from here to the commit
         // the other writers wait.
-        accounts::apply(tx, self.list.iter().flat_map(|draft| draft.transaction.postings()))?;
+        accounts::apply(tx, postings())?;
         Ok(())
     }
 
@@ -211,31 +281,6 @@ impl<'a> Drafts<'a> {
         outbox::insert(tx, &leads, now)?;
         Ok(())
     }
-}
-
-fn receipt(
-    submission: &Submission,
-    decision: &Decision,
-    transaction: &Transaction,
-    referral: Option<&ReferralRecord>,
-    occasion: Occasion,
-) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Receipt {
-        receipt: transaction.id(),
-        partner: &submission.partner.id,
-        event: &submission.event.id,
-        kind: submission.event.said.kind(),
-        effective_at: occasion.effective_at,
-        recorded_at: occasion.recorded_at,
-        marks: decision.marks.iter().map(|mark| mark.name()).collect(),
-        postings: Receipt::<()>::lines(transaction),
-        explanation: &decision.explanation,
-        referral: referral.map(|record| ReferralOutcome {
-            id: record.id,
-            state: record.state.name(),
-            reasons: &record.reasons,
-        }),
-    })
 }
 
 /// What was paid, refunded or asked for.

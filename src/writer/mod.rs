@@ -18,9 +18,10 @@ use crate::clock;
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
+use crate::ids::CustomerId;
 use crate::partner::Partner;
 use crate::program::Refusal;
-use crate::store::{self, Db, StoreError};
+use crate::store::{self, Db, LedgerTx, StoreError};
 use record::{RecordError, Recorder};
 
 /// An event and the partner that said it.
@@ -67,9 +68,11 @@ pub enum WriteError {
 
 type Answers = Vec<Result<Outcome, WriteError>>;
 
-struct Job {
-    submissions: Vec<Submission>,
-    answer: oneshot::Sender<Answers>,
+enum Job {
+    /// Events to be recorded in their order.
+    Events { submissions: Vec<Submission>, answer: oneshot::Sender<Answers> },
+    /// Customers for whom something has fallen due.
+    Due { customers: Vec<CustomerId>, answer: oneshot::Sender<Result<usize, WriteError>> },
 }
 
 /// A handle to the writer; cheap to clone.
@@ -139,7 +142,7 @@ impl Writer {
     pub async fn submit_all(&self, submissions: Vec<Submission>) -> Answers {
         let count = submissions.len();
         let (answer, answers) = oneshot::channel();
-        if let Err(unsent) = self.0.try_send(Job { submissions, answer }) {
+        if let Err(unsent) = self.0.try_send(Job::Events { submissions, answer }) {
             let error = match unsent {
                 mpsc::error::TrySendError::Full(_) => WriteError::Busy,
                 mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
@@ -147,6 +150,18 @@ impl Writer {
             return vec![Err(error); count];
         }
         answers.await.unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
+    }
+
+    /// Records what has fallen due for these customers; returns the number of transactions. Waits
+    /// for its place in the queue: nobody is standing at a till for it.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn record_due(&self, customers: Vec<CustomerId>) -> Result<usize, WriteError> {
+        let (answer, recorded) = oneshot::channel();
+        let sent = self.0.send(Job::Due { customers, answer }).await;
+        sent.map_err(|_closed| WriteError::Stopped)?;
+        recorded.await.unwrap_or(Err(WriteError::Stopped))
     }
 
     /// How many jobs wait.
@@ -163,6 +178,15 @@ impl WriterThreads {
             if thread.join().is_err() {
                 tracing::error!("a writer's thread had panicked");
             }
+        }
+    }
+}
+
+impl Job {
+    const fn events(&self) -> usize {
+        match self {
+            Self::Events { submissions, .. } => submissions.len(),
+            Self::Due { .. } => 0,
         }
     }
 }
@@ -190,28 +214,43 @@ impl Worker {
         // A thread that panicked left the queue as whole as it found it.
         let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let first = queue.blocking_recv()?;
-        let mut size = first.submissions.len();
+        let mut size = first.events();
         let mut jobs = vec![first];
         while size < self.group_max
             && let Ok(job) = queue.try_recv()
         {
-            size = size.saturating_add(job.submissions.len());
+            size = size.saturating_add(job.events());
             jobs.push(job);
         }
         Some(jobs)
     }
 
     fn work(&mut self, jobs: Vec<Job>) {
-        let (counts_and_answers, groups): (Vec<_>, Vec<_>) = jobs
-            .into_iter()
-            .map(|job| ((job.submissions.len(), job.answer), job.submissions))
-            .unzip();
-        let group: Vec<Submission> = groups.into_iter().flatten().collect();
+        let (mut waiting, mut group) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Events { submissions, answer } => {
+                    waiting.push((submissions.len(), answer));
+                    group.extend(submissions);
+                }
+                // A caller that went away has its work done all the same, and asks again.
+                Job::Due { customers, answer } => {
+                    let _gone = answer.send(self.record_due(&customers));
+                }
+            }
+        }
+        if group.is_empty() {
+            return;
+        }
         let mut answers = self.record_group(&group).into_iter();
-        for (count, answer) in counts_and_answers {
-            // A caller that went away has its event recorded all the same, and asks again.
+        for (count, answer) in waiting {
             let _gone = answer.send(answers.by_ref().take(count).collect());
         }
+    }
+
+    fn record_due(&mut self, customers: &[CustomerId]) -> Result<usize, WriteError> {
+        let done = self.try_write(|recorder, tx| recorder.record_due(tx, customers, clock::now()));
+        Ok(done?)
     }
 
     /// Records a group; where the database refuses it as a whole, each event by itself, so that
@@ -236,22 +275,27 @@ impl Worker {
     }
 
     fn try_group(&mut self, group: &[Submission]) -> Result<Answers, RecordError> {
+        let recorded = self.try_write(|recorder, tx| recorder.record(tx, group, clock::now()))?;
+        if recorded.leads > 0 {
+            self.leads_waiting.notify_one();
+        }
+        Ok(recorded.answers)
+    }
+
+    fn try_write<T>(
+        &mut self,
+        mut work: impl FnMut(&Recorder, &mut LedgerTx<'_>) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
         let mut tries = 0_u32;
         loop {
             let recorder = &self.recorder;
-            let done = self.db.write(|tx| recorder.record(tx, group, clock::now()));
-            match done {
-                Ok(recorded) => {
-                    if recorded.leads > 0 {
-                        self.leads_waiting.notify_one();
-                    }
-                    return Ok(recorded.answers);
-                }
+            match self.db.write(|tx| work(recorder, tx)) {
+                Ok(done) => return Ok(done),
                 // Running it again is safe whatever became of the commit: what was recorded is
                 // found and answered as a replay.
                 Err(error) if error.is_passing() && tries < TRIES_MAX => {
                     tries = tries.saturating_add(1);
-                    tracing::warn!(%error, tries, "group not recorded: trying again");
+                    tracing::warn!(%error, tries, "not recorded: trying again");
                     self.recover(&error, tries);
                 }
                 Err(error) => return Err(error),
@@ -279,6 +323,7 @@ impl From<RecordError> for WriteError {
             RecordError::Store(error) => Self::Store(Arc::new(error)),
             RecordError::Raced => Self::Busy,
             RecordError::Unbalanced(error) => Self::Fault(error.to_string()),
+            RecordError::Due(refusal) => Self::Refused(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
         }

@@ -11,13 +11,13 @@ use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
 use crate::event::Said;
-use crate::ids::{CustomerId, EventKey, MemberKey};
+use crate::ids::{CustomerId, EventKey, LotId, MemberKey};
 use crate::ledger::Unbalanced;
 use crate::partner::manifest::Enrolment as EnrolmentRule;
-use crate::program::{self, CustomerStanding, Occasion, Standings};
+use crate::program::{self, CustomerStanding, Lots, Occasion, Refusal, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::events::Recorded;
-use crate::store::{LedgerTx, StoreError, customers, events, transactions};
+use crate::store::{LedgerTx, StoreError, customers, events, lots, transactions};
 
 pub struct Recorder {
     pub keys: PersonalKeys,
@@ -44,6 +44,9 @@ pub enum RecordError {
     Unbalanced(#[from] Unbalanced),
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// What fell due cannot be decided on: an amount is out of range.
+    #[error(transparent)]
+    Due(#[from] Refusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
 }
@@ -54,7 +57,7 @@ impl RecordError {
         match self {
             Self::Raced => true,
             Self::Store(error) => error.is_passing(),
-            Self::Unbalanced(_) | Self::Seal(_) | Self::Receipt(_) => false,
+            Self::Unbalanced(_) | Self::Seal(_) | Self::Due(_) | Self::Receipt(_) => false,
         }
     }
 }
@@ -80,8 +83,8 @@ impl Recorder {
         let mut drafts = Drafts::default();
         let mut refused: HashMap<EventKey, WriteError> = HashMap::new();
         for (key, submission) in group.fresh() {
-            let occasion = self.occasion(submission, now);
             let (event, partner) = (&submission.event, &submission.partner);
+            let occasion = Occasion::new(event.effective_at, now, self.time_zone);
             match program::decide(event, partner, &mut loaded.standings, occasion) {
                 Ok(decision) => {
                     drafts.push(Draft::new(submission, key, decision, occasion, &self.keys)?);
@@ -96,10 +99,30 @@ impl Recorder {
         Ok(RecordedGroup { answers: group.answers(&drafts, &refused), leads: drafts.leads })
     }
 
-    fn occasion(&self, submission: &Submission, now: Moment) -> Occasion {
-        let day = |moment: Moment| moment.utc().with_timezone(&self.time_zone).date_naive();
-        let effective_at = submission.event.effective_at;
-        Occasion { day: day(effective_at), today: day(now), effective_at, recorded_at: now }
+    /// Records what has fallen due for these customers: points that matured or expired. Returns
+    /// the number of transactions; none where another gateway was first.
+    pub fn record_due(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        customers: &[CustomerId],
+        now: Moment,
+    ) -> Result<usize, RecordError> {
+        let held: BTreeSet<CustomerId> = customers.iter().copied().collect();
+        let held: Vec<CustomerId> = held.into_iter().collect();
+        customers::lock(tx, &held)?;
+        let mut standing = Lots::default();
+        load_lots(tx, &held, &[], &mut standing)?;
+        for (customer, owed) in lots::owed(tx.db(), &held)? {
+            standing.add_owed(customer, owed);
+        }
+        let mut drafts = Drafts::default();
+        for customer in held {
+            for fallen in program::fall_due(customer, &mut standing, now)? {
+                drafts.push(Draft::of_due(fallen, now)?);
+            }
+        }
+        drafts.write(tx, now)?;
+        Ok(drafts.len())
     }
 }
 
@@ -176,13 +199,38 @@ fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded,
     if !refunded.is_empty() {
         held.extend(transactions::payers(tx, &refunded)?);
     }
-    customers::lock(tx, &held.into_iter().collect::<Vec<_>>())?;
+    let held: Vec<CustomerId> = held.into_iter().collect();
+    customers::lock(tx, &held)?;
+    let (mut payers, mut opened) = (BTreeSet::new(), Vec::new());
     if !refunded.is_empty() {
         for (key, standing) in transactions::payments(tx, &refunded)? {
+            payers.insert(standing.customer);
+            opened.extend(standing.lots.iter().copied());
             loaded.standings.add_payment(key, standing);
         }
     }
+    let payers: Vec<CustomerId> = payers.into_iter().collect();
+    load_lots(tx, &payers, &opened, &mut loaded.standings.lots)?;
+    for (customer, owed) in lots::owed(tx.db(), &held)? {
+        loaded.standings.lots.add_owed(customer, owed);
+    }
     Ok(loaded)
+}
+
+/// All lots in which these customers have points, and those others by their ids.
+fn load_lots(
+    tx: &mut LedgerTx<'_>,
+    customers: &[CustomerId],
+    others: &[LotId],
+    loaded: &mut Lots,
+) -> Result<(), StoreError> {
+    if !customers.is_empty() {
+        lots::of_customers(tx.db(), customers)?.into_iter().for_each(|lot| loaded.add(lot));
+    }
+    if !others.is_empty() {
+        lots::by_id(tx.db(), others)?.into_iter().for_each(|lot| loaded.add(lot));
+    }
+    Ok(())
 }
 
 /// Finds the customers behind members and opens new ones where the partner's members enrol

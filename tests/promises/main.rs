@@ -19,6 +19,7 @@ mod idempotency;
 mod import;
 mod leads;
 mod listing;
+mod lots;
 mod partners;
 mod points;
 mod problems;

@@ -73,7 +73,9 @@ fn a_key_made_for_a_partner_lets_it_in_and_stays_with_it() {
 fn a_manifest_that_is_wrong_is_refused_with_file_line_and_key() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("partners/green-basket");
     let good = std::fs::read_to_string(shipped.join("partner.toml")).unwrap();
-    let parse = |text: &str| tallystick::partner::Partner::parse(text, "p.toml", "green-basket");
+    let parse = |text: &str| {
+        tallystick::partner::Partner::parse(text, "p.toml", "green-basket", &Default::default())
+    };
     assert!(parse(&good).is_ok());
     let cases = [
         ("kind = \"supermarket\"", "kind = \"market\"", "market"),

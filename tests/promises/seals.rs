@@ -58,12 +58,13 @@ fn behind_our_back(trial: &Trial, sql: &str) {
         }
         Db::Sqlite(mut db) => {
             let mut triggers = "PRAGMA foreign_keys = OFF;".to_owned();
-            for table in ["events", "transactions", "entries", "blocks", "seals"] {
+            for table in ["events", "transactions", "entries", "lots", "blocks", "seals"] {
                 triggers += &format!("DROP TRIGGER IF EXISTS {table}_no_update;");
                 triggers += &format!("DROP TRIGGER IF EXISTS {table}_no_delete;");
             }
             triggers += "DROP TRIGGER IF EXISTS transactions_balance;";
             triggers += "DROP TRIGGER IF EXISTS accounts_only_balance;";
+            triggers += "DROP TRIGGER IF EXISTS lots_only_parts;";
             db.batch_execute(&triggers).unwrap();
             db.batch_execute(sql).unwrap();
         }
@@ -189,6 +190,7 @@ with_seals! {
             ("transactions SET receipt = receipt || ' '", "transactions SET receipt = trim(receipt)", &of_id),
             ("events SET body = body || ' '", "events SET body = trim(body)", &row),
             ("events SET amount = amount + 1", "events SET amount = amount - 1", &row),
+            ("lots SET rule = rule || '!'", "lots SET rule = replace(rule, '!', '')", &row),
         ];
         for (change, back, of) in cases {
             behind_our_back(&trial, &format!("UPDATE {change} {of}"));
@@ -221,6 +223,7 @@ with_seals! {
         behind_our_back(&trial, &format!(
             "UPDATE accounts SET balance = balance - (SELECT COALESCE(SUM(amount), 0) FROM entries \
              WHERE account_id = accounts.id AND transaction_id = {key}); \
+             DELETE FROM lots WHERE transaction_id = {key}; \
              DELETE FROM entries WHERE transaction_id = {key}; \
              DELETE FROM events WHERE transaction_id = {key}; \
              DELETE FROM transactions WHERE id = {key};"
@@ -241,8 +244,8 @@ with_seals! {
             let copied = |sign: &str, seq: i64| format!(
                 "INSERT INTO entries (transaction_id, seq, account_id, asset, amount, rule, \
                  effective_at, recorded_at) SELECT {key}, {seq}, account_id, asset, {sign}500, rule, \
-                 effective_at, recorded_at FROM entries WHERE asset = 'PTS' AND seq = 0 \
-                 ORDER BY transaction_id LIMIT 1;"
+                 effective_at, recorded_at FROM entries WHERE asset = 'PTS' AND lot_id IS NULL \
+                 ORDER BY transaction_id, seq LIMIT 1;"
             );
             let transaction =
                 format!("INSERT INTO transactions VALUES ({key}, 'payment.discounted', 2, '{{}}', {at}, {at});");
@@ -280,6 +283,7 @@ with_seals! {
             "DELETE FROM blocks WHERE position = {last}; \
              UPDATE accounts SET balance = balance - (SELECT COALESCE(SUM(amount), 0) FROM entries \
              WHERE account_id = accounts.id AND transaction_id = {key}); \
+             DELETE FROM lots WHERE transaction_id = {key}; \
              DELETE FROM entries WHERE transaction_id = {key}; \
              DELETE FROM events WHERE transaction_id = {key}; \
              DELETE FROM transactions WHERE id = {key};"

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::event::{self, Event, FingerprintKey};
 use crate::ids::{CustomerId, MemberKey};
 use crate::partner::Partner;
-use crate::partner::registry::{load_one, manifests};
+use crate::partner::registry::{load_one, load_programme, manifests};
 use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
 use crate::settings::Settings;
 
@@ -46,13 +46,14 @@ enum Expected {
 /// # Errors
 /// When the folder cannot be read.
 pub fn run(folder: &Path, settings: &Settings) -> Result<bool, Failure> {
+    let programme = load_programme(folder)?;
     let paths = manifests(folder)?;
     if paths.is_empty() {
         return Err(format!("{} holds no <id>/partner.toml", folder.display()).into());
     }
     let mut in_order = true;
     for path in paths {
-        match load_one(&path) {
+        match load_one(&path, &programme) {
             Ok(partner) => in_order &= check_partner(&partner, &path, settings)?,
             Err(error) => {
                 in_order = false;
@@ -124,13 +125,7 @@ fn decide(
         event::parse_value(&partner.id, value, &key).map_err(|malformed| malformed.in_words())?;
     let recorded_at = event.effective_at.plus(TimeDelta::days(1));
     enrol(partner, &event, standings, recorded_at);
-    let day = |moment: Moment| moment.utc().with_timezone(&settings.time_zone).date_naive();
-    let occasion = Occasion {
-        day: day(event.effective_at),
-        today: day(recorded_at),
-        effective_at: event.effective_at,
-        recorded_at,
-    };
+    let occasion = Occasion::new(event.effective_at, recorded_at, settings.time_zone);
     program::decide(&event, partner, standings, occasion).map_err(|refusal| refusal.to_string())
 }
 

@@ -4,6 +4,7 @@ use super::{LEAVES_MAX, head, made_at};
 use crate::customer::keys::TokenKey;
 use crate::ledger::chain::{self, Block, Hash};
 use crate::ledger::leaf::{Leaf, Recorded, hex};
+use crate::program::fall_due;
 use crate::store::proof::Finding;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, StoreError};
@@ -27,7 +28,7 @@ pub struct Sealed {
 }
 
 /// Kinds of transactions that no event stands for.
-const WITHOUT_EVENT: &[&str] = &[];
+const WITHOUT_EVENT: &[&str] = &[fall_due::MATURED, fall_due::EXPIRED];
 
 /// No commit is so late: a transaction that is older than one sealed before it by more than this
 /// was added afterwards.

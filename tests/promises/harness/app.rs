@@ -52,6 +52,7 @@ impl Trial {
         settings.issuer = Some("https://gateway.test".to_owned());
         settings.partners = folder.path().join("partners");
         settings.keys = folder.path().join("tallystick.keys");
+        settings.due_seconds = 1;
         settings.log.level = "warn".to_owned();
         settings.customer_tokens = Some(CustomerTokens {
             issuer: CUSTOMER_ISSUER.to_owned(),
@@ -178,6 +179,12 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         variant("halted-basket", "status = \"sandbox\"", "status = \"suspended\""),
     );
     add("linked-basket", variant("linked-basket", "\"first_event\"", "\"linked\""));
+    // What is earned here expires at the end of the year's same month; or may not be spent yet.
+    let lot = |id: &str, term: &str| {
+        variant(id, "partner_share = \"0.40\"", &format!("partner_share = \"0.40\"\n{term}"))
+    };
+    add("brief-basket", lot("brief-basket", "expires_months = 12"));
+    add("trip-basket", lot("trip-basket", "pending_days = 30"));
     add(
         "slow-basket",
         variant("slow-basket", "requests_per_second = 50000", "requests_per_second = 2"),

@@ -1,0 +1,33 @@
+//! `tallystick program`: what the programme does by itself, done at once.
+
+use super::Failure;
+use crate::app::Core;
+use crate::due;
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Record all that has fallen due by now: points that matured or expired. The gateway does the
+    /// same by itself; running both does nothing twice.
+    Due,
+}
+
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> {
+    match command {
+        Command::Due => {
+            let core = Core::start(&settings)?;
+            let mut customers = 0_usize;
+            loop {
+                match due::round(&core.pool, &core.writer).await? {
+                    0 => break,
+                    more => customers = customers.saturating_add(more),
+                }
+            }
+            core.stop().await;
+            println!("recorded what had fallen due for {customers} customers");
+            Ok(true)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::manifest::{ManifestError, Place};
+use super::terms;
+
+/// The loyalty programme itself: what holds whichever partner it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programme {
+    pub points: Points,
+}
+
+/// What points are worth.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Points {
+    /// CNY that the bank reckons for each 1.00 points issued: kept with every lot.
+    #[serde(deserialize_with = "terms::decimal")]
+    pub unit_cost: Decimal,
+    /// CNY that the bank owes a partner for each 1.00 points redeemed there.
+    #[serde(deserialize_with = "terms::decimal")]
+    pub redemption_price: Decimal,
+    /// How long points stay held for a redemption that is not committed.
+    pub hold_minutes: u32,
+}
+
+impl Default for Programme {
+    /// A test proves that the file in the program can be read.
+    fn default() -> Self {
+        Self::parse(Self::DEFAULT, Self::FILE).unwrap_or(Self {
+            points: Points {
+                unit_cost: Decimal::ZERO,
+                redemption_price: Decimal::ZERO,
+                hold_minutes: 1,
+            },
+        })
+    }
+}
+
+impl Programme {
+    /// The file's name beside the partners' folders.
+    pub const FILE: &'static str = "programme.toml";
+    /// What holds where there is no file.
+    pub const DEFAULT: &'static str = include_str!("../../partners/programme.toml");
+
+    /// Reads the programme. `file` is its name for errors.
+    ///
+    /// # Errors
+    /// [`ManifestError`] with the line of the first thing that is wrong.
+    pub fn parse(text: &str, file: &str) -> Result<Self, ManifestError> {
+        let place = Place { text, file };
+        let programme: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            place.error(start, error.message())
+        })?;
+        let Points { unit_cost, redemption_price, hold_minutes } = programme.points;
+        if unit_cost.is_sign_negative() || redemption_price.is_sign_negative() || hold_minutes == 0
+        {
+            return Err(place.error(0, "points: expected values above zero"));
+        }
+        Ok(programme)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programme_that_comes_with_the_program_can_be_read() {
+        let programme = Programme::parse(Programme::DEFAULT, Programme::FILE).unwrap();
+        assert_eq!(programme.points.redemption_price.to_string(), "0.01");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_file_and_line() {
+        let wrong = Programme::DEFAULT.replace("unit_cost = \"0.008\"", "unit_cost = 0.008");
+        let error = Programme::parse(&wrong, "programme.toml").unwrap_err();
+        assert!(error.to_string().starts_with("programme.toml:4: "), "{error}");
+    }
+}

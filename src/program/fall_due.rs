@@ -1,0 +1,97 @@
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::collections::BTreeSet;
+
+use super::decision::{Decision, Refusal};
+use super::explain::Reason;
+use super::lot::{self, Lot, Lots};
+use crate::clock::Moment;
+use crate::ids::CustomerId;
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
+use crate::money::{Amount, Asset};
+
+/// What fell due for a customer at one moment.
+#[derive(Clone, Debug)]
+pub struct FallenDue {
+    pub kind: &'static str,
+    pub effective_at: Moment,
+    pub decision: Decision,
+}
+
+/// Pending points became available.
+pub const MATURED: &str = "points.matured";
+/// Available points expired.
+pub const EXPIRED: &str = "points.expired";
+
+/// All that has fallen due for a customer by now, in the order in which it did: maturing, expiry.
+/// The lots follow, so asking again gives nothing.
+///
+/// # Errors
+/// [`Refusal::Range`].
+pub fn fall_due(
+    customer: CustomerId,
+    lots: &mut Lots,
+    now: Moment,
+) -> Result<Vec<FallenDue>, Refusal> {
+    let mut fallen = Vec::new();
+    while let Some((effective_at, kind)) = next_due(customer, lots, now) {
+        let mut decision = Decision { customer: Some(customer), ..Decision::default() };
+        let ready = |lot: &&Lot| due_of(lot).contains(&(effective_at, kind));
+        let due: Vec<Lot> = lots.of(customer).into_iter().filter(ready).cloned().collect();
+        for lot in &due {
+            if kind == MATURED {
+                mature(lot, lots, &mut decision)?;
+            } else {
+                expire(lot, &mut decision)?;
+            }
+        }
+        lots.follow(&decision)?;
+        fallen.push(FallenDue { kind, effective_at, decision });
+    }
+    Ok(fallen)
+}
+
+/// Which of the customer's dates that are past comes first. What matures and expires at once
+/// matures first: the kinds' names sort so by chance only, hence the number.
+fn next_due(customer: CustomerId, lots: &Lots, now: Moment) -> Option<(Moment, &'static str)> {
+    let dates: BTreeSet<(Moment, bool, &str)> = lots
+        .of(customer)
+        .into_iter()
+        .flat_map(due_of)
+        .filter(|(at, _kind)| *at <= now)
+        .map(|(at, kind)| (at, kind == EXPIRED, kind))
+        .collect();
+    dates.first().map(|(at, _expired, kind)| (*at, *kind))
+}
+
+/// The dates at which something of a lot falls due.
+fn due_of(lot: &Lot) -> Vec<(Moment, &'static str)> {
+    let maturing = lot.matures_at.filter(|_| lot.parts.pending.minor() > 0);
+    // What is pending past its expiry matures first, and expires then.
+    let expiring = lot.expires_at.filter(|_| lot.parts.available.minor() > 0);
+    maturing.map(|at| (at, MATURED)).into_iter().chain(expiring.map(|at| (at, EXPIRED))).collect()
+}
+
+fn mature(due: &Lot, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal> {
+    let rule = RuleVersion::built_in("lot:maturing@1");
+    let points = due.parts.pending;
+    let mut post = |code, amount: Amount| {
+        let account = Account::customer(code, due.customer, Asset::PTS);
+        decision.postings.push(Posting::new(account, amount, &rule).of_lot(due.id));
+    };
+    post(AccountCode::POINTS_PENDING, points.negate()?);
+    post(AccountCode::POINTS_AVAILABLE, points);
+    decision.explanation.push(Reason::Matured { rule, points });
+    lot::recover(due.id, due.customer, points, lots, decision)
+}
+
+fn expire(due: &Lot, decision: &mut Decision) -> Result<(), Refusal> {
+    let rule = RuleVersion::built_in("lot:expiry@1");
+    let points = due.parts.available;
+    let from = Account::customer(AccountCode::POINTS_AVAILABLE, due.customer, Asset::PTS);
+    let to = Account::bank(AccountCode::POINTS_BREAKAGE, Asset::PTS);
+    decision.postings.push(Posting::new(from, points.negate()?, &rule).of_lot(due.id));
+    decision.postings.push(Posting::new(to, points, &rule).of_lot(due.id));
+    decision.explanation.push(Reason::Expired { rule, points });
+    Ok(())
+}

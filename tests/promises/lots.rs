@@ -1,0 +1,104 @@
+//! Points are lots: they mature when they were said to, expire when they were said to, once, and
+//! what a refund takes back is taken from where they are by then.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tallystick::store::accounts;
+
+use crate::harness::{Answer, Partner, TestApp, payment, refund};
+
+fn customer(app: &TestApp, subject: &str) -> Partner {
+    Partner::with_token(&app.url(), &app.trial.customer_token(subject))
+}
+
+async fn member(customer: &Partner, partner: &str) -> String {
+    let path = format!("/v1/customers/me/members/{partner}");
+    let answer = Answer::of(customer.request(Method::POST, &path)).await;
+    answer.body["member"].as_str().unwrap().to_owned()
+}
+
+/// A payment made so long ago.
+fn payment_of(id: &str, member: &str, gross: &str, ago: TimeDelta) -> Value {
+    at(payment(id, member, gross, "0.00"), ago)
+}
+
+fn at(mut event: Value, ago: TimeDelta) -> Value {
+    event["time"] = json!((Utc::now() - ago).to_rfc3339());
+    event
+}
+
+/// Waits until the customer's points are so, as the gateway does by itself what falls due.
+async fn until(person: &Partner, balance: &str, pending: &str) -> Value {
+    for _ in 0..100 {
+        let points = person.get("/v1/customers/me/points").await.body;
+        if points["balance"] == balance && points["pending"] == pending {
+            return points;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never came to {balance}: {}", person.get("/v1/customers/me/points").await.text);
+}
+
+/// The balance of the bank's account of that code.
+fn of_bank(app: &TestApp, code: &str) -> String {
+    let all = accounts::all(&mut app.trial.db()).unwrap();
+    let account = all.iter().find(|(account, _)| account.code.name() == code);
+    account.map_or("0.00".to_owned(), |(_, balance)| balance.to_string())
+}
+
+on_both_stores! {
+    async fn points_wait_until_they_mature_and_can_be_spent_then(app) {
+        let person = customer(app, "c-1");
+        let reference = member(&person, "trip-basket").await;
+        let shop = app.partner("trip-basket").await;
+        shop.record(&payment_of("p-now", &reference, "10.00", TimeDelta::zero())).await;
+        let nearly = TimeDelta::days(30) - TimeDelta::seconds(4);
+        shop.record(&payment_of("p-nearly", &reference, "20.00", nearly)).await;
+        shop.record(&payment_of("p-past", &reference, "40.00", TimeDelta::days(31))).await;
+        let points = person.get("/v1/customers/me/points").await.body;
+        assert_eq!((&points["balance"], &points["pending"]), (&json!("40.00"), &json!("30.00")));
+        assert_eq!(points["maturing"].as_array().unwrap().len(), 2);
+        let points = until(&person, "60.00", "10.00").await;
+        assert_eq!(points["maturing"].as_array().unwrap().len(), 1);
+        assert_eq!(points["entries"][0]["kind"], "points.matured");
+        assert_eq!(
+            points["entries"][0]["explanation"],
+            json!(["20.00 points can be spent from now on."])
+        );
+        // Goods returned before: taken back from what is pending.
+        shop.record(&at(refund("r-1", "p-now", "10.00"), TimeDelta::zero())).await;
+        until(&person, "60.00", "0.00").await;
+    }
+}
+
+on_both_stores! {
+    async fn what_is_not_spent_in_time_expires_once_however_often_the_service_restarts(app) {
+        let person = customer(app, "c-1");
+        let reference = member(&person, "brief-basket").await;
+        let shop = app.partner("brief-basket").await;
+        for number in 0..5 {
+            let long_ago = TimeDelta::days(800 + number);
+            let event = payment_of(&format!("p-{number}"), &reference, "10.00", long_ago);
+            shop.record(&event).await;
+        }
+        shop.record(&payment_of("p-late", &reference, "7.00", TimeDelta::days(3))).await;
+        app.restart().await;
+        let person = customer(app, "c-1");
+        let points = until(&person, "7.00", "0.00").await;
+        assert_eq!(points["expiring"][0]["amount"], "7.00");
+        app.restart().await;
+        let person = customer(app, "c-1");
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        until(&person, "7.00", "0.00").await;
+        assert_eq!(of_bank(app, "points_breakage"), "50.00");
+        // Without the payment nothing of it would have expired: its refund is not the customer's.
+        let shop = app.partner("brief-basket").await;
+        shop.record(&at(refund("r-1", "p-0", "4.00"), TimeDelta::zero())).await;
+        shop.record(&at(refund("r-2", "p-0", "6.00"), TimeDelta::zero())).await;
+        until(&person, "7.00", "0.00").await;
+        assert_eq!(of_bank(app, "points_breakage"), "40.00");
+    }
+}
