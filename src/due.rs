@@ -1,4 +1,5 @@
-//! What falls due without anybody asking: points that mature, points that expire. Finds it in
+//! What falls due without anybody asking: points that mature, points that expire,
+//! holds whose time is over. Finds it in
 //! bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
 //! due twice, whatever is restarted and however many gateways look.
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock;
-use crate::store::{Pool, StoreError, lots};
+use crate::store::{Pool, StoreError, holds, lots};
 use crate::writer::{WriteError, Writer};
 
 /// A running search for what has fallen due.
@@ -55,13 +56,23 @@ pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
 /// [`DueError`]; what was recorded stays so.
 pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
     let reading = pool.clone();
-    let find = move || reading.with(|db| lots::fallen_due(db, clock::now(), CUSTOMERS_MAX));
+    let find = move || {
+        reading.with(|db| {
+            let mut customers = lots::fallen_due(db, clock::now(), CUSTOMERS_MAX)?;
+            customers.extend(holds::timed_out(db, clock::now(), CUSTOMERS_MAX)?);
+            Ok::<_, StoreError>(customers)
+        })
+    };
     let found = tokio::task::spawn_blocking(find).await;
     let customers = found.map_err(|_cancelled| WriteError::Stopped)??;
     let count = customers.len();
     if count > 0 {
         let transactions = writer.record_due(customers).await?;
-        tracing::info!(customers = count, transactions, "points matured or expired");
+        tracing::info!(
+            customers = count,
+            transactions,
+            "points matured or expired, or holds timed out"
+        );
     }
     Ok(count)
 }

@@ -172,6 +172,14 @@ text_id!(
     is_slug
 );
 
+text_id!(
+    /// What a customer shows at a till, once, to spend points there.
+    RedemptionCode,
+    "redemption code",
+    "16 digits",
+    |text| text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit())
+);
+
 random_id!(
     /// One balanced transaction of the ledger.
     TransactionId
@@ -203,6 +211,10 @@ name_id!(
     MemberKey
 );
 name_id!(
+    /// A redemption code, by its digits: the digits themselves are not kept while they are good.
+    CodeKey
+);
+name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
     /// open an account at once mean the same row.
     AccountId
@@ -212,6 +224,13 @@ impl EventKey {
     #[must_use]
     pub fn of(partner: &PartnerId, event: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), event.as_str()])
+    }
+}
+
+impl CodeKey {
+    #[must_use]
+    pub fn of(code: &RedemptionCode) -> Self {
+        Self::of_name(&["redemption code", code.as_str()])
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem::FieldProblem;
 use super::reader::Reader;
-use super::{Payment, Referral, Refund, Said};
+use super::{Cancel, Commit, Hold, Payment, Referral, Refund, Return, Said};
 use crate::clock::Moment;
 use crate::ids::EventId;
 
@@ -18,6 +18,17 @@ pub struct Attributes {
 
 /// Attributes that CloudEvents defines and that are allowed but mean nothing here.
 const PASSED_OVER: [&str; 3] = ["datacontenttype", "dataschema", "subject"];
+
+/// Every type of event there is.
+const TYPES: [&str; 7] = [
+    Payment::TYPE,
+    Refund::TYPE,
+    Referral::TYPE,
+    Hold::TYPE,
+    Commit::TYPE,
+    Cancel::TYPE,
+    Return::TYPE,
+];
 
 /// Turns a binary-mode request (attributes in `ce-` headers, data in the body) into the JSON
 /// format, so that there is one way to read an event.
@@ -62,8 +73,8 @@ pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attribut
 }
 
 fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Option<Said> {
-    if ![Payment::TYPE, Refund::TYPE, Referral::TYPE].contains(&kind) {
-        let known = format!("{}, {}, {}", Payment::TYPE, Refund::TYPE, Referral::TYPE);
+    if !TYPES.contains(&kind) {
+        let known = TYPES.join(", ");
         envelope.fail("type", format!("unknown event type; known are: {known}"));
         envelope.optional("data");
         return None;
@@ -77,6 +88,10 @@ fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Opt
     match kind {
         Payment::TYPE => Payment::read(data).map(Said::Payment),
         Refund::TYPE => Refund::read(data).map(Said::Refund),
+        Hold::TYPE => Hold::read(data).map(Said::Hold),
+        Commit::TYPE => Commit::read(data).map(Said::Commit),
+        Cancel::TYPE => Cancel::read(data).map(Said::Cancel),
+        Return::TYPE => Return::read(data).map(Said::Return),
         _ => Referral::read(data, time).map(Said::Referral),
     }
 }

@@ -6,6 +6,7 @@ mod fingerprint;
 mod payment;
 mod problem;
 mod reader;
+mod redemption;
 mod referral;
 mod refund;
 
@@ -15,11 +16,13 @@ pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use payment::Payment;
 pub use problem::{FieldProblem, Malformed};
+pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{ConsentGiven, Contact, Referral};
 pub use refund::Refund;
 
 use crate::clock::Moment;
 use crate::ids::{EventId, MemberRef, PartnerId};
+use crate::money::Amount;
 
 /// Something a partner reports, checked in itself. What it refers to is not looked up yet.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub enum Said {
     Payment(Payment),
     Refund(Refund),
     Referral(Referral),
+    Hold(Hold),
+    Commit(Commit),
+    Cancel(Cancel),
+    Return(Return),
 }
 
 impl Said {
@@ -51,6 +58,10 @@ impl Said {
             Self::Payment(_) => Payment::TYPE,
             Self::Refund(_) => Refund::TYPE,
             Self::Referral(_) => Referral::TYPE,
+            Self::Hold(_) => Hold::TYPE,
+            Self::Commit(_) => Commit::TYPE,
+            Self::Cancel(_) => Cancel::TYPE,
+            Self::Return(_) => Return::TYPE,
         }
     }
 
@@ -59,8 +70,37 @@ impl Said {
     pub const fn member(&self) -> Option<&MemberRef> {
         match self {
             Self::Payment(payment) => Some(&payment.member),
-            Self::Refund(_) => None,
             Self::Referral(referral) => referral.member.as_ref(),
+            Self::Refund(_)
+            | Self::Hold(_)
+            | Self::Commit(_)
+            | Self::Cancel(_)
+            | Self::Return(_) => None,
+        }
+    }
+
+    /// The hold that the event closes or undoes, if its kind does.
+    #[must_use]
+    pub const fn hold(&self) -> Option<&EventId> {
+        match self {
+            Self::Commit(Commit { hold, .. })
+            | Self::Cancel(Cancel { hold })
+            | Self::Return(Return { hold, .. }) => Some(hold),
+            Self::Payment(_) | Self::Refund(_) | Self::Referral(_) | Self::Hold(_) => None,
+        }
+    }
+
+    /// The amount it is about, where it states one: what was paid, refunded, asked for or held.
+    #[must_use]
+    pub const fn amount(&self) -> Option<Amount> {
+        match self {
+            Self::Payment(payment) => Some(payment.paid),
+            Self::Refund(refund) => Some(refund.amount),
+            Self::Referral(referral) => Some(referral.amount),
+            Self::Hold(hold) => Some(hold.points),
+            Self::Commit(commit) => commit.points,
+            Self::Cancel(_) => None,
+            Self::Return(given) => Some(given.points),
         }
     }
 }

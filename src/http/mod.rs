@@ -2,6 +2,7 @@
 //! its caller is in its signature; every error is a problem document.
 
 pub mod auth;
+mod codes;
 pub mod customer_issuer;
 mod events;
 mod health;
@@ -78,6 +79,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(at("/v1/customers/me/members/{partner}", web::post().to(points::link_member)))
+        .service(at("/v1/customers/me/codes", web::post().to(codes::make_code)))
         // Operators; some load balancers ask by HEAD
         .service(
             at("/healthz", web::get().to(health::get_health))

@@ -46,12 +46,18 @@ kinds! {
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet";
     TOO_LARGE "too-large" 413 "The body is too large";
     MEDIA_TYPE "media-type" 415 "The body is of a type that is not taken here";
+    REDEMPTION_NOT_AGREED "redemption-not-agreed" 403 "Points cannot be spent at this partner";
+    HOLD_CLOSED "hold-closed" 409 "The hold does not allow this any more";
     INVALID "invalid" 422 "Fields need mending";
     EVENT_TIME "event-time" 422 "The event's time cannot be taken";
     OUTSIDE_TERM "outside-term" 422 "No scheme was in force";
     MEMBER_UNKNOWN "member-unknown" 422 "The member is not known";
     PAYMENT_UNKNOWN "payment-unknown" 422 "The payment is not known";
     REFUND_EXCEEDS "refund-exceeds" 422 "More is refunded than is left";
+    CODE_INVALID "code-invalid" 422 "The redemption code is no good";
+    POINTS_INSUFFICIENT "points-insufficient" 422 "There are not enough points";
+    HOLD_UNKNOWN "hold-unknown" 422 "The hold is not known";
+    REDEMPTION_EXCEEDS "redemption-exceeds" 422 "More points than there are to redeem or return";
     OUT_OF_RANGE "out-of-range" 422 "An amount is out of range";
     RATE_LIMITED "rate-limited" 429 "Too many requests";
     INTERNAL "internal" 500 "A fault of ours";
@@ -171,6 +177,14 @@ impl Problem {
         Self {
             retry_after_seconds: Some(retry_after_seconds),
             ..Self::new(&RATE_LIMITED, "The partner's agreed rate is exceeded.")
+        }
+    }
+
+    #[must_use]
+    pub fn too_many_codes(retry_after_seconds: i64) -> Self {
+        Self {
+            retry_after_seconds: u64::try_from(retry_after_seconds).ok(),
+            ..Self::new(&RATE_LIMITED, "Too many codes are waiting to be used.")
         }
     }
 
@@ -321,6 +335,14 @@ impl From<Refusal> for Problem {
             Refusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/data/member", &refusal),
             Refusal::PaymentUnknown => Self::at(&PAYMENT_UNKNOWN, "/data/payment", &refusal),
             Refusal::RefundExceeds { .. } => Self::at(&REFUND_EXCEEDS, "/data/amount", &refusal),
+            Refusal::RedemptionNotAgreed => Self::at(&REDEMPTION_NOT_AGREED, "/type", &refusal),
+            Refusal::CodeInvalid => Self::at(&CODE_INVALID, "/data/code", &refusal),
+            Refusal::PointsInsufficient => Self::at(&POINTS_INSUFFICIENT, "/data/points", &refusal),
+            Refusal::HoldUnknown => Self::at(&HOLD_UNKNOWN, "/data/hold", &refusal),
+            Refusal::HoldClosed { .. } => Self::at(&HOLD_CLOSED, "/data/hold", &refusal),
+            Refusal::CommitExceeds { .. } | Refusal::ReturnExceeds { .. } => {
+                Self::at(&REDEMPTION_EXCEEDS, "/data/points", &refusal)
+            }
             Refusal::Range(_) => Self::at(&OUT_OF_RANGE, "/data", &refusal),
         }
     }
@@ -389,6 +411,13 @@ mod tests {
             Refusal::MemberUnknown,
             Refusal::PaymentUnknown,
             Refusal::RefundExceeds { left, paid },
+            Refusal::RedemptionNotAgreed,
+            Refusal::CodeInvalid,
+            Refusal::PointsInsufficient,
+            Refusal::HoldUnknown,
+            Refusal::HoldClosed { state: "cancelled" },
+            Refusal::CommitExceeds { held: left },
+            Refusal::ReturnExceeds { left },
             Refusal::Range(AmountError::OutOfRange { asset }),
         ];
         let table: Vec<String> = refusals
@@ -409,6 +438,13 @@ mod tests {
             "422 member-unknown /data/member",
             "422 payment-unknown /data/payment",
             "422 refund-exceeds /data/amount",
+            "403 redemption-not-agreed /type",
+            "422 code-invalid /data/code",
+            "422 points-insufficient /data/points",
+            "422 hold-unknown /data/hold",
+            "409 hold-closed /data/hold",
+            "422 redemption-exceeds /data/points",
+            "422 redemption-exceeds /data/points",
             "422 out-of-range /data",
         ];
         assert_eq!(table, expected);

@@ -52,6 +52,8 @@ pub struct Partner {
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
     pub programme: Arc<Programme>,
+    /// Whether customers may spend points there.
+    pub redemption: bool,
     /// How many days late an event may arrive; `None` is as long as a scheme was in force.
     pub late_days_max: Option<u32>,
 }
@@ -119,6 +121,8 @@ struct Document {
     #[serde(default)]
     product: Vec<Spanned<Product>>,
     #[serde(default)]
+    redemption: Redemption,
+    #[serde(default)]
     import: Import,
 }
 
@@ -140,6 +144,13 @@ struct Members {
 #[serde(deny_unknown_fields)]
 struct Events {
     late_days_max: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redemption {
+    #[serde(default)]
+    accepted: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -180,6 +191,7 @@ impl Partner {
                 products: unspanned(document.product),
             },
             programme: Arc::clone(programme),
+            redemption: document.redemption.accepted,
             payments_file: document.import.payments,
             late_days_max: document.events.late_days_max,
         })

@@ -22,7 +22,7 @@ pub struct Points {
     #[serde(deserialize_with = "terms::decimal")]
     pub redemption_price: Decimal,
     /// How long points stay held for a redemption that is not committed.
-    pub hold_minutes: u32,
+    pub hold_seconds: u32,
 }
 
 impl Default for Programme {
@@ -32,7 +32,7 @@ impl Default for Programme {
             points: Points {
                 unit_cost: Decimal::ZERO,
                 redemption_price: Decimal::ZERO,
-                hold_minutes: 1,
+                hold_seconds: 1,
             },
         })
     }
@@ -54,8 +54,8 @@ impl Programme {
             let start = error.span().map_or(0, |span| span.start);
             place.error(start, error.message())
         })?;
-        let Points { unit_cost, redemption_price, hold_minutes } = programme.points;
-        if unit_cost.is_sign_negative() || redemption_price.is_sign_negative() || hold_minutes == 0
+        let Points { unit_cost, redemption_price, hold_seconds } = programme.points;
+        if unit_cost.is_sign_negative() || redemption_price.is_sign_negative() || hold_seconds == 0
         {
             return Err(place.error(0, "points: expected values above zero"));
         }

@@ -24,10 +24,17 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
             return Err(Refusal::Late { days_max });
         }
     }
-    if let Said::Referral(referral) = &event.said {
-        offered(partner, &referral.product, occasion)?;
+    match &event.said {
+        Said::Referral(referral) => offered(partner, &referral.product, occasion).map(|_| ()),
+        // What is held already may be settled, whatever was agreed since.
+        Said::Hold(_) if !partner.redemption => Err(Refusal::RedemptionNotAgreed),
+        Said::Hold(_)
+        | Said::Payment(_)
+        | Said::Refund(_)
+        | Said::Commit(_)
+        | Said::Cancel(_)
+        | Said::Return(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// The product, if the partner may offer it on the day of the event and still today.

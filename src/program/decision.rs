@@ -2,6 +2,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::explain::{Mark, Reason};
+use super::hold::HoldStep;
 use super::lot::NewLot;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, RuleId};
@@ -22,6 +23,8 @@ pub struct Decision {
     pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
     pub explanation: Vec<Reason>,
+    /// What it does to a hold.
+    pub hold: Option<HoldStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
 }
@@ -73,6 +76,20 @@ pub enum Refusal {
     BeforePayment,
     #[error("more is refunded than is left of the payment: {left} of {paid}")]
     RefundExceeds { left: Amount, paid: Amount },
+    #[error("no redemption at this partner is agreed")]
+    RedemptionNotAgreed,
+    #[error("the code is not known, has been used, or is too old; the customer can make another")]
+    CodeInvalid,
+    #[error("the customer has fewer points than that")]
+    PointsInsufficient,
+    #[error("no hold of that id is recorded")]
+    HoldUnknown,
+    #[error("the hold does not allow it: it is {state}")]
+    HoldClosed { state: &'static str },
+    #[error("more is committed than is held: {held} points")]
+    CommitExceeds { held: Amount },
+    #[error("more is returned than is left of what was redeemed: {left} points")]
+    ReturnExceeds { left: Amount },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),
 }

@@ -79,6 +79,27 @@ pub enum Reason {
         paid: Amount,
         left: Amount,
     },
+    Held {
+        rule: RuleVersion,
+        points: Amount,
+        times_out_at: Moment,
+    },
+    Redeemed {
+        rule: RuleVersion,
+        points: Amount,
+        price: Decimal,
+        value: Amount,
+    },
+    /// A hold came to nothing.
+    Released {
+        rule: RuleVersion,
+        points: Amount,
+    },
+    Returned {
+        rule: RuleVersion,
+        points: Amount,
+        value: Amount,
+    },
     Matured {
         rule: RuleVersion,
         points: Amount,
@@ -182,6 +203,19 @@ impl Reason {
             Self::DebtRecovered { owed, paid, left, .. } => format!(
                 "{paid} points pay what was owed after a refund: {owed} were owed, {left} are left."
             ),
+            Self::Held { points, times_out_at, .. } => {
+                format!("{points} points are held for a redemption until {times_out_at}.")
+            }
+            Self::Redeemed { points, price, value, .. } => format!(
+                "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner."
+            ),
+            Self::Released { points, .. } => {
+                format!("The redemption came to nothing: {points} points can be spent again.")
+            }
+            Self::Returned { points, value, .. } => format!(
+                "{points} redeemed points given back with the expiry they had; the partner is owed \
+                 {value} CNY less."
+            ),
             Self::Matured { points, .. } => format!("{points} points can be spent from now on."),
             Self::Expired { points, .. } => {
                 format!("{points} points expired: they were not spent in time.")
@@ -233,6 +267,16 @@ impl Reason {
             }
             Self::DebtRecovered { owed, paid, left, .. } => {
                 format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
+            }
+            Self::Held { points, times_out_at, .. } => {
+                format!("{points}积分已冻结待兑换，至{times_out_at}。")
+            }
+            Self::Redeemed { points, price, value, .. } => {
+                format!("兑换{points}积分，每分{price}元：应付合作方{value}元。")
+            }
+            Self::Released { points, .. } => format!("兑换未完成：{points}积分恢复可用。"),
+            Self::Returned { points, value, .. } => {
+                format!("退还已兑换的{points}积分，有效期不变；应付合作方减少{value}元。")
             }
             Self::Matured { points, .. } => format!("{points}积分即日起可用。"),
             Self::Expired { points, .. } => format!("{points}积分逾期未使用，已失效。"),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::decision::{Decision, Refusal};
 use super::explain::Reason;
+use super::hold::{self, HoldStanding, HoldState};
 use super::lot::{self, Lot, Lots};
 use crate::clock::Moment;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, EventKey};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
 
@@ -20,8 +21,29 @@ pub struct FallenDue {
 
 /// Pending points became available.
 pub const MATURED: &str = "points.matured";
+/// Held points were not redeemed in time.
+pub const TIMED_OUT: &str = "redemption.timed_out";
 /// Available points expired.
 pub const EXPIRED: &str = "points.expired";
+
+/// All kinds of transactions that no event stands for.
+pub const KINDS: [&str; 3] = [MATURED, TIMED_OUT, EXPIRED];
+
+/// A hold's time is over: its points are free again, of which what has expired meanwhile falls
+/// due next.
+///
+/// # Errors
+/// [`Refusal::Range`].
+pub fn time_out(
+    key: EventKey,
+    standing: &HoldStanding,
+    lots: &mut Lots,
+) -> Result<FallenDue, Refusal> {
+    let mut decision = hold::release(standing, HoldState::TimedOut, lots)?;
+    decision.refers_to = Some(key);
+    lots.follow(&decision)?;
+    Ok(FallenDue { kind: TIMED_OUT, effective_at: standing.times_out_at, decision })
+}
 
 /// All that has fallen due for a customer by now, in the order in which it did: maturing, expiry.
 /// The lots follow, so asking again gives nothing.

@@ -8,6 +8,7 @@ mod discount;
 mod earn;
 mod explain;
 pub mod fall_due;
+mod hold;
 mod lot;
 mod refund;
 mod reward;
@@ -15,12 +16,13 @@ mod standing;
 
 pub use decision::{Decision, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
-pub use fall_due::{FallenDue, fall_due};
+pub use fall_due::{FallenDue, fall_due, time_out};
+pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use lot::{Lot, Lots, NewLot, Parts};
 pub use standing::{CustomerStanding, PaymentStanding, Standings};
 
-use crate::event::{Event, Payment, Referral, Refund, Said};
-use crate::ids::EventKey;
+use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Said};
+use crate::ids::{CodeKey, EventKey};
 use crate::partner::Partner;
 use crate::referral::{State, qualify};
 
@@ -40,6 +42,15 @@ pub fn decide(
         Said::Payment(payment) => decide_payment(payment, partner, standings, occasion),
         Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
         Said::Referral(referral) => decide_referral(referral, partner, standings, occasion),
+        Said::Hold(held) => {
+            let code = standings.code(CodeKey::of(&held.code));
+            hold::hold(held, code, partner, occasion, &standings.lots)
+        }
+        Said::Commit(Commit { hold, .. })
+        | Said::Cancel(Cancel { hold })
+        | Said::Return(Return { hold, .. }) => {
+            decide_hold(&event.said, EventKey::of(&partner.id, hold), partner, standings, occasion)
+        }
     }?;
     standings.follow(EventKey::of(&partner.id, &event.id), event, &decision)?;
     Ok(decision)
@@ -75,6 +86,29 @@ fn decide_refund(
     }
     let mut decision = refund::claw_back(refund, payment, &standings.lots)?;
     decision.customer = Some(payment.customer);
+    decision.refers_to = Some(key);
+    Ok(decision)
+}
+
+/// What becomes of a hold, or of the redemption that it became.
+fn decide_hold(
+    said: &Said,
+    key: EventKey,
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let standing = standings.hold(key).ok_or(Refusal::HoldUnknown)?;
+    let lots = &standings.lots;
+    let mut decision = match said {
+        Said::Commit(commit) => hold::commit(commit, standing, partner, occasion, lots),
+        Said::Return(given) => hold::give_back(given, standing, partner, lots),
+        Said::Cancel(_)
+        | Said::Payment(_)
+        | Said::Refund(_)
+        | Said::Referral(_)
+        | Said::Hold(_) => hold::cancel(standing, occasion, lots),
+    }?;
     decision.refers_to = Some(key);
     Ok(decision)
 }

@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 
 use super::decision::{Decision, Refusal};
+use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 use super::lot::Lots;
 use crate::clock::Moment;
 use crate::event::{Event, Payment, Said};
-use crate::ids::{CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId};
-use crate::ledger::{Account, Posting};
-use crate::money::Amount;
+use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId};
+use crate::ledger::{Account, AccountCode, Posting};
+use crate::money::{Amount, Asset};
 
 /// What the rules may know of the world, loaded for the events at hand.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Standings {
     customers: HashMap<MemberKey, CustomerStanding>,
     payments: HashMap<EventKey, PaymentStanding>,
     pub lots: Lots,
+    codes: HashMap<CodeKey, CodeStanding>,
+    holds: HashMap<EventKey, HoldStanding>,
 }
 
 /// What a rule may know of a customer.
@@ -49,6 +52,24 @@ impl Standings {
         self.payments.insert(payment, standing);
     }
 
+    pub fn add_code(&mut self, code: CodeKey, standing: CodeStanding) {
+        self.codes.insert(code, standing);
+    }
+
+    pub fn add_hold(&mut self, hold: EventKey, standing: HoldStanding) {
+        self.holds.insert(hold, standing);
+    }
+
+    #[must_use]
+    pub fn code(&self, code: CodeKey) -> Option<&CodeStanding> {
+        self.codes.get(&code)
+    }
+
+    #[must_use]
+    pub fn hold(&self, hold: EventKey) -> Option<&HoldStanding> {
+        self.holds.get(&hold)
+    }
+
     #[must_use]
     pub fn customer(&self, partner: &PartnerId, member: &MemberRef) -> Option<&CustomerStanding> {
         self.customers.get(&MemberKey::of(partner, member))
@@ -76,7 +97,56 @@ impl Standings {
                     payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
                 }
             }
+            Said::Hold(_) | Said::Commit(_) | Said::Cancel(_) | Said::Return(_) => {
+                self.follow_hold(decision.refers_to.unwrap_or(key), decision)?;
+            }
             Said::Referral(_) => {}
+        }
+        Ok(())
+    }
+
+    fn follow_hold(&mut self, key: EventKey, decision: &Decision) -> Result<(), Refusal> {
+        let moved = |code| {
+            let on_account = decision.postings.iter().filter(move |it| it.account.code == code);
+            on_account.filter_map(|posting| Some((posting.lot?, posting.amount)))
+        };
+        if let (Some(HoldStep::Opened { code, points, times_out_at }), Some(customer)) =
+            (decision.hold, decision.customer)
+        {
+            if let Some(code) = self.codes.get_mut(&code) {
+                code.used = true;
+            }
+            let opened = HoldStanding {
+                customer,
+                state: HoldState::Held,
+                times_out_at,
+                points,
+                held: moved(AccountCode::POINTS_HELD).collect(),
+                redeemed: Vec::new(),
+                committed: Amount::zero(Asset::PTS),
+                returned: Amount::zero(Asset::PTS),
+                value: Amount::zero(Asset::CNY),
+            };
+            self.holds.insert(key, opened);
+            return Ok(());
+        }
+        let Some(hold) = self.holds.get_mut(&key) else { return Ok(()) };
+        match decision.hold {
+            Some(HoldStep::Closed { state, committed, value }) => {
+                (hold.state, hold.committed, hold.value) = (state, committed, value);
+                hold.redeemed = moved(AccountCode::POINTS_REDEMPTION).collect();
+                hold.held.clear();
+            }
+            Some(HoldStep::Returned { points }) => {
+                hold.returned = hold.returned.checked_add(points)?;
+                for (lot, amount) in moved(AccountCode::POINTS_REDEMPTION) {
+                    let redeemed = hold.redeemed.iter_mut().find(|(id, _)| *id == lot);
+                    if let Some((_lot, redeemed)) = redeemed {
+                        *redeemed = redeemed.checked_add(amount)?;
+                    }
+                }
+            }
+            Some(HoldStep::Opened { .. }) | None => {}
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("members", "SELECT, INSERT"),
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired)"),
+    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
     // A row lock asks for the right to update some column.
     ("customers", "SELECT, INSERT, UPDATE (bank_subject)"),
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
@@ -28,7 +29,8 @@ const RIGHTS: &[(&str, &str)] = &[
         "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, lease_until, lease_holder, \
          last_error, crm_id, delivered_at)",
     ),
-    // What may go: erased persons, expired assertions.
+    // What may go: erased persons, expired codes and assertions.
+    ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("personal_data", "SELECT, INSERT, DELETE"),
     ("assertions", "SELECT, INSERT, DELETE"),
     ("__diesel_schema_migrations", "SELECT"),

@@ -28,12 +28,14 @@ macro_rules! column {
 
 pub mod accounts;
 pub mod assertions;
+pub mod codes;
 pub mod consents;
 pub mod customers;
 mod db;
 mod error;
 pub mod events;
 mod grants;
+pub mod holds;
 pub mod lots;
 mod migrate;
 pub mod outbox;

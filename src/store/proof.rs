@@ -102,6 +102,15 @@ const POINTS_WITHOUT_LOT: &str = "
     WHERE a.code IN ('points_pending', 'points_available', 'points_held') AND l.id IS NULL
     ORDER BY place LIMIT 100";
 
+const HOLDS: &str = "
+    SELECT 'hold' AS what, 'holds' AS place,
+        'open holds come to ' || h.points || ', accounts hold ' || a.points AS detail
+    FROM (SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) AS points
+            FROM holds WHERE state = 'held') h,
+        (SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) AS points
+            FROM accounts WHERE code = 'points_held') a
+    WHERE h.points <> a.points";
+
 const EVENTS: &str = "
     SELECT 'event' AS what, ev.partner_id || '/' || ev.event_id AS place,
         'its transaction or its customer is missing' AS detail
@@ -133,7 +142,7 @@ const COUNTS: &str = "
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
     for query in
-        [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, LOTS, POINTS_WITHOUT_LOT, EVENTS, LEADS]
+        [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, LOTS, POINTS_WITHOUT_LOT, HOLDS, EVENTS, LEADS]
     {
         let query = diesel::sql_query(in_dialect(query, db));
         let found: Vec<Finding> = both!(db, connection => query.load(connection))?;

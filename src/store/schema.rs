@@ -75,6 +75,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    codes (id) {
+        id -> Binary,
+        customer_id -> Binary,
+        expires_at -> Timestamp,
+        used -> Bool,
+    }
+}
+
+diesel::table! {
+    holds (id) {
+        id -> Binary,
+        customer_id -> Binary,
+        partner_id -> Text,
+        points -> BigInt,
+        times_out_at -> Timestamp,
+        recorded_at -> Timestamp,
+        state -> Text,
+        committed -> BigInt,
+        returned -> BigInt,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
     lots (id) {
         id -> Binary,
         customer_id -> Binary,

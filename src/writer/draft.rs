@@ -10,18 +10,19 @@ use crate::event::{Referral, Said};
 use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
-use crate::money::Amount;
-use crate::program::{Decision, Explanation, FallenDue, Occasion};
+use crate::money::{Amount, Asset};
+use crate::program::{Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::State;
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
+use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, customers, events, lots, outbox, personal, referrals,
+    LedgerTx, accounts, consents, customers, events, holds, lots, outbox, personal, referrals,
     transactions,
 };
 
@@ -149,7 +150,7 @@ impl<'a> Draft<'a> {
             transaction: self.transaction.id(),
             customer: self.decision.customer,
             refers_to: self.decision.refers_to,
-            amount: amount(&event.said),
+            amount: event.said.amount().unwrap_or(Amount::zero(Asset::PTS)),
             effective_at: self.effective_at,
             recorded_at: self.recorded_at,
         })
@@ -162,6 +163,17 @@ impl<'a> Draft<'a> {
             effective_at: self.effective_at,
             recorded_at: self.recorded_at,
         })
+    }
+
+    fn hold(&self) -> Option<(HoldOf<'_>, HoldStep)> {
+        let own = self.said.map(|(_submission, key)| key);
+        let of = HoldOf {
+            key: self.decision.refers_to.or(own)?,
+            customer: self.decision.customer?,
+            partner: self.said.map(|(submission, _key)| &submission.partner.id),
+            recorded_at: self.recorded_at,
+        };
+        Some((of, self.decision.hold?))
     }
 
     fn transaction(&self) -> NewTransaction<'_> {
@@ -260,6 +272,9 @@ impl<'a> Drafts<'a> {
         let opened: Vec<LotRecord<'_>> = self.list.iter().flat_map(Draft::lots).collect();
         let postings = || self.list.iter().flat_map(|draft| draft.transaction.postings());
         lots::apply(tx, &opened, postings())?;
+        for (of, step) in self.list.iter().filter_map(Draft::hold) {
+            holds::step(tx, &of, step)?;
+        }
         // Last, because nearly every group touches the bank's accounts: from here to the commit
         // the other writers wait.
         accounts::apply(tx, postings())?;
@@ -280,14 +295,5 @@ impl<'a> Drafts<'a> {
         referrals::insert(tx, &records)?;
         outbox::insert(tx, &leads, now)?;
         Ok(())
-    }
-}
-
-/// What was paid, refunded or asked for.
-const fn amount(said: &Said) -> Amount {
-    match said {
-        Said::Payment(payment) => payment.paid,
-        Said::Refund(refund) => refund.amount,
-        Said::Referral(referral) => referral.amount,
     }
 }

@@ -11,13 +11,13 @@ use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
 use crate::event::Said;
-use crate::ids::{CustomerId, EventKey, LotId, MemberKey};
+use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::ledger::Unbalanced;
 use crate::partner::manifest::Enrolment as EnrolmentRule;
 use crate::program::{self, CustomerStanding, Lots, Occasion, Refusal, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::events::Recorded;
-use crate::store::{LedgerTx, StoreError, customers, events, lots, transactions};
+use crate::store::{LedgerTx, StoreError, codes, customers, events, holds, lots, transactions};
 
 pub struct Recorder {
     pub keys: PersonalKeys,
@@ -115,7 +115,12 @@ impl Recorder {
         for (customer, owed) in lots::owed(tx.db(), &held)? {
             standing.add_owed(customer, owed);
         }
+        let holds = holds::timed_out_of(tx.db(), &held, now)?;
         let mut drafts = Drafts::default();
+        for (key, hold) in holds {
+            let fallen = program::time_out(key, &hold, &mut standing)?;
+            drafts.push(Draft::of_due(fallen, now)?);
+        }
         for customer in held {
             for fallen in program::fall_due(customer, &mut standing, now)? {
                 drafts.push(Draft::of_due(fallen, now)?);
@@ -193,26 +198,51 @@ fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded,
     let refunded: Vec<EventKey> = submissions()
         .filter_map(|it| match &it.event.said {
             Said::Refund(refund) => Some(EventKey::of(&it.partner.id, &refund.payment)),
-            Said::Payment(_) | Said::Referral(_) => None,
+            _ => None,
         })
         .collect();
+    let shown: Vec<CodeKey> = submissions()
+        .filter_map(|it| match &it.event.said {
+            Said::Hold(hold) => Some(CodeKey::of(&hold.code)),
+            _ => None,
+        })
+        .collect();
+    let held_points: Vec<EventKey> = submissions()
+        .filter_map(|it| Some(EventKey::of(&it.partner.id, it.event.said.hold()?)))
+        .collect();
+    let mut spenders: BTreeSet<CustomerId> = BTreeSet::new();
     if !refunded.is_empty() {
-        held.extend(transactions::payers(tx, &refunded)?);
+        spenders.extend(transactions::payers(tx, &refunded)?);
     }
+    if !shown.is_empty() {
+        spenders.extend(codes::load(tx.db(), &shown)?.into_values().map(|code| code.customer));
+    }
+    if !held_points.is_empty() {
+        spenders.extend(holds::customers(tx.db(), &held_points)?);
+    }
+    held.extend(&spenders);
     let held: Vec<CustomerId> = held.into_iter().collect();
     customers::lock(tx, &held)?;
-    let (mut payers, mut opened) = (BTreeSet::new(), Vec::new());
+    // Under the lock: what is read from here on stays so until the commit.
+    let standings = &mut loaded.standings;
+    if !shown.is_empty() {
+        codes::load(tx.db(), &shown)?.into_iter().for_each(|(k, it)| standings.add_code(k, it));
+    }
+    if !held_points.is_empty() {
+        let found = holds::load(tx.db(), &held_points)?;
+        found.into_iter().for_each(|(key, hold)| standings.add_hold(key, hold));
+    }
+    let mut opened = Vec::new();
     if !refunded.is_empty() {
         for (key, standing) in transactions::payments(tx, &refunded)? {
-            payers.insert(standing.customer);
             opened.extend(standing.lots.iter().copied());
-            loaded.standings.add_payment(key, standing);
+            standings.add_payment(key, standing);
         }
     }
-    let payers: Vec<CustomerId> = payers.into_iter().collect();
-    load_lots(tx, &payers, &opened, &mut loaded.standings.lots)?;
+    let spenders: Vec<CustomerId> = spenders.into_iter().collect();
+    load_lots(tx, &spenders, &opened, &mut standings.lots)?;
     for (customer, owed) in lots::owed(tx.db(), &held)? {
-        loaded.standings.lots.add_owed(customer, owed);
+        standings.lots.add_owed(customer, owed);
     }
     Ok(loaded)
 }

@@ -4,21 +4,10 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::store::accounts;
 
-use crate::harness::{Answer, Partner, TestApp, payment, refund};
-
-fn customer(app: &TestApp, subject: &str) -> Partner {
-    Partner::with_token(&app.url(), &app.trial.customer_token(subject))
-}
-
-async fn member(customer: &Partner, partner: &str) -> String {
-    let path = format!("/v1/customers/me/members/{partner}");
-    let answer = Answer::of(customer.request(Method::POST, &path)).await;
-    answer.body["member"].as_str().unwrap().to_owned()
-}
+use crate::harness::{TestApp, customer, member, payment, refund, until};
 
 /// A payment made so long ago.
 fn payment_of(id: &str, member: &str, gross: &str, ago: TimeDelta) -> Value {
@@ -28,18 +17,6 @@ fn payment_of(id: &str, member: &str, gross: &str, ago: TimeDelta) -> Value {
 fn at(mut event: Value, ago: TimeDelta) -> Value {
     event["time"] = json!((Utc::now() - ago).to_rfc3339());
     event
-}
-
-/// Waits until the customer's points are so, as the gateway does by itself what falls due.
-async fn until(person: &Partner, balance: &str, pending: &str) -> Value {
-    for _ in 0..100 {
-        let points = person.get("/v1/customers/me/points").await.body;
-        if points["balance"] == balance && points["pending"] == pending {
-            return points;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("never came to {balance}: {}", person.get("/v1/customers/me/points").await.text);
 }
 
 /// The balance of the bank's account of that code.

@@ -23,6 +23,7 @@ mod lots;
 mod partners;
 mod points;
 mod problems;
+mod redemption;
 mod refunds;
 mod role;
 mod seals;

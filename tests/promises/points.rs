@@ -3,18 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Partner, TestApp, payment};
-
-fn customer(app: &TestApp, subject: &str) -> Partner {
-    Partner::with_token(&app.url(), &app.trial.customer_token(subject))
-}
-
-async fn member(customer: &Partner, partner: &str) -> String {
-    let path = format!("/v1/customers/me/members/{partner}");
-    let answer = Answer::of(customer.request(Method::POST, &path)).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body["member"].as_str().unwrap().to_owned()
-}
+use crate::harness::{Answer, customer, member, payment};
 
 on_both_stores! {
     async fn points_of_all_partners_are_one_balance_with_plain_reasons(app) {

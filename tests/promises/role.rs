@@ -4,11 +4,14 @@ use std::process::Command;
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
+use serde_json::json;
 use tallystick::database_url::DatabaseUrl;
 use tallystick::referral::State;
 use tallystick::store::{self, Db, outbox, referrals};
 
-use crate::harness::{Cluster, Store, Trial, payment, referral, refund};
+use crate::harness::{
+    Cluster, Store, Trial, cloud_event, code, customer, member, payment, referral, refund, until,
+};
 
 const PASSWORD: &str = "only-for-this-run";
 
@@ -56,12 +59,17 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     }
     shop.record(&refund("r-1", "p-1", "40.00")).await;
     travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
-    let customer = app.trial.customer_token("subject-1");
-    let me = crate::harness::Partner::with_token(&app.url(), &customer);
-    let link = me.request(reqwest::Method::POST, "/v1/customers/me/members/green-basket");
-    assert_eq!(link.send().await.unwrap().status(), 200);
-    assert_eq!(me.get("/v1/customers/me/points").await.status, 200);
-    assert_eq!(me.get("/readyz").await.status, 200);
+    let person = customer(&app, "subject-1");
+    let reference = member(&person, "green-basket").await;
+    shop.record(&payment("p-3", &reference, "60.00", "0.00")).await;
+    let data = json!({ "code": code(&person).await, "points": "30.00" });
+    shop.record(&cloud_event("h-1", "redemption.held", "2026-11-04T10:00:00Z", data)).await;
+    let data = json!({ "hold": "h-1", "points": "20.00" });
+    shop.record(&cloud_event("c-1", "redemption.committed", "2026-11-04T10:00:00Z", data)).await;
+    let data = json!({ "hold": "h-1", "points": "5.00" });
+    shop.record(&cloud_event("b-1", "redemption.returned", "2026-11-04T10:00:00Z", data)).await;
+    until(&person, "45.00", "0.00").await;
+    assert_eq!(person.get("/readyz").await.status, 200);
     for _ in 0..100 {
         if shop.get("/v1/events/p-2/proof").await.status == 200 {
             break;
@@ -105,6 +113,7 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
         "DELETE FROM __diesel_schema_migrations",
         "DELETE FROM transactions_to_prove",
         "UPDATE lots SET expires_at = NULL",
+        "UPDATE holds SET points = 1",
     ] {
         let said = refused(&app.trial, sql);
         assert!(said.contains("permission denied"), "{sql}: {said}");

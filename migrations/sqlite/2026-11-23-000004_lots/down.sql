@@ -1,1 +1,3 @@
+DROP TABLE holds;
+DROP TABLE codes;
 DROP TABLE lots;

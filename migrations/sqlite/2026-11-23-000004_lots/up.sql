@@ -32,3 +32,41 @@ END;
 CREATE TRIGGER lots_no_delete BEFORE DELETE ON lots BEGIN
     SELECT RAISE(ABORT, 'lots is append-only: reverse, do not change');
 END;
+
+-- Codes that customers show at tills, by their hash; good for minutes, used once.
+CREATE TABLE codes (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    customer_id BLOB NOT NULL REFERENCES customers (id),
+    expires_at TEXT NOT NULL,
+    used INTEGER NOT NULL CHECK (used IN (0, 1))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX codes_by_customer ON codes (customer_id);
+CREATE INDEX codes_by_expiry ON codes (expires_at);
+
+-- Points set aside, by the key of the event that held them. State, and what was committed and
+-- returned, follow events; all else is immutable.
+CREATE TABLE holds (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    customer_id BLOB NOT NULL,
+    partner_id TEXT NOT NULL,
+    points INTEGER NOT NULL CHECK (points > 0),
+    times_out_at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('held', 'committed', 'cancelled', 'timed_out')),
+    committed INTEGER NOT NULL CHECK (committed >= 0 AND committed <= points),
+    returned INTEGER NOT NULL CHECK (returned >= 0 AND returned <= committed),
+    value INTEGER NOT NULL CHECK (value >= 0),
+    CHECK (state = 'committed' OR committed = 0)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX holds_timing_out ON holds (times_out_at) WHERE state = 'held';
+
+CREATE TRIGGER holds_only_forward BEFORE UPDATE ON holds
+WHEN OLD.id <> NEW.id OR OLD.customer_id <> NEW.customer_id OR OLD.partner_id <> NEW.partner_id
+    OR OLD.points <> NEW.points OR OLD.times_out_at <> NEW.times_out_at
+    OR OLD.recorded_at <> NEW.recorded_at OR (OLD.state <> 'held' AND OLD.state <> NEW.state)
+    OR NEW.returned < OLD.returned BEGIN
+    SELECT RAISE(ABORT, 'a hold keeps what it is, and once closed its state');
+END;
+CREATE TRIGGER holds_no_delete BEFORE DELETE ON holds BEGIN
+    SELECT RAISE(ABORT, 'holds is append-only: reverse, do not change');
+END;

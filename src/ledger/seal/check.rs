@@ -27,9 +27,6 @@ pub struct Sealed {
     pub unsealed: i64,
 }
 
-/// Kinds of transactions that no event stands for.
-const WITHOUT_EVENT: &[&str] = &[fall_due::MATURED, fall_due::EXPIRED];
-
 /// No commit is so late: a transaction that is older than one sealed before it by more than this
 /// was added afterwards.
 const LATE_MS: i64 = 60 * 60 * 1_000;
@@ -148,7 +145,7 @@ impl Walk<'_> {
             Some(event) if event.transaction_id == recorded.id => {
                 self.events = self.events.saturating_add(1);
             }
-            None if WITHOUT_EVENT.contains(&recorded.kind.as_str()) => {}
+            None if fall_due::KINDS.contains(&recorded.kind.as_str()) => {}
             _ => self.find("seal", place(&recorded.id), "no event stands for it"),
         }
     }

@@ -2,12 +2,14 @@
 
 mod app;
 mod crm;
+mod customer;
 mod partner;
 mod postgres;
 
 pub use app::{Store, TestApp, Trial};
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
-pub use partner::{Answer, Partner, assertion, payment, referral, refund};
+pub use customer::{code, customer, member, until};
+pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
 pub use postgres::Cluster;
 
 /// Makes a test of each store out of one async block that is given a running service.

@@ -1,0 +1,100 @@
+//! Points spent at a partner, in two phases: held with a code that the customer shows, then
+//! committed, in whole or in part, or cancelled; and given back when the goods come back.
+
+use serde::Serialize;
+
+use super::reader::Reader;
+use crate::ids::{EventId, RedemptionCode};
+use crate::money::{Amount, Asset};
+
+/// Points set aside for a redemption.
+#[derive(Clone, Debug, Serialize)]
+pub struct Hold {
+    /// The one-time code that the customer shows.
+    pub code: RedemptionCode,
+    /// Above zero.
+    pub points: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<EventId>,
+}
+
+/// A hold becomes a redemption.
+#[derive(Clone, Debug, Serialize)]
+pub struct Commit {
+    /// The `id` of the hold's event.
+    pub hold: EventId,
+    /// How many of the points held are redeemed; all without it. The rest is free again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<Amount>,
+}
+
+/// A hold comes to nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cancel {
+    /// The `id` of the hold's event.
+    pub hold: EventId,
+}
+
+/// Redeemed points go back to the customer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Return {
+    /// The `id` of the hold's event.
+    pub hold: EventId,
+    /// Above zero; all returns of a redemption add up to what was redeemed at most.
+    pub points: Amount,
+}
+
+impl Hold {
+    pub const TYPE: &'static str = "redemption.held";
+
+    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+        let code = data.parsed("code");
+        let points = points(&mut data);
+        let order = data.optional_parsed("order");
+        data.finish();
+        Some(Self { code: code?, points: points?, order })
+    }
+}
+
+impl Commit {
+    pub const TYPE: &'static str = "redemption.committed";
+
+    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+        let hold = data.parsed("hold");
+        let named = data.optional("points").is_some();
+        let points = if named { points(&mut data) } else { None };
+        data.finish();
+        (points.is_some() == named).then_some(())?;
+        Some(Self { hold: hold?, points })
+    }
+}
+
+impl Cancel {
+    pub const TYPE: &'static str = "redemption.cancelled";
+
+    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+        let hold = data.parsed("hold");
+        data.finish();
+        Some(Self { hold: hold? })
+    }
+}
+
+impl Return {
+    pub const TYPE: &'static str = "redemption.returned";
+
+    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+        let hold = data.parsed("hold");
+        let points = points(&mut data);
+        data.finish();
+        Some(Self { hold: hold?, points: points? })
+    }
+}
+
+fn points(data: &mut Reader<'_>) -> Option<Amount> {
+    let points = data.amount("points", Some(Asset::PTS))?;
+    if points.is_zero() {
+        data.fail("points", "must be more than 0");
+        return None;
+    }
+    Some(points)
+}

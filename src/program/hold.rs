@@ -1,0 +1,270 @@
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use chrono::TimeDelta;
+
+use super::decision::{Decision, Occasion, Refusal};
+use super::explain::Reason;
+use super::lot::{self, Lots};
+use crate::clock::Moment;
+use crate::event::{Commit, Hold, Return};
+use crate::ids::{CodeKey, CustomerId, LotId};
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
+use crate::money::{Amount, Asset, Rounding, split_by_amounts};
+use crate::partner::Partner;
+
+/// What a rule may know of the code that a customer showed.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeStanding {
+    pub customer: CustomerId,
+    pub expires_at: Moment,
+    pub used: bool,
+}
+
+/// Where a hold stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldState {
+    Held,
+    Committed,
+    Cancelled,
+    TimedOut,
+}
+
+/// What a rule may know of a hold and of what became of it.
+#[derive(Clone, Debug)]
+pub struct HoldStanding {
+    pub customer: CustomerId,
+    pub state: HoldState,
+    /// Until when it may be committed.
+    pub times_out_at: Moment,
+    pub points: Amount,
+    /// What is held of which lot.
+    pub held: Vec<(LotId, Amount)>,
+    /// What has been redeemed of which lot, less what was returned.
+    pub redeemed: Vec<(LotId, Amount)>,
+    pub committed: Amount,
+    pub returned: Amount,
+    /// What the bank owes the partner for what was committed.
+    pub value: Amount,
+}
+
+/// What a decision does to a hold.
+#[derive(Clone, Copy, Debug)]
+pub enum HoldStep {
+    Opened { code: CodeKey, points: Amount, times_out_at: Moment },
+    Closed { state: HoldState, committed: Amount, value: Amount },
+    Returned { points: Amount },
+}
+
+const ZERO: Amount = Amount::zero(Asset::PTS);
+
+impl HoldState {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Committed => "committed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// The state of that name; `None` when there is none.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Held, Self::Committed, Self::Cancelled, Self::TimedOut]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}
+
+/// Sets points aside, first to expire first. A partner learns whether there are enough, not how
+/// many there are.
+pub fn hold(
+    hold: &Hold,
+    code: Option<&CodeStanding>,
+    partner: &Partner,
+    occasion: Occasion,
+    lots: &Lots,
+) -> Result<Decision, Refusal> {
+    let good = |code: &&CodeStanding| !code.used && code.expires_at > occasion.recorded_at;
+    let customer = code.filter(good).ok_or(Refusal::CodeInvalid)?.customer;
+    let rule = RuleVersion::built_in("redemption:hold@1");
+    let mut decision = Decision { customer: Some(customer), ..Decision::default() };
+    let mut left = hold.points;
+    for lot in lots.of(customer) {
+        // What has expired is no longer the customer's, even if that is not recorded yet.
+        let spendable = lot.expires_at.is_none_or(|at| at > occasion.recorded_at);
+        let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
+        if taken.minor() > 0 {
+            left = left.checked_sub(taken)?;
+            let (from, to) = (AccountCode::POINTS_AVAILABLE, AccountCode::POINTS_HELD);
+            shift(&mut decision, customer, (from, to), (lot.id, taken), &rule)?;
+        }
+    }
+    if left.minor() > 0 {
+        return Err(Refusal::PointsInsufficient);
+    }
+    let seconds = i64::from(partner.programme.points.hold_seconds);
+    let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
+    decision.explanation.push(Reason::Held { rule, points: hold.points, times_out_at });
+    let code = CodeKey::of(&hold.code);
+    decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
+    Ok(decision)
+}
+
+/// Redeems what is held, or part of it; the rest is free again. The partner is owed the price.
+pub fn commit(
+    commit: &Commit,
+    hold: &HoldStanding,
+    partner: &Partner,
+    occasion: Occasion,
+    lots: &Lots,
+) -> Result<Decision, Refusal> {
+    open(hold, occasion.recorded_at)?;
+    let points = commit.points.unwrap_or(hold.points);
+    if points.minor() > hold.points.minor() {
+        return Err(Refusal::CommitExceeds { held: hold.points });
+    }
+    let rule = RuleVersion::built_in("redemption:commit@1");
+    let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
+    let mut left = points;
+    for (lot, held) in &hold.held {
+        let redeemed = left.min(*held);
+        left = left.checked_sub(redeemed)?;
+        if redeemed.minor() > 0 {
+            let from = Account::customer(AccountCode::POINTS_HELD, hold.customer, Asset::PTS);
+            let to = Account::bank(AccountCode::POINTS_REDEMPTION, Asset::PTS);
+            decision.postings.push(Posting::new(from, redeemed.negate()?, &rule).of_lot(*lot));
+            decision.postings.push(Posting::new(to, redeemed, &rule).of_lot(*lot));
+        }
+        free(hold.customer, *lot, held.checked_sub(redeemed)?, &rule, lots, &mut decision)?;
+    }
+    let price = partner.programme.points.redemption_price;
+    let unrounded = points
+        .decimal()
+        .checked_mul(price)
+        .ok_or(crate::money::AmountError::OutOfRange { asset: Asset::CNY })?;
+    let value = Amount::round(unrounded, Asset::CNY, Rounding::HalfUp)?;
+    owe(&mut decision, partner, value, &rule)?;
+    decision.explanation.push(Reason::Redeemed { rule, points, price, value });
+    decision.hold =
+        Some(HoldStep::Closed { state: HoldState::Committed, committed: points, value });
+    Ok(decision)
+}
+
+/// Frees what is held: the partner cancelled, or the time is over.
+pub fn release(hold: &HoldStanding, state: HoldState, lots: &Lots) -> Result<Decision, Refusal> {
+    let rule = RuleVersion::built_in("redemption:release@1");
+    let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
+    for (lot, held) in &hold.held {
+        free(hold.customer, *lot, *held, &rule, lots, &mut decision)?;
+    }
+    decision.explanation.push(Reason::Released { rule, points: hold.points });
+    let value = Amount::zero(Asset::CNY);
+    decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
+    Ok(decision)
+}
+
+/// The partner cancels a hold.
+pub fn cancel(hold: &HoldStanding, occasion: Occasion, lots: &Lots) -> Result<Decision, Refusal> {
+    open(hold, occasion.recorded_at)?;
+    release(hold, HoldState::Cancelled, lots)
+}
+
+/// Gives redeemed points back to the lots they came from, with the expiry those have; last spent,
+/// first returned. The partner gives up its price in proportion: returns that add up to all that
+/// was redeemed leave it exactly nothing.
+pub fn give_back(
+    given: &Return,
+    hold: &HoldStanding,
+    partner: &Partner,
+    lots: &Lots,
+) -> Result<Decision, Refusal> {
+    if hold.state != HoldState::Committed {
+        return Err(Refusal::HoldClosed { state: hold.state.name() });
+    }
+    let returned = hold.returned.checked_add(given.points)?;
+    if returned.minor() > hold.committed.minor() {
+        let left = hold.committed.checked_sub(hold.returned)?;
+        return Err(Refusal::ReturnExceeds { left });
+    }
+    let rule = RuleVersion::built_in("redemption:return@1");
+    let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
+    let mut left = given.points;
+    for (lot, redeemed) in hold.redeemed.iter().rev() {
+        let back = left.min(*redeemed);
+        left = left.checked_sub(back)?;
+        if back.minor() > 0 {
+            let from = Account::bank(AccountCode::POINTS_REDEMPTION, Asset::PTS);
+            let to = Account::customer(AccountCode::POINTS_AVAILABLE, hold.customer, Asset::PTS);
+            decision.postings.push(Posting::new(from, back.negate()?, &rule).of_lot(*lot));
+            decision.postings.push(Posting::new(to, back, &rule).of_lot(*lot));
+            lot::recover(*lot, hold.customer, back, lots, &mut decision)?;
+        }
+    }
+    let part_by = |returned: Amount| -> Result<Amount, Refusal> {
+        let kept = hold.committed.checked_sub(returned)?;
+        let parts = split_by_amounts(hold.value, &[returned, kept])?;
+        Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
+    };
+    let value = part_by(returned)?.checked_sub(part_by(hold.returned)?)?;
+    owe(&mut decision, partner, value.negate()?, &rule)?;
+    decision.explanation.push(Reason::Returned { rule, points: given.points, value });
+    decision.hold = Some(HoldStep::Returned { points: given.points });
+    Ok(decision)
+}
+
+fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {
+    if hold.state != HoldState::Held {
+        return Err(Refusal::HoldClosed { state: hold.state.name() });
+    }
+    if hold.times_out_at <= now {
+        return Err(Refusal::HoldClosed { state: HoldState::TimedOut.name() });
+    }
+    Ok(())
+}
+
+/// Frees held points, of which a debt that arose meanwhile is paid first.
+fn free(
+    customer: CustomerId,
+    lot: LotId,
+    points: Amount,
+    rule: &RuleVersion,
+    lots: &Lots,
+    decision: &mut Decision,
+) -> Result<(), Refusal> {
+    if points.minor() <= 0 {
+        return Ok(());
+    }
+    let (from, to) = (AccountCode::POINTS_HELD, AccountCode::POINTS_AVAILABLE);
+    shift(decision, customer, (from, to), (lot, points), rule)?;
+    lot::recover(lot, customer, points, lots, decision)
+}
+
+/// Moves points of a lot between two accounts of the customer.
+fn shift(
+    decision: &mut Decision,
+    customer: CustomerId,
+    (from, to): (AccountCode, AccountCode),
+    (lot, points): (LotId, Amount),
+    rule: &RuleVersion,
+) -> Result<(), Refusal> {
+    for (code, amount) in [(from, points.negate()?), (to, points)] {
+        let account = Account::customer(code, customer, Asset::PTS);
+        decision.postings.push(Posting::new(account, amount, rule).of_lot(lot));
+    }
+    Ok(())
+}
+
+fn owe(
+    decision: &mut Decision,
+    partner: &Partner,
+    value: Amount,
+    rule: &RuleVersion,
+) -> Result<(), Refusal> {
+    let payable = Account::partner(AccountCode::REDEMPTION_PAYABLE, &partner.id, Asset::CNY);
+    let expense = Account::bank(AccountCode::REDEMPTION_EXPENSE, Asset::CNY);
+    decision.postings.push(Posting::new(payable, value, rule));
+    decision.postings.push(Posting::new(expense, value.negate()?, rule));
+    Ok(())
+}
