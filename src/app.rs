@@ -1,4 +1,4 @@
-//! Settings become a running service: migrate, start the writer and the relay, then HTTP; stop in
+//! Settings become a running service: migrate, start the writer, the relay and the sealer, then HTTP; stop in
 //! reverse. `serve`, the demo and the tests all start it here.
 
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
 use crate::http::customer_issuer::{CustomerIssuer, CustomerIssuerError};
 use crate::http::{self, Gateway, Parts};
+use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::partner::Registry;
 use crate::partner::registry::RegistryError;
@@ -31,6 +32,7 @@ pub struct App {
     serving: JoinHandle<std::io::Result<()>>,
     relay: Option<Relay>,
     due: Due,
+    sealer: Sealer,
     core: Core,
 }
 
@@ -168,8 +170,9 @@ impl App {
         .run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
+        let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, core })
+        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, core })
     }
 
     /// Where it listens.
@@ -202,6 +205,7 @@ impl App {
             relay.stop().await;
         }
         self.due.stop().await;
+        self.sealer.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
         if drained.is_err() {

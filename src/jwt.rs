@@ -4,9 +4,11 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
@@ -113,6 +115,25 @@ pub fn open<T: DeserializeOwned>(
             _ => OpenError::Signature,
         }),
     }
+}
+
+/// Signs bytes as they are (RFC 7515, compact form); the header names algorithm and type.
+///
+/// # Errors
+/// jsonwebtoken's, when the key cannot sign.
+pub fn sign(
+    header: &Header,
+    payload: &[u8],
+    key: &EncodingKey,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let header_json = serde_json::to_vec(header)?;
+    let mut text = URL_SAFE_NO_PAD.encode(header_json);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+    let signature = jsonwebtoken::crypto::sign(text.as_bytes(), key, header.alg)?;
+    text.push('.');
+    text.push_str(&signature);
+    Ok(text)
 }
 
 /// Whether a token is in force, with [`SKEW`] allowed on every side.

@@ -30,7 +30,7 @@ enum Command {
     /// Start the gateway.
     Serve(serve::Args),
     /// Bring the database up to date.
-    Migrate,
+    Migrate(migrate::Args),
     /// Play a day of three partners against a gateway and a CRM started for it.
     Demo(demo::Args),
     /// Take in a partner's file.
@@ -61,7 +61,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
     }
     match cli.command {
         Command::Serve(args) => serve::run(args, settings).await,
-        Command::Migrate => migrate::run(&settings),
+        Command::Migrate(args) => migrate::run(&args, &settings),
         Command::Demo(args) => demo::run(args, settings).await,
         Command::Import(command) => import::run(command, settings).await,
         Command::Partners(command) => partners::run(command, &settings),

@@ -10,10 +10,13 @@ use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::personal::{PersonalKeys, SealError};
 use crate::event::FingerprintKey;
+use crate::jwt;
 
 /// All secrets of the service, ready for use.
 #[derive(Clone)]
@@ -23,7 +26,8 @@ pub struct Keys {
     pub token: TokenKey,
 }
 
-/// The Ed25519 key pair that signs access tokens.
+/// The Ed25519 key pair that signs access tokens, receipts and heads; the type in a header keeps
+/// them apart.
 #[derive(Clone)]
 pub struct TokenKey {
     pub kid: String,
@@ -54,6 +58,32 @@ struct Document {
     personal: String,
     phone_index: String,
     fingerprint: String,
+}
+
+impl TokenKey {
+    /// Signs bytes under a type of their own.
+    ///
+    /// # Errors
+    /// jsonwebtoken's.
+    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, jsonwebtoken::errors::Error> {
+        let header = Header {
+            typ: Some(typ.to_owned()),
+            kid: Some(self.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jwt::sign(&header, payload, &EncodingKey::from_ed_der(&self.private_der))
+    }
+
+    /// What this key has signed under that type; `None` when it has not.
+    #[must_use]
+    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Option<T> {
+        let header = jwt::header(token, &[typ]).ok()?;
+        if header.kid.as_deref() != Some(&self.kid) || header.alg != Algorithm::EdDSA {
+            return None;
+        }
+        let key = DecodingKey::from_ed_components(&self.public_x).ok()?;
+        jwt::open(token, Algorithm::EdDSA, &key).ok()
+    }
 }
 
 impl Keys {

@@ -16,6 +16,9 @@ use crate::writer::{Outcome, Submission, WriteError};
 /// Events in one batch.
 pub const BATCH_MAX: usize = 1_000;
 
+/// The type that keeps receipts apart from what else the key signs.
+const RECEIPT_TYPE: &str = "receipt+jws";
+
 /// `POST /v1/events`: one CloudEvent, structured or binary.
 pub async fn post_event(
     caller: Caller<EventsWrite>,
@@ -69,11 +72,47 @@ pub async fn get_event(
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = EventId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())?;
+    let receipt = stored_receipt(&caller, &gateway, path.into_inner()).await?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(receipt))
+}
+
+/// `GET /v1/events/{event}/receipt`: the same, or with `Accept: application/jose` the same bytes
+/// signed (RFC 7515, compact), which anyone can check who has our public key.
+pub async fn get_receipt(
+    caller: Caller<EventsRead>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let receipt = stored_receipt(&caller, &gateway, path.into_inner()).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::VARY, "Accept"));
+    if !accepts(request.headers(), "application/jose") {
+        return Ok(response.content_type("application/json").body(receipt));
+    }
+    let signed = gateway.keys.token.sign(RECEIPT_TYPE, receipt.as_bytes());
+    Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
+}
+
+async fn stored_receipt(
+    caller: &Caller<EventsRead>,
+    gateway: &Gateway,
+    event: String,
+) -> Result<String, Problem> {
+    let id = EventId::try_from(event).map_err(|_invalid| Problem::not_found())?;
     let key = EventKey::of(&caller.partner.id, &id);
     let receipt = gateway.read(move |db| events::receipt(db, key)).await?;
-    let receipt = receipt.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(receipt))
+    receipt.ok_or_else(Problem::not_found)
+}
+
+/// Whether a media type is named among those that the caller takes.
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let named = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    let mut ranges = named.flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(media_type)
+    })
 }
 
 fn read_event(

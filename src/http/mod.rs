@@ -10,6 +10,7 @@ mod limit;
 mod oauth;
 mod points;
 pub mod problem;
+mod proofs;
 mod referrals;
 mod request_id;
 mod token;
@@ -61,6 +62,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Partners: authentication
         .service(at(oauth::TOKEN_PATH, web::post().to(oauth::issue_token)))
         .service(at(oauth::JWKS_PATH, web::get().to(oauth::get_jwks)))
+        .service(at("/.well-known/jwks.json", web::get().to(oauth::get_jwks)))
         .service(at(oauth::METADATA_PATH, web::get().to(oauth::get_metadata)))
         // Partners: events:write
         .service(at("/v1/events", web::post().to(events::post_event)))
@@ -70,6 +72,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
+        .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
+        .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers

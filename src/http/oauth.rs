@@ -175,7 +175,7 @@ pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     }))
 }
 
-/// `GET /oauth/jwks`.
+/// `GET /oauth/jwks`, and `GET /.well-known/jwks.json` for receipts and heads: the same key.
 pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
     let key = &gateway.keys.token;
     HttpResponse::Ok().json(json!({ "keys": [{

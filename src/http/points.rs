@@ -85,26 +85,32 @@ pub async fn get_points(
     };
     let points = gateway
         .read(move |db| {
-            let Some(id) = customers::by_subject(db, &customer.subject)? else {
-                return Ok(Points::none());
-            };
-            let account = |code| Account::customer(code, id, Asset::PTS);
-            let available = account(AccountCode::POINTS_AVAILABLE);
-            // One line more than the page has tells whether another page follows.
-            let lines =
-                transactions::history(db, &available, after, i64::from(limit).saturating_add(1))?;
-            let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
-            let lots = lots::of_customers(db, &[id])?;
-            let mut points = Points {
-                balance: accounts::balance(db, &available)?,
-                pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
-                owed: owed.unwrap_or(Amount::zero(Asset::PTS)),
-                maturing: dated(&lots, |lot| Some((lot.matures_at?, lot.parts.pending))),
-                expiring: dated(&lots, |lot| Some((lot.expires_at?, lot.parts.available))),
-                ..Points::none()
-            };
-            points.add_page(lines, usize::from(limit));
-            Ok::<_, StoreError>(points)
+            db.snapshot(|db| {
+                let Some(id) = customers::by_subject(db, &customer.subject)? else {
+                    return Ok(Points::none());
+                };
+                let account = |code| Account::customer(code, id, Asset::PTS);
+                let available = account(AccountCode::POINTS_AVAILABLE);
+                // One line more than the page has tells whether another page follows.
+                let lines = transactions::history(
+                    db,
+                    &available,
+                    after,
+                    i64::from(limit).saturating_add(1),
+                )?;
+                let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
+                let lots = lots::of_customers(db, &[id])?;
+                let mut points = Points {
+                    balance: accounts::balance(db, &available)?,
+                    pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
+                    owed: owed.unwrap_or(Amount::zero(Asset::PTS)),
+                    maturing: dated(&lots, |lot| Some((lot.matures_at?, lot.parts.pending))),
+                    expiring: dated(&lots, |lot| Some((lot.expires_at?, lot.parts.available))),
+                    ..Points::none()
+                };
+                points.add_page(lines, usize::from(limit));
+                Ok::<_, StoreError>(points)
+            })
         })
         .await?;
     Ok(HttpResponse::Ok().json(points))

@@ -43,6 +43,7 @@ kinds! {
     METHOD "method-not-allowed" 405 "The resource does not know this method";
     TIMEOUT "timeout" 408 "The request came too slowly";
     EVENT_CONFLICT "event-conflict" 409 "The event id is taken by other content";
+    NOT_SEALED "not-sealed" 409 "The event is not sealed yet";
     TOO_LARGE "too-large" 413 "The body is too large";
     MEDIA_TYPE "media-type" 415 "The body is of a type that is not taken here";
     REDEMPTION_NOT_AGREED "redemption-not-agreed" 403 "Points cannot be spent at this partner";
@@ -112,6 +113,14 @@ impl Problem {
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(&NOT_FOUND, "It does not exist, or it is not yours.")
+    }
+
+    #[must_use]
+    pub fn not_sealed() -> Self {
+        Self {
+            retry_after_seconds: Some(2),
+            ..Self::new(&NOT_SEALED, "It is recorded, and sealed in a moment: ask again.")
+        }
     }
 
     #[must_use]

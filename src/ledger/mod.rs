@@ -1,16 +1,19 @@
 //! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
-//! [`verify`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which read the store. What an
-//! event is worth is `program`'s; writing down is `store`'s.
+//! [`verify`], [`seal`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which work on the
+//! store. What an event is worth is `program`'s; writing down is `store`'s.
 
 pub mod account;
 pub mod as_of;
 pub mod breakage;
+pub mod chain;
 pub mod cutoff;
 pub mod export;
+pub mod leaf;
 pub mod liability;
 pub mod outstanding;
 pub mod posting;
 pub mod receipt;
+pub mod seal;
 pub mod transaction;
 pub mod verify;
 

@@ -1,6 +1,7 @@
 //! Proves the books: every balance from its entries, every transaction's sum, every event's
-//! transaction, every lead's place in line. Reads only.
+//! transaction, every lead's place in line, every seal. Reads only.
 
+use super::seal::check::{Outside, Sealed, check};
 use crate::store::proof::{self, Counts, Finding};
 use crate::store::{Db, StoreError};
 
@@ -8,6 +9,7 @@ use crate::store::{Db, StoreError};
 #[derive(Clone, Debug)]
 pub struct Proof {
     pub counts: Counts,
+    pub sealed: Sealed,
     /// What does not add up; empty when the books are clean.
     pub findings: Vec<Finding>,
 }
@@ -17,7 +19,21 @@ pub struct Proof {
 /// # Errors
 /// [`StoreError`].
 pub fn verify(db: &mut Db) -> Result<Proof, StoreError> {
-    db.snapshot(|db| Ok(Proof { counts: proof::counts(db)?, findings: proof::findings(db)? }))
+    verify_against(db, Outside::default())
+}
+
+/// The same, held against what is known outside of the database as well.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn verify_against(db: &mut Db, outside: Outside<'_>) -> Result<Proof, StoreError> {
+    db.snapshot(|db| {
+        let counts = proof::counts(db)?;
+        let mut findings = proof::findings(db)?;
+        let (sealed, unlike) = check(db, outside, counts.events)?;
+        findings.extend(unlike);
+        Ok(Proof { counts, sealed, findings })
+    })
 }
 
 impl Proof {

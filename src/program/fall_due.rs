@@ -26,6 +26,9 @@ pub const TIMED_OUT: &str = "redemption.timed_out";
 /// Available points expired.
 pub const EXPIRED: &str = "points.expired";
 
+/// All kinds of transactions that no event stands for.
+pub const KINDS: [&str; 3] = [MATURED, TIMED_OUT, EXPIRED];
+
 /// A hold's time is over: its points are free again, of which what has expired meanwhile falls
 /// due next.
 ///

@@ -147,7 +147,7 @@ pub fn commit(
         if let Some(standing) = lots.get(*lot) {
             lot::spent(standing, redeemed, &mut decision)?;
         }
-        free(hold.customer, *lot, held.checked_sub(redeemed)?, &rule, lots, &mut decision)?;
+        free((*lot, held.checked_sub(redeemed)?), hold.customer, &rule, lots, &mut decision)?;
     }
     // What was owed for as long as it was held is spent now, and due.
     for lot in lots.of(hold.customer) {
@@ -171,7 +171,7 @@ pub fn release(hold: &HoldStanding, state: HoldState, lots: &Lots) -> Result<Dec
     let rule = RuleVersion::built_in("redemption:release@1");
     let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
     for (lot, held) in &hold.held {
-        free(hold.customer, *lot, *held, &rule, lots, &mut decision)?;
+        free((*lot, *held), hold.customer, &rule, lots, &mut decision)?;
     }
     decision.explanation.push(Reason::Released { rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
@@ -240,9 +240,8 @@ fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {
 
 /// Frees held points, of which a debt that arose meanwhile is paid first.
 fn free(
+    (lot, points): (LotId, Amount),
     customer: CustomerId,
-    lot: LotId,
-    points: Amount,
     rule: &RuleVersion,
     lots: &Lots,
     decision: &mut Decision,

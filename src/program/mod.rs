@@ -7,7 +7,7 @@ mod decision;
 mod discount;
 mod earn;
 mod explain;
-mod fall_due;
+pub mod fall_due;
 mod hold;
 mod lot;
 mod refund;

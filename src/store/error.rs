@@ -26,6 +26,8 @@ pub enum StoreError {
     Corrupt(&'static str),
     #[error("cannot migrate the database: {0}")]
     Migration(String),
+    #[error("cannot grant rights: {0}")]
+    Grant(String),
 }
 
 impl StoreError {

@@ -1,5 +1,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::sql_types::{Bool, Text};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Db, StoreError, open};
@@ -10,14 +12,17 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Applies what is not yet applied and returns the names of what it applied, in order.
 ///
-/// Several gateways may start at once: on PostgreSQL an advisory lock lets one at a time do it.
+/// Several gateways may start at once: on PostgreSQL an advisory lock lets one at a time do it. A
+/// role that may not change the schema gets by when nothing is to be done.
 ///
 /// # Errors
 /// [`StoreError::Migration`] naming the migration; those before it stay applied.
 pub fn migrate(db: &mut Db) -> Result<Vec<String>, StoreError> {
     let versions = match db {
         Db::Postgres(connection) => {
-            use diesel::RunQueryDsl;
+            if lacking(connection)?.is_empty() {
+                return Ok(Vec::new());
+            }
             diesel::sql_query("SELECT pg_advisory_lock(7310294)").execute(connection)?;
             let done = run(connection, POSTGRES);
             diesel::sql_query("SELECT pg_advisory_unlock(7310294)").execute(connection)?;
@@ -50,13 +55,43 @@ pub fn fresh_schema(url: &DatabaseUrl, schema: &'static str) -> Result<DatabaseU
 /// # Errors
 /// [`StoreError::Migration`] when the database cannot be asked.
 pub fn pending(db: &mut Db) -> Result<Vec<String>, StoreError> {
-    let names = match db {
-        Db::Postgres(connection) => {
-            connection.pending_migrations(POSTGRES).map(|list| names(&list))
+    match db {
+        Db::Postgres(connection) => lacking(connection),
+        Db::Sqlite(connection) => {
+            let list = connection.pending_migrations(SQLITE);
+            let list = list.map_err(|error| StoreError::Migration(error.to_string()))?;
+            Ok(list.iter().map(|migration| migration.name().to_string()).collect())
         }
-        Db::Sqlite(connection) => connection.pending_migrations(SQLITE).map(|list| names(&list)),
-    };
-    names.map_err(|error| StoreError::Migration(error.to_string()))
+    }
+}
+
+#[derive(QueryableByName)]
+struct Exists {
+    #[diesel(sql_type = Bool)]
+    there: bool,
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The same on PostgreSQL. Diesel's own answer makes its table first, which a role may not that has
+/// no right to the schema.
+fn lacking(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    let table = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there";
+    let table: Exists = diesel::sql_query(table).get_result(connection)?;
+    let mut applied: Vec<Applied> = Vec::new();
+    if table.there {
+        let query = "SELECT version::TEXT AS version FROM __diesel_schema_migrations";
+        applied = diesel::sql_query(query).load(connection)?;
+    }
+    let ours: Vec<Box<dyn Migration<diesel::pg::Pg>>> =
+        POSTGRES.migrations().map_err(|error| StoreError::Migration(error.to_string()))?;
+    let lacks = |version: &str| !applied.iter().any(|it| it.version == version);
+    let lacking = ours.iter().filter(|it| lacks(&it.name().version().to_string()));
+    Ok(lacking.map(|migration| migration.name().to_string()).collect())
 }
 
 fn run<DB: diesel::backend::Backend>(
@@ -65,8 +100,4 @@ fn run<DB: diesel::backend::Backend>(
 ) -> diesel::migration::Result<Vec<String>> {
     let applied = connection.run_pending_migrations(source)?;
     Ok(applied.iter().map(ToString::to_string).collect())
-}
-
-fn names<DB: diesel::backend::Backend>(list: &[Box<dyn Migration<DB>>]) -> Vec<String> {
-    list.iter().map(|migration| migration.name().to_string()).collect()
 }

@@ -4,7 +4,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::schema::accounts;
 use super::{Db, StoreError};
+use crate::ids::AccountId;
 
 /// One thing that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
@@ -148,7 +150,45 @@ pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
         let found: Vec<Finding> = both!(db, connection => query.load(connection))?;
         findings.extend(found);
     }
+    findings.extend(misnamed(db)?);
     Ok(findings)
+}
+
+/// Accounts whose id is not the hash of their name: entries and seals know an account by its id, so
+/// that another name would give all of it to somebody else.
+fn misnamed(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    let mut after = Vec::new();
+    loop {
+        let rows: Vec<(Vec<u8>, String, String, String, String)> = accounts::table
+            .filter(accounts::id.gt(&after))
+            .order(accounts::id)
+            .limit(10_000)
+            .select((
+                accounts::id,
+                accounts::owner_kind,
+                accounts::owner,
+                accounts::code,
+                accounts::asset,
+            ))
+            .load(db)?;
+        let Some((last, ..)) = rows.last() else {
+            findings.truncate(100);
+            return Ok(findings);
+        };
+        after.clone_from(last);
+        for (id, kind, owner, code, asset) in &rows {
+            let name = [kind.as_str(), owner, code, asset];
+            if AccountId::of_name(&name).bytes().as_slice() != id {
+                let detail = "its id is another account's: its name was changed".to_owned();
+                findings.push(Finding {
+                    what: "account".to_owned(),
+                    place: name.join("/"),
+                    detail,
+                });
+            }
+        }
+    }
 }
 
 /// # Errors

@@ -188,10 +188,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    blocks (position) {
+        position -> BigInt,
+        leaves -> BigInt,
+        total -> BigInt,
+        root -> Binary,
+        previous -> Binary,
+        hash -> Binary,
+        head -> Text,
+        sealed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    seals (transaction_id) {
+        transaction_id -> Binary,
+        block -> BigInt,
+        leaf_index -> BigInt,
+        leaf -> Binary,
+    }
+}
+
 diesel::joinable!(members -> customers (customer_id));
 diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
 diesel::joinable!(entries -> accounts (account_id));
+diesel::joinable!(seals -> transactions (transaction_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     customers,
@@ -205,6 +228,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     referrals,
     outbox,
     assertions,
+    blocks,
+    seals,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -232,7 +257,9 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         consents,
         referrals,
         outbox,
-        assertions
+        assertions,
+        blocks,
+        seals
     );
     Ok(())
 }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tallystick::clock;
 use tallystick::store::accounts;
 
 use crate::harness::{TestApp, customer, member, payment, refund, until};
@@ -15,7 +16,7 @@ fn payment_of(id: &str, member: &str, gross: &str, ago: TimeDelta) -> Value {
 }
 
 fn at(mut event: Value, ago: TimeDelta) -> Value {
-    event["time"] = json!((Utc::now() - ago).to_rfc3339());
+    event["time"] = json!(clock::now().minus(ago).to_string());
     event
 }
 

@@ -28,6 +28,8 @@ mod points;
 mod problems;
 mod redemption;
 mod refunds;
+mod role;
+mod seals;
 mod settings;
 mod stores;
 mod tenancy;

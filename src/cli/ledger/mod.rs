@@ -1,4 +1,4 @@
-//! `tallystick ledger`: prove the books, print a trial balance or what customers are owed, write the
+//! `tallystick ledger`: prove the books, seal them, print a trial balance or what customers are owed, write the
 //! journal out.
 
 mod cutoff;
@@ -7,22 +7,32 @@ mod liability;
 mod outstanding;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use self::cutoff::CutoffArgs;
 use super::Failure;
+use crate::customer::keys::Keys;
 use crate::ledger::account::chart;
-use crate::ledger::verify::verify;
+use crate::ledger::seal;
+use crate::ledger::seal::check::Outside;
+use crate::ledger::verify::verify_against;
 use crate::ledger::{Account, Owner, as_of};
 use crate::money::Amount;
 use crate::settings::Settings;
-use crate::store::{self, accounts};
+use crate::store::{self, Db, accounts, seals};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Prove balances, sums, events and leads; exits 1 and says where when they do not add up.
-    Verify,
+    /// Prove balances, sums, events, leads and seals; exits 1 and says where they do not add up.
+    Verify(VerifyArgs),
+    /// Seal what is not sealed yet; gateways do so by themselves.
+    Seal,
+    /// Print the newest signed head as a line of JSON, to be kept outside of the database.
+    Heads(HeadsArgs),
     /// Print a trial balance, as of now or of a past moment.
     Accounts(AccountsArgs),
     /// Write the journal out for other programs: hledger, beancount, CSV or Parquet.
@@ -31,6 +41,20 @@ pub enum Command {
     Liability(liability::Args),
     /// Print the points that customers hold, by age and time to expiry.
     Outstanding(outstanding::Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Lines that `ledger heads` has printed: does the chain still lead to each of them?
+    #[arg(long, value_name = "FILE")]
+    heads: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct HeadsArgs {
+    /// All heads from this block on, instead of the newest.
+    #[arg(long, value_name = "POSITION")]
+    from: Option<i64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,22 +71,13 @@ pub struct AccountsArgs {
 pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     let mut db = store::open(&settings.database_url)?;
     match command {
-        Command::Verify => {
-            let proof = verify(&mut db)?;
-            let counts = proof.counts;
-            println!(
-                "examined {} events, {} transactions, {} entries, {} accounts",
-                counts.events, counts.transactions, counts.entries, counts.accounts
-            );
-            for finding in &proof.findings {
-                println!("{}: {}: {}", finding.what, finding.place, finding.detail);
-            }
-            match proof.findings.len() {
-                0 => println!("clean"),
-                many => println!("{many} findings"),
-            }
-            Ok(proof.is_clean())
+        Command::Verify(args) => print_proof(&mut db, settings, args.heads.as_deref()),
+        Command::Seal => {
+            let (keys, _made) = Keys::load_or_create(&settings.keys)?;
+            println!("{} sealed", seal::seal_all(&mut db, &keys.token)?);
+            Ok(true)
         }
+        Command::Heads(args) => print_heads(&mut db, args.from),
         Command::Accounts(args) => {
             let all = match args.cutoff.read(settings)? {
                 Some(cutoff) => as_of::balances(&mut db, cutoff)?,
@@ -79,6 +94,80 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
         Command::Liability(args) => liability::run(args, settings, &mut db),
         Command::Outstanding(args) => outstanding::run(args, settings, &mut db),
     }
+}
+
+fn print_proof(db: &mut Db, settings: &Settings, heads: Option<&Path>) -> Result<bool, Failure> {
+    let keys = settings.keys.exists().then(|| Keys::load(&settings.keys)).transpose()?;
+    let heads = heads.map(read_heads).transpose()?;
+    if keys.is_none() {
+        let path = settings.keys.display();
+        if heads.is_some() {
+            return Err(
+                format!("heads are checked with the key file, and {path} is not there").into()
+            );
+        }
+        println!("no key file at {path}: the signatures of heads are not checked");
+    }
+    let outside = Outside {
+        key: keys.as_ref().map(|keys| &keys.token),
+        heads: heads.as_deref().unwrap_or_default(),
+    };
+    let proof = verify_against(db, outside)?;
+    let (counts, sealed) = (proof.counts, proof.sealed);
+    println!(
+        "examined {} events, {} transactions, {} entries, {} accounts",
+        counts.events, counts.transactions, counts.entries, counts.accounts
+    );
+    println!(
+        "{} transactions sealed in {} blocks, {} not yet; {} heads held against them",
+        sealed.transactions,
+        sealed.blocks,
+        sealed.unsealed,
+        outside.heads.len()
+    );
+    for finding in &proof.findings {
+        println!("{}: {}: {}", finding.what, finding.place, finding.detail);
+    }
+    match proof.findings.len() {
+        0 => println!("clean"),
+        many => println!("{many} findings"),
+    }
+    Ok(proof.is_clean())
+}
+
+/// A line of what `ledger heads` prints.
+#[derive(Serialize, Deserialize)]
+struct HeadLine {
+    position: i64,
+    hash: String,
+    head: String,
+}
+
+fn print_heads(db: &mut Db, from: Option<i64>) -> Result<bool, Failure> {
+    let Some(last) = seals::last_block(db)? else { return Ok(true) };
+    let mut from = from.unwrap_or(last.block.position);
+    loop {
+        let blocks = seals::blocks_from(db, from, 1_000)?;
+        let Some(newest) = blocks.last() else { return Ok(true) };
+        from = newest.block.position.saturating_add(1);
+        for stored in blocks {
+            let (position, hash) = (stored.block.position, stored.hash.to_string());
+            let line = HeadLine { position, hash, head: stored.head };
+            println!("{}", serde_json::to_string(&line)?);
+        }
+    }
+}
+
+fn read_heads(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines = (1_usize..).zip(text.lines()).filter(|(_number, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            let line: HeadLine = serde_json::from_str(line)
+                .map_err(|error| format!("{} line {number}: {error}", path.display()))?;
+            Ok(line.head)
+        })
+        .collect()
 }
 
 fn print_csv(all: &[(Account, Amount)]) -> Result<(), Failure> {

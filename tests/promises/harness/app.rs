@@ -132,6 +132,12 @@ impl TestApp {
         self.app = Some(App::start(self.trial.settings.clone()).await.unwrap());
     }
 
+    /// Stops in order, and leaves the database to the test.
+    pub async fn stop(mut self) -> Trial {
+        self.app.take().unwrap().stop().await;
+        self.trial
+    }
+
     /// Stops in order, and proves that the books are clean and nothing waits unexplained.
     pub async fn stop_and_prove(mut self) {
         self.app.take().unwrap().stop().await;

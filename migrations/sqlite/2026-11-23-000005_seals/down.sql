@@ -1,0 +1,2 @@
+DROP TABLE seals;
+DROP TABLE blocks;

@@ -1,0 +1,53 @@
+//! A block as it is signed, to be kept outside of the database: whoever has a head can tell whether
+//! the chain still leads to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Moment;
+use crate::customer::keys::TokenKey;
+use crate::ledger::chain::{Block, Hash};
+
+/// The type that keeps heads apart from what else the key signs.
+pub const TYPE: &str = "head+jws";
+
+/// What a head says.
+#[derive(Serialize)]
+pub struct Claims {
+    #[serde(flatten)]
+    pub block: Block,
+    pub hash: Hash,
+}
+
+/// A head as it is read, before it is held to anything.
+#[derive(Deserialize)]
+struct Read {
+    position: i64,
+    leaves: i64,
+    total: i64,
+    root: String,
+    previous: String,
+    sealed_at: String,
+    hash: String,
+}
+
+/// # Errors
+/// jsonwebtoken's, when the key cannot sign.
+pub fn sign(block: &Block, key: &TokenKey) -> Result<String, jsonwebtoken::errors::Error> {
+    let claims = Claims { block: *block, hash: block.hash() };
+    key.sign(TYPE, &serde_json::to_vec(&claims)?)
+}
+
+/// The block that a head signed by this key is of; `None` when it is not one.
+#[must_use]
+pub fn read(head: &str, key: &TokenKey) -> Option<Block> {
+    let read: Read = key.open(TYPE, head)?;
+    let block = Block {
+        position: read.position,
+        leaves: read.leaves,
+        total: read.total,
+        root: Hash::parse(&read.root)?,
+        previous: Hash::parse(&read.previous)?,
+        sealed_at: Moment::parse(&read.sealed_at)?,
+    };
+    (block.hash() == Hash::parse(&read.hash)?).then_some(block)
+}

@@ -1,0 +1,223 @@
+//! Seals transactions into the chain, off the writer's path: a task of every gateway, or
+//! `tallystick ledger seal`. What is sealed is found by looking for what is not, never by counting
+//! on: a transaction may be committed after others whose ids are greater.
+
+pub mod check;
+pub mod head;
+pub mod inclusion;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::chain::{Block, Hash};
+use super::leaf::Leaf;
+use crate::clock;
+use crate::customer::keys::TokenKey;
+use crate::store::seals::{self, Seal, StoredBlock};
+use crate::store::{Db, Pool, StoreError};
+
+/// Transactions in one block.
+pub const LEAVES_MAX: u16 = 1_000;
+
+/// How often a gateway looks for what is not sealed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How far behind what is sealed a look begins, for commits that were late.
+const NEAR: TimeDelta = TimeDelta::seconds(10);
+const FAR: TimeDelta = TimeDelta::minutes(10);
+
+/// Every so many looks, one that begins further behind.
+const NEAR_LOOKS: u32 = 60;
+
+/// Why nothing can be sealed now.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the key that signs heads cannot be used")]
+    Key(#[from] jsonwebtoken::errors::Error),
+}
+
+/// A running sealer.
+pub struct Sealer {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What one step of a look came to.
+enum Step {
+    /// So many transactions were sealed, in one block; or none had to be in this stretch.
+    Sealed(usize),
+    /// Another gateway was quicker.
+    Overtaken,
+    /// Nothing is left.
+    Done,
+}
+
+/// A look through the transactions, by id: what lies before its place is not asked for again.
+struct Look {
+    after: Vec<u8>,
+}
+
+/// Starts a sealer that ends when it is stopped.
+#[must_use]
+pub fn start(pool: Pool, key: TokenKey) -> Sealer {
+    let (stop, mut stopped) = watch::channel(false);
+    let key = Arc::new(key);
+    let task = tokio::spawn(async move {
+        // All transactions at the start, whatever happened before.
+        let mut reach = None;
+        let mut looks = 0_u32;
+        while !*stopped.borrow() && stopped.has_changed().is_ok() {
+            let (pool, key, stopping) = (pool.clone(), Arc::clone(&key), stopped.clone());
+            let look = move || pool.with(|db| seal_from(db, &key, reach, &|| *stopping.borrow()));
+            match tokio::task::spawn_blocking(look).await {
+                Ok(Ok(_sealed)) => {
+                    looks = looks.wrapping_add(1);
+                    reach = Some(if looks.is_multiple_of(NEAR_LOOKS) { FAR } else { NEAR });
+                }
+                Ok(Err(SealError::Store(error))) if error.is_passing() => {
+                    tracing::debug!(%error, "nothing can be sealed now");
+                }
+                Ok(Err(error)) => tracing::error!(%error, "transactions are not sealed"),
+                Err(error) => tracing::error!(%error, "a look for what to seal was lost"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    });
+    Sealer { stop, task }
+}
+
+impl Sealer {
+    /// Lets the block under way end, then ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the sealer was lost");
+        }
+    }
+}
+
+/// Seals all that is not sealed, and returns how many transactions that were.
+///
+/// # Errors
+/// [`SealError`]; the blocks before it stay.
+pub fn seal_all(db: &mut Db, key: &TokenKey) -> Result<usize, SealError> {
+    seal_from(db, key, None, &|| false)
+}
+
+/// One look, as far behind what is sealed as `reach`, or from the first transaction on.
+fn seal_from(
+    db: &mut Db,
+    key: &TokenKey,
+    reach: Option<TimeDelta>,
+    stopping: &dyn Fn() -> bool,
+) -> Result<usize, SealError> {
+    let mut look = match reach {
+        None => Look { after: Vec::new() },
+        Some(reach) => Look { after: behind(seals::newest(db)?, reach) },
+    };
+    let mut sealed = 0_usize;
+    while !stopping() {
+        match look.step(db, key)? {
+            Step::Sealed(count) => sealed = sealed.saturating_add(count),
+            Step::Overtaken => {}
+            Step::Done => break,
+        }
+    }
+    Ok(sealed)
+}
+
+impl Look {
+    /// Reads and hashes outside of the database's transaction, which is then short: what is
+    /// recorded does not change, and the chain's end is asked for again under the lock.
+    fn step(&mut self, db: &mut Db, key: &TokenKey) -> Result<Step, SealError> {
+        let before = seals::last_block(db)?.map(|stored| stored.block);
+        let stretch = seals::unsealed(db, &self.after, usize::from(LEAVES_MAX))?;
+        let Some(last) = stretch.last else { return Ok(Step::Done) };
+        if stretch.unsealed.is_empty() {
+            self.after = last;
+            return Ok(Step::Sealed(0));
+        }
+        let (stored, list) = seal(db, before.as_ref(), &stretch.unsealed, key)?;
+        let ours = db.write(|tx| {
+            seals::lock(tx)?;
+            if !seals::is_last(tx, before.map(|block| block.position))? {
+                return Ok::<_, StoreError>(false);
+            }
+            seals::insert(tx, &stored, &list)?;
+            Ok(true)
+        })?;
+        if !ours {
+            return Ok(Step::Overtaken);
+        }
+        self.after = last;
+        Ok(Step::Sealed(list.len()))
+    }
+}
+
+/// The block of these transactions, signed, with a seal for each.
+fn seal(
+    db: &mut Db,
+    before: Option<&Block>,
+    ids: &[Vec<u8>],
+    key: &TokenKey,
+) -> Result<(StoredBlock, Vec<Seal>), SealError> {
+    let wanted: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
+    let recorded = seals::recorded(db, &wanted)?;
+    let leaves: Vec<(&Vec<u8>, Hash)> =
+        ids.iter().filter_map(|id| Some((id, Leaf::of(recorded.get(id)?).hash()))).collect();
+    let hashes: Vec<Hash> = leaves.iter().map(|(_id, leaf)| *leaf).collect();
+    let block = Block::after(before, &hashes, clock::now());
+    let seal = |(leaf_index, (id, leaf)): (i64, &(&Vec<u8>, Hash))| Seal {
+        transaction: (*id).clone(),
+        block: block.position,
+        leaf_index,
+        leaf: *leaf,
+    };
+    let list = (0..).zip(&leaves).map(seal).collect();
+    Ok((StoredBlock { block, hash: block.hash(), head: head::sign(&block, key)? }, list))
+}
+
+/// The least id of a transaction made that much earlier: ids are UUIDs of version 7, which begin
+/// with the time. Not counted from an id that some fast clock made in the future.
+fn behind(newest: Option<Vec<u8>>, reach: TimeDelta) -> Vec<u8> {
+    let Some(newest) = newest.and_then(|id| made_at(&id)) else { return Vec::new() };
+    let from = newest.min(clock::now().utc().timestamp_millis());
+    let from = from.saturating_sub(reach.num_milliseconds()).max(0);
+    // 48 bits of milliseconds, the greater ones first (RFC 9562, section 5.7).
+    from.to_be_bytes().into_iter().skip(2).chain([0; 10]).collect()
+}
+
+/// When a UUID of version 7 was made, in milliseconds since 1970.
+fn made_at(id: &[u8]) -> Option<i64> {
+    let (time, _random) = id.split_first_chunk::<6>()?;
+    Some(time.iter().fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_begins_before_the_newest_and_never_after_now() {
+        assert_eq!(behind(None, NEAR), Vec::<u8>::new());
+        let id = |at: i64| at.to_be_bytes().into_iter().skip(2).chain([0x7f; 10]).collect();
+        let now = clock::now().utc().timestamp_millis();
+        let from = |newest: i64| made_at(&behind(Some(id(newest)), NEAR)).unwrap();
+        assert_eq!(from(now - 60_000), now - 70_000);
+        // A clock that ran ahead by an hour hides nobody else's transactions.
+        let ahead = from(now + 3_600_000);
+        assert!((now - 10_000..now).contains(&ahead), "{ahead}");
+        assert_eq!(behind(Some(id(now)), NEAR).len(), 16);
+        // It sorts as the stores sort ids.
+        assert!(behind(Some(id(now - 60_000)), NEAR) < id(now - 60_001));
+    }
+}

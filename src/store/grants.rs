@@ -1,0 +1,113 @@
+//! What the gateway's own role may do on PostgreSQL: all that its work needs, and nothing with
+//! which history could be changed. Triggers stand against a mistake; rights stand against whoever
+//! gets hold of the gateway's password, because a trigger is its owner's to drop.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+
+use super::{Db, StoreError};
+
+/// Every table, with what the gateway may do with it.
+const RIGHTS: &[(&str, &str)] = &[
+    // History: appended.
+    ("events", "SELECT, INSERT"),
+    ("transactions", "SELECT, INSERT"),
+    ("entries", "SELECT, INSERT"),
+    ("blocks", "SELECT, INSERT"),
+    ("seals", "SELECT, INSERT"),
+    ("members", "SELECT, INSERT"),
+    ("accounts", "SELECT, INSERT, UPDATE (balance)"),
+    ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
+    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
+    // A row lock asks for the right to update some column.
+    ("customers", "SELECT, INSERT, UPDATE (bank_subject)"),
+    ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
+    ("referrals", "SELECT, INSERT, UPDATE (state)"),
+    (
+        "outbox",
+        "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, lease_until, lease_holder, \
+         last_error, crm_id, delivered_at)",
+    ),
+    // What may go: erased persons, expired codes and assertions.
+    ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
+    ("personal_data", "SELECT, INSERT, DELETE"),
+    ("assertions", "SELECT, INSERT, DELETE"),
+    ("__diesel_schema_migrations", "SELECT"),
+    // Only the triggers' own, which work with their owner's rights: a row removed from here would be
+    // a transaction that nobody proves.
+    ("transactions_to_prove", ""),
+];
+
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    name: String,
+    /// Whether the role owns it, by itself or as a member of its owner, or as a superuser.
+    #[diesel(sql_type = Bool)]
+    owned: bool,
+}
+
+const TABLES: &str = "
+    SELECT c.relname::TEXT AS name, pg_has_role(r.oid, c.relowner, 'MEMBER') AS owned
+    FROM pg_class c CROSS JOIN pg_roles r
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+        AND r.rolname = $1
+    ORDER BY c.relname";
+
+/// Gives a role these rights on this database's tables, and takes away all others. Only their
+/// owner can, and never to itself.
+///
+/// # Errors
+/// [`StoreError::Grant`] with what to do about it.
+pub fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
+    db.write(|tx| {
+        let Db::Postgres(connection) = &mut *tx.0 else {
+            let why = "SQLite has no roles: whoever may write its file may do anything";
+            return Err(StoreError::Grant(why.to_owned()));
+        };
+        let tables: Vec<Table> =
+            diesel::sql_query(TABLES).bind::<Text, _>(role).load(connection)?;
+        check(role, &tables)?;
+        Ok(connection.batch_execute(&statements(role))?)
+    })
+}
+
+fn check(role: &str, tables: &[Table]) -> Result<(), StoreError> {
+    let refused = |why: String| Err(StoreError::Grant(why));
+    if tables.is_empty() {
+        return refused(format!("there is no role {role}: make it with CREATE ROLE … LOGIN"));
+    }
+    if let Some(table) = tables.iter().find(|table| table.owned) {
+        return refused(format!(
+            "{role} owns the table {}, and an owner can do anything: grant to another role",
+            table.name
+        ));
+    }
+    let known = |name: &str| RIGHTS.iter().any(|(table, _rights)| *table == name);
+    match tables.iter().find(|table| !known(&table.name)) {
+        Some(table) => {
+            let name = &table.name;
+            refused(format!("src/store/grants.rs does not say who may do what with {name}"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn statements(role: &str) -> String {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    let mut text = String::new();
+    for (table, rights) in RIGHTS {
+        text.push_str(&format!("REVOKE ALL ON {table} FROM {role}; "));
+        if !rights.is_empty() {
+            text.push_str(&format!("GRANT {rights} ON {table} TO {role}; "));
+        }
+    }
+    // The schema's name is the connection's to know.
+    text.push_str(&format!(
+        "DO $$ BEGIN \
+           EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', current_schema(), $role${role}$role$); \
+         END $$"
+    ));
+    text
+}

@@ -1,0 +1,153 @@
+//! On PostgreSQL the gateway works as a role that cannot change history, whatever it sends.
+
+use std::process::Command;
+
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
+use serde_json::json;
+use tallystick::database_url::DatabaseUrl;
+use tallystick::referral::State;
+use tallystick::store::{self, Db, outbox, referrals};
+
+use crate::harness::{
+    Cluster, Store, Trial, cloud_event, code, customer, member, payment, referral, refund, until,
+};
+
+const PASSWORD: &str = "only-for-this-run";
+
+/// `tallystick migrate --grant ROLE`, by the tables' owner.
+fn grant(trial: &Trial, role: &str) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tallystick"))
+        .args(["migrate", "--grant", role])
+        .env("DATABASE_URL", trial.settings.database_url.reveal())
+        .env("TALLYSTICK_LOG__LEVEL", "error")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+/// Makes the role, and the trial's service is from now on to work as it.
+fn work_as(trial: &mut Trial, role: &str) {
+    let database = trial.database_name().to_owned();
+    let make = format!("CREATE ROLE \"{role}\" LOGIN PASSWORD '{PASSWORD}'");
+    Cluster::shared().psql(&database, &make);
+    let (granted, said) = grant(trial, role);
+    assert!(granted, "{said}");
+    let url = trial.settings.database_url.reveal();
+    let (_owner, place) = url.split_once('@').unwrap();
+    let url = format!("postgres://{role}:{PASSWORD}@{place}");
+    trial.settings.database_url = DatabaseUrl::parse(&url).unwrap();
+}
+
+fn refused(trial: &Trial, sql: &str) -> String {
+    match trial.db() {
+        Db::Postgres(mut db) => db.batch_execute(sql).unwrap_err().to_string(),
+        Db::Sqlite(_) => "SQLite has no roles".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
+    let mut trial = Trial::on(Store::Postgres);
+    work_as(&mut trial, "gateway_of_the_bank");
+    let app = trial.start().await;
+    let shop = app.partner("green-basket").await;
+    let travel = app.partner("sunny-travel").await;
+    for number in 0..3 {
+        shop.record(&payment(&format!("p-{number}"), "m-1", "100.00", "0.00")).await;
+    }
+    shop.record(&refund("r-1", "p-1", "40.00")).await;
+    travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
+    let person = customer(&app, "subject-1");
+    let reference = member(&person, "green-basket").await;
+    shop.record(&payment("p-3", &reference, "60.00", "0.00")).await;
+    let data = json!({ "code": code(&person).await, "points": "30.00" });
+    shop.record(&cloud_event("h-1", "redemption.held", "2026-11-04T10:00:00Z", data)).await;
+    let data = json!({ "hold": "h-1", "points": "20.00" });
+    shop.record(&cloud_event("c-1", "redemption.committed", "2026-11-04T10:00:00Z", data)).await;
+    let data = json!({ "hold": "h-1", "points": "5.00" });
+    shop.record(&cloud_event("b-1", "redemption.returned", "2026-11-04T10:00:00Z", data)).await;
+    until(&person, "45.00", "0.00").await;
+    assert_eq!(person.get("/readyz").await.status, 200);
+    for _ in 0..100 {
+        if shop.get("/v1/events/p-2/proof").await.status == 200 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(shop.get("/v1/events/p-2/proof").await.status, 200);
+    // What the relay does with a lead.
+    let now = tallystick::clock::now();
+    let done = app.trial.db().write(|tx| {
+        let claimed = outbox::claim(tx, &[7; 16], now, now.plus(TimeDelta::minutes(1)), 1)?;
+        referrals::set_state(tx, claimed[0].referral, State::Sent)?;
+        outbox::delivered(tx, claimed[0], &[7; 16], "lead-1", now)
+    });
+    assert!(done.unwrap());
+    history_cannot_be_changed(&app.trial);
+    Box::pin(app.stop_and_prove()).await;
+    Cluster::shared().psql("postgres", "DROP OWNED BY gateway_of_the_bank");
+}
+
+/// By whoever has the gateway's password.
+fn history_cannot_be_changed(trial: &Trial) {
+    for table in ["events", "transactions", "entries", "blocks", "seals", "accounts", "members"] {
+        for sql in [
+            format!("DELETE FROM {table}"),
+            format!("TRUNCATE {table} CASCADE"),
+            format!("ALTER TABLE {table} DISABLE TRIGGER ALL"),
+            format!("DROP TABLE {table} CASCADE"),
+        ] {
+            let said = refused(trial, &sql);
+            let denied = said.contains("permission denied") || said.contains("must be owner");
+            assert!(denied, "{sql}: {said}");
+        }
+    }
+    for sql in [
+        "UPDATE events SET body = ''",
+        "UPDATE transactions SET receipt = ''",
+        "UPDATE entries SET amount = 1",
+        "UPDATE blocks SET total = 1",
+        "UPDATE seals SET block = 0",
+        "UPDATE accounts SET owner = 'bank'",
+        "UPDATE members SET customer_id = id",
+        "UPDATE customers SET enrolled_at = now()",
+        "UPDATE consents SET evidence = ''",
+        "UPDATE referrals SET amount = 1",
+        "CREATE TABLE mine (id BIGINT)",
+        "SET session_replication_role = replica",
+        "DELETE FROM __diesel_schema_migrations",
+        "DELETE FROM transactions_to_prove",
+        "UPDATE lots SET expires_at = NULL",
+        "UPDATE holds SET points = 1",
+    ] {
+        let said = refused(trial, sql);
+        assert!(said.contains("permission denied"), "{sql}: {said}");
+    }
+    let trigger = refused(trial, "DROP TRIGGER entries_append_only ON entries");
+    assert!(trigger.contains("must be owner"), "{trigger}");
+}
+
+#[test]
+fn rights_are_given_only_where_they_mean_something() {
+    let trial = Trial::on(Store::Postgres);
+    let (granted, said) = grant(&trial, "nobody-here");
+    assert!(!granted && said.contains("there is no role nobody-here"), "{said}");
+    let (granted, said) = grant(&trial, "tallystick");
+    assert!(!granted && said.contains("an owner can do anything"), "{said}");
+    Cluster::shared().psql(trial.database_name(), "CREATE TABLE other (id BIGINT)");
+    Cluster::shared().psql("postgres", "CREATE ROLE some_role");
+    let (granted, said) = grant(&trial, "some_role");
+    assert!(!granted && said.contains("who may do what with other"), "{said}");
+    let trial = Trial::on(Store::Sqlite);
+    let (granted, said) = grant(&trial, "some_role");
+    assert!(!granted && said.contains("SQLite has no roles"), "{said}");
+}
+
+#[test]
+fn every_right_is_for_a_table_and_every_table_has_its_rights() {
+    let trial = Trial::on(Store::Postgres);
+    Cluster::shared().psql("postgres", "CREATE ROLE \"quoted \"\" role\"");
+    store::grant(&mut trial.db(), "quoted \" role").unwrap();
+}
