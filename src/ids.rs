@@ -215,6 +215,10 @@ name_id!(
     CodeKey
 );
 name_id!(
+    /// Something counted, by its name: a customer's points by a rule in a month, say.
+    CounterKey
+);
+name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
     /// open an account at once mean the same row.
     AccountId

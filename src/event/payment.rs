@@ -20,6 +20,32 @@ pub struct Payment {
     pub gross: Amount,
     pub discount: Amount,
     pub paid: Amount,
+    /// What was bought, where the partner says; what is paid for them adds up to `paid`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+}
+
+/// One line of a payment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// The partner's own number of the line, once in a payment.
+    pub line: EventId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    pub paid: Amount,
+}
+
+/// Lines of one payment.
+const LINES_MAX: usize = 200;
+
+impl Line {
+    fn read(mut data: Reader<'_>, currency: Option<Asset>) -> Option<Self> {
+        let line = data.parsed("line");
+        let category = data.optional_text("category", 64).map(str::to_owned);
+        let paid = data.amount("paid", currency);
+        data.finish();
+        Some(Self { line: line?, category, paid: paid? })
+    }
 }
 
 impl Payment {
@@ -39,6 +65,21 @@ impl Payment {
         {
             data.fail("paid", "gross - discount must equal paid");
         }
+        let lines = data.objects("lines", LINES_MAX, |line| Line::read(line, currency));
+        if let Some(paid) = paid
+            && !lines.is_empty()
+        {
+            let mut sums = lines.iter().map(|line| line.paid);
+            let sum = sums.try_fold(Amount::zero(paid.asset()), Amount::checked_add);
+            if sum != Ok(paid) {
+                data.fail("lines", "what is paid for the lines must add up to paid");
+            }
+            let mut names: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+                data.fail("lines", "a line stands twice");
+            }
+        }
         data.finish();
         Some(Self {
             member: member?,
@@ -49,6 +90,7 @@ impl Payment {
             gross: gross?,
             discount: discount?,
             paid: paid?,
+            lines,
         })
     }
 }

@@ -53,6 +53,30 @@ impl<'a> Reader<'a> {
         Reader::new(value, &base, self.problems)
     }
 
+    /// A list of nested objects, each read by `read`; none when the field is absent.
+    pub fn objects<T>(
+        &mut self,
+        name: &'static str,
+        items_max: usize,
+        read: impl Fn(Reader<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = self.optional(name) else { return Vec::new() };
+        let Value::Array(items) = value else {
+            self.fail(name, "expected an array");
+            return Vec::new();
+        };
+        if items.len() > items_max {
+            self.fail(name, format!("expected at most {items_max} items"));
+            return Vec::new();
+        }
+        let mut list = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let base = format!("{}/{name}/{index}", self.base);
+            list.extend(Reader::new(item, &base, self.problems).and_then(&read));
+        }
+        list
+    }
+
     pub fn text(&mut self, name: &'static str, characters_max: usize) -> Option<&'a str> {
         let value = self.required(name)?;
         self.as_text(name, value, characters_max)

@@ -48,3 +48,9 @@ impl RuleVersion {
         &self.0
     }
 }
+
+impl std::fmt::Display for RuleVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

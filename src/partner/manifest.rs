@@ -8,10 +8,11 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
 use super::key::PartnerKey;
 use super::programme::Programme;
-use super::scheme::{Discount, Earning, Product, Scheme};
+use super::scheme::{Discount, Product, Scheme};
 use super::scope::Scope;
 use super::terms::Term;
 use crate::ids::{PartnerId, RuleId};
@@ -117,6 +118,8 @@ struct Document {
     #[serde(default)]
     earning: Vec<Spanned<Earning>>,
     #[serde(default)]
+    stacking: Vec<Stacking>,
+    #[serde(default)]
     discount: Vec<Spanned<Discount>>,
     #[serde(default)]
     product: Vec<Spanned<Product>>,
@@ -187,6 +190,7 @@ impl Partner {
             enrolment: document.members.enrolment,
             scheme: Scheme {
                 earning: unspanned(document.earning),
+                stacking: document.stacking,
                 discounts: unspanned(document.discount),
                 products: unspanned(document.product),
             },
@@ -309,8 +313,9 @@ impl Place<'_> {
         let Range { start, .. } = discount.span();
         let id = &discount.get_ref().id;
         let steps = &discount.get_ref().steps;
-        if steps.is_empty() {
-            return Err(self.error(start, format!("discount {id}: steps is empty")));
+        if steps.is_empty() == discount.get_ref().percentage.is_none() {
+            let what = format!("discount {id}: expected either steps or a percentage");
+            return Err(self.error(start, what));
         }
         if steps.iter().any(|step| step.save.minor() >= step.spend.minor()) {
             return Err(self.error(start, format!("discount {id}: a step saves all that is spent")));

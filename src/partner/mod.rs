@@ -3,6 +3,9 @@
 //! ([`scheme`]); what they are worth is decided in `program`.
 
 pub mod assertion;
+pub mod condition;
+pub mod earning;
+mod expression;
 pub mod file_map;
 pub mod key;
 pub mod manifest;

@@ -3,12 +3,49 @@ use serde::Deserialize;
 
 use super::manifest::{ManifestError, Place};
 use super::terms;
+use crate::ids::RuleId;
+use crate::money::Amount;
 
 /// The loyalty programme itself: what holds whichever partner it is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Programme {
     pub points: Points,
+    /// Without it there are no tiers.
+    pub tiers: Option<Tiers>,
+}
+
+/// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
+/// with the present one. Reached at once; looked at again a window later; kept for the grace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tiers {
+    pub window_months: u32,
+    pub grace_days: u32,
+    /// From the lowest to the highest.
+    pub tier: Vec<Tier>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    pub id: RuleId,
+    #[serde(deserialize_with = "terms::yuan")]
+    pub spend: Amount,
+}
+
+impl Tiers {
+    /// The highest tier that so much spend reaches.
+    #[must_use]
+    pub fn reached(&self, spent: Amount) -> Option<&Tier> {
+        self.tier.iter().rev().find(|tier| spent.minor() >= tier.spend.minor())
+    }
+
+    /// Where a tier stands; one that is no longer there stands lowest.
+    #[must_use]
+    pub fn rank(&self, id: &RuleId) -> Option<usize> {
+        self.tier.iter().position(|tier| tier.id == *id)
+    }
 }
 
 /// What points are worth.
@@ -34,6 +71,7 @@ impl Default for Programme {
                 redemption_price: Decimal::ZERO,
                 hold_seconds: 1,
             },
+            tiers: None,
         })
     }
 }
@@ -58,6 +96,15 @@ impl Programme {
         if unit_cost.is_sign_negative() || redemption_price.is_sign_negative() || hold_seconds == 0
         {
             return Err(place.error(0, "points: expected values above zero"));
+        }
+        if let Some(tiers) = &programme.tiers {
+            let rises = |pair: &[Tier]| matches!(pair, [low, high] if low.spend.minor() < high.spend.minor());
+            let in_order = tiers.tier.windows(2).all(rises);
+            if tiers.tier.is_empty() || !in_order || !(1..=60).contains(&tiers.window_months) {
+                let what =
+                    "tiers: expected tiers that rise in spend, and a window of 1 to 60 months";
+                return Err(place.error(0, what));
+            }
         }
         Ok(programme)
     }

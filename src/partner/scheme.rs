@@ -2,45 +2,25 @@
 //! them, which products may be referred and what that is rewarded with. Each rule has an id, a
 //! version and a term; a posting names the id and version it came from.
 
-use chrono::{Datelike, Months, NaiveDate, TimeDelta};
-use chrono_tz::Tz;
-use rust_decimal::Decimal;
+use chrono::NaiveDate;
 use serde::Deserialize;
 
+use super::condition::Condition;
+use super::earning::{Earning, Mode, Period, Stacking};
 use super::terms::{self, Share, Term};
-use crate::clock::Moment;
 use crate::ids::RuleId;
-use crate::money::{Amount, Asset, Rounding};
+use crate::money::Amount;
 
 /// All rules of one partner.
 #[derive(Clone, Debug, Default)]
 pub struct Scheme {
     pub earning: Vec<Earning>,
+    pub stacking: Vec<Stacking>,
     pub discounts: Vec<Discount>,
     pub products: Vec<Product>,
 }
 
-/// Points for what was paid.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Earning {
-    pub id: RuleId,
-    pub version: u32,
-    from: NaiveDate,
-    until: Option<NaiveDate>,
-    /// Points for each 1.00 of the currency paid, unrounded.
-    #[serde(deserialize_with = "terms::decimal")]
-    pub points_per_unit: Decimal,
-    pub rounding: Rounding,
-    /// What the partner pays of the points; the bank pays the rest.
-    pub partner_share: Share,
-    /// Days after the payment until the points may be spent: goods returned, trips not yet taken.
-    pending_days: Option<u32>,
-    /// Whole months after the month of the payment, at whose end what was not spent expires.
-    expires_months: Option<u32>,
-}
-
-/// Spend X, save Y (满减).
+/// A discount agreed on: spend X, save Y (满减), or a percentage with a ceiling.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discount {
@@ -49,9 +29,33 @@ pub struct Discount {
     from: NaiveDate,
     until: Option<NaiveDate>,
     /// The step with the highest `spend` that the gross amount reaches is the one that counts.
+    #[serde(default)]
     pub steps: Vec<Step>,
+    pub percentage: Option<Percentage>,
     /// What the bank pays of the discount; the partner bears the rest.
     pub bank_share: Share,
+    /// How often one customer may have it in a time.
+    #[serde(default)]
+    pub limits: Vec<Limit>,
+    /// What the bank pays at most for all customers together, in all versions.
+    #[serde(default, deserialize_with = "terms::optional_yuan")]
+    pub budget: Option<Amount>,
+}
+
+/// So much of each 100, rounded down, up to a ceiling.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Percentage {
+    pub share: Share,
+    #[serde(deserialize_with = "terms::yuan")]
+    pub max: Amount,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    pub per: Period,
+    pub times: u32,
 }
 
 /// One step of a [`Discount`].
@@ -99,7 +103,7 @@ pub struct Qualify {
 pub enum Reward {
     /// Points to the customer, at the bank's expense; none when the referral names no member.
     Customer {
-        #[serde(deserialize_with = "points")]
+        #[serde(deserialize_with = "terms::points")]
         points: Amount,
     },
     /// Commission that the bank owes to the partner.
@@ -109,40 +113,20 @@ pub enum Reward {
     },
 }
 
-fn points<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
-    terms::positive(deserializer, Asset::PTS)
-}
-
-impl Earning {
-    /// When points earned at that time may be spent; `None` is at once.
-    #[must_use]
-    pub fn matures_at(&self, earned_at: Moment) -> Option<Moment> {
-        self.pending_days.map(|days| earned_at.plus(TimeDelta::days(i64::from(days))))
-    }
-
-    /// When points earned on that day expire; `None` is never.
-    #[must_use]
-    pub fn expires_at(&self, day: NaiveDate, zone: Tz) -> Option<Moment> {
-        let months = Months::new(self.expires_months?.saturating_add(1));
-        let first = day.with_day(1)?.checked_add_months(months)?;
-        Some(Moment::start_of(first, zone))
-    }
-
-    #[must_use]
-    pub const fn term(&self) -> Term {
-        Term { from: self.from, until: self.until }
-    }
-}
-
 impl Discount {
     #[must_use]
     pub const fn term(&self) -> Term {
         Term { from: self.from, until: self.until }
     }
 
-    /// What this scheme takes off a gross amount: zero below the first step.
+    /// What this scheme takes off a gross amount: zero below the first step, and what the ceiling
+    /// leaves of a percentage.
     #[must_use]
     pub fn allowed(&self, gross: Amount) -> Amount {
+        if let Some(percentage) = self.percentage {
+            let part = percentage.share.part_rounded_down(gross);
+            return part.min(percentage.max);
+        }
         self.steps
             .iter()
             .filter(|step| gross.minor() >= step.spend.minor())
@@ -162,6 +146,19 @@ impl Scheme {
     /// The earning rules in force on a day, in the manifest's order.
     pub fn earning_on(&self, day: NaiveDate) -> impl Iterator<Item = &Earning> {
         self.earning.iter().filter(move |rule| rule.term().covers(day))
+    }
+
+    /// How the rules of a group go together; they add up where the manifest does not say.
+    #[must_use]
+    pub fn stacking(&self, group: &RuleId) -> Mode {
+        let stacking = self.stacking.iter().find(|stacking| stacking.group == *group);
+        stacking.map_or(Mode::Sum, |stacking| stacking.mode)
+    }
+
+    /// Whether some rule asks how often a customer has been here.
+    #[must_use]
+    pub fn asks_for_visits(&self) -> bool {
+        self.earning.iter().flat_map(Earning::conditions).any(Condition::asks_for_visits)
     }
 
     /// The discount scheme of that id in force on a day.

@@ -32,6 +32,17 @@ impl Share {
     }
 }
 
+impl Share {
+    /// This share of an amount, cut to its smallest unit.
+    #[must_use]
+    pub fn part_rounded_down(self, amount: Amount) -> Amount {
+        let millionths = i128::from(amount.minor()).checked_mul(i128::from(self.0));
+        let part = millionths.and_then(|product| product.checked_div(i128::from(WHOLE)));
+        let minor = part.and_then(|part| i64::try_from(part).ok()).unwrap_or(0);
+        Amount::from_minor(minor, amount.asset())
+    }
+}
+
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Decimal::new(i64::from(self.0), 6).normalize().fmt(f)
@@ -91,6 +102,32 @@ pub fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D:
 /// An amount in yuan, above zero.
 pub fn yuan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
     positive(deserializer, Asset::CNY)
+}
+
+/// The same, where it may be left out.
+pub fn optional_yuan<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Amount>, D::Error> {
+    yuan(deserializer).map(Some)
+}
+
+/// Points, above zero.
+pub fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    positive(deserializer, Asset::PTS)
+}
+
+/// The same, where they may be left out.
+pub fn optional_points<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Amount>, D::Error> {
+    points(deserializer).map(Some)
+}
+
+/// A decimal that may be left out.
+pub fn optional_decimal<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Decimal>, D::Error> {
+    decimal(deserializer).map(Some)
 }
 
 /// An amount of that asset, above zero.

@@ -1,9 +1,11 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::counter::Counted;
 use super::explain::{Mark, Reason};
 use super::hold::HoldStep;
 use super::lot::NewLot;
+use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, RuleId};
 use crate::ledger::Posting;
@@ -23,6 +25,10 @@ pub struct Decision {
     pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
     pub explanation: Vec<Reason>,
+    /// What it adds to counters.
+    pub counted: Vec<Counted>,
+    /// The tier that the customer reached, or holds for longer.
+    pub tier: Option<TierHeld>,
     /// What it does to a hold.
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.

@@ -1,20 +1,26 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use super::decision::{Decision, Occasion, Refusal};
+use chrono::NaiveDate;
+
+use super::counter::{self, Counted, Counters};
+use super::decision::{Decision, Refusal};
+use super::earn::Purchase;
 use super::explain::{Mark, Reason};
-use crate::event::Payment;
+use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
+use crate::money::Amount;
 use crate::partner::Partner;
+use crate::partner::scheme::Discount;
 
 /// Checks the discount that was given against the scheme that the payment names, and accrues the
 /// bank's share of it. Money has changed hands already, so a discount that does not fit is
 /// recorded and marked, never refused; it accrues nothing until people have decided on it.
 pub fn discount(
-    payment: &Payment,
-    partner: &Partner,
-    occasion: Occasion,
+    purchase: &Purchase<'_>,
+    counters: &Counters,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
+    let Purchase { payment, partner, customer, occasion, .. } = purchase;
     let given = payment.discount;
     let Some(scheme) = &payment.scheme else {
         if !given.is_zero() {
@@ -36,6 +42,16 @@ pub fn discount(
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
+    let counted = counted(rule, partner, (customer.id, occasion.day), subsidy);
+    for (by, most, counted) in &counted {
+        let used = counters.get(counted.counter);
+        if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
+            decision.marks.push(Mark::DiscountSpent);
+            decision.explanation.push(Reason::DiscountSpent { rule: version, given, by });
+            return Ok(());
+        }
+    }
+    decision.counted.extend(counted.into_iter().map(|(_by, _most, counted)| counted));
     let asset = subsidy.asset();
     let mut post = |account, amount| {
         decision.postings.push(Posting::new(account, amount, &version));
@@ -49,4 +65,23 @@ pub fn discount(
         subsidy,
     });
     Ok(())
+}
+
+/// What the discount adds to the counters of its limits and its budget, beside what each may come
+/// to: times, or smallest units of money.
+fn counted(
+    rule: &Discount,
+    partner: &Partner,
+    (customer, day): (CustomerId, NaiveDate),
+    subsidy: Amount,
+) -> Vec<(&'static str, i64, Counted)> {
+    let limits = rule.limits.iter().map(|limit| {
+        let counter = counter::cap(&partner.id, &rule.id, customer, (limit.per, day));
+        (limit.per.name(), i64::from(limit.times), Counted { counter, amount: 1 })
+    });
+    let budget = rule.budget.map(|most| {
+        let counter = counter::budget(&partner.id, &rule.id);
+        ("budget", most.minor(), Counted { counter, amount: subsidy.minor() })
+    });
+    limits.chain(budget).collect()
 }

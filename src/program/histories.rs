@@ -90,7 +90,10 @@ impl World {
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         let mut standings = Standings::default();
         let member = MemberKey::of(&partner.id, &"m-1".parse().unwrap());
-        standings.add_customer(member, CustomerStanding { id: customer, enrolled_at: now });
+        standings.add_customer(
+            member,
+            CustomerStanding { id: customer, enrolled_at: now, birth_month: None },
+        );
         Self {
             partner,
             customer,

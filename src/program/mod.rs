@@ -3,23 +3,33 @@
 //! event in the order of recording, and by `partners check` for a manifest's examples.
 
 mod admit;
+mod counter;
 mod decision;
 mod discount;
 mod earn;
 mod explain;
+mod facts;
 pub mod fall_due;
 mod hold;
 mod lot;
 mod refund;
 mod reward;
+mod says;
+mod says_zh;
 mod standing;
+mod tier;
 
+pub use counter::{Counted, Counters, Needed};
 pub use decision::{Decision, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use lot::{Lot, Lots, NewLot, Parts};
 pub use standing::{CustomerStanding, PaymentStanding, Standings};
+pub use tier::TierHeld;
+
+use chrono::Datelike;
+use facts::Facts;
 
 use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Said};
 use crate::ids::{CodeKey, EventKey};
@@ -66,10 +76,36 @@ fn decide_payment(
     let customer =
         standings.customer(&partner.id, &payment.member).ok_or(Refusal::MemberUnknown)?;
     let mut decision = Decision { customer: Some(customer.id), ..Decision::default() };
-    let purchase = earn::Purchase { payment, partner, customer, occasion };
-    earn::earn(&purchase, &standings.lots, &mut decision)?;
-    discount::discount(payment, partner, occasion, &mut decision)?;
+    let facts = facts_of(payment, partner, customer, standings, occasion)?;
+    let purchase = earn::Purchase { payment, partner, customer, occasion, facts };
+    earn::earn(&purchase, standings, &mut decision)?;
+    discount::discount(&purchase, &standings.counters, &mut decision)?;
     Ok(decision)
+}
+
+/// What conditions may ask about a payment.
+fn facts_of<'a>(
+    payment: &'a Payment,
+    partner: &'a Partner,
+    customer: &CustomerStanding,
+    standings: &'a Standings,
+    occasion: Occasion,
+) -> Result<Facts<'a>, Refusal> {
+    let tier = match &partner.programme.tiers {
+        Some(tiers) => {
+            let held = standings.tier(customer.id);
+            tier::in_force(tiers, held, customer.id, occasion, &standings.counters)?
+        }
+        None => None,
+    };
+    Ok(Facts {
+        payment,
+        tier,
+        weekday: occasion.day.weekday(),
+        time: occasion.effective_at.utc().with_timezone(&occasion.zone).time(),
+        visits: standings.counters.get(counter::visits(&partner.id, customer.id)),
+        birthday_month: customer.birth_month == Some(occasion.day.month()),
+    })
 }
 
 /// What a refund takes back of what its payment brought.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::counter::Counted;
 use super::decision::{Decision, Refusal};
 use super::explain::Reason;
 use super::lot::{self, Lots};
@@ -53,7 +54,34 @@ pub fn claw_back(
             decision.postings.push(Posting::new(account, amount, &rule));
         }
     }
+    decision.counted = uncounted(payment, refunded)?;
     Ok(decision)
+}
+
+/// What the refunded part of the payment had added to counters, so that caps, budgets and tiers
+/// are as if it had not been. A visit stays one until all of it is refunded.
+fn uncounted(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<Counted>, AmountError> {
+    let rest = payment.paid.checked_sub(refunded)?;
+    let mut taken = Vec::new();
+    for Counted { counter, amount } in &payment.counted {
+        let total = Amount::from_minor(*amount, Asset::CNY);
+        let due = if rest.is_zero() {
+            total
+        } else if *amount == 1 {
+            Amount::zero(Asset::CNY)
+        } else {
+            let part = split_by_amounts(total, &[refunded, rest])?;
+            part.first().copied().unwrap_or(Amount::zero(Asset::CNY))
+        };
+        let before = payment.uncounted.iter().filter(|it| it.counter == *counter);
+        let before = before.map(|it| Amount::from_minor(it.amount, Asset::CNY));
+        let before = before.into_iter().try_fold(Amount::zero(Asset::CNY), Amount::checked_add)?;
+        let amount = due.negate()?.checked_sub(before)?.minor();
+        if amount != 0 {
+            taken.push(Counted { counter: *counter, amount });
+        }
+    }
+    Ok(taken)
 }
 
 /// Where a customer's points are counted, wherever they are by now.
@@ -175,6 +203,8 @@ mod tests {
                 lots: Vec::new(),
                 posted: posted(points, points * share / 100, subsidy),
                 taken_back: Vec::new(),
+                counted: Vec::new(),
+                uncounted: Vec::new(),
             };
             for part in &parts {
                 let decision = claw_back(&refund(*part), &standing, &Lots::default()).unwrap();

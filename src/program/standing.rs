@@ -1,8 +1,10 @@
 use std::collections::HashMap;
 
+use super::counter::{Counted, Counters};
 use super::decision::{Decision, Refusal};
 use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 use super::lot::Lots;
+use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::event::{Event, Payment, Said};
 use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId};
@@ -15,6 +17,8 @@ pub struct Standings {
     customers: HashMap<MemberKey, CustomerStanding>,
     payments: HashMap<EventKey, PaymentStanding>,
     pub lots: Lots,
+    pub counters: Counters,
+    tiers: HashMap<CustomerId, TierHeld>,
     codes: HashMap<CodeKey, CodeStanding>,
     holds: HashMap<EventKey, HoldStanding>,
 }
@@ -25,6 +29,8 @@ pub struct CustomerStanding {
     pub id: CustomerId,
     /// When the bank first saw them.
     pub enrolled_at: Moment,
+    /// The month of their birthday, 1 to 12, where the bank knows it.
+    pub birth_month: Option<u32>,
 }
 
 /// What a rule may know of the payment that a refund refers to.
@@ -41,6 +47,10 @@ pub struct PaymentStanding {
     pub posted: Vec<(Account, Amount)>,
     /// What earlier refunds put on each account.
     pub taken_back: Vec<(Account, Amount)>,
+    /// What the payment added to counters.
+    pub counted: Vec<Counted>,
+    /// What earlier refunds took from them.
+    pub uncounted: Vec<Counted>,
 }
 
 impl Standings {
@@ -52,12 +62,26 @@ impl Standings {
         self.payments.insert(payment, standing);
     }
 
+    pub fn add_tier(&mut self, customer: CustomerId, tier: TierHeld) {
+        self.tiers.insert(customer, tier);
+    }
+
+    #[must_use]
+    pub fn tier(&self, customer: CustomerId) -> Option<&TierHeld> {
+        self.tiers.get(&customer)
+    }
+
     pub fn add_code(&mut self, code: CodeKey, standing: CodeStanding) {
         self.codes.insert(code, standing);
     }
 
     pub fn add_hold(&mut self, hold: EventKey, standing: HoldStanding) {
         self.holds.insert(hold, standing);
+    }
+
+    /// The payments at hand.
+    pub fn payments(&self) -> impl Iterator<Item = &PaymentStanding> {
+        self.payments.values()
     }
 
     #[must_use]
@@ -88,6 +112,10 @@ impl Standings {
         decision: &Decision,
     ) -> Result<(), Refusal> {
         self.lots.follow(decision)?;
+        self.counters.follow(decision)?;
+        if let (Some(customer), Some(tier)) = (decision.customer, &decision.tier) {
+            self.tiers.insert(customer, tier.clone());
+        }
         match &event.said {
             Said::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
             Said::Refund(refund) => {
@@ -95,6 +123,7 @@ impl Standings {
                 if let Some(payment) = payment {
                     payment.refunded = payment.refunded.checked_add(refund.amount)?;
                     payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
+                    payment.uncounted.extend(decision.counted.iter().copied());
                 }
             }
             Said::Hold(_) | Said::Commit(_) | Said::Cancel(_) | Said::Return(_) => {
@@ -167,6 +196,8 @@ impl Standings {
             lots: decision.lots.iter().map(|lot| lot.id).collect(),
             posted: decision.postings.iter().map(account_and_amount).collect(),
             taken_back: Vec::new(),
+            counted: decision.counted.clone(),
+            uncounted: Vec::new(),
         };
         self.payments.insert(key, standing);
     }

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use super::schema::{customers, members};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId};
-use crate::program::CustomerStanding;
+use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId, RuleId};
+use crate::program::{CustomerStanding, TierHeld};
 
 /// A member seen for the first time, and the customer opened for them.
 pub struct Enrolment {
@@ -35,6 +35,9 @@ struct MemberRow<'a> {
     enrolled_at: chrono::NaiveDateTime,
 }
 
+type MemberOf = (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, Option<i64>);
+type TierOf = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>);
+
 /// The customers behind members, of those that are known.
 ///
 /// # Errors
@@ -44,16 +47,18 @@ pub fn of_members(
     keys: &[MemberKey],
 ) -> Result<HashMap<MemberKey, CustomerStanding>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, chrono::NaiveDateTime)> = both!(tx.0, db => members::table
+    let rows: Vec<MemberOf> = both!(tx.0, db => members::table
             .inner_join(customers::table)
             .filter(members::id.eq_any(&keys))
-            .select((members::id, customers::id, customers::enrolled_at))
+            .select((members::id, customers::id, customers::enrolled_at, customers::birth_month))
             .load(db))?;
     rows.into_iter()
-        .map(|(member, customer, enrolled_at)| {
+        .map(|(member, customer, enrolled_at, birth_month)| {
             let key = MemberKey::from_bytes(types::bytes16(&member, "members.id")?);
             let id = CustomerId::from_uuid(types::uuid(&customer, "customers.id")?);
-            Ok((key, CustomerStanding { id, enrolled_at: types::moment(enrolled_at) }))
+            let birth_month = birth_month.and_then(|month| u32::try_from(month).ok());
+            let enrolled_at = types::moment(enrolled_at);
+            Ok((key, CustomerStanding { id, enrolled_at, birth_month }))
         })
         .collect()
 }
@@ -110,6 +115,47 @@ pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError>
     Ok(())
 }
 
+/// The tiers that these customers have reached, of those that have any. The customers must be
+/// locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHeld)>, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<TierOf> = both!(db, db => customers::table
+            .filter(customers::id.eq_any(&ids))
+            .filter(customers::tier.is_not_null())
+            .select((customers::id, customers::tier, customers::tier_held_until))
+            .load(db))?;
+    rows.into_iter()
+        .map(|(id, tier, held_until)| {
+            let id = CustomerId::from_uuid(types::uuid(&id, "customers.id")?);
+            let tier = RuleId::try_from(tier.unwrap_or_default())
+                .map_err(|_invalid| StoreError::Corrupt("customers.tier"))?;
+            let held_until = held_until.ok_or(StoreError::Corrupt("customers.tier_held_until"))?;
+            Ok((id, TierHeld { tier, held_until: types::moment(held_until) }))
+        })
+        .collect()
+}
+
+/// Keeps the tier that a customer reached.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn set_tier(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    held: &TierHeld,
+) -> Result<(), StoreError> {
+    diesel::update(customers::table.find(customer.bytes().as_slice()))
+        .set((
+            customers::tier.eq(held.tier.as_str()),
+            customers::tier_held_until.eq(held.held_until.naive()),
+        ))
+        .execute(tx.0)?;
+    Ok(())
+}
+
 /// The customer whom the bank's identity provider calls by this subject.
 ///
 /// # Errors
@@ -156,7 +202,7 @@ pub fn link(
     // A random reference says nothing of the customer, and nothing to another partner.
     let text = format!("m-{}", uuid::Uuid::new_v4().simple());
     let member = MemberRef::try_from(text).map_err(|_invalid| StoreError::Corrupt("member_ref"))?;
-    let standing = CustomerStanding { id: customer, enrolled_at: now };
+    let standing = CustomerStanding { id: customer, enrolled_at: now, birth_month: None };
     let row = member_row(partner, &member, &standing);
     both!(tx.0, db => diesel::insert_into(members::table).values(&row).execute(db))?;
     Ok(member)

@@ -18,10 +18,12 @@ const RIGHTS: &[(&str, &str)] = &[
     ("seals", "SELECT, INSERT"),
     ("members", "SELECT, INSERT"),
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
+    ("counted", "SELECT, INSERT"),
+    ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
     ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
     // A row lock asks for the right to update some column.
-    ("customers", "SELECT, INSERT, UPDATE (bank_subject)"),
+    ("customers", "SELECT, INSERT, UPDATE (bank_subject, birth_month, tier, tier_held_until)"),
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
     ("referrals", "SELECT, INSERT, UPDATE (state)"),
     (

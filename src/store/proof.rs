@@ -104,6 +104,16 @@ const POINTS_WITHOUT_LOT: &str = "
     WHERE a.code IN ('points_pending', 'points_available', 'points_held') AND l.id IS NULL
     ORDER BY place LIMIT 100";
 
+const COUNTERS: &str = "
+    SELECT 'counter' AS what, 'counters ' || {hex:c.id} AS place,
+        'kept ' || c.value || ', events added ' || COALESCE(s.total, 0) AS detail
+    FROM counters c
+    LEFT JOIN (
+        SELECT counter_id, CAST(SUM(amount) AS BIGINT) AS total FROM counted GROUP BY counter_id
+    ) s ON s.counter_id = c.id
+    WHERE c.value <> COALESCE(s.total, 0)
+    ORDER BY place LIMIT 100";
+
 const HOLDS: &str = "
     SELECT 'hold' AS what, 'holds' AS place,
         'open holds come to ' || h.points || ', accounts hold ' || a.points AS detail
@@ -143,9 +153,18 @@ const COUNTS: &str = "
 /// [`StoreError`].
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    for query in
-        [BALANCES, SUMS, COUNTS_OF_ENTRIES, ORPHANS, LOTS, POINTS_WITHOUT_LOT, HOLDS, EVENTS, LEADS]
-    {
+    for query in [
+        BALANCES,
+        SUMS,
+        COUNTS_OF_ENTRIES,
+        ORPHANS,
+        LOTS,
+        POINTS_WITHOUT_LOT,
+        COUNTERS,
+        HOLDS,
+        EVENTS,
+        LEADS,
+    ] {
         let query = diesel::sql_query(in_dialect(query, db));
         let found: Vec<Finding> = both!(db, connection => query.load(connection))?;
         findings.extend(found);

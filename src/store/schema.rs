@@ -6,6 +6,9 @@ diesel::table! {
         id -> Binary,
         bank_subject -> Nullable<Text>,
         enrolled_at -> Timestamp,
+        birth_month -> Nullable<BigInt>,
+        tier -> Nullable<Text>,
+        tier_held_until -> Nullable<Timestamp>,
     }
 }
 
@@ -71,6 +74,21 @@ diesel::table! {
         rule -> Text,
         effective_at -> Timestamp,
         recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    counters (id) {
+        id -> Binary,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    counted (event_id, counter_id) {
+        event_id -> Binary,
+        counter_id -> Binary,
+        amount -> BigInt,
     }
 }
 

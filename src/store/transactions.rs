@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{accounts, entries, events, transactions};
-use super::{Db, LedgerTx, StoreError, types};
+use super::{Db, LedgerTx, StoreError, counters, types};
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
@@ -174,6 +174,15 @@ pub fn payments(
             payment.taken_back.push((account, amount));
         }
     }
+    for (event, counted) in counters::of_events(tx.0, &wanted)? {
+        if let Some(payment) = standings.get_mut(&event) {
+            payment.counted.extend(counted);
+        } else if let Some((payment, _refunded)) = refunds.get(&event)
+            && let Some(payment) = standings.get_mut(payment)
+        {
+            payment.uncounted.extend(counted);
+        }
+    }
     for (payment, refunded) in refunds.values() {
         if let Some(payment) = standings.get_mut(payment) {
             payment.refunded =
@@ -230,6 +239,8 @@ fn load_payments(
             lots: Vec::new(),
             posted: Vec::new(),
             taken_back: Vec::new(),
+            counted: Vec::new(),
+            uncounted: Vec::new(),
         };
         standings.insert(EventKey::from_bytes(types::bytes16(&id, "events.id")?), standing);
     }

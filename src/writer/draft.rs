@@ -11,7 +11,7 @@ use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
-use crate::program::{Decision, Explanation, FallenDue, HoldStep, Occasion};
+use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::State;
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
@@ -22,8 +22,8 @@ use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, customers, events, holds, lots, outbox, personal, referrals,
-    transactions,
+    LedgerTx, accounts, consents, counters, customers, events, holds, lots, outbox, personal,
+    referrals, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -165,6 +165,11 @@ impl<'a> Draft<'a> {
         })
     }
 
+    fn counted(&self) -> impl Iterator<Item = (EventKey, Counted)> {
+        let key = self.said.map(|(_submission, key)| key);
+        key.into_iter().flat_map(|key| self.decision.counted.iter().map(move |it| (key, *it)))
+    }
+
     fn hold(&self) -> Option<(HoldOf<'_>, HoldStep)> {
         let own = self.said.map(|(_submission, key)| key);
         let of = HoldOf {
@@ -274,6 +279,12 @@ impl<'a> Drafts<'a> {
         lots::apply(tx, &opened, postings())?;
         for (of, step) in self.list.iter().filter_map(Draft::hold) {
             holds::step(tx, &of, step)?;
+        }
+        counters::apply(tx, self.list.iter().flat_map(Draft::counted))?;
+        for draft in &self.list {
+            if let (Some(customer), Some(tier)) = (draft.decision.customer, &draft.decision.tier) {
+                customers::set_tier(tx, customer, tier)?;
+            }
         }
         // Last, because nearly every group touches the bank's accounts: from here to the commit
         // the other writers wait.

@@ -6,6 +6,7 @@
 //! one writer. Stands outside `ledger` because it joins five rooms.
 
 mod draft;
+mod load;
 mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};

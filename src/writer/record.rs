@@ -6,18 +6,16 @@ use std::collections::{BTreeSet, HashMap};
 use chrono_tz::Tz;
 
 use super::draft::{Draft, Drafts};
+use super::load::{load, load_lots};
 use super::{Answers, Outcome, Submission, WriteError};
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
-use crate::event::Said;
-use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey};
+use crate::ids::{CustomerId, EventKey};
 use crate::ledger::Unbalanced;
-use crate::partner::manifest::Enrolment as EnrolmentRule;
-use crate::program::{self, CustomerStanding, Lots, Occasion, Refusal, Standings};
-use crate::store::customers::Enrolment;
+use crate::program::{self, Lots, Occasion, Refusal};
 use crate::store::events::Recorded;
-use crate::store::{LedgerTx, StoreError, codes, customers, events, holds, lots, transactions};
+use crate::store::{LedgerTx, StoreError, customers, events, holds, lots};
 
 pub struct Recorder {
     pub keys: PersonalKeys,
@@ -62,13 +60,6 @@ impl RecordError {
     }
 }
 
-/// What is loaded for a group before its events are decided on.
-struct Loaded {
-    standings: Standings,
-    /// Customers opened for members seen for the first time.
-    enrolments: HashMap<MemberKey, Enrolment>,
-}
-
 impl Recorder {
     /// Records a group in the transaction. Either all of its accepted events are in it, with an
     /// answer for each submission, or the transaction must be rolled back.
@@ -79,7 +70,8 @@ impl Recorder {
         now: Moment,
     ) -> Result<RecordedGroup, RecordError> {
         let group = Group::find(tx, submissions)?;
-        let mut loaded = load(tx, &group, now)?;
+        let fresh = group.fresh().map(|(_key, submission)| submission);
+        let mut loaded = load(tx, fresh, self.time_zone, now)?;
         let mut drafts = Drafts::default();
         let mut refused: HashMap<EventKey, WriteError> = HashMap::new();
         for (key, submission) in group.fresh() {
@@ -189,107 +181,4 @@ impl<'a> Group<'a> {
             })
             .collect()
     }
-}
-
-fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded, RecordError> {
-    let mut loaded = Loaded { standings: Standings::default(), enrolments: HashMap::new() };
-    let submissions = || group.fresh().map(|(_key, submission)| submission);
-    let mut held: BTreeSet<CustomerId> = load_members(tx, submissions(), now, &mut loaded)?;
-    let refunded: Vec<EventKey> = submissions()
-        .filter_map(|it| match &it.event.said {
-            Said::Refund(refund) => Some(EventKey::of(&it.partner.id, &refund.payment)),
-            _ => None,
-        })
-        .collect();
-    let shown: Vec<CodeKey> = submissions()
-        .filter_map(|it| match &it.event.said {
-            Said::Hold(hold) => Some(CodeKey::of(&hold.code)),
-            _ => None,
-        })
-        .collect();
-    let held_points: Vec<EventKey> = submissions()
-        .filter_map(|it| Some(EventKey::of(&it.partner.id, it.event.said.hold()?)))
-        .collect();
-    let mut spenders: BTreeSet<CustomerId> = BTreeSet::new();
-    if !refunded.is_empty() {
-        spenders.extend(transactions::payers(tx, &refunded)?);
-    }
-    if !shown.is_empty() {
-        spenders.extend(codes::load(tx.db(), &shown)?.into_values().map(|code| code.customer));
-    }
-    if !held_points.is_empty() {
-        spenders.extend(holds::customers(tx.db(), &held_points)?);
-    }
-    held.extend(&spenders);
-    let held: Vec<CustomerId> = held.into_iter().collect();
-    customers::lock(tx, &held)?;
-    // Under the lock: what is read from here on stays so until the commit.
-    let standings = &mut loaded.standings;
-    if !shown.is_empty() {
-        codes::load(tx.db(), &shown)?.into_iter().for_each(|(k, it)| standings.add_code(k, it));
-    }
-    if !held_points.is_empty() {
-        let found = holds::load(tx.db(), &held_points)?;
-        found.into_iter().for_each(|(key, hold)| standings.add_hold(key, hold));
-    }
-    let mut opened = Vec::new();
-    if !refunded.is_empty() {
-        for (key, standing) in transactions::payments(tx, &refunded)? {
-            opened.extend(standing.lots.iter().copied());
-            standings.add_payment(key, standing);
-        }
-    }
-    for (customer, owed) in lots::owed(tx.db(), &held)? {
-        standings.lots.add_owed(customer, owed);
-        spenders.insert(customer);
-    }
-    let spenders: Vec<CustomerId> = spenders.into_iter().collect();
-    load_lots(tx, &spenders, &opened, &mut standings.lots)?;
-    Ok(loaded)
-}
-
-/// All lots in which these customers have points, and those others by their ids.
-fn load_lots(
-    tx: &mut LedgerTx<'_>,
-    customers: &[CustomerId],
-    others: &[LotId],
-    loaded: &mut Lots,
-) -> Result<(), StoreError> {
-    if !customers.is_empty() {
-        lots::of_customers(tx.db(), customers)?.into_iter().for_each(|lot| loaded.add(lot));
-    }
-    if !others.is_empty() {
-        lots::by_id(tx.db(), others)?.into_iter().for_each(|lot| loaded.add(lot));
-    }
-    Ok(())
-}
-
-/// Finds the customers behind members and opens new ones where the partner's members enrol
-/// themselves. Returns those that were there already.
-fn load_members<'a>(
-    tx: &mut LedgerTx<'_>,
-    submissions: impl Iterator<Item = &'a Submission> + Clone,
-    now: Moment,
-    loaded: &mut Loaded,
-) -> Result<BTreeSet<CustomerId>, RecordError> {
-    let named = submissions.filter_map(|it| it.event.said.member().map(|member| (it, member)));
-    let keys: BTreeSet<MemberKey> =
-        named.clone().map(|(it, member)| MemberKey::of(&it.partner.id, member)).collect();
-    let known = customers::of_members(tx, &keys.into_iter().collect::<Vec<_>>())?;
-    for (submission, member) in named {
-        let key = MemberKey::of(&submission.partner.id, member);
-        let enrols = submission.partner.enrolment == EnrolmentRule::FirstEvent;
-        if known.contains_key(&key) || loaded.enrolments.contains_key(&key) || !enrols {
-            continue;
-        }
-        let customer = CustomerStanding { id: CustomerId::random(), enrolled_at: now };
-        loaded.standings.add_customer(key, customer);
-        let partner = submission.partner.id.clone();
-        loaded.enrolments.insert(key, Enrolment { partner, member: member.clone(), customer });
-    }
-    let held = known.values().map(|customer| customer.id).collect();
-    for (key, customer) in known {
-        loaded.standings.add_customer(key, customer);
-    }
-    Ok(held)
 }

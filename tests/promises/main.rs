@@ -29,6 +29,7 @@ mod problems;
 mod redemption;
 mod refunds;
 mod role;
+mod rules;
 mod seals;
 mod settings;
 mod stores;

@@ -134,7 +134,8 @@ fn enrol(partner: &Partner, event: &Event, standings: &mut Standings, now: Momen
     if let Some(member) = event.said.member()
         && standings.customer(&partner.id, member).is_none()
     {
-        let customer = CustomerStanding { id: CustomerId::random(), enrolled_at: now };
+        let customer =
+            CustomerStanding { id: CustomerId::random(), enrolled_at: now, birth_month: None };
         standings.add_customer(MemberKey::of(&partner.id, member), customer);
     }
 }

@@ -1,0 +1,153 @@
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+//! What a rule's condition may ask about a payment, and whether it holds.
+
+use cel::Value;
+use chrono::{NaiveTime, Timelike, Weekday};
+
+use crate::event::{Line, Payment};
+use crate::ids::RuleId;
+use crate::money::{Amount, AmountError};
+use crate::partner::condition::Condition;
+
+/// What a condition may ask about.
+pub struct Facts<'a> {
+    pub payment: &'a Payment,
+    pub tier: Option<&'a RuleId>,
+    pub weekday: Weekday,
+    pub time: NaiveTime,
+    /// Payments at this partner before this one.
+    pub visits: i64,
+    /// Whether it is the month of the customer's birthday.
+    pub birthday_month: bool,
+}
+
+/// The part of a condition that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fails {
+    Tier,
+    Weekday,
+    Hours,
+    Store,
+    Category,
+    FirstPurchase,
+    BirthdayMonth,
+    Expression,
+}
+
+/// Whether a condition holds.
+///
+/// # Errors
+/// [`Fails`]: the first part that does not.
+pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), Fails> {
+    let payment = facts.payment;
+    let category = |line: &Line, names: &[String]| {
+        line.category.as_ref().is_some_and(|category| names.contains(category))
+    };
+    let tier = |tiers: &Vec<RuleId>| facts.tier.is_some_and(|tier| tiers.contains(tier));
+    let checks = [
+        (Fails::Tier, condition.tiers.as_ref().is_none_or(tier)),
+        (
+            Fails::Weekday,
+            condition.weekdays.as_ref().is_none_or(|days| days.contains(&facts.weekday)),
+        ),
+        (
+            Fails::Hours,
+            condition.hours.as_ref().is_none_or(|it| it.iter().any(|it| it.cover(facts.time))),
+        ),
+        (
+            Fails::Store,
+            condition.stores.as_ref().is_none_or(|stores| {
+                payment.store.as_ref().is_some_and(|store| stores.contains(store))
+            }),
+        ),
+        (
+            Fails::Category,
+            condition
+                .categories
+                .as_ref()
+                .is_none_or(|names| payment.lines.iter().any(|line| category(line, names))),
+        ),
+        (
+            Fails::FirstPurchase,
+            condition.first_purchase.is_none_or(|first| first == (facts.visits == 0)),
+        ),
+        (
+            Fails::BirthdayMonth,
+            condition.birthday_month.is_none_or(|month| month == facts.birthday_month),
+        ),
+        (Fails::Expression, condition.cel.as_ref().is_none_or(|cel| cel.is_true(&facts.values()))),
+    ];
+    checks.into_iter().find(|(_fails, holds)| !holds).map_or(Ok(()), |(fails, _)| Err(fails))
+}
+
+/// Whether an exception keeps a rule from the payment: one that says nothing keeps it from none,
+/// and one that names categories keeps it from those lines only.
+#[must_use]
+pub fn excepted(except: &Condition, facts: &Facts<'_>) -> bool {
+    !except.says_nothing() && except.categories.is_none() && holds(except, facts).is_ok()
+}
+
+/// How much of what was paid counts: all of it, or the lines that `when` means, less those that
+/// `except` means.
+///
+/// # Errors
+/// [`AmountError::OutOfRange`].
+pub fn counting(
+    payment: &Payment,
+    when: &Condition,
+    except: &Condition,
+) -> Result<Amount, AmountError> {
+    if payment.lines.is_empty() || (when.categories.is_none() && except.categories.is_none()) {
+        return Ok(payment.paid);
+    }
+    let named = |names: &Option<Vec<String>>, line: &Line| {
+        let category = line.category.as_ref();
+        names.as_ref().map(|names| category.is_some_and(|category| names.contains(category)))
+    };
+    let counts = |line: &&Line| {
+        named(&when.categories, line).unwrap_or(true)
+            && !named(&except.categories, line).unwrap_or(false)
+    };
+    let mut paid = payment.lines.iter().filter(counts).map(|line| line.paid);
+    paid.try_fold(Amount::zero(payment.currency), Amount::checked_add)
+}
+
+impl Facts<'_> {
+    /// As an expression calls them. Amounts are whole numbers of the smallest unit.
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let payment = self.payment;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let categories: Vec<String> =
+            payment.lines.iter().filter_map(|line| line.category.clone()).collect();
+        vec![
+            ("paid_minor", payment.paid.minor().into()),
+            ("gross_minor", payment.gross.minor().into()),
+            ("discount_minor", payment.discount.minor().into()),
+            ("store", text(payment.store.as_ref().map(|it| it.as_str())).into()),
+            ("scheme", text(payment.scheme.as_ref().map(RuleId::as_str)).into()),
+            ("tier", text(self.tier.map(RuleId::as_str)).into()),
+            ("weekday", i64::from(self.weekday.number_from_monday()).into()),
+            ("hour", i64::from(self.time.hour()).into()),
+            ("visits", self.visits.into()),
+            ("categories", categories.into()),
+            ("birthday_month", self.birthday_month.into()),
+        ]
+    }
+}
+
+impl Fails {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tier => "tier",
+            Self::Weekday => "weekday",
+            Self::Hours => "hours",
+            Self::Store => "store",
+            Self::Category => "category",
+            Self::FirstPurchase => "first_purchase",
+            Self::BirthdayMonth => "birthday_month",
+            Self::Expression => "expression",
+        }
+    }
+}
