@@ -100,6 +100,15 @@ macro_rules! random_id {
             }
         }
 
+        impl TryFrom<&str> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: &str) -> Result<Self, InvalidId> {
+                let invalid = InvalidId { what: "id", form: "a UUID (RFC 9562)" };
+                Uuid::parse_str(text).map(Self).map_err(|_error| invalid)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -191,6 +200,10 @@ random_id!(
 random_id!(
     /// One introduction of a person to the bank by a partner; also the id of its lead in the CRM.
     ReferralId
+);
+random_id!(
+    /// What a till was told beforehand.
+    QuoteId
 );
 random_id!(
     /// Points that came in together.

@@ -18,7 +18,7 @@ pub use payment::{Line, Payment};
 pub use problem::{FieldProblem, Malformed};
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{ConsentGiven, Contact, Referral};
-pub use refund::Refund;
+pub use refund::{Refund, RefundLine};
 
 use crate::clock::Moment;
 use crate::ids::{EventId, MemberRef, PartnerId};

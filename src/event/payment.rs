@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::reader::Reader;
-use crate::ids::{EventId, MemberRef, RuleId};
+use crate::ids::{EventId, MemberRef, QuoteId, RuleId};
 use crate::money::{Amount, Asset};
 
 /// A payment at a partner, with the discount the customer got there.
@@ -15,6 +15,9 @@ pub struct Payment {
     /// The discount scheme under which the discount was given, when it was one agreed on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<RuleId>,
+    /// What the till was told beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<QuoteId>,
     pub currency: Asset,
     /// `gross - discount = paid` holds.
     pub gross: Amount,
@@ -36,7 +39,13 @@ pub struct Line {
 }
 
 /// Lines of one payment.
-const LINES_MAX: usize = 200;
+pub(super) const LINES_MAX: usize = 200;
+
+pub(super) fn stands_twice<'a>(lines: impl Iterator<Item = &'a EventId>) -> bool {
+    let mut names: Vec<&str> = lines.map(EventId::as_str).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
+}
 
 impl Line {
     fn read(mut data: Reader<'_>, currency: Option<Asset>) -> Option<Self> {
@@ -56,6 +65,7 @@ impl Payment {
         let order = data.parsed("order");
         let store = data.optional_parsed("store");
         let scheme = data.optional_parsed("scheme");
+        let quote = data.optional_parsed("quote");
         let currency = data.currency();
         let gross = data.amount("gross", currency);
         let discount = data.amount("discount", currency);
@@ -74,9 +84,7 @@ impl Payment {
             if sum != Ok(paid) {
                 data.fail("lines", "what is paid for the lines must add up to paid");
             }
-            let mut names: Vec<&str> = lines.iter().map(|line| line.line.as_str()).collect();
-            names.sort_unstable();
-            if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            if stands_twice(lines.iter().map(|line| &line.line)) {
                 data.fail("lines", "a line stands twice");
             }
         }
@@ -86,6 +94,7 @@ impl Payment {
             order: order?,
             store,
             scheme,
+            quote,
             currency: currency?,
             gross: gross?,
             discount: discount?,

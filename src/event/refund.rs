@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use super::payment::{LINES_MAX, stands_twice};
 use super::reader::Reader;
 use crate::ids::EventId;
 use crate::money::{Amount, Asset};
@@ -14,6 +15,17 @@ pub struct Refund {
     pub amount: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Which lines of the payment it is of, where the payment has lines; they add up to `amount`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<RefundLine>,
+}
+
+/// A part of a refund, of one line of the payment.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefundLine {
+    pub line: EventId,
+    /// Above zero.
+    pub amount: Amount,
 }
 
 impl Refund {
@@ -27,7 +39,28 @@ impl Refund {
             data.fail("amount", "must be more than 0");
         }
         let reason = data.optional_text("reason", 200).map(str::to_owned);
+        let lines = data.objects("lines", LINES_MAX, |mut line| {
+            let number = line.parsed("line");
+            let amount = line.amount("amount", currency);
+            if amount.is_some_and(Amount::is_zero) {
+                line.fail("amount", "must be more than 0");
+            }
+            line.finish();
+            Some(RefundLine { line: number?, amount: amount? })
+        });
+        if let Some(amount) = amount
+            && !lines.is_empty()
+        {
+            let mut parts = lines.iter().map(|line| line.amount);
+            let sum = parts.try_fold(Amount::zero(amount.asset()), Amount::checked_add);
+            if sum != Ok(amount) {
+                data.fail("lines", "the lines must add up to amount");
+            }
+            if stands_twice(lines.iter().map(|line| &line.line)) {
+                data.fail("lines", "a line stands twice");
+            }
+        }
         data.finish();
-        Some(Self { payment: payment?, currency: currency?, amount: amount?, reason })
+        Some(Self { payment: payment?, currency: currency?, amount: amount?, reason, lines })
     }
 }

@@ -11,6 +11,7 @@ mod oauth;
 mod points;
 pub mod problem;
 mod proofs;
+mod quotes;
 mod referrals;
 mod request_id;
 mod token;
@@ -24,7 +25,7 @@ use crate::clock::Moment;
 use crate::customer::keys::Keys;
 use crate::partner::Registry;
 use crate::store::{Db, Pool, StoreError};
-use crate::writer::Writer;
+use crate::writer::{WriteError, Writer};
 use customer_issuer::CustomerIssuer;
 use limit::Limits;
 use problem::Problem;
@@ -70,6 +71,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             at("/v1/events:batch", web::post().to(events::post_event_batch))
                 .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
+        .service(at("/v1/quotes", web::post().to(quotes::post_quote)))
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
@@ -134,6 +136,16 @@ impl Gateway {
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let pool = self.pool.clone();
+        let done = web::block(move || pool.with(work)).await;
+        Ok(done.map_err(|_cancelled| Problem::busy("The service is stopping."))??)
+    }
+
+    /// The same, for work that may refuse.
+    async fn read_or<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, WriteError> + Send + 'static,
     ) -> Result<T, Problem> {
         let pool = self.pool.clone();
         let done = web::block(move || pool.with(work)).await;

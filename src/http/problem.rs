@@ -53,6 +53,7 @@ kinds! {
     OUTSIDE_TERM "outside-term" 422 "No scheme was in force";
     MEMBER_UNKNOWN "member-unknown" 422 "The member is not known";
     PAYMENT_UNKNOWN "payment-unknown" 422 "The payment is not known";
+    LINE_UNKNOWN "line-unknown" 422 "The payment has no such line";
     REFUND_EXCEEDS "refund-exceeds" 422 "More is refunded than is left";
     CODE_INVALID "code-invalid" 422 "The redemption code is no good";
     POINTS_INSUFFICIENT "points-insufficient" 422 "There are not enough points";
@@ -335,6 +336,8 @@ impl From<Refusal> for Problem {
             Refusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/data/member", &refusal),
             Refusal::PaymentUnknown => Self::at(&PAYMENT_UNKNOWN, "/data/payment", &refusal),
             Refusal::RefundExceeds { .. } => Self::at(&REFUND_EXCEEDS, "/data/amount", &refusal),
+            Refusal::LineUnknown { .. } => Self::at(&LINE_UNKNOWN, "/data/lines", &refusal),
+            Refusal::LineExceeds { .. } => Self::at(&REFUND_EXCEEDS, "/data/lines", &refusal),
             Refusal::RedemptionNotAgreed => Self::at(&REDEMPTION_NOT_AGREED, "/type", &refusal),
             Refusal::CodeInvalid => Self::at(&CODE_INVALID, "/data/code", &refusal),
             Refusal::PointsInsufficient => Self::at(&POINTS_INSUFFICIENT, "/data/points", &refusal),

@@ -7,7 +7,7 @@ use super::hold::HoldStep;
 use super::lot::NewLot;
 use super::tier::TierHeld;
 use crate::clock::Moment;
-use crate::ids::{CustomerId, EventKey, RuleId};
+use crate::ids::{CustomerId, EventId, EventKey, RuleId};
 use crate::ledger::Posting;
 use crate::money::{Amount, AmountError};
 use crate::partner::manifest::Unlisted;
@@ -25,6 +25,8 @@ pub struct Decision {
     pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
     pub explanation: Vec<Reason>,
+    /// Lines of a payment with the points that each brought, or of a refund, below zero.
+    pub lines: Vec<LinePart>,
     /// What it adds to counters.
     pub counted: Vec<Counted>,
     /// The tier that the customer reached, or holds for longer.
@@ -33,6 +35,16 @@ pub struct Decision {
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
+}
+
+/// A line of a payment, or what of it is refunded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePart {
+    pub line: EventId,
+    /// What was paid for it.
+    pub amount: Amount,
+    /// What it brought.
+    pub points: Amount,
 }
 
 /// When an event is decided on.
@@ -82,6 +94,10 @@ pub enum Refusal {
     BeforePayment,
     #[error("more is refunded than is left of the payment: {left} of {paid}")]
     RefundExceeds { left: Amount, paid: Amount },
+    #[error("the payment has no line {line}")]
+    LineUnknown { line: EventId },
+    #[error("more is refunded of line {line} than is left of it: {left}")]
+    LineExceeds { line: EventId, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
     #[error("the code is not known, has been used, or is too old; the customer can make another")]

@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 
-use super::counter::{self, Counted, Counters};
+use super::counter::{self, Counted};
 use super::decision::{Decision, Refusal};
 use super::earn::Purchase;
 use super::explain::{Mark, Reason};
+use super::standing::Standings;
 use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::Amount;
@@ -17,7 +18,7 @@ use crate::partner::scheme::Discount;
 /// recorded and marked, never refused; it accrues nothing until people have decided on it.
 pub fn discount(
     purchase: &Purchase<'_>,
-    counters: &Counters,
+    standings: &Standings,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
     let Purchase { payment, partner, customer, occasion, .. } = purchase;
@@ -35,7 +36,8 @@ pub fn discount(
         return Ok(());
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
-    let allowed = rule.allowed(payment.gross);
+    let quoted = quoted(purchase, standings);
+    let allowed = quoted.unwrap_or_else(|| rule.allowed(payment.gross));
     if allowed != given {
         decision.marks.push(Mark::DiscountDiffers);
         decision.explanation.push(Reason::DiscountDiffers { rule: version, given, allowed });
@@ -44,7 +46,7 @@ pub fn discount(
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
     let counted = counted(rule, partner, (customer.id, occasion.day), subsidy);
     for (by, most, counted) in &counted {
-        let used = counters.get(counted.counter);
+        let used = standings.counters.get(counted.counter);
         if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
             decision.marks.push(Mark::DiscountSpent);
             decision.explanation.push(Reason::DiscountSpent { rule: version, given, by });
@@ -84,4 +86,16 @@ fn counted(
         ("budget", most.minor(), Counted { counter, amount: subsidy.minor() })
     });
     limits.chain(budget).collect()
+}
+
+/// The discount that the till was told beforehand, where the payment names a quote that is of this
+/// partner, scheme and amount and was good when it was paid.
+fn quoted(purchase: &Purchase<'_>, standings: &Standings) -> Option<Amount> {
+    let payment = purchase.payment;
+    let quote = standings.quote(payment.quote?)?;
+    let fits = quote.partner == purchase.partner.id
+        && quote.scheme == payment.scheme
+        && quote.gross == payment.gross
+        && purchase.occasion.effective_at <= quote.expires_at;
+    fits.then_some(quote.discount)
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::counter::{self, Counted};
-use super::decision::{Decision, Occasion, Refusal};
+use super::decision::{Decision, LinePart, Occasion, Refusal};
 use super::explain::{How, NotEarned, Reason};
 use super::facts::{self, Facts};
 use super::lot::{self, NewLot};
 use super::standing::{CustomerStanding, Standings};
-use crate::event::Payment;
+use crate::event::{Line, Payment};
 use crate::ids::{LotId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, AmountError, Asset};
+use crate::money::{Amount, AmountError, Asset, split_by_amounts};
 use crate::partner::Partner;
 use crate::partner::earning::{Basis, Earning, Mode, NO_POINTS};
 
@@ -213,6 +213,7 @@ fn issue(
         matures_at: rule.matures_at(occasion.effective_at),
         expires_at: rule.expires_at(occasion.day, occasion.zone),
     };
+    add_to_lines(purchase.payment, rule, points, decision)?;
     lot::issue(lot, occasion.recorded_at, &standings.lots, decision)?;
     let mut post = |account, amount| {
         decision.postings.push(Posting::new(account, amount, &version));
@@ -230,6 +231,36 @@ fn issue(
     let budget = rule.budget.map(|_| (counter::budget(&partner.id, &rule.id), day.1));
     let counted = caps.chain(budget).filter(|(_, amount)| *amount != 0);
     decision.counted.extend(counted.map(|(counter, amount)| Counted { counter, amount }));
+    Ok(())
+}
+
+/// Shares the points of a rule among the lines that count for it, in proportion to what was paid
+/// for them: a refund by line takes back that line's.
+fn add_to_lines(
+    payment: &Payment,
+    rule: &Earning,
+    points: Amount,
+    decision: &mut Decision,
+) -> Result<(), AmountError> {
+    if decision.lines.is_empty() {
+        let part = |line: &Line| LinePart {
+            line: line.line.clone(),
+            amount: line.paid,
+            points: NO_POINTS,
+        };
+        decision.lines = payment.lines.iter().map(part).collect();
+    }
+    let counts = |line: &Line| match facts::counts(line, &rule.when, &rule.except) {
+        true => line.paid,
+        false => Amount::zero(payment.currency),
+    };
+    let weights: Vec<Amount> = payment.lines.iter().map(counts).collect();
+    if weights.iter().all(|weight| weight.is_zero()) {
+        return Ok(());
+    }
+    for (part, share) in decision.lines.iter_mut().zip(split_by_amounts(points, &weights)?) {
+        part.points = part.points.checked_add(share)?;
+    }
     Ok(())
 }
 

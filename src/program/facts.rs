@@ -101,16 +101,19 @@ pub fn counting(
     if payment.lines.is_empty() || (when.categories.is_none() && except.categories.is_none()) {
         return Ok(payment.paid);
     }
-    let named = |names: &Option<Vec<String>>, line: &Line| {
+    let counting = payment.lines.iter().filter(|line| counts(line, when, except));
+    let mut paid = counting.map(|line| line.paid);
+    paid.try_fold(Amount::zero(payment.currency), Amount::checked_add)
+}
+
+/// Whether a line counts for a rule.
+#[must_use]
+pub fn counts(line: &Line, when: &Condition, except: &Condition) -> bool {
+    let named = |names: &Option<Vec<String>>| {
         let category = line.category.as_ref();
         names.as_ref().map(|names| category.is_some_and(|category| names.contains(category)))
     };
-    let counts = |line: &&Line| {
-        named(&when.categories, line).unwrap_or(true)
-            && !named(&except.categories, line).unwrap_or(false)
-    };
-    let mut paid = payment.lines.iter().filter(counts).map(|line| line.paid);
-    paid.try_fold(Amount::zero(payment.currency), Amount::checked_add)
+    named(&when.categories).unwrap_or(true) && !named(&except.categories).unwrap_or(false)
 }
 
 impl Facts<'_> {

@@ -20,12 +20,12 @@ mod standing;
 mod tier;
 
 pub use counter::{Counted, Counters, Needed};
-pub use decision::{Decision, Occasion, Refusal};
+pub use decision::{Decision, LinePart, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use lot::{Lot, Lots, NewLot, Parts};
-pub use standing::{CustomerStanding, PaymentStanding, Standings};
+pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
 pub use tier::TierHeld;
 
 use chrono::Datelike;
@@ -79,7 +79,7 @@ fn decide_payment(
     let facts = facts_of(payment, partner, customer, standings, occasion)?;
     let purchase = earn::Purchase { payment, partner, customer, occasion, facts };
     earn::earn(&purchase, standings, &mut decision)?;
-    discount::discount(&purchase, &standings.counters, &mut decision)?;
+    discount::discount(&purchase, standings, &mut decision)?;
     Ok(decision)
 }
 

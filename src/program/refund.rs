@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::counter::Counted;
-use super::decision::{Decision, Refusal};
+use super::decision::{Decision, LinePart, Refusal};
 use super::explain::Reason;
 use super::lot::{self, Lots};
 use super::standing::PaymentStanding;
-use crate::event::Refund;
+use crate::event::{Refund, RefundLine};
 use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
@@ -32,14 +32,15 @@ pub fn claw_back(
     let rule = RuleVersion::built_in("refund:proportional@1");
     let customer = payment.customer;
     let taken_back = by_account(customer, &payment.taken_back)?;
-    let mut decision = Decision::default();
+    let mut decision = Decision { lines: lines_of(refund, payment)?, ..Decision::default() };
+    let parts = parts(payment, refund.amount, refunded, &decision.lines)?;
     decision.explanation.push(Reason::ClawedBack {
         rule: rule.clone(),
         paid: payment.paid,
         refunded_before: payment.refunded,
         refunded,
     });
-    for (account, due) in due(payment, refunded)? {
+    for (account, due) in due(payment, &parts)? {
         let zero = Amount::zero(account.asset);
         let before = taken_back.get(&account).copied().unwrap_or(zero);
         let amount = due.negate()?.checked_sub(before)?;
@@ -102,28 +103,98 @@ fn counted_on(customer: CustomerId, account: &Account) -> Account {
     }
 }
 
-/// What should be taken back from each account once `refunded` of the payment is refunded.
-fn due(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<(Account, Amount)>, AmountError> {
+/// How far what the payment brought should be taken back: of each asset a part, and the rest.
+struct Parts {
+    money: [Amount; 2],
+    points: [Amount; 2],
+}
+
+/// Money goes by what is refunded. Points go the same way, unless a refund names lines: then those
+/// go by what the lines brought, and what is refunded without naming any takes its share of what
+/// is left. All of it is taken back once all is refunded.
+fn parts(
+    payment: &PaymentStanding,
+    amount: Amount,
+    refunded: Amount,
+    lines: &[LinePart],
+) -> Result<Parts, AmountError> {
+    let money = [refunded, payment.paid.checked_sub(refunded)?];
+    let by_lines = !lines.is_empty() || !payment.lines_refunded.is_empty();
+    if !by_lines || refunded == payment.paid {
+        return Ok(Parts { money, points: money });
+    }
+    let counted = points_of(payment.customer);
+    let on_points = |postings: &[(Account, Amount)]| -> Result<Amount, AmountError> {
+        let sums = by_account(payment.customer, postings)?;
+        Ok(sums.get(&counted).copied().unwrap_or(Amount::zero(Asset::PTS)))
+    };
+    let brought = on_points(&payment.posted)?;
+    let before = on_points(&payment.taken_back)?.negate()?;
+    let left = brought.checked_sub(before)?;
+    let now = if lines.is_empty() {
+        let unrefunded = payment.paid.checked_sub(payment.refunded)?;
+        let shares = split_by_amounts(left, &[amount, unrefunded.checked_sub(amount)?])?;
+        shares.first().copied().unwrap_or(Amount::zero(Asset::PTS))
+    } else {
+        let mut taken = lines.iter().map(|line| line.points);
+        taken.try_fold(Amount::zero(Asset::PTS), Amount::checked_sub)?.min(left)
+    };
+    let taken = before.checked_add(now)?;
+    Ok(Parts { money, points: [taken, brought.checked_sub(taken)?] })
+}
+
+/// What of which line is refunded, and the points that it brought: below zero both. Worked out on
+/// all that has been refunded of the line, so that parts add up to the whole.
+fn lines_of(refund: &Refund, payment: &PaymentStanding) -> Result<Vec<LinePart>, Refusal> {
+    let mut parts = Vec::with_capacity(refund.lines.len());
+    for RefundLine { line, amount } in &refund.lines {
+        let unknown = || Refusal::LineUnknown { line: line.clone() };
+        let whole = payment.lines.iter().find(|it| it.line == *line).ok_or_else(unknown)?;
+        let before = payment.lines_refunded.iter().filter(|it| it.line == *line);
+        let (mut money, mut points) = (Amount::zero(Asset::CNY), Amount::zero(Asset::PTS));
+        for part in before {
+            money = money.checked_sub(part.amount)?;
+            points = points.checked_sub(part.points)?;
+        }
+        let left = whole.amount.checked_sub(money)?;
+        if left.minor() < amount.minor() {
+            return Err(Refusal::LineExceeds { line: line.clone(), left });
+        }
+        let rest = left.checked_sub(*amount)?;
+        let shares = split_by_amounts(whole.points, &[money.checked_add(*amount)?, rest])?;
+        let due = shares.first().copied().unwrap_or(points);
+        let now = due.checked_sub(points)?;
+        parts.push(LinePart {
+            line: line.clone(),
+            amount: amount.negate()?,
+            points: now.negate()?,
+        });
+    }
+    Ok(parts)
+}
+
+/// What should be taken back from each account by now.
+fn due(payment: &PaymentStanding, parts: &Parts) -> Result<Vec<(Account, Amount)>, AmountError> {
     let mut by_asset: BTreeMap<Asset, Vec<(Account, Amount)>> = BTreeMap::new();
     for (account, amount) in by_account(payment.customer, &payment.posted)? {
         by_asset.entry(account.asset).or_default().push((account, amount));
     }
     let mut due = Vec::new();
-    for postings in by_asset.into_values() {
+    for (asset, postings) in by_asset {
+        let parts = if asset == Asset::PTS { &parts.points } else { &parts.money };
         let (given, borne): (Vec<_>, Vec<_>) =
             postings.into_iter().partition(|(_account, amount)| !amount.is_negative());
         // Both sides share the same total, so what is taken back sums to zero as well.
-        due.extend(part_of(&given, payment.paid, refunded)?);
-        due.extend(part_of(&borne, payment.paid, refunded)?);
+        due.extend(part_of(&given, parts)?);
+        due.extend(part_of(&borne, parts)?);
     }
     Ok(due)
 }
 
-/// `refunded ÷ paid` of one side's total, shared in the proportion of that side's postings.
+/// The first of the parts of one side's total, shared in the proportion of that side's postings.
 fn part_of(
     side: &[(Account, Amount)],
-    paid: Amount,
-    refunded: Amount,
+    parts: &[Amount; 2],
 ) -> Result<Vec<(Account, Amount)>, AmountError> {
     let Some((first, _amount)) = side.first() else {
         return Ok(Vec::new());
@@ -135,8 +206,7 @@ fn part_of(
     if total.is_zero() {
         return Ok(Vec::new());
     }
-    let rest = paid.checked_sub(refunded)?;
-    let part = split_by_amounts(total, &[refunded, rest])?;
+    let part = split_by_amounts(total, parts)?;
     let part = part.first().copied().unwrap_or(Amount::zero(first.asset));
     let shares = split_by_amounts(part, &amounts)?;
     Ok(side.iter().map(|(account, _amount)| account.clone()).zip(shares).collect())
@@ -183,6 +253,7 @@ mod tests {
             currency: Asset::CNY,
             amount: Amount::from_minor(minor, Asset::CNY),
             reason: None,
+            lines: Vec::new(),
         }
     }
 
@@ -203,6 +274,8 @@ mod tests {
                 lots: Vec::new(),
                 posted: posted(points, points * share / 100, subsidy),
                 taken_back: Vec::new(),
+                lines: Vec::new(),
+                lines_refunded: Vec::new(),
                 counted: Vec::new(),
                 uncounted: Vec::new(),
             };

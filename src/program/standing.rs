@@ -1,13 +1,15 @@
 use std::collections::HashMap;
 
 use super::counter::{Counted, Counters};
-use super::decision::{Decision, Refusal};
+use super::decision::{Decision, LinePart, Refusal};
 use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 use super::lot::Lots;
 use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::event::{Event, Payment, Said};
-use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId};
+use crate::ids::{
+    CodeKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId, QuoteId, RuleId,
+};
 use crate::ledger::{Account, AccountCode, Posting};
 use crate::money::{Amount, Asset};
 
@@ -19,6 +21,7 @@ pub struct Standings {
     pub lots: Lots,
     pub counters: Counters,
     tiers: HashMap<CustomerId, TierHeld>,
+    quotes: HashMap<QuoteId, QuoteStanding>,
     codes: HashMap<CodeKey, CodeStanding>,
     holds: HashMap<EventKey, HoldStanding>,
 }
@@ -31,6 +34,16 @@ pub struct CustomerStanding {
     pub enrolled_at: Moment,
     /// The month of their birthday, 1 to 12, where the bank knows it.
     pub birth_month: Option<u32>,
+}
+
+/// What a till was told beforehand.
+#[derive(Clone, Debug)]
+pub struct QuoteStanding {
+    pub partner: PartnerId,
+    pub scheme: Option<RuleId>,
+    pub gross: Amount,
+    pub discount: Amount,
+    pub expires_at: Moment,
 }
 
 /// What a rule may know of the payment that a refund refers to.
@@ -47,6 +60,10 @@ pub struct PaymentStanding {
     pub posted: Vec<(Account, Amount)>,
     /// What earlier refunds put on each account.
     pub taken_back: Vec<(Account, Amount)>,
+    /// Its lines, with what each brought.
+    pub lines: Vec<LinePart>,
+    /// What earlier refunds took of which line, below zero.
+    pub lines_refunded: Vec<LinePart>,
     /// What the payment added to counters.
     pub counted: Vec<Counted>,
     /// What earlier refunds took from them.
@@ -60,6 +77,15 @@ impl Standings {
 
     pub fn add_payment(&mut self, payment: EventKey, standing: PaymentStanding) {
         self.payments.insert(payment, standing);
+    }
+
+    pub fn add_quote(&mut self, id: QuoteId, quote: QuoteStanding) {
+        self.quotes.insert(id, quote);
+    }
+
+    #[must_use]
+    pub fn quote(&self, id: QuoteId) -> Option<&QuoteStanding> {
+        self.quotes.get(&id)
     }
 
     pub fn add_tier(&mut self, customer: CustomerId, tier: TierHeld) {
@@ -123,6 +149,7 @@ impl Standings {
                 if let Some(payment) = payment {
                     payment.refunded = payment.refunded.checked_add(refund.amount)?;
                     payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
+                    payment.lines_refunded.extend(decision.lines.iter().cloned());
                     payment.uncounted.extend(decision.counted.iter().copied());
                 }
             }
@@ -196,6 +223,8 @@ impl Standings {
             lots: decision.lots.iter().map(|lot| lot.id).collect(),
             posted: decision.postings.iter().map(account_and_amount).collect(),
             taken_back: Vec::new(),
+            lines: decision.lines.clone(),
+            lines_refunded: Vec::new(),
             counted: decision.counted.clone(),
             uncounted: Vec::new(),
         };

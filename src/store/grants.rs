@@ -19,6 +19,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("members", "SELECT, INSERT"),
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
     ("counted", "SELECT, INSERT"),
+    ("lines", "SELECT, INSERT"),
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
     ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
@@ -32,6 +33,7 @@ const RIGHTS: &[(&str, &str)] = &[
          last_error, crm_id, delivered_at)",
     ),
     // What may go: erased persons, expired codes and assertions.
+    ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("personal_data", "SELECT, INSERT, DELETE"),
     ("assertions", "SELECT, INSERT, DELETE"),

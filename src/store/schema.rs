@@ -93,6 +93,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    lines (event_id, line) {
+        event_id -> Binary,
+        line -> Text,
+        amount -> BigInt,
+        points -> BigInt,
+    }
+}
+
+diesel::table! {
+    quotes (id) {
+        id -> Binary,
+        partner_id -> Text,
+        scheme -> Nullable<Text>,
+        gross -> BigInt,
+        discount -> BigInt,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     codes (id) {
         id -> Binary,
         customer_id -> Binary,

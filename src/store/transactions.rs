@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{accounts, entries, events, transactions};
-use super::{Db, LedgerTx, StoreError, counters, types};
+use super::{Db, LedgerTx, StoreError, counters, lines, types};
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
@@ -174,6 +174,15 @@ pub fn payments(
             payment.taken_back.push((account, amount));
         }
     }
+    for (event, parts) in lines::of_events(tx.0, &wanted)? {
+        if let Some(payment) = standings.get_mut(&event) {
+            payment.lines.extend(parts);
+        } else if let Some((payment, _refunded)) = refunds.get(&event)
+            && let Some(payment) = standings.get_mut(payment)
+        {
+            payment.lines_refunded.extend(parts);
+        }
+    }
     for (event, counted) in counters::of_events(tx.0, &wanted)? {
         if let Some(payment) = standings.get_mut(&event) {
             payment.counted.extend(counted);
@@ -239,6 +248,8 @@ fn load_payments(
             lots: Vec::new(),
             posted: Vec::new(),
             taken_back: Vec::new(),
+            lines: Vec::new(),
+            lines_refunded: Vec::new(),
             counted: Vec::new(),
             uncounted: Vec::new(),
         };

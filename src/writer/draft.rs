@@ -22,8 +22,8 @@ use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, counters, customers, events, holds, lots, outbox, personal,
-    referrals, transactions,
+    LedgerTx, accounts, consents, counters, customers, events, holds, lines, lots, outbox,
+    personal, referrals, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -279,6 +279,11 @@ impl<'a> Drafts<'a> {
         lots::apply(tx, &opened, postings())?;
         for (of, step) in self.list.iter().filter_map(Draft::hold) {
             holds::step(tx, &of, step)?;
+        }
+        for draft in &self.list {
+            if let Some((_submission, key)) = draft.said {
+                lines::insert(tx, key, &draft.decision.lines)?;
+            }
         }
         counters::apply(tx, self.list.iter().flat_map(Draft::counted))?;
         for draft in &self.list {

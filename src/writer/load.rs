@@ -13,7 +13,9 @@ use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::partner::manifest::Enrolment as EnrolmentRule;
 use crate::program::{CustomerStanding, Lots, Needed, Standings};
 use crate::store::customers::Enrolment;
-use crate::store::{LedgerTx, StoreError, codes, counters, customers, holds, lots, transactions};
+use crate::store::{
+    LedgerTx, StoreError, codes, counters, customers, holds, lots, quotes, transactions,
+};
 
 /// What is loaded for a group before its events are decided on.
 pub struct Loaded {
@@ -124,6 +126,7 @@ fn load_counters<'a>(
     standings: &mut Standings,
 ) -> Result<(), StoreError> {
     let (mut needed, mut in_tiers) = (Needed::default(), Vec::new());
+    let mut quoted = Vec::new();
     for submission in submissions {
         let day = submission.event.effective_at.day_in(zone);
         let partner = &submission.partner;
@@ -131,6 +134,7 @@ fn load_counters<'a>(
             && let Some(customer) = standings.customer(&partner.id, &payment.member)
         {
             needed.by_payment(partner, customer.id, day);
+            quoted.extend(payment.quote);
             in_tiers.extend(partner.programme.tiers.as_ref().map(|_| customer.id));
         }
     }
@@ -143,6 +147,10 @@ fn load_counters<'a>(
     if !keys.is_empty() {
         let found = counters::load(tx.db(), &keys)?;
         found.into_iter().for_each(|(key, value)| standings.counters.add(key, value));
+    }
+    if !quoted.is_empty() {
+        let found = quotes::load(tx.db(), &quoted)?;
+        found.into_iter().for_each(|(id, quote)| standings.add_quote(id, quote));
     }
     if !in_tiers.is_empty() {
         let found = customers::tiers(tx.db(), &in_tiers)?;

@@ -21,7 +21,7 @@ use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
 use crate::ids::CustomerId;
 use crate::partner::Partner;
-use crate::program::Refusal;
+use crate::program::{Occasion, Refusal, Standings};
 use crate::store::{self, Db, LedgerTx, StoreError};
 use record::{RecordError, Recorder};
 
@@ -96,6 +96,25 @@ pub struct WriterSettings {
     pub group_max: usize,
     /// Told after a commit that put leads in line.
     pub leads_waiting: Arc<Notify>,
+}
+
+/// What stands for a payment that is only asked about.
+///
+/// # Errors
+/// [`WriteError::Store`].
+pub fn quote_standings(
+    tx: &mut LedgerTx<'_>,
+    submission: &Submission,
+    occasion: Occasion,
+) -> Result<Standings, WriteError> {
+    let asked = std::iter::once(submission);
+    Ok(load::load(tx, asked, occasion.zone, occasion.recorded_at)?.standings)
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::from(RecordError::Store(error))
+    }
 }
 
 /// Starts the writer.

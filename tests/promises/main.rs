@@ -26,6 +26,7 @@ mod lots;
 mod partners;
 mod points;
 mod problems;
+mod quotes;
 mod redemption;
 mod refunds;
 mod role;

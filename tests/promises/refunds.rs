@@ -86,3 +86,45 @@ on_both_stores! {
         assert_eq!(shop.refused(&of_a_refund).await.1, "payment-unknown");
     }
 }
+
+/// A payment whose lines are of categories, and its refund by line.
+fn by_line(id: &str, payment: &str, lines: &[(&str, &str)]) -> Value {
+    let minor = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    let sum: i64 = lines.iter().map(|(_, amount)| minor(amount)).sum();
+    let mut event = refund(id, payment, &format!("{}.{:02}", sum / 100, sum % 100));
+    let lines = lines.iter().map(|(line, amount)| json!({ "line": line, "amount": amount }));
+    event["data"]["lines"] = lines.collect();
+    event
+}
+
+on_both_stores! {
+    async fn a_refund_by_line_takes_back_what_that_line_brought(app) {
+        let shop = app.partner("green-basket").await;
+        let mut bought = payment("p-1", "m-1", "60.00", "0.00");
+        bought["data"]["lines"] = json!([
+            { "line": "1", "paid": "10.00" }, { "line": "2", "paid": "20.00" },
+            { "line": "3", "paid": "30.00" },
+        ]);
+        shop.record(&bought).await;
+        let taken = |receipt: &Value| -> String {
+            let lines = receipt["postings"].as_array().unwrap().iter();
+            let of_customer = lines.filter(|line| line["account"] == "points_available");
+            of_customer.map(|line| line["amount"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        let first = shop.record(&by_line("r-1", "p-1", &[("2", "20.00")])).await;
+        assert_eq!(taken(&first), "-20.00");
+        let second = shop.record(&by_line("r-2", "p-1", &[("3", "0.10"), ("1", "9.99")])).await;
+        assert_eq!(taken(&second), "-10.09");
+        // Without naming lines: its share of what is left, and at the end all of it.
+        let third = shop.record(&refund("r-3", "p-1", "9.91")).await;
+        assert_eq!(taken(&third), "-9.91");
+        let (_, slug, _) = shop.refused(&by_line("r-4", "p-1", &[("2", "0.01")])).await;
+        assert_eq!(slug, "refund-exceeds");
+        let (_, slug, _) = shop.refused(&by_line("r-5", "p-1", &[("9", "0.01")])).await;
+        assert_eq!(slug, "line-unknown");
+        let mut uneven = by_line("r-6", "p-1", &[("1", "0.01")]);
+        uneven["data"]["amount"] = json!("0.02");
+        assert_eq!(shop.refused(&uneven).await.1, "invalid");
+        assert_eq!(taken(&shop.record(&refund("r-7", "p-1", "20.00")).await), "-20.00");
+    }
+}
