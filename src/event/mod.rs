@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use payment::{Line, Payment};
+pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed};
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{ConsentGiven, Contact, Referral};

@@ -23,9 +23,24 @@ pub struct Payment {
     pub gross: Amount,
     pub discount: Amount,
     pub paid: Amount,
+    /// How it is paid by instalments, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instalment: Option<Instalment>,
     /// What was bought, where the partner says; what is paid for them adds up to `paid`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
+}
+
+/// Payment by instalments, and what of its fee was waived.
+#[derive(Clone, Debug, Serialize)]
+pub struct Instalment {
+    pub periods: u32,
+    pub fee: Amount,
+    /// At most the fee.
+    pub waived: Amount,
+    /// The waiver agreed on, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<RuleId>,
 }
 
 /// One line of a payment.
@@ -45,6 +60,22 @@ pub(super) fn stands_twice<'a>(lines: impl Iterator<Item = &'a EventId>) -> bool
     let mut names: Vec<&str> = lines.map(EventId::as_str).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
+}
+
+impl Instalment {
+    fn read(mut data: Reader<'_>, currency: Option<Asset>) -> Option<Self> {
+        let periods = data.count("periods", 1..=120);
+        let fee = data.amount("fee", currency);
+        let waived = data.amount("waived", currency);
+        let scheme = data.optional_parsed("scheme");
+        if let (Some(fee), Some(waived)) = (fee, waived)
+            && waived.minor() > fee.minor()
+        {
+            data.fail("waived", "must not be more than the fee");
+        }
+        data.finish();
+        Some(Self { periods: periods?, fee: fee?, waived: waived?, scheme })
+    }
 }
 
 impl Line {
@@ -88,7 +119,10 @@ impl Payment {
                 data.fail("lines", "a line stands twice");
             }
         }
+        let named = data.optional("instalment").is_some();
+        let instalment = data.object("instalment").and_then(|it| Instalment::read(it, currency));
         data.finish();
+        (instalment.is_some() == named).then_some(())?;
         Some(Self {
             member: member?,
             order: order?,
@@ -99,6 +133,7 @@ impl Payment {
             gross: gross?,
             discount: discount?,
             paid: paid?,
+            instalment,
             lines,
         })
     }

@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use super::problem::FieldProblem;
@@ -157,6 +159,18 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(amount)
+    }
+
+    /// A whole number as JSON writes it.
+    pub fn count(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.required(name)?;
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let (least, most) = (range.start(), range.end());
+            self.fail(name, format!("expected a whole number from {least} to {most}"));
+        }
+        number
     }
 
     /// The field `currency`, which must be one that the programme deals in.

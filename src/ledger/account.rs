@@ -80,6 +80,8 @@ impl AccountCode {
     pub const SUBSIDY_EXPENSE: Self = Self("subsidy_expense");
     pub const COMMISSION_PAYABLE: Self = Self("commission_payable");
     pub const REFERRAL_EXPENSE: Self = Self("referral_expense");
+    pub const INSTALMENT_FEE_INCOME: Self = Self("instalment_fee_income");
+    pub const FEE_WAIVER_EXPENSE: Self = Self("fee_waiver_expense");
     pub const REDEMPTION_PAYABLE: Self = Self("redemption_payable");
     pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
 
@@ -183,6 +185,8 @@ mod tests {
             AccountCode::POINTS_REDEMPTION,
             AccountCode::POINTS_BREAKAGE,
             AccountCode::POINTS_ADJUSTMENT,
+            AccountCode::INSTALMENT_FEE_INCOME,
+            AccountCode::FEE_WAIVER_EXPENSE,
             AccountCode::REDEMPTION_PAYABLE,
             AccountCode::REDEMPTION_EXPENSE,
             AccountCode::POINTS_FUNDING,

@@ -12,7 +12,7 @@ use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
 use super::key::PartnerKey;
 use super::programme::Programme;
-use super::scheme::{Discount, Product, Scheme};
+use super::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::scope::Scope;
 use super::terms::Term;
 use crate::ids::{PartnerId, RuleId};
@@ -122,6 +122,8 @@ struct Document {
     #[serde(default)]
     discount: Vec<Spanned<Discount>>,
     #[serde(default)]
+    fee_waiver: Vec<Spanned<FeeWaiver>>,
+    #[serde(default)]
     product: Vec<Spanned<Product>>,
     #[serde(default)]
     redemption: Redemption,
@@ -192,6 +194,7 @@ impl Partner {
                 earning: unspanned(document.earning),
                 stacking: document.stacking,
                 discounts: unspanned(document.discount),
+                fee_waivers: unspanned(document.fee_waiver),
                 products: unspanned(document.product),
             },
             programme: Arc::clone(programme),
@@ -268,6 +271,9 @@ impl Place<'_> {
             (&rule.id, rule.version, rule.term())
         })?;
         self.versions(&document.product, "product", |rule| (&rule.id, rule.version, rule.term()))?;
+        self.versions(&document.fee_waiver, "fee_waiver", |rule| {
+            (&rule.id, rule.version, rule.term())
+        })?;
         for discount in &document.discount {
             self.steps(discount)?;
         }

@@ -17,6 +17,7 @@ pub struct Scheme {
     pub earning: Vec<Earning>,
     pub stacking: Vec<Stacking>,
     pub discounts: Vec<Discount>,
+    pub fee_waivers: Vec<FeeWaiver>,
     pub products: Vec<Product>,
 }
 
@@ -40,6 +41,24 @@ pub struct Discount {
     /// What the bank pays at most for all customers together, in all versions.
     #[serde(default, deserialize_with = "terms::optional_yuan")]
     pub budget: Option<Amount>,
+}
+
+/// The fee of paying by instalments is waived, in whole or in part.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeWaiver {
+    pub id: RuleId,
+    pub version: u32,
+    from: NaiveDate,
+    until: Option<NaiveDate>,
+    /// For how many instalments.
+    pub periods: Vec<u32>,
+    /// How much of the fee is waived, rounded down, up to a ceiling.
+    pub share: Share,
+    #[serde(deserialize_with = "terms::yuan")]
+    pub max: Amount,
+    /// What the bank bears of it; the partner owes the rest.
+    pub bank_share: Share,
 }
 
 /// So much of each 100, rounded down, up to a ceiling.
@@ -135,6 +154,23 @@ impl Discount {
     }
 }
 
+impl FeeWaiver {
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        Term { from: self.from, until: self.until }
+    }
+
+    /// What is waived of a fee: zero for other numbers of instalments.
+    #[must_use]
+    pub fn allowed(&self, periods: u32, fee: Amount) -> Amount {
+        if self.periods.contains(&periods) {
+            self.share.part_rounded_down(fee).min(self.max)
+        } else {
+            Amount::zero(fee.asset())
+        }
+    }
+}
+
 impl Product {
     #[must_use]
     pub const fn term(&self) -> Term {
@@ -165,6 +201,12 @@ impl Scheme {
     #[must_use]
     pub fn discount_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Discount> {
         self.discounts.iter().find(|rule| rule.id == *id && rule.term().covers(day))
+    }
+
+    /// The waiver of that id in force on a day.
+    #[must_use]
+    pub fn fee_waiver_on(&self, id: &RuleId, day: NaiveDate) -> Option<&FeeWaiver> {
+        self.fee_waivers.iter().find(|rule| rule.id == *id && rule.term().covers(day))
     }
 
     /// The product of that id in force on a day.

@@ -21,6 +21,10 @@ pub enum Mark {
     SchemeUnknown,
     /// The discount was given more often, or cost the bank more, than was agreed.
     DiscountSpent,
+    /// An instalment fee was waived, and no waiver was named for it.
+    WaiverUndeclared,
+    /// The waiver that was named does not allow this.
+    WaiverDiffers,
     /// The referral came without consent: recorded, never sent.
     ConsentMissing,
 }
@@ -78,6 +82,21 @@ pub enum Reason {
         given: Amount,
         bank_share: Share,
         subsidy: Amount,
+    },
+    FeeWaived {
+        rule: RuleVersion,
+        periods: u32,
+        fee: Amount,
+        #[serde(rename = "waived")]
+        given: Amount,
+        by_bank: Amount,
+        by_partner: Amount,
+    },
+    WaiverDiffers {
+        rule: RuleVersion,
+        #[serde(rename = "waived")]
+        given: Amount,
+        allowed: Amount,
     },
     DiscountUndeclared {
         #[serde(rename = "discount")]
@@ -198,6 +217,8 @@ impl Mark {
             Self::DiscountDiffers => "discount_differs",
             Self::SchemeUnknown => "scheme_unknown",
             Self::DiscountSpent => "discount_spent",
+            Self::WaiverUndeclared => "waiver_undeclared",
+            Self::WaiverDiffers => "waiver_differs",
             Self::ConsentMissing => "consent_missing",
         }
     }

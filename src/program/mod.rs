@@ -18,6 +18,7 @@ mod says;
 mod says_zh;
 mod standing;
 mod tier;
+mod waiver;
 
 pub use counter::{Counted, Counters, Needed};
 pub use decision::{Decision, LinePart, Occasion, Refusal};
@@ -80,6 +81,7 @@ fn decide_payment(
     let purchase = earn::Purchase { payment, partner, customer, occasion, facts };
     earn::earn(&purchase, standings, &mut decision)?;
     discount::discount(&purchase, standings, &mut decision)?;
+    waiver::waive(&purchase, &mut decision)?;
     Ok(decision)
 }
 

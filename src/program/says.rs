@@ -2,6 +2,7 @@
 
 use super::explain::{How, NotEarned, Reason, refunded_now};
 use crate::ledger::RuleVersion;
+use crate::money::Amount;
 
 impl Reason {
     /// The reason in plain English.
@@ -25,6 +26,14 @@ impl Reason {
                 "The bank bears {bank_share} of the {given} CNY discount: {subsidy} CNY are owed \
                  to the partner."
             ),
+            Self::FeeWaived { periods, fee, given, by_bank, by_partner, .. } => format!(
+                "{given} of the {fee} CNY fee for {periods} instalments are waived: the bank bears \
+                 {by_bank}, the partner {by_partner} CNY."
+            ),
+            Self::WaiverDiffers { given, allowed, .. } => format!(
+                "The waiver allows {allowed} CNY of the instalment fee, not {given} CNY: nothing is \
+                 booked until this is cleared."
+            ),
             Self::DiscountUndeclared { given } => format!(
                 "The {given} CNY discount names no scheme: it is the partner's own and brings no \
                  subsidy."
@@ -37,11 +46,9 @@ impl Reason {
                 "The scheme {scheme} was not in force: no subsidy for the {given} CNY discount \
                  until this is cleared."
             ),
-            Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
-                "{} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, and that \
-                 part of what the payment brought is taken back.",
-                refunded_now(*refunded, *refunded_before)
-            ),
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => {
+                clawed_back(*paid, *refunded_before, *refunded)
+            }
             Self::Owed { points } => format!(
                 "{points} of the points taken back had been spent: they are owed, and paid from \
                  the next points earned."
@@ -120,4 +127,12 @@ fn not_earned(rule: &RuleVersion, because: NotEarned) -> String {
             format!("No points by {rule}: another rule of its group is taken instead.")
         }
     }
+}
+
+fn clawed_back(paid: Amount, before: Amount, refunded: Amount) -> String {
+    format!(
+        "{} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, and that part of \
+         what the payment brought is taken back.",
+        refunded_now(refunded, before)
+    )
 }

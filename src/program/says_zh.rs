@@ -22,6 +22,12 @@ impl Reason {
             Self::Subsidised { given, bank_share, subsidy, .. } => {
                 format!("优惠{given}元，银行承担{bank_share}：应付合作方{subsidy}元。")
             }
+            Self::FeeWaived { periods, fee, given, by_bank, by_partner, .. } => format!(
+                "{periods}期分期手续费{fee}元，减免{given}元：银行承担{by_bank}元，合作方承担{by_partner}元。"
+            ),
+            Self::WaiverDiffers { given, allowed, .. } => {
+                format!("允许减免手续费{allowed}元，而非{given}元：核实之前不入账。")
+            }
             Self::DiscountUndeclared { given } => {
                 format!("优惠{given}元未注明活动：由合作方自行承担，不产生补贴。")
             }

@@ -292,6 +292,40 @@ async fn discounts_have_ceilings_limits_and_budgets() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instalment_fee_that_is_waived_is_borne_as_agreed_and_comes_back_with_a_refund() {
+    let rules = rule("base", "points_per_unit = \"1\"")
+        + "[[fee_waiver]]\nid = \"free-of-fee\"\nversion = 1\nfrom = \"2017-01-01\"\n\
+           periods = [6, 12]\nshare = \"0.5\"\nmax = \"30.00\"\nbank_share = \"0.7\"\n";
+    with(&rules, "", async |app| {
+        let shop = app.partner("blue-basket").await;
+        let post = async |id: &str, periods: u32, fee: &str, waived: &str| {
+            let mut event = payment(id, "m-1", "1000.00", "0.00");
+            event["data"]["instalment"] = json!({
+                "periods": periods, "fee": fee, "waived": waived, "scheme": "free-of-fee",
+            });
+            let receipt = shop.record(&event).await;
+            let lines = receipt["postings"].as_array().unwrap().iter();
+            let money = lines.filter(|line| line["asset"] == "CNY");
+            let money: Vec<String> = money.map(|line| format!("{}", line["amount"])).collect();
+            (money.join(" ").replace('"', ""), marks(&receipt).join(" "))
+        };
+        let booked = ("20.05 -14.04 -6.01".to_owned(), String::new());
+        assert_eq!(post("p-1", 12, "40.11", "20.05").await, booked);
+        assert_eq!(post("p-2", 12, "99.00", "30.00").await.0, "30.00 -21.00 -9.00");
+        assert_eq!(post("p-3", 3, "40.00", "20.00").await.1, "waiver_differs");
+        let half = shop.record(&at(refund("r-1", "p-1", "500.00"), "2026-11-03T10:15:30Z")).await;
+        let rest = shop.record(&at(refund("r-2", "p-1", "500.00"), "2026-11-03T10:15:30Z")).await;
+        let income = |receipt: &Value| -> Decimal {
+            let lines = receipt["postings"].as_array().unwrap().iter();
+            let fees = lines.filter(|line| line["account"] == "instalment_fee_income");
+            fees.map(|line| decimal(&line["amount"])).sum()
+        };
+        assert_eq!((income(&half) + income(&rest)).to_string(), "-20.05");
+    })
+    .await;
+}
+
 #[test]
 fn a_rule_that_cannot_be_meant_is_refused_with_its_line() {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/partners/green-basket/partner.toml");
