@@ -164,7 +164,7 @@ async fn what_moves_shows_by_its_sort_and_debts_stand_apart() {
     for store in [Store::Sqlite, Store::Postgres] {
         let mut app = Trial::on(store).start().await;
         what_moves_shows(&mut app).await;
-        let _trial = app.stop().await;
+        let _trial = Box::pin(app.stop()).await;
     }
 }
 

@@ -41,7 +41,7 @@ on_both_stores! {
 
 /// The same service with other rules: the scheme saves less from now on.
 async fn with_less(app: TestApp) -> TestApp {
-    let trial: Trial = app.stop().await;
+    let trial: Trial = Box::pin(app.stop()).await;
     let path = trial.settings.partners.join("green-basket/partner.toml");
     let manifest = std::fs::read_to_string(&path).unwrap();
     let changed = manifest.replace("save = \"30.00\"", "save = \"20.00\"");
@@ -56,7 +56,7 @@ async fn a_payment_that_names_its_quote_gets_that_discount_whatever_the_rules_sa
         let app = Trial::on(store).start().await;
         let shop = app.partner("green-basket").await;
         let quoted = quote(&shop, &basket("230.50")).await.body;
-        let app = with_less(app).await;
+        let app = Box::pin(with_less(app)).await;
         let shop = app.partner("green-basket").await;
         let now = tallystick::clock::now().to_string();
         let post = async |id: &str, gross: &str, quoted: Option<&Value>| {

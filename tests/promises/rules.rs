@@ -14,9 +14,9 @@ async fn with(rules: &str, programme: &str, test: impl AsyncFn(&mut TestApp)) {
         let trial = Trial::on(store);
         let path = trial.settings.partners.join("blue-basket/partner.toml");
         let manifest = std::fs::read_to_string(&path).unwrap();
-        let from = manifest.find("# Points for what was paid.").unwrap();
-        let until = manifest.find("# Customers may spend points here").unwrap();
-        let manifest = format!("{}{rules}\n{}", &manifest[..from], &manifest[until..]);
+        let (before, shipped) = manifest.split_once("# Points for what was paid.").unwrap();
+        let (_rules, after) = shipped.split_once("# Customers may spend points here").unwrap();
+        let manifest = format!("{before}{rules}\n# Customers may spend points here{after}");
         std::fs::write(&path, manifest).unwrap();
         let path = trial.settings.partners.join("programme.toml");
         let shipped = std::fs::read_to_string(&path).unwrap();
