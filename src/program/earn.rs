@@ -49,19 +49,18 @@ pub fn earn(
         let earliest = scheme.earning.iter().map(|rule| rule.term().from).min();
         return Err(Refusal::OutsideTerm { day, earliest });
     }
-    let mut offers = Vec::new();
+    let (mut offers, mut not_earned) = (Vec::new(), Vec::new());
     for rule in in_force {
         let version = RuleVersion::new("earning", &rule.id, rule.version);
         match applies(rule, &purchase.facts) {
             Ok(()) => offers.push(offer(rule, version, purchase, standings)?),
-            Err(because) => {
-                decision.explanation.push(Reason::NotEarned { rule: version, because });
-            }
+            Err(because) => not_earned.push(Reason::NotEarned { rule: version, because }),
         }
     }
-    for taken in stack(purchase.partner, offers, decision) {
+    for taken in stack(purchase.partner, offers, &mut not_earned) {
         issue(taken, purchase, standings, decision)?;
     }
+    decision.explanation.extend(not_earned);
     count(purchase, standings, decision)
 }
 
@@ -186,7 +185,7 @@ fn stack<'a>(partner: &Partner, offers: Vec<Offer<'a>>, decision: &mut Decision)
             taken.push(offer);
         } else {
             let because = NotEarned::Superseded;
-            decision.explanation.push(Reason::NotEarned { rule: offer.version, because });
+            not_earned.push(Reason::NotEarned { rule: offer.version, because });
         }
     }
     taken
