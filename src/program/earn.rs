@@ -162,7 +162,11 @@ fn limit(
 
 /// The offers that are taken, as the groups' modes say; of the others the explanation says why
 /// not.
-fn stack<'a>(partner: &Partner, offers: Vec<Offer<'a>>, decision: &mut Decision) -> Vec<Offer<'a>> {
+fn stack<'a>(
+    partner: &Partner,
+    offers: Vec<Offer<'a>>,
+    not_earned: &mut Vec<Reason>,
+) -> Vec<Offer<'a>> {
     let mut best: BTreeMap<&RuleId, (usize, Amount)> = BTreeMap::new();
     for (position, offer) in offers.iter().enumerate() {
         let Some(group) = &offer.rule.group else { continue };
