@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use super::counter::{self, Counted};
@@ -98,8 +99,11 @@ fn offer<'a>(
         partner_share: rule.partner_share,
         available_from: rule
             .matures_at(occasion.effective_at)
-            .filter(|at| *at > occasion.recorded_at),
-        expires_at: rule.expires_at(occasion.day, occasion.zone),
+            .filter(|at| *at > occasion.recorded_at)
+            .map(|at| at.day_in(occasion.zone)),
+        spend_by: rule
+            .expires_at(occasion.day, occasion.zone)
+            .map(|at| at.minus(TimeDelta::seconds(1)).day_in(occasion.zone)),
     }];
     let points = limit(rule, &version, points, purchase, (standings, &mut reasons));
     Ok(Offer { rule, version, points, reasons })

@@ -1,6 +1,7 @@
 //! Why a posting is what it is, or why there is none: the numbers of the decision itself, from
 //! which the sentences are made, in English and in Chinese.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -47,9 +48,10 @@ pub enum Reason {
         points: Amount,
         partner_share: Share,
         #[serde(skip_serializing_if = "Option::is_none")]
-        available_from: Option<Moment>,
+        available_from: Option<NaiveDate>,
+        /// The last day on which they may be spent.
         #[serde(skip_serializing_if = "Option::is_none")]
-        expires_at: Option<Moment>,
+        spend_by: Option<NaiveDate>,
     },
     /// A rule in force gave nothing.
     NotEarned {

@@ -80,7 +80,7 @@ impl Reason {
     }
 
     fn earned_says(&self) -> String {
-        let Self::Earned { points, rounding, unrounded, available_from, expires_at, .. } = self
+        let Self::Earned { points, rounding, unrounded, available_from, spend_by, .. } = self
         else {
             return String::new();
         };
@@ -94,8 +94,8 @@ impl Reason {
         if let Some(from) = available_from {
             says.push_str(&format!(" They can be spent from {from} on."));
         }
-        if let Some(at) = expires_at {
-            says.push_str(&format!(" What is not spent expires at {at}."));
+        if let Some(day) = spend_by {
+            says.push_str(&format!(" Spend them by {day}: what is left then expires."));
         }
         says
     }

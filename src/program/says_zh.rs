@@ -67,7 +67,7 @@ impl Reason {
     }
 
     fn earned_says_zh(&self) -> String {
-        let Self::Earned { points, rounding, unrounded, available_from, expires_at, .. } = self
+        let Self::Earned { points, rounding, unrounded, available_from, spend_by, .. } = self
         else {
             return String::new();
         };
@@ -81,8 +81,8 @@ impl Reason {
         if let Some(from) = available_from {
             says.push_str(&format!("自{from}起可用。"));
         }
-        if let Some(at) = expires_at {
-            says.push_str(&format!("未使用部分于{at}失效。"));
+        if let Some(day) = spend_by {
+            says.push_str(&format!("请于{day}前（含当日）使用，逾期失效。"));
         }
         says
     }

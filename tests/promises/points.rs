@@ -21,7 +21,8 @@ on_both_stores! {
         assert_eq!(latest["amount"], "36.00");
         assert_eq!(
             latest["explanation"][0],
-            "36.00 points: 18.00 CNY paid at 2 points per 1.00 CNY gives 36."
+            "36.00 points: 18.00 CNY paid at 2 points per 1.00 CNY gives 36. Spend them by \
+             2028-11-30: what is left then expires."
         );
         // Another customer sees none of it.
         let other = customer(app, "c-2").get("/v1/customers/me/points").await.body;

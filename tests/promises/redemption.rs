@@ -81,8 +81,8 @@ on_both_stores! {
         assert_eq!(shop.post(&hold("h-1", &shown, "10.00")).await.body, first);
         assert_eq!(shop.refused(&hold("h-2", &shown, "10.00")).await.1, "code-invalid");
         assert_eq!(shop.refused(&hold("h-3", "0000000000000000", "1.00")).await.1, "code-invalid");
-        let tea = app.partner("lotus-tea").await;
-        let not_agreed = tea.refused(&hold("h-1", &code(&person).await, "10.00")).await;
+        let farm = app.partner("golden-field").await;
+        let not_agreed = farm.refused(&hold("h-1", &code(&person).await, "10.00")).await;
         assert_eq!((not_agreed.0, not_agreed.1.as_str()), (403, "redemption-not-agreed"));
         // Another partner cannot touch the hold: to it there is none.
         let other = app.partner("blue-basket").await;
