@@ -4,6 +4,7 @@
 mod partner;
 mod play;
 mod report;
+mod spend;
 mod stage;
 pub mod tryton;
 

@@ -4,6 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::partner::PartnerClient;
+use super::spend::spend;
 use super::stage::{RENOVATION_FIRM, SUPERMARKET, Stage, TRAVEL_AGENCY};
 use crate::cli::Failure;
 use crate::clock;
@@ -40,6 +41,7 @@ pub async fn play(stage: &Stage) -> Result<Played, Failure> {
     let mut said = Vec::new();
     payments(client(SUPERMARKET)?, &member, &mut said).await?;
     refund(client(SUPERMARKET)?, &mut said).await?;
+    spend(stage, client(SUPERMARKET)?, &mut said).await?;
     for (partner, event) in referrals() {
         let receipt = client(partner)?.post_event(&event).await?;
         said.push(Said { partner, event, receipt });
@@ -190,7 +192,7 @@ fn phone(id: &str) -> String {
     format!("+861990000{:04}", number.rem_euclid(10_000))
 }
 
-fn cloud_event(id: &str, kind: &str, time: &str, data: Value) -> Value {
+pub fn cloud_event(id: &str, kind: &str, time: &str, data: Value) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": "/demo", "type": kind, "time": time,
         "data": data,

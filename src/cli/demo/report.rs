@@ -45,16 +45,22 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
     checks.equal("events in the ledger", &proof.counts.events, &i64::try_from(count)?);
 
     let points = ledger(AccountCode::POINTS_AVAILABLE, None);
-    println!("Points issued        {points} PTS to {} customers", customers(&balances));
+    let redeemed = ledger(AccountCode::POINTS_REDEMPTION, None);
+    let issued = points.saturating_add(redeemed);
+    println!("Points issued        {issued} PTS to {} customers", customers(&balances));
+    println!("Points redeemed      {redeemed} PTS");
     checks.equal("points in receipts", &posted(played, "points_available", None), &points);
-    checks.equal("points by hand", &points_by_hand(played)?, &points);
+    checks.equal("points by hand", &points_by_hand(played)?, &issued);
+    checks.equal("points redeemed", &posted(played, "points_redemption", None), &redeemed);
 
-    println!("Owed to partners     subsidy CNY   commission CNY");
+    println!("Owed to partners     subsidy CNY   commission CNY   redemption CNY");
     for client in &played.clients {
         let id = client.id.as_str();
         let subsidy = ledger(AccountCode::SUBSIDY_PAYABLE, Some(id));
         let commission = ledger(AccountCode::COMMISSION_PAYABLE, Some(id));
-        println!("  {id:<18} {subsidy:>11.2}   {commission:>14.2}");
+        let redemption = ledger(AccountCode::REDEMPTION_PAYABLE, Some(id));
+        println!("  {id:<18} {subsidy:>11.2}   {commission:>14.2}   {redemption:>14.2}");
+        checks.equal("redemption", &posted(played, "redemption_payable", Some(id)), &redemption);
         checks.equal("subsidy", &posted(played, "subsidy_payable", Some(id)), &subsidy);
         checks.equal("commission", &posted(played, "commission_payable", Some(id)), &commission);
     }
@@ -177,7 +183,15 @@ async fn customer_points(stage: &Stage, played: &Played) -> Result<(Decimal, Dec
         let payment = event.get("data").and_then(|data| data.get("payment"));
         payment.is_some_and(|payment| payments.contains(&payment))
     };
-    let theirs = played.said.iter().filter(|it| mine(&it.event) || refunds_mine(&it.event));
+    // Only this customer has an app with which to make codes.
+    let spends = |event: &Value| {
+        let kind = event.get("type").and_then(Value::as_str);
+        kind.is_some_and(|kind| kind.starts_with("redemption."))
+    };
+    let theirs = played
+        .said
+        .iter()
+        .filter(|it| mine(&it.event) || refunds_mine(&it.event) || spends(&it.event));
     let lines = theirs.filter_map(|it| it.receipt.get("postings")?.as_array()).flatten();
     let points = lines
         .filter(|line| line.get("account").and_then(Value::as_str) == Some("points_available"))
