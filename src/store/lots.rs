@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
-use super::schema::{accounts, lots};
+use super::schema::{accounts, customers, lots};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, TransactionId};
@@ -221,6 +221,47 @@ pub fn fallen_due(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>,
     rows.sort_unstable();
     rows.dedup();
     rows.iter().map(|id| types::uuid(id, "lots.customer_id").map(CustomerId::from_uuid)).collect()
+}
+
+/// Points of a customer that expire at a time.
+pub struct Expiring {
+    pub customer: CustomerId,
+    /// What the bank's identity provider calls the customer.
+    pub subject: Option<String>,
+    pub expires_at: Moment,
+    pub points: Amount,
+}
+
+type ExpiringRow = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>, i64);
+
+/// What expires in a span of time unless it is spent, soonest first: a line for each customer and
+/// moment.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn expiring(db: &mut Db, after: Moment, until: Moment) -> Result<Vec<Expiring>, StoreError> {
+    let rows: Vec<ExpiringRow> = both!(db, db => lots::table
+            .inner_join(customers::table.on(customers::id.eq(lots::customer_id)))
+            .filter(lots::available.gt(0))
+            .filter(lots::expires_at.gt(after.naive()))
+            .filter(lots::expires_at.le(until.naive()))
+            .order((lots::expires_at, lots::customer_id))
+            .select((lots::customer_id, customers::bank_subject, lots::expires_at, lots::available))
+            .load(db))?;
+    let mut lines: Vec<Expiring> = Vec::new();
+    for (customer, subject, expires_at, available) in rows {
+        let customer = CustomerId::from_uuid(types::uuid(&customer, "lots.customer_id")?);
+        let expires_at = types::moment(expires_at.ok_or(StoreError::Corrupt("lots.expires_at"))?);
+        let points = Amount::from_minor(available, Asset::PTS);
+        match lines.last_mut() {
+            Some(last) if last.customer == customer && last.expires_at == expires_at => {
+                last.points =
+                    last.points.checked_add(points).map_err(|_range| StoreError::OutOfRange)?;
+            }
+            _ => lines.push(Expiring { customer, subject, expires_at, points }),
+        }
+    }
+    Ok(lines)
 }
 
 /// What these customers owe, of those that owe anything.

@@ -268,6 +268,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assertions,
     blocks,
     seals,
+    lots,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.

@@ -67,6 +67,12 @@ on_both_stores! {
         let person = customer(app, "c-1");
         let points = until(&person, "7.00", "0.00").await;
         assert_eq!(points["expiring"][0]["amount"], "7.00");
+        let soon = crate::as_of::printed(&app.trial, &["expiring", "--within", "400"]);
+        let lines: Vec<&str> = soon.lines().collect();
+        assert_eq!(lines.len(), 2, "{soon}");
+        assert!(lines[1].contains(",c-1,") && lines[1].ends_with(",7.00"), "{soon}");
+        let sooner = crate::as_of::printed(&app.trial, &["expiring", "--within", "30"]);
+        assert_eq!(sooner.lines().count(), 1);
         app.restart().await;
         let person = customer(app, "c-1");
         tokio::time::sleep(Duration::from_millis(1200)).await;

@@ -2,6 +2,7 @@
 //! journal out.
 
 mod cutoff;
+mod expiring;
 mod export;
 mod liability;
 mod outstanding;
@@ -41,6 +42,8 @@ pub enum Command {
     Liability(liability::Args),
     /// Print the points that customers hold, by age and time to expiry.
     Outstanding(outstanding::Args),
+    /// Print whose points expire soon, for the notice in advance.
+    Expiring(expiring::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +95,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
         }
         Command::Export(args) => export::run(args, settings, &mut db),
         Command::Liability(args) => liability::run(args, settings, &mut db),
+        Command::Expiring(args) => expiring::run(args, settings, &mut db),
         Command::Outstanding(args) => outstanding::run(args, settings, &mut db),
     }
 }
