@@ -93,6 +93,12 @@ pub fn yuan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Err
     positive(deserializer, Asset::CNY)
 }
 
+/// An amount of points, not below zero.
+pub fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    let amount = Amount::exact(decimal(deserializer)?, Asset::PTS).map_err(D::Error::custom)?;
+    if amount.is_negative() { Err(D::Error::custom("expected 0 or more")) } else { Ok(amount) }
+}
+
 /// An amount of that asset, above zero.
 pub fn positive<'de, D: Deserializer<'de>>(
     deserializer: D,

@@ -2,7 +2,9 @@
 //! partner's rules go in; postings and their explanation come out. Called by the writer for each
 //! event in the order of recording, and by `partners check` for a manifest's examples.
 
+mod adjust;
 mod admit;
+pub mod correction;
 mod decision;
 mod discount;
 mod earn;
@@ -11,14 +13,20 @@ pub mod fall_due;
 mod hold;
 mod lot;
 mod refund;
+mod reverse;
 mod reward;
 mod standing;
 
+pub use adjust::adjust;
+pub use correction::{
+    Adjustment, Correction, CorrectionRefusal, CorrectionState, Irreversible, Reversal, What,
+};
 pub use decision::{Decision, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use lot::{Lot, Lots, NewLot, Parts};
+pub use reverse::{Original, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, Standings};
 
 use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Said};

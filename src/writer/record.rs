@@ -2,6 +2,7 @@
 //! writing down of it all.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 
@@ -14,7 +15,10 @@ use crate::event::Said;
 use crate::ids::{CodeKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::ledger::Unbalanced;
 use crate::partner::manifest::Enrolment as EnrolmentRule;
-use crate::program::{self, CustomerStanding, Lots, Occasion, Refusal, Standings};
+use crate::partner::programme::Programme;
+use crate::program::{
+    self, CorrectionRefusal, CustomerStanding, Lots, Occasion, Refusal, Standings,
+};
 use crate::store::customers::Enrolment;
 use crate::store::events::Recorded;
 use crate::store::{LedgerTx, StoreError, codes, customers, events, holds, lots, transactions};
@@ -22,6 +26,7 @@ use crate::store::{LedgerTx, StoreError, codes, customers, events, holds, lots, 
 pub struct Recorder {
     pub keys: PersonalKeys,
     pub time_zone: Tz,
+    pub programme: Arc<Programme>,
 }
 
 /// What came of a group.
@@ -47,6 +52,8 @@ pub enum RecordError {
     /// What fell due cannot be decided on: an amount is out of range.
     #[error(transparent)]
     Due(#[from] Refusal),
+    #[error(transparent)]
+    Correction(#[from] CorrectionRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
 }
@@ -57,7 +64,11 @@ impl RecordError {
         match self {
             Self::Raced => true,
             Self::Store(error) => error.is_passing(),
-            Self::Unbalanced(_) | Self::Seal(_) | Self::Due(_) | Self::Receipt(_) => false,
+            Self::Unbalanced(_)
+            | Self::Seal(_)
+            | Self::Due(_)
+            | Self::Correction(_)
+            | Self::Receipt(_) => false,
         }
     }
 }
@@ -249,7 +260,7 @@ fn load(tx: &mut LedgerTx<'_>, group: &Group<'_>, now: Moment) -> Result<Loaded,
 }
 
 /// All lots in which these customers have points, and those others by their ids.
-fn load_lots(
+pub(super) fn load_lots(
     tx: &mut LedgerTx<'_>,
     customers: &[CustomerId],
     others: &[LotId],

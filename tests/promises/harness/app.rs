@@ -7,7 +7,7 @@ use tallystick::app::App;
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::database_url::DatabaseUrl;
 use tallystick::ledger::verify::verify;
-use tallystick::settings::{CustomerTokens, Settings};
+use tallystick::settings::{Settings, TokenSettings};
 use tallystick::store::{self, Db};
 use tempfile::TempDir;
 
@@ -54,7 +54,7 @@ impl Trial {
         settings.keys = folder.path().join("tallystick.keys");
         settings.due_seconds = 1;
         settings.log.level = "warn".to_owned();
-        settings.customer_tokens = Some(CustomerTokens {
+        settings.customer_tokens = Some(TokenSettings {
             issuer: CUSTOMER_ISSUER.to_owned(),
             audience: "tallystick".to_owned(),
             jwks,
