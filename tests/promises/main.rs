@@ -10,6 +10,7 @@
 mod harness;
 
 mod access;
+mod adjustments;
 mod as_of;
 mod consent;
 mod crash;
@@ -28,6 +29,7 @@ mod points;
 mod problems;
 mod redemption;
 mod refunds;
+mod reversals;
 mod role;
 mod seals;
 mod settings;
