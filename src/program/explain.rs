@@ -4,10 +4,9 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::correction::{Adjustment, Correction, Reversal, What};
-use super::{adjust, reverse};
+use super::author::By;
 use crate::clock::Moment;
-use crate::ids::{CorrectionId, RuleId, StaffId, TransactionId};
+use crate::ids::{RuleId, TransactionId};
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Rounding};
 use crate::partner::terms::Share;
@@ -132,17 +131,6 @@ pub enum Reason {
     },
 }
 
-/// Which correction, by whom, and what they said of it: staff by the ids that the bank's identity
-/// provider gives them, never by name. The sentences repeat only the reason: customers read those.
-#[derive(Clone, Debug, Serialize)]
-pub struct By {
-    correction: CorrectionId,
-    because: String,
-    proposed_by: StaffId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approved_by: Option<StaffId>,
-}
-
 /// Reasons as a receipt carries them: their numbers, and what they say.
 pub struct Explanation<'a>(pub &'a [Reason]);
 
@@ -176,38 +164,12 @@ impl Mark {
     }
 }
 
-/// What an adjustment did, and to how many points.
-fn adjusted(points: Amount, [given, taken]: [&str; 2]) -> (&str, Amount) {
-    if points.is_negative() { (taken, points.negate().unwrap_or(points)) } else { (given, points) }
-}
-
 /// What was refunded by this refund alone.
 fn refunded_now(refunded: Amount, before: Amount) -> Amount {
     refunded.checked_sub(before).unwrap_or(refunded)
 }
 
 impl Reason {
-    /// Why a correction posts what it does.
-    #[must_use]
-    pub fn of_correction(correction: &Correction, approved_by: Option<&StaffId>) -> Self {
-        let by = By {
-            correction: correction.id.clone(),
-            because: correction.reason.clone(),
-            proposed_by: correction.proposed_by.clone(),
-            approved_by: approved_by.cloned(),
-        };
-        match &correction.what {
-            What::Adjustment(Adjustment { points, .. }) => {
-                Self::Adjusted { rule: RuleVersion::built_in(adjust::RULE), points: *points, by }
-            }
-            What::Reversal(Reversal { transaction, .. }) => Self::Reversed {
-                rule: RuleVersion::built_in(reverse::RULE),
-                transaction: *transaction,
-                by,
-            },
-        }
-    }
-
     /// The reason in plain English.
     #[must_use]
     pub fn says(&self) -> String {
@@ -276,13 +238,8 @@ impl Reason {
             Self::Rewarded { to, amount, asset, .. } => {
                 format!("Reward for a qualified referral: {amount} {asset} to the {to}.")
             }
-            Self::Adjusted { points, by, .. } => {
-                let (done, points) = adjusted(*points, ["given", "taken"]);
-                format!("{points} points {done} by the bank: {}", by.because)
-            }
-            Self::Reversed { transaction, by, .. } => {
-                format!("The transaction {transaction} is reversed in full: {}", by.because)
-            }
+            Self::Adjusted { points, by, .. } => by.says_adjusted(*points),
+            Self::Reversed { transaction, by, .. } => by.says_reversed(*transaction),
         }
     }
 
@@ -344,13 +301,8 @@ impl Reason {
                 let to = if *to == "partner" { "合作方" } else { "客户" };
                 format!("推荐合格奖励：{amount} {asset}，给予{to}。")
             }
-            Self::Adjusted { points, by, .. } => {
-                let (done, points) = adjusted(*points, ["调增", "调减"]);
-                format!("银行{done}{points}积分：{}", by.because)
-            }
-            Self::Reversed { transaction, by, .. } => {
-                format!("交易{transaction}已全额冲正：{}", by.because)
-            }
+            Self::Adjusted { points, by, .. } => by.says_adjusted_zh(*points),
+            Self::Reversed { transaction, by, .. } => by.says_reversed_zh(*transaction),
         }
     }
 }

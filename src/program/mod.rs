@@ -4,6 +4,7 @@
 
 mod adjust;
 mod admit;
+mod author;
 pub mod correction;
 mod decision;
 mod discount;
