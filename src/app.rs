@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
-use crate::http::customer_issuer::{CustomerIssuer, CustomerIssuerError};
+use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::partner::Registry;
 use crate::partner::registry::RegistryError;
-use crate::settings::Settings;
+use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
@@ -61,7 +61,7 @@ pub enum AppError {
     )]
     OtherKeys(String),
     #[error(transparent)]
-    CustomerIssuer(#[from] CustomerIssuerError),
+    TokenIssuer(#[from] TokenIssuerError),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
     #[error("the key that signs tokens cannot be used")]
@@ -94,6 +94,7 @@ impl Core {
             url: settings.database_url.clone(),
             keys: keys.personal.clone(),
             time_zone: settings.time_zone,
+            programme: Arc::clone(registry.programme()),
             writers: settings.writers,
             queue_max: settings.queue_max,
             group_max: settings.group_max,
@@ -111,6 +112,14 @@ impl Core {
             tracing::error!("the writer could not be waited for");
         }
     }
+}
+
+/// Without the settings nobody's tokens are taken.
+fn token_issuer(
+    settings: Option<&TokenSettings>,
+    table: &'static str,
+) -> Result<Option<TokenIssuer>, TokenIssuerError> {
+    settings.map(|settings| TokenIssuer::load(settings, table)).transpose()
 }
 
 /// Leads go nowhere while there is no CRM: they wait in the outbox.
@@ -147,11 +156,8 @@ impl App {
             writer: core.writer.clone(),
             issuer: issuer.trim_end_matches('/').to_owned(),
             time_zone: settings.time_zone,
-            customer_issuer: settings
-                .customer_tokens
-                .as_ref()
-                .map(CustomerIssuer::load)
-                .transpose()?,
+            customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
+            staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
         })?);
         let relay = start_relay(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));

@@ -189,6 +189,24 @@ text_id!(
     |text| text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit())
 );
 
+text_id!(
+    /// What staff call a correction that they propose, unique for ever.
+    CorrectionId,
+    "correction id",
+    "1 to 64 letters, digits, points, hyphens and underscores",
+    |text| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        (1..=64).contains(&text.len()) && text.bytes().all(plain)
+    }
+);
+text_id!(
+    /// What the bank's identity provider calls a member of its staff (OpenID Connect `sub`).
+    StaffId,
+    "staff id",
+    "1 to 255 characters, no control characters",
+    |text| (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+);
+
 random_id!(
     /// One balanced transaction of the ledger.
     TransactionId

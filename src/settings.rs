@@ -49,7 +49,8 @@ pub struct Settings {
     pub shutdown_seconds: u64,
     pub log: Log,
     pub crm: Option<CrmSettings>,
-    pub customer_tokens: Option<CustomerTokens>,
+    pub customer_tokens: Option<TokenSettings>,
+    pub staff_tokens: Option<TokenSettings>,
 }
 
 /// How much is logged, and in which form.
@@ -75,10 +76,10 @@ pub enum CrmSettings {
     Tryton { url: String, database: String, user: String, password: Secret },
 }
 
-/// Who issues the tokens with which customers come.
-#[derive(Clone, Debug, Deserialize)]
+/// Who issues the tokens with which customers come, or staff.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CustomerTokens {
+pub struct TokenSettings {
     pub issuer: String,
     pub audience: String,
     /// A JWK set (RFC 7517) with the issuer's public keys.

@@ -143,6 +143,16 @@ impl<'a> Reader<'a> {
 
     /// An amount of `asset`: a decimal in a string, not below zero.
     pub fn amount(&mut self, name: &'static str, asset: Option<Asset>) -> Option<Amount> {
+        let amount = self.signed_amount(name, asset)?;
+        if amount.is_negative() {
+            self.fail(name, "must not be negative");
+            return None;
+        }
+        Some(amount)
+    }
+
+    /// An amount of `asset`: a decimal in a string.
+    pub fn signed_amount(&mut self, name: &'static str, asset: Option<Asset>) -> Option<Amount> {
         let value = self.required(name)?;
         if value.is_number() {
             self.fail(
@@ -152,13 +162,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let text = self.as_text(name, value, 40)?;
-        let amount = Amount::parse(text, asset?).map_err(|error| error.to_string());
-        let amount = self.keep(name, amount)?;
-        if amount.is_negative() {
-            self.fail(name, "must not be negative");
-            return None;
-        }
-        Some(amount)
+        self.keep(name, Amount::parse(text, asset?).map_err(|error| error.to_string()))
     }
 
     /// A whole number as JSON writes it.

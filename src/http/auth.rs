@@ -99,17 +99,19 @@ impl Customer {
             let detail = "This service is not set up for tokens of customers.";
             return Err(Problem::bad_token(&detail));
         };
-        let subject = issuer.subject(token, clock::now());
-        subject.map(|subject| Self { subject }).map_err(|error| Problem::bad_token(&error))
+        let vouched = issuer.read(token, clock::now());
+        vouched
+            .map(|vouched| Self { subject: vouched.subject })
+            .map_err(|error| Problem::bad_token(&error))
     }
 }
 
-fn gateway(request: &HttpRequest) -> Result<&Gateway, Problem> {
+pub(super) fn gateway(request: &HttpRequest) -> Result<&Gateway, Problem> {
     let data = request.app_data::<web::Data<Gateway>>();
     data.map(|data| data.get_ref()).ok_or_else(|| Problem::busy("The service is starting."))
 }
 
-fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
+pub(super) fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
     let value = request.headers().get(header::AUTHORIZATION);
     let (scheme, token) = value
         .and_then(|value| value.to_str().ok())

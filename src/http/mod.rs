@@ -3,7 +3,7 @@
 
 pub mod auth;
 mod codes;
-pub mod customer_issuer;
+mod corrections;
 mod events;
 mod health;
 mod limit;
@@ -14,7 +14,9 @@ mod proofs;
 mod quotes;
 mod referrals;
 mod request_id;
+mod staff;
 mod token;
+pub mod token_issuer;
 
 use std::sync::Arc;
 
@@ -26,11 +28,11 @@ use crate::customer::keys::Keys;
 use crate::partner::Registry;
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
-use customer_issuer::CustomerIssuer;
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
 use token::Tokens;
+use token_issuer::TokenIssuer;
 
 /// What handlers share.
 pub struct Gateway {
@@ -41,7 +43,8 @@ pub struct Gateway {
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
-    customer_issuer: Option<CustomerIssuer>,
+    customer_issuer: Option<TokenIssuer>,
+    staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
     limits: Limits,
 }
@@ -82,6 +85,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(at("/v1/customers/me/members/{partner}", web::post().to(points::link_member)))
         .service(at("/v1/customers/me/codes", web::post().to(codes::make_code)))
+        // Staff: adjust
+        .service(at("/v1/adjustments", web::post().to(corrections::propose_adjustment)))
+        .service(at(
+            "/v1/transactions/{transaction}/reversal",
+            web::post().to(corrections::propose_reversal),
+        ))
+        // Staff: approve
+        .service(at("/v1/corrections/{correction}/approval", web::post().to(corrections::approve)))
+        .service(at("/v1/corrections/{correction}/rejection", web::post().to(corrections::reject)))
+        // Staff: read
+        .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
+        .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
         // Operators; some load balancers ask by HEAD
         .service(
             at("/healthz", web::get().to(health::get_health))
@@ -111,7 +126,8 @@ pub struct Parts {
     pub writer: Writer,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
-    pub customer_issuer: Option<CustomerIssuer>,
+    pub customer_issuer: Option<TokenIssuer>,
+    pub staff_issuer: Option<TokenIssuer>,
 }
 
 impl Gateway {
@@ -127,6 +143,7 @@ impl Gateway {
             issuer: parts.issuer,
             time_zone: parts.time_zone,
             customer_issuer: parts.customer_issuer,
+            staff_issuer: parts.staff_issuer,
             tokens,
             limits: Limits::default(),
         })

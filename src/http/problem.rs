@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
 use crate::event::{FieldProblem, Malformed};
-use crate::program::Refusal;
+use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
 use crate::writer::WriteError;
 
@@ -37,12 +37,17 @@ kinds! {
     BAD_REQUEST "bad-request" 400 "The request cannot be understood";
     UNAUTHORIZED "unauthorized" 401 "A valid access token is needed";
     INSUFFICIENT_SCOPE "insufficient-scope" 403 "The token's scope does not allow this";
+    ROLE_MISSING "role-missing" 403 "The token's roles do not allow this";
+    FOUR_EYES "four-eyes" 403 "Another person must approve this";
     PARTNER_NOT_LISTED "partner-not-listed" 403 "The partner is not on the bank's list";
     PRODUCT_NOT_LISTED "product-not-listed" 403 "The partner may not offer this product";
     NOT_FOUND "not-found" 404 "There is nothing of yours here";
     METHOD "method-not-allowed" 405 "The resource does not know this method";
     TIMEOUT "timeout" 408 "The request came too slowly";
     EVENT_CONFLICT "event-conflict" 409 "The event id is taken by other content";
+    CORRECTION_CONFLICT "correction-conflict" 409 "The correction id is taken by other content";
+    CORRECTION_CLOSED "correction-closed" 409 "The correction is posted or rejected already";
+    NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed";
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet";
     TOO_LARGE "too-large" 413 "The body is too large";
     MEDIA_TYPE "media-type" 415 "The body is of a type that is not taken here";
@@ -169,6 +174,11 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn role_missing(role: &str) -> Self {
+        Self::new(&ROLE_MISSING, format!("This needs a token of the role {role}."))
+    }
+
+    #[must_use]
     pub fn partner_not_listed(why: &impl fmt::Display) -> Self {
         Self::new(&PARTNER_NOT_LISTED, why.to_string())
     }
@@ -216,7 +226,7 @@ impl Problem {
         }
     }
 
-    fn at(kind: &'static Kind, pointer: &str, refusal: &Refusal) -> Self {
+    fn at(kind: &'static Kind, pointer: &str, refusal: &impl fmt::Display) -> Self {
         let detail = refusal.to_string();
         let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.clone() };
         Self { fields: vec![field], ..Self::new(kind, detail) }
@@ -351,10 +361,29 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<CorrectionRefusal> for Problem {
+    fn from(refusal: CorrectionRefusal) -> Self {
+        match &refusal {
+            CorrectionRefusal::Conflict => Self::new(&CORRECTION_CONFLICT, refusal.to_string()),
+            CorrectionRefusal::Unknown | CorrectionRefusal::TransactionUnknown => Self::not_found(),
+            CorrectionRefusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/customer", &refusal),
+            CorrectionRefusal::PointsInsufficient => {
+                Self::at(&POINTS_INSUFFICIENT, "/points", &refusal)
+            }
+            CorrectionRefusal::ExpiryPast => Self::at(&INVALID, "/expires_at", &refusal),
+            CorrectionRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            CorrectionRefusal::Closed { .. } => Self::new(&CORRECTION_CLOSED, refusal.to_string()),
+            CorrectionRefusal::NotReversible(_) => Self::new(&NOT_REVERSIBLE, refusal.to_string()),
+            CorrectionRefusal::Rules(refusal) => refusal.clone().into(),
+        }
+    }
+}
+
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Refused(refusal) => refusal.into(),
+            WriteError::Correction(refusal) => refusal.into(),
             WriteError::Conflict => Self::new(
                 &EVENT_CONFLICT,
                 "An event of this id is recorded with other content. A new event needs a new id; \

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use super::manifest::{ManifestError, Place};
 use super::terms;
 use crate::ids::RuleId;
-use crate::money::Amount;
+use crate::money::{Amount, Asset};
 
 /// The loyalty programme itself: what holds whichever partner it is.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,6 +13,8 @@ pub struct Programme {
     pub points: Points,
     /// Without it there are no tiers.
     pub tiers: Option<Tiers>,
+    #[serde(default)]
+    pub adjustment: Adjustment,
 }
 
 /// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
@@ -48,6 +50,15 @@ impl Tiers {
     }
 }
 
+/// What staff may do to a customer's points by hand.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adjustment {
+    /// Points that one person may give or take alone; beyond them a second person approves.
+    #[serde(deserialize_with = "terms::points_or_none")]
+    pub alone_max: Amount,
+}
+
 /// What points are worth.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +73,13 @@ pub struct Points {
     pub hold_seconds: u32,
 }
 
+/// A programme that says nothing of it lets nobody act alone.
+impl Default for Adjustment {
+    fn default() -> Self {
+        Self { alone_max: Amount::zero(Asset::PTS) }
+    }
+}
+
 impl Default for Programme {
     /// A test proves that the file in the program can be read.
     fn default() -> Self {
@@ -72,6 +90,7 @@ impl Default for Programme {
                 hold_seconds: 1,
             },
             tiers: None,
+            adjustment: Adjustment::default(),
         })
     }
 }
@@ -118,6 +137,17 @@ mod tests {
     fn the_programme_that_comes_with_the_program_can_be_read() {
         let programme = Programme::parse(Programme::DEFAULT, Programme::FILE).unwrap();
         assert_eq!(programme.points.redemption_price.to_string(), "0.01");
+        assert_eq!(programme.adjustment.alone_max.to_string(), "100.00");
+    }
+
+    #[test]
+    fn without_a_limit_nobody_adjusts_alone_and_none_is_below_zero() {
+        let silent = Programme::DEFAULT.split("[adjustment]").next().unwrap();
+        let programme = Programme::parse(silent, Programme::FILE).unwrap();
+        assert!(programme.adjustment.alone_max.is_zero());
+        let wrong = Programme::DEFAULT.replace("\"100.00\"", "\"-1\"");
+        assert_ne!(wrong, Programme::DEFAULT);
+        assert!(Programme::parse(&wrong, Programme::FILE).is_err());
     }
 
     #[test]

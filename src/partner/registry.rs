@@ -6,9 +6,12 @@ use super::manifest::{ManifestError, Partner};
 use super::programme::Programme;
 use crate::ids::PartnerId;
 
-/// All partners, read from a folder of folders.
+/// All partners, read from a folder of folders, and the programme that they take part in.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(BTreeMap<PartnerId, Arc<Partner>>);
+pub struct Registry {
+    partners: BTreeMap<PartnerId, Arc<Partner>>,
+    programme: Arc<Programme>,
+}
 
 /// Why the partners could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +39,21 @@ impl Registry {
         if partners.is_empty() {
             return Err(RegistryError::Empty(folder.to_owned()));
         }
-        Ok(Self(partners))
+        Ok(Self { partners, programme })
     }
 
     #[must_use]
     pub fn get(&self, id: &PartnerId) -> Option<&Arc<Partner>> {
-        self.0.get(id)
+        self.partners.get(id)
+    }
+
+    #[must_use]
+    pub const fn programme(&self) -> &Arc<Programme> {
+        &self.programme
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Partner>> {
-        self.0.values()
+        self.partners.values()
     }
 }
 

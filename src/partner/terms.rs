@@ -130,6 +130,12 @@ pub fn optional_decimal<'de, D: Deserializer<'de>>(
     decimal(deserializer).map(Some)
 }
 
+/// Points, not below zero.
+pub fn points_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    let amount = Amount::exact(decimal(deserializer)?, Asset::PTS).map_err(D::Error::custom)?;
+    if amount.is_negative() { Err(D::Error::custom("expected 0 or more")) } else { Ok(amount) }
+}
+
 /// An amount of that asset, above zero.
 pub fn positive<'de, D: Deserializer<'de>>(
     deserializer: D,

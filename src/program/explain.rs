@@ -5,8 +5,9 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::author::By;
 use crate::clock::Moment;
-use crate::ids::RuleId;
+use crate::ids::{RuleId, TransactionId};
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Rounding};
 use crate::partner::terms::Share;
@@ -165,6 +166,20 @@ pub enum Reason {
         to: &'static str,
         asset: crate::money::Asset,
         amount: Amount,
+    },
+    /// Staff gave points, or took them.
+    Adjusted {
+        rule: RuleVersion,
+        points: Amount,
+        #[serde(flatten)]
+        by: By,
+    },
+    /// Staff reversed a transaction.
+    Reversed {
+        rule: RuleVersion,
+        transaction: TransactionId,
+        #[serde(flatten)]
+        by: By,
     },
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
-use super::lot::{self, Lot, Lots};
+use super::lot::{self, Lots};
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CustomerId, LotId};
@@ -88,17 +88,14 @@ pub fn hold(
 ) -> Result<Decision, Refusal> {
     let good = |code: &&CodeStanding| !code.used && code.expires_at > occasion.recorded_at;
     let customer = code.filter(good).ok_or(Refusal::CodeInvalid)?.customer;
-    // What is owed because it was held elsewhere cannot be held a second time.
-    let free = lots.of(customer).into_iter().filter(|lot| spendable(lot, occasion.recorded_at));
-    let free = free.map(|lot| lot.parts.available).try_fold(ZERO, Amount::checked_add)?;
-    if free.checked_sub(lots.owed(customer))?.minor() < hold.points.minor() {
+    if lot::free(customer, lots, occasion.recorded_at)?.minor() < hold.points.minor() {
         return Err(Refusal::PointsInsufficient);
     }
     let rule = RuleVersion::built_in("redemption:hold@1");
     let mut decision = Decision { customer: Some(customer), ..Decision::default() };
     let mut left = hold.points;
     for lot in lots.of(customer) {
-        let spendable = spendable(lot, occasion.recorded_at);
+        let spendable = lot::spendable(lot, occasion.recorded_at);
         let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
         if taken.minor() > 0 {
             left = left.checked_sub(taken)?;
@@ -112,11 +109,6 @@ pub fn hold(
     let code = CodeKey::of(&hold.code);
     decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
     Ok(decision)
-}
-
-/// What has expired is no longer the customer's, even if that is not recorded yet.
-fn spendable(lot: &Lot, now: Moment) -> bool {
-    lot.expires_at.is_none_or(|at| at > now)
 }
 
 /// Redeems what is held, or part of it; the rest is free again. The partner is owed the price.

@@ -301,6 +301,37 @@ pub fn take_back(
     Ok(postings)
 }
 
+/// What of the customer's points may be spent now, less what is owed: what is owed because it is held
+/// elsewhere cannot be spent a second time.
+pub fn free(customer: CustomerId, lots: &Lots, now: Moment) -> Result<Amount, AmountError> {
+    let there = lots.of(customer).into_iter().filter(|lot| spendable(lot, now));
+    let there = there.map(|lot| lot.parts.available).try_fold(ZERO, Amount::checked_add)?;
+    there.checked_sub(lots.owed(customer))
+}
+
+/// What has expired is no longer the customer's, even if that is not recorded yet.
+pub fn spendable(lot: &Lot, now: Moment) -> bool {
+    lot.expires_at.is_none_or(|at| at > now)
+}
+
+/// Takes points that may be spent now, first to expire first; `None` when there are too few.
+pub fn spend(
+    points: Amount,
+    customer: CustomerId,
+    lots: &Lots,
+    now: Moment,
+    rule: &RuleVersion,
+) -> Result<Option<Vec<Posting>>, AmountError> {
+    if free(customer, lots, now)?.minor() < points.minor() {
+        return Ok(None);
+    }
+    let account = |code| Account::customer(code, customer, Asset::PTS);
+    let there = lots.of(customer).into_iter().filter(|lot| spendable(lot, now));
+    let mut postings = Vec::new();
+    take(points, there.map(available_of(&account)), rule, &mut postings)?;
+    Ok(Some(postings))
+}
+
 /// Owes points that are held until the hold ends; returns what goes beyond them.
 fn wait_for_holds<'l>(
     points: Amount,

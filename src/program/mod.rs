@@ -2,7 +2,10 @@
 //! partner's rules go in; postings and their explanation come out. Called by the writer for each
 //! event in the order of recording, and by `partners check` for a manifest's examples.
 
+mod adjust;
 mod admit;
+mod author;
+pub mod correction;
 mod counter;
 mod decision;
 mod discount;
@@ -13,6 +16,7 @@ pub mod fall_due;
 mod hold;
 mod lot;
 mod refund;
+mod reverse;
 mod reward;
 mod says;
 mod says_zh;
@@ -20,12 +24,17 @@ mod standing;
 mod tier;
 mod waiver;
 
+pub use adjust::adjust;
+pub use correction::{
+    Adjustment, Correction, CorrectionRefusal, CorrectionState, Irreversible, Reversal, What,
+};
 pub use counter::{Counted, Counters, Needed};
 pub use decision::{Decision, LinePart, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use lot::{Lot, Lots, NewLot, Parts};
+pub use reverse::{Original, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
 pub use tier::TierHeld;
 

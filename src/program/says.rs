@@ -73,6 +73,8 @@ impl Reason {
             Self::Expired { points, .. } => {
                 format!("{points} points expired: they were not spent in time.")
             }
+            Self::Adjusted { points, by, .. } => by.says_adjusted(*points),
+            Self::Reversed { transaction, by, .. } => by.says_reversed(*transaction),
             Self::Rewarded { to, amount, asset, .. } => {
                 format!("Reward for a qualified referral: {amount} {asset} to the {to}.")
             }

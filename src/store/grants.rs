@@ -23,6 +23,11 @@ const RIGHTS: &[(&str, &str)] = &[
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
     ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
+    (
+        "corrections",
+        "SELECT, INSERT, UPDATE (state, transaction_id, approved_by, rejected_by, \
+         rejected_because, closed_at)",
+    ),
     // A row lock asks for the right to update some column.
     ("customers", "SELECT, INSERT, UPDATE (bank_subject, birth_month, tier, tier_held_until)"),
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),

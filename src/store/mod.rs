@@ -31,6 +31,7 @@ pub mod assertions;
 pub mod books;
 pub mod codes;
 pub mod consents;
+pub mod corrections;
 pub mod counters;
 pub mod customers;
 mod db;

@@ -141,11 +141,52 @@ const LEADS: &str = "
        OR (r.state NOT IN ('sent', 'qualified') AND o.id IS NOT NULL)
     ORDER BY place LIMIT 100";
 
+const CORRECTIONS: &str = "
+    SELECT 'correction' AS what, 'corrections ' || c.id AS place,
+        'its transaction is missing or of another kind, or nobody else approved it' AS detail
+    FROM corrections c LEFT JOIN transactions t ON t.id = c.transaction_id
+    WHERE c.state = 'posted' AND (t.id IS NULL OR t.kind <> c.kind OR c.proposed_by = ''
+        OR (c.above_limit AND COALESCE(c.approved_by, c.proposed_by) = c.proposed_by))
+    ORDER BY place LIMIT 100";
+
+const UNCORRECTED: &str = "
+    SELECT 'correction' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and no correction stands for it' AS detail
+    FROM transactions t LEFT JOIN corrections c ON c.transaction_id = t.id
+    WHERE t.kind IN ('adjustment', 'reversal') AND c.id IS NULL
+    ORDER BY place LIMIT 100";
+
+const REVERSALS: &str = "
+    SELECT 'correction' AS what, 'corrections ' || c.id AS place,
+        'its entries and those that it reverses sum to '
+            || CAST(SUM(e.amount) AS BIGINT) || ' on an account' AS detail
+    FROM corrections c
+    JOIN entries e ON e.transaction_id = c.transaction_id OR e.transaction_id = c.reverses
+    WHERE c.state = 'posted' AND c.kind = 'reversal'
+    GROUP BY c.id, e.account_id, e.lot_id HAVING SUM(e.amount) <> 0
+    ORDER BY place LIMIT 100";
+
 const COUNTS: &str = "
     SELECT (SELECT COUNT(*) FROM events) AS events,
         (SELECT COUNT(*) FROM transactions) AS transactions,
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
+
+const QUERIES: [&str; 13] = [
+    BALANCES,
+    SUMS,
+    COUNTS_OF_ENTRIES,
+    ORPHANS,
+    LOTS,
+    POINTS_WITHOUT_LOT,
+    COUNTERS,
+    HOLDS,
+    EVENTS,
+    LEADS,
+    CORRECTIONS,
+    UNCORRECTED,
+    REVERSALS,
+];
 
 /// Everything that does not add up: at most 100 findings of each sort.
 ///
@@ -153,18 +194,7 @@ const COUNTS: &str = "
 /// [`StoreError`].
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Vec::new();
-    for query in [
-        BALANCES,
-        SUMS,
-        COUNTS_OF_ENTRIES,
-        ORPHANS,
-        LOTS,
-        POINTS_WITHOUT_LOT,
-        COUNTERS,
-        HOLDS,
-        EVENTS,
-        LEADS,
-    ] {
+    for query in QUERIES {
         let query = diesel::sql_query(in_dialect(query, db));
         let found: Vec<Finding> = both!(db, connection => query.load(connection))?;
         findings.extend(found);

@@ -248,6 +248,29 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    corrections (id) {
+        id -> Text,
+        kind -> Text,
+        customer_id -> Nullable<Binary>,
+        partner_id -> Nullable<Text>,
+        member_ref -> Nullable<Text>,
+        points -> BigInt,
+        expires_at -> Nullable<Timestamp>,
+        reverses -> Nullable<Binary>,
+        reason -> Text,
+        proposed_by -> Text,
+        proposed_at -> Timestamp,
+        above_limit -> Bool,
+        state -> Text,
+        transaction_id -> Nullable<Binary>,
+        approved_by -> Nullable<Text>,
+        rejected_by -> Nullable<Text>,
+        rejected_because -> Nullable<Text>,
+        closed_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(members -> customers (customer_id));
 diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
@@ -269,6 +292,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blocks,
     seals,
     lots,
+    corrections,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -298,7 +322,8 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         outbox,
         assertions,
         blocks,
-        seals
+        seals,
+        corrections
     );
     Ok(())
 }

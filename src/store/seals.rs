@@ -434,7 +434,7 @@ fn recorded_events(
 /// Events name their transaction and have no index by it; the way back is the receipt, which names
 /// the event. `None` for a transaction that is nobody's event.
 #[must_use]
-fn event_of_receipt(receipt: &str) -> Option<EventKey> {
+pub fn event_of_receipt(receipt: &str) -> Option<EventKey> {
     #[derive(Deserialize)]
     struct Named {
         partner: PartnerId,

@@ -6,13 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use super::schema::{accounts, entries, events, transactions};
-use super::{Db, LedgerTx, StoreError, counters, lines, types};
+use super::{Db, LedgerTx, StoreError, corrections, counters, lines, seals, types};
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
-use crate::ledger::{Account, Transaction};
+use crate::ledger::{Account, Posting, RuleVersion, Transaction};
 use crate::money::Amount;
-use crate::program::PaymentStanding;
+use crate::program::{Original, PaymentStanding};
 
 /// A transaction to be recorded.
 pub struct NewTransaction<'a> {
@@ -192,6 +192,12 @@ pub fn payments(
             payment.uncounted.extend(counted);
         }
     }
+    // Of what was reversed nothing is left to refund.
+    for payment in corrections::reversed(tx.db(), keys)? {
+        if let Some(payment) = standings.get_mut(&payment) {
+            payment.refunded = payment.paid;
+        }
+    }
     for (payment, refunded) in refunds.values() {
         if let Some(payment) = standings.get_mut(payment) {
             payment.refunded =
@@ -309,6 +315,49 @@ fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Pos
         })
         .collect()
 }
+
+/// A transaction as it is to be reversed, and the event that it is of; `None` when there is none of
+/// that id. Whether it was refunded is for the caller to find out.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn original(
+    tx: &mut LedgerTx<'_>,
+    id: TransactionId,
+) -> Result<Option<(Original, Option<EventKey>)>, StoreError> {
+    let row: Option<(String, String)> = transactions::table
+        .filter(transactions::id.eq(id.bytes().as_slice()))
+        .select((transactions::kind, transactions::receipt))
+        .first(tx.0)
+        .optional()?;
+    let Some((kind, receipt)) = row else { return Ok(None) };
+    let rows: Vec<EntryOfTransaction> = entries::table
+        .inner_join(accounts::table)
+        .filter(entries::transaction_id.eq(id.bytes().as_slice()))
+        .order(entries::seq)
+        .select((
+            accounts::code,
+            accounts::owner_kind,
+            accounts::owner,
+            accounts::asset,
+            entries::amount,
+            entries::rule,
+            entries::lot_id,
+        ))
+        .load(tx.0)?;
+    let posting = |(code, kind, owner, asset, amount, rule, lot): EntryOfTransaction| {
+        let account = types::account(&code, &kind, &owner, &asset)?;
+        let amount = Amount::from_minor(amount, account.asset);
+        let lot = lot.map(|lot| types::uuid(&lot, "entries.lot_id").map(LotId::from_uuid));
+        let posting = Posting::new(account, amount, &RuleVersion::built_in(&rule));
+        Ok(Posting { lot: lot.transpose()?, ..posting })
+    };
+    let postings: Result<Vec<Posting>, StoreError> = rows.into_iter().map(posting).collect();
+    let original = Original { id, kind, postings: postings?, refunded: false };
+    Ok(Some((original, seals::event_of_receipt(&receipt))))
+}
+
+type EntryOfTransaction = (String, String, String, String, i64, String, Option<Vec<u8>>);
 
 type HistoryRow =
     (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);

@@ -28,7 +28,7 @@ use crate::store::{
 
 /// One transaction to be recorded, with all that follows from it.
 pub struct Draft<'a> {
-    /// The event it comes from; none for what fell due.
+    /// The event it comes from; none for what fell due, and for corrections.
     said: Option<(&'a Submission, EventKey)>,
     kind: &'static str,
     effective_at: Moment,
@@ -100,20 +100,45 @@ impl<'a> Draft<'a> {
     }
 
     /// What fell due for a customer.
-    pub fn of_due(mut fallen: FallenDue, recorded_at: Moment) -> Result<Self, RecordError> {
-        let postings = std::mem::take(&mut fallen.decision.postings);
+    pub fn of_due(fallen: FallenDue, recorded_at: Moment) -> Result<Self, RecordError> {
+        Self::of_no_event(fallen.kind, fallen.decision, (fallen.effective_at, recorded_at))
+    }
+
+    /// What a correction posts.
+    pub fn of_correction(
+        kind: &'static str,
+        decision: Decision,
+        now: Moment,
+    ) -> Result<Self, RecordError> {
+        Self::of_no_event(kind, decision, (now, now))
+    }
+
+    fn of_no_event(
+        kind: &'static str,
+        mut decision: Decision,
+        (effective_at, recorded_at): (Moment, Moment),
+    ) -> Result<Self, RecordError> {
+        let postings = std::mem::take(&mut decision.postings);
         let mut draft = Self {
             said: None,
-            kind: fallen.kind,
-            effective_at: fallen.effective_at,
+            kind,
+            effective_at,
             recorded_at,
-            decision: fallen.decision,
+            decision,
             transaction: Transaction::new(TransactionId::random(), postings)?,
             receipt: String::new(),
             referral: None,
         };
         draft.receipt = draft.write_receipt()?;
         Ok(draft)
+    }
+
+    pub fn receipt(&self) -> &str {
+        &self.receipt
+    }
+
+    pub const fn transaction_id(&self) -> TransactionId {
+        self.transaction.id()
     }
 
     fn write_receipt(&self) -> Result<String, serde_json::Error> {

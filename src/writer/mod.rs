@@ -5,6 +5,7 @@
 //! database works for another: they are to each other as gateways on one database are. SQLite has
 //! one writer. Stands outside `ledger` because it joins five rooms.
 
+mod correct;
 mod draft;
 mod load;
 mod record;
@@ -21,8 +22,10 @@ use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
 use crate::ids::CustomerId;
 use crate::partner::Partner;
-use crate::program::{Occasion, Refusal, Standings};
+use crate::partner::programme::Programme;
+use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
 use crate::store::{self, Db, LedgerTx, StoreError};
+pub use correct::{Asked, Corrected, Order, Step};
 use record::{RecordError, Recorder};
 
 /// An event and the partner that said it.
@@ -47,6 +50,9 @@ pub enum WriteError {
     /// The rules do not take it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A correction is not taken, or does not go on.
+    #[error(transparent)]
+    Correction(#[from] CorrectionRefusal),
     /// The id is taken by an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -74,6 +80,8 @@ enum Job {
     Events { submissions: Vec<Submission>, answer: oneshot::Sender<Answers> },
     /// Customers for whom something has fallen due.
     Due { customers: Vec<CustomerId>, answer: oneshot::Sender<Result<usize, WriteError>> },
+    /// A step of a correction by staff.
+    Correct { order: Box<Order>, answer: oneshot::Sender<Result<Corrected, WriteError>> },
 }
 
 /// A handle to the writer; cheap to clone.
@@ -88,6 +96,7 @@ pub struct WriterSettings {
     pub url: DatabaseUrl,
     pub keys: PersonalKeys,
     pub time_zone: chrono_tz::Tz,
+    pub programme: Arc<Programme>,
     /// Connections that record at once, on PostgreSQL.
     pub writers: usize,
     /// Jobs that may wait before [`WriteError::Busy`].
@@ -132,7 +141,11 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
     for _ in 0..writers {
         let worker = Worker {
             db: store::open(&settings.url)?,
-            recorder: Recorder { keys: settings.keys.clone(), time_zone: settings.time_zone },
+            recorder: Recorder {
+                keys: settings.keys.clone(),
+                time_zone: settings.time_zone,
+                programme: Arc::clone(&settings.programme),
+            },
             url: settings.url.clone(),
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&settings.leads_waiting),
@@ -184,6 +197,20 @@ impl Writer {
         recorded.await.unwrap_or(Err(WriteError::Stopped))
     }
 
+    /// Takes a step of a correction, and waits until it is durable or refused.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn correct(&self, order: Order) -> Result<Corrected, WriteError> {
+        let (answer, corrected) = oneshot::channel();
+        let job = Job::Correct { order: Box::new(order), answer };
+        self.0.try_send(job).map_err(|unsent| match unsent {
+            mpsc::error::TrySendError::Full(_) => WriteError::Busy,
+            mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
+        })?;
+        corrected.await.unwrap_or(Err(WriteError::Stopped))
+    }
+
     /// How many jobs wait.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -206,7 +233,7 @@ impl Job {
     const fn events(&self) -> usize {
         match self {
             Self::Events { submissions, .. } => submissions.len(),
-            Self::Due { .. } => 0,
+            Self::Due { .. } | Self::Correct { .. } => 0,
         }
     }
 }
@@ -257,6 +284,9 @@ impl Worker {
                 Job::Due { customers, answer } => {
                     let _gone = answer.send(self.record_due(&customers));
                 }
+                Job::Correct { order, answer } => {
+                    let _gone = answer.send(self.correct(&order));
+                }
             }
         }
         if group.is_empty() {
@@ -270,6 +300,11 @@ impl Worker {
 
     fn record_due(&mut self, customers: &[CustomerId]) -> Result<usize, WriteError> {
         let done = self.try_write(|recorder, tx| recorder.record_due(tx, customers, clock::now()));
+        Ok(done?)
+    }
+
+    fn correct(&mut self, order: &Order) -> Result<Corrected, WriteError> {
+        let done = self.try_write(|recorder, tx| recorder.correct(tx, order, clock::now()));
         Ok(done?)
     }
 
@@ -344,6 +379,7 @@ impl From<RecordError> for WriteError {
             RecordError::Raced => Self::Busy,
             RecordError::Unbalanced(error) => Self::Fault(error.to_string()),
             RecordError::Due(refusal) => Self::Refused(refusal),
+            RecordError::Correction(refusal) => Self::Correction(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
         }

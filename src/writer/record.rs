@@ -2,6 +2,7 @@
 //! writing down of it all.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 
@@ -13,13 +14,15 @@ use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
 use crate::ids::{CustomerId, EventKey};
 use crate::ledger::Unbalanced;
-use crate::program::{self, Lots, Occasion, Refusal};
+use crate::partner::programme::Programme;
+use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
 use crate::store::events::Recorded;
 use crate::store::{LedgerTx, StoreError, customers, events, holds, lots};
 
 pub struct Recorder {
     pub keys: PersonalKeys,
     pub time_zone: Tz,
+    pub programme: Arc<Programme>,
 }
 
 /// What came of a group.
@@ -45,6 +48,8 @@ pub enum RecordError {
     /// What fell due cannot be decided on: an amount is out of range.
     #[error(transparent)]
     Due(#[from] Refusal),
+    #[error(transparent)]
+    Correction(#[from] CorrectionRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
 }
@@ -55,7 +60,11 @@ impl RecordError {
         match self {
             Self::Raced => true,
             Self::Store(error) => error.is_passing(),
-            Self::Unbalanced(_) | Self::Seal(_) | Self::Due(_) | Self::Receipt(_) => false,
+            Self::Unbalanced(_)
+            | Self::Seal(_)
+            | Self::Due(_)
+            | Self::Correction(_)
+            | Self::Receipt(_) => false,
         }
     }
 }

@@ -10,6 +10,7 @@
 mod harness;
 
 mod access;
+mod adjustments;
 mod as_of;
 mod consent;
 mod crash;
@@ -29,6 +30,7 @@ mod problems;
 mod quotes;
 mod redemption;
 mod refunds;
+mod reversals;
 mod role;
 mod rules;
 mod seals;

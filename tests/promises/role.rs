@@ -10,7 +10,8 @@ use tallystick::referral::State;
 use tallystick::store::{self, Db, outbox, referrals};
 
 use crate::harness::{
-    Cluster, Store, Trial, cloud_event, code, customer, member, payment, referral, refund, until,
+    Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, referral,
+    refund, staff, until,
 };
 
 const PASSWORD: &str = "only-for-this-run";
@@ -69,6 +70,10 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     let data = json!({ "hold": "h-1", "points": "5.00" });
     shop.record(&cloud_event("b-1", "redemption.returned", "2026-11-04T10:00:00Z", data)).await;
     until(&person, "45.00", "0.00").await;
+    let (ann, bob) = (staff(&app, "ann", &["adjust"]), staff(&app, "bob", &["approve"]));
+    assert_eq!(ann.adjust(&adjustment("a-1", &reference, "250.00")).await.status, 202);
+    assert_eq!(bob.approve("a-1").await.status, 201);
+    until(&person, "295.00", "0.00").await;
     assert_eq!(person.get("/readyz").await.status, 200);
     for _ in 0..100 {
         if shop.get("/v1/events/p-2/proof").await.status == 200 {
@@ -121,6 +126,7 @@ fn history_cannot_be_changed(trial: &Trial) {
         "DELETE FROM transactions_to_prove",
         "UPDATE lots SET expires_at = NULL",
         "UPDATE holds SET points = 1",
+        "UPDATE corrections SET reason = ''",
     ] {
         let said = refused(trial, sql);
         assert!(said.contains("permission denied"), "{sql}: {said}");

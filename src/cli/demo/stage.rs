@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::cli::Failure;
 use crate::cli::partners::keygen::{Alg, KeyPair};
 use crate::database_url::{DatabaseUrl, Kind};
-use crate::settings::{CustomerTokens, Settings};
+use crate::settings::{Settings, TokenSettings};
 use crate::store;
 
 /// Everything that runs while the demo does.
@@ -60,7 +60,7 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
         partners: folder.join("partners"),
         keys: folder.join("tallystick.keys"),
         crm: Some(crm.settings()),
-        customer_tokens: Some(CustomerTokens {
+        customer_tokens: Some(TokenSettings {
             issuer: CUSTOMER_ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             jwks,

@@ -7,7 +7,7 @@ use tallystick::app::App;
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::database_url::DatabaseUrl;
 use tallystick::ledger::verify::verify;
-use tallystick::settings::{CustomerTokens, Settings};
+use tallystick::settings::{Settings, TokenSettings};
 use tallystick::store::{self, Db};
 use tempfile::TempDir;
 
@@ -24,6 +24,7 @@ pub struct Trial {
     pub folder: TempDir,
     pub settings: Settings,
     customer_key: KeyPair,
+    staff_key: KeyPair,
     keys: Vec<(String, KeyPair)>,
     database: Option<String>,
 }
@@ -37,14 +38,20 @@ pub struct TestApp {
 }
 
 const CUSTOMER_ISSUER: &str = "https://login.test";
+const STAFF_ISSUER: &str = "https://staff.test";
 
 impl Trial {
     pub fn on(store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = test_partners(&folder.path().join("partners"));
         let customer_key = KeyPair::generate("login-1", Alg::EdDsa).unwrap();
-        let jwks = folder.path().join("jwks.json");
-        std::fs::write(&jwks, json!({ "keys": [customer_key.public_jwk()] }).to_string()).unwrap();
+        let staff_key = KeyPair::generate("staff-1", Alg::EdDsa).unwrap();
+        let tokens = |issuer: &str, file: &str, key: &KeyPair| {
+            let jwks = folder.path().join(file);
+            std::fs::write(&jwks, json!({ "keys": [key.public_jwk()] }).to_string()).unwrap();
+            let (issuer, audience) = (issuer.to_owned(), "tallystick".to_owned());
+            Some(TokenSettings { issuer, audience, jwks })
+        };
         let (database_url, database) = database(store, folder.path());
         let mut settings = Settings::load(None).unwrap();
         settings.database_url = DatabaseUrl::parse(&database_url).unwrap();
@@ -54,12 +61,9 @@ impl Trial {
         settings.keys = folder.path().join("tallystick.keys");
         settings.due_seconds = 1;
         settings.log.level = "warn".to_owned();
-        settings.customer_tokens = Some(CustomerTokens {
-            issuer: CUSTOMER_ISSUER.to_owned(),
-            audience: "tallystick".to_owned(),
-            jwks,
-        });
-        Self { folder, settings, customer_key, keys, database }
+        settings.customer_tokens = tokens(CUSTOMER_ISSUER, "jwks.json", &customer_key);
+        settings.staff_tokens = tokens(STAFF_ISSUER, "staff-jwks.json", &staff_key);
+        Self { folder, settings, customer_key, staff_key, keys, database }
     }
 
     /// Runs a test against a service on this trial, then stops it and proves the books.
@@ -94,6 +98,13 @@ impl Trial {
 
     pub fn sign_customer(&self, claims: &serde_json::Value) -> String {
         self.customer_key.sign(claims).unwrap()
+    }
+
+    pub fn staff_token(&self, subject: &str, roles: &[&str]) -> String {
+        let claims = json!({
+            "iss": STAFF_ISSUER, "aud": "tallystick", "sub": subject, "roles": roles,
+        });
+        self.staff_key.sign(&claims).unwrap()
     }
 
     /// What `ledger verify` finds.

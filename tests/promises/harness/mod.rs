@@ -5,12 +5,14 @@ mod crm;
 mod customer;
 mod partner;
 mod postgres;
+mod staff;
 
 pub use app::{Store, TestApp, Trial};
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};
 pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
 pub use postgres::Cluster;
+pub use staff::{adjustment, reversal, staff};
 
 /// Makes a test of each store out of one async block that is given a running service.
 macro_rules! on_both_stores {

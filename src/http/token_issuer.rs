@@ -1,5 +1,5 @@
-//! Customer tokens: JWTs by the bank's identity provider. A partner's token cannot pass for one:
-//! another key signed it, and its issuer is another.
+//! Tokens of customers and of staff: JWTs by the bank's identity providers, one for each. A partner's
+//! token cannot pass for one: another key signed it, and its issuer is another.
 
 use std::path::PathBuf;
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
-use crate::settings::CustomerTokens;
+use crate::settings::TokenSettings;
 
-/// The bank's identity provider, as far as a token can be checked against it.
-pub struct CustomerIssuer {
+/// An identity provider of the bank, as far as a token can be checked against it.
+pub struct TokenIssuer {
     issuer: String,
     audience: String,
     keys: Vec<IssuerKey>,
@@ -28,18 +28,18 @@ struct IssuerKey {
 
 /// Why the identity provider's keys cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CustomerIssuerError {
-    #[error("setting customer_tokens.jwks: cannot read {path}")]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("setting customer_tokens.jwks: {path} is not a JWK set (RFC 7517): {what}")]
-    Malformed { path: PathBuf, what: String },
-    #[error("setting customer_tokens.jwks: {path} has no key for EdDSA, ES256, PS256 or RS256")]
-    NoKey { path: PathBuf },
+pub enum TokenIssuerError {
+    #[error("setting {table}.jwks: cannot read {path}")]
+    Unreadable { table: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("setting {table}.jwks: {path} is not a JWK set (RFC 7517): {what}")]
+    Malformed { table: &'static str, path: PathBuf, what: String },
+    #[error("setting {table}.jwks: {path} has no key for EdDSA, ES256, PS256 or RS256")]
+    NoKey { table: &'static str, path: PathBuf },
 }
 
-/// Why a token does not tell who the customer is.
+/// Why a token does not tell whose it is.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum CustomerTokenError {
+pub enum IssuedTokenError {
     #[error("The token cannot be taken: {0}.")]
     Header(#[from] HeaderError),
     #[error("The token is not signed with a key of the bank's identity provider.")]
@@ -60,54 +60,69 @@ struct Claims {
     exp: NumericDate,
     nbf: Option<NumericDate>,
     iat: Option<NumericDate>,
+    /// Of whatever form: a customer's provider may have a use of its own for it.
+    roles: Option<Value>,
 }
 
-/// Types of JWT that a customer may come with: an ID token, an access token, none stated.
+/// Whom an identity provider vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    pub subject: String,
+    /// The claim `roles`, where it is an array of strings; nothing otherwise.
+    pub roles: Vec<String>,
+}
+
+/// Types of JWT that a person may come with: an ID token, an access token, none stated.
 const TYPES: [&str; 3] = ["jwt", "at+jwt", ""];
 
 /// OpenID Connect Core, section 2: sub has at most 255 ASCII characters.
 const SUBJECT_BYTES_MAX: usize = 255;
 
-impl CustomerIssuer {
-    /// Reads the identity provider's public keys.
+impl TokenIssuer {
+    /// Reads the identity provider's public keys; `table` is the name of its settings.
     ///
     /// # Errors
-    /// [`CustomerIssuerError`].
-    pub fn load(settings: &CustomerTokens) -> Result<Self, CustomerIssuerError> {
+    /// [`TokenIssuerError`].
+    pub fn load(settings: &TokenSettings, table: &'static str) -> Result<Self, TokenIssuerError> {
         let path = || settings.jwks.clone();
         let text = std::fs::read_to_string(&settings.jwks)
-            .map_err(|source| CustomerIssuerError::Unreadable { path: path(), source })?;
-        let keys = read_keys(&text).map_err(|error| CustomerIssuerError::Malformed {
+            .map_err(|source| TokenIssuerError::Unreadable { table, path: path(), source })?;
+        let keys = read_keys(&text).map_err(|error| TokenIssuerError::Malformed {
+            table,
             path: path(),
             what: error.to_string(),
         })?;
         if keys.is_empty() {
-            return Err(CustomerIssuerError::NoKey { path: path() });
+            return Err(TokenIssuerError::NoKey { table, path: path() });
         }
         let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
         Ok(Self { issuer, audience, keys })
     }
 
-    /// Whose token it is: the bank's subject id.
+    /// Whose token it is: the bank's subject id, and the roles that it states.
     ///
     /// # Errors
-    /// [`CustomerTokenError`].
-    pub fn subject(&self, token: &str, now: Moment) -> Result<String, CustomerTokenError> {
+    /// [`IssuedTokenError`].
+    pub fn read(&self, token: &str, now: Moment) -> Result<Vouched, IssuedTokenError> {
         let header = jwt::header(token, &TYPES)?;
         let key = self.find(header.kid.as_deref(), header.alg);
-        let key = key.ok_or(CustomerTokenError::Signature)?;
+        let key = key.ok_or(IssuedTokenError::Signature)?;
         let claims: Claims =
             jwt::open(token, header.alg, &key.decoding).map_err(|error| match error {
-                jwt::OpenError::Signature => CustomerTokenError::Signature,
-                jwt::OpenError::Claims => CustomerTokenError::Foreign,
+                jwt::OpenError::Signature => IssuedTokenError::Signature,
+                jwt::OpenError::Claims => IssuedTokenError::Foreign,
             })?;
         if claims.iss != self.issuer || !claims.aud.includes(&self.audience) {
-            return Err(CustomerTokenError::Foreign);
+            return Err(IssuedTokenError::Foreign);
         }
         jwt::in_force(claims.exp, claims.nbf, claims.iat, now)?;
         let sane = (1..=SUBJECT_BYTES_MAX).contains(&claims.sub.len())
             && !claims.sub.chars().any(char::is_control);
-        if sane { Ok(claims.sub) } else { Err(CustomerTokenError::Subject) }
+        if !sane {
+            return Err(IssuedTokenError::Subject);
+        }
+        let roles = claims.roles.and_then(|roles| serde_json::from_value(roles).ok());
+        Ok(Vouched { subject: claims.sub, roles: roles.unwrap_or_default() })
     }
 
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&IssuerKey> {
@@ -182,13 +197,13 @@ mod tests {
     }
 
     impl Bank {
-        fn issuer(&self) -> CustomerIssuer {
+        fn issuer(&self) -> TokenIssuer {
             let set = json!({ "keys": [
                 { "kty": "OKP", "crv": "Ed25519", "kid": "b1", "alg": "EdDSA", "x": self.x },
                 { "kty": "oct", "kid": "s1", "alg": "HS256", "k": "c2VjcmV0" },
                 { "kty": "OKP", "crv": "Ed25519", "kid": "e1", "use": "enc", "x": self.x },
             ] });
-            CustomerIssuer {
+            TokenIssuer {
                 issuer: "https://login.bank.test".to_owned(),
                 audience: "tallystick".to_owned(),
                 keys: read_keys(&set.to_string()).unwrap(),
@@ -222,10 +237,12 @@ mod tests {
 
     #[test]
     fn a_good_token_tells_the_subject_and_any_other_is_refused() {
-        use CustomerTokenError::{Foreign, Header as BadHeader, Signature, Subject, Untimely};
+        use IssuedTokenError::{Foreign, Header as BadHeader, Signature, Subject, Untimely};
         let bank = bank();
         let issuer = bank.issuer();
-        let read = |change: fn(&mut Header, &mut Value)| issuer.subject(&bank.token(change), now());
+        let read = |change: fn(&mut Header, &mut Value)| {
+            issuer.read(&bank.token(change), now()).map(|vouched| vouched.subject)
+        };
         assert_eq!(read(|_, _| {}), Ok("c-1".to_owned()));
         assert_eq!(read(|header, _| header.kid = None), Ok("c-1".to_owned()));
         assert_eq!(read(|header, _| header.kid = Some("b2".into())), Err(Signature));
@@ -252,14 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn roles_are_an_array_of_strings_or_none() {
+        let bank = bank();
+        let roles = |roles: Value| {
+            let token = bank.token(|_, claims| claims["roles"] = roles);
+            bank.issuer().read(&token, now()).unwrap().roles
+        };
+        assert_eq!(roles(json!(["read", "approve"])), ["read", "approve"]);
+        for odd in [Value::Null, json!("approve"), json!([1]), json!({ "approve": true })] {
+            assert!(roles(odd).is_empty());
+        }
+    }
+
+    #[test]
     fn a_token_by_another_key_or_with_no_signature_is_refused() {
         let issuer = bank().issuer();
         let foreign = bank().token(|_, _| {});
-        assert_eq!(issuer.subject(&foreign, now()), Err(CustomerTokenError::Signature));
+        assert_eq!(issuer.read(&foreign, now()), Err(IssuedTokenError::Signature));
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let payload = foreign.split('.').nth(1).unwrap();
         let unsigned = format!("{header}.{payload}.");
-        let refused = CustomerTokenError::Header(HeaderError::Algorithm);
-        assert_eq!(issuer.subject(&unsigned, now()), Err(refused));
+        let refused = IssuedTokenError::Header(HeaderError::Algorithm);
+        assert_eq!(issuer.read(&unsigned, now()), Err(refused));
     }
 }

@@ -1,0 +1,2 @@
+DROP TABLE corrections;
+DROP FUNCTION corrections_change_only_forward();

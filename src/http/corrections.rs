@@ -1,0 +1,289 @@
+//! Staff adjust points and reverse transactions; what is beyond the limit waits for another person.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Gateway;
+use super::problem::Problem;
+use super::staff::{Adjust, Approve, Read, Staff};
+use crate::clock::Moment;
+use crate::event::{FieldProblem, Malformed, Reader};
+use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
+use crate::money::{Amount, Asset};
+use crate::program::{Correction, CorrectionState, What};
+use crate::store::corrections;
+use crate::writer::{Asked, Corrected, Order, Step};
+
+const LINES_DEFAULT: u16 = 20;
+const LINES_MAX: u16 = 100;
+const REASON_CHARACTERS_MAX: usize = 500;
+
+/// Which page of which corrections.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    state: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u16>,
+}
+
+/// A correction as staff see it.
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a CorrectionId,
+    kind: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<Member<'a>>,
+    points: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Moment>,
+    /// The transaction that it reverses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<TransactionId>,
+    reason: &'a str,
+    proposed_by: &'a StaffId,
+    proposed_at: Moment,
+    #[serde(flatten)]
+    closing: Closing<'a>,
+    /// Of its own transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    partner: &'a PartnerId,
+    member: &'a MemberRef,
+}
+
+#[derive(Default, Serialize)]
+struct Closing<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<TransactionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<&'a StaffId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_by: Option<&'a StaffId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_because: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Moment>,
+}
+
+/// `POST /v1/adjustments`: points given to a customer, or taken.
+pub async fn propose_adjustment(
+    staff: Staff<Adjust>,
+    gateway: web::Data<Gateway>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let (id, what, reason) = read_body(&body, read_adjustment)?;
+    let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
+    answer(&gateway.writer.correct(order).await?)
+}
+
+/// `POST /v1/transactions/{transaction}/reversal`: a transaction undone exactly.
+pub async fn propose_reversal(
+    staff: Staff<Adjust>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let transaction =
+        uuid::Uuid::parse_str(&path.into_inner()).map_err(|_bad| Problem::not_found())?;
+    let transaction = TransactionId::from_uuid(transaction);
+    let (id, reason) = read_body(&body, |body| {
+        let (id, reason) = (body.parsed("id"), read_reason(body));
+        Some((id?, reason?))
+    })?;
+    let what = Asked::Reversal { transaction };
+    let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
+    answer(&gateway.writer.correct(order).await?)
+}
+
+/// `POST /v1/corrections/{correction}/approval`: another person has it posted.
+pub async fn approve(
+    staff: Staff<Approve>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(path)?;
+    let order = Order { id, by: staff.id, step: Step::Approve };
+    answer(&gateway.writer.correct(order).await?)
+}
+
+/// `POST /v1/corrections/{correction}/rejection`: it comes to nothing.
+pub async fn reject(
+    staff: Staff<Approve>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(path)?;
+    let reason = read_body(&body, read_reason)?;
+    let order = Order { id, by: staff.id, step: Step::Reject { reason } };
+    answer(&gateway.writer.correct(order).await?)
+}
+
+/// `GET /v1/corrections/{correction}`: one, with its receipt once it is posted.
+pub async fn get_correction(
+    _staff: Staff<Read>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(path)?;
+    let found = gateway.read(move |db| corrections::get(db, &id)).await?;
+    let (correction, receipt) = found.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(view(&correction, receipt.as_deref())?))
+}
+
+/// `GET /v1/corrections?state=proposed`: those in a state, the oldest first.
+pub async fn get_corrections(
+    _staff: Staff<Read>,
+    gateway: web::Data<Gateway>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let Page { state, cursor, limit } = page.into_inner();
+    let state = state.unwrap_or_else(|| CorrectionState::Proposed.name().to_owned());
+    if !CorrectionState::NAMES.contains(&state.as_str()) {
+        let expected = format!("expected {}", CorrectionState::NAMES.join(", "));
+        return Err(Problem::parameter("state", &expected));
+    }
+    let limit = limit.unwrap_or(LINES_DEFAULT);
+    if limit == 0 || limit > LINES_MAX {
+        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
+    }
+    let bad_cursor =
+        || Problem::parameter("cursor", "expected the `next` of the page before, unchanged");
+    let cursor = cursor.map(|cursor| read_cursor(&cursor).ok_or_else(bad_cursor)).transpose()?;
+    // One more than the page has tells whether another page follows.
+    let rows_max = i64::from(limit).saturating_add(1);
+    let mut found = gateway
+        .read(move |db| {
+            let after = cursor.as_ref().map(|(at, id)| (*at, id));
+            corrections::page(db, &state, after, rows_max)
+        })
+        .await?;
+    let more = found.len() > usize::from(limit);
+    found.truncate(usize::from(limit));
+    let next = found.last().filter(|_last| more);
+    let next = next.map(|last| format!("{}~{}", last.proposed_at, last.id));
+    let views: Vec<View<'_>> =
+        found.iter().map(|correction| view(correction, None)).collect::<Result<_, _>>()?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "corrections": views, "next": next })))
+}
+
+fn read_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {
+    let (at, id) = cursor.split_once('~')?;
+    Some((Moment::parse(at)?, CorrectionId::try_from(id).ok()?))
+}
+
+fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
+    CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
+}
+
+fn read_body<T>(
+    body: &[u8],
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> Result<T, Malformed> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
+    let mut problems: Vec<FieldProblem> = Vec::new();
+    let done = Reader::new(&value, "", &mut problems).and_then(|mut body| {
+        let done = read(&mut body);
+        body.finish();
+        done
+    });
+    match done {
+        Some(done) if problems.is_empty() => Ok(done),
+        _ => Err(Malformed::Fields(problems)),
+    }
+}
+
+fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String)> {
+    let id = body.parsed("id");
+    let reason = read_reason(body);
+    let points = body.signed_amount("points", Some(Asset::PTS));
+    if points.is_some_and(Amount::is_zero) {
+        body.fail("points", "must not be 0");
+    }
+    let time = body.optional_text("expires_at", 40).map(Moment::parse);
+    if time == Some(None) {
+        body.fail("expires_at", "expected an RFC 3339 date-time, such as \"2027-12-31T16:00:00Z\"");
+    }
+    let expires_at = time.flatten();
+    if expires_at.is_some() && points.is_some_and(Amount::is_negative) {
+        body.fail("expires_at", "only points that are given expire");
+    }
+    let Some(mut customer) = body.object("customer") else {
+        if body.optional("customer").is_none() {
+            body.fail("customer", "missing");
+        }
+        return None;
+    };
+    let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
+    customer.finish();
+    let what =
+        Asked::Adjustment { partner: partner?, member: member?, points: points?, expires_at };
+    Some((id?, what, reason?))
+}
+
+fn read_reason(body: &mut Reader<'_>) -> Option<String> {
+    body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned)
+}
+
+/// 201 for what is posted now, 202 for what waits for another person, 200 otherwise.
+fn answer(corrected: &Corrected) -> Result<HttpResponse, Problem> {
+    let Corrected { correction, receipt, replayed } = corrected;
+    let status = match &correction.state {
+        _ if *replayed => StatusCode::OK,
+        CorrectionState::Proposed => StatusCode::ACCEPTED,
+        CorrectionState::Posted { .. } => StatusCode::CREATED,
+        CorrectionState::Rejected { .. } => StatusCode::OK,
+    };
+    let mut response = HttpResponse::build(status);
+    if *replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    Ok(response.json(view(correction, receipt.as_deref())?))
+}
+
+fn view<'a>(correction: &'a Correction, receipt: Option<&'a str>) -> Result<View<'a>, Problem> {
+    let (customer, expires_at, reverses) = match &correction.what {
+        What::Adjustment(it) => {
+            (Some(Member { partner: &it.partner, member: &it.member }), it.expires_at, None)
+        }
+        What::Reversal(it) => (None, None, Some(it.transaction)),
+    };
+    let closing = match &correction.state {
+        CorrectionState::Proposed => Closing::default(),
+        CorrectionState::Posted { transaction, approved_by, at } => Closing {
+            transaction: Some(*transaction),
+            approved_by: approved_by.as_ref(),
+            closed_at: Some(*at),
+            ..Closing::default()
+        },
+        CorrectionState::Rejected { by, reason, at } => Closing {
+            rejected_by: Some(by),
+            rejected_because: Some(reason),
+            closed_at: Some(*at),
+            ..Closing::default()
+        },
+    };
+    Ok(View {
+        id: &correction.id,
+        kind: correction.what.kind(),
+        state: correction.state.name(),
+        customer,
+        points: correction.what.points(),
+        expires_at,
+        reverses,
+        reason: &correction.reason,
+        proposed_by: &correction.proposed_by,
+        proposed_at: correction.proposed_at,
+        closing,
+        receipt: receipt.map(serde_json::from_str).transpose().map_err(Problem::internal)?,
+    })
+}

@@ -1,0 +1,182 @@
+//! What a reversal posts: the exact opposite of a transaction of which nothing else came.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::collections::BTreeMap;
+
+use super::correction::{CorrectionRefusal, Irreversible, What};
+use super::decision::Decision;
+use super::lot::{Lots, Parts};
+use crate::event::{Payment, Referral};
+use crate::ids::{CustomerId, LotId, TransactionId};
+use crate::ledger::{AccountCode, Posting, RuleVersion};
+
+pub(super) const RULE: &str = "reversal:exact@1";
+
+/// A transaction that is to be reversed, as it was recorded.
+#[derive(Clone, Debug)]
+pub struct Original {
+    pub id: TransactionId,
+    pub kind: String,
+    pub postings: Vec<Posting>,
+    /// Whether part of what was paid has been refunded.
+    pub refunded: bool,
+}
+
+impl Original {
+    /// Whose points it moved, if anybody's.
+    #[must_use]
+    pub fn customer(&self) -> Option<CustomerId> {
+        self.postings.iter().find_map(|posting| posting.account.customer_id())
+    }
+
+    /// The lots whose points it moved.
+    #[must_use]
+    pub fn lots(&self) -> Vec<LotId> {
+        self.postings.iter().filter_map(|posting| posting.lot).collect()
+    }
+}
+
+/// Undoes a transaction whose points are all still where it put them. What has gone on from there
+/// is a refund's to follow, or an adjustment's to make good.
+///
+/// # Errors
+/// [`CorrectionRefusal::NotReversible`] with why, and what to do instead.
+pub fn reverse(original: &Original, lots: &Lots) -> Result<Decision, CorrectionRefusal> {
+    check(original, lots)?;
+    let rule = RuleVersion::built_in(RULE);
+    let mut decision = Decision { customer: original.customer(), ..Decision::default() };
+    for posting in &original.postings {
+        let opposite = Posting::new(posting.account.clone(), posting.amount.negate()?, &rule);
+        decision.postings.push(Posting { lot: posting.lot, ..opposite });
+    }
+    Ok(decision)
+}
+
+fn check(original: &Original, lots: &Lots) -> Result<(), CorrectionRefusal> {
+    let refused = |why| Err(CorrectionRefusal::NotReversible(why));
+    if ![Payment::TYPE, Referral::TYPE, What::ADJUSTMENT].contains(&original.kind.as_str()) {
+        return refused(Irreversible::Kind(original.kind.clone()));
+    }
+    if original.postings.is_empty() {
+        return refused(Irreversible::Empty);
+    }
+    if original.refunded {
+        return refused(Irreversible::Refunded);
+    }
+    if original.postings.iter().any(|it| it.account.code == AccountCode::POINTS_OWED) {
+        return refused(Irreversible::PaidDebt);
+    }
+    for (id, put) in by_lot(original)? {
+        let Some(lot) = lots.get(id) else { return refused(Irreversible::Moved) };
+        if put.available.is_negative() {
+            // What is given back may pay no debt on the way: that would not be the opposite.
+            if !lots.owed(lot.customer).is_zero() {
+                return refused(Irreversible::Owes);
+            }
+        } else if lot.parts != put {
+            return refused(Irreversible::Moved);
+        }
+    }
+    Ok(())
+}
+
+/// What the transaction did to each lot.
+fn by_lot(original: &Original) -> Result<BTreeMap<LotId, Parts>, CorrectionRefusal> {
+    let mut lots: BTreeMap<LotId, Parts> = BTreeMap::new();
+    for posting in &original.postings {
+        if let Some(lot) = posting.lot {
+            let parts = lots.entry(lot).or_insert(Parts::NONE);
+            parts.follow(posting.account.code, posting.amount)?;
+        }
+    }
+    Ok(lots)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::Account;
+    use crate::money::{Amount, Asset};
+    use crate::program::Lot;
+
+    fn points(minor: i64) -> Amount {
+        Amount::from_minor(minor, Asset::PTS)
+    }
+
+    /// A payment that brought so many points to one lot, and the lot as it is now.
+    fn paid(minor: i64, parts: Parts) -> (Original, Lots) {
+        let (customer, lot) = (CustomerId::random(), LotId::random());
+        let rule = RuleVersion::built_in("earning:base@1");
+        let own = Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS);
+        let bank = Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS);
+        let postings = vec![
+            Posting::new(own, points(minor), &rule).of_lot(lot),
+            Posting::new(bank, points(-minor), &rule),
+        ];
+        let id = TransactionId::random();
+        let mut lots = Lots::default();
+        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
+        (Original { id, kind: Payment::TYPE.to_owned(), postings, refunded: false }, lots)
+    }
+
+    proptest! {
+        #[test]
+        fn it_leaves_nothing_or_is_refused(
+            minor in 1_i64..1_000,
+            moved in prop::collection::vec(0_i64..3, 5),
+        ) {
+            let moved: Vec<i64> = moved.into_iter().map(|part| (part - 1).max(0)).collect();
+            let parts = Parts {
+                pending: points(moved[0]),
+                available: points(minor - moved[1]),
+                held: points(moved[2]),
+                redeemed: points(moved[3]),
+                expired: points(moved[4]),
+                ..Parts::NONE
+            };
+            let (original, mut lots) = paid(minor, parts);
+            let done = reverse(&original, &lots);
+            if moved.iter().any(|part| *part != 0) {
+                let why = CorrectionRefusal::NotReversible(Irreversible::Moved);
+                prop_assert_eq!(done.unwrap_err(), why);
+            } else {
+                lots.follow(&done.unwrap()).unwrap();
+                let lot = lots.get(original.lots()[0]).unwrap();
+                prop_assert_eq!(lot.parts, Parts::NONE);
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_undo_exactly_it_says_so_of() {
+        let there = Parts { available: points(100), ..Parts::NONE };
+        let why = |change: fn(&mut Original, &mut Lots)| {
+            let (mut original, mut lots) = paid(100, there);
+            change(&mut original, &mut lots);
+            match reverse(&original, &lots) {
+                Err(CorrectionRefusal::NotReversible(why)) => why,
+                other => panic!("{other:?}"),
+            }
+        };
+        let kind = why(|original, _| original.kind = "payment.refunded".to_owned());
+        assert_eq!(kind, Irreversible::Kind("payment.refunded".to_owned()));
+        assert_eq!(why(|original, _| original.postings.clear()), Irreversible::Empty);
+        assert_eq!(why(|original, _| original.refunded = true), Irreversible::Refunded);
+        let indebted = why(|original, _| {
+            let customer = original.customer().unwrap();
+            let owed = Account::customer(AccountCode::POINTS_OWED, customer, Asset::PTS);
+            let rule = RuleVersion::built_in("debt:recovery@1");
+            original.postings.push(Posting::new(owed, points(5), &rule));
+        });
+        assert_eq!(indebted, Irreversible::PaidDebt);
+        let owing = why(|original, lots| {
+            for posting in &mut original.postings {
+                posting.amount = posting.amount.negate().unwrap();
+            }
+            lots.add_owed(original.customer().unwrap(), points(1));
+        });
+        assert_eq!(owing, Irreversible::Owes);
+    }
+}
