@@ -47,6 +47,8 @@ pub struct Caller<S: Needs> {
 /// A customer of the bank, by the subject that the bank's identity provider gives them.
 pub struct Customer {
     pub subject: String,
+    /// The month of their birthday, where the identity provider tells it.
+    pub birth_month: Option<u32>,
 }
 
 impl<S: Needs> FromRequest for Caller<S> {
@@ -101,7 +103,7 @@ impl Customer {
         };
         let vouched = issuer.read(token, clock::now());
         vouched
-            .map(|vouched| Self { subject: vouched.subject })
+            .map(|vouched| Self { subject: vouched.subject, birth_month: vouched.birth_month })
             .map_err(|error| Problem::bad_token(&error))
     }
 }

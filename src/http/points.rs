@@ -127,7 +127,15 @@ pub async fn link_member(
     gateway.registry.get(&partner).ok_or_else(Problem::not_found)?;
     let named = partner.clone();
     let member: MemberRef = gateway
-        .read(move |db| db.write(|tx| customers::link(tx, &customer.subject, &named, clock::now())))
+        .read(move |db| {
+            db.write(|tx| {
+                let member = customers::link(tx, &customer.subject, &named, clock::now())?;
+                if let Some(month) = customer.birth_month {
+                    customers::set_birth_month(tx, &customer.subject, month)?;
+                }
+                Ok::<_, StoreError>(member)
+            })
+        })
         .await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "partner": partner, "member": member })))
 }

@@ -62,6 +62,8 @@ struct Claims {
     iat: Option<NumericDate>,
     /// Of whatever form: a customer's provider may have a use of its own for it.
     roles: Option<Value>,
+    /// OpenID Connect Core, section 5.1: `YYYY-MM-DD`, or `0000-MM-DD` where the year is left out.
+    birthdate: Option<Value>,
 }
 
 /// Whom an identity provider vouches for.
@@ -70,6 +72,8 @@ pub struct Vouched {
     pub subject: String,
     /// The claim `roles`, where it is an array of strings; nothing otherwise.
     pub roles: Vec<String>,
+    /// Of the claim `birthdate` the month, 1 to 12: nothing else of it is kept.
+    pub birth_month: Option<u32>,
 }
 
 /// Types of JWT that a person may come with: an ID token, an access token, none stated.
@@ -122,7 +126,10 @@ impl TokenIssuer {
             return Err(IssuedTokenError::Subject);
         }
         let roles = claims.roles.and_then(|roles| serde_json::from_value(roles).ok());
-        Ok(Vouched { subject: claims.sub, roles: roles.unwrap_or_default() })
+        let birthdate = claims.birthdate.as_ref().and_then(Value::as_str);
+        let month = birthdate.and_then(|date| date.split('-').nth(1)?.parse().ok());
+        let birth_month = month.filter(|month| (1..=12).contains(month));
+        Ok(Vouched { subject: claims.sub, roles: roles.unwrap_or_default(), birth_month })
     }
 
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&IssuerKey> {

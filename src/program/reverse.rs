@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::correction::{CorrectionRefusal, Irreversible, What};
+use super::counter::Counted;
 use super::decision::Decision;
 use super::lot::{Lots, Parts};
 use crate::event::{Payment, Referral};
 use crate::ids::{CustomerId, LotId, TransactionId};
 use crate::ledger::{AccountCode, Posting, RuleVersion};
+use crate::money::{AmountError, Asset};
 
 pub(super) const RULE: &str = "reversal:exact@1";
 
@@ -20,6 +22,8 @@ pub struct Original {
     pub postings: Vec<Posting>,
     /// Whether part of what was paid has been refunded.
     pub refunded: bool,
+    /// What its event added to counters.
+    pub counted: Vec<Counted>,
 }
 
 impl Original {
@@ -48,6 +52,11 @@ pub fn reverse(original: &Original, lots: &Lots) -> Result<Decision, CorrectionR
     for posting in &original.postings {
         let opposite = Posting::new(posting.account.clone(), posting.amount.negate()?, &rule);
         decision.postings.push(Posting { lot: posting.lot, ..opposite });
+    }
+    for Counted { counter, amount } in &original.counted {
+        let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
+        let amount = amount.checked_neg().ok_or(out_of_range)?;
+        decision.counted.push(Counted { counter: *counter, amount });
     }
     Ok(decision)
 }
@@ -98,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Account;
-    use crate::money::{Amount, Asset};
+    use crate::money::Amount;
     use crate::program::Lot;
 
     fn points(minor: i64) -> Amount {
@@ -118,7 +127,16 @@ mod tests {
         let id = TransactionId::random();
         let mut lots = Lots::default();
         lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
-        (Original { id, kind: Payment::TYPE.to_owned(), postings, refunded: false }, lots)
+        (
+            Original {
+                id,
+                kind: Payment::TYPE.to_owned(),
+                postings,
+                refunded: false,
+                counted: Vec::new(),
+            },
+            lots,
+        )
     }
 
     proptest! {

@@ -26,10 +26,9 @@ impl Reason {
                 "The bank bears {bank_share} of the {given} CNY discount: {subsidy} CNY are owed \
                  to the partner."
             ),
-            Self::FeeWaived { periods, fee, given, by_bank, by_partner, .. } => format!(
-                "{given} of the {fee} CNY fee for {periods} instalments are waived: the bank bears \
-                 {by_bank}, the partner {by_partner} CNY."
-            ),
+            Self::FeeWaived { periods, fee, given, .. } => {
+                format!("{given} of the {fee} CNY fee for {periods} instalments are waived.")
+            }
             Self::WaiverDiffers { given, allowed, .. } => format!(
                 "The waiver allows {allowed} CNY of the instalment fee, not {given} CNY: nothing is \
                  booked until this is cleared."

@@ -156,6 +156,17 @@ pub fn set_tier(
     Ok(())
 }
 
+/// Keeps the month of a customer's birthday, as the bank's identity provider tells it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Result<(), StoreError> {
+    diesel::update(customers::table.filter(customers::bank_subject.eq(subject)))
+        .set(customers::birth_month.eq(i64::from(month)))
+        .execute(tx.0)?;
+    Ok(())
+}
+
 /// The customer whom the bank's identity provider calls by this subject.
 ///
 /// # Errors

@@ -353,8 +353,11 @@ pub fn original(
         Ok(Posting { lot: lot.transpose()?, ..posting })
     };
     let postings: Result<Vec<Posting>, StoreError> = rows.into_iter().map(posting).collect();
-    let original = Original { id, kind, postings: postings?, refunded: false };
-    Ok(Some((original, seals::event_of_receipt(&receipt))))
+    let event = seals::event_of_receipt(&receipt);
+    let mut counted = counters::of_events(tx.0, event.as_slice())?;
+    let counted = event.and_then(|event| counted.remove(&event)).unwrap_or_default();
+    let original = Original { id, kind, postings: postings?, refunded: false, counted };
+    Ok(Some((original, event)))
 }
 
 type EntryOfTransaction = (String, String, String, String, i64, String, Option<Vec<u8>>);

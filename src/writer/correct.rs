@@ -15,7 +15,7 @@ use crate::program::{
     self, Adjustment, Correction, CorrectionRefusal, CorrectionState, Decision, Irreversible, Lots,
     Original, Reason, Reversal, What,
 };
-use crate::store::{LedgerTx, corrections, customers, lots, transactions};
+use crate::store::{LedgerTx, corrections, counters, customers, lots, transactions};
 
 /// What a member of staff asks for.
 #[derive(Clone, Debug)]
@@ -187,6 +187,7 @@ impl Recorder {
                     let payment = transactions::payments(tx, &[key])?.remove(&key);
                     original.refunded = payment.is_some_and(|it| !it.refunded.is_zero());
                 }
+                counters::lock(tx, original.counted.iter().map(|counted| counted.counter))?;
                 let standing = standing(tx, *customer, &original.lots())?;
                 Ok(program::reverse(&original, &standing)?)
             }

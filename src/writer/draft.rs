@@ -191,8 +191,10 @@ impl<'a> Draft<'a> {
     }
 
     fn counted(&self) -> impl Iterator<Item = (EventKey, Counted)> {
-        let key = self.said.map(|(_submission, key)| key);
-        key.into_iter().flat_map(|key| self.decision.counted.iter().map(move |it| (key, *it)))
+        // A reversal is no event: what it takes from counters stands under its transaction.
+        let own = EventKey::from_bytes(*self.transaction.id_bytes());
+        let key = self.said.map_or(own, |(_submission, key)| key);
+        self.decision.counted.iter().map(move |it| (key, *it))
     }
 
     fn hold(&self) -> Option<(HoldOf<'_>, HoldStep)> {

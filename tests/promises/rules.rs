@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
-use crate::harness::{Store, TestApp, Trial, payment, refund};
+use crate::harness::{Partner, Store, TestApp, Trial, member, payment, refund};
 
 /// Runs a test with other rules at the partner blue-basket, on both stores.
 async fn with(rules: &str, programme: &str, test: impl AsyncFn(&mut TestApp)) {
@@ -248,6 +248,29 @@ async fn a_tier_is_reached_at_once_and_counts_from_the_next_payment_on() {
         // The review has come, and ten days of grace; then the window's spend alone counts.
         assert_eq!(points(&post("p-4", "10.00", "2026-07-09T02:00:00Z").await), "20.00");
         assert_eq!(points(&post("p-5", "10.00", "2026-07-11T02:00:00Z").await), "10.00");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_birthday_counts_in_its_month_where_the_bank_tells_it() {
+    let rules = rule("base", "points_per_unit = \"1\"\nwhen = { birthday_month = true }");
+    with(&rules, "", async |app| {
+        let token = app.trial.sign_customer(&json!({
+            "iss": "https://login.test", "aud": "tallystick", "sub": "c-1",
+            "birthdate": "1960-11-23",
+        }));
+        let reference = member(&Partner::with_token(&app.url(), &token), "blue-basket").await;
+        let shop = app.partner("blue-basket").await;
+        let mut count = 0;
+        let mut post = async |member: &str, time: &str| {
+            count += 1;
+            let event = at(payment(&format!("p-{count}"), member, "5.00", "0.00"), time);
+            points(&shop.record(&event).await)
+        };
+        assert_eq!(post(&reference, "2026-11-02T02:00:00Z").await, "5.00");
+        assert_eq!(post(&reference, "2026-10-02T02:00:00Z").await, "0.00");
+        assert_eq!(post("m-unknown-to-the-bank", "2026-11-02T02:00:00Z").await, "0.00");
     })
     .await;
 }
