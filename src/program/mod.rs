@@ -16,6 +16,7 @@ mod refund;
 mod reward;
 mod says;
 mod says_zh;
+pub mod simulate;
 mod standing;
 mod tier;
 mod waiver;

@@ -33,6 +33,7 @@ mod role;
 mod rules;
 mod seals;
 mod settings;
+mod simulate;
 mod stores;
 mod tenancy;
 mod third_party;
