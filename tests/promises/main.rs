@@ -11,6 +11,7 @@ mod harness;
 
 mod access;
 mod as_of;
+mod concurrency;
 mod consent;
 mod crash;
 mod crm;
@@ -23,6 +24,7 @@ mod leads;
 mod liability;
 mod listing;
 mod lots;
+mod model;
 mod partners;
 mod points;
 mod problems;

@@ -83,7 +83,7 @@ async fn with_history(trial: Trial) -> Trial {
     let person = customer(&app, "c-1");
     let points = until(&person, "25.00", "10.00").await;
     assert_eq!(points["owed"], "0.00");
-    app.stop().await
+    Box::pin(app.stop()).await
 }
 
 fn spend(id: &str, kind: &str, data: Value) -> Value {
@@ -96,7 +96,7 @@ fn late(mut event: Value, ago: TimeDelta) -> Value {
 }
 
 async fn told_from_history_which_stays_as_it_is(store: Store) {
-    let trial = with_history(Trial::on(store)).await;
+    let trial = Box::pin(with_history(Trial::on(store))).await;
     let (url, before) = (reading_only(&trial, store), rows(&trial, store));
     // The same rules: nothing differs, and nothing is recorded otherwise.
     let same = simulate(&trial, &url, ("\"down\"", "\"down\""), &[]);
