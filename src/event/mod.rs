@@ -11,6 +11,7 @@ mod referral;
 mod refund;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
@@ -140,6 +141,25 @@ pub fn parse_value(
         }
         _ => Err(Malformed::Fields(problems)),
     }
+}
+
+/// Reads an event again from the body that was kept of it. What is never kept is not there: a
+/// referral names nobody, and the fingerprint is not the one that was recorded.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_recorded(partner: &PartnerId, body: &str) -> Result<Event, Malformed> {
+    let mut value: Value =
+        serde_json::from_str(body).map_err(|error| Malformed::not_json(&error))?;
+    if let Some(envelope) = value.as_object_mut() {
+        envelope.insert("specversion".to_owned(), json!("1.0"));
+        if envelope.get("type").is_some_and(|kind| kind == Referral::TYPE)
+            && let Some(data) = envelope.get_mut("data").and_then(Value::as_object_mut)
+        {
+            data.insert("contact".to_owned(), json!({ "name": "-", "phone": "+10000000" }));
+        }
+    }
+    parse_value(partner, &value, &FingerprintKey::new(b"not to be compared"))
 }
 
 #[cfg(test)]

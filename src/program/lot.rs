@@ -1,6 +1,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
@@ -58,6 +58,8 @@ pub struct NewLot {
 #[derive(Clone, Debug, Default)]
 pub struct Lots {
     lots: HashMap<LotId, Lot>,
+    /// Whose they are, so that a simulation of everybody looks through nobody else's.
+    of_customer: HashMap<CustomerId, BTreeSet<LotId>>,
     /// Points owed after a refund of what was spent already; above zero.
     owed: HashMap<CustomerId, Amount>,
 }
@@ -98,6 +100,7 @@ impl Parts {
 
 impl Lots {
     pub fn add(&mut self, lot: Lot) {
+        self.of_customer.entry(lot.customer).or_default().insert(lot.id);
         self.lots.insert(lot.id, lot);
     }
 
@@ -120,8 +123,8 @@ impl Lots {
     /// oldest.
     #[must_use]
     pub fn of(&self, customer: CustomerId) -> Vec<&Lot> {
-        let mut lots: Vec<&Lot> =
-            self.lots.values().filter(|lot| lot.customer == customer).collect();
+        let own = self.of_customer.get(&customer).into_iter().flatten();
+        let mut lots: Vec<&Lot> = own.filter_map(|id| self.lots.get(id)).collect();
         lots.sort_unstable_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.id));
         lots
     }

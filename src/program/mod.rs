@@ -20,6 +20,7 @@ mod reverse;
 mod reward;
 mod says;
 mod says_zh;
+pub mod simulate;
 mod standing;
 mod tier;
 mod waiver;

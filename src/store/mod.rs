@@ -38,6 +38,7 @@ mod db;
 mod error;
 pub mod events;
 mod grants;
+pub mod history;
 pub mod holds;
 pub mod lines;
 pub mod lots;

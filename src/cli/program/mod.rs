@@ -1,4 +1,7 @@
-//! `tallystick program`: what the programme does by itself, done at once.
+//! `tallystick program`: what the programme does by itself, done at once; and what it would do by
+//! other rules.
+
+mod simulate;
 
 use super::Failure;
 use crate::app::Core;
@@ -10,12 +13,15 @@ pub enum Command {
     /// Record all that has fallen due by now: points that matured or expired. The gateway does the
     /// same by itself; running both does nothing twice.
     Due,
+    /// Decide on what is recorded again, by changed rules, and print the difference; writes nothing.
+    Simulate(simulate::Args),
 }
 
 /// # Errors
 /// When the database cannot be read or written.
 pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> {
     match command {
+        Command::Simulate(args) => simulate::run(&args, &settings),
         Command::Due => {
             let core = Core::start(&settings)?;
             let mut customers = 0_usize;
