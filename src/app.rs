@@ -19,7 +19,8 @@ use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::partner::Registry;
-use crate::partner::registry::RegistryError;
+use crate::partner::registry::{Partners, RegistryError};
+use crate::partner::reload::{self, Cause, ReloadError, Reloader};
 use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
@@ -33,6 +34,7 @@ pub struct App {
     relay: Option<Relay>,
     due: Due,
     sealer: Sealer,
+    reloader: Reloader,
     core: Core,
 }
 
@@ -51,6 +53,8 @@ pub struct Core {
 pub enum AppError {
     #[error("the partners cannot be read")]
     Partners(#[from] RegistryError),
+    #[error("the partners' changes cannot be taken up")]
+    Changes(#[from] ReloadError),
     #[error("the secrets cannot be read")]
     Keys(#[from] KeysError),
     #[error("the database cannot be used")]
@@ -81,6 +85,8 @@ impl Core {
         for name in store::migrate(&mut db)? {
             tracing::info!(migration = name, "applied");
         }
+        let found = Partners::clone(&registry.now());
+        reload::take_up(&mut db, &registry, found, settings.time_zone, Cause::Start)?;
         let (keys, made) = Keys::load_or_create(&settings.keys)?;
         if made {
             let path = settings.keys.display();
@@ -94,7 +100,7 @@ impl Core {
             url: settings.database_url.clone(),
             keys: keys.personal.clone(),
             time_zone: settings.time_zone,
-            programme: Arc::clone(registry.programme()),
+            registry: Arc::clone(&registry),
             writers: settings.writers,
             queue_max: settings.queue_max,
             group_max: settings.group_max,
@@ -177,8 +183,11 @@ impl App {
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
+        let every = Duration::from_millis(settings.partners_millis.max(100));
+        let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
+        let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, core })
+        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
     }
 
     /// Where it listens.
@@ -199,6 +208,12 @@ impl App {
         &self.core.pool
     }
 
+    /// Notified, it reads the partners' folder again at once.
+    #[must_use]
+    pub fn partners_changed(&self) -> Arc<Notify> {
+        self.reloader.poke()
+    }
+
     /// Stops in reverse: no new requests, those in flight answered, the writer drained.
     pub async fn stop(self) {
         self.server.stop(true).await;
@@ -210,6 +225,7 @@ impl App {
         if let Some(relay) = self.relay {
             relay.stop().await;
         }
+        self.reloader.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.

@@ -25,6 +25,8 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// The folder of partners.
     pub partners: PathBuf,
+    /// How often the gateway looks whether a file below it has changed, in milliseconds.
+    pub partners_millis: u64,
     /// The file of secrets; made at the first start where there is none.
     pub keys: PathBuf,
     /// Business days, terms and expiries are reckoned in this time zone (IANA name).

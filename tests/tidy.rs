@@ -53,6 +53,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "ledger/liability",
             "ledger/outstanding",
             "partner/registry",
+            "partner/reload",
             "customer/keys",
             "customer/erasure",
             "reconcile/breaks",

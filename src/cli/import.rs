@@ -58,7 +58,7 @@ pub struct Tally {
 pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> {
     let Command::Payments(args) = command;
     let core = Core::start(&settings)?;
-    let partner = core.registry.get(&args.partner).cloned();
+    let partner = core.registry.get(&args.partner);
     let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
     let map = partner.payments_file.clone().ok_or_else(|| {
         format!("the manifest of {} maps no payments file: [import.payments]", partner.id)

@@ -1,8 +1,10 @@
 //! `tallystick serve`: the gateway, until it is told to stop.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::Failure;
 use crate::app::App;
@@ -24,9 +26,20 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
     let app = App::start(settings).await?;
     // For whoever started it with port 0, and for people.
     println!("listening on http://{}", app.address());
+    let reading = tokio::spawn(read_partners_when_told(app.partners_changed()));
     until_told_to_stop().await?;
+    reading.abort();
     app.stop().await;
     Ok(true)
+}
+
+/// SIGHUP, as it is the custom: the configuration is read again.
+async fn read_partners_when_told(partners: Arc<Notify>) -> std::io::Result<()> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    while hang_up.recv().await.is_some() {
+        partners.notify_one();
+    }
+    Ok(())
 }
 
 /// Waits for SIGTERM or SIGINT.

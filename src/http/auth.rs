@@ -69,7 +69,7 @@ impl<S: Needs> Caller<S> {
         // that was taken from it, is gone at once, whatever older tokens say.
         let partner = gateway.registry.get(&grant.partner);
         let partner = partner.ok_or_else(|| Problem::bad_token(&TokenError::Foreign))?;
-        note_partner(request, partner);
+        note_partner(request, &partner);
         partner
             .listed_on(gateway.day(now))
             .map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
@@ -81,7 +81,7 @@ impl<S: Needs> Caller<S> {
             .limits
             .take(&partner.id, partner.access.requests_per_second, now)
             .map_err(Problem::rate_limited)?;
-        Ok(Self { partner: Arc::clone(partner), scope: PhantomData })
+        Ok(Self { partner, scope: PhantomData })
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn issue_token(
     })?;
     let now = clock::now();
     let (partner, assertion) = prove(&gateway, &form, now)?;
-    note_partner(&request, partner);
+    note_partner(&request, &partner);
     partner.listed_on(gateway.day(now)).map_err(|unlisted| OauthError {
         status: StatusCode::FORBIDDEN,
         error: "unauthorized_client",
@@ -72,7 +72,7 @@ pub async fn issue_token(
         .limits
         .take(&partner.id, partner.access.requests_per_second, now)
         .map_err(Problem::rate_limited)?;
-    let scopes = granted(partner, form.scope.as_deref())?;
+    let scopes = granted(&partner, form.scope.as_deref())?;
     let client = partner.id.clone();
     let first = gateway
         .read(move |db| {
@@ -96,11 +96,11 @@ pub async fn issue_token(
 }
 
 /// Who asks, proved by their assertion.
-fn prove<'a>(
-    gateway: &'a Gateway,
+fn prove(
+    gateway: &Gateway,
     form: &TokenRequest,
     now: Moment,
-) -> Result<(&'a Arc<Partner>, Assertion), OauthError> {
+) -> Result<(Arc<Partner>, Assertion), OauthError> {
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
         Some(_) => {
@@ -123,7 +123,7 @@ fn prove<'a>(
     let partner = client.as_ref().and_then(|id| gateway.registry.get(id));
     let token_url = format!("{}{TOKEN_PATH}", gateway.issuer);
     let recipient = Recipient { issuer: &gateway.issuer, token_url: &token_url };
-    let proved = assertion::verify(token, partner.map(AsRef::as_ref), recipient, now);
+    let proved = assertion::verify(token, partner.as_deref(), recipient, now);
     match (proved, partner) {
         (Ok(assertion), Some(partner)) => Ok((partner, assertion)),
         (Err(error), _) => {

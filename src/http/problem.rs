@@ -66,6 +66,7 @@ kinds! {
     REDEMPTION_EXCEEDS "redemption-exceeds" 422 "More points than there are to redeem or return";
     OUT_OF_RANGE "out-of-range" 422 "An amount is out of range";
     RATE_LIMITED "rate-limited" 429 "Too many requests";
+    QUOTA_EXCEEDED "quota-exceeded" 429 "The events agreed for a day are recorded";
     INTERNAL "internal" 500 "A fault of ours";
     BUSY "busy" 503 "The service cannot take it now";
 }
@@ -336,6 +337,10 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
             Refusal::Unlisted(unlisted) => Self::partner_not_listed(unlisted),
+            Refusal::DayFull { resumes_in_seconds, .. } => Self {
+                retry_after_seconds: Some(*resumes_in_seconds),
+                ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
+            },
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }
@@ -415,6 +420,7 @@ pub fn query(error: QueryPayloadError, _request: &HttpRequest) -> actix_web::Err
 mod tests {
     use super::*;
     use crate::money::{Amount, AmountError, Asset};
+    use crate::partner::Status;
     use crate::partner::manifest::Unlisted;
 
     #[test]
@@ -435,6 +441,8 @@ mod tests {
         let refusals = [
             Refusal::Unlisted(Unlisted::Suspended),
             Refusal::Unlisted(Unlisted::NotYet { from: day }),
+            Refusal::Unlisted(Unlisted::Leaving(Status::Frozen)),
+            Refusal::DayFull { max: 100, resumes_in_seconds: 60 },
             Refusal::ProductNotOffered("spring".parse().unwrap()),
             Refusal::Future { skew_seconds: 60 },
             Refusal::Late { days_max: 7 },
@@ -462,6 +470,8 @@ mod tests {
         let expected = [
             "403 partner-not-listed -",
             "403 partner-not-listed -",
+            "403 partner-not-listed -",
+            "429 quota-exceeded -",
             "403 product-not-listed /data/product",
             "422 event-time /time",
             "422 event-time /time",

@@ -1,6 +1,7 @@
 //! `partner.toml`: parsed once, refused whole with file, line and key when anything is wrong.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use toml::Spanned;
 use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
 use super::key::PartnerKey;
+use super::lifecycle::{Status, Taken};
 use super::programme::Programme;
 use super::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::scope::Scope;
@@ -26,17 +28,6 @@ pub enum Kind {
     TravelAgency,
     RenovationFirm,
     RuralCooperative,
-}
-
-/// Whether the bank works with the partner now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// For trials and the demo: everything works, nothing is meant for real.
-    Sandbox,
-    Active,
-    /// Refused at once, whatever its tokens say.
-    Suspended,
 }
 
 /// A partner as its manifest describes it.
@@ -70,6 +61,10 @@ pub struct Access {
     pub token_url_as_audience: bool,
     /// Requests a second that the partner may send on average.
     pub requests_per_second: u32,
+    /// Events recorded for the partner in one business day at most, on all gateways together. A
+    /// partner in pilot must have it. The count is held from there on to the end of each
+    /// transaction: a partner with many events is better without.
+    pub events_per_day: Option<NonZeroU32>,
     #[serde(default)]
     pub keys: Vec<PartnerKey>,
 }
@@ -98,8 +93,16 @@ pub struct ManifestError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlisted {
     Suspended,
-    NotYet { from: NaiveDate },
-    NoLonger { until: NaiveDate },
+    /// The partner is not connected yet, or has left.
+    Stage(Status),
+    /// The partner is leaving: it starts nothing new.
+    Leaving(Status),
+    NotYet {
+        from: NaiveDate,
+    },
+    NoLonger {
+        until: NaiveDate,
+    },
 }
 
 #[derive(Deserialize)]
@@ -108,7 +111,7 @@ struct Document {
     id: Spanned<PartnerId>,
     name: String,
     kind: Kind,
-    status: Status,
+    status: Spanned<Status>,
     listed: Listed,
     access: Access,
     #[serde(default)]
@@ -186,7 +189,7 @@ impl Partner {
             id: document.id.into_inner(),
             name: document.name,
             kind: document.kind,
-            status: document.status,
+            status: document.status.into_inner(),
             listed: Term { from: document.listed.from, until: document.listed.until },
             access: document.access,
             enrolment: document.members.enrolment,
@@ -204,13 +207,27 @@ impl Partner {
         })
     }
 
+    /// Whether so much is taken of the partner on a day.
+    ///
+    /// # Errors
+    /// [`Unlisted`] with the reason it is not.
+    pub fn takes(&self, taken: Taken, day: NaiveDate) -> Result<(), Unlisted> {
+        self.listed_on(day)?;
+        if self.status.takes() < taken {
+            return Err(Unlisted::Leaving(self.status));
+        }
+        Ok(())
+    }
+
     /// Whether the partner is on the bank's list on a day.
     ///
     /// # Errors
     /// [`Unlisted`] with the reason it is not.
     pub fn listed_on(&self, day: NaiveDate) -> Result<(), Unlisted> {
-        if self.status == Status::Suspended {
-            return Err(Unlisted::Suspended);
+        match (self.status, self.status.takes()) {
+            (Status::Suspended, _) => return Err(Unlisted::Suspended),
+            (status, Taken::Nothing) => return Err(Unlisted::Stage(status)),
+            (_, Taken::Reads | Taken::Endings | Taken::All) => {}
         }
         if day < self.listed.from {
             return Err(Unlisted::NotYet { from: self.listed.from });
@@ -226,6 +243,11 @@ impl fmt::Display for Unlisted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Suspended => f.write_str("the partner is suspended"),
+            Self::Stage(status) => write!(f, "the partner is {status}: nothing is taken of it"),
+            Self::Leaving(Status::Frozen) => {
+                f.write_str("the partner is frozen: it may end what is open, and start nothing new")
+            }
+            Self::Leaving(status) => write!(f, "the partner is {status}: it may only read"),
             Self::NotYet { from } => write!(f, "the partner is on the bank's list from {from} on"),
             Self::NoLonger { until } => {
                 write!(f, "the partner was on the bank's list until {until}")
@@ -265,6 +287,10 @@ impl Place<'_> {
         if document.id.get_ref().as_str() != folder {
             let what = format!("id: expected {folder:?}, the name of the folder");
             return Err(self.error(document.id.span().start, what));
+        }
+        if *document.status.get_ref() == Status::Pilot && document.access.events_per_day.is_none() {
+            let what = "status: a partner in pilot needs a cap: access.events_per_day";
+            return Err(self.error(document.status.span().start, what));
         }
         self.versions(&document.earning, "earning", |rule| (&rule.id, rule.version, rule.term()))?;
         self.versions(&document.discount, "discount", |rule| {

@@ -8,12 +8,16 @@ pub mod earning;
 mod expression;
 pub mod file_map;
 pub mod key;
+pub mod lifecycle;
 pub mod manifest;
 pub mod programme;
 pub mod registry;
+pub mod reload;
+mod revision;
 pub mod scheme;
 pub mod scope;
 pub mod terms;
 
-pub use manifest::{Kind, Partner, Status};
+pub use lifecycle::Status;
+pub use manifest::{Kind, Partner};
 pub use registry::Registry;

@@ -1,16 +1,26 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::manifest::{ManifestError, Partner};
 use super::programme::Programme;
 use crate::ids::PartnerId;
 
-/// All partners, read from a folder of folders, and the programme that they take part in.
-#[derive(Clone, Debug, Default)]
+/// The partners as they are now, and the programme that they take part in. What is taken from it
+/// stays as it was taken; whoever asks again gets what holds then.
+#[derive(Debug)]
 pub struct Registry {
-    partners: BTreeMap<PartnerId, Arc<Partner>>,
+    folder: PathBuf,
+    now: RwLock<Arc<Partners>>,
+}
+
+/// All partners of one reading of a folder of folders.
+#[derive(Clone, Debug)]
+pub struct Partners {
+    by_id: BTreeMap<PartnerId, Arc<Partner>>,
     programme: Arc<Programme>,
+    /// What was read, by the name of the file below the folder.
+    texts: BTreeMap<String, String>,
 }
 
 /// Why the partners could not be read.
@@ -18,11 +28,19 @@ pub struct Registry {
 pub enum RegistryError {
     #[error("cannot read {path}")]
     Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path} has {bytes} bytes: expected {FILE_BYTES_MAX} at most")]
+    TooLong { path: PathBuf, bytes: usize },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("{0} holds no partner: expected <id>/partner.toml")]
     Empty(PathBuf),
 }
+
+/// What stands in a partner's folder.
+const MANIFEST: &str = "partner.toml";
+
+/// A manifest's length. All of it is kept with each change.
+const FILE_BYTES_MAX: usize = 256 * 1024;
 
 impl Registry {
     /// Reads every `<folder>/<id>/partner.toml`.
@@ -30,57 +48,125 @@ impl Registry {
     /// # Errors
     /// [`RegistryError`] for the first manifest that is wrong: none is taken then.
     pub fn load(folder: &Path) -> Result<Self, RegistryError> {
+        let now = RwLock::new(Arc::new(Partners::read(folder)?));
+        Ok(Self { folder: folder.to_owned(), now })
+    }
+
+    /// Where the partners are read.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The partners as they are now.
+    #[must_use]
+    pub fn now(&self) -> Arc<Partners> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it is these.
+    pub fn replace(&self, partners: Partners) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(partners);
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &PartnerId) -> Option<Arc<Partner>> {
+        self.now().get(id).cloned()
+    }
+
+    #[must_use]
+    pub fn programme(&self) -> Arc<Programme> {
+        Arc::clone(&self.now().programme)
+    }
+}
+
+impl Partners {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// [`RegistryError`] for the first file that is wrong.
+    pub fn read(folder: &Path) -> Result<Self, RegistryError> {
+        let mut texts = BTreeMap::new();
         let programme = load_programme(folder)?;
-        let mut partners = BTreeMap::new();
-        for path in manifests(folder)? {
-            let partner = load_one(&path, &programme)?;
-            partners.insert(partner.id.clone(), Arc::new(partner));
+        if let Some(text) = read_if_there(&folder.join(Programme::FILE))? {
+            texts.insert(Programme::FILE.to_owned(), text);
         }
-        if partners.is_empty() {
+        let mut by_id = BTreeMap::new();
+        for path in manifests(folder)? {
+            let (partner, text) = load_one(&path, &programme)?;
+            texts.insert(format!("{}/{MANIFEST}", partner.id), text);
+            by_id.insert(partner.id.clone(), Arc::new(partner));
+        }
+        if by_id.is_empty() {
             return Err(RegistryError::Empty(folder.to_owned()));
         }
-        Ok(Self { partners, programme })
+        Ok(Self { by_id, programme, texts })
     }
 
     #[must_use]
     pub fn get(&self, id: &PartnerId) -> Option<&Arc<Partner>> {
-        self.partners.get(id)
-    }
-
-    #[must_use]
-    pub const fn programme(&self) -> &Arc<Programme> {
-        &self.programme
+        self.by_id.get(id)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Partner>> {
-        self.partners.values()
+        self.by_id.values()
     }
+
+    #[must_use]
+    pub const fn texts(&self) -> &BTreeMap<String, String> {
+        &self.texts
+    }
+
+    /// The partner whose manifest a file is.
+    #[must_use]
+    pub fn of_file(&self, file: &str) -> Option<&Arc<Partner>> {
+        self.by_id.get(&partner_of(file)?)
+    }
+}
+
+/// The partner that a file's name names; `None` for the programme.
+#[must_use]
+pub fn partner_of(file: &str) -> Option<PartnerId> {
+    let (folder, name) = file.split_once('/')?;
+    (name == MANIFEST).then(|| PartnerId::try_from(folder).ok()).flatten()
 }
 
 /// Reads the programme that stands beside the partners' folders, or what holds without one.
 ///
 /// # Errors
-/// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
+/// [`RegistryError`].
 pub fn load_programme(folder: &Path) -> Result<Arc<Programme>, RegistryError> {
     let path = folder.join(Programme::FILE);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Programme::DEFAULT.to_owned(),
-        Err(source) => return Err(RegistryError::Unreadable { path, source }),
-    };
+    let text = read_if_there(&path)?.unwrap_or_else(|| Programme::DEFAULT.to_owned());
     Ok(Arc::new(Programme::parse(&text, &path.display().to_string())?))
 }
 
-/// Reads one manifest; its folder's name is the partner's id.
+/// Reads one manifest, and gives its text with it; its folder's name is the partner's id.
 ///
 /// # Errors
-/// [`RegistryError::Unreadable`] or [`RegistryError::Manifest`].
-pub fn load_one(path: &Path, programme: &Arc<Programme>) -> Result<Partner, RegistryError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| RegistryError::Unreadable { path: path.to_owned(), source })?;
+/// [`RegistryError`].
+pub fn load_one(
+    path: &Path,
+    programme: &Arc<Programme>,
+) -> Result<(Partner, String), RegistryError> {
+    let text = read_if_there(path)?.ok_or_else(|| RegistryError::Unreadable {
+        path: path.to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    })?;
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     let file = path.display().to_string();
-    Ok(Partner::parse(&text, &file, &folder.to_string_lossy(), programme)?)
+    Ok((Partner::parse(&text, &file, &folder.to_string_lossy(), programme)?, text))
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>, RegistryError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.len() > FILE_BYTES_MAX => {
+            Err(RegistryError::TooLong { path: path.to_owned(), bytes: text.len() })
+        }
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(RegistryError::Unreadable { path: path.to_owned(), source }),
+    }
 }
 
 /// The manifests below a folder, by name.
@@ -91,7 +177,7 @@ pub fn manifests(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
     let unreadable = |source| RegistryError::Unreadable { path: folder.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path().join("partner.toml");
+        let path = entry.map_err(unreadable)?.path().join(MANIFEST);
         if path.is_file() {
             paths.push(path);
         }

@@ -1,9 +1,12 @@
 use chrono::TimeDelta;
 
 use super::decision::{Occasion, Refusal};
+use super::standing::Standings;
+use crate::clock::Moment;
 use crate::event::{Event, Said};
 use crate::ids::RuleId;
 use crate::partner::Partner;
+use crate::partner::lifecycle::Taken;
 use crate::partner::scheme::Product;
 
 /// How far a partner's clock may run ahead of ours.
@@ -14,7 +17,7 @@ const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 /// [`Refusal`] with the reason.
 pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(), Refusal> {
-    partner.listed_on(occasion.today).map_err(Refusal::Unlisted)?;
+    partner.takes(needed(&event.said), occasion.today).map_err(Refusal::Unlisted)?;
     if occasion.effective_at > occasion.recorded_at.plus(SKEW_MAX) {
         return Err(Refusal::Future { skew_seconds: SKEW_MAX.num_seconds() });
     }
@@ -34,6 +37,37 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
         | Said::Commit(_)
         | Said::Cancel(_)
         | Said::Return(_) => Ok(()),
+    }
+}
+
+/// Whether the partner's cap on events of a business day, if it has one, leaves room for another.
+///
+/// # Errors
+/// [`Refusal::DayFull`].
+pub fn within_day(
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+) -> Result<(), Refusal> {
+    let (Some(max), Some(recorded)) =
+        (partner.access.events_per_day, standings.recorded_today().get(&partner.id))
+    else {
+        return Ok(());
+    };
+    if *recorded < i64::from(max.get()) {
+        return Ok(());
+    }
+    let tomorrow = occasion.today.succ_opt().unwrap_or(occasion.today);
+    let wait = Moment::start_of(tomorrow, occasion.zone).utc() - occasion.recorded_at.utc();
+    let resumes_in_seconds = u64::try_from(wait.num_seconds()).unwrap_or(0).saturating_add(1);
+    Err(Refusal::DayFull { max: max.get(), resumes_in_seconds })
+}
+
+/// What a partner must be let do to say it.
+const fn needed(said: &Said) -> Taken {
+    match said {
+        Said::Payment(_) | Said::Referral(_) | Said::Hold(_) => Taken::All,
+        Said::Refund(_) | Said::Commit(_) | Said::Cancel(_) | Said::Return(_) => Taken::Endings,
     }
 }
 

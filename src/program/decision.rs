@@ -78,6 +78,8 @@ impl Occasion {
 pub enum Refusal {
     #[error("{0}")]
     Unlisted(Unlisted),
+    #[error("the partner's {max} events of today are recorded; more are taken from tomorrow on")]
+    DayFull { max: u32, resumes_in_seconds: u64 },
     #[error("the partner may not offer the product {0}")]
     ProductNotOffered(RuleId),
     #[error("the event lies in the future: the clocks may differ by {skew_seconds} seconds")]

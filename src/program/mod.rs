@@ -59,6 +59,7 @@ pub fn decide(
     occasion: Occasion,
 ) -> Result<Decision, Refusal> {
     admit::admit(event, partner, occasion)?;
+    admit::within_day(partner, standings, occasion)?;
     let decision = match &event.said {
         Said::Payment(payment) => decide_payment(payment, partner, standings, occasion),
         Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),

@@ -19,7 +19,7 @@ use crate::ids::{CodeKey, CustomerId, EventKey, MemberKey};
 use crate::ledger::{Account, AccountCode, Owner};
 use crate::money::{Amount, Asset};
 use crate::partner::Partner;
-use crate::partner::manifest::Status;
+use crate::partner::lifecycle::{Status, Taken};
 
 /// An event as it was recorded, with what deciding on it again takes.
 pub struct Past {
@@ -159,9 +159,9 @@ impl Course {
             self.let_fall_due(customer.id, now)?;
         }
         let occasion = Occasion::new(event.effective_at, now, zone);
-        let decision = if partner.status == Status::Suspended {
-            // It was not when this was recorded.
-            let partner = Partner { status: Status::Active, ..partner.clone() };
+        let decision = if partner.status.takes() < Taken::All {
+            // It did when this was recorded.
+            let partner = Partner { status: Status::Full, ..partner.clone() };
             decide(event, &partner, &mut self.standings, occasion)?
         } else {
             decide(event, partner, &mut self.standings, occasion)?

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::counter::{Counted, Counters};
 use super::decision::{Decision, LinePart, Refusal};
@@ -18,6 +18,8 @@ use crate::money::{Amount, Asset};
 pub struct Standings {
     customers: HashMap<MemberKey, CustomerStanding>,
     payments: HashMap<EventKey, PaymentStanding>,
+    /// Events recorded today of partners with a cap.
+    recorded_today: BTreeMap<PartnerId, i64>,
     pub lots: Lots,
     pub counters: Counters,
     tiers: HashMap<CustomerId, TierHeld>,
@@ -73,6 +75,15 @@ pub struct PaymentStanding {
 impl Standings {
     pub fn add_customer(&mut self, member: MemberKey, customer: CustomerStanding) {
         self.customers.insert(member, customer);
+    }
+
+    pub fn add_recorded_today(&mut self, partner: &PartnerId, events: i64) {
+        self.recorded_today.insert(partner.clone(), events);
+    }
+
+    /// Events recorded today of a partner with a cap; none is told of one that has none.
+    pub fn recorded_today(&self) -> &BTreeMap<PartnerId, i64> {
+        &self.recorded_today
     }
 
     pub fn add_payment(&mut self, payment: EventKey, standing: PaymentStanding) {
@@ -137,6 +148,9 @@ impl Standings {
         event: &Event,
         decision: &Decision,
     ) -> Result<(), Refusal> {
+        if let Some(recorded) = self.recorded_today.get_mut(&event.partner) {
+            *recorded = recorded.saturating_add(1);
+        }
         self.lots.follow(decision)?;
         self.counters.follow(decision)?;
         if let (Some(customer), Some(tier)) = (decision.customer, &decision.tier) {

@@ -78,6 +78,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    daily_events (partner_id, day) {
+        partner_id -> Text,
+        day -> Text,
+        recorded -> BigInt,
+    }
+}
+
+diesel::table! {
+    partner_changes (file, number) {
+        file -> Text,
+        number -> BigInt,
+        recorded_at -> Timestamp,
+        cause -> Text,
+        outcome -> Text,
+        status -> Nullable<Text>,
+        content -> Nullable<Text>,
+        reasons -> Text,
+    }
+}
+
+diesel::table! {
     counters (id) {
         id -> Binary,
         value -> BigInt,
@@ -323,7 +344,9 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         assertions,
         blocks,
         seals,
-        corrections
+        corrections,
+        partner_changes,
+        daily_events
     );
     Ok(())
 }

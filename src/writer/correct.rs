@@ -124,7 +124,7 @@ impl Recorder {
         if let What::Reversal(reversal) = &mut correction.what {
             reversal.points = points_of(&decision)?;
         }
-        let alone_max = self.programme.adjustment.alone_max;
+        let alone_max = self.registry.programme().adjustment.alone_max;
         correction.above_limit = is_above(alone_max, &decision).map_err(Refused::from)?;
         let mut drafts = Drafts::default();
         let mut receipt = None;
@@ -177,7 +177,7 @@ impl Recorder {
         match what {
             What::Adjustment(adjustment) => {
                 let standing = standing(tx, Some(adjustment.customer), &[])?;
-                let unit_cost = self.programme.points.unit_cost;
+                let unit_cost = self.registry.programme().points.unit_cost;
                 Ok(program::adjust(adjustment, unit_cost, &standing, now)?)
             }
             What::Reversal(Reversal { transaction, customer, .. }) => {

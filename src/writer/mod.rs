@@ -21,8 +21,7 @@ use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
 use crate::ids::CustomerId;
-use crate::partner::Partner;
-use crate::partner::programme::Programme;
+use crate::partner::{Partner, Registry};
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
 use crate::store::{self, Db, LedgerTx, StoreError};
 pub use correct::{Asked, Corrected, Order, Step};
@@ -96,7 +95,7 @@ pub struct WriterSettings {
     pub url: DatabaseUrl,
     pub keys: PersonalKeys,
     pub time_zone: chrono_tz::Tz,
-    pub programme: Arc<Programme>,
+    pub registry: Arc<Registry>,
     /// Connections that record at once, on PostgreSQL.
     pub writers: usize,
     /// Jobs that may wait before [`WriteError::Busy`].
@@ -144,7 +143,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
             recorder: Recorder {
                 keys: settings.keys.clone(),
                 time_zone: settings.time_zone,
-                programme: Arc::clone(&settings.programme),
+                registry: Arc::clone(&settings.registry),
             },
             url: settings.url.clone(),
             group_max: settings.group_max,

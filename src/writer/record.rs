@@ -1,9 +1,10 @@
 //! One transaction of the writer: which events are new, what stands, what each comes to, and the
 //! writing down of it all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::draft::{Draft, Drafts};
@@ -12,17 +13,17 @@ use super::{Answers, Outcome, Submission, WriteError};
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
-use crate::ids::{CustomerId, EventKey};
+use crate::ids::{CustomerId, EventKey, PartnerId};
 use crate::ledger::Unbalanced;
-use crate::partner::programme::Programme;
+use crate::partner::Registry;
 use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
 use crate::store::events::Recorded;
-use crate::store::{LedgerTx, StoreError, customers, events, holds, lots};
+use crate::store::{LedgerTx, StoreError, customers, daily_events, events, holds, lots};
 
 pub struct Recorder {
     pub keys: PersonalKeys,
     pub time_zone: Tz,
-    pub programme: Arc<Programme>,
+    pub registry: Arc<Registry>,
 }
 
 /// What came of a group.
@@ -80,7 +81,10 @@ impl Recorder {
     ) -> Result<RecordedGroup, RecordError> {
         let group = Group::find(tx, submissions)?;
         let fresh = group.fresh().map(|(_key, submission)| submission);
+        let today = now.day_in(self.time_zone);
+        let capped = lock_caps(tx, fresh.clone(), today)?;
         let mut loaded = load(tx, fresh, self.time_zone, now)?;
+        capped.iter().for_each(|(id, recorded)| loaded.standings.add_recorded_today(id, *recorded));
         let mut drafts = Drafts::default();
         let mut refused: HashMap<EventKey, WriteError> = HashMap::new();
         for (key, submission) in group.fresh() {
@@ -97,6 +101,10 @@ impl Recorder {
             }
         }
         drafts.write(tx, now)?;
+        for (partner, recorded) in loaded.standings.recorded_today() {
+            let before = capped.get(partner).copied().unwrap_or(0);
+            daily_events::add(tx, partner, today, recorded.saturating_sub(before))?;
+        }
         Ok(RecordedGroup { answers: group.answers(&drafts, &refused), leads: drafts.leads })
     }
 
@@ -130,6 +138,19 @@ impl Recorder {
         drafts.write(tx, now)?;
         Ok(drafts.len())
     }
+}
+
+/// The counts of the partners with a cap that new events are from, locked in the order of their
+/// ids and before all else.
+fn lock_caps<'a>(
+    tx: &mut LedgerTx<'_>,
+    fresh: impl Iterator<Item = &'a Submission>,
+    today: NaiveDate,
+) -> Result<BTreeMap<PartnerId, i64>, StoreError> {
+    let capped = fresh.filter(|it| it.partner.access.events_per_day.is_some());
+    let partners: BTreeSet<&PartnerId> = capped.map(|it| &it.partner.id).collect();
+    let count = |id: &PartnerId| Ok((id.clone(), daily_events::lock(tx, id, today)?));
+    partners.into_iter().map(count).collect()
 }
 
 /// A group's events, and which of them are new.

@@ -32,6 +32,7 @@ mod problems;
 mod quotes;
 mod redemption;
 mod refunds;
+mod reload;
 mod reversals;
 mod role;
 mod rules;

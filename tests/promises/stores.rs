@@ -21,9 +21,9 @@ fn run(db: &mut impl diesel::connection::SimpleConnection, sql: &str) -> Result<
 on_both_stores! {
     async fn history_cannot_be_changed_or_removed(app) {
         app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
-        for table in ["events", "transactions", "entries"] {
+        for table in ["events", "transactions", "entries", "partner_changes"] {
             for sql in [
-                format!("UPDATE {table} SET recorded_at = effective_at"),
+                format!("UPDATE {table} SET recorded_at = '2026-01-01 00:00:00'"),
                 format!("DELETE FROM {table}"),
             ] {
                 let refused = try_sql(app, &sql).unwrap_err();
@@ -39,7 +39,7 @@ on_both_stores! {
 #[tokio::test]
 async fn postgres_refuses_to_truncate_history() {
     let app = crate::harness::Trial::on(crate::harness::Store::Postgres).start().await;
-    for table in ["events", "transactions", "entries", "accounts"] {
+    for table in ["events", "transactions", "entries", "accounts", "partner_changes"] {
         let refused = try_sql(&app, &format!("TRUNCATE {table} CASCADE")).unwrap_err();
         assert!(refused.contains("append-only"), "{table}: {refused}");
     }

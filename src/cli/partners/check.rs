@@ -54,7 +54,7 @@ pub fn run(folder: &Path, settings: &Settings) -> Result<bool, Failure> {
     let mut in_order = true;
     for path in paths {
         match load_one(&path, &programme) {
-            Ok(partner) => in_order &= check_partner(&partner, &path, settings)?,
+            Ok((partner, _text)) => in_order &= check_partner(&partner, &path, settings)?,
             Err(error) => {
                 in_order = false;
                 println!("WRONG  {error}");

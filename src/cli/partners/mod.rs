@@ -1,6 +1,7 @@
 //! `tallystick partners`: check the folders of partners, and make keys for them.
 
 mod check;
+mod history;
 pub mod keygen;
 
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use crate::settings::Settings;
 pub enum Command {
     /// Read every manifest and run every example; exits 1 when something is not in order.
     Check(CheckArgs),
+    /// What changed in the partners' files, when, and what was refused.
+    History(history::Args),
     /// Make a key pair for a partner and say what goes where.
     Keygen(keygen::Args),
 }
@@ -30,6 +33,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
         Command::Check(args) => {
             check::run(&args.partners.unwrap_or_else(|| settings.partners.clone()), settings)
         }
+        Command::History(args) => history::run(&args, settings),
         Command::Keygen(args) => keygen::run(&args, settings),
     }
 }

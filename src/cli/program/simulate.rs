@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 use crate::cli::Failure;
 use crate::event;
 use crate::ids::PartnerId;
-use crate::partner::registry::load_programme;
-use crate::partner::{Partner, Registry};
+use crate::partner::Partner;
+use crate::partner::registry::{Partners, load_programme};
 use crate::program::simulate::{Compared, Outcome, Past, Report, Rules, Simulation};
 use crate::settings::Settings;
 use crate::store::history::{self, PastEvent};
@@ -44,7 +44,7 @@ const COLUMNS: [&str; 5] = ["what", "name", "now", "then", "difference"];
 /// # Errors
 /// When the rules cannot be read, or the history.
 pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
-    let registry = Registry::load(&settings.partners)?;
+    let registry = Partners::read(&settings.partners)?;
     let now = registry.get(&args.partner);
     let now = now.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
     let text = std::fs::read_to_string(&args.rules)
@@ -70,7 +70,7 @@ fn compare(
     db: &mut Db,
     args: &Args,
     settings: &Settings,
-    (registry, now, then): (&Registry, &Partner, &Partner),
+    (registry, now, then): (&Partners, &Partner, &Partner),
 ) -> Result<(Report, u64), Failure> {
     let progress = bar(db)?;
     let mut simulation = Simulation::new(settings.time_zone);

@@ -126,6 +126,11 @@ impl TestApp {
         format!("http://{}", self.app.as_ref().unwrap().address())
     }
 
+    /// Tells the service that the partners' files have changed.
+    pub fn partners_changed(&self) {
+        self.app.as_ref().unwrap().partners_changed().notify_one();
+    }
+
     /// A partner with a token of all its scopes.
     pub async fn partner(&self, id: &str) -> Partner {
         Partner::log_in(

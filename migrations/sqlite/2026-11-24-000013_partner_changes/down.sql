@@ -1,0 +1,2 @@
+DROP TABLE daily_events;
+DROP TABLE partner_changes;

@@ -1,0 +1,284 @@
+//! Takes up what has changed below `partners/` while requests go on: all of it, or none. Each
+//! change, taken up or refused, is recorded with its whole text. Every gateway on a database reads
+//! its own copy of the folder; which of them was first makes no difference.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono_tz::Tz;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::programme::Programme;
+use super::registry::{Partners, Registry, RegistryError, manifests, partner_of};
+use super::revision::rewritten;
+use crate::clock::{self, Moment};
+use crate::ids::PartnerId;
+use crate::partner::Status;
+use crate::store::partners::{self, Change};
+use crate::store::{Db, Pool, StoreError};
+
+/// What made us read the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Start,
+    File,
+    Signal,
+}
+
+/// Why the partners stay as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    #[error(transparent)]
+    Unreadable(#[from] RegistryError),
+    #[error("{}", .0.join("; "))]
+    Refused(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running watch over the folder.
+pub struct Reloader {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    poke: Arc<Notify>,
+}
+
+/// The name under which a folder that could not be read is recorded.
+const FOLDER: &str = "(folder)";
+
+impl Cause {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::File => "file",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// Watches the folder: looks every so often whether a file is another than before, and whenever it
+/// is poked.
+#[must_use]
+pub fn start(registry: Arc<Registry>, pool: Pool, zone: Tz, every: Duration) -> Reloader {
+    let (stop, mut stopped) = watch::channel(false);
+    let poke = Arc::new(Notify::new());
+    let poked = Arc::clone(&poke);
+    let task = tokio::spawn(async move {
+        let mut seen = look(&registry).await;
+        let mut taken = seen.clone();
+        while !*stopped.borrow() && stopped.has_changed().is_ok() {
+            let cause = tokio::select! {
+                () = tokio::time::sleep(every) => Cause::File,
+                () = poked.notified() => Cause::Signal,
+                _ = stopped.changed() => break,
+            };
+            let found = look(&registry).await;
+            // A file that is still being written looks different at the next look.
+            let settled = found == seen;
+            seen = found;
+            if cause == Cause::Signal || (settled && seen != taken) {
+                taken.clone_from(&seen);
+                run(&registry, &pool, zone, cause).await;
+            }
+        }
+    });
+    Reloader { stop, task, poke }
+}
+
+impl Reloader {
+    /// Reads the folder now, whatever its files look like.
+    #[must_use]
+    pub fn poke(&self) -> Arc<Notify> {
+        Arc::clone(&self.poke)
+    }
+
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the watch over the partners was lost");
+        }
+    }
+}
+
+/// What the files look like from outside.
+type Looks = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+async fn look(registry: &Arc<Registry>) -> Looks {
+    let registry = Arc::clone(registry);
+    tokio::task::spawn_blocking(move || looks_of(registry.folder())).await.unwrap_or_default()
+}
+
+fn looks_of(folder: &Path) -> Looks {
+    let mut files = manifests(folder).unwrap_or_default();
+    files.push(folder.join(Programme::FILE));
+    let looks = files.into_iter().filter_map(|path| {
+        let data = path.metadata().ok()?;
+        Some((path, data.modified().ok(), data.len()))
+    });
+    looks.collect()
+}
+
+async fn run(registry: &Arc<Registry>, pool: &Pool, zone: Tz, cause: Cause) {
+    let (registry, pool) = (Arc::clone(registry), pool.clone());
+    let work = move || pool.with(|db| reload(db, &registry, zone, cause));
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(0)) => tracing::info!("the partners are as they were"),
+        Ok(Ok(changes)) => tracing::info!(changes, "the partners' changes are in force"),
+        Ok(Err(error)) => tracing::error!(%error, "the partners stay as they were"),
+        Err(error) => tracing::error!(%error, "a reading of the partners was lost"),
+    }
+}
+
+/// Reads the folder, and takes up what has changed; returns how many files have.
+///
+/// # Errors
+/// [`ReloadError`]; the registry is as before then.
+pub fn reload(
+    db: &mut Db,
+    registry: &Registry,
+    zone: Tz,
+    cause: Cause,
+) -> Result<usize, ReloadError> {
+    match Partners::read(registry.folder()) {
+        Ok(found) => take_up(db, registry, found, zone, cause),
+        Err(error) => {
+            record_unreadable(db, registry.folder(), &error, cause)?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Takes up what was read.
+///
+/// # Errors
+/// [`ReloadError::Refused`] with all that is against it.
+pub fn take_up(
+    db: &mut Db,
+    registry: &Registry,
+    found: Partners,
+    zone: Tz,
+    cause: Cause,
+) -> Result<usize, ReloadError> {
+    let now = clock::now();
+    let compared = db.write(|tx| {
+        let known = partners::latest(tx.db())?;
+        let mut changes = Vec::new();
+        let mut against = Vec::new();
+        let files = found.texts().keys().chain(known.keys());
+        let files: std::collections::BTreeSet<&String> = files.collect();
+        for file in files.into_iter().filter(|file| *file != FOLDER) {
+            let (before, last) = match known.get(file) {
+                Some((before, last)) => (before.as_ref(), Some(last)),
+                None => (None, None),
+            };
+            let after = found.texts().get(file);
+            if before.and_then(|before| before.content.as_ref()) == after {
+                continue;
+            }
+            let change = Change {
+                file: file.clone(),
+                number: last.map_or(1, |last| last.number.saturating_add(1)),
+                recorded_at: now,
+                cause: cause.name().to_owned(),
+                status: found.of_file(file).map(|partner| partner.status),
+                content: after.cloned(),
+                reasons: against_change(tx.db(), file, before, &found, now.day_in(zone))?
+                    .join("; "),
+            };
+            if !change.reasons.is_empty() {
+                against.push(format!("{file}: {}", change.reasons));
+            }
+            let told = last.is_some_and(|last| {
+                last.content == change.content && last.reasons == change.reasons
+            });
+            changes.push((change, told));
+        }
+        let refused = !against.is_empty();
+        // Of a reading that is refused, only what is against it is news, and that once.
+        changes.retain(|(change, told)| !refused || (!change.reasons.is_empty() && !told));
+        let changes: Vec<Change> = changes.into_iter().map(|(change, _told)| change).collect();
+        partners::insert(tx, &changes)?;
+        Ok::<_, StoreError>((changes.len(), against))
+    })?;
+    let (changed, against) = compared;
+    if !against.is_empty() {
+        return Err(ReloadError::Refused(against));
+    }
+    registry.replace(found);
+    Ok(changed)
+}
+
+/// What is against a change of a file.
+fn against_change(
+    db: &mut Db,
+    file: &str,
+    before: Option<&Change>,
+    found: &Partners,
+    today: chrono::NaiveDate,
+) -> Result<Vec<String>, StoreError> {
+    let (Some(id), Some(before)) = (partner_of(file), before) else { return Ok(Vec::new()) };
+    let (Some(was), Some(text)) = (before.status, before.content.as_deref()) else {
+        return Ok(Vec::new());
+    };
+    let Some(after) = found.get(&id) else {
+        let gone = was == Status::Closed || was.is_trial();
+        let why = format!("the partner is {was}: only one that is closed may be taken away");
+        return Ok(if gone { Vec::new() } else { vec![why] });
+    };
+    let mut against = Vec::new();
+    if !after.status.may_follow(was) {
+        let next: Vec<&str> = was.next().iter().map(|status| status.name()).collect();
+        let next = if next.is_empty() { "nothing".to_owned() } else { next.join(", ") };
+        against.push(format!("{} does not follow {was}: expected {next}", after.status));
+    } else if after.status != was {
+        against.extend(unsettled(db, &id, after.status)?);
+    }
+    if !was.is_trial() {
+        let now = found.texts().get(file).map_or("", String::as_str);
+        against.extend(rewritten(text, now, today));
+    }
+    Ok(against)
+}
+
+/// What must be settled before a partner goes on to a status.
+fn unsettled(db: &mut Db, id: &PartnerId, to: Status) -> Result<Option<String>, StoreError> {
+    Ok(match to {
+        Status::Drained => match partners::holds_open(db, id)? {
+            0 => None,
+            open => Some(format!("{open} of its holds are open: they end, or time out, first")),
+        },
+        Status::Settled => match partners::accounts_open(db, id)? {
+            0 => None,
+            open => Some(format!("{open} accounts between it and the bank are not at zero")),
+        },
+        _ => None,
+    })
+}
+
+fn record_unreadable(
+    db: &mut Db,
+    folder: &Path,
+    error: &RegistryError,
+    cause: Cause,
+) -> Result<(), StoreError> {
+    let now: Moment = clock::now();
+    let mut reasons = error.to_string();
+    if let RegistryError::Unreadable { source, .. } = error {
+        reasons = format!("{reasons}: {source}");
+    }
+    let reasons = reasons.replace(&format!("{}/", folder.display()), "");
+    db.write(|tx| {
+        let known = partners::latest(tx.db())?;
+        let last = known.get(FOLDER).map(|(_taken, last)| last);
+        if last.is_some_and(|last| last.reasons == reasons) {
+            return Ok(());
+        }
+        let number = last.map_or(1, |last| last.number.saturating_add(1));
+        let (file, cause) = (FOLDER.to_owned(), cause.name().to_owned());
+        let (status, content) = (None, None);
+        let change = Change { file, number, recorded_at: now, cause, status, content, reasons };
+        partners::insert(tx, &[change])
+    })
+}
