@@ -29,6 +29,8 @@ use postgres::{Cluster, Durability};
 const PARTNER: &str = "green-basket";
 const ISSUER: &str = "https://gateway.bench";
 const CONNECTIONS: usize = 256;
+/// A partner with batches sends a few at once.
+const BATCH_CONNECTIONS: usize = 32;
 const SECONDS: u64 = 10;
 const BATCH: usize = 200;
 
@@ -79,10 +81,11 @@ fn measure(url: &str, folder: &Path, key: &KeyPair) -> [f64; 3] {
 }
 
 fn wrk(url: &str, token: &str, batch: usize, db: &mut Db) -> f64 {
+    let connections = if batch == 1 { CONNECTIONS } else { BATCH_CONNECTIONS };
     let before = proof::counts(db).unwrap().events;
     let started = Instant::now();
     let output = Command::new("wrk")
-        .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{SECONDS}s"), "--timeout", "30s"])
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{SECONDS}s"), "--timeout", "30s"])
         .args(["-s", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/wrk.lua"), url, "--"])
         .args([token, &batch.to_string(), &format!("b{batch}")])
         .output()

@@ -208,6 +208,12 @@ impl App {
         &self.core.pool
     }
 
+    /// Events that wait for the writer.
+    #[must_use]
+    pub fn writer_depth(&self) -> usize {
+        self.core.writer.depth()
+    }
+
     /// Notified, it reads the partners' folder again at once.
     #[must_use]
     pub fn partners_changed(&self) -> Arc<Notify> {

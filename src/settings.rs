@@ -40,7 +40,7 @@ pub struct Settings {
     pub writers: usize,
     /// How often the gateway looks for points that mature or expire, in seconds.
     pub due_seconds: u64,
-    /// Requests that may wait for the writer before a 503.
+    /// Events of one partner that may wait for the writer before a 503.
     pub queue_max: usize,
     /// Events in one transaction.
     pub group_max: usize,

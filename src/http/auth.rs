@@ -77,10 +77,7 @@ impl<S: Needs> Caller<S> {
         if !granted {
             return Err(Problem::insufficient_scope(S::SCOPE.name()));
         }
-        gateway
-            .limits
-            .take(&partner.id, partner.access.requests_per_second, now)
-            .map_err(Problem::rate_limited)?;
+        gateway.limit(request, &partner, now)?;
         Ok(Self { partner, scope: PhantomData })
     }
 }

@@ -17,17 +17,48 @@ struct Bucket {
     at: Moment,
 }
 
+/// What a partner has left of its rate, as the `RateLimit` fields tell it
+/// (draft-ietf-httpapi-ratelimit-headers-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests in the window of [`BURST_SECONDS`].
+    quota: i64,
+    left: i64,
+    /// Seconds until the whole quota is there again.
+    full_in: i64,
+}
+
+impl Allowance {
+    /// `RateLimit-Policy`: what was agreed.
+    #[must_use]
+    pub fn policy(&self) -> String {
+        format!("\"requests\";q={};w={BURST_SECONDS}", self.quota)
+    }
+
+    /// `RateLimit`: what is left of it.
+    #[must_use]
+    pub fn state(&self) -> String {
+        format!("\"requests\";r={};t={}", self.left, self.full_in)
+    }
+}
+
 /// One request, in its millionths.
 const REQUEST: i64 = 1_000_000;
 
 const BURST_SECONDS: i64 = 2;
 
 impl Limits {
-    /// Takes one request out of a partner's bucket.
+    /// Takes one request out of a partner's bucket, and tells what is left.
     ///
     /// # Errors
-    /// The seconds to wait, at least 1, when it is empty.
-    pub fn take(&self, partner: &PartnerId, per_second: u32, now: Moment) -> Result<(), u64> {
+    /// The same, when it is empty: in a second there is a whole request again, because the rate is
+    /// at least one.
+    pub fn take(
+        &self,
+        partner: &PartnerId,
+        per_second: u32,
+        now: Moment,
+    ) -> Result<Allowance, Allowance> {
         let rate = i64::from(per_second.max(1));
         let full = rate.saturating_mul(BURST_SECONDS).saturating_mul(REQUEST);
         // A poisoned lock only means that another request panicked: the counts are still counts.
@@ -40,12 +71,17 @@ impl Limits {
         let refill = elapsed_micros.saturating_mul(rate);
         bucket.micro_requests = bucket.micro_requests.saturating_add(refill).min(full);
         bucket.at = bucket.at.max(now);
-        if bucket.micro_requests < REQUEST {
-            // The rate is at least one a second, so a whole request is there in a second.
-            return Err(1);
+        let taken = bucket.micro_requests >= REQUEST;
+        if taken {
+            bucket.micro_requests = bucket.micro_requests.saturating_sub(REQUEST);
         }
-        bucket.micro_requests = bucket.micro_requests.saturating_sub(REQUEST);
-        Ok(())
+        let missing = full.saturating_sub(bucket.micro_requests);
+        let allowance = Allowance {
+            quota: rate.saturating_mul(BURST_SECONDS),
+            left: bucket.micro_requests.div_euclid(REQUEST),
+            full_in: missing.div_euclid(rate.saturating_mul(REQUEST)).saturating_add(1),
+        };
+        if taken { Ok(allowance) } else { Err(allowance) }
     }
 }
 
@@ -60,15 +96,18 @@ mod tests {
         let limits = Limits::default();
         let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
         let partner = PartnerId::try_from("green-basket").unwrap();
-        for _ in 0..20 {
-            assert_eq!(limits.take(&partner, 10, now), Ok(()));
+        for left in (0..20).rev() {
+            let allowance = limits.take(&partner, 10, now).unwrap();
+            assert_eq!((allowance.quota, allowance.left), (20, left));
         }
-        assert_eq!(limits.take(&partner, 10, now), Err(1));
+        let refused = limits.take(&partner, 10, now).unwrap_err();
+        assert_eq!(refused.policy(), "\"requests\";q=20;w=2");
+        assert_eq!(refused.state(), "\"requests\";r=0;t=3");
         let later = now.plus(TimeDelta::milliseconds(100));
-        assert_eq!(limits.take(&partner, 10, later), Ok(()));
-        assert_eq!(limits.take(&partner, 10, later), Err(1));
+        assert!(limits.take(&partner, 10, later).is_ok());
+        assert!(limits.take(&partner, 10, later).is_err());
         let other = PartnerId::try_from("sunny-travel").unwrap();
-        assert_eq!(limits.take(&other, 10, later), Ok(()));
+        assert!(limits.take(&other, 10, later).is_ok());
     }
 
     #[test]
@@ -76,11 +115,11 @@ mod tests {
         let limits = Limits::default();
         let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
         let partner = PartnerId::try_from("green-basket").unwrap();
-        assert_eq!(limits.take(&partner, 1, now), Ok(()));
-        assert_eq!(limits.take(&partner, 1, now), Ok(()));
+        assert!(limits.take(&partner, 1, now).is_ok());
+        assert!(limits.take(&partner, 1, now).is_ok());
         for moment in [now.minus(TimeDelta::hours(1)), now] {
-            assert_eq!(limits.take(&partner, 1, moment), Err(1));
+            assert!(limits.take(&partner, 1, moment).is_err());
         }
-        assert_eq!(limits.take(&partner, 1, now.plus(TimeDelta::hours(1))), Ok(()));
+        assert!(limits.take(&partner, 1, now.plus(TimeDelta::hours(1))).is_ok());
     }
 }

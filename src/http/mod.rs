@@ -20,12 +20,12 @@ pub mod token_issuer;
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, Resource, Route, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
 use crate::clock::Moment;
 use crate::customer::keys::Keys;
-use crate::partner::Registry;
+use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
 use limit::Limits;
@@ -167,6 +167,14 @@ impl Gateway {
         let pool = self.pool.clone();
         let done = web::block(move || pool.with(work)).await;
         Ok(done.map_err(|_cancelled| Problem::busy("The service is stopping."))??)
+    }
+
+    /// Takes a request out of the partner's rate.
+    fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
+        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
+        let (Ok(allowance) | Err(allowance)) = taken;
+        request_id::note_allowance(request, allowance);
+        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
     }
 
     /// The business day of a moment, in the programme's time zone.

@@ -68,10 +68,7 @@ pub async fn issue_token(
         error: "unauthorized_client",
         description: unlisted.to_string(),
     })?;
-    gateway
-        .limits
-        .take(&partner.id, partner.access.requests_per_second, now)
-        .map_err(Problem::rate_limited)?;
+    gateway.limit(&request, &partner, now)?;
     let scopes = granted(&partner, form.scope.as_deref())?;
     let client = partner.id.clone();
     let first = gateway

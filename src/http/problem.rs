@@ -185,9 +185,9 @@ impl Problem {
     }
 
     #[must_use]
-    pub fn rate_limited(retry_after_seconds: u64) -> Self {
+    pub fn rate_limited() -> Self {
         Self {
-            retry_after_seconds: Some(retry_after_seconds),
+            retry_after_seconds: Some(1),
             ..Self::new(&RATE_LIMITED, "The partner's agreed rate is exceeded.")
         }
     }

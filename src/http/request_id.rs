@@ -3,7 +3,7 @@
 //! it names the route, never the URL or the body. And whatever error the framework answers by
 //! itself becomes a problem document here.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,13 +14,21 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest};
 use tracing::Instrument;
 
+use super::limit::Allowance;
 use super::problem::Problem;
 use crate::partner::Partner;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The partner that a request turned out to be from, for the log.
-struct Speaker(OnceCell<Arc<Partner>>);
+/// The partner that a request turned out to be from, for the log, and what is left of its rate.
+#[derive(Default)]
+struct Speaker {
+    partner: OnceCell<Arc<Partner>>,
+    allowance: Cell<Option<Allowance>>,
+}
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Middleware: gives each request its id and logs its outcome.
 ///
@@ -33,7 +41,7 @@ pub async fn log_requests(
     let started = Instant::now();
     let id = request_id(request.headers());
     let id_text = id.to_str().unwrap_or_default();
-    request.extensions_mut().insert(Speaker(OnceCell::new()));
+    request.extensions_mut().insert(Speaker::default());
     // On wherever errors are, so that each is logged with the id.
     let span = tracing::error_span!("request", request_id = id_text);
     let response = next.call(request).instrument(span.clone()).await?;
@@ -43,6 +51,7 @@ pub async fn log_requests(
         response
     });
     response.headers_mut().insert(HEADER, id);
+    tell_allowance(&mut response);
     Ok(response)
 }
 
@@ -50,7 +59,26 @@ pub async fn log_requests(
 pub fn note_partner(request: &HttpRequest, partner: &Arc<Partner>) {
     if let Some(speaker) = request.extensions().get::<Speaker>() {
         // Whoever was noted first stays.
-        speaker.0.get_or_init(|| Arc::clone(partner));
+        speaker.partner.get_or_init(|| Arc::clone(partner));
+    }
+}
+
+/// Notes for the answer what is left of the partner's rate.
+pub fn note_allowance(request: &HttpRequest, allowance: Allowance) {
+    if let Some(speaker) = request.extensions().get::<Speaker>() {
+        speaker.allowance.set(Some(allowance));
+    }
+}
+
+fn tell_allowance(response: &mut ServiceResponse<BoxBody>) {
+    let speaker = response.request().extensions();
+    let allowance = speaker.get::<Speaker>().and_then(|speaker| speaker.allowance.get());
+    drop(speaker);
+    let Some(allowance) = allowance else { return };
+    for (name, text) in [(RATE_LIMIT_POLICY, allowance.policy()), (RATE_LIMIT, allowance.state())] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(name, value);
+        }
     }
 }
 
@@ -98,7 +126,7 @@ fn log(response: &ServiceResponse<BoxBody>, started: Instant) {
     let request = response.request();
     let route = request.match_pattern();
     let extensions = request.extensions();
-    let partner = extensions.get::<Speaker>().and_then(|speaker| speaker.0.get());
+    let partner = extensions.get::<Speaker>().and_then(|speaker| speaker.partner.get());
     tracing::info!(
         method = request.method().as_str(),
         route = route.as_deref().unwrap_or("(unknown)"),

@@ -8,13 +8,14 @@
 mod correct;
 mod draft;
 mod load;
+mod queue;
 mod record;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::customer::PersonalKeys;
@@ -25,6 +26,7 @@ use crate::partner::{Partner, Registry};
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
 use crate::store::{self, Db, LedgerTx, StoreError};
 pub use correct::{Asked, Corrected, Order, Step};
+use queue::{Queue, Unqueued};
 use record::{RecordError, Recorder};
 
 /// An event and the partner that said it.
@@ -85,7 +87,16 @@ enum Job {
 
 /// A handle to the writer; cheap to clone.
 #[derive(Clone)]
-pub struct Writer(mpsc::Sender<Job>);
+pub struct Writer(Arc<Door>);
+
+/// The way into the queue, which closes when nobody holds it any more.
+struct Door(Arc<Queue<Job>>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// The writer's threads. They end, after recording all that waits, when every [`Writer`] is gone.
 pub struct WriterThreads(Vec<JoinHandle<()>>);
@@ -98,7 +109,7 @@ pub struct WriterSettings {
     pub registry: Arc<Registry>,
     /// Connections that record at once, on PostgreSQL.
     pub writers: usize,
-    /// Jobs that may wait before [`WriteError::Busy`].
+    /// Events of one partner that may wait before [`WriteError::Busy`].
     pub queue_max: usize,
     /// Events in one transaction, unless one job alone has more.
     pub group_max: usize,
@@ -130,8 +141,7 @@ impl From<StoreError> for WriteError {
 /// # Errors
 /// [`StoreError::Open`] when there is no database, or the system gives no thread.
 pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreError> {
-    let (sender, queue) = mpsc::channel(settings.queue_max.max(1));
-    let queue = Arc::new(Mutex::new(queue));
+    let queue = Arc::new(Queue::new(settings.queue_max));
     let writers = match settings.url.kind() {
         Kind::Postgres => settings.writers.max(1),
         Kind::Sqlite => 1,
@@ -156,7 +166,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
             .map_err(|_system| StoreError::Exhausted)?;
         threads.push(thread);
     }
-    Ok((Writer(sender), WriterThreads(threads)))
+    Ok((Writer(Arc::new(Door(queue))), WriterThreads(threads)))
 }
 
 impl Writer {
@@ -174,25 +184,21 @@ impl Writer {
     pub async fn submit_all(&self, submissions: Vec<Submission>) -> Answers {
         let count = submissions.len();
         let (answer, answers) = oneshot::channel();
-        if let Err(unsent) = self.0.try_send(Job::Events { submissions, answer }) {
-            let error = match unsent {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy,
-                mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
-            };
-            return vec![Err(error); count];
+        let partner = submissions.first().map(|first| first.partner.id.clone());
+        let job = Job::Events { submissions, answer };
+        if let Err(unqueued) = self.0.0.push(partner, count, job) {
+            return vec![Err(unqueued.into()); count];
         }
         answers.await.unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
     }
 
-    /// Records what has fallen due for these customers; returns the number of transactions. Waits
-    /// for its place in the queue: nobody is standing at a till for it.
+    /// Records what has fallen due for these customers; returns the number of transactions.
     ///
     /// # Errors
     /// [`WriteError`].
     pub async fn record_due(&self, customers: Vec<CustomerId>) -> Result<usize, WriteError> {
         let (answer, recorded) = oneshot::channel();
-        let sent = self.0.send(Job::Due { customers, answer }).await;
-        sent.map_err(|_closed| WriteError::Stopped)?;
+        self.0.0.push(None, 0, Job::Due { customers, answer })?;
         recorded.await.unwrap_or(Err(WriteError::Stopped))
     }
 
@@ -203,17 +209,14 @@ impl Writer {
     pub async fn correct(&self, order: Order) -> Result<Corrected, WriteError> {
         let (answer, corrected) = oneshot::channel();
         let job = Job::Correct { order: Box::new(order), answer };
-        self.0.try_send(job).map_err(|unsent| match unsent {
-            mpsc::error::TrySendError::Full(_) => WriteError::Busy,
-            mpsc::error::TrySendError::Closed(_) => WriteError::Stopped,
-        })?;
+        self.0.0.push(None, 1, job)?;
         corrected.await.unwrap_or(Err(WriteError::Stopped))
     }
 
-    /// How many jobs wait.
+    /// How many events wait.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.0.max_capacity().saturating_sub(self.0.capacity())
+        self.0.0.depth()
     }
 }
 
@@ -228,11 +231,11 @@ impl WriterThreads {
     }
 }
 
-impl Job {
-    const fn events(&self) -> usize {
-        match self {
-            Self::Events { submissions, .. } => submissions.len(),
-            Self::Due { .. } | Self::Correct { .. } => 0,
+impl From<Unqueued> for WriteError {
+    fn from(unqueued: Unqueued) -> Self {
+        match unqueued {
+            Unqueued::Full => Self::Busy,
+            Unqueued::Closed => Self::Stopped,
         }
     }
 }
@@ -249,26 +252,10 @@ struct Worker {
 const TRIES_MAX: u32 = 8;
 
 impl Worker {
-    fn run(mut self, queue: &Mutex<mpsc::Receiver<Job>>) {
-        while let Some(jobs) = self.take(queue) {
+    fn run(mut self, queue: &Queue<Job>) {
+        while let Some(jobs) = queue.take(self.group_max) {
             self.work(jobs);
         }
-    }
-
-    /// Waits for a job and takes what waits with it, up to a group; `None` once all is done.
-    fn take(&self, queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Vec<Job>> {
-        // A thread that panicked left the queue as whole as it found it.
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = queue.blocking_recv()?;
-        let mut size = first.events();
-        let mut jobs = vec![first];
-        while size < self.group_max
-            && let Ok(job) = queue.try_recv()
-        {
-            size = size.saturating_add(job.events());
-            jobs.push(job);
-        }
-        Some(jobs)
     }
 
     fn work(&mut self, jobs: Vec<Job>) {

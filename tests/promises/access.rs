@@ -169,6 +169,8 @@ on_both_stores! {
         let limited = limited.unwrap();
         assert_eq!(limited.body["type"], "/problems/rate-limited");
         assert_eq!(limited.headers["retry-after"], "1");
+        assert_eq!(limited.headers["ratelimit-policy"], "\"requests\";q=4;w=2");
+        assert_eq!(limited.headers["ratelimit"], "\"requests\";r=0;t=2");
         app.partner("green-basket").await.record(&payment("p-1", "m-1", "1.00", "0.00")).await;
     }
 }

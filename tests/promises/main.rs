@@ -23,6 +23,7 @@ mod idempotency;
 mod import;
 mod leads;
 mod liability;
+mod limits;
 mod listing;
 mod lots;
 mod model;

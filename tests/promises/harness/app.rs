@@ -131,6 +131,11 @@ impl TestApp {
         self.app.as_ref().unwrap().partners_changed().notify_one();
     }
 
+    /// Events that wait for the writer.
+    pub fn writer_depth(&self) -> usize {
+        self.app.as_ref().unwrap().writer_depth()
+    }
+
     /// A partner with a token of all its scopes.
     pub async fn partner(&self, id: &str) -> Partner {
         Partner::log_in(
