@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Text};
-use diesel::upsert::excluded;
 
 use super::schema::accounts;
 use super::{Db, LedgerTx, StoreError, types};
@@ -52,13 +51,13 @@ pub fn apply<'a>(
     match &mut *tx.0 {
         Db::Postgres(db) => apply_arrays(db, &rows)?,
         Db::Sqlite(db) => {
+            // Nearly all are open already, and an upsert would be prepared anew for each.
             for row in &rows {
-                diesel::insert_into(accounts::table)
-                    .values(row)
-                    .on_conflict(accounts::id)
-                    .do_update()
-                    .set(accounts::balance.eq(accounts::balance + excluded(accounts::balance)))
-                    .execute(db)?;
+                let open = diesel::update(accounts::table.find(row.id));
+                let balance = accounts::balance.eq(accounts::balance + row.balance);
+                if open.set(balance).execute(db)? == 0 {
+                    diesel::insert_into(accounts::table).values(row).execute(db)?;
+                }
             }
         }
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary};
-use diesel::upsert::excluded;
 
 use super::schema::{counted, counters};
 use super::{Db, LedgerTx, StoreError, types};
@@ -129,13 +128,13 @@ pub fn apply(
             for row in &rows {
                 diesel::insert_into(counted::table).values(row).execute(db)?;
             }
+            // As with accounts: an upsert would be prepared anew for each.
             for row in &counter_rows {
-                diesel::insert_into(counters::table)
-                    .values(row)
-                    .on_conflict(counters::id)
-                    .do_update()
-                    .set(counters::value.eq(counters::value + excluded(counters::value)))
-                    .execute(db)?;
+                let begun = diesel::update(counters::table.find(row.id));
+                let value = counters::value.eq(counters::value + row.value);
+                if begun.set(value).execute(db)? == 0 {
+                    diesel::insert_into(counters::table).values(row).execute(db)?;
+                }
             }
             Ok(())
         }
