@@ -171,6 +171,8 @@ impl App {
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
+                .wrap(from_fn(http::tag_resources))
+                .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
                 .configure(http::routes)
         })

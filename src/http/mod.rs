@@ -3,6 +3,7 @@
 
 pub mod auth;
 mod codes;
+mod conditional;
 mod corrections;
 mod events;
 mod health;
@@ -17,6 +18,7 @@ mod request_id;
 mod staff;
 mod token;
 pub mod token_issuer;
+mod version;
 
 use std::sync::Arc;
 
@@ -28,11 +30,13 @@ use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
+pub use conditional::tag_resources;
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
 use token::Tokens;
 use token_issuer::TokenIssuer;
+pub use version::speak_version;
 
 /// What handlers share.
 pub struct Gateway {

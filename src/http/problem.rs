@@ -64,6 +64,7 @@ kinds! {
     POINTS_INSUFFICIENT "points-insufficient" 422 "There are not enough points";
     HOLD_UNKNOWN "hold-unknown" 422 "The hold is not known";
     REDEMPTION_EXCEEDS "redemption-exceeds" 422 "More points than there are to redeem or return";
+    VERSION_UNKNOWN "version-unknown" 400 "This version of the API is not served";
     OUT_OF_RANGE "out-of-range" 422 "An amount is out of range";
     RATE_LIMITED "rate-limited" 429 "Too many requests";
     QUOTA_EXCEEDED "quota-exceeded" 429 "The events agreed for a day are recorded";
@@ -182,6 +183,12 @@ impl Problem {
     #[must_use]
     pub fn partner_not_listed(why: &impl fmt::Display) -> Self {
         Self::new(&PARTNER_NOT_LISTED, why.to_string())
+    }
+
+    #[must_use]
+    pub fn version_unknown(served: &[&str]) -> Self {
+        let served = served.join(", ");
+        Self::new(&VERSION_UNKNOWN, format!("Api-Version: expected one of {served}, or none."))
     }
 
     #[must_use]

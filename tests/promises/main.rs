@@ -43,3 +43,4 @@ mod simulate;
 mod stores;
 mod tenancy;
 mod third_party;
+mod versions;
