@@ -139,9 +139,9 @@ mod tests {
     fn lanes_are_served_in_turn_and_each_in_its_order() {
         let queue = Queue::new(1_000);
         for job in ["a1", "a2", "a3", "a4"] {
-            queue.push(partner("a"), 1, job).unwrap();
+            queue.push(partner("lane-a"), 1, job).unwrap();
         }
-        queue.push(partner("b"), 1, "b1").unwrap();
+        queue.push(partner("lane-b"), 1, "b1").unwrap();
         queue.push(None, 0, "due").unwrap();
         assert_eq!(queue.depth(), 5);
         assert_eq!(queue.take(3).unwrap(), ["a1", "b1", "due", "a2"]);
@@ -152,22 +152,22 @@ mod tests {
     #[test]
     fn a_full_lane_turns_its_own_partner_away_and_no_other() {
         let queue = Queue::new(10);
-        queue.push(partner("a"), 8, "a1").unwrap();
-        assert_eq!(queue.push(partner("a"), 3, "a2"), Err(Unqueued::Full));
-        queue.push(partner("a"), 2, "a3").unwrap();
-        queue.push(partner("b"), 10, "b1").unwrap();
+        queue.push(partner("lane-a"), 8, "a1").unwrap();
+        assert_eq!(queue.push(partner("lane-a"), 3, "a2"), Err(Unqueued::Full));
+        queue.push(partner("lane-a"), 2, "a3").unwrap();
+        queue.push(partner("lane-b"), 10, "b1").unwrap();
         // An empty lane takes a batch that is longer than itself.
-        queue.push(partner("c"), 11, "c1").unwrap();
+        queue.push(partner("lane-c"), 11, "c1").unwrap();
         assert_eq!(queue.take(100).unwrap(), ["a1", "b1", "c1", "a3"]);
-        queue.push(partner("a"), 8, "a4").unwrap();
+        queue.push(partner("lane-a"), 8, "a4").unwrap();
     }
 
     #[test]
     fn what_waits_when_the_queue_closes_is_served_and_no_more_is_taken() {
         let queue = Queue::new(10);
-        queue.push(partner("a"), 1, "a1").unwrap();
+        queue.push(partner("lane-a"), 1, "a1").unwrap();
         queue.close();
-        assert_eq!(queue.push(partner("a"), 1, "a2"), Err(Unqueued::Closed));
+        assert_eq!(queue.push(partner("lane-a"), 1, "a2"), Err(Unqueued::Closed));
         assert_eq!(queue.take(1), Some(vec!["a1"]));
         assert_eq!(queue.take(1), None);
     }
