@@ -121,10 +121,26 @@ impl Settings {
         let figment = figment
             .merge(Env::raw().only(&["DATABASE_URL"]))
             .merge(Env::prefixed(PREFIX).split("__"));
-        figment.extract().map_err(|errors| {
+        let settings: Self = figment.extract().map_err(|errors: figment::Error| {
             let each: Vec<String> = errors.into_iter().map(|error| describe(&error)).collect();
             SettingsError(each.join("\n"))
-        })
+        })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// How settings must fit each other.
+    fn check(&self) -> Result<(), SettingsError> {
+        if let (Some(customers), Some(staff)) = (&self.customer_tokens, &self.staff_tokens)
+            && (&customers.issuer, &customers.audience) == (&staff.issuer, &staff.audience)
+        {
+            return Err(SettingsError(
+                "settings customer_tokens and staff_tokens: expected another issuer or another \
+                 audience for each, or a customer's token could pass for one of staff"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -60,3 +60,16 @@ fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
     assert!(folder.path().join("environment.db").exists());
     assert!(!folder.path().join("tallystick.db").exists());
 }
+
+#[test]
+fn tokens_of_customers_and_of_staff_must_be_told_apart() {
+    let tokens = |table: &str, audience: &str| {
+        format!(
+            "[{table}]\nissuer = \"https://login.test\"\naudience = \"{audience}\"\n\
+             jwks = \"jwks.json\"\n"
+        )
+    };
+    let same = tokens("customer_tokens", "tallystick") + &tokens("staff_tokens", "tallystick");
+    let said = refused(Some(&same), &[]);
+    assert!(said.contains("customer_tokens and staff_tokens: expected another"), "{said}");
+}
