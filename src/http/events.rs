@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Gateway;
 use super::auth::{Caller, EventsRead, EventsWrite};
+use super::idempotency::REPLAYED;
 use super::problem::Problem;
 use crate::event::{self, Event, Malformed};
 use crate::ids::{EventId, EventKey};
@@ -138,9 +139,17 @@ fn receipt_response(outcome: Outcome) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if outcome.replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header((REPLAYED, "true"));
     }
-    response.body(outcome.receipt)
+    match (&outcome.duplicate_of, outcome.receipt.strip_prefix('{')) {
+        (Some(first), Some(rest)) => response.body(format!("{{\"duplicate_of\":{},{rest}", in_json(first))),
+        _ => response.body(outcome.receipt),
+    }
+}
+
+/// An event's id may hold quotes and backslashes.
+fn in_json(id: &EventId) -> Value {
+    Value::String(id.as_str().to_owned())
 }
 
 /// Receipts are JSON already, and are passed on to the byte.
@@ -153,9 +162,13 @@ fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> Strin
             body.push(',');
         }
         match outcome {
-            Ok(Outcome { receipt, replayed }) => {
+            Ok(Outcome { receipt, replayed, duplicate_of }) => {
                 let status = if replayed { 200 } else { 201 };
-                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}}}"));
+                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}"));
+                if let Some(first) = duplicate_of {
+                    body.push_str(&format!(",\"duplicate_of\":{}", in_json(&first)));
+                }
+                body.push('}');
             }
             Err(problem) => {
                 let status = problem.status().as_u16();

@@ -7,7 +7,7 @@ use super::record::RecordError;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::{Referral, Said};
-use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
+use crate::ids::{BusinessKey, ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
@@ -22,7 +22,7 @@ use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, counters, customers, events, holds, lines, lots, outbox,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, holds, lines, lots, outbox,
     personal, referrals, transactions,
 };
 
@@ -181,6 +181,11 @@ impl<'a> Draft<'a> {
         })
     }
 
+    fn business_key(&self) -> Option<(BusinessKey, EventKey)> {
+        let (submission, key) = self.said?;
+        Some((submission.event.business_key()?, key))
+    }
+
     fn lots(&self) -> impl Iterator<Item = LotRecord<'_>> {
         self.decision.lots.iter().map(|lot| LotRecord {
             lot,
@@ -295,6 +300,11 @@ impl<'a> Drafts<'a> {
         }
         let new_events: Vec<NewEvent<'_>> = self.list.iter().filter_map(Draft::event).collect();
         if events::insert(tx, &new_events)? < new_events.len() {
+            return Err(RecordError::Raced);
+        }
+        let business: Vec<(BusinessKey, EventKey)> =
+            self.list.iter().filter_map(Draft::business_key).collect();
+        if !business.is_empty() && business_keys::insert(tx, &business)? < business.len() {
             return Err(RecordError::Raced);
         }
         let new_transactions: Vec<NewTransaction<'_>> =

@@ -7,6 +7,7 @@
 
 mod correct;
 mod draft;
+mod group;
 mod load;
 mod record;
 
@@ -19,8 +20,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::clock;
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
-use crate::event::Event;
-use crate::ids::CustomerId;
+use crate::event::{Difference, Event};
+use crate::ids::{CustomerId, EventId};
 use crate::partner::Partner;
 use crate::partner::programme::Programme;
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
@@ -42,6 +43,16 @@ pub struct Outcome {
     pub receipt: String,
     /// Whether the event had been recorded before.
     pub replayed: bool,
+    /// The event that came first, where this one says the same under another id.
+    pub duplicate_of: Option<EventId>,
+}
+
+/// An event under a business key that is taken by other content.
+#[derive(Clone, Debug)]
+pub struct ConflictingDuplicate {
+    /// The event that came first.
+    pub of: EventId,
+    pub differences: Vec<Difference>,
 }
 
 /// Why an event is not recorded.
@@ -56,6 +67,9 @@ pub enum WriteError {
     /// The id is taken by an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
+    /// Its order has an event of that type and stage already, with other content.
+    #[error("the order has an event of this type and stage, {}, with other content", .0.of)]
+    ConflictingDuplicate(Box<ConflictingDuplicate>),
     /// More is waiting than is allowed to wait: come back later.
     #[error("too many events are waiting to be recorded")]
     Busy,
