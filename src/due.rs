@@ -86,8 +86,7 @@ pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
 /// Forgets some of the idempotency keys whose day is over.
 async fn forget(pool: &Pool) -> Result<(), DueError> {
     let pool = pool.clone();
-    let work =
-        move || pool.with(|db| idempotency_keys::forget_expired(db, clock::now(), KEYS_MAX));
+    let work = move || pool.with(|db| idempotency_keys::forget_expired(db, clock::now(), KEYS_MAX));
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_cancelled| WriteError::Stopped)??;
     Ok(())

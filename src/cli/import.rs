@@ -148,7 +148,7 @@ impl Import {
         let value = columns.event(record);
         let event = event::parse_value(&self.partner.id, &value, &self.key)
             .map_err(|malformed| malformed.in_words())?;
-        Ok(Submission { partner: Arc::clone(&self.partner), event })
+        Ok(Submission { partner: Arc::clone(&self.partner), event, signed: None })
     }
 
     async fn hand_over(

@@ -74,8 +74,10 @@ mod tests {
 
     #[test]
     fn differences_name_each_field_with_both_values_and_pass_over_id_and_source() {
-        let one = r#"{"id":"a","source":"s","time":"t","data":{"x":"1","y":"2","lines":[{"paid":"1"}]}}"#;
-        let other = r#"{"id":"b","source":"r","time":"u","data":{"x":"1","z":"3","lines":[{"paid":"4"}]}}"#;
+        let one =
+            r#"{"id":"a","source":"s","time":"t","data":{"x":"1","y":"2","lines":[{"paid":"1"}]}}"#;
+        let other =
+            r#"{"id":"b","source":"r","time":"u","data":{"x":"1","z":"3","lines":[{"paid":"4"}]}}"#;
         let found = serde_json::to_value(differences(one, other)).unwrap();
         let expected = serde_json::json!([
             { "pointer": "/time", "recorded": "t", "received": "u" },

@@ -65,13 +65,6 @@ impl Refund {
             }
         }
         data.finish();
-        Some(Self {
-            payment: payment?,
-            step,
-            currency: currency?,
-            amount: amount?,
-            reason,
-            lines,
-        })
+        Some(Self { payment: payment?, step, currency: currency?, amount: amount?, reason, lines })
     }
 }

@@ -9,6 +9,7 @@ use super::Gateway;
 use super::auth::{Caller, EventsRead, EventsWrite};
 use super::idempotency::REPLAYED;
 use super::problem::Problem;
+use super::signature;
 use crate::event::{self, Event, Malformed};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
@@ -27,8 +28,9 @@ pub async fn post_event(
     request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
     let event = read_event(&caller, &gateway, request.headers(), &body)?;
-    let submission = Submission { partner: caller.partner, event };
+    let submission = Submission { partner: caller.partner, event, signed };
     let outcome = gateway.writer.submit(submission).await?;
     Ok(receipt_response(outcome))
 }
@@ -37,8 +39,10 @@ pub async fn post_event(
 pub async fn post_event_batch(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
+    request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
     let items: Vec<Value> = match serde_json::from_slice(&body) {
         Ok(Value::Array(items)) => items,
         Ok(_) => return Err(Problem::expected_array()),
@@ -53,7 +57,8 @@ pub async fn post_event_batch(
     for item in &items {
         match event::parse_value(&caller.partner.id, item, key) {
             Ok(event) => {
-                submissions.push(Submission { partner: caller.partner.clone(), event });
+                let (partner, signed) = (caller.partner.clone(), signed.clone());
+                submissions.push(Submission { partner, event, signed });
                 malformed.push(None);
             }
             Err(problem) => malformed.push(Some(problem)),
@@ -142,7 +147,9 @@ fn receipt_response(outcome: Outcome) -> HttpResponse {
         response.insert_header((REPLAYED, "true"));
     }
     match (&outcome.duplicate_of, outcome.receipt.strip_prefix('{')) {
-        (Some(first), Some(rest)) => response.body(format!("{{\"duplicate_of\":{},{rest}", in_json(first))),
+        (Some(first), Some(rest)) => {
+            response.body(format!("{{\"duplicate_of\":{},{rest}", in_json(first)))
+        }
         _ => response.body(outcome.receipt),
     }
 }

@@ -299,7 +299,8 @@ mod tests {
         assert_eq!(key(&["a-1"]), same);
         assert_eq!(key(&["\"a-1\"; v=1"]), same);
         let long = "a".repeat(256);
-        for bad in [&["\"\""][..], &["\"a b\""], &["a b"], &["\"a"], &["a", "a"], &[&long], &["é"]] {
+        for bad in [&["\"\""][..], &["\"a b\""], &["a b"], &["\"a"], &["a", "a"], &[&long], &["é"]]
+        {
             assert_eq!(key(bad), Err(400), "{bad:?}");
         }
     }

@@ -15,6 +15,7 @@ mod proofs;
 mod quotes;
 mod referrals;
 mod request_id;
+mod signature;
 mod staff;
 mod token;
 pub mod token_issuer;

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::event::{Difference, FieldProblem, Malformed};
 use crate::ids::EventId;
+use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
 use crate::writer::{ConflictingDuplicate, WriteError};
@@ -38,6 +39,9 @@ kinds! {
     BAD_REQUEST "bad-request" 400 "The request cannot be understood";
     IDEMPOTENCY_KEY "idempotency-key" 400 "The Idempotency-Key cannot be taken";
     UNAUTHORIZED "unauthorized" 401 "A valid access token is needed";
+    SIGNATURE_MALFORMED "signature-malformed" 400 "The signature cannot be read";
+    SIGNATURE_REQUIRED "signature-required" 403 "The request must be signed";
+    SIGNATURE_INVALID "signature-invalid" 403 "The signature proves nothing";
     INSUFFICIENT_SCOPE "insufficient-scope" 403 "The token's scope does not allow this";
     ROLE_MISSING "role-missing" 403 "The token's roles do not allow this";
     FOUR_EYES "four-eyes" 403 "Another person must approve this";
@@ -396,6 +400,17 @@ impl From<CorrectionRefusal> for Problem {
             CorrectionRefusal::NotReversible(_) => Self::new(&NOT_REVERSIBLE, refusal.to_string()),
             CorrectionRefusal::Rules(refusal) => refusal.clone().into(),
         }
+    }
+}
+
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Self {
+        let kind = match &error {
+            SignatureError::Required => &SIGNATURE_REQUIRED,
+            SignatureError::Malformed(_) => &SIGNATURE_MALFORMED,
+            _ => &SIGNATURE_INVALID,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

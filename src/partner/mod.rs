@@ -13,6 +13,7 @@ pub mod programme;
 pub mod registry;
 pub mod scheme;
 pub mod scope;
+pub mod signature;
 pub mod terms;
 
 pub use manifest::{Kind, Partner, Status};

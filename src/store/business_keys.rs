@@ -79,7 +79,8 @@ pub fn insert(
     rows.sort_unstable_by_key(|row| row.id);
     let mut inserted = 0_usize;
     for part in rows.chunks(super::rows_max(2)) {
-        inserted = inserted.saturating_add(both!(tx.0, db => diesel::insert_into(business_keys::table)
+        inserted =
+            inserted.saturating_add(both!(tx.0, db => diesel::insert_into(business_keys::table)
             .values(part)
             .on_conflict_do_nothing()
             .execute(db))?);

@@ -48,7 +48,8 @@ pub fn insert(
     rows.sort_unstable_by_key(|row| row.id);
     let mut inserted = 0_usize;
     for part in rows.chunks(super::rows_max(4)) {
-        inserted = inserted.saturating_add(both!(tx.0, db => diesel::insert_into(duplicates::table)
+        inserted =
+            inserted.saturating_add(both!(tx.0, db => diesel::insert_into(duplicates::table)
             .values(part)
             .on_conflict_do_nothing()
             .execute(db))?);

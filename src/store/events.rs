@@ -109,7 +109,8 @@ pub fn recorded(
     for (id, fingerprint, receipt, duplicate_of) in rows {
         let key = EventKey::from_bytes(types::bytes16(&id, "events.id")?);
         let duplicate_of = duplicate_of.map(EventId::try_from).transpose();
-        let duplicate_of = duplicate_of.map_err(|_invalid| StoreError::Corrupt("events.event_id"))?;
+        let duplicate_of =
+            duplicate_of.map_err(|_invalid| StoreError::Corrupt("events.event_id"))?;
         found.insert(key, Recorded { fingerprint, receipt, duplicate_of });
     }
     Ok(found)

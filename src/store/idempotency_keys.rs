@@ -140,11 +140,7 @@ fn find(db: &mut Db, key: RequestKey) -> Result<Option<Stored>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn keep(
-    tx: &mut LedgerTx<'_>,
-    asked: &Request,
-    answer: &KeptAnswer,
-) -> Result<(), StoreError> {
+pub fn keep(tx: &mut LedgerTx<'_>, asked: &Request, answer: &KeptAnswer) -> Result<(), StoreError> {
     diesel::update(
         idempotency_keys::table
             .find(asked.key.bytes().as_slice())
@@ -236,7 +232,9 @@ mod tests {
         assert!(matches!(claim(&ask("a", 1), later(59)), Claim::UnderWay));
         db.write(|tx| keep(tx, &second, &answer)).unwrap();
         let mut claim = |asked: &Request, at| db.write(|tx| super::claim(tx, asked, at)).unwrap();
-        assert!(matches!(claim(&ask("a", 1), later(3599)), Claim::Answered(kept) if kept.status == 201));
+        assert!(
+            matches!(claim(&ask("a", 1), later(3599)), Claim::Answered(kept) if kept.status == 201)
+        );
         assert!(matches!(claim(&ask("b", 1), now), Claim::Ours));
         assert_eq!(forget_expired(&mut db, later(3599), 9).unwrap(), 0);
         assert_eq!(forget_expired(&mut db, later(3600), 1).unwrap(), 1);

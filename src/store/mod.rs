@@ -54,6 +54,7 @@ pub mod quotes;
 pub mod referrals;
 mod schema;
 pub mod seals;
+pub mod signatures;
 pub mod transactions;
 mod tx;
 mod types;

@@ -146,8 +146,10 @@ impl<'a> Group<'a> {
             found.push(Difference::of_contact());
         }
         // A partner that gives its events new ids lets them refer to each other by these.
-        let refers = |it: &Difference| matches!(it.pointer.as_str(), "/data/payment" | "/data/hold");
-        if let (Some(place), Some(named)) = (found.iter().position(refers), event.said.refers_to()) {
+        let refers =
+            |it: &Difference| matches!(it.pointer.as_str(), "/data/payment" | "/data/hold");
+        if let (Some(place), Some(named)) = (found.iter().position(refers), event.said.refers_to())
+        {
             let Some(first) = self.first_of(tx, &event.partner, named, duplicates)? else {
                 let unknown = match event.said.hold() {
                     Some(_) => Refusal::HoldUnknown,
@@ -272,7 +274,8 @@ impl Undrafted {
     /// What is to be kept of those that came again under another id.
     pub fn new_duplicates(&self, group: &Group<'_>) -> Vec<NewDuplicate> {
         let told = self.duplicates.iter();
-        let fingerprint = |key| Some(group.submissions.get(*group.first.get(key)?)?.event.fingerprint);
+        let fingerprint =
+            |key| Some(group.submissions.get(*group.first.get(key)?)?.event.fingerprint);
         told.filter_map(|(key, duplicate)| {
             Some(NewDuplicate { key: *key, of: duplicate.of, fingerprint: fingerprint(key)? })
         })

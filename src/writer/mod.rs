@@ -25,6 +25,7 @@ use crate::ids::{CustomerId, EventId};
 use crate::partner::Partner;
 use crate::partner::programme::Programme;
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
+use crate::store::signatures::NewSignature;
 use crate::store::{self, Db, LedgerTx, StoreError};
 pub use correct::{Asked, Corrected, Order, Step};
 use record::{RecordError, Recorder};
@@ -34,6 +35,8 @@ use record::{RecordError, Recorder};
 pub struct Submission {
     pub partner: Arc<Partner>,
     pub event: Event,
+    /// The signed request that it came with.
+    pub signed: Option<Arc<NewSignature>>,
 }
 
 /// What a partner is answered: durable when it is given.

@@ -9,7 +9,7 @@ use tallystick::ledger::Owner;
 use tallystick::store::{accounts, customers};
 
 use crate::crash::Served;
-use crate::harness::{Partner, Store, TestApp, Trial, payment, refund, referral};
+use crate::harness::{Partner, Store, TestApp, Trial, payment, referral, refund};
 
 fn staged(mut event: Value, order: &str, stage: &str) -> Value {
     event["data"]["order"] = json!(order);
@@ -124,11 +124,16 @@ fn month() -> Vec<Value> {
         let (id, order) = (format!("p-{number}"), format!("o-{}", number / 2));
         let (member, day) = (format!("m-{}", number % 7), number % 28 + 1);
         let gross = format!("{}.{:02}", 20 + number, number % 100);
-        let mut paid = staged(payment(&id, &member, &gross, "0.00"), &order, &format!("part-{}", number % 2));
+        let mut paid =
+            staged(payment(&id, &member, &gross, "0.00"), &order, &format!("part-{}", number % 2));
         paid["time"] = json!(format!("2026-10-{day:02}T10:15:30Z"));
         events.push(paid);
         if number % 3 == 0 {
-            let mut back = staged(refund(&format!("r-{number}"), &id, "7.77"), &order, &format!("back-{}", number % 2));
+            let mut back = staged(
+                refund(&format!("r-{number}"), &id, "7.77"),
+                &order,
+                &format!("back-{}", number % 2),
+            );
             back["time"] = json!(format!("2026-10-{day:02}T12:15:30Z"));
             events.push(back);
         }
@@ -154,7 +159,10 @@ fn books(trial: &Trial) -> BTreeMap<String, i64> {
             Owner::Customer(id) => name(id),
             owner => format!("{} {}", owner.kind(), owner.name()),
         };
-        books.insert(format!("{owner} {} {}", account.code.name(), account.asset.code()), balance.minor());
+        books.insert(
+            format!("{owner} {} {}", account.code.name(), account.asset.code()),
+            balance.minor(),
+        );
     }
     books
 }
@@ -284,7 +292,8 @@ async fn two_gateways_take_an_order_once_by_whichever_id() {
         let order = format!("o-{number}");
         let event = staged(payment("x", "m-1", "10.00", "0.00"), &order, "paid");
         let other = staged(payment("x", "m-1", "10.01", "0.00"), &order, "paid");
-        let (one, two) = (rekeyed(&event, &format!("l-{number}")), rekeyed(&event, &format!("r-{number}")));
+        let (one, two) =
+            (rekeyed(&event, &format!("l-{number}")), rekeyed(&event, &format!("r-{number}")));
         let three = rekeyed(&other, &format!("c-{number}"));
         let answers = tokio::join!(left.post(&one), right.post(&two), right.post(&three));
         for answer in [answers.0, answers.1, answers.2] {
@@ -317,7 +326,9 @@ async fn holds_again(app: &mut TestApp) {
     shop.record(&payment("p-1", &name, "100.00", "0.00")).await;
     let code = code(&person).await;
     let at = "2026-11-03T10:15:30Z";
-    let event = |id: &str, kind: &str, data: Value| staged(cloud_event(id, kind, at, data), "o-1", "points");
+    let event = |id: &str, kind: &str, data: Value| {
+        staged(cloud_event(id, kind, at, data), "o-1", "points")
+    };
     let hold = event("h-1", "redemption.held", json!({ "code": code, "points": "10.00" }));
     shop.record(&hold).await;
     assert_eq!(shop.post(&rekeyed(&hold, "h-2")).await.body["duplicate_of"], "h-1");
