@@ -157,8 +157,13 @@ impl<'a> Group<'a> {
                 };
                 return Ok(Err(unknown.into()));
             };
-            let recorded = found.get(place).and_then(|it| it.recorded.as_ref());
-            if recorded.and_then(|it| it.as_str()) == Some(first.as_str()) {
+            let recorded = found.get(place).and_then(|it| it.recorded.as_ref()?.as_str());
+            let recorded = recorded.and_then(|id| EventId::try_from(id).ok());
+            let recorded = match recorded {
+                Some(id) => self.first_of(tx, &event.partner, &id, duplicates)?,
+                None => None,
+            };
+            if recorded == Some(first) {
                 found.remove(place);
             }
         }

@@ -39,6 +39,7 @@ mod role;
 mod rules;
 mod seals;
 mod settings;
+mod signatures;
 mod simulate;
 mod stores;
 mod tenancy;
