@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, to_bytes_limited};
+use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
@@ -69,17 +69,50 @@ impl<R: NeedsRole> Speaker for Staff<R> {
 /// Middleware: does the work of a request with a key once.
 ///
 /// # Errors
-/// [`Problem`]; and those of the handler.
+/// Those of the handler; its own are answers.
 pub async fn answer_once<S: Speaker>(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let Some(key) = read_key(request.request())? else { return next.call(request).await };
+    if !request.headers().contains_key(KEY) {
+        return next.call(request).await;
+    }
+    let (gateway, asked) = match read_request::<S>(&mut request).await {
+        Ok(Some(read)) => read,
+        // Nobody whom we know: the handler says what is wrong with the token.
+        Ok(None) => return next.call(request).await,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    match claim(&gateway, asked).await {
+        Ok(Claim::Ours) => {
+            // In a task of its own: when the caller hangs up, the work and its record go on, and
+            // the caller's next try finds them.
+            let work = work(gateway, asked, request, next).in_current_span();
+            let done = actix_web::rt::spawn(work).await;
+            done.map_err(|_panicked| Problem::internal("the handler panicked"))?
+        }
+        Ok(found) => {
+            let (asker, payload) = request.parts_mut();
+            // Who may not ask is told nothing of what was answered.
+            let may_ask = S::from_request(asker, payload).await;
+            match may_ask.and_then(|_caller| answer(&gateway, &asked, found)) {
+                Ok(response) => Ok(request.into_response(response)),
+                Err(problem) => Ok(request.error_response(problem)),
+            }
+        }
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
+/// What is asked and by whom; none when the token is nobody's. The handler finds the body again.
+async fn read_request<S: Speaker>(
+    request: &mut ServiceRequest,
+) -> Result<Option<(web::Data<Gateway>, Request)>, actix_web::Error> {
+    let Some(key) = read_key(request.request())? else { return Ok(None) };
     let gateway = web::Data::clone(gateway_data(request.request())?);
     let now = clock::now();
     let name = token(request.request()).and_then(|token| S::name(&gateway, token, now));
-    // Nobody whom we know: the handler says what is wrong with the token.
-    let Some(name) = name else { return next.call(request).await };
+    let Some(name) = name else { return Ok(None) };
     let body = request.extract::<web::Bytes>().await?;
     let asked = Request {
         key: request_key(request.request(), &name, &key),
@@ -90,28 +123,18 @@ pub async fn answer_once<S: Speaker>(
     };
     let payload = stream::once(std::future::ready(Ok(body)));
     request.set_payload(Payload::Stream { payload: Box::pin(payload) });
-    match claim(&gateway, asked).await? {
-        Claim::Ours => {
-            // In a task of its own: when the caller hangs up, the work and its record go on, and
-            // the caller's next try finds them.
-            let work = work(gateway, asked, request, next).in_current_span();
-            let done = actix_web::rt::spawn(work).await;
-            done.map_err(|_panicked| Problem::internal("the handler panicked"))?
-        }
-        found => {
-            let (request, mut payload) = request.into_parts();
-            S::from_request(&request, &mut payload).await?;
-            let response = match found {
-                Claim::Answered(kept) => replay(&gateway, &asked, kept)?,
-                Claim::OtherContent => return Err(Problem::new(
-                    &IDEMPOTENCY_MISMATCH,
-                    "This Idempotency-Key came with another request. A new request needs a new key.",
-                )
-                .into()),
-                Claim::UnderWay | Claim::Ours => return Err(Problem::under_way().into()),
-            };
-            Ok(ServiceResponse::new(request, response))
-        }
+    Ok(Some((gateway, asked)))
+}
+
+/// The answer to a request whose work is not to be done now.
+fn answer(gateway: &Gateway, asked: &Request, found: Claim) -> Result<HttpResponse, Problem> {
+    match found {
+        Claim::Answered(kept) => replay(gateway, asked, kept),
+        Claim::OtherContent => Err(Problem::new(
+            &IDEMPOTENCY_MISMATCH,
+            "This Idempotency-Key came with another request. A new request needs a new key.",
+        )),
+        Claim::UnderWay | Claim::Ours => Err(Problem::under_way()),
     }
 }
 
@@ -173,14 +196,15 @@ async fn keepable(
     }
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
-    let body = to_bytes_limited(body, ANSWER_BYTES_MAX)
-        .await
-        .map_err(|_too_large| Problem::internal("an answer is larger than may be kept"))??;
+    // In memory already.
+    let body = to_bytes(body).await.map_err(|error| Problem::internal(error.to_string()))?;
     let content_type = response.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let answer = Answer { status, content_type, body: body.to_vec() };
+    // One that is too large is not kept: the work is done again, and adds nothing.
+    let small = body.len() <= ANSWER_BYTES_MAX;
+    let answer = small.then(|| Answer { status, content_type, body: body.to_vec() });
     let response = response.set_body(body).map_into_boxed_body();
-    Ok((ServiceResponse::new(request, response), Some(answer)))
+    Ok((ServiceResponse::new(request, response), answer))
 }
 
 /// Whether the same request would be answered so again, whoever comes with it.

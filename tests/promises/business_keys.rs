@@ -219,7 +219,7 @@ async fn clean_books(store: Store) -> BTreeMap<String, i64> {
     let shop = clean.partner("green-basket").await;
     let statuses = post_all(&[shop], month()).await;
     assert_eq!(statuses, BTreeMap::from([(201, 160)]));
-    let trial = clean.stop().await;
+    let trial = Box::pin(clean.stop()).await;
     assert_eq!(trial.findings(), []);
     books(&trial)
 }
@@ -246,7 +246,7 @@ fn mess() -> (Vec<Value>, usize) {
 }
 
 async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(store: Store) {
-    let expected = clean_books(store).await;
+    let expected = Box::pin(clean_books(store)).await;
     assert!(expected.len() >= 9, "{expected:?}");
     // First the month itself in some order, so that the changed ones are those that conflict.
     let app = Trial::on(store).start().await;
@@ -256,7 +256,7 @@ async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(store: Store)
     let (events, conflicts) = mess();
     let statuses = post_all(&shops, shuffled(events)).await;
     assert_eq!(statuses, BTreeMap::from([(200, 480), (409, conflicts)]));
-    let trial = app.stop().await;
+    let trial = Box::pin(app.stop()).await;
     assert_eq!(trial.findings(), []);
     assert_eq!(books(&trial), expected);
     // All at once into empty books: whichever of its ids an order comes by first, once it counts.
@@ -266,7 +266,7 @@ async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(store: Store)
     let equal = all.into_iter().filter(|it| it["data"]["store"].is_null()).collect();
     let statuses = post_all(&[shop.clone(), shop], shuffled(equal)).await;
     assert_eq!(statuses, BTreeMap::from([(200, 480), (201, 160)]));
-    let trial = app.stop().await;
+    let trial = Box::pin(app.stop()).await;
     assert_eq!(trial.findings(), []);
     assert_eq!(books(&trial), expected);
 }

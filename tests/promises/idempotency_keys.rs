@@ -78,6 +78,7 @@ on_both_stores! {
         post(&shop, "/v1/quotes", "k-1", &basket("230.50")).await;
         let other = post(&shop, "/v1/quotes", "k-1", &basket("230.51")).await;
         assert_eq!(slug(&other), (422, "/problems/idempotency-mismatch"));
+        assert_eq!(other.body["request_id"].as_str(), other.headers["x-request-id"].to_str().ok());
         let event = payment("p-1", "m-1", "10.00", "0.00");
         // Another route, another key.
         assert_eq!(post(&shop, "/v1/events", "k-1", &event).await.status, 201);
@@ -212,7 +213,7 @@ on_both_stores! {
         let batch = Value::Array(batch);
         assert!(batch.to_string().len() > 64 * 1024);
         let first = post(&shop, "/v1/events:batch", "k-1", &batch).await;
-        assert_eq!(first.status, 200, "{}", &first.text[..200]);
+        assert_eq!(first.status, 200);
         let again = post(&shop, "/v1/events:batch", "k-1", &batch).await;
         assert_eq!(again.text, first.text);
         assert_eq!(again.headers["idempotency-replayed"], "true");
