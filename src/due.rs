@@ -1,5 +1,5 @@
 //! What falls due without anybody asking: points that mature, points that expire,
-//! holds whose time is over. Finds it in
+//! holds whose time is over. It forgets expired idempotency keys on the way. Finds what is due in
 //! bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
 //! due twice, whatever is restarted and however many gateways look.
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock;
-use crate::store::{Pool, StoreError, holds, lots};
+use crate::store::{Pool, StoreError, holds, idempotency_keys, lots};
 use crate::writer::{WriteError, Writer};
 
 /// A running search for what has fallen due.
@@ -20,6 +20,9 @@ pub struct Due {
 
 /// Customers in one round: one transaction of the database.
 const CUSTOMERS_MAX: i64 = 200;
+
+/// Idempotency keys forgotten in one round.
+const KEYS_MAX: i64 = 1_000;
 
 /// Why a round came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,9 @@ pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
+            if let Err(error) = forget(&pool).await {
+                tracing::warn!(%error, "expired idempotency keys are not forgotten");
+            }
             match round(&pool, &writer).await {
                 Ok(0) => {}
                 Ok(_more) => continue,
@@ -75,6 +81,15 @@ pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
         );
     }
     Ok(count)
+}
+
+/// Forgets some of the idempotency keys whose day is over.
+async fn forget(pool: &Pool) -> Result<(), DueError> {
+    let pool = pool.clone();
+    let work = move || pool.with(|db| idempotency_keys::forget_expired(db, clock::now(), KEYS_MAX));
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_cancelled| WriteError::Stopped)??;
+    Ok(())
 }
 
 impl Due {

@@ -231,6 +231,14 @@ random_id!(
     /// One record of what a person agreed to.
     ConsentId
 );
+random_id!(
+    /// One request that a partner signed.
+    SignatureId
+);
+random_id!(
+    /// Whoever does the work of a request that may come again.
+    LeaseId
+);
 
 name_id!(
     /// A partner's event, by partner and event id. As it is the primary key of events, the
@@ -250,6 +258,14 @@ name_id!(
     CounterKey
 );
 name_id!(
+    /// What a partner itself holds unique: type of event, order and stage.
+    BusinessKey
+);
+name_id!(
+    /// A request that may come again, by caller, route and idempotency key.
+    RequestKey
+);
+name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
     /// open an account at once mean the same row.
     AccountId
@@ -259,6 +275,13 @@ impl EventKey {
     #[must_use]
     pub fn of(partner: &PartnerId, event: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), event.as_str()])
+    }
+}
+
+impl BusinessKey {
+    #[must_use]
+    pub fn of(partner: &PartnerId, kind: &str, order: &EventId, stage: &EventId) -> Self {
+        Self::of_name(&[partner.as_str(), kind, order.as_str(), stage.as_str()])
     }
 }
 

@@ -148,7 +148,7 @@ impl Import {
         let value = columns.event(record);
         let event = event::parse_value(&self.partner.id, &value, &self.key)
             .map_err(|malformed| malformed.in_words())?;
-        Ok(Submission { partner: Arc::clone(&self.partner), event })
+        Ok(Submission { partner: Arc::clone(&self.partner), event, signed: None })
     }
 
     async fn hand_over(
@@ -225,7 +225,8 @@ impl Columns {
         {
             data.push((field, place(column)?));
         }
-        for (field, column) in [("store", &map.store), ("scheme", &map.scheme)] {
+        let optional = [("stage", &map.stage), ("store", &map.store), ("scheme", &map.scheme)];
+        for (field, column) in optional {
             if let Some(column) = column {
                 data.push((field, place(column)?));
             }
@@ -245,7 +246,7 @@ impl Columns {
         data.insert("member".to_owned(), json!(text(self.member)));
         data.insert("currency".to_owned(), json!("CNY"));
         for (field, column) in &self.data {
-            let optional = matches!(*field, "store" | "scheme");
+            let optional = matches!(*field, "stage" | "store" | "scheme");
             if !(optional && text(*column).is_empty()) {
                 data.insert((*field).to_owned(), json!(text(*column)));
             }

@@ -29,6 +29,18 @@ impl FingerprintKey {
     pub fn new(secret: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
+
+    /// HMAC-SHA-256 of anything else that may hold personal data.
+    #[must_use]
+    pub fn of_parts(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            update(&mut context, part);
+        }
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.sign().as_ref());
+        bytes
+    }
 }
 
 impl Fingerprint {
@@ -78,7 +90,8 @@ pub(super) fn of(
 }
 
 /// Length-prefixed, so that text cannot move from one field to the next.
-fn update(context: &mut hmac::Context, field: &str) {
+fn update(context: &mut hmac::Context, field: impl AsRef<[u8]>) {
+    let field = field.as_ref();
     context.update(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
-    context.update(field.as_bytes());
+    context.update(field);
 }

@@ -1,6 +1,7 @@
 //! What a partner said. Bytes become an [`Event`] here or a list of problems, each with a JSON
 //! pointer; nothing further in takes anything else. What the event is worth is `program`'s.
 
+mod difference;
 mod envelope;
 mod fingerprint;
 mod payment;
@@ -9,10 +10,12 @@ mod reader;
 mod redemption;
 mod referral;
 mod refund;
+mod stage;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use difference::{Difference, differences};
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use payment::{Instalment, Line, Payment};
@@ -21,9 +24,10 @@ pub use reader::Reader;
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{ConsentGiven, Contact, Referral};
 pub use refund::{Refund, RefundLine};
+pub use stage::OrderStage;
 
 use crate::clock::Moment;
-use crate::ids::{EventId, MemberRef, PartnerId};
+use crate::ids::{BusinessKey, EventId, MemberRef, PartnerId};
 use crate::money::Amount;
 
 /// Something a partner reports, checked in itself. What it refers to is not looked up yet.
@@ -86,10 +90,44 @@ impl Said {
     pub const fn hold(&self) -> Option<&EventId> {
         match self {
             Self::Commit(Commit { hold, .. })
-            | Self::Cancel(Cancel { hold })
+            | Self::Cancel(Cancel { hold, .. })
             | Self::Return(Return { hold, .. }) => Some(hold),
             Self::Payment(_) | Self::Refund(_) | Self::Referral(_) | Self::Hold(_) => None,
         }
+    }
+
+    /// The event that it refers to: a refund's payment, or the hold that it closes or undoes.
+    #[must_use]
+    pub const fn refers_to(&self) -> Option<&EventId> {
+        match self {
+            Self::Refund(refund) => Some(&refund.payment),
+            said => said.hold(),
+        }
+    }
+
+    /// Lets it refer to another event, which is the same to the partner.
+    pub fn refer_to(&mut self, event: EventId) {
+        match self {
+            Self::Refund(refund) => refund.payment = event,
+            Self::Commit(Commit { hold, .. })
+            | Self::Cancel(Cancel { hold, .. })
+            | Self::Return(Return { hold, .. }) => *hold = event,
+            Self::Payment(_) | Self::Referral(_) | Self::Hold(_) => {}
+        }
+    }
+
+    /// The order and its stage, where the event names both.
+    fn order_stage(&self) -> Option<(&EventId, &EventId)> {
+        let step = match self {
+            Self::Payment(payment) => return Some((&payment.order, payment.stage.as_ref()?)),
+            Self::Refund(refund) => &refund.step,
+            Self::Referral(referral) => &referral.step,
+            Self::Hold(hold) => &hold.step,
+            Self::Commit(commit) => &commit.step,
+            Self::Cancel(cancel) => &cancel.step,
+            Self::Return(given) => &given.step,
+        };
+        Some((step.order.as_ref()?, step.stage.as_ref()?))
     }
 
     /// The amount it is about, where it states one: what was paid, refunded, asked for or held.
@@ -104,6 +142,15 @@ impl Said {
             Self::Cancel(_) => None,
             Self::Return(given) => Some(given.points),
         }
+    }
+}
+
+impl Event {
+    /// What the partner itself holds unique, where it says so.
+    #[must_use]
+    pub fn business_key(&self) -> Option<BusinessKey> {
+        let (order, stage) = self.said.order_stage()?;
+        Some(BusinessKey::of(&self.partner, self.said.kind(), order, stage))
     }
 }
 

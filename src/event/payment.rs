@@ -10,6 +10,9 @@ pub struct Payment {
     pub member: MemberRef,
     /// The partner's number of the order, for people and reconciliation.
     pub order: EventId,
+    /// Which of the order's payments it is, where the order has at most one of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<EventId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<EventId>,
     /// The discount scheme under which the discount was given, when it was one agreed on.
@@ -94,6 +97,7 @@ impl Payment {
     pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
         let member = data.parsed("member");
         let order = data.parsed("order");
+        let stage = data.optional_parsed("stage");
         let store = data.optional_parsed("store");
         let scheme = data.optional_parsed("scheme");
         let quote = data.optional_parsed("quote");
@@ -126,6 +130,7 @@ impl Payment {
         Some(Self {
             member: member?,
             order: order?,
+            stage,
             store,
             scheme,
             quote,

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::reader::Reader;
+use super::stage::OrderStage;
 use crate::ids::{EventId, RedemptionCode};
 use crate::money::{Amount, Asset};
 
@@ -14,8 +15,8 @@ pub struct Hold {
     pub code: RedemptionCode,
     /// Above zero.
     pub points: Amount,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<EventId>,
+    #[serde(flatten)]
+    pub step: OrderStage,
 }
 
 /// A hold becomes a redemption.
@@ -26,6 +27,8 @@ pub struct Commit {
     /// How many of the points held are redeemed; all without it. The rest is free again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<Amount>,
+    #[serde(flatten)]
+    pub step: OrderStage,
 }
 
 /// A hold comes to nothing.
@@ -33,6 +36,8 @@ pub struct Commit {
 pub struct Cancel {
     /// The `id` of the hold's event.
     pub hold: EventId,
+    #[serde(flatten)]
+    pub step: OrderStage,
 }
 
 /// Redeemed points go back to the customer.
@@ -42,6 +47,8 @@ pub struct Return {
     pub hold: EventId,
     /// Above zero; all returns of a redemption add up to what was redeemed at most.
     pub points: Amount,
+    #[serde(flatten)]
+    pub step: OrderStage,
 }
 
 impl Hold {
@@ -50,9 +57,9 @@ impl Hold {
     pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
         let code = data.parsed("code");
         let points = points(&mut data);
-        let order = data.optional_parsed("order");
+        let step = OrderStage::read(&mut data);
         data.finish();
-        Some(Self { code: code?, points: points?, order })
+        Some(Self { code: code?, points: points?, step })
     }
 }
 
@@ -63,9 +70,10 @@ impl Commit {
         let hold = data.parsed("hold");
         let named = data.optional("points").is_some();
         let points = if named { points(&mut data) } else { None };
+        let step = OrderStage::read(&mut data);
         data.finish();
         (points.is_some() == named).then_some(())?;
-        Some(Self { hold: hold?, points })
+        Some(Self { hold: hold?, points, step })
     }
 }
 
@@ -74,8 +82,9 @@ impl Cancel {
 
     pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
         let hold = data.parsed("hold");
+        let step = OrderStage::read(&mut data);
         data.finish();
-        Some(Self { hold: hold? })
+        Some(Self { hold: hold?, step })
     }
 }
 
@@ -85,8 +94,9 @@ impl Return {
     pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
         let hold = data.parsed("hold");
         let points = points(&mut data);
+        let step = OrderStage::read(&mut data);
         data.finish();
-        Some(Self { hold: hold?, points: points? })
+        Some(Self { hold: hold?, points: points?, step })
     }
 }
 

@@ -3,6 +3,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::reader::Reader;
+use super::stage::OrderStage;
 use crate::clock::Moment;
 use crate::ids::{MemberRef, RuleId};
 use crate::money::{Amount, Asset};
@@ -12,6 +13,8 @@ use crate::money::{Amount, Asset};
 pub struct Referral {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberRef>,
+    #[serde(flatten)]
+    pub step: OrderStage,
     pub product: RuleId,
     pub currency: Asset,
     /// What the person would like to borrow or invest; above zero.
@@ -54,6 +57,7 @@ impl Referral {
 
     pub(super) fn read(mut data: Reader<'_>, event_time: Option<Moment>) -> Option<Self> {
         let member = data.optional_parsed("member");
+        let step = OrderStage::read(&mut data);
         let product = data.parsed("product");
         let currency = data.currency();
         let amount = data.amount("amount", currency);
@@ -66,6 +70,7 @@ impl Referral {
         data.finish();
         Some(Self {
             member,
+            step,
             product: product?,
             currency: currency?,
             amount: amount?,

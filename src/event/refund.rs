@@ -2,6 +2,7 @@ use serde::Serialize;
 
 use super::payment::{LINES_MAX, stands_twice};
 use super::reader::Reader;
+use super::stage::OrderStage;
 use crate::ids::EventId;
 use crate::money::{Amount, Asset};
 
@@ -10,6 +11,8 @@ use crate::money::{Amount, Asset};
 pub struct Refund {
     /// The `id` of the payment's event.
     pub payment: EventId,
+    #[serde(flatten)]
+    pub step: OrderStage,
     pub currency: Asset,
     /// How much of what was paid goes back; above zero.
     pub amount: Amount,
@@ -33,6 +36,7 @@ impl Refund {
 
     pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
         let payment = data.parsed("payment");
+        let step = OrderStage::read(&mut data);
         let currency = data.currency();
         let amount = data.amount("amount", currency);
         if amount.is_some_and(Amount::is_zero) {
@@ -61,6 +65,6 @@ impl Refund {
             }
         }
         data.finish();
-        Some(Self { payment: payment?, currency: currency?, amount: amount?, reason, lines })
+        Some(Self { payment: payment?, step, currency: currency?, amount: amount?, reason, lines })
     }
 }

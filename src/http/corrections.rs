@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Gateway;
+use super::idempotency::REPLAYED;
 use super::problem::Problem;
 use super::staff::{Adjust, Approve, Read, Staff};
 use crate::clock::Moment;
@@ -245,7 +246,7 @@ fn answer(corrected: &Corrected) -> Result<HttpResponse, Problem> {
     };
     let mut response = HttpResponse::build(status);
     if *replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header((REPLAYED, "true"));
     }
     Ok(response.json(view(correction, receipt.as_deref())?))
 }

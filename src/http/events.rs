@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::Gateway;
 use super::auth::{Caller, EventsRead, EventsWrite};
+use super::idempotency::REPLAYED;
 use super::problem::Problem;
+use super::signature;
 use crate::event::{self, Event, Malformed};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
@@ -26,8 +28,9 @@ pub async fn post_event(
     request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
     let event = read_event(&caller, &gateway, request.headers(), &body)?;
-    let submission = Submission { partner: caller.partner, event };
+    let submission = Submission { partner: caller.partner, event, signed };
     let outcome = gateway.writer.submit(submission).await?;
     Ok(receipt_response(outcome))
 }
@@ -36,8 +39,10 @@ pub async fn post_event(
 pub async fn post_event_batch(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
+    request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
     let items: Vec<Value> = match serde_json::from_slice(&body) {
         Ok(Value::Array(items)) => items,
         Ok(_) => return Err(Problem::expected_array()),
@@ -52,7 +57,8 @@ pub async fn post_event_batch(
     for item in &items {
         match event::parse_value(&caller.partner.id, item, key) {
             Ok(event) => {
-                submissions.push(Submission { partner: caller.partner.clone(), event });
+                let (partner, signed) = (caller.partner.clone(), signed.clone());
+                submissions.push(Submission { partner, event, signed });
                 malformed.push(None);
             }
             Err(problem) => malformed.push(Some(problem)),
@@ -138,9 +144,19 @@ fn receipt_response(outcome: Outcome) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if outcome.replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
+        response.insert_header((REPLAYED, "true"));
     }
-    response.body(outcome.receipt)
+    match (&outcome.duplicate_of, outcome.receipt.strip_prefix('{')) {
+        (Some(first), Some(rest)) => {
+            response.body(format!("{{\"duplicate_of\":{},{rest}", in_json(first)))
+        }
+        _ => response.body(outcome.receipt),
+    }
+}
+
+/// An event's id may hold quotes and backslashes.
+fn in_json(id: &EventId) -> Value {
+    Value::String(id.as_str().to_owned())
 }
 
 /// Receipts are JSON already, and are passed on to the byte.
@@ -153,9 +169,13 @@ fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> Strin
             body.push(',');
         }
         match outcome {
-            Ok(Outcome { receipt, replayed }) => {
+            Ok(Outcome { receipt, replayed, duplicate_of }) => {
                 let status = if replayed { 200 } else { 201 };
-                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}}}"));
+                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}"));
+                if let Some(first) = duplicate_of {
+                    body.push_str(&format!(",\"duplicate_of\":{}", in_json(&first)));
+                }
+                body.push('}');
             }
             Err(problem) => {
                 let status = problem.status().as_u16();

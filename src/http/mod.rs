@@ -7,6 +7,7 @@ mod conditional;
 mod corrections;
 mod events;
 mod health;
+mod idempotency;
 mod limit;
 mod oauth;
 mod points;
@@ -15,6 +16,7 @@ mod proofs;
 mod quotes;
 mod referrals;
 mod request_id;
+mod signature;
 mod staff;
 mod token;
 pub mod token_issuer;
@@ -22,6 +24,9 @@ mod version;
 
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
@@ -30,10 +35,13 @@ use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
+use auth::{Caller, Customer, EventsWrite};
 pub use conditional::tag_resources;
+use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
+use staff::{Adjust, Approve, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
 pub use version::speak_version;
@@ -73,12 +81,15 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/.well-known/jwks.json", web::get().to(oauth::get_jwks)))
         .service(at(oauth::METADATA_PATH, web::get().to(oauth::get_metadata)))
         // Partners: events:write
-        .service(at("/v1/events", web::post().to(events::post_event)))
+        .service(once::<Caller<EventsWrite>>("/v1/events", web::post().to(events::post_event)))
         .service(
-            at("/v1/events:batch", web::post().to(events::post_event_batch))
-                .app_data(bytes_max(BATCH_BYTES_MAX)),
+            once::<Caller<EventsWrite>>(
+                "/v1/events:batch",
+                web::post().to(events::post_event_batch),
+            )
+            .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
-        .service(at("/v1/quotes", web::post().to(quotes::post_quote)))
+        .service(once::<Caller<EventsWrite>>("/v1/quotes", web::post().to(quotes::post_quote)))
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
@@ -87,17 +98,29 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
-        .service(at("/v1/customers/me/members/{partner}", web::post().to(points::link_member)))
-        .service(at("/v1/customers/me/codes", web::post().to(codes::make_code)))
+        .service(once::<Customer>(
+            "/v1/customers/me/members/{partner}",
+            web::post().to(points::link_member),
+        ))
+        .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
         // Staff: adjust
-        .service(at("/v1/adjustments", web::post().to(corrections::propose_adjustment)))
-        .service(at(
+        .service(once::<Staff<Adjust>>(
+            "/v1/adjustments",
+            web::post().to(corrections::propose_adjustment),
+        ))
+        .service(once::<Staff<Adjust>>(
             "/v1/transactions/{transaction}/reversal",
             web::post().to(corrections::propose_reversal),
         ))
         // Staff: approve
-        .service(at("/v1/corrections/{correction}/approval", web::post().to(corrections::approve)))
-        .service(at("/v1/corrections/{correction}/rejection", web::post().to(corrections::reject)))
+        .service(once::<Staff<Approve>>(
+            "/v1/corrections/{correction}/approval",
+            web::post().to(corrections::approve),
+        ))
+        .service(once::<Staff<Approve>>(
+            "/v1/corrections/{correction}/rejection",
+            web::post().to(corrections::reject),
+        ))
         // Staff: read
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
@@ -116,6 +139,22 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// A resource with a method; any other is answered with 405 and those that it knows.
 fn at(path: &str, route: Route) -> Resource {
     web::resource(path).route(route)
+}
+
+/// The same for what changes something: with an `Idempotency-Key` it is done once for each caller.
+fn once<S: Speaker>(
+    path: &str,
+    route: Route,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    at(path, route).wrap(from_fn(answer_once::<S>))
 }
 
 async fn unknown() -> Result<HttpResponse, Problem> {

@@ -10,10 +10,12 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::event::{FieldProblem, Malformed};
+use crate::event::{Difference, FieldProblem, Malformed};
+use crate::ids::EventId;
+use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
-use crate::writer::WriteError;
+use crate::writer::{ConflictingDuplicate, WriteError};
 
 /// A kind of problem: its slug in the URI reference `/problems/<slug>`, its status, its title.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +37,11 @@ kinds! {
     MALFORMED "malformed" 400 "The body is not JSON";
     PARAMETER "parameter" 400 "A parameter has a value that is not allowed";
     BAD_REQUEST "bad-request" 400 "The request cannot be understood";
+    IDEMPOTENCY_KEY "idempotency-key" 400 "The Idempotency-Key cannot be taken";
     UNAUTHORIZED "unauthorized" 401 "A valid access token is needed";
+    SIGNATURE_MALFORMED "signature-malformed" 400 "The signature cannot be read";
+    SIGNATURE_REQUIRED "signature-required" 403 "The request must be signed";
+    SIGNATURE_INVALID "signature-invalid" 403 "The signature proves nothing";
     INSUFFICIENT_SCOPE "insufficient-scope" 403 "The token's scope does not allow this";
     ROLE_MISSING "role-missing" 403 "The token's roles do not allow this";
     FOUR_EYES "four-eyes" 403 "Another person must approve this";
@@ -45,14 +51,17 @@ kinds! {
     METHOD "method-not-allowed" 405 "The resource does not know this method";
     TIMEOUT "timeout" 408 "The request came too slowly";
     EVENT_CONFLICT "event-conflict" 409 "The event id is taken by other content";
+    CONFLICTING_DUPLICATE "conflicting-duplicate" 409 "The order has another event of this stage";
     CORRECTION_CONFLICT "correction-conflict" 409 "The correction id is taken by other content";
     CORRECTION_CLOSED "correction-closed" 409 "The correction is posted or rejected already";
     NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed";
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet";
+    IDEMPOTENCY_CONFLICT "idempotency-conflict" 409 "The same request is under way";
     TOO_LARGE "too-large" 413 "The body is too large";
     MEDIA_TYPE "media-type" 415 "The body is of a type that is not taken here";
     REDEMPTION_NOT_AGREED "redemption-not-agreed" 403 "Points cannot be spent at this partner";
     HOLD_CLOSED "hold-closed" 409 "The hold does not allow this any more";
+    IDEMPOTENCY_MISMATCH "idempotency-mismatch" 422 "The Idempotency-Key is another request's";
     INVALID "invalid" 422 "Fields need mending";
     EVENT_TIME "event-time" 422 "The event's time cannot be taken";
     OUTSIDE_TERM "outside-term" 422 "No scheme was in force";
@@ -78,6 +87,7 @@ pub struct Problem {
     kind: &'static Kind,
     detail: Cow<'static, str>,
     fields: Vec<FieldProblem>,
+    duplicate: Option<Box<ConflictingDuplicate>>,
     retry_after_seconds: Option<u64>,
     /// RFC 6750, section 3: what a 401 or 403 says of the token.
     challenge: Option<Cow<'static, str>>,
@@ -95,6 +105,10 @@ struct Document<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     problems: &'a [FieldProblem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<&'a EventId>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
 }
 
 struct Reference(&'static str);
@@ -112,6 +126,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             fields: Vec::new(),
+            duplicate: None,
             retry_after_seconds: None,
             challenge: None,
             cause: None,
@@ -129,6 +144,13 @@ impl Problem {
             retry_after_seconds: Some(2),
             ..Self::new(&NOT_SEALED, "It is recorded, and sealed in a moment: ask again.")
         }
+    }
+
+    /// A request with the same key is being worked on.
+    #[must_use]
+    pub fn under_way() -> Self {
+        let detail = "A request with this Idempotency-Key is under way: ask again for its answer.";
+        Self { retry_after_seconds: Some(1), ..Self::new(&IDEMPOTENCY_CONFLICT, detail) }
     }
 
     #[must_use]
@@ -269,6 +291,8 @@ impl Problem {
             detail: &self.detail,
             request_id,
             problems: &self.fields,
+            duplicate_of: self.duplicate.as_ref().map(|duplicate| &duplicate.of),
+            differences: self.duplicate.as_ref().map_or(&[], |it| it.differences.as_slice()),
         };
         serde_json::to_string(&document).unwrap_or_default()
     }
@@ -391,6 +415,17 @@ impl From<CorrectionRefusal> for Problem {
     }
 }
 
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Self {
+        let kind = match &error {
+            SignatureError::Required => &SIGNATURE_REQUIRED,
+            SignatureError::Malformed(_) => &SIGNATURE_MALFORMED,
+            _ => &SIGNATURE_INVALID,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
@@ -401,6 +436,14 @@ impl From<WriteError> for Problem {
                 "An event of this id is recorded with other content. A new event needs a new id; \
                  GET /v1/events/{id} shows the receipt of the recorded one.",
             ),
+            WriteError::ConflictingDuplicate(duplicate) => Self {
+                duplicate: Some(duplicate),
+                ..Self::new(
+                    &CONFLICTING_DUPLICATE,
+                    "An event of this type, order and stage is recorded with other content: \
+                     see differences. Nothing of this one is recorded.",
+                )
+            },
             WriteError::Busy => Self::busy("Too much is waiting; the event is not recorded."),
             WriteError::Stopped => Self::busy("The service is stopping; send the event again."),
             WriteError::OutOfRange => {

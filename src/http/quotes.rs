@@ -1,6 +1,6 @@
 //! A till asks beforehand what discount and points a basket would get.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Gateway;
 use super::auth::{Caller, EventsWrite};
 use super::problem::Problem;
+use super::signature;
 use crate::clock::{self, Moment};
 use crate::event::{Event, FingerprintKey, Malformed, Payment, Said, parse_value};
 use crate::ids::QuoteId;
@@ -42,14 +43,17 @@ struct Quote<'a> {
 pub async fn post_quote(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
+    request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let partner = caller.partner;
+    // A quote is a question: its signature is checked, and not kept.
+    signature::read(&partner, &gateway, &request, &body)?;
     let asked = serde_json::from_slice(&body).map_err(|error| Malformed::not_json(&error))?;
     let now = clock::now();
     let event = as_payment(asked, &partner, &gateway, now)?;
     let zone = gateway.time_zone;
-    let submission = Submission { partner, event };
+    let submission = Submission { partner, event, signed: None };
     let (quote, decision) =
         gateway.read_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
     let (id, standing) = quote;

@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest};
 use tracing::Instrument;
 
+use super::idempotency::REPLAYED;
 use super::limit::Allowance;
 use super::problem::Problem;
 use crate::partner::Partner;
@@ -106,6 +107,8 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<B
     let json = HeaderValue::from_static("application/json");
     let problem = match own {
         Some(problem) => problem.clone(),
+        // What was answered before is given again as it was.
+        None if inside.headers().contains_key(REPLAYED) => return response,
         // The token endpoint's errors have a form of their own (RFC 6749).
         None if inside.headers().get(header::CONTENT_TYPE) == Some(&json) => return response,
         None => Problem::of_status(status),

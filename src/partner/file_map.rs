@@ -7,6 +7,8 @@ pub struct FileMap {
     /// The event's id, and the order's number when `order` is not mapped.
     pub id: String,
     pub order: Option<String>,
+    /// The order's stage: with the order it is unique, whatever the ids are.
+    pub stage: Option<String>,
     pub member: String,
     pub store: Option<String>,
     /// RFC 3339 date-times.

@@ -12,6 +12,8 @@ pub struct PartnerKey {
     pub kid: String,
     pub algorithm: Algorithm,
     pub decoding: DecodingKey,
+    /// The public key as it was registered.
+    pub jwk: Jwk,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +74,7 @@ impl<'de> Deserialize<'de> for PartnerKey {
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
         let decoding = DecodingKey::from_jwk(&jwk)
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
-        Ok(Self { kid, algorithm: alg.into(), decoding })
+        Ok(Self { kid, algorithm: alg.into(), decoding, jwk })
     }
 }
 

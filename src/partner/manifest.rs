@@ -59,6 +59,9 @@ pub struct Access {
     /// it. The default takes our issuer only, as its revision (rfc7523bis) says.
     #[serde(default)]
     pub token_url_as_audience: bool,
+    /// Whether what it posts must be signed (RFC 9421), so that it cannot be denied.
+    #[serde(default)]
+    pub signed_requests: bool,
     /// Requests a second that the partner may send on average.
     pub requests_per_second: u32,
     /// Events recorded for the partner in one business day at most, on all gateways together. A

@@ -16,6 +16,7 @@ pub mod reload;
 mod revision;
 pub mod scheme;
 pub mod scope;
+pub mod signature;
 pub mod terms;
 
 pub use lifecycle::Status;

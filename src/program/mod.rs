@@ -69,7 +69,7 @@ pub fn decide(
             hold::hold(held, code, partner, occasion, &standings.lots)
         }
         Said::Commit(Commit { hold, .. })
-        | Said::Cancel(Cancel { hold })
+        | Said::Cancel(Cancel { hold, .. })
         | Said::Return(Return { hold, .. }) => {
             decide_hold(&event.said, EventKey::of(&partner.id, hold), partner, standings, occasion)
         }

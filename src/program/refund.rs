@@ -250,6 +250,7 @@ mod tests {
     fn refund(minor: i64) -> Refund {
         Refund {
             payment: EventId::try_from("p-1").unwrap(),
+            step: crate::event::OrderStage::default(),
             currency: Asset::CNY,
             amount: Amount::from_minor(minor, Asset::CNY),
             reason: None,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
-use super::schema::{events, transactions};
+use super::schema::{duplicates, events, transactions};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::event::Fingerprint;
@@ -33,6 +33,8 @@ pub struct Recorded {
     pub fingerprint: Vec<u8>,
     /// The stored outcome, as it was first answered.
     pub receipt: String,
+    /// The event that came first, where this one was its duplicate.
+    pub duplicate_of: Option<EventId>,
 }
 
 #[derive(Insertable)]
@@ -73,7 +75,8 @@ impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
     }
 }
 
-/// Which of these events are recorded already, with their stored outcomes.
+/// Which of these events are recorded already, or came before as duplicates of another, with their
+/// stored outcomes.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -82,17 +85,43 @@ pub fn recorded(
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, Recorded>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = both!(tx.0, db => events::table
+    type Found = (Vec<u8>, Vec<u8>, String, Option<String>);
+    let mut found = HashMap::with_capacity(keys.len());
+    // Each key stands in the statement twice.
+    for part in keys.chunks(super::rows_max(2)) {
+        let rows: Vec<Found> = both!(tx.0, db => events::table
         .inner_join(transactions::table)
-        .filter(events::id.eq_any(&keys))
-        .select((events::id, events::fingerprint, transactions::receipt))
+        .filter(events::id.eq_any(part))
+        .select((
+            events::id,
+            events::fingerprint,
+            transactions::receipt,
+            None::<String>.into_sql::<Nullable<Text>>(),
+        ))
+        .union_all(duplicates::table
+            .inner_join(events::table.inner_join(transactions::table))
+            .filter(duplicates::id.eq_any(part))
+            .select((
+                duplicates::id,
+                duplicates::fingerprint,
+                transactions::receipt,
+                events::event_id.nullable(),
+            )))
         .load(db))?;
-    rows.into_iter()
-        .map(|(id, fingerprint, receipt)| {
+        for (id, fingerprint, receipt, duplicate_of) in rows {
             let key = EventKey::from_bytes(types::bytes16(&id, "events.id")?);
-            Ok((key, Recorded { fingerprint, receipt }))
-        })
-        .collect()
+            let duplicate_of = duplicate_of.map(EventId::try_from).transpose();
+            let duplicate_of =
+                duplicate_of.map_err(|_invalid| StoreError::Corrupt("events.event_id"))?;
+            let is_event = duplicate_of.is_none();
+            let recorded = Recorded { fingerprint, receipt, duplicate_of };
+            // Two gateways may have taken one id at once for both: then it is the event's.
+            if is_event || !found.contains_key(&key) {
+                found.insert(key, recorded);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Appends events and returns how many were new: fewer than given means that another gateway has
@@ -142,7 +171,7 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> 
     .execute(db)
 }
 
-/// The stored outcome of one event.
+/// The stored outcome of one event, or of the one that it duplicates.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -150,6 +179,15 @@ pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError>
     let receipt = events::table
         .inner_join(transactions::table)
         .filter(events::id.eq(key.bytes().as_slice()))
+        .select(transactions::receipt)
+        .first(db)
+        .optional()?;
+    if receipt.is_some() {
+        return Ok(receipt);
+    }
+    let receipt = duplicates::table
+        .inner_join(events::table.inner_join(transactions::table))
+        .filter(duplicates::id.eq(key.bytes().as_slice()))
         .select(transactions::receipt)
         .first(db)
         .optional()?;

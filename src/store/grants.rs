@@ -19,6 +19,10 @@ const RIGHTS: &[(&str, &str)] = &[
     ("members", "SELECT, INSERT"),
     ("partner_changes", "SELECT, INSERT"),
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
+    ("business_keys", "SELECT, INSERT"),
+    ("duplicates", "SELECT, INSERT"),
+    ("signatures", "SELECT, INSERT"),
+    ("event_signatures", "SELECT, INSERT"),
     ("counted", "SELECT, INSERT"),
     ("lines", "SELECT, INSERT"),
     ("daily_events", "SELECT, INSERT, UPDATE (recorded)"),
@@ -43,6 +47,12 @@ const RIGHTS: &[(&str, &str)] = &[
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("personal_data", "SELECT, INSERT, DELETE"),
+    ("signed_contents", "SELECT, INSERT, DELETE"),
+    (
+        "idempotency_keys",
+        "SELECT, INSERT, DELETE, UPDATE (fingerprint, lease, lease_until, status, content_type, \
+         key_id, answer, expires_at)",
+    ),
     ("assertions", "SELECT, INSERT, DELETE"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be

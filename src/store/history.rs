@@ -24,6 +24,8 @@ pub struct PastTransaction {
 pub struct PastEvent {
     pub partner: PartnerId,
     pub body: String,
+    /// The event that it refers to, by the id under which that came first.
+    pub refers_to: Option<EventId>,
     pub customer: Option<CustomerStanding>,
     pub recorded_at: Moment,
     pub marks: Vec<String>,
@@ -84,7 +86,7 @@ fn key_of(said: &OfEvent) -> Option<EventKey> {
     Some(EventKey::of(&partner, &event))
 }
 
-type EventRow = (Vec<u8>, String, String, Option<Vec<u8>>, chrono::NaiveDateTime);
+type EventRow = (Vec<u8>, String, String, Option<Vec<u8>>, Option<Vec<u8>>, chrono::NaiveDateTime);
 type CustomerRow = (Vec<u8>, chrono::NaiveDateTime, Option<i64>);
 
 /// The events of these keys, without marks and entries yet.
@@ -96,11 +98,18 @@ fn past_events(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, PastE
             events::id,
             events::partner_id,
             events::body,
+            events::refers_to,
             events::customer_id,
             events::recorded_at,
         ))
         .load(db))?;
-    let ids: Vec<&[u8]> = rows.iter().filter_map(|row| row.3.as_deref()).collect();
+    let named: Vec<&[u8]> = rows.iter().filter_map(|row| row.3.as_deref()).collect();
+    let named: Vec<(Vec<u8>, String)> = both!(db, db => events::table
+        .filter(events::id.eq_any(&named))
+        .select((events::id, events::event_id))
+        .load(db))?;
+    let named: HashMap<Vec<u8>, String> = named.into_iter().collect();
+    let ids: Vec<&[u8]> = rows.iter().filter_map(|row| row.4.as_deref()).collect();
     let standing: Vec<CustomerRow> = both!(db, db => customers::table
         .filter(customers::id.eq_any(&ids))
         .select((customers::id, customers::enrolled_at, customers::birth_month))
@@ -115,10 +124,13 @@ fn past_events(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, PastE
         known.insert(id, standing);
     }
     rows.into_iter()
-        .map(|(id, partner, body, customer, recorded_at)| {
+        .map(|(id, partner, body, refers_to, customer, recorded_at)| {
+            let refers_to = refers_to.and_then(|key| named.get(&key).cloned());
+            let refers_to = refers_to.map(EventId::try_from).transpose();
             let event = PastEvent {
                 partner: types::partner(&partner)?,
                 body,
+                refers_to: refers_to.map_err(|_bad| StoreError::Corrupt("events.event_id"))?,
                 customer: customer.and_then(|id| known.get(&id).copied()),
                 recorded_at: types::moment(recorded_at),
                 marks: Vec::new(),

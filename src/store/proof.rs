@@ -166,13 +166,25 @@ const REVERSALS: &str = "
     GROUP BY c.id, e.account_id, e.lot_id HAVING SUM(e.amount) <> 0
     ORDER BY place LIMIT 100";
 
+const DUPLICATES: &str = "
+    SELECT 'duplicate' AS what, k.place AS place,
+        'the event that came first is missing' AS detail
+    FROM (
+        SELECT 'business_keys ' || {hex:id} AS place, event_id FROM business_keys
+        UNION ALL SELECT 'duplicates ' || {hex:id}, event_id FROM duplicates
+        UNION ALL SELECT 'event_signatures ' || {hex:event_id}, event_id FROM event_signatures
+    ) k
+    LEFT JOIN events ev ON ev.id = k.event_id
+    WHERE ev.id IS NULL
+    ORDER BY place LIMIT 100";
+
 const COUNTS: &str = "
     SELECT (SELECT COUNT(*) FROM events) AS events,
         (SELECT COUNT(*) FROM transactions) AS transactions,
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 13] = [
+const QUERIES: [&str; 14] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -186,6 +198,7 @@ const QUERIES: [&str; 13] = [
     CORRECTIONS,
     UNCORRECTED,
     REVERSALS,
+    DUPLICATES,
 ];
 
 /// Everything that does not add up: at most 100 findings of each sort.

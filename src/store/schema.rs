@@ -292,11 +292,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (id) {
+        id -> Binary,
+        fingerprint -> Binary,
+        lease -> Binary,
+        lease_until -> Timestamp,
+        status -> Nullable<BigInt>,
+        content_type -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        answer -> Nullable<Binary>,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    business_keys (id) {
+        id -> Binary,
+        event_id -> Binary,
+    }
+}
+
+diesel::table! {
+    duplicates (id) {
+        id -> Binary,
+        event_id -> Binary,
+        fingerprint -> Binary,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    signatures (id) {
+        id -> Binary,
+        partner_id -> Text,
+        kid -> Text,
+        algorithm -> Text,
+        thumbprint -> Text,
+        jwk -> Text,
+        created_at -> Timestamp,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    signed_contents (id) {
+        id -> Binary,
+        key_id -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    event_signatures (event_id) {
+        event_id -> Binary,
+        signature_id -> Binary,
+    }
+}
+
 diesel::joinable!(members -> customers (customer_id));
 diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
 diesel::joinable!(entries -> accounts (account_id));
 diesel::joinable!(seals -> transactions (transaction_id));
+diesel::joinable!(business_keys -> events (event_id));
+diesel::joinable!(duplicates -> events (event_id));
+diesel::joinable!(event_signatures -> signatures (signature_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     customers,
@@ -314,6 +375,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     seals,
     lots,
     corrections,
+    business_keys,
+    duplicates,
+    signatures,
+    signed_contents,
+    event_signatures,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -346,7 +412,13 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         seals,
         corrections,
         partner_changes,
-        daily_events
+        daily_events,
+        idempotency_keys,
+        business_keys,
+        duplicates,
+        signatures,
+        signed_contents,
+        event_signatures
     );
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::record::RecordError;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::{Referral, Said};
-use crate::ids::{ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
+use crate::ids::{BusinessKey, ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
@@ -20,10 +20,11 @@ use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::personal::NewPersonal;
 use crate::store::referrals::ReferralRecord;
+use crate::store::signatures::NewSignature;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, consents, counters, customers, events, holds, lines, lots, outbox,
-    personal, referrals, transactions,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, holds, lines, lots,
+    outbox, personal, referrals, signatures, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -181,6 +182,16 @@ impl<'a> Draft<'a> {
         })
     }
 
+    fn business_key(&self) -> Option<(BusinessKey, EventKey)> {
+        let (submission, key) = self.said?;
+        Some((submission.event.business_key()?, key))
+    }
+
+    fn signed(&self) -> Option<(EventKey, &NewSignature)> {
+        let (submission, key) = self.said?;
+        Some((key, submission.signed.as_deref()?))
+    }
+
     fn lots(&self) -> impl Iterator<Item = LotRecord<'_>> {
         self.decision.lots.iter().map(|lot| LotRecord {
             lot,
@@ -296,6 +307,16 @@ impl<'a> Drafts<'a> {
         let new_events: Vec<NewEvent<'_>> = self.list.iter().filter_map(Draft::event).collect();
         if events::insert(tx, &new_events)? < new_events.len() {
             return Err(RecordError::Raced);
+        }
+        let business: Vec<(BusinessKey, EventKey)> =
+            self.list.iter().filter_map(Draft::business_key).collect();
+        if !business.is_empty() && business_keys::insert(tx, &business)? < business.len() {
+            return Err(RecordError::Raced);
+        }
+        let signed: Vec<(EventKey, &NewSignature)> =
+            self.list.iter().filter_map(Draft::signed).collect();
+        if !signed.is_empty() {
+            signatures::insert(tx, &signed, now)?;
         }
         let new_transactions: Vec<NewTransaction<'_>> =
             self.list.iter().map(Draft::transaction).collect();

@@ -38,7 +38,7 @@ struct Named {
 impl Named {
     fn by<'a>(submissions: impl Iterator<Item = &'a Submission>) -> Self {
         let mut named = Self::default();
-        for Submission { partner, event } in submissions {
+        for Submission { partner, event, .. } in submissions {
             match &event.said {
                 Said::Refund(refund) => {
                     named.refunded.push(EventKey::of(&partner.id, &refund.payment));

@@ -7,6 +7,7 @@
 
 mod correct;
 mod draft;
+mod group;
 mod load;
 mod queue;
 mod record;
@@ -20,10 +21,11 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock;
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
-use crate::event::Event;
-use crate::ids::CustomerId;
+use crate::event::{Difference, Event};
+use crate::ids::{CustomerId, EventId};
 use crate::partner::{Partner, Registry};
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
+use crate::store::signatures::NewSignature;
 use crate::store::{self, Db, LedgerTx, StoreError};
 pub use correct::{Asked, Corrected, Order, Step};
 use queue::{Queue, Unqueued};
@@ -34,6 +36,8 @@ use record::{RecordError, Recorder};
 pub struct Submission {
     pub partner: Arc<Partner>,
     pub event: Event,
+    /// The signed request that it came with.
+    pub signed: Option<Arc<NewSignature>>,
 }
 
 /// What a partner is answered: durable when it is given.
@@ -43,6 +47,16 @@ pub struct Outcome {
     pub receipt: String,
     /// Whether the event had been recorded before.
     pub replayed: bool,
+    /// The event that came first, where this one says the same under another id.
+    pub duplicate_of: Option<EventId>,
+}
+
+/// An event under a business key that is taken by other content.
+#[derive(Clone, Debug)]
+pub struct ConflictingDuplicate {
+    /// The event that came first.
+    pub of: EventId,
+    pub differences: Vec<Difference>,
 }
 
 /// Why an event is not recorded.
@@ -57,6 +71,9 @@ pub enum WriteError {
     /// The id is taken by an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
+    /// Its order has an event of that type and stage already, with other content.
+    #[error("the order has an event of this type and stage, {}, with other content", .0.of)]
+    ConflictingDuplicate(Box<ConflictingDuplicate>),
     /// More is waiting than is allowed to wait: come back later.
     #[error("too many events are waiting to be recorded")]
     Busy,

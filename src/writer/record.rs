@@ -1,15 +1,17 @@
 //! One transaction of the writer: which events are new, what stands, what each comes to, and the
 //! writing down of it all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::draft::{Draft, Drafts};
+use super::group::{Group, Undrafted};
 use super::load::{load, load_lots};
-use super::{Answers, Outcome, Submission, WriteError};
+use super::{Answers, Submission};
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
@@ -17,8 +19,18 @@ use crate::ids::{CustomerId, EventKey, PartnerId};
 use crate::ledger::Unbalanced;
 use crate::partner::Registry;
 use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
-use crate::store::events::Recorded;
-use crate::store::{LedgerTx, StoreError, customers, daily_events, events, holds, lots};
+use crate::store::{LedgerTx, StoreError, customers, daily_events, duplicates, holds, lots};
+
+/// What the new events of a group come to.
+struct Drafted<'a> {
+    drafts: Drafts<'a>,
+    undrafted: Undrafted,
+    /// How many of them are from each partner with a daily cap.
+    counted: Vec<(PartnerId, i64)>,
+}
+
+/// A new event of a group: its place in the group, its key, and it.
+type Fresh<'a> = (usize, EventKey, Cow<'a, Submission>);
 
 pub struct Recorder {
     pub keys: PersonalKeys,
@@ -79,33 +91,68 @@ impl Recorder {
         submissions: &[Submission],
         now: Moment,
     ) -> Result<RecordedGroup, RecordError> {
-        let group = Group::find(tx, submissions)?;
-        let fresh = group.fresh().map(|(_key, submission)| submission);
-        let today = now.day_in(self.time_zone);
-        let capped = lock_caps(tx, fresh.clone(), today)?;
-        let mut loaded = load(tx, fresh, self.time_zone, now)?;
+        let mut group = Group::find(tx, submissions)?;
+        loop {
+            let fresh: Vec<Fresh<'_>> = group.fresh().collect();
+            let Drafted { mut drafts, undrafted, counted } = self.draft(tx, &group, &fresh, now)?;
+            // Rarely: an event refers to another by an id that the other has got anew.
+            if group.find_aliases(tx, &undrafted)? {
+                continue;
+            }
+            drafts.write(tx, now)?;
+            for (partner, events) in counted {
+                daily_events::add(tx, &partner, now.day_in(self.time_zone), events)?;
+            }
+            let duplicates = undrafted.new_duplicates(&group);
+            if duplicates::insert(tx, &duplicates, now)? < duplicates.len() {
+                return Err(RecordError::Raced);
+            }
+            let answers = group.answers(&drafts, &undrafted);
+            return Ok(RecordedGroup { answers, leads: drafts.leads });
+        }
+    }
+
+    /// Decides on the new events, one after the other.
+    fn draft<'f>(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        group: &Group<'_>,
+        fresh: &'f [Fresh<'_>],
+        now: Moment,
+    ) -> Result<Drafted<'f>, RecordError> {
+        let (mut drafts, mut undrafted) = (Drafts::default(), Undrafted::default());
+        let mut unheard = Vec::with_capacity(fresh.len());
+        for (index, key, submission) in fresh {
+            if !group.is_taken(tx, (*key, &submission.event), &mut undrafted)? {
+                unheard.push((*index, *key, submission.as_ref()));
+            }
+        }
+        let named = unheard.iter().map(|(_index, _key, submission)| *submission);
+        let capped = lock_caps(tx, named.clone(), now.day_in(self.time_zone))?;
+        let mut loaded = load(tx, named, self.time_zone, now)?;
         capped.iter().for_each(|(id, recorded)| loaded.standings.add_recorded_today(id, *recorded));
-        let mut drafts = Drafts::default();
-        let mut refused: HashMap<EventKey, WriteError> = HashMap::new();
-        for (key, submission) in group.fresh() {
+        for (index, key, submission) in unheard {
             let (event, partner) = (&submission.event, &submission.partner);
+            if group.is_taken(tx, (key, event), &mut undrafted)? {
+                continue;
+            }
             let occasion = Occasion::new(event.effective_at, now, self.time_zone);
             match program::decide(event, partner, &mut loaded.standings, occasion) {
                 Ok(decision) => {
                     drafts.push(Draft::new(submission, key, decision, occasion, &self.keys)?);
                     drafts.enrol(submission, &mut loaded.enrolments);
+                    undrafted.take(event, index);
                 }
                 Err(refusal) => {
-                    refused.insert(key, refusal.into());
+                    undrafted.refused.insert(key, refusal.into());
                 }
             }
         }
-        drafts.write(tx, now)?;
-        for (partner, recorded) in loaded.standings.recorded_today() {
-            let before = capped.get(partner).copied().unwrap_or(0);
-            daily_events::add(tx, partner, today, recorded.saturating_sub(before))?;
-        }
-        Ok(RecordedGroup { answers: group.answers(&drafts, &refused), leads: drafts.leads })
+        let added = |(id, recorded): (&PartnerId, &i64)| {
+            (id.clone(), recorded.saturating_sub(capped.get(id).copied().unwrap_or(0)))
+        };
+        let counted = loaded.standings.recorded_today().iter().map(added).collect();
+        Ok(Drafted { drafts, undrafted, counted })
     }
 
     /// Records what has fallen due for these customers: points that matured or expired. Returns
@@ -151,64 +198,4 @@ fn lock_caps<'a>(
     let partners: BTreeSet<&PartnerId> = capped.map(|it| &it.partner.id).collect();
     let count = |id: &PartnerId| Ok((id.clone(), daily_events::lock(tx, id, today)?));
     partners.into_iter().map(count).collect()
-}
-
-/// A group's events, and which of them are new.
-struct Group<'a> {
-    submissions: &'a [Submission],
-    keys: Vec<EventKey>,
-    recorded: HashMap<EventKey, Recorded>,
-    /// Where each new event stands first.
-    first: HashMap<EventKey, usize>,
-}
-
-impl<'a> Group<'a> {
-    fn find(tx: &mut LedgerTx<'_>, submissions: &'a [Submission]) -> Result<Self, StoreError> {
-        let key = |it: &Submission| EventKey::of(&it.partner.id, &it.event.id);
-        let keys: Vec<EventKey> = submissions.iter().map(key).collect();
-        let recorded = events::recorded(tx, &keys)?;
-        let mut first = HashMap::with_capacity(keys.len());
-        for (index, key) in keys.iter().enumerate() {
-            if !recorded.contains_key(key) {
-                first.entry(*key).or_insert(index);
-            }
-        }
-        Ok(Self { submissions, keys, recorded, first })
-    }
-
-    /// New events in the order in which they were handed in.
-    fn fresh(&self) -> impl Iterator<Item = (EventKey, &'a Submission)> + Clone {
-        let placed = self.keys.iter().copied().zip(self.submissions).enumerate();
-        placed
-            .filter(|(index, (key, _))| self.first.get(key) == Some(index))
-            .map(|(_index, fresh)| fresh)
-    }
-
-    /// One answer for each submission, in their order.
-    fn answers(&self, drafts: &Drafts<'_>, refused: &HashMap<EventKey, WriteError>) -> Answers {
-        let placed = self.submissions.iter().zip(&self.keys).enumerate();
-        placed
-            .map(|(index, (submission, key))| {
-                let fingerprint = &submission.event.fingerprint;
-                if let Some(before) = self.recorded.get(key) {
-                    return if fingerprint.matches(&before.fingerprint) {
-                        Ok(Outcome { receipt: before.receipt.clone(), replayed: true })
-                    } else {
-                        Err(WriteError::Conflict)
-                    };
-                }
-                let first = self.first.get(key).copied().unwrap_or(index);
-                let twin = self.submissions.get(first);
-                if !twin.is_some_and(|it| fingerprint.matches(it.event.fingerprint.bytes())) {
-                    return Err(WriteError::Conflict);
-                }
-                match drafts.receipt(*key) {
-                    Some(receipt) => {
-                        Ok(Outcome { receipt: receipt.to_owned(), replayed: first != index })
-                    }
-                    None => Err(refused.get(key).cloned().unwrap_or(WriteError::Busy)),
-                }
-            })
-            .collect()
-    }
 }

@@ -75,7 +75,7 @@ on_both_stores! {
         // Nothing is approved twice: the same person is told what they did, others that it is done.
         let again = bob.approve("a-1").await;
         assert_eq!((again.status.as_u16(), &again.body), (200, &posted.body));
-        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(again.headers["idempotency-replayed"], "true");
         assert_eq!(staff(app, "cid", &ALL).approve("a-1").await.told(), (409, "correction-closed"));
         assert_eq!(ann.approve("a-1").await.told(), (403, "four-eyes"));
         assert_eq!(bob.reject("a-1", "no").await.told(), (409, "correction-closed"));

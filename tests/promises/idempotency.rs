@@ -14,7 +14,7 @@ on_both_stores! {
         for _ in 0..3 {
             let again = shop.post(&event).await;
             assert_eq!((again.status.as_u16(), &again.text), (200, &first.text));
-            assert_eq!(again.headers["idempotent-replayed"], "true");
+            assert_eq!(again.headers["idempotency-replayed"], "true");
         }
         app.restart().await;
         let shop = app.partner("green-basket").await;

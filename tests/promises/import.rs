@@ -114,3 +114,45 @@ on_both_stores! {
         assert_eq!(said(&output), "0 recorded, 1 recorded before, 0 rejected");
     }
 }
+
+fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(store: Store) {
+    let trial = Trial::on(store);
+    let manifest = trial.settings.partners.join("green-basket/partner.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let mapped = text
+        .replace("[import.payments]", "[import.payments]\norder = \"store\"\nstage = \"lines\"");
+    assert_ne!(text, mapped);
+    std::fs::write(&manifest, mapped.replace("store = \"store\"", "")).unwrap();
+    let first = "1,900,o-1,2017-01-01T11:53:26Z,0.50,0.00,0.50,one\n\
+                 2,900,o-1,2017-01-01T12:10:28Z,1.09,0.10,0.99,two\n";
+    let path = file(&trial, "day.csv", first);
+    assert_eq!(
+        said(&import(&trial, &path, "green-basket")),
+        "2 recorded, 0 recorded before, 0 rejected"
+    );
+    let again = first.replace("1,900", "91,900").replace("2,900", "92,900");
+    let changed = "93,900,o-1,2017-01-01T11:53:26Z,0.60,0.00,0.60,one\n";
+    let path = file(&trial, "again.csv", &format!("{again}{changed}"));
+    assert_eq!(
+        said(&import(&trial, &path, "green-basket")),
+        "0 recorded, 2 recorded before, 1 rejected"
+    );
+    let rejects =
+        std::fs::read_to_string(trial.folder.path().join("again.csv.rejects.csv")).unwrap();
+    assert!(
+        rejects
+            .contains("4,\"the order has an event of this type and stage, 1, with other content"),
+        "{rejects}"
+    );
+    assert_eq!(trial.findings(), []);
+}
+
+#[test]
+fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped_sqlite() {
+    a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(Store::Sqlite);
+}
+
+#[test]
+fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped_postgres() {
+    a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(Store::Postgres);
+}

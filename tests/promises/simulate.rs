@@ -56,13 +56,18 @@ async fn with_history(trial: Trial) -> Trial {
     let person = customer(&app, "c-1");
     let shop = app.partner("green-basket").await;
     let reference = member(&person, "green-basket").await;
-    shop.record(&payment("p-0", &reference, "100.00", "0.00")).await;
+    let mut first = payment("p-0", &reference, "100.00", "0.00");
+    first["data"]["stage"] = json!("paid");
+    shop.record(&first).await;
+    // It comes again under another id, by which its refund calls it.
+    first["id"] = json!("p-0-anew");
+    assert_eq!(shop.post(&first).await.body["duplicate_of"], "p-0");
     shop.record(&payment("p-1", &reference, "60.00", "0.00")).await;
     shop.record(&payment("p-2", "m-2", "30.00", "1.00")).await;
     let mut scheme = payment("p-3", "m-2", "200.00", "30.00");
     scheme["data"]["scheme"] = json!("spend-200-save-30");
     shop.record(&scheme).await;
-    shop.record(&refund("r-1", "p-0", "25.00")).await;
+    shop.record(&refund("r-1", "p-0-anew", "25.00")).await;
     shop.record(&spend("h-1", "held", json!({ "code": code(&person).await, "points": "90.00" })))
         .await;
     shop.record(&spend("c-1", "committed", json!({ "hold": "h-1", "points": "80.00" }))).await;

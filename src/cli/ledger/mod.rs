@@ -2,6 +2,7 @@
 //! journal out.
 
 mod cutoff;
+mod evidence;
 mod expiring;
 mod export;
 mod liability;
@@ -34,6 +35,8 @@ pub enum Command {
     Seal,
     /// Print the newest signed head as a line of JSON, to be kept outside of the database.
     Heads(HeadsArgs),
+    /// Print what a partner signed when it sent an event, to be checked without us.
+    Evidence(evidence::Args),
     /// Print a trial balance, as of now or of a past moment.
     Accounts(AccountsArgs),
     /// Write the journal out for other programs: hledger, beancount, CSV or Parquet.
@@ -93,6 +96,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             }
             Ok(true)
         }
+        Command::Evidence(args) => evidence::run(args, settings, &mut db),
         Command::Export(args) => export::run(args, settings, &mut db),
         Command::Liability(args) => liability::run(args, settings, &mut db),
         Command::Expiring(args) => expiring::run(args, settings, &mut db),

@@ -100,9 +100,12 @@ fn compare(
 }
 
 fn past(event: PastEvent) -> Result<Past, Failure> {
-    let PastEvent { partner, body, customer, recorded_at, marks, entries } = event;
-    let event = event::parse_recorded(&partner, &body)
+    let PastEvent { partner, body, refers_to, customer, recorded_at, marks, entries } = event;
+    let mut event = event::parse_recorded(&partner, &body)
         .map_err(|malformed| format!("a recorded event: {}", malformed.in_words()))?;
+    if let Some(first) = refers_to {
+        event.said.refer_to(first);
+    }
     let mut outcome = Outcome { marks: marks.into_iter().collect(), ..Outcome::default() };
     for (account, rule, amount) in &entries {
         outcome.post(account, rule, *amount);

@@ -1,0 +1,3 @@
+DROP TABLE duplicates;
+DROP TABLE business_keys;
+DROP TABLE idempotency_keys;

@@ -1,0 +1,3 @@
+DROP TABLE event_signatures;
+DROP TABLE signed_contents;
+DROP TABLE signatures;
