@@ -1,0 +1,330 @@
+//! RFC 9457 problem documents: the table of their types, and the only places where errors become
+//! one.
+
+mod causes;
+mod kinds;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::error::QueryPayloadError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::event::{Difference, FieldProblem, Malformed};
+use crate::ids::EventId;
+use crate::store::StoreError;
+use crate::writer::ConflictingDuplicate;
+pub use kinds::*;
+
+/// A problem as it is answered, and what only our log is told of it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: &'static Kind,
+    detail: Cow<'static, str>,
+    fields: Vec<FieldProblem>,
+    duplicate: Option<Box<ConflictingDuplicate>>,
+    retry_after_seconds: Option<u64>,
+    /// RFC 6750, section 3: what a 401 or 403 says of the token.
+    challenge: Option<Cow<'static, str>>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: Reference,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [FieldProblem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<&'a EventId>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+}
+
+struct Reference(&'static str);
+
+impl Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("/problems/{}", self.0))
+    }
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(kind: &'static Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            fields: Vec::new(),
+            duplicate: None,
+            retry_after_seconds: None,
+            challenge: None,
+            cause: None,
+        }
+    }
+
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(&NOT_FOUND, "It does not exist, or it is not yours.")
+    }
+
+    #[must_use]
+    pub fn not_sealed() -> Self {
+        Self {
+            retry_after_seconds: Some(2),
+            ..Self::new(&NOT_SEALED, "It is recorded, and sealed in a moment: ask again.")
+        }
+    }
+
+    /// A request with the same key is being worked on.
+    #[must_use]
+    pub fn under_way() -> Self {
+        let detail = "A request with this Idempotency-Key is under way: ask again for its answer.";
+        Self { retry_after_seconds: Some(1), ..Self::new(&IDEMPOTENCY_CONFLICT, detail) }
+    }
+
+    #[must_use]
+    pub fn parameter(name: &str, expected: &str) -> Self {
+        Self::new(&PARAMETER, format!("{name}: {expected}"))
+    }
+
+    #[must_use]
+    pub fn expected_array() -> Self {
+        let detail = "expected a JSON array of events".to_owned();
+        Self::from(Malformed::Fields(vec![FieldProblem { pointer: String::new(), detail }]))
+    }
+
+    #[must_use]
+    pub fn too_many_items(items_max: usize) -> Self {
+        Self::new(&TOO_LARGE, format!("A batch holds at most {items_max} events."))
+    }
+
+    /// No token came with the request.
+    #[must_use]
+    pub fn no_token() -> Self {
+        Self {
+            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\"")),
+            ..Self::new(&UNAUTHORIZED, "Send a token as Authorization: Bearer TOKEN.")
+        }
+    }
+
+    /// The token that came is no good; `why` is a sentence that says what to do about it.
+    #[must_use]
+    pub fn bad_token(why: &impl fmt::Display) -> Self {
+        Self {
+            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\", error=\"invalid_token\"")),
+            ..Self::new(&UNAUTHORIZED, why.to_string())
+        }
+    }
+
+    #[must_use]
+    pub fn insufficient_scope(scope: &str) -> Self {
+        let challenge =
+            format!("Bearer realm=\"tallystick\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self {
+            challenge: Some(Cow::Owned(challenge)),
+            ..Self::new(&INSUFFICIENT_SCOPE, format!("This needs a token of the scope {scope}."))
+        }
+    }
+
+    #[must_use]
+    pub fn role_missing(role: &str) -> Self {
+        Self::new(&ROLE_MISSING, format!("This needs a token of the role {role}."))
+    }
+
+    #[must_use]
+    pub fn partner_not_listed(why: &impl fmt::Display) -> Self {
+        Self::new(&PARTNER_NOT_LISTED, why.to_string())
+    }
+
+    #[must_use]
+    pub fn version_unknown(served: &[&str]) -> Self {
+        let served = served.join(", ");
+        Self::new(&VERSION_UNKNOWN, format!("Api-Version: expected one of {served}, or none."))
+    }
+
+    #[must_use]
+    pub fn rate_limited() -> Self {
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::new(&RATE_LIMITED, "The partner's agreed rate is exceeded.")
+        }
+    }
+
+    #[must_use]
+    pub fn too_many_codes(retry_after_seconds: i64) -> Self {
+        Self {
+            retry_after_seconds: u64::try_from(retry_after_seconds).ok(),
+            ..Self::new(&RATE_LIMITED, "Too many codes are waiting to be used.")
+        }
+    }
+
+    #[must_use]
+    pub fn busy(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { retry_after_seconds: Some(1), ..Self::new(&BUSY, detail) }
+    }
+
+    /// A fault of ours: its cause is for the log only.
+    #[must_use]
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "It is logged; quote the request id when you ask us about it.";
+        Self { cause: Some(Arc::from(cause.into())), ..Self::new(&INTERNAL, detail) }
+    }
+
+    /// What stands for an error status that carries no document of its own, such as the
+    /// framework's answers to an unknown path or to a body over its limit.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            404 => Self::not_found(),
+            405 => Self::new(&METHOD, "The header Allow names the methods that it knows."),
+            408 => Self::new(&TIMEOUT, "Send the request again."),
+            413 => Self::new(&TOO_LARGE, "The body is larger than is taken here."),
+            415 => Self::new(&MEDIA_TYPE, "Send the body as the documentation says."),
+            400..=499 => Self::new(&BAD_REQUEST, "The request does not keep to HTTP or this API."),
+            _ => Self::internal(format!("the framework answered {status}")),
+        }
+    }
+
+    fn at(kind: &'static Kind, pointer: &str, refusal: &impl fmt::Display) -> Self {
+        let detail = refusal.to_string();
+        let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.clone() };
+        Self { fields: vec![field], ..Self::new(kind, detail) }
+    }
+
+    /// The database cannot do it, now or at all.
+    fn of_store(error: Arc<StoreError>) -> Self {
+        let problem = if error.is_passing() {
+            Self::busy("The database cannot be reached now; nothing was recorded.")
+        } else {
+            Self::internal("")
+        };
+        Self { cause: Some(Arc::new(error)), ..problem }
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The document as JSON, for an item of a batch.
+    #[must_use]
+    pub fn document(&self) -> String {
+        self.document_of(None)
+    }
+
+    fn document_of(&self, request_id: Option<&str>) -> String {
+        let document = Document {
+            kind: Reference(self.kind.slug),
+            title: self.kind.title,
+            status: self.kind.status,
+            detail: &self.detail,
+            request_id,
+            problems: &self.fields,
+            duplicate_of: self.duplicate.as_ref().map(|duplicate| &duplicate.of),
+            differences: self.duplicate.as_ref().map_or(&[], |it| it.differences.as_slice()),
+        };
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    /// The whole response, with the id of the request that it answers.
+    #[must_use]
+    pub fn response(&self, request_id: Option<&str>) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
+        }
+        response.body(self.document_of(request_id))
+    }
+
+    /// Tells the log what the caller is not told, and returns whether there was anything. Whoever
+    /// answers with the problem calls this; the middleware does where it is the whole response.
+    pub fn log_cause(&self) -> bool {
+        let Some(cause) = &self.cause else {
+            return false;
+        };
+        let mut chain = cause.to_string();
+        let mut source = cause.source();
+        while let Some(deeper) = source {
+            chain.push_str(": ");
+            chain.push_str(&deeper.to_string());
+            source = deeper.source();
+        }
+        if self.kind.status == 500 {
+            tracing::error!(cause = chain, "fault");
+        } else {
+            tracing::warn!(cause = chain, "cannot now");
+        }
+        true
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.slug, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response(None)
+    }
+}
+
+/// A query string that cannot be read.
+pub fn query(error: QueryPayloadError, _request: &HttpRequest) -> actix_web::Error {
+    Problem::new(&PARAMETER, error.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_problem_has_its_own_slug_and_an_error_status() {
+        let mut slugs: Vec<&str> = KINDS.iter().map(|kind| kind.slug).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| (400..=599).contains(&kind.status)));
+    }
+
+    #[test]
+    fn a_document_has_the_members_of_rfc_9457_and_no_internals() {
+        let problem = Problem::internal("password=hunter2");
+        let document = problem.document_of(Some("req-1"));
+        assert_eq!(
+            document,
+            "{\"type\":\"/problems/internal\",\"title\":\"A fault of ours\",\"status\":500,\
+             \"detail\":\"It is logged; quote the request id when you ask us about it.\",\
+             \"request_id\":\"req-1\"}"
+        );
+    }
+
+    #[test]
+    fn what_passes_is_503_with_a_time_to_wait_and_what_does_not_is_500() {
+        let passing = Problem::from(StoreError::Exhausted).response(None);
+        assert_eq!(passing.status(), 503);
+        assert_eq!(passing.headers().get(header::RETRY_AFTER).unwrap(), "1");
+        let lasting = Problem::from(StoreError::Corrupt("events.body"));
+        assert_eq!(lasting.status(), 500);
+        assert!(!lasting.document().contains("events.body"));
+    }
+}
