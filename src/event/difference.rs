@@ -2,10 +2,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// A field in which two events differ that should be the same. Neither value is shown of what is
 /// personal: then both are absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Difference {
     /// RFC 6901, in the event as it is posted.
     pub pointer: String,

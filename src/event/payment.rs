@@ -1,11 +1,12 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reader::Reader;
 use crate::ids::{EventId, MemberRef, QuoteId, RuleId};
 use crate::money::{Amount, Asset};
 
 /// A payment at a partner, with the discount the customer got there.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Payment {
     pub member: MemberRef,
     /// The partner's number of the order, for people and reconciliation.
@@ -31,12 +32,14 @@ pub struct Payment {
     pub instalment: Option<Instalment>,
     /// What was bought, where the partner says; what is paid for them adds up to `paid`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 200)]
     pub lines: Vec<Line>,
 }
 
 /// Payment by instalments, and what of its fee was waived.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Instalment {
+    #[schema(minimum = 1, maximum = 120)]
     pub periods: u32,
     pub fee: Amount,
     /// At most the fee.
@@ -47,11 +50,13 @@ pub struct Instalment {
 }
 
 /// One line of a payment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PaymentLine)]
 pub struct Line {
     /// The partner's own number of the line, once in a payment.
     pub line: EventId,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 64)]
     pub category: Option<String>,
     pub paid: Amount,
 }

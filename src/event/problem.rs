@@ -1,8 +1,9 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One thing wrong with one field: where (RFC 6901 pointer into the request's body) and how to
 /// mend it. Never repeats the value, which may be personal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     pub pointer: String,
     pub detail: String,

@@ -2,6 +2,7 @@
 //! committed, in whole or in part, or cancelled; and given back when the goods come back.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reader::Reader;
 use super::stage::OrderStage;
@@ -9,7 +10,7 @@ use crate::ids::{EventId, RedemptionCode};
 use crate::money::{Amount, Asset};
 
 /// Points set aside for a redemption.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Hold {
     /// The one-time code that the customer shows.
     pub code: RedemptionCode,
@@ -20,7 +21,7 @@ pub struct Hold {
 }
 
 /// A hold becomes a redemption.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Commit {
     /// The `id` of the hold's event.
     pub hold: EventId,
@@ -32,7 +33,7 @@ pub struct Commit {
 }
 
 /// A hold comes to nothing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Cancel {
     /// The `id` of the hold's event.
     pub hold: EventId,
@@ -41,7 +42,7 @@ pub struct Cancel {
 }
 
 /// Redeemed points go back to the customer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Return {
     /// The `id` of the hold's event.
     pub hold: EventId,

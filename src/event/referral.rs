@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::reader::Reader;
 use super::stage::OrderStage;
@@ -9,7 +10,7 @@ use crate::ids::{MemberRef, RuleId};
 use crate::money::{Amount, Asset};
 
 /// A person introduced to the bank for one of its products.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Referral {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberRef>,
@@ -19,6 +20,7 @@ pub struct Referral {
     pub currency: Asset,
     /// What the person would like to borrow or invest; above zero.
     pub amount: Amount,
+    #[schema(min_length = 1, max_length = 64)]
     pub region: String,
     /// Never serialised: it is kept sealed, elsewhere, or not at all.
     #[serde(skip)]
@@ -28,26 +30,35 @@ pub struct Referral {
 }
 
 /// How to reach the person. Personal data: shown nowhere, logged nowhere.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct Contact {
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// E.164, such as `+8613800000000`.
+    #[schema(pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub phone: String,
+    #[schema(max_length = 254, pattern = "@")]
     pub email: Option<String>,
 }
 
 /// What the person agreed to and how that can be shown (PIPL, articles 14 and 23).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Consent)]
 pub struct ConsentGiven {
     /// What the data may be used for, in the words of the text.
+    #[schema(min_length = 1, max_length = 200)]
     pub purpose: String,
+    #[schema(min_length = 1, max_length = 40)]
     pub text_version: String,
     /// Of the exact text that was shown.
     #[serde(serialize_with = "hex")]
+    #[schema(value_type = String, pattern = "^[0-9a-fA-F]{64}$")]
     pub text_sha256: [u8; 32],
     /// Where it was shown: `till`, `tablet`, `app`, `paper`, …
+    #[schema(min_length = 1, max_length = 40)]
     pub channel: String,
     /// Where the proof is: a signature's, recording's or message's reference.
+    #[schema(min_length = 1, max_length = 200)]
     pub evidence: String,
     pub given_at: Moment,
 }

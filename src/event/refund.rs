@@ -1,4 +1,5 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::payment::{LINES_MAX, stands_twice};
 use super::reader::Reader;
@@ -7,7 +8,7 @@ use crate::ids::EventId;
 use crate::money::{Amount, Asset};
 
 /// Money given back on an earlier payment, in whole or in part.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Refund {
     /// The `id` of the payment's event.
     pub payment: EventId,
@@ -17,14 +18,16 @@ pub struct Refund {
     /// How much of what was paid goes back; above zero.
     pub amount: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
     /// Which lines of the payment it is of, where the payment has lines; they add up to `amount`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 200)]
     pub lines: Vec<RefundLine>,
 }
 
 /// A part of a refund, of one line of the payment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RefundLine {
     pub line: EventId,
     /// Above zero.

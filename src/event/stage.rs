@@ -1,4 +1,5 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reader::Reader;
 use crate::ids::EventId;
@@ -6,7 +7,7 @@ use crate::ids::EventId;
 /// Which stage of which order an event reports, for kinds of event that need not name an order.
 /// Together with the event's type they are the partner's business key: an order has at most one
 /// event of a type and stage.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct OrderStage {
     /// The partner's number of the order, or of whatever it files such events under.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use aws_lc_rs::rand;
 use chrono::TimeDelta;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Gateway;
 use super::auth::Customer;
@@ -15,13 +16,17 @@ use crate::store::{codes, customers};
 /// How long a code is good for.
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
 
-#[derive(Serialize)]
-struct Code {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Code {
     code: RedemptionCode,
     expires_at: Moment,
 }
 
-/// `POST /v1/customers/me/codes`: a code that one hold may name once, within five minutes.
+/// A code to show at a till, that one hold may name once, within five minutes.
+#[utoipa::path(
+    post, path = "/v1/customers/me/codes", tag = "Customers", security(("customer" = [])),
+    responses((status = 201, description = "The code.", body = Code))
+)]
 pub async fn make_code(
     customer: Customer,
     gateway: web::Data<Gateway>,

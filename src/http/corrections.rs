@@ -5,9 +5,11 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Gateway;
 use super::idempotency::REPLAYED;
+use super::openapi::bodies::{AdjustmentBody, Receipt, RejectionBody, ReversalBody};
 use super::problem::Problem;
 use super::staff::{Adjust, Approve, Read, Staff};
 use crate::clock::Moment;
@@ -23,17 +25,22 @@ const LINES_MAX: u16 = 100;
 const REASON_CHARACTERS_MAX: usize = 500;
 
 /// Which page of which corrections.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
+    #[param(pattern = "^(proposed|posted|rejected)$")]
     state: Option<String>,
+    /// The `next` of the page before.
     cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
 }
 
 /// A correction as staff see it.
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Correction)]
+pub(super) struct View<'a> {
     id: &'a CorrectionId,
     kind: &'static str,
     state: &'static str,
@@ -52,16 +59,27 @@ struct View<'a> {
     closing: Closing<'a>,
     /// Of its own transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Receipt>)]
     receipt: Option<&'a RawValue>,
 }
 
-#[derive(Serialize)]
+/// A page of them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Corrections)]
+pub(super) struct Views<'a> {
+    corrections: Vec<View<'a>>,
+    /// Where the next page begins; null on the last.
+    next: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CustomerOfPartner)]
 struct Member<'a> {
     partner: &'a PartnerId,
     member: &'a MemberRef,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 struct Closing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     transaction: Option<TransactionId>,
@@ -75,7 +93,16 @@ struct Closing<'a> {
     closed_at: Option<Moment>,
 }
 
-/// `POST /v1/adjustments`: points given to a customer, or taken.
+/// Points given to a customer, or taken.
+#[utoipa::path(
+    post, path = "/v1/adjustments", tag = "Corrections", security(("staff" = ["adjust"])),
+    request_body = AdjustmentBody,
+    responses(
+        (status = 201, description = "Posted.", body = View<'static>),
+        (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
+        (status = 200, description = "Asked before.", body = View<'static>),
+    )
+)]
 pub async fn propose_adjustment(
     staff: Staff<Adjust>,
     gateway: web::Data<Gateway>,
@@ -86,7 +113,18 @@ pub async fn propose_adjustment(
     answer(&gateway.writer.correct(order).await?)
 }
 
-/// `POST /v1/transactions/{transaction}/reversal`: a transaction undone exactly.
+/// A transaction undone exactly.
+#[utoipa::path(
+    post, path = "/v1/transactions/{transaction}/reversal", tag = "Corrections",
+    security(("staff" = ["adjust"])),
+    params(("transaction" = TransactionId, Path, description = "The `receipt` of its event.")),
+    request_body = ReversalBody,
+    responses(
+        (status = 201, description = "Posted.", body = View<'static>),
+        (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
+        (status = 200, description = "Asked before.", body = View<'static>),
+    )
+)]
 pub async fn propose_reversal(
     staff: Staff<Adjust>,
     gateway: web::Data<Gateway>,
@@ -105,7 +143,15 @@ pub async fn propose_reversal(
     answer(&gateway.writer.correct(order).await?)
 }
 
-/// `POST /v1/corrections/{correction}/approval`: another person has it posted.
+/// Another person has it posted.
+#[utoipa::path(
+    post, path = "/v1/corrections/{correction}/approval", tag = "Corrections",
+    security(("staff" = ["approve"])), params(("correction" = CorrectionId, Path, description = "The correction's id.")),
+    responses(
+        (status = 201, description = "Posted.", body = View<'static>),
+        (status = 200, description = "Approved before.", body = View<'static>),
+    )
+)]
 pub async fn approve(
     staff: Staff<Approve>,
     gateway: web::Data<Gateway>,
@@ -116,7 +162,13 @@ pub async fn approve(
     answer(&gateway.writer.correct(order).await?)
 }
 
-/// `POST /v1/corrections/{correction}/rejection`: it comes to nothing.
+/// It comes to nothing.
+#[utoipa::path(
+    post, path = "/v1/corrections/{correction}/rejection", tag = "Corrections",
+    security(("staff" = ["approve"])), params(("correction" = CorrectionId, Path, description = "The correction's id.")),
+    request_body = RejectionBody,
+    responses((status = 200, description = "Rejected.", body = View<'static>))
+)]
 pub async fn reject(
     staff: Staff<Approve>,
     gateway: web::Data<Gateway>,
@@ -129,7 +181,12 @@ pub async fn reject(
     answer(&gateway.writer.correct(order).await?)
 }
 
-/// `GET /v1/corrections/{correction}`: one, with its receipt once it is posted.
+/// One, with its receipt once it is posted.
+#[utoipa::path(
+    get, path = "/v1/corrections/{correction}", tag = "Corrections",
+    security(("staff" = ["read"])), params(("correction" = CorrectionId, Path, description = "The correction's id.")),
+    responses((status = 200, description = "The correction.", body = View<'static>))
+)]
 pub async fn get_correction(
     _staff: Staff<Read>,
     gateway: web::Data<Gateway>,
@@ -141,7 +198,11 @@ pub async fn get_correction(
     Ok(HttpResponse::Ok().json(view(&correction, receipt.as_deref())?))
 }
 
-/// `GET /v1/corrections?state=proposed`: those in a state, the oldest first.
+/// Those in a state, the oldest first.
+#[utoipa::path(
+    get, path = "/v1/corrections", tag = "Corrections", security(("staff" = ["read"])),
+    params(Page), responses((status = 200, description = "A page.", body = Views<'static>))
+)]
 pub async fn get_corrections(
     _staff: Staff<Read>,
     gateway: web::Data<Gateway>,
@@ -174,7 +235,7 @@ pub async fn get_corrections(
     let next = next.map(|last| format!("{}~{}", last.proposed_at, last.id));
     let views: Vec<View<'_>> =
         found.iter().map(|correction| view(correction, None)).collect::<Result<_, _>>()?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "corrections": views, "next": next })))
+    Ok(HttpResponse::Ok().json(Views { corrections: views, next }))
 }
 
 fn read_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {

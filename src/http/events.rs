@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Gateway;
 use super::auth::{Caller, EventsRead, EventsWrite};
 use super::idempotency::REPLAYED;
+use super::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use super::problem::Problem;
 use super::signature;
 use crate::event::{self, Event, Malformed};
@@ -21,7 +22,19 @@ pub const BATCH_MAX: usize = 1_000;
 /// The type that keeps receipts apart from what else the key signs.
 const RECEIPT_TYPE: &str = "receipt+jws";
 
-/// `POST /v1/events`: one CloudEvent, structured or binary.
+/// One event: a CloudEvent, structured, or binary with its attributes in `ce-` headers. Answered
+/// when it is durable; the same event again gets the first receipt.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "Events", security(("partner" = ["events:write"])),
+    request_body(content(
+        (EventBody = "application/json"),
+        (EventBody = "application/cloudevents+json"),
+    )),
+    responses(
+        (status = 201, description = "Recorded now.", body = Receipt),
+        (status = 200, description = "Recorded before: the first receipt.", body = Receipt),
+    )
+)]
 pub async fn post_event(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
@@ -35,7 +48,15 @@ pub async fn post_event(
     Ok(receipt_response(outcome))
 }
 
-/// `POST /v1/events:batch`: up to 1,000 events, each with an outcome of its own, in their order.
+/// Up to 1,000 events, each with an outcome of its own, in their order.
+#[utoipa::path(
+    post, path = "/v1/events:batch", tag = "Events", security(("partner" = ["events:write"])),
+    request_body(content(
+        (BatchBody = "application/json"),
+        (BatchBody = "application/cloudevents-batch+json"),
+    )),
+    responses((status = 200, description = "What came of each, in order.", body = BatchAnswer))
+)]
 pub async fn post_event_batch(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
@@ -72,7 +93,12 @@ pub async fn post_event_batch(
     Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes)))
 }
 
-/// `GET /v1/events/{event}`: the receipt of one of the caller's own events.
+/// The receipt of one of the caller's own events, the same bytes for ever.
+#[utoipa::path(
+    get, path = "/v1/events/{event}", tag = "Events", security(("partner" = ["events:read"])),
+    params(("event" = EventId, Path, description = "The event's id.")),
+    responses((status = 200, description = "The receipt.", body = Receipt))
+)]
 pub async fn get_event(
     caller: Caller<EventsRead>,
     gateway: web::Data<Gateway>,
@@ -82,8 +108,16 @@ pub async fn get_event(
     Ok(HttpResponse::Ok().content_type("application/json").body(receipt))
 }
 
-/// `GET /v1/events/{event}/receipt`: the same, or with `Accept: application/jose` the same bytes
-/// signed (RFC 7515, compact), which anyone can check who has our public key.
+/// The same, or with `Accept: application/jose` the same bytes signed (RFC 7515, compact), which
+/// anyone can check who has our public key.
+#[utoipa::path(
+    get, path = "/v1/events/{event}/receipt", tag = "Events",
+    security(("partner" = ["events:read"])),
+    params(("event" = EventId, Path, description = "The event's id.")),
+    responses((status = 200, description = "The receipt, or the receipt signed.", content(
+        (Receipt = "application/json"), (String = "application/jose"),
+    )))
+)]
 pub async fn get_receipt(
     caller: Caller<EventsRead>,
     gateway: web::Data<Gateway>,

@@ -3,15 +3,24 @@
 use actix_web::{HttpResponse, web};
 
 use super::Gateway;
+use super::openapi::bodies::StatusBody;
 use super::problem::Problem;
 use crate::store;
 
-/// `GET /healthz`: the process lives.
+/// The process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Operation", security(()),
+    responses((status = 200, description = "It lives.", body = StatusBody))
+)]
 pub async fn get_health() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "alive" }))
 }
 
-/// `GET /readyz`: the database answers and has every migration.
+/// The database answers and has every migration.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operation", security(()),
+    responses((status = 200, description = "It can do its work.", body = StatusBody))
+)]
 pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
     let pending = gateway.read(store::pending).await?;
     if !pending.is_empty() {

@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod limit;
 mod oauth;
+mod openapi;
 mod points;
 pub mod problem;
 mod proofs;
@@ -55,6 +56,8 @@ pub struct Gateway {
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    /// The API's description, as JSON.
+    openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
@@ -124,6 +127,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Staff: read
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
+        // Everybody: the reference
+        .service(at(openapi::PATH, web::get().to(openapi::get_document)))
+        .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
+        .service(web::redirect("/docs", "/docs/"))
+        .service(openapi::page())
         // Operators; some load balancers ask by HEAD
         .service(
             at("/healthz", web::get().to(health::get_health))
@@ -178,6 +186,7 @@ impl Gateway {
     /// jsonwebtoken's, when the key that signs tokens cannot.
     pub fn new(parts: Parts) -> Result<Self, jsonwebtoken::errors::Error> {
         let tokens = Tokens::new(&parts.issuer, &parts.keys.token)?;
+        let openapi = openapi::document(&parts.issuer).to_json().unwrap_or_default();
         Ok(Self {
             registry: parts.registry,
             keys: parts.keys,
@@ -185,6 +194,7 @@ impl Gateway {
             writer: parts.writer,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
+            openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
             tokens,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Gateway;
+use super::openapi::bodies::{TokenAnswer, TokenError, TokenForm};
 use super::problem::Problem;
 use super::request_id::note_partner;
 use super::token::{LIFE, scope_text};
@@ -48,10 +49,20 @@ pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 /// Expired assertions that a token request clears away.
 const FORGOTTEN_MAX: i64 = 100;
 
-/// `POST /oauth/token`.
+/// An access token for a client assertion (RFC 6749, 7523); errors as RFC 6749, section 5.2.
 ///
 /// # Errors
 /// As RFC 6749 has them; a problem document where the service itself cannot.
+#[utoipa::path(
+    post, path = "/oauth/token", tag = "Authorization", security(()),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Good for 5 minutes.", body = TokenAnswer),
+        (status = 400, description = "The request or its scope is no good.", body = TokenError),
+        (status = 401, description = "The client did not prove who it is.", body = TokenError),
+        (status = 403, description = "The client is not on the bank's list.", body = TokenError),
+    )
+)]
 pub async fn issue_token(
     request: HttpRequest,
     gateway: web::Data<Gateway>,
@@ -156,7 +167,11 @@ fn granted(partner: &Partner, asked: Option<&str>) -> Result<Vec<Scope>, OauthEr
     Ok(scopes)
 }
 
-/// `GET /.well-known/oauth-authorization-server`.
+/// Where the authorization server is, and what it knows (RFC 8414).
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server", tag = "Authorization", security(()),
+    responses((status = 200, description = "The metadata.", body = serde_json::Value))
+)]
 pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     let issuer = &gateway.issuer;
     HttpResponse::Ok().json(json!({
@@ -172,7 +187,11 @@ pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     }))
 }
 
-/// `GET /oauth/jwks`, and `GET /.well-known/jwks.json` for receipts and heads: the same key.
+/// The keys that sign access tokens, receipts and heads (RFC 7517).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "Authorization", security(()),
+    responses((status = 200, description = "The public keys.", body = serde_json::Value))
+)]
 pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
     let key = &gateway.keys.token;
     HttpResponse::Ok().json(json!({ "keys": [{

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Gateway;
 use super::auth::Customer;
+use super::openapi::bodies::MemberLink;
 use super::problem::Problem;
 use crate::clock::{self, Moment};
 use crate::ids::{MemberRef, PartnerId, TransactionId};
@@ -21,15 +23,18 @@ const LINES_DEFAULT: u16 = 20;
 const LINES_MAX: u16 = 100;
 
 /// Which page of the entries.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
+    /// The `next` of the page before.
     cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
 }
 
-#[derive(Serialize)]
-struct Points {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Points {
     /// What may be spent now.
     balance: Amount,
     /// What has been earned and may not be spent yet.
@@ -47,13 +52,13 @@ struct Points {
 }
 
 /// Points that something happens to at a time.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Dated {
     amount: Amount,
     at: Moment,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Entry {
     amount: Amount,
     /// The event's type.
@@ -67,7 +72,11 @@ struct Entry {
     recorded_at: Moment,
 }
 
-/// `GET /v1/customers/me/points`: balance, pending, and the latest entries.
+/// Balance, pending, what expires, and the latest entries with their reasons.
+#[utoipa::path(
+    get, path = "/v1/customers/me/points", tag = "Customers", security(("customer" = [])),
+    params(Page), responses((status = 200, description = "The points.", body = Points))
+)]
 pub async fn get_points(
     customer: Customer,
     gateway: web::Data<Gateway>,
@@ -116,8 +125,14 @@ pub async fn get_points(
     Ok(HttpResponse::Ok().json(points))
 }
 
-/// `POST /v1/customers/me/members/{partner}`: the reference by which that partner is to call this
-/// customer. The same one for every asking; another one for every partner.
+/// The reference by which that partner is to call this customer. The same one for every asking;
+/// another one for every partner.
+#[utoipa::path(
+    post, path = "/v1/customers/me/members/{partner}", tag = "Customers",
+    security(("customer" = [])),
+    params(("partner" = PartnerId, Path, description = "The partner's id.")),
+    responses((status = 200, description = "The reference.", body = MemberLink))
+)]
 pub async fn link_member(
     customer: Customer,
     gateway: web::Data<Gateway>,

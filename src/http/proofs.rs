@@ -6,9 +6,14 @@ use super::Gateway;
 use super::auth::{Caller, EventsRead};
 use super::problem::Problem;
 use crate::ids::{EventId, EventKey};
-use crate::ledger::seal::inclusion::{self, Inclusion};
+use crate::ledger::seal::inclusion::{self, Inclusion, Proof};
 
-/// `GET /v1/events/{event}/proof`: the proof that one of the caller's own events is sealed.
+/// The proof that one of the caller's own events is sealed, to be checked without us.
+#[utoipa::path(
+    get, path = "/v1/events/{event}/proof", tag = "Events", security(("partner" = ["events:read"])),
+    params(("event" = EventId, Path, description = "The event's id.")),
+    responses((status = 200, description = "The proof.", body = Proof))
+)]
 pub async fn get_proof(
     caller: Caller<EventsRead>,
     gateway: web::Data<Gateway>,

@@ -4,9 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Gateway;
 use super::auth::{Caller, EventsWrite};
+use super::openapi::bodies::{QuoteRequest, Reason};
 use super::problem::Problem;
 use super::signature;
 use crate::clock::{self, Moment};
@@ -23,8 +25,8 @@ const GOOD_FOR: TimeDelta = TimeDelta::minutes(30);
 /// How long a quote is kept: the supermarket's file arrives next morning.
 const KEPT_FOR: TimeDelta = TimeDelta::days(7);
 
-#[derive(Serialize)]
-struct Quote<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Quote<'a> {
     quote: QuoteId,
     expires_at: Moment,
     gross: Amount,
@@ -35,11 +37,18 @@ struct Quote<'a> {
     /// What the bank would bear of the discount.
     subsidy: Amount,
     marks: Vec<&'static str>,
+    #[schema(value_type = Vec<Reason>)]
     explanation: Explanation<'a>,
 }
 
-/// `POST /v1/quotes`: the `data` of a payment, without `discount` and `paid`. Nothing is recorded
-/// but the quote; a payment that names it in time gets its discount, whatever the rules say then.
+/// What discount and points a basket would get: the `data` of a payment, without `discount` and
+/// `paid`. Nothing is recorded but the quote; a payment that names it in time gets its discount,
+/// whatever the rules say then.
+#[utoipa::path(
+    post, path = "/v1/quotes", tag = "Events", security(("partner" = ["events:write"])),
+    request_body = QuoteRequest,
+    responses((status = 201, description = "Good for 30 minutes.", body = Quote<'static>))
+)]
 pub async fn post_quote(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,

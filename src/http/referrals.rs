@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Gateway;
@@ -12,8 +13,9 @@ use crate::ids::ReferralId;
 use crate::money::{Amount, Asset};
 use crate::store::referrals::{self, ReferralRecord};
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReferralState)]
+pub(super) struct View<'a> {
     referral: ReferralId,
     product: &'a str,
     currency: Asset,
@@ -25,8 +27,13 @@ struct View<'a> {
     recorded_at: Moment,
 }
 
-/// `GET /v1/referrals/{referral}`: one of the caller's own referrals. Another partner's is as
-/// unknown as one that does not exist.
+/// One of the caller's own referrals. Another partner's is as unknown as one that does not exist.
+#[utoipa::path(
+    get, path = "/v1/referrals/{referral}", tag = "Referrals",
+    security(("partner" = ["referrals:read"])),
+    params(("referral" = ReferralId, Path, description = "The `referral.id` of its receipt.")),
+    responses((status = 200, description = "How it stands.", body = View<'static>))
+)]
 pub async fn get_referral(
     caller: Caller<ReferralsRead>,
     gateway: web::Data<Gateway>,

@@ -5,6 +5,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::leaf::hex;
 use crate::clock::Moment;
@@ -14,7 +15,7 @@ use crate::clock::Moment;
 pub struct Hash(pub [u8; 32]);
 
 /// What one block seals: so many transactions under one root, after all blocks before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Block {
     /// Counted from zero.
     pub position: i64,

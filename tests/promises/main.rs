@@ -34,6 +34,7 @@ mod points;
 mod problems;
 mod quotes;
 mod redemption;
+mod reference;
 mod refunds;
 mod reload;
 mod reversals;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actix_web::error::QueryPayloadError;
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
 use crate::event::{Difference, FieldProblem, Malformed};
@@ -286,6 +286,19 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         self.response(None)
     }
+}
+
+/// `GET /problems/{slug}`: what a problem's `type` stands for, and what to do about it.
+///
+/// # Errors
+/// Not found, where there is no such type.
+pub async fn get_kind(slug: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let kind =
+        KINDS.iter().find(|kind| kind.slug == slug.as_str()).ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({
+        "type": Reference(kind.slug), "title": kind.title, "status": kind.status,
+        "advice": kind.advice,
+    })))
 }
 
 /// A query string that cannot be read.

@@ -2,6 +2,7 @@
 //! the chain still leads to it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Moment;
 use crate::customer::keys::TokenKey;
@@ -11,7 +12,8 @@ use crate::ledger::chain::{Block, Hash};
 pub const TYPE: &str = "head+jws";
 
 /// What a head says.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SealedBlock)]
 pub struct Claims {
     #[serde(flatten)]
     pub block: Block,

@@ -1,6 +1,7 @@
 //! The proof that an event's transaction is in the chain, which can be checked without us.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::head::Claims;
 use crate::ids::EventKey;
@@ -20,9 +21,10 @@ pub enum Inclusion {
 }
 
 /// docs/proofs.md says how it is checked.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Proof {
     /// Names and values of the transaction's fields in the order in which they are hashed.
+    #[schema(value_type = Vec<Vec<String>>)]
     leaf: Vec<(&'static str, String)>,
     leaf_index: i64,
     /// The Merkle path from the leaf to the block's root, lowest first.

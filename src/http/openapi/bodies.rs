@@ -1,0 +1,284 @@
+//! Bodies that have no type of their own, because they are passed on as they were recorded, or read
+//! field by field so that every problem is told at once.
+
+#![expect(dead_code, reason = "the document is made of their types; nothing reads their fields")]
+
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Type,
+};
+use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::strict::strict;
+use crate::clock::Moment;
+use crate::event::{
+    Cancel, Commit, Contact, Difference, FieldProblem, Hold, Payment, Referral, Refund, Return,
+};
+use crate::ids::{CorrectionId, EventId, MemberRef, PartnerId, ReferralId, TransactionId};
+use crate::ledger::AccountCode;
+use crate::money::{Amount, Asset};
+
+/// RFC 9457.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Says what happened: `/problems/` and its slug.
+    #[schema(rename = "type", pattern = "^/problems/[a-z-]+$")]
+    pub kind: String,
+    pub title: String,
+    #[schema(minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What is the matter this time, and how to mend it.
+    pub detail: String,
+    #[schema(required = false, nullable = false)]
+    pub request_id: Option<String>,
+    /// Each field that needs mending.
+    #[schema(required = false)]
+    pub problems: Vec<FieldProblem>,
+    /// The event that came first.
+    #[schema(required = false, nullable = false)]
+    pub duplicate_of: Option<EventId>,
+    #[schema(required = false)]
+    pub differences: Vec<Difference>,
+}
+
+/// What came of an event, the same bytes for ever.
+#[derive(ToSchema)]
+pub struct Receipt {
+    pub receipt: TransactionId,
+    #[schema(nullable = false)]
+    pub partner: Option<PartnerId>,
+    #[schema(nullable = false)]
+    pub event: Option<EventId>,
+    #[schema(rename = "type")]
+    pub kind: String,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+    /// What a reader should know that is not an error, such as `discount_undeclared`.
+    pub marks: Vec<String>,
+    /// They sum to zero in each asset.
+    pub postings: Vec<Posting>,
+    pub explanation: Vec<Reason>,
+    #[schema(nullable = false)]
+    pub referral: Option<ReferralOutcome>,
+    /// The event under whose id the same content came first.
+    #[schema(nullable = false)]
+    pub duplicate_of: Option<EventId>,
+}
+
+/// Positive where it adds to what the account's owner holds or is owed.
+#[derive(ToSchema)]
+pub struct Posting {
+    pub account: AccountCode,
+    pub asset: Asset,
+    pub amount: Amount,
+    /// The rule and its version, such as `earning:base@1`.
+    pub rule: String,
+}
+
+/// Why, in plain words, with the numbers of the decision beside them.
+#[derive(ToSchema)]
+pub struct Reason {
+    pub reason: String,
+    pub says: String,
+    pub says_zh: String,
+}
+
+#[derive(ToSchema)]
+pub struct ReferralOutcome {
+    pub id: ReferralId,
+    pub state: String,
+    /// Why it is not, or not yet, sent to the bank's customer managers.
+    pub reasons: Vec<String>,
+}
+
+/// One for each event of the batch, in their order.
+#[derive(ToSchema)]
+pub struct BatchAnswer {
+    pub outcomes: Vec<BatchOutcome>,
+}
+
+/// `receipt` where it is recorded, `problem` where it is refused.
+#[derive(ToSchema)]
+pub struct BatchOutcome {
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    #[schema(nullable = false)]
+    pub receipt: Option<Receipt>,
+    #[schema(nullable = false)]
+    pub duplicate_of: Option<EventId>,
+    #[schema(nullable = false)]
+    pub problem: Option<ProblemBody>,
+}
+
+/// A payment before it is made: its data without what the answer tells.
+pub struct QuoteRequest;
+
+impl PartialSchema for QuoteRequest {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = strict(Payment::schema());
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.required.retain(|name| !["order", "discount", "paid"].contains(&name.as_str()));
+        }
+        schema
+    }
+}
+
+impl ToSchema for QuoteRequest {}
+
+/// A CloudEvent of one of the types there are.
+pub struct EventBody;
+
+impl PartialSchema for EventBody {
+    fn schema() -> RefOr<Schema> {
+        let mut referral = strict(Referral::schema());
+        if let RefOr::T(Schema::Object(object)) = &mut referral {
+            object.properties.insert("contact".to_owned(), strict(Contact::schema()));
+            object.required.push("contact".to_owned());
+        }
+        OneOfBuilder::new()
+            .item(event_of(Payment::TYPE, strict(Payment::schema())))
+            .item(event_of(Refund::TYPE, strict(Refund::schema())))
+            .item(event_of(Referral::TYPE, referral))
+            .item(event_of(Hold::TYPE, strict(Hold::schema())))
+            .item(event_of(Commit::TYPE, strict(Commit::schema())))
+            .item(event_of(Cancel::TYPE, strict(Cancel::schema())))
+            .item(event_of(Return::TYPE, strict(Return::schema())))
+            .into()
+    }
+}
+
+impl ToSchema for EventBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Event".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for of_part in [Payment::schemas, Refund::schemas, Referral::schemas, Hold::schemas] {
+            of_part(schemas);
+        }
+    }
+}
+
+/// Up to a thousand of them.
+pub struct BatchBody;
+
+impl PartialSchema for BatchBody {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new()
+            .items(RefOr::Ref(Ref::from_schema_name("Event")))
+            .max_items(Some(super::super::events::BATCH_MAX))
+            .into()
+    }
+}
+
+impl ToSchema for BatchBody {}
+
+fn text(max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max))
+}
+
+/// CloudEvents 1.0, the JSON format; extension attributes are passed over.
+fn event_of(kind: &str, data: RefOr<Schema>) -> Schema {
+    let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[a-z0-9]+$"));
+    let any = AdditionalProperties::FreeForm(true);
+    Schema::from(
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .title(Some(kind))
+            .property("specversion", text(8).enum_values(Some(["1.0"])))
+            .property("id", EventId::schema())
+            .property("source", text(256))
+            .property("type", text(64).enum_values(Some([kind])))
+            .property("time", text(40).format(Some(time)))
+            .property("data", data)
+            .required("specversion")
+            .required("id")
+            .required("source")
+            .required("type")
+            .required("time")
+            .required("data")
+            .property_names(Some(name))
+            .additional_properties(Some(any)),
+    )
+}
+
+/// Points given to a customer, or taken.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustmentBody {
+    pub id: CorrectionId,
+    pub customer: MemberOfPartner,
+    /// Below zero takes points.
+    pub points: Amount,
+    /// Read by the customer.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    #[schema(required = false)]
+    pub expires_at: Option<Moment>,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberOfPartner {
+    pub partner: PartnerId,
+    pub member: MemberRef,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReversalBody {
+    pub id: CorrectionId,
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectionBody {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// The reference by which a partner is to call the customer.
+#[derive(ToSchema)]
+pub struct MemberLink {
+    pub partner: PartnerId,
+    pub member: MemberRef,
+}
+
+#[derive(ToSchema)]
+pub struct TokenForm {
+    #[schema(pattern = "^client_credentials$")]
+    pub grant_type: String,
+    #[schema(required = false)]
+    pub client_id: Option<PartnerId>,
+    pub client_assertion_type: String,
+    pub client_assertion: String,
+    /// All that was granted, without it.
+    #[schema(required = false)]
+    pub scope: Option<String>,
+}
+
+/// RFC 6749, section 5.1.
+#[derive(ToSchema)]
+pub struct TokenAnswer {
+    pub access_token: String,
+    pub token_type: String,
+    /// Seconds.
+    pub expires_in: i64,
+    pub scope: String,
+}
+
+/// RFC 6749, section 5.2.
+#[derive(ToSchema)]
+pub struct TokenError {
+    pub error: String,
+    pub error_description: String,
+}
+
+#[derive(ToSchema)]
+pub struct StatusBody {
+    pub status: String,
+}

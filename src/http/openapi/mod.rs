@@ -1,0 +1,121 @@
+//! The API's own description: OpenAPI 3.1, made of the handlers and the types that they take and
+//! give; and the page that shows it to people.
+
+pub mod bodies;
+mod examples;
+mod problems;
+mod strict;
+mod values;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use utoipa::OpenApi as _;
+use utoipa::openapi::security::{
+    ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+};
+use utoipa::openapi::{ComponentsBuilder, OpenApi, Server};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::oauth::TOKEN_PATH;
+use super::{
+    Gateway, codes, corrections, events, health, oauth, points, proofs, quotes, referrals,
+};
+use crate::partner::scope::Scope;
+
+pub const PATH: &str = "/openapi.json";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Tallystick",
+        description = "Partners post what happened, and get a receipt for each event; customers \
+                       look up their points; staff correct. Amounts are decimals in strings, \
+                       times RFC 3339. Errors are problem documents (RFC 9457).",
+    ),
+    paths(
+        events::post_event,
+        events::post_event_batch,
+        events::get_event,
+        events::get_receipt,
+        proofs::get_proof,
+        quotes::post_quote,
+        referrals::get_referral,
+        points::get_points,
+        points::link_member,
+        codes::make_code,
+        corrections::propose_adjustment,
+        corrections::propose_reversal,
+        corrections::approve,
+        corrections::reject,
+        corrections::get_correction,
+        corrections::get_corrections,
+        oauth::issue_token,
+        oauth::get_metadata,
+        oauth::get_jwks,
+        health::get_health,
+        health::get_readiness,
+    ),
+    components(schemas(bodies::EventBody, bodies::ProblemBody))
+)]
+struct Description;
+
+/// The document, as served below `issuer`.
+#[must_use]
+pub fn document(issuer: &str) -> OpenApi {
+    let mut document = Description::openapi();
+    document.servers = Some(vec![Server::new(issuer)]);
+    let mut components = ComponentsBuilder::from(document.components.take().unwrap_or_default());
+    for (name, scheme) in security(issuer) {
+        components = components.security_scheme(name, scheme);
+    }
+    document.components = Some(components.build());
+    problems::describe(&mut document);
+    examples::add(&mut document);
+    document
+}
+
+const fn means(scope: Scope) -> &'static str {
+    match scope {
+        Scope::EventsWrite => "Post events, singly or in batches, and ask for quotes.",
+        Scope::EventsRead => "Read one's own events and their receipts.",
+        Scope::ReferralsRead => "Read the state of one's own referrals.",
+    }
+}
+
+fn security(issuer: &str) -> [(&'static str, SecurityScheme); 3] {
+    let scopes = Scope::ALL.map(|scope| (scope.name(), means(scope)));
+    let flow = ClientCredentials::new(format!("{issuer}{TOKEN_PATH}"), Scopes::from_iter(scopes));
+    let partner = OAuth2::with_description(
+        [Flow::ClientCredentials(flow)],
+        "Of partners: client credentials, by private_key_jwt.",
+    );
+    let bearer = |says: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
+        SecurityScheme::Http(scheme.description(Some(says)).build())
+    };
+    [
+        ("partner", SecurityScheme::OAuth2(partner)),
+        ("customer", bearer("Of customers, by the bank's identity provider.")),
+        ("staff", bearer("Of staff, with the role in `roles`, by the staff's identity provider.")),
+    ]
+}
+
+/// `GET /openapi.json`.
+pub async fn get_document(gateway: web::Data<Gateway>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .content_type("application/json")
+        .body(gateway.openapi.clone())
+}
+
+/// The page below `/docs/`, all of it from the binary.
+#[must_use]
+pub fn page() -> SwaggerUi {
+    let config = Config::new([PATH])
+        .display_operation_id(false)
+        .doc_expansion("list")
+        .deep_linking(true)
+        .use_base_layout()
+        .validator_url("none");
+    SwaggerUi::new("/docs/{_:.*}").config(config)
+}

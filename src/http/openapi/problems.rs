@@ -1,0 +1,211 @@
+//! Which problems each operation may answer with: what all of its kind share, and its own.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
+
+use super::super::problem::{self as kind, Kind};
+
+/// What every operation below `/v1` may answer.
+const ALWAYS: &[&Kind] = &[
+    &kind::BAD_REQUEST,
+    &kind::VERSION_UNKNOWN,
+    &kind::UNAUTHORIZED,
+    &kind::INTERNAL,
+    &kind::BUSY,
+];
+/// What every one that changes something may.
+const OF_POST: &[&Kind] = &[
+    &kind::IDEMPOTENCY_KEY,
+    &kind::IDEMPOTENCY_CONFLICT,
+    &kind::IDEMPOTENCY_MISMATCH,
+    &kind::TIMEOUT,
+    &kind::TOO_LARGE,
+];
+/// What is said of a body.
+const OF_BODY: &[&Kind] = &[&kind::MALFORMED, &kind::INVALID];
+const OF_PARTNER: &[&Kind] =
+    &[&kind::INSUFFICIENT_SCOPE, &kind::PARTNER_NOT_LISTED, &kind::RATE_LIMITED];
+const OF_SIGNATURE: &[&Kind] =
+    &[&kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_REQUIRED, &kind::SIGNATURE_INVALID];
+const OF_PAYMENT: &[&Kind] =
+    &[&kind::EVENT_TIME, &kind::OUTSIDE_TERM, &kind::MEMBER_UNKNOWN, &kind::OUT_OF_RANGE];
+/// What is said of one event; in a batch it stands in the event's outcome.
+const OF_EVENT: &[&Kind] = &[
+    &kind::EVENT_CONFLICT,
+    &kind::CONFLICTING_DUPLICATE,
+    &kind::PRODUCT_NOT_LISTED,
+    &kind::REDEMPTION_NOT_AGREED,
+    &kind::PAYMENT_UNKNOWN,
+    &kind::LINE_UNKNOWN,
+    &kind::REFUND_EXCEEDS,
+    &kind::CODE_INVALID,
+    &kind::POINTS_INSUFFICIENT,
+    &kind::HOLD_UNKNOWN,
+    &kind::HOLD_CLOSED,
+    &kind::REDEMPTION_EXCEEDS,
+    &kind::QUOTA_EXCEEDED,
+];
+const OF_PROPOSAL: &[&Kind] = &[
+    &kind::CORRECTION_CONFLICT,
+    &kind::MEMBER_UNKNOWN,
+    &kind::POINTS_INSUFFICIENT,
+    &kind::OUT_OF_RANGE,
+];
+const OF_CLOSING: &[&Kind] =
+    &[&kind::FOUR_EYES, &kind::CORRECTION_CLOSED, &kind::POINTS_INSUFFICIENT];
+
+/// What an operation answers beyond what its kind does.
+const OWN: &[(&str, &[&[&Kind]])] = &[
+    ("post_event", &[OF_SIGNATURE, OF_PAYMENT, OF_EVENT]),
+    ("post_event_batch", &[OF_SIGNATURE]),
+    ("post_quote", &[OF_SIGNATURE, OF_PAYMENT, &[&kind::QUOTA_EXCEEDED]]),
+    ("get_event", &[&[&kind::NOT_FOUND]]),
+    ("get_receipt", &[&[&kind::NOT_FOUND]]),
+    ("get_proof", &[&[&kind::NOT_FOUND, &kind::NOT_SEALED]]),
+    ("get_referral", &[&[&kind::NOT_FOUND]]),
+    ("get_points", &[&[&kind::PARAMETER]]),
+    ("link_member", &[&[&kind::NOT_FOUND]]),
+    ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
+    ("propose_adjustment", &[OF_PROPOSAL]),
+    ("propose_reversal", &[OF_PROPOSAL, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
+    ("approve", &[OF_CLOSING, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
+    ("reject", &[OF_CLOSING, &[&kind::NOT_FOUND]]),
+    ("get_correction", &[&[&kind::NOT_FOUND]]),
+    ("get_corrections", &[&[&kind::PARAMETER]]),
+];
+
+/// Adds to each operation its problems with an example of each, and the headers that all know.
+pub fn describe(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let methods = [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            if path.starts_with("/v1/") {
+                add_headers(operation, method == HttpMethod::Post);
+            }
+            for (status, kinds) in by_status(path, &method, operation) {
+                let response = RefOr::T(response(&kinds));
+                operation.responses.responses.entry(status.to_string()).or_insert(response);
+            }
+        }
+    }
+}
+
+fn by_status(
+    path: &str,
+    method: &HttpMethod,
+    operation: &Operation,
+) -> BTreeMap<u16, Vec<&'static Kind>> {
+    let mut kinds: Vec<&Kind> = Vec::new();
+    if path.starts_with("/v1/") {
+        kinds.extend(ALWAYS);
+        if *method == HttpMethod::Post {
+            kinds.extend(OF_POST);
+        }
+        if operation.request_body.is_some() {
+            kinds.extend(OF_BODY);
+        }
+        match operation.tags.as_deref().unwrap_or_default() {
+            [tag] if tag == "Customers" => {}
+            [tag] if tag == "Corrections" => kinds.push(&kind::ROLE_MISSING),
+            _ => kinds.extend(OF_PARTNER),
+        }
+        let id = operation.operation_id.as_deref().unwrap_or_default();
+        let own = OWN.iter().filter(|(name, _kinds)| *name == id);
+        own.for_each(|(_name, groups)| kinds.extend(groups.iter().copied().flatten()));
+    } else {
+        kinds.extend([&kind::VERSION_UNKNOWN, &kind::BAD_REQUEST, &kind::BUSY]);
+        if path == "/oauth/token" {
+            kinds.extend([&kind::RATE_LIMITED, &kind::TIMEOUT, &kind::INTERNAL]);
+        }
+    }
+    let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
+    for kind in kinds {
+        let of_status = by_status.entry(kind.status).or_default();
+        if !of_status.contains(&kind) {
+            of_status.push(kind);
+        }
+    }
+    by_status
+}
+
+fn response(kinds: &[&Kind]) -> Response {
+    let mut content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+    for kind in kinds {
+        let example = ExampleBuilder::new().summary(kind.title).value(Some(json!({
+            "type": format!("/problems/{}", kind.slug),
+            "title": kind.title,
+            "status": kind.status,
+            "detail": kind.advice,
+            "request_id": "01a20994-5b1c-7d3e-8f00-2b6c1d9e4a77",
+        })));
+        content.examples.insert(kind.slug.to_owned(), RefOr::T(example.build()));
+    }
+    let titles: Vec<String> =
+        kinds.iter().map(|it| format!("`{}`: {}.", it.slug, it.title)).collect();
+    let mut response = ResponseBuilder::new()
+        .description(titles.join(" "))
+        .content("application/problem+json", content);
+    if kinds.iter().any(|kind| [429, 503].contains(&kind.status)) {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer);
+        let header =
+            HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait."));
+        response = response.header("Retry-After", header.build());
+    }
+    response.build()
+}
+
+fn add_headers(operation: &mut Operation, is_post: bool) {
+    let header = |name: &str, says: &str, pattern: &str| {
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(says))
+            .schema(Some(schema));
+        RefOr::T(parameter.build())
+    };
+    let parameters = operation.parameters.get_or_insert_default();
+    let version = "The newest version of the API that you know; the newest there is without it.";
+    parameters.push(header("Api-Version", version, "^2026-11-01$"));
+    if is_post {
+        let key = "The same request under the same key is done once, within a day.";
+        parameters.push(header("Idempotency-Key", key, "^[A-Za-z0-9._-]{1,255}$"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_type_is_an_example_of_some_operation() {
+        let document = serde_json::to_string(&super::super::document("https://bank.example"));
+        let document = document.unwrap();
+        // These no operation of the document answers with: the path or the method is not its own.
+        let elsewhere = [&kind::METHOD, &kind::MEDIA_TYPE];
+        for kind in kind::KINDS.iter().filter(|kind| !elsewhere.contains(kind)) {
+            let named = format!("\"/problems/{}\"", kind.slug);
+            assert!(document.contains(&named), "{}", kind.slug);
+        }
+    }
+
+    #[test]
+    fn every_operation_named_here_exists() {
+        let document = super::super::document("https://bank.example");
+        let items = document.paths.paths.values();
+        let operations = items.flat_map(|item| [&item.get, &item.post]).flatten();
+        let ids: Vec<&str> =
+            operations.filter_map(|operation| operation.operation_id.as_deref()).collect();
+        for (name, _kinds) in OWN {
+            assert!(ids.contains(name), "{name}");
+        }
+    }
+}
