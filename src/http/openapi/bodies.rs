@@ -4,7 +4,7 @@
 #![expect(dead_code, reason = "the document is made of their types; nothing reads their fields")]
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type,
 };
 use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -154,19 +154,28 @@ impl ToSchema for EventBody {
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        let first = schemas.len();
         for of_part in [Payment::schemas, Refund::schemas, Referral::schemas, Hold::schemas] {
             of_part(schemas);
+        }
+        // What stands within an event's data is read as strictly as the data itself.
+        for (_name, schema) in schemas.iter_mut().skip(first) {
+            *schema = strict(schema.clone());
         }
     }
 }
 
-/// Up to a thousand of them.
+/// Up to a thousand events. Whatever is none has a problem as its outcome, and fails no other.
 pub struct BatchBody;
 
 impl PartialSchema for BatchBody {
     fn schema() -> RefOr<Schema> {
         ArrayBuilder::new()
-            .items(RefOr::Ref(Ref::from_schema_name("Event")))
+            .items(
+                AnyOfBuilder::new()
+                    .item(Ref::from_schema_name("Event"))
+                    .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue)),
+            )
             .max_items(Some(super::super::events::BATCH_MAX))
             .into()
     }

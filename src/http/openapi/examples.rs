@@ -51,6 +51,9 @@ const ANSWERS: &[Example] = &[
     example!("get_readiness", "It is ready", "readiness.json"),
 ];
 
+/// Errors that are no problem documents.
+const ERRORS: &[Example] = &[example!("issue_token", "A jti used twice", "token_error.json")];
+
 /// Adds the examples to their operations.
 pub fn add(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
@@ -61,10 +64,10 @@ pub fn add(document: &mut OpenApi) {
             body.content.values_mut().for_each(|content| show(content, &id, REQUESTS));
         }
         let answers = operation.responses.responses.iter_mut();
-        for (_status, answer) in answers.filter(|(status, _answer)| status.starts_with('2')) {
+        for (status, answer) in answers {
             let RefOr::T(answer) = answer else { continue };
             if let Some(content) = answer.content.get_mut("application/json") {
-                show(content, &id, ANSWERS);
+                show(content, &id, if status.starts_with('2') { ANSWERS } else { ERRORS });
             }
         }
     }

@@ -9,7 +9,8 @@ use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 
-use super::super::problem::{self as kind, Kind};
+use crate::http::problem::{self as kind, Kind};
+use crate::http::version::VERSIONS;
 
 /// What every operation below `/v1` may answer.
 const ALWAYS: &[&Kind] = &[
@@ -162,22 +163,29 @@ fn response(kinds: &[&Kind]) -> Response {
 }
 
 fn add_headers(operation: &mut Operation, is_post: bool) {
-    let header = |name: &str, says: &str, pattern: &str| {
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    let header = |name: &str, says: &str, schema: ObjectBuilder| {
         let parameter = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(says))
-            .schema(Some(schema));
+            .schema(Some(schema.schema_type(Type::String)));
         RefOr::T(parameter.build())
     };
     let parameters = operation.parameters.get_or_insert_default();
     let version = "The newest version of the API that you know; the newest there is without it.";
-    parameters.push(header("Api-Version", version, "^2026-11-01$"));
+    parameters.push(header(
+        "Api-Version",
+        version,
+        ObjectBuilder::new().enum_values(Some(VERSIONS)),
+    ));
     if is_post {
         let key = "The same request under the same key is done once, within a day.";
-        parameters.push(header("Idempotency-Key", key, "^[A-Za-z0-9._-]{1,255}$"));
+        parameters.push(header(
+            "Idempotency-Key",
+            key,
+            ObjectBuilder::new().min_length(Some(1)).max_length(Some(255)),
+        ));
     }
 }
 

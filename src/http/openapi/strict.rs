@@ -11,7 +11,7 @@ use crate::event::OrderStage;
 pub fn strict(schema: RefOr<Schema>) -> RefOr<Schema> {
     let mut object = match schema {
         RefOr::T(Schema::AllOf(parts)) => in_one(parts),
-        RefOr::T(Schema::Object(object)) => object,
+        RefOr::T(Schema::Object(object)) if !object.properties.is_empty() => object,
         other => return other,
     };
     object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
