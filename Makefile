@@ -12,7 +12,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools: ## install what is missing for building, demo and tests (apt packages, .tools)
-	@$(SETUP) build postgres venv deny hledger
+	@$(SETUP) build postgres venv node deny hledger
 
 tools-demo:
 	@$(SETUP) build venv

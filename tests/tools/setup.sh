@@ -8,6 +8,7 @@
 #   postgres   a PostgreSQL server's programs; the tests start their own cluster
 #   venv       .tools/venv with tests/tools/requirements.txt: the CRM, and clients and readers of other
 #              makers
+#   node       .tools/node with the packages of tests/tools/node: clients of other makers (needs venv)
 #   deny       .tools/bin/cargo-deny
 #   hledger    hledger, which reads the ledger's journal in the tests
 #   bench      wrk and pgbench
@@ -137,6 +138,22 @@ pip() { # pip ENVIRONMENT ARGUMENT...
         "$python" -m pip install --quiet "$@" </dev/null >&2
 }
 
+# Node.js itself comes with the environment: Debian's is too old for some clients.
+node_stamp() { sha256sum tests/tools/node/package-lock.json | cut -d ' ' -f 1; }
+node_is_current() { [ "$(cat .tools/node/.stamp 2>/dev/null)" = "$(node_stamp)" ]; }
+want_node() { want_venv; }
+make_node() {
+    make_venv
+    node_is_current && return 0
+    say "installing tests/tools/node into .tools/node"
+    rm -rf .tools/node
+    mkdir -p .tools/node
+    cp tests/tools/node/package.json tests/tools/node/package-lock.json .tools/node/
+    PATH="$PWD/$VENV/bin:$PATH" npm ci --prefix .tools/node --no-audit --no-fund --silent \
+        </dev/null >&2
+    node_stamp >.tools/node/.stamp
+}
+
 deny_is_current() {
     [ "$(.tools/bin/cargo-deny --version 2>/dev/null)" = "cargo-deny $DENY_VERSION" ]
 }
@@ -174,11 +191,11 @@ want_bench() {
 }
 make_bench() { has wrk || fail "wrk is still missing"; }
 
-[ $# -gt 0 ] || fail "say which parts: build postgres venv deny hledger bench"
+[ $# -gt 0 ] || fail "say which parts: build postgres venv node deny hledger bench"
 for part in "$@"; do
     case $part in
-        build | postgres | venv | deny | hledger | bench) ;;
-        *) fail "unknown part '$part': build postgres venv deny hledger bench" ;;
+        build | postgres | venv | node | deny | hledger | bench) ;;
+        *) fail "unknown part '$part': build postgres venv node deny hledger bench" ;;
     esac
 done
 mkdir -p .tools
