@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench soak run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench soak baskets run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
 DENY := .tools/bin/cargo-deny --locked
@@ -57,6 +57,10 @@ bench: tools-bench ## durable events per second on both stores, beside a bare bu
 # A history that fails names its seed.
 soak: tools-build ## random histories against the model on both stores, with faults (HISTORIES=20 on each)
 	SOAK_HISTORIES=$(or $(HISTORIES),20) cargo test --locked --test promises model:: -- --nocapture
+
+# Columns as in partners/green-basket's manifest; rules in tests/promises/baskets.
+baskets: tools ## real baskets (FILE=….csv.gz) through tiers, caps, a budget and expiry, checked by a script of its own
+	BASKETS=$(abspath $(FILE)) cargo test --locked --test promises baskets:: -- --nocapture
 
 run: tools-build ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
 	cargo run --locked -- serve $(ARGS)

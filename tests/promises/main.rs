@@ -12,6 +12,7 @@ mod harness;
 mod access;
 mod adjustments;
 mod as_of;
+mod baskets;
 mod business_keys;
 mod concurrency;
 mod consent;
