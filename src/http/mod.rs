@@ -6,6 +6,7 @@ mod codes;
 mod conditional;
 mod corrections;
 mod events;
+mod flagged_payments;
 mod health;
 mod idempotency;
 mod limit;
@@ -127,6 +128,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Staff: read
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
+        .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))

@@ -239,6 +239,20 @@ impl Mark {
             Self::ConsentMissing => "consent_missing",
         }
     }
+
+    /// Whether people have to decide on the payment: it claims what was not agreed. A discount that
+    /// names no scheme claims nothing.
+    #[must_use]
+    pub const fn flags(self) -> bool {
+        match self {
+            Self::DiscountDiffers
+            | Self::SchemeUnknown
+            | Self::DiscountSpent
+            | Self::WaiverUndeclared
+            | Self::WaiverDiffers => true,
+            Self::DiscountUndeclared | Self::ConsentMissing => false,
+        }
+    }
 }
 
 /// What was refunded by this refund alone.

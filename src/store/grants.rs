@@ -20,6 +20,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("partner_changes", "SELECT, INSERT"),
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
     ("business_keys", "SELECT, INSERT"),
+    ("flagged_payments", "SELECT, INSERT"),
     ("duplicates", "SELECT, INSERT"),
     ("signatures", "SELECT, INSERT"),
     ("event_signatures", "SELECT, INSERT"),

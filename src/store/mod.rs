@@ -40,6 +40,7 @@ mod db;
 pub mod duplicates;
 mod error;
 pub mod events;
+pub mod flagged_payments;
 mod grants;
 pub mod history;
 pub mod holds;

@@ -307,6 +307,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    flagged_payments (event_id) {
+        event_id -> Binary,
+        partner_id -> Text,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     business_keys (id) {
         id -> Binary,
         event_id -> Binary,
@@ -356,6 +364,7 @@ diesel::joinable!(entries -> transactions (transaction_id));
 diesel::joinable!(entries -> accounts (account_id));
 diesel::joinable!(seals -> transactions (transaction_id));
 diesel::joinable!(business_keys -> events (event_id));
+diesel::joinable!(flagged_payments -> events (event_id));
 diesel::joinable!(duplicates -> events (event_id));
 diesel::joinable!(event_signatures -> signatures (signature_id));
 
@@ -376,6 +385,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     lots,
     corrections,
     business_keys,
+    flagged_payments,
     duplicates,
     signatures,
     signed_contents,
@@ -415,6 +425,7 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         daily_events,
         idempotency_keys,
         business_keys,
+        flagged_payments,
         duplicates,
         signatures,
         signed_contents,

@@ -7,7 +7,9 @@ use super::record::RecordError;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::{Referral, Said};
-use crate::ids::{BusinessKey, ConsentId, EventKey, MemberKey, ReferralId, TransactionId};
+use crate::ids::{
+    BusinessKey, ConsentId, EventKey, MemberKey, PartnerId, ReferralId, TransactionId,
+};
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
@@ -23,8 +25,8 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::NewSignature;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, business_keys, consents, counters, customers, events, holds, lines, lots,
-    outbox, personal, referrals, signatures, transactions,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
+    holds, lines, lots, outbox, personal, referrals, signatures, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -187,6 +189,12 @@ impl<'a> Draft<'a> {
         Some((submission.event.business_key()?, key))
     }
 
+    fn flagged(&self) -> Option<(EventKey, &PartnerId)> {
+        let (submission, key) = self.said?;
+        let flags = self.decision.marks.iter().any(|mark| mark.flags());
+        flags.then_some((key, &submission.partner.id))
+    }
+
     fn signed(&self) -> Option<(EventKey, &NewSignature)> {
         let (submission, key) = self.said?;
         Some((key, submission.signed.as_deref()?))
@@ -318,6 +326,9 @@ impl<'a> Drafts<'a> {
         if !signed.is_empty() {
             signatures::insert(tx, &signed, now)?;
         }
+        let flagged: Vec<(EventKey, &PartnerId)> =
+            self.list.iter().filter_map(Draft::flagged).collect();
+        flagged_payments::insert(tx, &flagged, now)?;
         let new_transactions: Vec<NewTransaction<'_>> =
             self.list.iter().map(Draft::transaction).collect();
         transactions::insert(tx, &new_transactions)?;

@@ -19,7 +19,8 @@ fn made_up(to: &Path) {
     let start = Utc.with_ymd_and_hms(2017, 1, 1, 0, 0, 0).unwrap();
     let mut state = 7_u64;
     let mut dice = |sides: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % sides
     };
     let mut minutes = 0;

@@ -20,6 +20,7 @@ mod crash;
 mod crm;
 mod exactness;
 mod exports;
+mod flagged_payments;
 mod gateways;
 mod idempotency;
 mod idempotency_keys;

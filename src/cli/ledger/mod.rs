@@ -5,6 +5,7 @@ mod cutoff;
 mod evidence;
 mod expiring;
 mod export;
+mod flagged;
 mod liability;
 mod outstanding;
 
@@ -47,6 +48,8 @@ pub enum Command {
     Outstanding(outstanding::Args),
     /// Print whose points expire soon, for the notice in advance.
     Expiring(expiring::Args),
+    /// Print the payments whose discount or waiver is not what was agreed.
+    Flagged(flagged::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -100,6 +103,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
         Command::Export(args) => export::run(args, settings, &mut db),
         Command::Liability(args) => liability::run(args, settings, &mut db),
         Command::Expiring(args) => expiring::run(args, settings, &mut db),
+        Command::Flagged(args) => flagged::run(args, &mut db),
         Command::Outstanding(args) => outstanding::run(args, settings, &mut db),
     }
 }

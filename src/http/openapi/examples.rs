@@ -44,6 +44,7 @@ const ANSWERS: &[Example] = &[
     example!("reject", "Rejected", "correction_rejected.json"),
     example!("get_correction", "Posted", "correction.json"),
     example!("get_corrections", "One page", "corrections.json"),
+    example!("get_flagged_payments", "One page", "flagged_payments.json"),
     example!("issue_token", "Good for five minutes", "token.json"),
     example!("get_metadata", "Endpoints and algorithms", "metadata.json"),
     example!("get_jwks", "One key", "jwks.json"),

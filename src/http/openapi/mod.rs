@@ -18,7 +18,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, corrections, events, health, oauth, points, proofs, quotes, referrals,
+    Gateway, codes, corrections, events, flagged_payments, health, oauth, points, proofs, quotes,
+    referrals,
 };
 use crate::partner::scope::Scope;
 
@@ -49,6 +50,7 @@ pub const PATH: &str = "/openapi.json";
         corrections::reject,
         corrections::get_correction,
         corrections::get_corrections,
+        flagged_payments::get_flagged_payments,
         oauth::issue_token,
         oauth::get_metadata,
         oauth::get_jwks,

@@ -79,6 +79,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("reject", &[OF_CLOSING, &[&kind::NOT_FOUND]]),
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
+    ("get_flagged_payments", &[&[&kind::PARAMETER]]),
 ];
 
 /// Adds to each operation its problems with an example of each, and the headers that all know.
