@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp};
 
@@ -158,7 +157,7 @@ pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount,
 /// # Errors
 /// [`StoreError`].
 pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, StoreError> {
-    let_the_planner_choose(db)?;
+    db.read_everything()?;
     let rows: Vec<BalanceRow> = both!(db, connection => diesel::sql_query(BALANCES)
         .bind::<Timestamp, _>(cutoff.effective.naive())
         .bind::<Timestamp, _>(cutoff.recorded.naive())
@@ -178,7 +177,7 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
 /// # Errors
 /// [`StoreError`].
 pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints>, StoreError> {
-    let_the_planner_choose(db)?;
+    db.read_everything()?;
     let rows: Vec<CustomerPointsRow> = both!(db, connection => diesel::sql_query(CUSTOMER_POINTS)
         .bind::<Timestamp, _>(cutoff.effective.naive())
         .bind::<Timestamp, _>(cutoff.recorded.naive())
@@ -203,7 +202,7 @@ pub fn lots_by_span(
     earned: &[Moment; 4],
     expiring: &[Moment; 4],
 ) -> Result<Vec<LotsSum>, StoreError> {
-    let_the_planner_choose(db)?;
+    db.read_everything()?;
     let [e0, e1, e2, e3] = earned.map(Moment::naive);
     let [x0, x1, x2, x3] = expiring.map(Moment::naive);
     let rows: Vec<LotsSumRow> = both!(db, connection => diesel::sql_query(LOTS_BY_SPAN)
@@ -231,19 +230,6 @@ pub fn lots_by_span(
             })
         })
         .collect()
-}
-
-/// Until the end of the snapshot: whoever reads everything is not looking up by key, which is what
-/// PostgreSQL's planner is held to otherwise.
-fn let_the_planner_choose(db: &mut Db) -> Result<(), StoreError> {
-    match db {
-        Db::Postgres(connection) => connection.batch_execute(
-            "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
-             SET LOCAL enable_mergejoin = on",
-        )?,
-        Db::Sqlite(_) => {}
-    }
-    Ok(())
 }
 
 /// How many transactions the journal has up to the cut-off.

@@ -201,11 +201,12 @@ const QUERIES: [&str; 14] = [
     DUPLICATES,
 ];
 
-/// Everything that does not add up: at most 100 findings of each sort.
+/// Everything that does not add up: at most 100 findings of each sort. To be called in a snapshot.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
+    db.read_everything()?;
     let mut findings = Vec::new();
     for query in QUERIES {
         let query = diesel::sql_query(in_dialect(query, db));

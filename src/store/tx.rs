@@ -1,4 +1,4 @@
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 use super::{Db, StoreError};
 
@@ -67,5 +67,22 @@ impl Db {
         let ended = both!(self, c => AnsiTransactionManager::rollback_transaction(c));
         ended.map_err(StoreError::from)?;
         done
+    }
+
+    /// Until the end of the snapshot: whoever reads everything is not looking up by key, which is
+    /// what PostgreSQL's planner is held to otherwise. Held to it, it would go through one table
+    /// whole for each row of another.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn read_everything(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(connection) => connection.batch_execute(
+                "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; \
+                 SET LOCAL enable_mergejoin = on",
+            )?,
+            Self::Sqlite(_) => {}
+        }
+        Ok(())
     }
 }
