@@ -79,6 +79,7 @@ impl AccountCode {
     pub const SUBSIDY_PAYABLE: Self = Self("subsidy_payable");
     pub const SUBSIDY_EXPENSE: Self = Self("subsidy_expense");
     pub const COMMISSION_PAYABLE: Self = Self("commission_payable");
+    pub const COMMISSION_PENDING: Self = Self("commission_pending");
     pub const REFERRAL_EXPENSE: Self = Self("referral_expense");
     pub const INSTALMENT_FEE_INCOME: Self = Self("instalment_fee_income");
     pub const FEE_WAIVER_EXPENSE: Self = Self("fee_waiver_expense");
@@ -195,6 +196,7 @@ mod tests {
             AccountCode::SUBSIDY_PAYABLE,
             AccountCode::SUBSIDY_EXPENSE,
             AccountCode::COMMISSION_PAYABLE,
+            AccountCode::COMMISSION_PENDING,
             AccountCode::REFERRAL_EXPENSE,
         ] {
             let line = chart().iter().find(|line| line.code == code.name()).unwrap();

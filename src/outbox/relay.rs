@@ -14,9 +14,9 @@ use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
 use crate::event::Contact;
 use crate::partner::Registry;
-use crate::referral::State;
+use crate::referral::Actor;
 use crate::store::outbox::{self, Claimed, Failed};
-use crate::store::{Pool, StoreError, consents, personal, referrals};
+use crate::store::{Pool, StoreError, consents, personal, referral_moves, referrals};
 
 /// A running relay.
 pub struct Relay {
@@ -201,7 +201,7 @@ impl Worker {
                     let now = clock::now();
                     let ours = outbox::delivered(tx, claimed, &self.holder, crm_id, now)?;
                     if ours {
-                        referrals::set_state(tx, claimed.referral, State::Sent)?;
+                        referral_moves::send(tx, claimed.referral, &Actor::Program("relay"), now)?;
                     }
                     Ok(ours)
                 }

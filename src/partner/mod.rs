@@ -14,6 +14,7 @@ pub mod programme;
 pub mod registry;
 pub mod reload;
 mod revision;
+pub mod reward;
 pub mod scheme;
 pub mod scope;
 pub mod signature;

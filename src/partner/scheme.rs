@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::condition::Condition;
 use super::earning::{Earning, Mode, Period, Stacking};
+use super::reward::Reward;
 use super::terms::{self, Share, Term};
 use crate::ids::RuleId;
 use crate::money::Amount;
@@ -114,22 +115,6 @@ pub struct Qualify {
     /// Days since the customer was first seen; a referral without a member has 0.
     #[serde(default)]
     pub standing_days_min: u32,
-}
-
-/// What is given when a referral qualifies.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(tag = "to", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Reward {
-    /// Points to the customer, at the bank's expense; none when the referral names no member.
-    Customer {
-        #[serde(deserialize_with = "terms::points")]
-        points: Amount,
-    },
-    /// Commission that the bank owes to the partner.
-    Partner {
-        #[serde(deserialize_with = "terms::yuan")]
-        commission: Amount,
-    },
 }
 
 impl Discount {

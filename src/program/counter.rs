@@ -9,6 +9,7 @@ use crate::ids::{CounterKey, CustomerId, PartnerId, RuleId};
 use crate::money::{AmountError, Asset};
 use crate::partner::Partner;
 use crate::partner::earning::Period;
+use crate::partner::reward::Stage;
 
 /// What caps, budgets and tiers count: visits, points by rule, spend by month. A counter is the sum
 /// of what events have added to it, as a balance is of entries; a refund takes away what its part
@@ -72,6 +73,16 @@ pub fn budget(partner: &PartnerId, rule: &RuleId) -> CounterKey {
     CounterKey::of_name(&["budget", partner.as_str(), rule.as_str()])
 }
 
+/// What is given by a reward of a referred product, to everybody together.
+#[must_use]
+pub fn reward_budget(
+    partner: &PartnerId,
+    product: &RuleId,
+    (receiver, stage): (&str, &str),
+) -> CounterKey {
+    CounterKey::of_name(&["reward", partner.as_str(), product.as_str(), receiver, stage])
+}
+
 /// What a customer paid in a month, at all partners.
 #[must_use]
 pub fn spend(customer: CustomerId, month: NaiveDate) -> CounterKey {
@@ -95,6 +106,18 @@ pub struct Needed {
 }
 
 impl Needed {
+    /// Adds what a referral for a product of that partner asks for on that day.
+    pub fn by_referral(&mut self, partner: &Partner, product: &RuleId, day: NaiveDate) {
+        let product = partner.scheme.product_on(product, day);
+        for product in product.into_iter() {
+            let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
+            self.shared.extend(due.filter(|reward| reward.budget.is_some()).map(|reward| {
+                let name = (reward.gift.receiver(), reward.on.name());
+                reward_budget(&partner.id, &product.id, name)
+            }));
+        }
+    }
+
     /// Adds what a payment of that customer at that partner on that day asks for.
     pub fn by_payment(&mut self, partner: &Partner, customer: CustomerId, day: NaiveDate) {
         let (id, scheme) = (&partner.id, &partner.scheme);

@@ -5,6 +5,7 @@ use super::counter::Counted;
 use super::explain::{Mark, Reason};
 use super::hold::HoldStep;
 use super::lot::NewLot;
+use super::reward::Given;
 use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, EventId, EventKey, RuleId};
@@ -35,6 +36,8 @@ pub struct Decision {
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
+    /// What a referral is rewarded with.
+    pub rewards: Vec<Given>,
 }
 
 /// A line of a payment, or what of it is refunded.

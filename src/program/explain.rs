@@ -9,7 +9,8 @@ use super::author::By;
 use crate::clock::Moment;
 use crate::ids::{RuleId, TransactionId};
 use crate::ledger::RuleVersion;
-use crate::money::{Amount, Rounding};
+use crate::money::{Amount, Asset, Rounding};
+use crate::partner::reward::Stage;
 use crate::partner::terms::Share;
 
 /// What a reader of a receipt should know although the event was taken.
@@ -163,8 +164,33 @@ pub enum Reason {
     },
     Rewarded {
         rule: RuleVersion,
+        on: Stage,
         to: &'static str,
-        asset: crate::money::Asset,
+        asset: Asset,
+        amount: Amount,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available_from: Option<NaiveDate>,
+    },
+    /// The budget of a reward left less of it, or nothing.
+    BudgetSpent {
+        rule: RuleVersion,
+        to: &'static str,
+        asset: Asset,
+        most: Amount,
+        used: Amount,
+        wanted: Amount,
+        given: Amount,
+    },
+    /// What a referral was rewarded with is taken back.
+    RewardTakenBack {
+        rule: RuleVersion,
+        to: &'static str,
+        asset: Asset,
+        amount: Amount,
+    },
+    /// A commission may be paid.
+    CommissionMatured {
+        rule: RuleVersion,
         amount: Amount,
     },
     /// Staff gave points, or took them.

@@ -17,8 +17,9 @@ mod hold;
 mod lot;
 mod refund;
 mod reverse;
-mod reward;
+pub mod reward;
 mod says;
+mod says_reward;
 mod says_zh;
 pub mod simulate;
 mod standing;
@@ -41,11 +42,13 @@ pub use tier::TierHeld;
 
 use chrono::Datelike;
 use facts::Facts;
+use reward::Promise;
 
 use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Said};
 use crate::ids::{CodeKey, EventKey};
 use crate::partner::Partner;
-use crate::referral::{State, qualify};
+use crate::partner::reward::Stage;
+use crate::referral::{State, Terms, qualify};
 
 /// Decides on one event and lets the standings follow, so that the next event in the same group
 /// sees what this one did.
@@ -182,16 +185,24 @@ fn decide_referral(
         customer.map(|customer| customer.enrolled_at),
         occasion.effective_at,
     );
+    let customer = customer.map(|customer| customer.id);
     let mut decision = match verdict.state {
         State::Qualified => {
-            reward::on_qualified(product, partner, customer, occasion, &standings.lots)?
+            let promise = Promise {
+                product: &product.id,
+                partner: &partner.id,
+                customer,
+                terms: &Terms::of(product),
+                unit_cost: partner.programme.points.unit_cost,
+            };
+            promise.give(Stage::Qualified, occasion, &standings.lots, &standings.counters)?
         }
         State::NeedsConsent => {
             Decision { marks: vec![Mark::ConsentMissing], ..Decision::default() }
         }
-        State::Rejected | State::Sent => Decision::default(),
+        _ => Decision::default(),
     };
-    decision.customer = customer.map(|customer| customer.id);
+    decision.customer = customer;
     decision.verdict = Some(verdict);
     Ok(decision)
 }

@@ -1,61 +1,268 @@
+//! What a referral brings: points to the customer and commission to the partner, stage by stage, out
+//! of budgets, some of it under reservation; and all of it taken back when the loan is cancelled.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+use rust_decimal::Decimal;
+
+use super::counter::{Counted, Counters, reward_budget};
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Reason;
 use super::lot::{self, Lots, NewLot};
-use super::standing::CustomerStanding;
-use crate::ids::LotId;
+use crate::clock::Moment;
+use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, Asset};
-use crate::partner::Partner;
-use crate::partner::scheme::{Product, Reward};
+use crate::money::{Amount, AmountError, Asset};
+use crate::partner::reward::{Gift, Reward, Stage};
+use crate::referral::Terms;
 
-/// The rewards that are due as soon as a referral qualifies.
+/// Rewards after a referral's event: by a move of it.
+pub const REWARDED: &str = "referral.rewarded";
+/// What was given is taken back.
+pub const CLAWED_BACK: &str = "referral.clawed_back";
+/// A commission may be paid from now on.
+pub const COMMISSION_MATURED: &str = "commission.matured";
+
+/// The kinds of their transactions: no event stands for them.
+pub const KINDS: [&str; 3] = [REWARDED, CLAWED_BACK, COMMISSION_MATURED];
+
+/// For what and to whom something was promised.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise<'a> {
+    pub product: &'a RuleId,
+    pub partner: &'a PartnerId,
+    /// The member whom the referral names.
+    pub customer: Option<CustomerId>,
+    pub terms: &'a Terms,
+    /// CNY for each 1.00 points, by the programme's reckoning.
+    pub unit_cost: Decimal,
+}
+
+/// A reward that is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Its place among the rewards of the terms.
+    pub number: usize,
+    pub to: To,
+    pub amount: Amount,
+    pub rule: RuleVersion,
+    /// The budget that it was taken from.
+    pub counter: Option<CounterKey>,
+    /// Until when it is under reservation.
+    pub matures_at: Option<Moment>,
+}
+
+/// Who got a reward, and where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    Customer {
+        customer: CustomerId,
+        lot: LotId,
+    },
+    /// `pending` while it is under reservation.
+    Partner {
+        pending: bool,
+    },
+}
+
+impl Promise<'_> {
+    /// The budgets that rewards of a stage are taken from: all customers share them.
+    pub fn budgets(&self, stage: Stage) -> impl Iterator<Item = CounterKey> {
+        let due = self.terms.rewards.iter().filter(move |reward| reward.on == stage);
+        due.filter_map(|reward| self.budget(reward))
+    }
+
+    fn budget(&self, reward: &Reward) -> Option<CounterKey> {
+        let name = (reward.gift.receiver(), reward.on.name());
+        reward.budget.map(|_| reward_budget(self.partner, self.product, name))
+    }
+
+    fn rule(&self) -> RuleVersion {
+        RuleVersion::new("reward", self.product, self.terms.version)
+    }
+
+    /// Gives what is due at a stage.
+    ///
+    /// # Errors
+    /// [`Refusal::Range`].
+    pub fn give(
+        &self,
+        stage: Stage,
+        occasion: Occasion,
+        lots: &Lots,
+        counters: &Counters,
+    ) -> Result<Decision, Refusal> {
+        let mut decision = Decision { customer: self.customer, ..Decision::default() };
+        for (number, reward) in self.terms.rewards.iter().enumerate() {
+            if reward.on != stage {
+                continue;
+            }
+            if let Some((amount, counter)) = self.affordable(reward, counters, &mut decision)? {
+                let given = Due { number, reward, amount, counter, occasion };
+                self.post(given, lots, &mut decision)?;
+            }
+        }
+        Ok(decision)
+    }
+
+    /// What the budget leaves of a reward; `None` when nothing is given.
+    fn affordable(
+        &self,
+        reward: &Reward,
+        counters: &Counters,
+        decision: &mut Decision,
+    ) -> Result<Option<(Amount, Option<CounterKey>)>, Refusal> {
+        let wanted = reward.gift.amount();
+        if matches!(reward.gift, Gift::Customer { .. }) && self.customer.is_none() {
+            return Ok(None);
+        }
+        let (Some(most), Some(counter)) = (reward.budget, self.budget(reward)) else {
+            return Ok(Some((wanted, None)));
+        };
+        let own = decision.counted.iter().filter(|it| it.counter == counter);
+        let used = own.map(|it| it.amount).fold(counters.get(counter), i64::saturating_add);
+        let used = Amount::from_minor(used, wanted.asset());
+        let left = most.checked_sub(used)?;
+        let amount =
+            if left.is_negative() { Amount::zero(wanted.asset()) } else { wanted.min(left) };
+        if amount != wanted {
+            let (rule, to, asset) = (self.rule(), reward.gift.receiver(), wanted.asset());
+            let why = Reason::BudgetSpent { rule, to, asset, most, used, wanted, given: amount };
+            decision.explanation.push(why);
+        }
+        if amount.is_zero() {
+            return Ok(None);
+        }
+        decision.counted.push(Counted { counter, amount: amount.minor() });
+        Ok(Some((amount, Some(counter))))
+    }
+
+    fn post(&self, due: Due<'_>, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal> {
+        let Due { number, reward, amount, counter, occasion } = due;
+        let rule = self.rule();
+        let now = occasion.recorded_at;
+        let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
+        decision.explanation.push(Reason::Rewarded {
+            rule: rule.clone(),
+            on: reward.on,
+            to: reward.gift.receiver(),
+            asset: amount.asset(),
+            amount,
+            available_from: matures_at.map(|at| at.day_in(occasion.zone)),
+        });
+        let to = match (reward.gift, self.customer) {
+            (Gift::Partner { .. }, _) => {
+                let code = match matures_at {
+                    Some(_) => AccountCode::COMMISSION_PENDING,
+                    None => AccountCode::COMMISSION_PAYABLE,
+                };
+                let owed = Account::partner(code, self.partner, Asset::CNY);
+                let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
+                decision.postings.push(Posting::new(owed, amount, &rule));
+                decision.postings.push(Posting::new(expense, amount.negate()?, &rule));
+                To::Partner { pending: matures_at.is_some() }
+            }
+            (Gift::Customer { .. }, Some(customer)) => {
+                let lot = NewLot {
+                    id: LotId::random(),
+                    customer,
+                    partner: self.partner.clone(),
+                    rule: rule.clone(),
+                    issued: amount,
+                    by_partner: Amount::zero(Asset::PTS),
+                    unit_cost: self.unit_cost,
+                    matures_at,
+                    expires_at: None,
+                };
+                let id = lot.id;
+                lot::issue(lot, now, lots, decision)?;
+                let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
+                decision.postings.push(Posting::new(bank, amount.negate()?, &rule));
+                To::Customer { customer, lot: id }
+            }
+            (Gift::Customer { .. }, None) => return Ok(()),
+        };
+        decision.rewards.push(Given { number, to, amount, rule, counter, matures_at });
+        Ok(())
+    }
+}
+
+/// A reward that is due, with what the budget leaves of it.
+struct Due<'a> {
+    number: usize,
+    reward: &'a Reward,
+    amount: Amount,
+    counter: Option<CounterKey>,
+    occasion: Occasion,
+}
+
+/// Takes back all that was given and still stands: points where they are by now, commission from
+/// what is owed to the partner, which may leave the partner owing; and the budgets have it again.
 ///
 /// # Errors
 /// [`Refusal::Range`].
-pub fn on_qualified(
-    product: &Product,
-    partner: &Partner,
-    customer: Option<&CustomerStanding>,
-    occasion: Occasion,
-    lots: &Lots,
-) -> Result<Decision, Refusal> {
-    let rule = RuleVersion::new("reward", &product.id, product.version);
+pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<Decision, Refusal> {
+    let rule = RuleVersion::built_in("reward:claw-back@1");
     let mut decision = Decision::default();
-    for reward in &product.rewards {
-        match (reward, customer) {
-            (Reward::Partner { commission }, _) => {
-                let payable =
-                    Account::partner(AccountCode::COMMISSION_PAYABLE, &partner.id, Asset::CNY);
-                let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
-                decision.postings.push(Posting::new(payable, *commission, &rule));
-                decision.postings.push(Posting::new(expense, commission.negate()?, &rule));
-                decision.explanation.push(told(&rule, "partner", *commission));
-            }
-            (Reward::Customer { points }, Some(customer)) => {
-                let lot = NewLot {
-                    id: LotId::random(),
-                    customer: customer.id,
-                    partner: partner.id.clone(),
-                    rule: rule.clone(),
-                    issued: *points,
-                    by_partner: Amount::zero(Asset::PTS),
-                    unit_cost: partner.programme.points.unit_cost,
-                    matures_at: None,
-                    expires_at: None,
+    let told = |to, amount: Amount| Reason::RewardTakenBack {
+        rule: rule.clone(),
+        to,
+        asset: amount.asset(),
+        amount,
+    };
+    let (mut points, mut own, mut of) = (Amount::zero(Asset::PTS), Vec::new(), None);
+    for reward in given {
+        match reward.to {
+            To::Partner { pending } => {
+                let code = match pending {
+                    true => AccountCode::COMMISSION_PENDING,
+                    false => AccountCode::COMMISSION_PAYABLE,
                 };
-                decision.explanation.push(told(&rule, "customer", *points));
-                lot::issue(lot, occasion.recorded_at, lots, &mut decision)?;
-                let given = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
-                decision.postings.push(Posting::new(given, points.negate()?, &rule));
+                let owed = Account::partner(code, partner, Asset::CNY);
+                let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
+                decision.postings.push(Posting::new(owed, reward.amount.negate()?, &rule));
+                decision.postings.push(Posting::new(expense, reward.amount, &rule));
+                decision.explanation.push(told("partner", reward.amount));
             }
-            (Reward::Customer { .. }, None) => {}
+            To::Customer { customer, lot } => {
+                points = points.checked_add(reward.amount)?;
+                own.push(lot);
+                of = Some(customer);
+            }
         }
+        if let Some(counter) = reward.counter {
+            let amount = reward.amount.negate()?.minor();
+            decision.counted.push(Counted { counter, amount });
+        }
+    }
+    if let Some(customer) = of {
+        decision.customer = Some(customer);
+        decision.explanation.push(told("customer", points));
+        let taken = lot::take_back(points, customer, &own, lots, &rule)?;
+        decision.explanation.extend(owed(&taken)?);
+        decision.postings.extend(taken);
+        let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
+        decision.postings.push(Posting::new(bank, points, &rule));
     }
     Ok(decision)
 }
 
-fn told(rule: &RuleVersion, to: &'static str, amount: Amount) -> Reason {
-    Reason::Rewarded { rule: rule.clone(), to, asset: amount.asset(), amount }
+/// What of the points taken back the customer had spent.
+fn owed(taken: &[Posting]) -> Result<Option<Reason>, AmountError> {
+    let owed = taken.iter().find(|posting| posting.account.code == AccountCode::POINTS_OWED);
+    owed.map(|owed| Ok(Reason::Owed { points: owed.amount.negate()? })).transpose()
+}
+
+/// Commissions whose reservation is over may be paid.
+///
+/// # Errors
+/// [`Refusal::Range`].
+pub fn mature(partner: &PartnerId, commission: Amount) -> Result<Decision, Refusal> {
+    let rule = RuleVersion::built_in("commission:maturing@1");
+    let account = |code| Account::partner(code, partner, Asset::CNY);
+    let from = account(AccountCode::COMMISSION_PENDING);
+    let to = account(AccountCode::COMMISSION_PAYABLE);
+    let postings =
+        vec![Posting::new(from, commission.negate()?, &rule), Posting::new(to, commission, &rule)];
+    let explanation = vec![Reason::CommissionMatured { rule, amount: commission }];
+    Ok(Decision { postings, explanation, ..Decision::default() })
 }

@@ -74,9 +74,10 @@ impl Reason {
             }
             Self::Adjusted { points, by, .. } => by.says_adjusted(*points),
             Self::Reversed { transaction, by, .. } => by.says_reversed(*transaction),
-            Self::Rewarded { to, amount, asset, .. } => {
-                format!("Reward for a qualified referral: {amount} {asset} to the {to}.")
-            }
+            Self::Rewarded { .. }
+            | Self::BudgetSpent { .. }
+            | Self::RewardTakenBack { .. }
+            | Self::CommissionMatured { .. } => self.reward_says(),
         }
     }
 

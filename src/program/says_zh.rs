@@ -61,10 +61,10 @@ impl Reason {
             Self::Expired { points, .. } => format!("{points}积分逾期未使用，已失效。"),
             Self::Adjusted { points, by, .. } => by.says_adjusted_zh(*points),
             Self::Reversed { transaction, by, .. } => by.says_reversed_zh(*transaction),
-            Self::Rewarded { to, amount, asset, .. } => {
-                let to = if *to == "partner" { "合作方" } else { "客户" };
-                format!("推荐合格奖励：{amount} {asset}，给予{to}。")
-            }
+            Self::Rewarded { .. }
+            | Self::BudgetSpent { .. }
+            | Self::RewardTakenBack { .. }
+            | Self::CommissionMatured { .. } => self.reward_says_zh(),
         }
     }
 

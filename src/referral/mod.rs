@@ -1,6 +1,12 @@
-//! Who was introduced, and whether that makes a lead. Pure. What a qualified referral is rewarded
-//! with is `program`'s; telling the CRM is `outbox`'s and `crm`'s.
+//! Who was introduced, whether that makes a lead, and what may become of it. Pure. What a referral
+//! is rewarded with is `program`'s; telling the CRM is `outbox`'s and `crm`'s.
 
+pub mod lifecycle;
+mod placement;
 mod qualify;
+mod terms;
 
-pub use qualify::{State, Verdict, qualify};
+pub use lifecycle::{Actor, Advance, IllegalMove, Move, State, Step};
+pub use placement::Placement;
+pub use qualify::{Verdict, qualify};
+pub use terms::Terms;

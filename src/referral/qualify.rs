@@ -1,21 +1,10 @@
 use chrono::TimeDelta;
 
+use super::lifecycle::State;
+use super::{Placement, Terms};
 use crate::clock::Moment;
 use crate::event::Referral;
 use crate::partner::scheme::Product;
-
-/// Where a referral stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Nobody has agreed to anything: recorded, never sent; the contact data is not kept.
-    NeedsConsent,
-    /// It does not meet the product's terms.
-    Rejected,
-    /// It is a lead, on its way to the CRM.
-    Qualified,
-    /// The CRM has it.
-    Sent,
-}
 
 /// What a referral comes to at first sight.
 #[derive(Clone, Debug)]
@@ -24,6 +13,22 @@ pub struct Verdict {
     /// Why it is not qualified, each in a sentence that the partner may read; or, when it is, why
     /// it is.
     pub reasons: Vec<String>,
+    /// What only the bank may know of why.
+    pub finding: Option<String>,
+    /// What is promised for it, if it is or may become a lead.
+    pub terms: Option<Terms>,
+    pub placement: Placement,
+    /// When it expires if nothing comes of it.
+    pub expires_at: Option<Moment>,
+}
+
+impl Verdict {
+    /// What becomes of it, and why in sentences for the partner.
+    #[must_use]
+    pub fn new(state: State, reasons: Vec<String>) -> Self {
+        let placement = Placement::default();
+        Self { state, reasons, finding: None, terms: None, placement, expires_at: None }
+    }
 }
 
 /// Holds a referral against its product's terms. A referral without consent is not examined: the
@@ -38,7 +43,7 @@ pub fn qualify(
     if referral.consent.is_none() {
         let why = "The person's consent to pass their data to the bank is missing: nothing is \
                    sent and the contact data is not kept. Ask for consent, then send a new event.";
-        return Verdict { state: State::NeedsConsent, reasons: vec![why.to_owned()] };
+        return Verdict::new(State::NeedsConsent, vec![why.to_owned()]);
     }
     let terms = &product.qualify;
     let (min, max, amount) = (terms.amount_min, terms.amount_max, referral.amount);
@@ -63,28 +68,9 @@ pub fn qualify(
             amount.asset(),
             referral.region
         );
-        Verdict { state: State::Qualified, reasons: vec![why] }
+        let terms = Some(Terms::of(product));
+        Verdict { terms, ..Verdict::new(State::Qualified, vec![why]) }
     } else {
-        Verdict { state: State::Rejected, reasons: against }
-    }
-}
-
-impl State {
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NeedsConsent => "needs_consent",
-            Self::Rejected => "rejected",
-            Self::Qualified => "qualified",
-            Self::Sent => "sent",
-        }
-    }
-
-    /// The state of that name; `None` when there is none.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        [Self::NeedsConsent, Self::Rejected, Self::Qualified, Self::Sent]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Verdict::new(State::Rejected, against)
     }
 }

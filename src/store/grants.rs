@@ -38,7 +38,12 @@ const RIGHTS: &[(&str, &str)] = &[
     // A row lock asks for the right to update some column.
     ("customers", "SELECT, INSERT, UPDATE (bank_subject, birth_month, tier, tier_held_until)"),
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
-    ("referrals", "SELECT, INSERT, UPDATE (state)"),
+    (
+        "referrals",
+        "SELECT, INSERT, UPDATE (state, terms, score, next_step, branch_id, manager_id, expires_at)",
+    ),
+    ("referral_moves", "SELECT, INSERT"),
+    ("referral_rewards", "SELECT, INSERT, UPDATE (state)"),
     (
         "outbox",
         "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, lease_until, lease_holder, \

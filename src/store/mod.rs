@@ -54,6 +54,8 @@ pub mod personal;
 mod pool;
 pub mod proof;
 pub mod quotes;
+pub mod referral_moves;
+pub mod referral_rewards;
 pub mod referrals;
 mod schema;
 pub mod seals;

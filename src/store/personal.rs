@@ -56,6 +56,16 @@ pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<Sealed>, StoreError> {
     Ok(stored.map(|(key_id, bytes)| Sealed { key_id, bytes }))
 }
 
+/// Forgets the person of a referral.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn delete(tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<(), StoreError> {
+    diesel::delete(personal_data::table.filter(personal_data::id.eq(id.bytes().as_slice())))
+        .execute(tx.0)?;
+    Ok(())
+}
+
 /// Whether there is data sealed with another key than this one, which the key file given could
 /// then not open.
 ///

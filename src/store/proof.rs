@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::schema::accounts;
 use super::{Db, StoreError};
 use crate::ids::AccountId;
+use crate::referral::State;
 
 /// One thing that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
@@ -138,7 +139,10 @@ const LEADS: &str = "
     FROM referrals r LEFT JOIN outbox o ON o.referral_id = r.id
     WHERE (r.state = 'sent' AND COALESCE(o.state, '') <> 'delivered')
        OR (r.state = 'qualified' AND COALESCE(o.state, '') NOT IN ('waiting', 'dead'))
-       OR (r.state NOT IN ('sent', 'qualified') AND o.id IS NOT NULL)
+       OR (r.state IN ('contacted', 'converted', 'lost', 'expired', 'rewarded', 'clawed_back')
+           AND o.id IS NULL)
+       OR (r.state IN ('received', 'needs_consent', 'duplicate', 'rejected', 'on_hold')
+           AND o.id IS NOT NULL)
     ORDER BY place LIMIT 100";
 
 const CORRECTIONS: &str = "
@@ -178,13 +182,41 @@ const DUPLICATES: &str = "
     WHERE ev.id IS NULL
     ORDER BY place LIMIT 100";
 
+const MOVES: &str = "
+    SELECT 'referral' AS what, 'referrals ' || {hex:r.id} AS place,
+        'is ' || r.state || ', its last move says ' || COALESCE(m.state, 'nothing') AS detail
+    FROM referrals r
+    LEFT JOIN referral_moves m ON m.referral_id = r.id
+        AND m.seq = (SELECT MAX(seq) FROM referral_moves l WHERE l.referral_id = r.id)
+    WHERE r.state <> COALESCE(m.state, '') OR r.state = 'received'
+    ORDER BY place LIMIT 100";
+
+const REWARDS: &str = "
+    SELECT 'reward' AS what, 'referral_rewards ' || {hex:w.referral_id} AS place,
+        'its transaction is missing' AS detail
+    FROM referral_rewards w LEFT JOIN transactions t ON t.id = w.transaction_id
+    WHERE t.id IS NULL
+    ORDER BY place LIMIT 100";
+
+const RESERVED: &str = "
+    SELECT 'reward' AS what, 'referral_rewards' AS place,
+        'commissions under reservation come to ' || w.total || ', accounts hold ' || a.total AS detail
+    FROM (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total
+            FROM referral_rewards WHERE state = 'pending') w,
+        (SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) AS total
+            FROM accounts WHERE code = 'commission_pending') a
+    WHERE w.total <> a.total";
+
+const MOVED: &str = "
+    SELECT DISTINCT COALESCE(from_state, '') AS from_state, state FROM referral_moves";
+
 const COUNTS: &str = "
     SELECT (SELECT COUNT(*) FROM events) AS events,
         (SELECT COUNT(*) FROM transactions) AS transactions,
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 17] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -199,7 +231,18 @@ const QUERIES: [&str; 14] = [
     UNCORRECTED,
     REVERSALS,
     DUPLICATES,
+    MOVES,
+    REWARDS,
+    RESERVED,
 ];
+
+#[derive(QueryableByName)]
+struct Moved {
+    #[diesel(sql_type = Text)]
+    from_state: String,
+    #[diesel(sql_type = Text)]
+    state: String,
+}
 
 /// Everything that does not add up: at most 100 findings of each sort. To be called in a snapshot.
 ///
@@ -214,7 +257,24 @@ pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
         findings.extend(found);
     }
     findings.extend(misnamed(db)?);
+    findings.extend(illegal_moves(db)?);
     Ok(findings)
+}
+
+/// Moves that no referral may make.
+fn illegal_moves(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
+    let rows: Vec<Moved> = both!(db, connection => diesel::sql_query(MOVED).load(connection))?;
+    let is_legal = |moved: &Moved| match (State::by_name(&moved.from_state), &moved.state) {
+        (Some(from), to) => State::by_name(to).is_some_and(|to| from.advance(to).is_ok()),
+        (None, to) => moved.from_state.is_empty() && to == State::Received.name(),
+    };
+    let illegal = rows.into_iter().filter(|moved| !is_legal(moved));
+    let found = illegal.map(|Moved { from_state, state }| Finding {
+        what: "referral".to_owned(),
+        place: "referral_moves".to_owned(),
+        detail: format!("one went from {from_state} to {state}: that is not allowed"),
+    });
+    Ok(found.collect())
 }
 
 /// Accounts whose id is not the hash of their name: entries and seals know an account by its id, so

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use super::schema::referrals;
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{ConsentId, CustomerId, EventKey, PartnerId, ReferralId};
+use crate::ids::{ConsentId, CustomerId, EventKey, PartnerId, ReferralId, RuleId};
 use crate::money::Amount;
-use crate::referral::State;
+use crate::referral::{Placement, State, Terms};
 
 /// A referral without the person: whoever needs to know them opens the sealed data of its id.
 pub struct ReferralRecord {
@@ -24,6 +24,11 @@ pub struct ReferralRecord {
     pub consent: Option<ConsentId>,
     pub effective_at: Moment,
     pub recorded_at: Moment,
+    /// What is promised for it; none where nothing can come of it.
+    pub terms: Option<Terms>,
+    pub placement: Placement,
+    /// When it expires if nothing comes of it.
+    pub expires_at: Option<Moment>,
 }
 
 #[derive(Insertable)]
@@ -42,6 +47,20 @@ struct Row<'a> {
     consent_id: Option<&'a [u8]>,
     effective_at: chrono::NaiveDateTime,
     recorded_at: chrono::NaiveDateTime,
+    #[diesel(embed)]
+    lead: Lead,
+}
+
+/// What is known of a lead once it qualifies.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = referrals, treat_none_as_default_value = false, treat_none_as_null = true)]
+struct Lead {
+    terms: Option<String>,
+    score: Option<i64>,
+    next_step: Option<String>,
+    branch_id: Option<String>,
+    manager_id: Option<String>,
+    expires_at: Option<chrono::NaiveDateTime>,
 }
 
 #[derive(Queryable)]
@@ -59,6 +78,27 @@ struct Stored {
     consent_id: Option<Vec<u8>>,
     effective_at: chrono::NaiveDateTime,
     recorded_at: chrono::NaiveDateTime,
+    terms: Option<String>,
+    score: Option<i64>,
+    next_step: Option<String>,
+    branch_id: Option<String>,
+    manager_id: Option<String>,
+    expires_at: Option<chrono::NaiveDateTime>,
+}
+
+impl Lead {
+    fn of(record: &ReferralRecord) -> Self {
+        let Placement { score, next_step, branch, manager } = &record.placement;
+        let terms = record.terms.as_ref();
+        Self {
+            terms: terms.map(|terms| serde_json::to_string(terms).unwrap_or_default()),
+            score: terms.map(|_| *score),
+            next_step: next_step.clone(),
+            branch_id: branch.as_ref().map(ToString::to_string),
+            manager_id: manager.as_ref().map(ToString::to_string),
+            expires_at: record.expires_at.map(Moment::naive),
+        }
+    }
 }
 
 impl<'a> From<&'a ReferralRecord> for Row<'a> {
@@ -77,6 +117,7 @@ impl<'a> From<&'a ReferralRecord> for Row<'a> {
             consent_id: record.consent.as_ref().map(|id| id.bytes().as_slice()),
             effective_at: record.effective_at.naive(),
             recorded_at: record.recorded_at.naive(),
+            lead: Lead::of(record),
         }
     }
 }
@@ -87,6 +128,7 @@ impl TryFrom<Stored> for ReferralRecord {
     fn try_from(stored: Stored) -> Result<Self, StoreError> {
         let customer = stored.customer_id.as_deref().map(|id| types::uuid(id, "customer_id"));
         let consent = stored.consent_id.as_deref().map(|id| types::uuid(id, "consent_id"));
+        let terms = stored.terms.as_deref().map(serde_json::from_str);
         Ok(Self {
             id: ReferralId::from_uuid(types::uuid(&stored.id, "referrals.id")?),
             event: EventKey::from_bytes(types::bytes16(&stored.event_id, "referrals.event_id")?),
@@ -101,27 +143,109 @@ impl TryFrom<Stored> for ReferralRecord {
             consent: consent.transpose()?.map(ConsentId::from_uuid),
             effective_at: types::moment(stored.effective_at),
             recorded_at: types::moment(stored.recorded_at),
+            terms: terms.transpose().map_err(|_other| StoreError::Corrupt("referrals.terms"))?,
+            placement: Placement {
+                score: stored.score.unwrap_or(0),
+                next_step: stored.next_step,
+                branch: rule(stored.branch_id, "referrals.branch_id")?,
+                manager: rule(stored.manager_id, "referrals.manager_id")?,
+            },
+            expires_at: stored.expires_at.map(types::moment),
         })
     }
 }
 
+fn rule(id: Option<String>, column: &'static str) -> Result<Option<RuleId>, StoreError> {
+    id.map(RuleId::try_from).transpose().map_err(|_invalid| StoreError::Corrupt(column))
+}
+
 /// # Errors
 /// [`StoreError`]; the database refuses a qualified referral without a consent.
-pub fn insert(tx: &mut LedgerTx<'_>, list: &[ReferralRecord]) -> Result<(), StoreError> {
-    for part in list.chunks(super::rows_max(13)) {
-        let rows: Vec<Row<'_>> = part.iter().map(Row::from).collect();
-        both!(tx.0, db => diesel::insert_into(referrals::table).values(&rows).execute(db))?;
+pub fn insert<'r>(
+    tx: &mut LedgerTx<'_>,
+    list: impl Iterator<Item = &'r ReferralRecord>,
+) -> Result<(), StoreError> {
+    let rows: Vec<Row<'_>> = list.map(Row::from).collect();
+    for part in rows.chunks(super::rows_max(19)) {
+        both!(tx.0, db => diesel::insert_into(referrals::table).values(part).execute(db))?;
     }
     Ok(())
 }
 
+/// Holds a referral until the transaction ends, before any customer is held, and reads it.
+///
 /// # Errors
 /// [`StoreError`].
-pub fn set_state(tx: &mut LedgerTx<'_>, id: ReferralId, state: State) -> Result<(), StoreError> {
-    diesel::update(referrals::table.filter(referrals::id.eq(id.bytes().as_slice())))
-        .set(referrals::state.eq(state.name()))
+pub fn lock(tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Option<ReferralRecord>, StoreError> {
+    if let Db::Postgres(db) = &mut *tx.0 {
+        referrals::table
+            .filter(referrals::id.eq(id.bytes().as_slice()))
+            .select(referrals::id)
+            .for_no_key_update()
+            .load::<Vec<u8>>(db)?;
+    }
+    get(tx.0, id)
+}
+
+/// Keeps what is known of a lead now that it is one. The referral must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn place(tx: &mut LedgerTx<'_>, record: &ReferralRecord) -> Result<(), StoreError> {
+    diesel::update(referrals::table.filter(referrals::id.eq(record.id.bytes().as_slice())))
+        .set(Lead::of(record))
         .execute(tx.0)?;
     Ok(())
+}
+
+/// Referrals whose time is over with nothing come of them: so many at most.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn expired(db: &mut Db, now: Moment, max: i64) -> Result<Vec<ReferralId>, StoreError> {
+    let open = [State::Qualified, State::Sent, State::Contacted].map(State::name);
+    let rows: Vec<Vec<u8>> = both!(db, db => referrals::table
+        .filter(referrals::state.eq_any(open))
+        .filter(referrals::expires_at.le(now.naive()))
+        .order(referrals::expires_at)
+        .limit(max)
+        .select(referrals::id)
+        .load(db))?;
+    rows.iter().map(|id| types::uuid(id, "referrals.id").map(ReferralId::from_uuid)).collect()
+}
+
+/// Which of whose referrals to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of one partner only.
+    pub partner: Option<PartnerId>,
+    /// In one state only.
+    pub state: Option<State>,
+    /// After this one.
+    pub after: Option<ReferralId>,
+}
+
+/// Referrals, the oldest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn page(
+    db: &mut Db,
+    filter: &Filter,
+    rows_max: i64,
+) -> Result<Vec<ReferralRecord>, StoreError> {
+    let mut query = referrals::table.into_boxed();
+    if let Some(partner) = &filter.partner {
+        query = query.filter(referrals::partner_id.eq(partner.as_str()));
+    }
+    if let Some(state) = filter.state {
+        query = query.filter(referrals::state.eq(state.name()));
+    }
+    if let Some(after) = &filter.after {
+        query = query.filter(referrals::id.gt(after.bytes().as_slice()));
+    }
+    let rows: Vec<Stored> = query.order(referrals::id).limit(rows_max).load(db)?;
+    rows.into_iter().map(ReferralRecord::try_from).collect()
 }
 
 /// One referral, whosever it is.

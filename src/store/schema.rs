@@ -220,6 +220,43 @@ diesel::table! {
         consent_id -> Nullable<Binary>,
         effective_at -> Timestamp,
         recorded_at -> Timestamp,
+        terms -> Nullable<Text>,
+        score -> Nullable<BigInt>,
+        next_step -> Nullable<Text>,
+        branch_id -> Nullable<Text>,
+        manager_id -> Nullable<Text>,
+        expires_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    referral_moves (referral_id, seq) {
+        referral_id -> Binary,
+        seq -> BigInt,
+        from_state -> Nullable<Text>,
+        state -> Text,
+        actor_kind -> Text,
+        actor -> Text,
+        reason -> Text,
+        finding -> Nullable<Text>,
+        transaction_id -> Nullable<Binary>,
+        moved_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    referral_rewards (referral_id, number) {
+        referral_id -> Binary,
+        number -> BigInt,
+        receiver -> Text,
+        rule -> Text,
+        amount -> BigInt,
+        customer_id -> Nullable<Binary>,
+        lot_id -> Nullable<Binary>,
+        counter_id -> Nullable<Binary>,
+        transaction_id -> Binary,
+        matures_at -> Nullable<Timestamp>,
+        state -> Text,
     }
 }
 
@@ -390,6 +427,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     signatures,
     signed_contents,
     event_signatures,
+    referral_moves,
+    referral_rewards,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -429,7 +468,9 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         duplicates,
         signatures,
         signed_contents,
-        event_signatures
+        event_signatures,
+        referral_moves,
+        referral_rewards
     );
     Ok(())
 }

@@ -14,19 +14,21 @@ use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
-use crate::referral::State;
+use crate::referral::{Actor, Advance, State};
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::personal::NewPersonal;
+use crate::store::referral_moves::{NewMove, Received};
 use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::NewSignature;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
-    holds, lines, lots, outbox, personal, referrals, signatures, transactions,
+    LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
+    flagged_payments, holds, lines, lots, outbox, personal, referral_moves, referral_rewards,
+    referrals, signatures, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -40,12 +42,23 @@ pub struct Draft<'a> {
     transaction: Transaction,
     receipt: String,
     referral: Option<ReferralDraft<'a>>,
+    /// The referral that it moves, and what that becomes.
+    moved: Option<About>,
+}
+
+/// A referral, as the receipt of what moves it names it.
+pub struct About {
+    pub id: ReferralId,
+    pub state: State,
+    pub reason: &'static str,
 }
 
 struct ReferralDraft<'a> {
     record: ReferralRecord,
     consent: Option<NewConsent<'a>>,
     personal: Option<NewPersonal>,
+    /// What only the bank may know of why it stands as it does.
+    finding: Option<String>,
 }
 
 /// The drafts of a group.
@@ -83,8 +96,13 @@ impl<'a> Draft<'a> {
                     consent: None,
                     effective_at: occasion.effective_at,
                     recorded_at: occasion.recorded_at,
+                    terms: verdict.terms.clone(),
+                    placement: verdict.placement.clone(),
+                    expires_at: verdict.expires_at,
                 };
-                Some(ReferralDraft::new(submission, referral, record, keys)?)
+                let finding = verdict.finding.clone();
+                let draft = ReferralDraft::new(submission, referral, record, keys)?;
+                Some(ReferralDraft { finding, ..draft })
             }
             _ => None,
         };
@@ -97,6 +115,7 @@ impl<'a> Draft<'a> {
             transaction,
             receipt: String::new(),
             referral,
+            moved: None,
         };
         draft.receipt = draft.write_receipt()?;
         Ok(draft)
@@ -104,7 +123,17 @@ impl<'a> Draft<'a> {
 
     /// What fell due for a customer.
     pub fn of_due(fallen: FallenDue, recorded_at: Moment) -> Result<Self, RecordError> {
-        Self::of_no_event(fallen.kind, fallen.decision, (fallen.effective_at, recorded_at))
+        Self::of_no_event(fallen.kind, fallen.decision, (fallen.effective_at, recorded_at), None)
+    }
+
+    /// What a move of a referral posts.
+    pub fn of_move(
+        kind: &'static str,
+        decision: Decision,
+        about: About,
+        now: Moment,
+    ) -> Result<Self, RecordError> {
+        Self::of_no_event(kind, decision, (now, now), Some(about))
     }
 
     /// What a correction posts.
@@ -113,13 +142,14 @@ impl<'a> Draft<'a> {
         decision: Decision,
         now: Moment,
     ) -> Result<Self, RecordError> {
-        Self::of_no_event(kind, decision, (now, now))
+        Self::of_no_event(kind, decision, (now, now), None)
     }
 
     fn of_no_event(
         kind: &'static str,
         mut decision: Decision,
         (effective_at, recorded_at): (Moment, Moment),
+        moved: Option<About>,
     ) -> Result<Self, RecordError> {
         let postings = std::mem::take(&mut decision.postings);
         let mut draft = Self {
@@ -131,6 +161,7 @@ impl<'a> Draft<'a> {
             transaction: Transaction::new(TransactionId::random(), postings)?,
             receipt: String::new(),
             referral: None,
+            moved,
         };
         draft.receipt = draft.write_receipt()?;
         Ok(draft)
@@ -146,6 +177,12 @@ impl<'a> Draft<'a> {
 
     fn write_receipt(&self) -> Result<String, serde_json::Error> {
         let event = self.said.map(|(submission, _key)| &submission.event);
+        let told = self.moved.as_ref().map(|about| [about.reason.to_owned()]);
+        let moved = self.moved.as_ref().zip(told.as_ref()).map(|(about, told)| ReferralOutcome {
+            id: about.id,
+            state: about.state.name(),
+            reasons: told,
+        });
         let referral = self.referral.as_ref().map(|draft| &draft.record);
         serde_json::to_string(&Receipt {
             receipt: self.transaction.id(),
@@ -157,10 +194,12 @@ impl<'a> Draft<'a> {
             marks: self.decision.marks.iter().map(|mark| mark.name()).collect(),
             postings: Receipt::<()>::lines(&self.transaction),
             explanation: Explanation(&self.decision.explanation),
-            referral: referral.map(|record| ReferralOutcome {
-                id: record.id,
-                state: record.state.name(),
-                reasons: &record.reasons,
+            referral: moved.or_else(|| {
+                referral.map(|record| ReferralOutcome {
+                    id: record.id,
+                    state: record.state.name(),
+                    reasons: &record.reasons,
+                })
             }),
         })
     }
@@ -247,7 +286,7 @@ impl<'a> ReferralDraft<'a> {
         keys: &PersonalKeys,
     ) -> Result<Self, RecordError> {
         let Some(given) = &referral.consent else {
-            return Ok(Self { record, consent: None, personal: None });
+            return Ok(Self { record, consent: None, personal: None, finding: None });
         };
         let recorded_at = record.recorded_at;
         let consent = NewConsent {
@@ -258,7 +297,7 @@ impl<'a> ReferralDraft<'a> {
         };
         record.consent = Some(consent.id);
         // Rejected: the bank has no use for the person's data, so it does not keep it.
-        let personal = if record.state == State::Qualified {
+        let personal = if record.state.is_open() {
             let plain = referral.contact.to_json()?;
             Some(NewPersonal {
                 id: record.id,
@@ -269,7 +308,7 @@ impl<'a> ReferralDraft<'a> {
         } else {
             None
         };
-        Ok(Self { record, consent: Some(consent), personal })
+        Ok(Self { record, consent: Some(consent), personal, finding: None })
     }
 }
 
@@ -360,15 +399,71 @@ impl<'a> Drafts<'a> {
         let leads = self.qualified();
         self.leads = leads.len();
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
-        for draft in self.list.iter_mut().filter_map(|draft| draft.referral.take()) {
-            records.push(draft.record);
-            agreed.extend(draft.consent);
-            people.extend(draft.personal);
+        let mut first = Vec::new();
+        for draft in &mut self.list {
+            let Some(ReferralDraft { record, consent, personal, finding }) = draft.referral.take()
+            else {
+                continue;
+            };
+            let posted = !draft.transaction.postings().is_empty();
+            let rewards = std::mem::take(&mut draft.decision.rewards);
+            first.push(FirstMove {
+                advance: State::Received.advance(record.state)?,
+                reason: record.reasons.join(" "),
+                finding,
+                transaction: posted.then(|| draft.transaction.id()),
+            });
+            records.push((record, draft.transaction.id(), rewards));
+            agreed.extend(consent);
+            people.extend(personal);
+        }
+        if records.is_empty() {
+            return Ok(());
         }
         consents::insert(tx, &agreed)?;
         personal::insert(tx, &people)?;
-        referrals::insert(tx, &records)?;
+        referrals::insert(tx, records.iter().map(|(record, ..)| record))?;
+        write_first_moves(tx, records.iter().map(|(record, ..)| record), &first, now)?;
+        for (record, transaction, rewards) in &records {
+            referral_rewards::insert(tx, record.id, *transaction, rewards)?;
+        }
         outbox::insert(tx, &leads, now)?;
         Ok(())
     }
+}
+
+/// What became of a referral at first sight.
+struct FirstMove {
+    advance: Advance,
+    reason: String,
+    finding: Option<String>,
+    transaction: Option<TransactionId>,
+}
+
+/// That referrals were received, and what the rules made of them.
+fn write_first_moves<'r>(
+    tx: &mut LedgerTx<'_>,
+    records: impl Iterator<Item = &'r ReferralRecord> + Clone,
+    first: &[FirstMove],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let received: Vec<Received<'_>> = records
+        .clone()
+        .map(|record| Received { referral: record.id, partner: &record.partner })
+        .collect();
+    referral_moves::receive(tx, &received, now)?;
+    let by = Actor::Program("rules");
+    let moves: Vec<NewMove<'_>> = records
+        .zip(first)
+        .map(|(record, first)| NewMove {
+            referral: record.id,
+            seq: 2,
+            advance: first.advance,
+            by: &by,
+            reason: &first.reason,
+            finding: first.finding.as_deref(),
+            transaction: first.transaction,
+        })
+        .collect();
+    referral_moves::record(tx, &moves, now)
 }

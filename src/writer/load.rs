@@ -137,6 +137,9 @@ fn load_counters<'a>(
             quoted.extend(payment.quote);
             in_tiers.extend(partner.programme.tiers.as_ref().map(|_| customer.id));
         }
+        if let Said::Referral(referral) = &submission.event.said {
+            needed.by_referral(partner, &referral.product, day);
+        }
     }
     for counted in standings.payments().flat_map(|payment| &payment.counted) {
         // A refund cannot tell whether others share the counter: it holds it in any case.

@@ -5,6 +5,7 @@
 //! database works for another: they are to each other as gateways on one database are. SQLite has
 //! one writer. Stands outside `ledger` because it joins five rooms.
 
+mod advance;
 mod correct;
 mod draft;
 mod group;
@@ -22,11 +23,13 @@ use crate::clock;
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::{Difference, Event};
-use crate::ids::{CustomerId, EventId};
+use crate::ids::{CustomerId, EventId, ReferralId};
 use crate::partner::{Partner, Registry};
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
+use crate::referral::Move;
 use crate::store::signatures::NewSignature;
 use crate::store::{self, Db, LedgerTx, StoreError};
+pub use advance::{MoveRefusal, Moved};
 pub use correct::{Asked, Corrected, Order, Step};
 use queue::{Queue, Unqueued};
 use record::{RecordError, Recorder};
@@ -68,6 +71,9 @@ pub enum WriteError {
     /// A correction is not taken, or does not go on.
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
+    /// A referral is not moved.
+    #[error(transparent)]
+    Move(#[from] MoveRefusal),
     /// The id is taken by an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -100,6 +106,10 @@ enum Job {
     Due { customers: Vec<CustomerId>, answer: oneshot::Sender<Result<usize, WriteError>> },
     /// A step of a correction by staff.
     Correct { order: Box<Order>, answer: oneshot::Sender<Result<Corrected, WriteError>> },
+    /// A move of a referral.
+    Move { order: Box<Move>, answer: oneshot::Sender<Result<Moved, WriteError>> },
+    /// Referrals with commissions whose reservation is over.
+    Mature { referrals: Vec<ReferralId>, answer: oneshot::Sender<Result<usize, WriteError>> },
 }
 
 /// A handle to the writer; cheap to clone.
@@ -230,6 +240,27 @@ impl Writer {
         corrected.await.unwrap_or(Err(WriteError::Stopped))
     }
 
+    /// Moves a referral, and waits until that is durable or refused.
+    ///
+    /// # Errors
+    /// [`WriteError`]; [`WriteError::Move`] where the referral is unknown or stands elsewhere.
+    pub async fn advance(&self, order: Move) -> Result<Moved, WriteError> {
+        let (answer, moved) = oneshot::channel();
+        let job = Job::Move { order: Box::new(order), answer };
+        self.0.0.push(None, 1, job)?;
+        moved.await.unwrap_or(Err(WriteError::Stopped))
+    }
+
+    /// Records that commissions may be paid; returns the number of transactions.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn mature(&self, referrals: Vec<ReferralId>) -> Result<usize, WriteError> {
+        let (answer, matured) = oneshot::channel();
+        self.0.0.push(None, 0, Job::Mature { referrals, answer })?;
+        matured.await.unwrap_or(Err(WriteError::Stopped))
+    }
+
     /// How many events wait.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -290,6 +321,12 @@ impl Worker {
                 Job::Correct { order, answer } => {
                     let _gone = answer.send(self.correct(&order));
                 }
+                Job::Move { order, answer } => {
+                    let _gone = answer.send(self.advance(&order));
+                }
+                Job::Mature { referrals, answer } => {
+                    let _gone = answer.send(self.mature(&referrals));
+                }
             }
         }
         if group.is_empty() {
@@ -308,6 +345,20 @@ impl Worker {
 
     fn correct(&mut self, order: &Order) -> Result<Corrected, WriteError> {
         let done = self.try_write(|recorder, tx| recorder.correct(tx, order, clock::now()));
+        Ok(done?)
+    }
+
+    fn advance(&mut self, order: &Move) -> Result<Moved, WriteError> {
+        let moved = self.try_write(|recorder, tx| recorder.advance(tx, order, clock::now()))?;
+        if moved.lead {
+            self.leads_waiting.notify_one();
+        }
+        Ok(moved)
+    }
+
+    fn mature(&mut self, due: &[ReferralId]) -> Result<usize, WriteError> {
+        let done =
+            self.try_write(|recorder, tx| recorder.mature_commissions(tx, due, clock::now()));
         Ok(done?)
     }
 
@@ -383,6 +434,7 @@ impl From<RecordError> for WriteError {
             RecordError::Unbalanced(error) => Self::Fault(error.to_string()),
             RecordError::Due(refusal) => Self::Refused(refusal),
             RecordError::Correction(refusal) => Self::Correction(refusal),
+            RecordError::Move(refusal) => Self::Move(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::advance::MoveRefusal;
 use super::draft::{Draft, Drafts};
 use super::group::{Group, Undrafted};
 use super::load::{load, load_lots};
@@ -19,6 +20,7 @@ use crate::ids::{CustomerId, EventKey, PartnerId};
 use crate::ledger::Unbalanced;
 use crate::partner::Registry;
 use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
+use crate::referral::IllegalMove;
 use crate::store::{LedgerTx, StoreError, customers, daily_events, duplicates, holds, lots};
 
 /// What the new events of a group come to.
@@ -63,6 +65,8 @@ pub enum RecordError {
     Due(#[from] Refusal),
     #[error(transparent)]
     Correction(#[from] CorrectionRefusal),
+    #[error(transparent)]
+    Move(#[from] MoveRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
 }
@@ -77,6 +81,7 @@ impl RecordError {
             | Self::Seal(_)
             | Self::Due(_)
             | Self::Correction(_)
+            | Self::Move(_)
             | Self::Receipt(_) => false,
         }
     }
@@ -184,6 +189,12 @@ impl Recorder {
         }
         drafts.write(tx, now)?;
         Ok(drafts.len())
+    }
+}
+
+impl From<IllegalMove> for RecordError {
+    fn from(illegal: IllegalMove) -> Self {
+        Self::Move(illegal.into())
     }
 }
 

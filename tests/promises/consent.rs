@@ -85,6 +85,28 @@ on_both_stores! {
     }
 }
 
+/// Writes a move as somebody with the owner's password might.
+fn referral_move(
+    app: &TestApp,
+    id: tallystick::ids::ReferralId,
+    (seq, from, to): (i64, &str, &str),
+) -> diesel::QueryResult<()> {
+    use diesel::connection::SimpleConnection;
+    let hex: String = id.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let row = |id: &str| {
+        format!(
+            "INSERT INTO referral_moves VALUES ({id}, {seq}, '{from}', '{to}', 'staff', 'x', '', \
+             NULL, NULL, '2026-11-02 10:00:00')"
+        )
+    };
+    match app.trial.db() {
+        tallystick::store::Db::Postgres(mut db) => {
+            db.batch_execute(&row(&format!("decode('{hex}', 'hex')")))
+        }
+        tallystick::store::Db::Sqlite(mut db) => db.batch_execute(&row(&format!("x'{hex}'"))),
+    }
+}
+
 on_both_stores! {
     async fn the_database_itself_refuses_a_lead_without_consent(app) {
         let travel = app.partner("sunny-travel").await;
@@ -93,9 +115,10 @@ on_both_stores! {
         let receipt = travel.record(&event).await;
         let id = receipt["referral"]["id"].as_str().unwrap().parse().unwrap();
         let id = tallystick::ids::ReferralId::from_uuid(id);
-        let forced = app.trial.db().write(|tx| {
-            tallystick::store::referrals::set_state(tx, id, tallystick::referral::State::Sent)
-        });
-        assert!(forced.is_err());
+        // Neither by a move that this program does not allow, nor by one that it would.
+        for (from, to) in [("needs_consent", "sent"), ("received", "qualified")] {
+            let forced = referral_move(app, id, (3, from, to));
+            assert!(forced.is_err(), "{from} to {to}");
+        }
     }
 }

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use serde_json::json;
 use tallystick::database_url::DatabaseUrl;
-use tallystick::referral::State;
-use tallystick::store::{self, Db, outbox, referrals};
+use tallystick::referral::Actor;
+use tallystick::store::{self, Db, outbox, referral_moves};
 
 use crate::harness::{
     Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, referral,
@@ -86,7 +86,7 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     let now = tallystick::clock::now();
     let done = app.trial.db().write(|tx| {
         let claimed = outbox::claim(tx, &[7; 16], now, now.plus(TimeDelta::minutes(1)), 1)?;
-        referrals::set_state(tx, claimed[0].referral, State::Sent)?;
+        referral_moves::send(tx, claimed[0].referral, &Actor::Program("relay"), now)?;
         outbox::delivered(tx, claimed[0], &[7; 16], "lead-1", now)
     });
     assert!(done.unwrap());
@@ -127,6 +127,9 @@ fn history_cannot_be_changed(trial: &Trial) {
         "UPDATE lots SET expires_at = NULL",
         "UPDATE holds SET points = 1",
         "UPDATE corrections SET reason = ''",
+        "UPDATE referral_moves SET reason = ''",
+        "DELETE FROM referral_moves",
+        "UPDATE referral_rewards SET amount = 1",
     ] {
         let said = refused(trial, sql);
         assert!(said.contains("permission denied"), "{sql}: {said}");

@@ -9,7 +9,7 @@ use crate::event::Malformed;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
-use crate::writer::WriteError;
+use crate::writer::{MoveRefusal, WriteError};
 
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
@@ -93,6 +93,11 @@ impl From<WriteError> for Problem {
         match error {
             WriteError::Refused(refusal) => refusal.into(),
             WriteError::Correction(refusal) => refusal.into(),
+            WriteError::Move(MoveRefusal::Unknown) => Self::not_found(),
+            WriteError::Move(MoveRefusal::Illegal(illegal)) => {
+                Self::new(&REFERRAL_STATE, illegal.to_string())
+            }
+            WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
             WriteError::Conflict => Self::new(
                 &EVENT_CONFLICT,
                 "An event of this id is recorded with other content. A new event needs a new id; \

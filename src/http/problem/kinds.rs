@@ -64,6 +64,8 @@ kinds! {
         "Give a new correction a new id.";
     CORRECTION_CLOSED "correction-closed" 409 "The correction is posted or rejected already"
         "Read the correction: it is posted or rejected already.";
+    REFERRAL_STATE "referral-state" 409 "The referral does not go there from where it stands"
+        "Read the referral: it has gone on already, or has ended.";
     NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed"
         "Do what the detail says instead.";
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet"

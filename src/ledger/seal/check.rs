@@ -4,7 +4,7 @@ use super::{LEAVES_MAX, head, made_at};
 use crate::customer::keys::TokenKey;
 use crate::ledger::chain::{self, Block, Hash};
 use crate::ledger::leaf::{Leaf, Recorded, hex};
-use crate::program::{correction, fall_due};
+use crate::program::{correction, fall_due, reward};
 use crate::store::proof::Finding;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, StoreError};
@@ -146,7 +146,8 @@ impl Walk<'_> {
                 self.events = self.events.saturating_add(1);
             }
             None if fall_due::KINDS.contains(&recorded.kind.as_str())
-                || correction::KINDS.contains(&recorded.kind.as_str()) => {}
+                || correction::KINDS.contains(&recorded.kind.as_str())
+                || reward::KINDS.contains(&recorded.kind.as_str()) => {}
             _ => self.find("seal", place(&recorded.id), "no event stands for it"),
         }
     }

@@ -1,0 +1,14 @@
+DROP TABLE referral_rewards;
+DROP FUNCTION referral_rewards_change_only_forward();
+DROP TABLE referral_moves;
+DROP FUNCTION referral_moves_follow_on();
+DROP FUNCTION referrals_follow_moves();
+DROP INDEX referrals_to_expire;
+DROP INDEX referrals_by_partner_and_state;
+DROP INDEX referrals_by_state;
+ALTER TABLE referrals DROP COLUMN expires_at;
+ALTER TABLE referrals DROP COLUMN manager_id;
+ALTER TABLE referrals DROP COLUMN branch_id;
+ALTER TABLE referrals DROP COLUMN next_step;
+ALTER TABLE referrals DROP COLUMN score;
+ALTER TABLE referrals DROP COLUMN terms;

@@ -1,0 +1,11 @@
+DROP TABLE referral_rewards;
+DROP TABLE referral_moves;
+DROP INDEX referrals_to_expire;
+DROP INDEX referrals_by_partner_and_state;
+DROP INDEX referrals_by_state;
+ALTER TABLE referrals DROP COLUMN expires_at;
+ALTER TABLE referrals DROP COLUMN manager_id;
+ALTER TABLE referrals DROP COLUMN branch_id;
+ALTER TABLE referrals DROP COLUMN next_step;
+ALTER TABLE referrals DROP COLUMN score;
+ALTER TABLE referrals DROP COLUMN terms;

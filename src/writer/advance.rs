@@ -1,0 +1,283 @@
+//! One move of a referral in one transaction: the move, what it posts, and, where it makes a lead,
+//! the lead's place in line. Everybody who moves a referral comes through here: the CRM's feedback,
+//! staff, the person who withdraws, and time.
+
+use super::draft::{About, Draft, Drafts};
+use super::load::load_lots;
+use super::record::{RecordError, Recorder};
+use crate::clock::Moment;
+use crate::ids::{CounterKey, ReferralId, RuleId, TransactionId};
+use crate::partner::reward::Stage;
+use crate::program::reward::{self, Promise, To};
+use crate::program::{Counters, Decision, Lots, Occasion, Refusal};
+use crate::referral::lifecycle::NOT_PROCEEDING;
+use crate::referral::{Actor, Advance, IllegalMove, Move, State, Step, Terms};
+use crate::store::referral_moves::{MoveRecord, NewMove};
+use crate::store::referrals::ReferralRecord;
+use crate::store::{
+    LedgerTx, StoreError, counters, customers, lots, outbox, personal, referral_moves,
+    referral_rewards, referrals,
+};
+
+/// What became of a move: durable when it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub referral: ReferralId,
+    pub state: State,
+    /// Whether it had been there before: nothing was done this time.
+    pub replayed: bool,
+    /// What it posted, if anything.
+    pub transaction: Option<TransactionId>,
+    /// Whether a lead was put in line.
+    pub lead: bool,
+}
+
+/// Why a referral is not moved. Nothing of it is kept.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum MoveRefusal {
+    #[error("no referral of that id is recorded")]
+    Unknown,
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    #[error(transparent)]
+    Rules(#[from] Refusal),
+}
+
+/// A referral under its lock.
+struct Held {
+    record: ReferralRecord,
+    terms: Terms,
+    /// For the rules, which know products by it.
+    product: RuleId,
+    passed: Vec<MoveRecord>,
+}
+
+impl Recorder {
+    /// Makes a move in the transaction, or nothing of it. A move to a state that the referral has
+    /// passed already is answered as done, so whoever does not know whether it was may ask again.
+    pub fn advance(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        order: &Move,
+        now: Moment,
+    ) -> Result<Moved, RecordError> {
+        let mut held = self.hold(tx, order.referral)?;
+        let to = order.step.to();
+        if held.passed.iter().any(|passed| passed.state == to && is_same(order, passed)) {
+            let (referral, state) = (order.referral, held.record.state);
+            return Ok(Moved { referral, state, replayed: true, transaction: None, lead: false });
+        }
+        let path = held.path(order.step)?;
+        let mut decision = self.decide_move(tx, &held, order.step, now)?;
+        let rewards = std::mem::take(&mut decision.rewards);
+        let mut drafts = Drafts::default();
+        let mut transaction = None;
+        if !decision.postings.is_empty() {
+            let kind =
+                if order.step == Step::Cancel { reward::CLAWED_BACK } else { reward::REWARDED };
+            let about = About { id: order.referral, state: to, reason: order.step.reason() };
+            let draft = Draft::of_move(kind, decision, about, now)?;
+            transaction = Some(draft.transaction_id());
+            drafts.push(draft);
+        }
+        drafts.write(tx, now)?;
+        if let Some(transaction) = transaction {
+            referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
+        }
+        if order.step == Step::Cancel {
+            referral_rewards::take_back(tx, order.referral)?;
+        }
+        held.record_moves(tx, order, (&path, transaction), now)?;
+        let lead = order.step == Step::Release;
+        match order.step {
+            Step::Release => {
+                outbox::insert(tx, &[order.referral], now)?;
+                referrals::place(tx, &held.record)?;
+            }
+            // The bank has no use for the person's data any more.
+            Step::Reject => personal::delete(tx, order.referral)?,
+            _ => {}
+        }
+        let state = path.last().map_or(held.record.state, |last| last.to());
+        held.record.state = state;
+        Ok(Moved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    fn hold(&self, tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Held, RecordError> {
+        let record = referrals::lock(tx, id)?.ok_or(MoveRefusal::Unknown)?;
+        let passed = referral_moves::of(tx.db(), id)?;
+        let product = RuleId::try_from(record.product.as_str())
+            .map_err(|_invalid| StoreError::Corrupt("referrals.product"))?;
+        let terms = match &record.terms {
+            Some(terms) => terms.clone(),
+            None => self.terms_of(&record, &product),
+        };
+        Ok(Held { record, terms, product, passed })
+    }
+
+    /// What was promised for a referral that was recorded before its terms were kept with it.
+    fn terms_of(&self, record: &ReferralRecord, product: &RuleId) -> Terms {
+        let day = record.effective_at.day_in(self.time_zone);
+        let partner = self.registry.get(&record.partner);
+        let product = partner.as_ref().and_then(|it| it.scheme.product_on(product, day));
+        product.map_or(Terms { version: 0, rewards: Vec::new() }, Terms::of)
+    }
+
+    /// What the move posts as things stand, under the customer's and the budgets' locks.
+    fn decide_move(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        held: &Held,
+        step: Step,
+        now: Moment,
+    ) -> Result<Decision, RecordError> {
+        let stage = match step {
+            Step::Release => Stage::Qualified,
+            Step::Convert => Stage::Converted,
+            Step::Repay => Stage::FirstRepayment,
+            Step::Cancel => return self.claw_back(tx, held),
+            Step::Reject
+            | Step::Send
+            | Step::Contact
+            | Step::Lose
+            | Step::Expire
+            | Step::Withdraw => return Ok(Decision::default()),
+        };
+        if !held.terms.has(stage) {
+            return Ok(Decision::default());
+        }
+        let promise = Promise {
+            product: &held.product,
+            partner: &held.record.partner,
+            customer: held.record.customer,
+            terms: &held.terms,
+            unit_cost: self.registry.programme().points.unit_cost,
+        };
+        let standing = lots_of(tx, &held.record, &[])?;
+        let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
+        counters::lock(tx, budgets.iter().copied())?;
+        let mut counted = Counters::default();
+        for (key, value) in counters::load(tx.db(), &budgets)? {
+            counted.add(key, value);
+        }
+        let occasion = Occasion::new(now, now, self.time_zone);
+        Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
+    }
+
+    fn claw_back(&self, tx: &mut LedgerTx<'_>, held: &Held) -> Result<Decision, RecordError> {
+        let given = referral_rewards::standing(tx.db(), held.record.id)?;
+        let own: Vec<_> = given
+            .iter()
+            .filter_map(|given| match given.to {
+                To::Customer { lot, .. } => Some(lot),
+                To::Partner { .. } => None,
+            })
+            .collect();
+        let standing = lots_of(tx, &held.record, &own)?;
+        counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
+        let taken = reward::claw_back(&held.record.partner, &given, &standing);
+        Ok(taken.map_err(MoveRefusal::from)?)
+    }
+
+    /// Commissions of these referrals whose reservation is over may be paid. Returns the number of
+    /// transactions; none where another gateway was first.
+    pub fn mature_commissions(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        due: &[ReferralId],
+        now: Moment,
+    ) -> Result<usize, RecordError> {
+        let mut ids = due.to_vec();
+        ids.sort_unstable();
+        let (mut drafts, mut matured) = (Drafts::default(), Vec::new());
+        for id in ids {
+            let Some(record) = referrals::lock(tx, id)? else { continue };
+            for given in referral_rewards::standing(tx.db(), id)? {
+                let pending = matches!(given.to, To::Partner { pending: true });
+                if pending && given.matures_at.is_some_and(|at| at <= now) {
+                    let decision = reward::mature(&record.partner, given.amount)?;
+                    let about =
+                        About { id, state: record.state, reason: "The reservation is over." };
+                    let kind = reward::COMMISSION_MATURED;
+                    drafts.push(Draft::of_move(kind, decision, about, now)?);
+                    matured.push((id, given.number));
+                }
+            }
+        }
+        drafts.write(tx, now)?;
+        for (id, number) in matured {
+            referral_rewards::mature(tx, id, number)?;
+        }
+        Ok(drafts.len())
+    }
+}
+
+impl Held {
+    /// The moves that a step comes to: one, and a second where with it all that was promised is
+    /// given.
+    fn path(&self, step: Step) -> Result<Vec<Advance>, IllegalMove> {
+        let first = self.record.state.advance(step.to())?;
+        let whole = step == Step::Convert
+            && !self.terms.rewards.is_empty()
+            && !self.terms.has(Stage::FirstRepayment);
+        let mut path = vec![first];
+        if whole {
+            path.push(first.to().advance(State::Rewarded)?);
+        }
+        Ok(path)
+    }
+
+    fn record_moves(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        order: &Move,
+        (path, transaction): (&[Advance], Option<TransactionId>),
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let last = self.passed.last().map_or(0, |last| last.seq);
+        let own = Actor::Program("rules");
+        let moves: Vec<NewMove<'_>> = (last.saturating_add(1)..)
+            .zip(path)
+            .enumerate()
+            .map(|(number, (seq, advance))| NewMove {
+                referral: order.referral,
+                seq,
+                advance: *advance,
+                by: if number == 0 { &order.by } else { &own },
+                reason: if number == 0 {
+                    order.step.reason()
+                } else {
+                    "All that was promised for it is given."
+                },
+                finding: order.finding.as_deref().filter(|_| number == 0),
+                transaction: transaction.filter(|_| number == 0),
+            })
+            .collect();
+        referral_moves::record(tx, &moves, now)
+    }
+}
+
+/// Whether a move that was made is the one that is asked for. What a person decided on is theirs:
+/// another's decision is not the same one.
+fn is_same(order: &Move, passed: &MoveRecord) -> bool {
+    match order.step {
+        Step::Release => passed.seq > 2 && passed.actor == order.by.to_string(),
+        Step::Reject => passed.reason == NOT_PROCEEDING && passed.actor == order.by.to_string(),
+        _ => true,
+    }
+}
+
+/// The lots and the debt of a referral's customer, who is locked, and those other lots.
+fn lots_of(
+    tx: &mut LedgerTx<'_>,
+    record: &ReferralRecord,
+    others: &[crate::ids::LotId],
+) -> Result<Lots, RecordError> {
+    let mut standing = Lots::default();
+    customers::lock(tx, record.customer.as_slice())?;
+    load_lots(tx, record.customer.as_slice(), others, &mut standing)?;
+    for (customer, owed) in lots::owed(tx.db(), record.customer.as_slice())? {
+        standing.add_owed(customer, owed);
+    }
+    Ok(standing)
+}
