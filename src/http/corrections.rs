@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Gateway;
 use super::idempotency::REPLAYED;
 use super::openapi::bodies::{AdjustmentBody, Receipt, RejectionBody, ReversalBody};
+use super::page::Place;
 use super::problem::Problem;
 use super::staff::{Adjust, Approve, Read, Staff};
 use crate::clock::Moment;
@@ -20,8 +21,6 @@ use crate::program::{Correction, CorrectionState, What};
 use crate::store::corrections;
 use crate::writer::{Asked, Corrected, Order, Step};
 
-const LINES_DEFAULT: u16 = 20;
-const LINES_MAX: u16 = 100;
 const REASON_CHARACTERS_MAX: usize = 500;
 
 /// Which page of which corrections.
@@ -214,25 +213,15 @@ pub async fn get_corrections(
         let expected = format!("expected {}", CorrectionState::NAMES.join(", "));
         return Err(Problem::parameter("state", &expected));
     }
-    let limit = limit.unwrap_or(LINES_DEFAULT);
-    if limit == 0 || limit > LINES_MAX {
-        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
-    }
-    let bad_cursor =
-        || Problem::parameter("cursor", "expected the `next` of the page before, unchanged");
-    let cursor = cursor.map(|cursor| read_cursor(&cursor).ok_or_else(bad_cursor)).transpose()?;
-    // One more than the page has tells whether another page follows.
-    let rows_max = i64::from(limit).saturating_add(1);
+    let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
+    let (after, rows_max) = (place.after.clone(), place.rows_max());
     let mut found = gateway
         .read(move |db| {
-            let after = cursor.as_ref().map(|(at, id)| (*at, id));
+            let after = after.as_ref().map(|(at, id)| (*at, id));
             corrections::page(db, &state, after, rows_max)
         })
         .await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let next = found.last().filter(|_last| more);
-    let next = next.map(|last| format!("{}~{}", last.proposed_at, last.id));
+    let next = place.cut(&mut found, |last| format!("{}~{}", last.proposed_at, last.id));
     let views: Vec<View<'_>> =
         found.iter().map(|correction| view(correction, None)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(Views { corrections: views, next }))

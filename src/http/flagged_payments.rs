@@ -8,14 +8,12 @@ use uuid::Uuid;
 
 use super::Gateway;
 use super::openapi::bodies::Receipt;
+use super::page::Place;
 use super::problem::Problem;
 use super::staff::{Read, Staff};
 use crate::clock::Moment;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::flagged_payments;
-
-const LINES_DEFAULT: u16 = 20;
-const LINES_MAX: u16 = 100;
 
 /// Which page of which payments.
 #[derive(Deserialize, IntoParams)]
@@ -52,26 +50,17 @@ pub async fn get_flagged_payments(
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     let Page { partner, cursor, limit } = page.into_inner();
-    let limit = limit.unwrap_or(LINES_DEFAULT);
-    if limit == 0 || limit > LINES_MAX {
-        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
-    }
     let partner = partner.map(PartnerId::try_from).transpose();
     let partner =
         partner.map_err(|_invalid| Problem::parameter("partner", "expected a partner's id"))?;
-    let bad_cursor =
-        || Problem::parameter("cursor", "expected the `next` of the page before, unchanged");
-    let cursor = cursor.map(|cursor| read_cursor(&cursor).ok_or_else(bad_cursor)).transpose()?;
-    // One more than the page has tells whether another page follows.
-    let rows_max = i64::from(limit).saturating_add(1);
+    let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
+    let (after, rows_max) = (place.after, place.rows_max());
     let mut found = gateway
-        .read(move |db| flagged_payments::page(db, partner.as_ref(), cursor, rows_max))
+        .read(move |db| flagged_payments::page(db, partner.as_ref(), after, rows_max))
         .await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let next = found.last().filter(|_last| more);
-    let next =
-        next.map(|last| format!("{}~{}", last.recorded_at, Uuid::from_bytes(*last.key.bytes())));
+    let next = place.cut(&mut found, |last| {
+        format!("{}~{}", last.recorded_at, Uuid::from_bytes(*last.key.bytes()))
+    });
     let receipts: Result<Vec<Box<RawValue>>, _> =
         found.into_iter().map(|flagged| RawValue::from_string(flagged.receipt)).collect();
     let flagged_payments = receipts.map_err(|error| Problem::internal(error.to_string()))?;

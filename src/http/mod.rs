@@ -12,6 +12,7 @@ mod idempotency;
 mod limit;
 mod oauth;
 mod openapi;
+mod page;
 mod points;
 pub mod problem;
 mod proofs;

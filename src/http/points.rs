@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Gateway;
 use super::auth::Customer;
 use super::openapi::bodies::MemberLink;
+use super::page::Place;
 use super::problem::Problem;
 use crate::clock::{self, Moment};
 use crate::ids::{MemberRef, PartnerId, TransactionId};
@@ -18,9 +19,6 @@ use crate::money::{Amount, Asset};
 use crate::program::Lot;
 use crate::store::transactions::{EntryPlace, HistoryLine};
 use crate::store::{StoreError, accounts, customers, lots, transactions};
-
-const LINES_DEFAULT: u16 = 20;
-const LINES_MAX: u16 = 100;
 
 /// Which page of the entries.
 #[derive(Deserialize, IntoParams)]
@@ -82,16 +80,7 @@ pub async fn get_points(
     gateway: web::Data<Gateway>,
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page.limit.unwrap_or(LINES_DEFAULT);
-    if limit == 0 || limit > LINES_MAX {
-        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
-    }
-    let after = match &page.cursor {
-        None => None,
-        Some(cursor) => Some(read_cursor(cursor).ok_or_else(|| {
-            Problem::parameter("cursor", "expected the `next` of the page before, unchanged")
-        })?),
-    };
+    let place = Place::read(page.limit, page.cursor.as_deref(), read_cursor)?;
     let points = gateway
         .read(move |db| {
             db.snapshot(|db| {
@@ -100,13 +89,7 @@ pub async fn get_points(
                 };
                 let account = |code| Account::customer(code, id, Asset::PTS);
                 let available = account(AccountCode::POINTS_AVAILABLE);
-                // One line more than the page has tells whether another page follows.
-                let lines = transactions::history(
-                    db,
-                    &available,
-                    after,
-                    i64::from(limit).saturating_add(1),
-                )?;
+                let lines = transactions::history(db, &available, place.after, place.rows_max())?;
                 let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
                 let lots = lots::of_customers(db, &[id])?;
                 let mut points = Points {
@@ -117,7 +100,7 @@ pub async fn get_points(
                     expiring: dated(&lots, |lot| Some((lot.expires_at?, lot.parts.available))),
                     ..Points::none()
                 };
-                points.add_page(lines, usize::from(limit));
+                points.add_page(lines, &place);
                 Ok::<_, StoreError>(points)
             })
         })
@@ -170,10 +153,8 @@ impl Points {
         }
     }
 
-    fn add_page(&mut self, mut lines: Vec<HistoryLine>, limit: usize) {
-        let more = lines.len() > limit;
-        lines.truncate(limit);
-        self.next = lines.last().filter(|_last| more).map(|last| write_cursor(last.place));
+    fn add_page(&mut self, mut lines: Vec<HistoryLine>, place: &Place<EntryPlace>) {
+        self.next = place.cut(&mut lines, |last| write_cursor(last.place));
         self.entries = lines.into_iter().map(Entry::from).collect();
     }
 }
