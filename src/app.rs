@@ -18,6 +18,7 @@ use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
+use crate::outbox::{CrmSender, Senders};
 use crate::partner::Registry;
 use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
@@ -31,7 +32,7 @@ pub struct App {
     issuer: String,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    relay: Option<Relay>,
+    relay: Relay,
     due: Due,
     sealer: Sealer,
     reloader: Reloader,
@@ -129,18 +130,18 @@ fn token_issuer(
 }
 
 /// Leads go nowhere while there is no CRM: they wait in the outbox.
-fn start_relay(settings: &Settings, core: &Core) -> Result<Option<Relay>, AppError> {
-    let Some(crm) = &settings.crm else { return Ok(None) };
+fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
-    let crm = Crm::new(crm, lease / 3).map_err(|error| AppError::Crm(error.to_string()))?;
-    let relay = RelaySettings {
+    let crm = settings.crm.as_ref().map(|crm| Crm::new(crm, lease / 3)).transpose();
+    let crm = crm.map_err(|error| AppError::Crm(error.to_string()))?.map(|crm| CrmSender {
+        crm: Arc::new(crm),
         pool: core.pool.clone(),
-        crm,
         keys: core.keys.personal.clone(),
         registry: Arc::clone(&core.registry),
-        lease,
-    };
-    Ok(Some(relay::start(relay, Arc::clone(&core.leads_waiting))))
+    });
+    let (pool, senders) = (core.pool.clone(), Senders { crm });
+    let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
+    Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
 }
 
 impl App {
@@ -230,9 +231,7 @@ impl App {
             Ok(Err(error)) => tracing::error!(%error, "the HTTP server ended badly"),
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
-        if let Some(relay) = self.relay {
-            relay.stop().await;
-        }
+        self.relay.stop().await;
         self.reloader.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;

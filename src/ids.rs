@@ -100,6 +100,14 @@ macro_rules! random_id {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::try_from(text)
+            }
+        }
+
         impl TryFrom<&str> for $name {
             type Error = InvalidId;
 
@@ -239,6 +247,14 @@ random_id!(
     /// Whoever does the work of a request that may come again.
     LeaseId
 );
+random_id!(
+    /// One message on its way out of the house.
+    MessageId
+);
+random_id!(
+    /// Where a partner wants its events told.
+    EndpointId
+);
 
 name_id!(
     /// A partner's event, by partner and event id. As it is the primary key of events, the
@@ -266,6 +282,10 @@ name_id!(
     RequestKey
 );
 name_id!(
+    /// What goes in order on its way out: all messages about one person, say.
+    OrderKey
+);
+name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
     /// open an account at once mean the same row.
     AccountId
@@ -282,6 +302,16 @@ impl BusinessKey {
     #[must_use]
     pub fn of(partner: &PartnerId, kind: &str, order: &EventId, stage: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), kind, order.as_str(), stage.as_str()])
+    }
+}
+
+impl OrderKey {
+    /// Of the person with this phone number, by the blind index of it.
+    #[must_use]
+    pub fn of_person(phone_index: &[u8; 32]) -> Self {
+        let mut key = [0; 16];
+        key.iter_mut().zip(phone_index).for_each(|(to, from)| *to = *from);
+        Self(key)
     }
 }
 

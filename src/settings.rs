@@ -49,10 +49,21 @@ pub struct Settings {
     pub lead_lease_seconds: u32,
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
+    pub delivery: DeliverySettings,
     pub log: Log,
     pub crm: Option<CrmSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
+}
+
+/// How fast messages leave, from each gateway to each destination.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// Messages on their way at once.
+    pub at_once: usize,
+    /// Messages begun in a second.
+    pub per_second: usize,
 }
 
 /// How much is logged, and in which form.

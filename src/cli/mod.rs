@@ -4,6 +4,7 @@ pub mod demo;
 pub mod import;
 pub mod ledger;
 pub mod migrate;
+pub mod outbox;
 pub mod partners;
 pub mod program;
 pub mod serve;
@@ -42,6 +43,9 @@ enum Command {
     /// Do what the loyalty programme does by itself.
     #[command(subcommand)]
     Program(program::Command),
+    /// What waits to leave the house; dead letters, and their replay.
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Look into the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -66,6 +70,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Import(command) => import::run(command, settings).await,
         Command::Partners(command) => partners::run(command, &settings),
         Command::Program(command) => program::run(command, settings).await,
+        Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(command) => ledger::run(&command, &settings),
     }
 }

@@ -28,6 +28,18 @@ impl CrmError {
         matches!(self, Self::Refused(_))
     }
 
+    /// What is counted and logged of it: a name out of few.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::Credentials => "credentials",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// The least wait before the next attempt, where there is one: the CRM asked for it, or what
     /// was sent last must have ended before anybody looks.
     #[must_use]

@@ -11,6 +11,8 @@ use crate::money::Amount;
 pub struct Lead {
     /// Our id, by which the CRM is asked whether it has the lead already.
     pub id: ReferralId,
+    /// Rises with each change that the CRM is told of.
+    pub revision: i64,
     pub partner: PartnerId,
     pub partner_name: String,
     pub product: String,

@@ -10,6 +10,8 @@ pub use tryton::{Tryton, TrytonLogin};
 
 use std::time::Duration;
 
+use crate::clock::Moment;
+use crate::ids::ReferralId;
 use crate::settings::CrmSettings;
 
 /// Whichever CRM the bank has.
@@ -45,6 +47,21 @@ impl Crm {
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.deliver(lead).await,
+        }
+    }
+
+    /// Tells the CRM that the person of a lead does not agree any longer, unless it has been told;
+    /// its id of the lead, or `None` when it has no such lead.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn withdraw_consent(
+        &self,
+        lead: ReferralId,
+        at: Moment,
+    ) -> Result<Option<CrmId>, CrmError> {
+        match self {
+            Self::Tryton(tryton) => tryton.withdraw_consent(lead, at).await,
         }
     }
 }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::{CrmError, CrmId, Lead};
+use crate::clock::Moment;
+use crate::ids::ReferralId;
 use crate::settings::Secret;
 
 /// Where Tryton is and who we are there.
@@ -97,6 +99,29 @@ impl Tryton {
         let domain = json!([["reference", "=", reference]]);
         let found = self.search("sale.opportunity", domain, 1, &["id"]).await?;
         Ok(found.first().and_then(id_of).map(|id| CrmId(id.to_string())))
+    }
+
+    /// Writes into the opportunity's comment that nobody may be called any more.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn withdraw_consent(
+        &self,
+        lead: ReferralId,
+        at: Moment,
+    ) -> Result<Option<CrmId>, CrmError> {
+        let domain = json!([["reference", "=", lead.to_string()]]);
+        let found = self.search("sale.opportunity", domain, 1, &["id", "comment"]).await?;
+        let Some(opportunity) = found.first() else { return Ok(None) };
+        let id = id_of(opportunity).ok_or_else(unexpected)?;
+        let comment = opportunity.get("comment").and_then(Value::as_str).unwrap_or_default();
+        let told = format!("Consent withdrawn on {at}: do not call.");
+        if !comment.contains(&told) {
+            let comment = format!("{told}\n{comment}");
+            let values = json!({ "comment": comment });
+            self.call("model.sale.opportunity.write", |_session| json!([[id], values, {}])).await?;
+        }
+        Ok(Some(CrmId(id.to_string())))
     }
 
     /// Every opportunity that has a reference: `(reference, id)`, oldest first.

@@ -5,6 +5,7 @@ pub mod auth;
 mod codes;
 mod conditional;
 mod corrections;
+mod dead_letters;
 mod events;
 mod flagged_payments;
 mod health;
@@ -44,7 +45,7 @@ use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
-use staff::{Adjust, Approve, Staff};
+use staff::{Adjust, Approve, Operate, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
 pub use version::speak_version;
@@ -130,6 +131,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
+        // Staff: operate
+        .service(at("/v1/dead-letters", web::get().to(dead_letters::get_dead_letters)))
+        .service(once::<Staff<Operate>>(
+            "/v1/dead-letters/{message}/replay",
+            web::post().to(dead_letters::replay_dead_letter),
+        ))
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))

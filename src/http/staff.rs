@@ -22,6 +22,8 @@ pub enum Role {
     Approve,
     /// Look at all of it.
     Read,
+    /// See to what was given up on its way out.
+    Operate,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
             Self::Adjust => "adjust",
             Self::Approve => "approve",
             Self::Read => "read",
+            Self::Operate => "operate",
         }
     }
 }
@@ -52,7 +55,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Read);
+roles!(Adjust, Approve, Read, Operate);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

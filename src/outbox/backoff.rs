@@ -1,17 +1,37 @@
+//! When a message that was not delivered is tried again, and when it is given up.
+
 use aws_lc_rs::rand;
 use chrono::TimeDelta;
 
-/// Attempts before a lead is given up for people to look at: about three days of them.
-pub const ATTEMPTS_MAX: i64 = 90;
+use crate::clock::Moment;
 
+/// How long a message is tried, from its first failure on.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(3);
+
+/// In milliseconds.
 const FIRST: i64 = 500;
 const LONGEST: i64 = 3_600_000;
 
-/// How long to wait before the next attempt: exponential with full jitter, so that many leads that
-/// failed together do not come back together. In milliseconds up to an hour.
+/// When next, and when for the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// `None` when the time is over.
+    pub again_at: Option<Moment>,
+    pub give_up_at: Moment,
+}
+
+/// After so many failures before this one. Whoever said how long to wait is heard.
 #[must_use]
-pub fn wait(attempts: i64) -> TimeDelta {
-    let doublings = u32::try_from(attempts.clamp(0, 20)).unwrap_or(20);
+pub fn next(failures: i64, give_up_at: Option<Moment>, wait_min: TimeDelta, now: Moment) -> Next {
+    let give_up_at = give_up_at.unwrap_or_else(|| now.plus(GIVEN_UP_AFTER));
+    let again_at = (now < give_up_at).then(|| now.plus(wait(failures).max(wait_min)));
+    Next { again_at, give_up_at }
+}
+
+/// Exponential with full jitter, so that many messages that failed together do not come back
+/// together; up to an hour.
+fn wait(failures: i64) -> TimeDelta {
+    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);
     let ceiling = FIRST.saturating_mul(2_i64.saturating_pow(doublings)).min(LONGEST);
     let mut random = [0; 4];
     // Without randomness the whole wait is as good as any.
@@ -26,11 +46,37 @@ mod tests {
 
     #[test]
     fn the_wait_grows_to_an_hour_and_no_further() {
-        for attempts in [0, 1, 5, 20, 1_000, i64::MAX] {
-            assert!(wait(attempts) <= TimeDelta::milliseconds(LONGEST + 50));
+        for failures in [0, 1, 5, 20, 1_000, i64::MAX] {
+            assert!(wait(failures) <= TimeDelta::milliseconds(LONGEST + 50));
         }
         assert!(wait(0) <= TimeDelta::milliseconds(FIRST + 50));
         let longest = (0..50).map(|_| wait(30)).max().unwrap();
         assert!(longest > TimeDelta::minutes(20), "{longest}");
+        // Full jitter: it may come at any time up to then.
+        let shortest = (0..50).map(|_| wait(30)).min().unwrap();
+        assert!(shortest < TimeDelta::minutes(40), "{shortest}");
+    }
+
+    #[test]
+    fn a_message_is_tried_for_three_days_from_its_first_failure_on() {
+        let start = Moment::parse("2026-11-02T10:00:00Z").unwrap();
+        let first = next(0, None, TimeDelta::zero(), start);
+        assert_eq!(first.give_up_at, start.plus(TimeDelta::days(3)));
+        let (mut now, mut failures, mut give_up_at) = (start, 0, None);
+        loop {
+            let after = next(failures, give_up_at, TimeDelta::zero(), now);
+            give_up_at = Some(after.give_up_at);
+            let Some(again_at) = after.again_at else { break };
+            (now, failures) = (again_at, failures + 1);
+        }
+        assert!(now >= first.give_up_at && now < first.give_up_at.plus(TimeDelta::hours(2)));
+        assert!(failures > 72, "{failures}");
+    }
+
+    #[test]
+    fn whoever_says_how_long_to_wait_is_heard() {
+        let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
+        let told = next(0, None, TimeDelta::seconds(90), now);
+        assert_eq!(told.again_at, Some(now.plus(TimeDelta::seconds(90))));
     }
 }

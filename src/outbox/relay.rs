@@ -1,22 +1,22 @@
-//! Claims leads that are due, opens what they need, tells the CRM, and records what came of it.
+//! Claims messages that are due, has them sent, and records what came of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
-use super::backoff::{ATTEMPTS_MAX, wait};
+use super::lane::Lane;
+use super::{Failure, Senders, Sent, backoff};
 use crate::clock;
-use crate::crm::{Crm, CrmError, Lead};
-use crate::customer::PersonalKeys;
-use crate::customer::personal::SealError;
-use crate::event::Contact;
-use crate::partner::Registry;
 use crate::referral::Actor;
-use crate::store::outbox::{self, Claimed, Failed};
-use crate::store::{Pool, StoreError, consents, personal, referral_moves, referrals};
+use crate::settings::DeliverySettings;
+use crate::store::outbox::claims::{self, Claim, Claimed, Failed, Outcome};
+use crate::store::outbox::{Destination, Kind};
+use crate::store::{Pool, StoreError, referral_moves};
 
 /// A running relay.
 pub struct Relay {
@@ -24,67 +24,44 @@ pub struct Relay {
     task: JoinHandle<()>,
 }
 
-/// Leads in delivery at once.
-const AT_ONCE: i64 = 4;
-
 /// How often the relay looks without being poked: for what failed, and for what others left.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Why a lead cannot be told now.
-#[derive(Debug, thiserror::Error)]
-enum Undelivered {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    #[error(transparent)]
-    Crm(#[from] CrmError),
-    /// The consent was withdrawn, or the person's data erased, while the lead waited.
-    #[error("there is no live consent, or the personal data is gone")]
-    NoConsent,
-}
-
 struct Worker {
     pool: Pool,
-    crm: Crm,
-    keys: PersonalKeys,
-    registry: Arc<Registry>,
+    senders: Senders,
+    settings: DeliverySettings,
     holder: [u8; 16],
-    /// How long a claimed lead is nobody else's. Longer than any request to the CRM may take, so
-    /// that a request of a relay that died has ended before another relay looks.
+    /// How long a claimed message is nobody else's. Longer than any request may take, so that a
+    /// request of a relay that died has ended before another relay looks.
     lease: TimeDelta,
 }
 
 /// What a relay works with.
 pub struct RelaySettings {
     pub pool: Pool,
-    pub crm: Crm,
-    pub keys: PersonalKeys,
-    pub registry: Arc<Registry>,
+    pub senders: Senders,
+    pub delivery: DeliverySettings,
+    /// A sender must have ended in two thirds of it.
     pub lease: Duration,
 }
 
-/// Starts a relay that ends when it is stopped. It is poked by `leads_waiting` after a commit.
+/// Deliveries under way, and the ways that they go.
+struct Traffic {
+    lanes: HashMap<Destination, Lane>,
+    deliveries: JoinSet<(Destination, Option<Failure>)>,
+}
+
+/// Starts a relay that ends when it is stopped. It is poked by `poked` after a commit that put
+/// something in line.
 #[must_use]
-pub fn start(settings: RelaySettings, leads_waiting: Arc<Notify>) -> Relay {
-    let (stop, mut stopped) = watch::channel(false);
+pub fn start(settings: RelaySettings, poked: Arc<Notify>) -> Relay {
+    let (stop, stopped) = watch::channel(false);
     let holder = *uuid::Uuid::new_v4().as_bytes();
-    let RelaySettings { pool, crm, keys, registry, lease } = settings;
+    let RelaySettings { pool, senders, delivery, lease } = settings;
     let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(1));
-    let worker = Arc::new(Worker { pool, crm, keys, registry, holder, lease });
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            let found = Arc::clone(&worker).round().await;
-            if found {
-                continue;
-            }
-            tokio::select! {
-                () = leads_waiting.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
+    let worker = Arc::new(Worker { pool, senders, settings: delivery, holder, lease });
+    let task = tokio::spawn(run(worker, poked, stopped));
     Relay { stop, task }
 }
 
@@ -98,147 +75,164 @@ impl Relay {
     }
 }
 
-impl Worker {
-    /// Claims and delivers what is due; `false` when nothing was.
-    async fn round(self: Arc<Self>) -> bool {
-        let claimed = match Arc::clone(&self).claim().await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(%error, "the outbox cannot be read");
-                return false;
-            }
-        };
-        let mut deliveries = JoinSet::new();
-        for lead in claimed {
-            deliveries.spawn(Arc::clone(&self).deliver(lead));
+async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+    let mut traffic = Traffic { lanes: HashMap::new(), deliveries: JoinSet::new() };
+    while !*stopped.borrow() {
+        for destination in Arc::clone(&worker).waiting().await {
+            traffic.fill(&worker, destination).await;
         }
-        let found = !deliveries.is_empty();
-        while let Some(done) = deliveries.join_next().await {
-            if let Err(error) = done {
-                tracing::error!(%error, "a delivery was lost; its lease will end");
-            }
-        }
-        found
-    }
-
-    async fn claim(self: Arc<Self>) -> Result<Vec<Claimed>, StoreError> {
-        self.store(|worker| {
-            let now = clock::now();
-            worker.pool.with(|db| {
-                db.write(|tx| {
-                    outbox::claim(tx, &worker.holder, now, now.plus(worker.lease), AT_ONCE)
-                })
-            })
-        })
-        .await
-    }
-
-    async fn deliver(self: Arc<Self>, claimed: Claimed) {
-        let outcome = Arc::clone(&self).attempt(claimed).await;
-        let referral = claimed.referral;
-        match &outcome {
-            Ok(crm_id) => tracing::info!(%referral, crm_id, "lead delivered"),
-            Err(error) => tracing::warn!(%referral, %error, "lead not delivered"),
-        }
-        let recorded = self.store(move |worker| worker.record(claimed, &outcome)).await;
-        match recorded {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(%referral, "the lease had ended; another relay has it"),
-            // The lease ends by itself, and the CRM is asked for our id before anything is made.
-            Err(error) => tracing::error!(%referral, %error, "a delivery is not recorded yet"),
-        }
-    }
-
-    async fn attempt(self: Arc<Self>, claimed: Claimed) -> Result<String, Undelivered> {
-        let lead = Arc::clone(&self).store(move |worker| worker.lead(claimed)).await?;
-        Ok(self.crm.deliver(&lead).await?.to_string())
-    }
-
-    /// All that the CRM is told of a lead, opened just before it is told.
-    fn lead(&self, claimed: Claimed) -> Result<Lead, Undelivered> {
-        let id = claimed.referral;
-        let (referral, sealed, consent) = self.pool.with(|db| {
-            let referral =
-                referrals::get(db, id)?.ok_or(StoreError::Corrupt("outbox.referral_id"))?;
-            let consent = match referral.consent {
-                Some(consent) => consents::get(db, consent)?,
-                None => None,
-            };
-            Ok::<_, StoreError>((referral, personal::get(db, id)?, consent))
-        })?;
-        let consent = consent.filter(|consent| consent.withdrawn_at.is_none());
-        let (Some(sealed), Some(consent)) = (sealed, consent) else {
-            return Err(Undelivered::NoConsent);
-        };
-        let plain = self.keys.open(id.bytes(), &sealed)?;
-        let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
-        let partner = self.registry.get(&referral.partner);
-        Ok(Lead {
-            id,
-            partner_name: partner.map_or_else(|| referral.partner.to_string(), |p| p.name.clone()),
-            partner: referral.partner,
-            product: referral.product,
-            amount: referral.amount,
-            region: referral.region,
-            contact,
-            reasons: referral.reasons,
-            consent: consent.id,
-            consent_purpose: consent.purpose,
-            consent_text_version: consent.text_version,
-            consent_given_at: consent.given_at,
-            created_at: referral.recorded_at,
-        })
-    }
-
-    fn record(
-        &self,
-        claimed: Claimed,
-        outcome: &Result<String, Undelivered>,
-    ) -> Result<bool, StoreError> {
-        self.pool.with(|db| {
-            db.write(|tx| match outcome {
-                Ok(crm_id) => {
-                    let now = clock::now();
-                    let ours = outbox::delivered(tx, claimed, &self.holder, crm_id, now)?;
-                    if ours {
-                        referral_moves::send(tx, claimed.referral, &Actor::Program("relay"), now)?;
+        let look_at = Instant::now() + LOOK_EVERY;
+        loop {
+            tokio::select! {
+                Some(ended) = traffic.deliveries.join_next() => match ended {
+                    Ok((destination, failure)) => {
+                        traffic.ended(destination, failure.as_ref());
+                        if !*stopped.borrow() {
+                            traffic.fill(&worker, destination).await;
+                        }
                     }
-                    Ok(ours)
-                }
-                Err(error) => {
-                    let text = error.to_string();
-                    let failed = error.next(claimed.attempts, &text);
-                    outbox::failed(tx, claimed, &self.holder, &failed)
-                }
-            })
-        })
+                    Err(error) => {
+                        tracing::error!(%error, "a delivery was lost; its lease will end");
+                    }
+                },
+                () = poked.notified() => break,
+                () = tokio::time::sleep_until(look_at) => break,
+                _ = stopped.changed() => break,
+            }
+        }
     }
-
-    async fn store<T: Send + 'static, E: From<StoreError> + Send + 'static>(
-        self: Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E> {
-        let done = tokio::task::spawn_blocking(move || work(&self)).await;
-        done.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted.into()))
+    while let Some(ended) = traffic.deliveries.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a delivery was lost; its lease will end");
+        }
     }
 }
 
-impl Undelivered {
-    /// Whether to try again, and when: what will not pass by itself is for people to look at.
-    fn next<'a>(&self, attempts: i64, text: &'a str) -> Failed<'a> {
-        let dead = match self {
-            Self::Seal(_) | Self::NoConsent => true,
-            Self::Crm(error) => error.is_final(),
-            Self::Store(_) => false,
-        };
-        if dead || attempts >= ATTEMPTS_MAX {
-            return Failed::Dead { error: text };
+impl Traffic {
+    /// Begins as many deliveries to a destination as it may have.
+    async fn fill(&mut self, worker: &Arc<Worker>, destination: Destination) {
+        let lane = self.lanes.entry(destination).or_default();
+        let now = clock::now();
+        let room = lane.room(now, worker.settings);
+        if room == 0 {
+            return;
         }
-        let told = match self {
-            Self::Crm(error) => error.retry_after(),
-            _ => None,
-        };
-        let told = told.and_then(|told| TimeDelta::from_std(told).ok()).unwrap_or_default();
-        Failed::Again { at: clock::now().plus(wait(attempts).max(told)), error: text }
+        for claimed in Arc::clone(worker).claim(destination, room).await {
+            let held = lane.begin(now);
+            let worker = Arc::clone(worker);
+            self.deliveries.spawn(async move {
+                let failure = worker.deliver(claimed).await;
+                drop(held);
+                (destination, failure)
+            });
+        }
+    }
+
+    fn ended(&mut self, destination: Destination, failure: Option<&Failure>) {
+        let lane = self.lanes.entry(destination).or_default();
+        if lane.ended(failure, clock::now()) {
+            tracing::warn!(%destination, "left alone for a while");
+        }
+    }
+}
+
+impl Worker {
+    /// Destinations that have something waiting and that this gateway serves.
+    async fn waiting(self: Arc<Self>) -> Vec<Destination> {
+        let found = Arc::clone(&self).store(|worker| worker.pool.with(claims::destinations)).await;
+        let found = found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the outbox cannot be read");
+            Vec::new()
+        });
+        found.into_iter().filter(|it| self.senders.serve(it.channel())).collect()
+    }
+
+    async fn claim(self: Arc<Self>, destination: Destination, room: usize) -> Vec<Claimed> {
+        let claimed = self.store(move |worker| {
+            let now = clock::now();
+            let claim = Claim {
+                destination,
+                holder: worker.holder,
+                now,
+                lease_until: now.plus(worker.lease),
+                rows_max: i64::try_from(room).unwrap_or(i64::MAX),
+            };
+            worker.pool.with(|db| db.write(|tx| claims::claim(tx, claim)))
+        });
+        claimed.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "nothing can be claimed");
+            Vec::new()
+        })
+    }
+
+    /// One attempt, from the claim to its record.
+    async fn deliver(self: Arc<Self>, claimed: Claimed) -> Option<Failure> {
+        let (message, destination, kind) = (claimed.id, claimed.destination, claimed.kind.name());
+        let sent = self.senders.send(&claimed).await;
+        match &sent {
+            Ok(sent) => {
+                let remote = sent.remote_id.as_deref().unwrap_or_default();
+                tracing::info!(%message, %destination, kind, remote, "delivered");
+            }
+            Err(failure) => {
+                let (class, error) = (failure.class, &failure.text);
+                tracing::warn!(%message, %destination, kind, class, error, "not delivered");
+            }
+        }
+        let failure = sent.as_ref().err().cloned();
+        let recorded = self.store(move |worker| worker.record(&claimed, &sent)).await;
+        match recorded {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(%message, "the lease had ended; another relay has it"),
+            // The lease ends by itself, and the message is known to be uncertain.
+            Err(error) => tracing::error!(%message, %error, "a delivery is not recorded yet"),
+        }
+        failure
+    }
+
+    fn record(&self, claimed: &Claimed, sent: &Result<Sent, Failure>) -> Result<bool, StoreError> {
+        let now = clock::now();
+        self.pool.with(|db| {
+            db.write(|tx| match sent {
+                Ok(Sent { remote_id, status }) => {
+                    let remote_id = remote_id.as_deref();
+                    let outcome = Outcome::Delivered { remote_id, status: *status };
+                    let ours = claims::settle(tx, claimed, &outcome, now)?;
+                    if ours && claimed.kind == Kind::Lead {
+                        let relay = Actor::Program("relay");
+                        referral_moves::send(tx, claimed.referral(), &relay, now)?;
+                    }
+                    Ok(ours)
+                }
+                Err(failure) => {
+                    let failed = Outcome::Failed(failure.next(claimed, now));
+                    claims::settle(tx, claimed, &failed, now)
+                }
+            })
+        })
+    }
+
+    async fn store<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = tokio::task::spawn_blocking(move || work(&self)).await;
+        done.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted))
+    }
+}
+
+impl Failure {
+    /// Whether to try again, and when: what will not pass by itself is for people to look at.
+    fn next(&self, claimed: &Claimed, now: clock::Moment) -> Failed<'_> {
+        let told = self.wait_min.and_then(|told| TimeDelta::from_std(told).ok());
+        let told = told.unwrap_or_default();
+        let next = backoff::next(claimed.failures, claimed.give_up_at, told, now);
+        Failed {
+            again_at: next.again_at.filter(|_at| !self.is_final),
+            give_up_at: Some(next.give_up_at),
+            class: self.class,
+            status: self.status,
+            error: &self.text,
+        }
     }
 }

@@ -46,9 +46,10 @@ const RIGHTS: &[(&str, &str)] = &[
     ("referral_rewards", "SELECT, INSERT, UPDATE (state)"),
     (
         "outbox",
-        "SELECT, INSERT, UPDATE (state, attempts, next_attempt_at, lease_until, lease_holder, \
-         last_error, crm_id, delivered_at)",
+        "SELECT, INSERT, UPDATE (state, order_key, attempts, failures, next_attempt_at, give_up_at, \
+         lease_until, lease_holder, cancelled_at, last_error, remote_id, delivered_at)",
     ),
+    ("attempts", "SELECT, INSERT"),
     // What may go: erased persons, expired codes and assertions.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),

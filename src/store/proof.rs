@@ -135,14 +135,19 @@ const EVENTS: &str = "
 
 const LEADS: &str = "
     SELECT 'lead' AS what, 'referrals ' || {hex:r.id} AS place,
-        'is ' || r.state || ', its outbox row is ' || COALESCE(o.state, 'missing') AS detail
-    FROM referrals r LEFT JOIN outbox o ON o.referral_id = r.id
-    WHERE (r.state = 'sent' AND COALESCE(o.state, '') <> 'delivered')
-       OR (r.state = 'qualified' AND COALESCE(o.state, '') NOT IN ('waiting', 'dead'))
+        'is ' || r.state || ', its outbox rows: ' || COALESCE(o.delivered, 0) || ' delivered of '
+            || COALESCE(o.n, 0) AS detail
+    FROM referrals r LEFT JOIN (
+        SELECT subject, COUNT(*) AS n,
+            SUM(CASE state WHEN 'delivered' THEN 1 ELSE 0 END) AS delivered
+        FROM outbox WHERE channel = 'crm' AND kind = 'lead' GROUP BY subject
+    ) o ON o.subject = r.id
+    WHERE (r.state = 'sent' AND COALESCE(o.delivered, 0) = 0)
+       OR (r.state = 'qualified' AND (COALESCE(o.delivered, 0) > 0 OR o.n IS NULL))
        OR (r.state IN ('contacted', 'converted', 'lost', 'expired', 'rewarded', 'clawed_back')
-           AND o.id IS NULL)
+           AND o.n IS NULL)
        OR (r.state IN ('received', 'needs_consent', 'duplicate', 'rejected', 'on_hold')
-           AND o.id IS NOT NULL)
+           AND o.n IS NOT NULL)
     ORDER BY place LIMIT 100";
 
 const CORRECTIONS: &str = "

@@ -262,17 +262,39 @@ diesel::table! {
 
 diesel::table! {
     outbox (id) {
+        position -> BigInt,
         id -> Binary,
-        referral_id -> Binary,
+        channel -> Text,
+        destination -> Text,
+        order_key -> Nullable<Binary>,
+        subject -> Binary,
+        kind -> Text,
+        revision -> BigInt,
+        body -> Nullable<Text>,
         state -> Text,
         attempts -> BigInt,
+        failures -> BigInt,
         next_attempt_at -> Timestamp,
+        give_up_at -> Nullable<Timestamp>,
         lease_until -> Nullable<Timestamp>,
         lease_holder -> Nullable<Binary>,
+        cancelled_at -> Nullable<Timestamp>,
         last_error -> Nullable<Text>,
-        crm_id -> Nullable<Text>,
+        remote_id -> Nullable<Text>,
         recorded_at -> Timestamp,
         delivered_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    attempts (message_id, number) {
+        message_id -> Binary,
+        number -> BigInt,
+        started_at -> Timestamp,
+        ended_at -> Timestamp,
+        outcome -> Text,
+        status -> Nullable<BigInt>,
+        class -> Nullable<Text>,
     }
 }
 
@@ -456,6 +478,7 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         consents,
         referrals,
         outbox,
+        attempts,
         assertions,
         blocks,
         seals,

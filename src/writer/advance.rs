@@ -91,7 +91,7 @@ impl Recorder {
         let lead = order.step == Step::Release;
         match order.step {
             Step::Release => {
-                outbox::insert(tx, &[order.referral], now)?;
+                outbox::lead_changed(tx, order.referral, now)?;
                 referrals::place(tx, &held.record)?;
             }
             // The bank has no use for the person's data any more.

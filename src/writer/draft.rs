@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::{Referral, Said};
 use crate::ids::{
-    BusinessKey, ConsentId, EventKey, MemberKey, PartnerId, ReferralId, TransactionId,
+    BusinessKey, ConsentId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
@@ -20,6 +20,7 @@ use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
+use crate::store::outbox::NewMessage;
 use crate::store::personal::NewPersonal;
 use crate::store::referral_moves::{NewMove, Received};
 use crate::store::referrals::ReferralRecord;
@@ -337,10 +338,17 @@ impl<'a> Drafts<'a> {
         self.list.len()
     }
 
-    fn qualified(&self) -> Vec<ReferralId> {
-        let records = self.list.iter().filter_map(|draft| draft.referral.as_ref());
-        let qualified = records.filter(|draft| draft.record.state == State::Qualified);
-        qualified.map(|draft| draft.record.id).collect()
+    /// What the CRM is to be told.
+    fn new_leads(&self) -> Vec<NewMessage> {
+        let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
+        let qualified = drafts.filter(|draft| draft.record.state == State::Qualified);
+        let person = |draft: &ReferralDraft<'_>| {
+            draft.personal.as_ref().map_or_else(
+                || OrderKey::from_bytes(*draft.record.id.bytes()),
+                |personal| OrderKey::of_person(&personal.phone_index),
+            )
+        };
+        qualified.map(|draft| NewMessage::lead(draft.record.id, person(draft))).collect()
     }
 
     /// Writes it all down, in the order that the database's own constraints ask for.
@@ -396,7 +404,7 @@ impl<'a> Drafts<'a> {
     }
 
     fn write_referrals(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
-        let leads = self.qualified();
+        let leads = self.new_leads();
         self.leads = leads.len();
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
         let mut first = Vec::new();

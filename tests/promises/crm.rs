@@ -22,6 +22,7 @@ const CREATE_OPPORTUNITY: &str = "sale.opportunity.create";
 fn lead() -> Lead {
     Lead {
         id: ReferralId::random(),
+        revision: 1,
         partner: PartnerId::try_from("sunny-travel").unwrap(),
         partner_name: "Sunny Road Travel".to_owned(),
         product: "travel-loan".to_owned(),

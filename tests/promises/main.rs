@@ -18,6 +18,7 @@ mod concurrency;
 mod consent;
 mod crash;
 mod crm;
+mod delivery;
 mod exactness;
 mod exports;
 mod flagged_payments;

@@ -7,7 +7,9 @@ use diesel::connection::SimpleConnection;
 use serde_json::json;
 use tallystick::database_url::DatabaseUrl;
 use tallystick::referral::Actor;
-use tallystick::store::{self, Db, outbox, referral_moves};
+use tallystick::store::outbox::Destination;
+use tallystick::store::outbox::claims::{self, Claim, Outcome};
+use tallystick::store::{self, Db, referral_moves};
 
 use crate::harness::{
     Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, referral,
@@ -85,9 +87,12 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     // What the relay does with a lead.
     let now = tallystick::clock::now();
     let done = app.trial.db().write(|tx| {
-        let claimed = outbox::claim(tx, &[7; 16], now, now.plus(TimeDelta::minutes(1)), 1)?;
-        referral_moves::send(tx, claimed[0].referral, &Actor::Program("relay"), now)?;
-        outbox::delivered(tx, claimed[0], &[7; 16], "lead-1", now)
+        let (destination, lease_until) = (Destination::Crm, now.plus(TimeDelta::minutes(1)));
+        let claim = Claim { destination, holder: [7; 16], now, lease_until, rows_max: 1 };
+        let claimed = claims::claim(tx, claim)?.remove(0);
+        referral_moves::send(tx, claimed.referral(), &Actor::Program("relay"), now)?;
+        let outcome = Outcome::Delivered { remote_id: Some("lead-1"), status: None };
+        claims::settle(tx, &claimed, &outcome, now)
     });
     assert!(done.unwrap());
     history_cannot_be_changed(&app.trial);
@@ -97,7 +102,7 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
 
 /// By whoever has the gateway's password.
 fn history_cannot_be_changed(trial: &Trial) {
-    for table in ["events", "transactions", "entries", "blocks", "seals", "accounts", "members"] {
+    for table in ["events", "transactions", "entries", "blocks", "seals", "accounts", "attempts"] {
         for sql in [
             format!("DELETE FROM {table}"),
             format!("TRUNCATE {table} CASCADE"),
@@ -130,6 +135,8 @@ fn history_cannot_be_changed(trial: &Trial) {
         "UPDATE referral_moves SET reason = ''",
         "DELETE FROM referral_moves",
         "UPDATE referral_rewards SET amount = 1",
+        "UPDATE outbox SET subject = id",
+        "UPDATE attempts SET outcome = 'again'",
     ] {
         let said = refused(trial, sql);
         assert!(said.contains("permission denied"), "{sql}: {said}");

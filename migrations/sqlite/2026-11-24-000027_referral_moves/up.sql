@@ -44,7 +44,7 @@ INSERT INTO referral_moves
 INSERT INTO referral_moves
     SELECT r.id, 3, 'qualified', 'sent', 'program', 'relay', 'The bank''s customer managers have it.',
         NULL, NULL, COALESCE(o.delivered_at, r.recorded_at)
-    FROM referrals r LEFT JOIN outbox o ON o.referral_id = r.id WHERE r.state = 'sent';
+    FROM referrals r LEFT JOIN outbox o ON o.subject = r.id AND o.kind = 'lead' WHERE r.state = 'sent';
 
 CREATE TRIGGER referral_moves_in_order BEFORE INSERT ON referral_moves
 WHEN NEW.seq > 1 AND NEW.from_state IS NOT (

@@ -45,6 +45,8 @@ const ANSWERS: &[Example] = &[
     example!("get_correction", "Posted", "correction.json"),
     example!("get_corrections", "One page", "corrections.json"),
     example!("get_flagged_payments", "One page", "flagged_payments.json"),
+    example!("get_dead_letters", "One page", "dead_letters.json"),
+    example!("replay_dead_letter", "In line again", "replayed.json"),
     example!("issue_token", "Good for five minutes", "token.json"),
     example!("get_metadata", "Endpoints and algorithms", "metadata.json"),
     example!("get_jwks", "One key", "jwks.json"),

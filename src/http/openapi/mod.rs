@@ -18,8 +18,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, corrections, events, flagged_payments, health, oauth, points, proofs, quotes,
-    referrals,
+    Gateway, codes, corrections, dead_letters, events, flagged_payments, health, oauth, points,
+    proofs, quotes, referrals,
 };
 use crate::partner::scope::Scope;
 
@@ -51,6 +51,8 @@ pub const PATH: &str = "/openapi.json";
         corrections::get_correction,
         corrections::get_corrections,
         flagged_payments::get_flagged_payments,
+        dead_letters::get_dead_letters,
+        dead_letters::replay_dead_letter,
         oauth::issue_token,
         oauth::get_metadata,
         oauth::get_jwks,

@@ -80,6 +80,8 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
     ("get_flagged_payments", &[&[&kind::PARAMETER]]),
+    ("get_dead_letters", &[&[&kind::PARAMETER]]),
+    ("replay_dead_letter", &[&[&kind::NOT_FOUND, &kind::NOT_DEAD]]),
 ];
 
 /// Adds to each operation its problems with an example of each, and the headers that all know.
@@ -115,7 +117,7 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" => {}
-            [tag] if tag == "Corrections" => kinds.push(&kind::ROLE_MISSING),
+            [tag] if tag == "Corrections" || tag == "Operations" => kinds.push(&kind::ROLE_MISSING),
             _ => kinds.extend(OF_PARTNER),
         }
         let id = operation.operation_id.as_deref().unwrap_or_default();

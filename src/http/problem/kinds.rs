@@ -68,6 +68,8 @@ kinds! {
         "Read the referral: it has gone on already, or has ended.";
     NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed"
         "Do what the detail says instead.";
+    NOT_DEAD "not-a-dead-letter" 409 "The message was not given up"
+        "Read the message's state: it waits, was delivered, or must not go out any more.";
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet"
         "Ask again after Retry-After: it was recorded a moment ago.";
     IDEMPOTENCY_CONFLICT "idempotency-conflict" 409 "The same request is under way"

@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use crate::crm::CrmError;
+use crate::customer::personal::SealError;
+use crate::store::StoreError;
+
+/// Why a message was not delivered, by what can be done about it. Holds no personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A name out of few, for counts and the delivery log.
+    pub class: &'static str,
+    /// Of an HTTP answer, where there was one.
+    pub status: Option<u16>,
+    /// For people.
+    pub text: String,
+    /// Trying again gives the same for certain.
+    pub is_final: bool,
+    pub blame: Blame,
+    /// The least wait before the next attempt.
+    pub wait_min: Option<Duration>,
+}
+
+/// What a failure says of the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// It is not well: the breaker counts it.
+    Destination,
+    /// It answers, and asks to be left alone: nothing goes there for as long.
+    Pace,
+    /// It answers: the message is the trouble.
+    Message,
+    /// It was not asked.
+    Ourselves,
+}
+
+impl Failure {
+    /// The consent was withdrawn, or the person's data erased, while the message waited.
+    #[must_use]
+    pub fn no_consent() -> Self {
+        let text = "there is no live consent, or the personal data is gone".to_owned();
+        Self { is_final: true, ..Self::of_ours("no_consent", text) }
+    }
+
+    /// This gateway has no way there.
+    #[must_use]
+    pub fn unserved() -> Self {
+        Self::of_ours("unserved", "no settings for this channel".to_owned())
+    }
+
+    const fn of_ours(class: &'static str, text: String) -> Self {
+        let blame = Blame::Ourselves;
+        Self { class, status: None, text, is_final: false, blame, wait_min: None }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::of_ours("store", error.to_string())
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        Self { is_final: true, ..Self::of_ours("sealed", error.to_string()) }
+    }
+}
+
+impl From<CrmError> for Failure {
+    fn from(error: CrmError) -> Self {
+        let blame = match &error {
+            CrmError::RateLimited { .. } => Blame::Pace,
+            CrmError::Refused(_) => Blame::Message,
+            CrmError::Unavailable(_) | CrmError::Ambiguous { .. } | CrmError::Credentials => {
+                Blame::Destination
+            }
+        };
+        Self {
+            class: error.class(),
+            status: None,
+            text: error.to_string(),
+            is_final: error.is_final(),
+            blame,
+            wait_min: error.retry_after(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Which way a message goes.
+
+use super::{CrmSender, Failure};
+use crate::store::outbox::claims::Claimed;
+use crate::store::outbox::{Channel, Destination};
+
+/// The ways out for which this gateway has settings.
+pub struct Senders {
+    pub crm: Option<CrmSender>,
+}
+
+/// What whoever got a message said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its own id of what it was told.
+    pub remote_id: Option<String>,
+    pub status: Option<u16>,
+}
+
+impl Senders {
+    /// Whether messages of a channel are sent from here.
+    #[must_use]
+    pub const fn serve(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Crm => self.crm.is_some(),
+            Channel::Webhook | Channel::Notice => false,
+        }
+    }
+
+    /// # Errors
+    /// [`Failure`], which says what can be done about it.
+    pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
+        match (claimed.destination, &self.crm) {
+            (Destination::Crm, Some(crm)) => crm.send(claimed).await,
+            (Destination::Crm | Destination::Webhook(_) | Destination::Notice, _) => {
+                Err(Failure::unserved())
+            }
+        }
+    }
+}
