@@ -11,6 +11,7 @@ use actix_web::{App as WebApp, HttpServer, web};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::behaviour::{self, Behaviours, Search};
 use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
@@ -34,6 +35,7 @@ pub struct App {
     serving: JoinHandle<std::io::Result<()>>,
     relay: Relay,
     due: Due,
+    behaviours: Behaviours,
     sealer: Sealer,
     reloader: Reloader,
     core: Core,
@@ -169,6 +171,14 @@ impl App {
         let relay = start_relay(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
+        let search = Search {
+            pool: core.pool.clone(),
+            writer: core.writer.clone(),
+            registry: Arc::clone(&core.registry),
+            keys: core.keys.clone(),
+            time_zone: settings.time_zone,
+        };
+        let behaviours = behaviour::start(search, every);
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
@@ -190,7 +200,18 @@ impl App {
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        Ok(Self {
+            address,
+            issuer,
+            server: handle,
+            serving,
+            relay,
+            due,
+            behaviours,
+            sealer,
+            reloader,
+            core,
+        })
     }
 
     /// Where it listens.
@@ -209,6 +230,12 @@ impl App {
     #[must_use]
     pub const fn pool(&self) -> &Pool {
         &self.core.pool
+    }
+
+    /// Where everything that is to become true is handed in.
+    #[must_use]
+    pub const fn writer(&self) -> &Writer {
+        &self.core.writer
     }
 
     /// Events that wait for the writer.
@@ -234,6 +261,7 @@ impl App {
         self.relay.stop().await;
         self.reloader.stop().await;
         self.due.stop().await;
+        self.behaviours.stop().await;
         self.sealer.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;

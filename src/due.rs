@@ -5,12 +5,17 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock;
-use crate::store::{Pool, StoreError, holds, idempotency_keys, lots};
-use crate::writer::{WriteError, Writer};
+use crate::clock::{self, Moment};
+use crate::partner::programme::HOURS_MAX;
+use crate::referral::{Actor, Move, Step};
+use crate::store::{
+    Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards, referrals,
+};
+use crate::writer::{MoveRefusal, WriteError, Writer};
 
 /// A running search for what has fallen due.
 pub struct Due {
@@ -20,6 +25,9 @@ pub struct Due {
 
 /// Customers in one round: one transaction of the database.
 const CUSTOMERS_MAX: i64 = 200;
+
+/// Referrals in one round.
+const REFERRALS_MAX: i64 = 200;
 
 /// Idempotency keys forgotten in one round.
 const KEYS_MAX: i64 = 1_000;
@@ -79,6 +87,40 @@ pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
             transactions,
             "points matured or expired, or holds timed out"
         );
+    }
+    Ok(count.saturating_add(of_referrals(pool, writer, clock::now()).await?))
+}
+
+/// What falls due for referrals at that time: those of which nothing came in their time expire, and
+/// commissions whose reservation is over may be paid. Returns how many there were. A referral on
+/// hold is none of them, however old.
+///
+/// # Errors
+/// [`DueError`]; what was recorded stays so.
+pub async fn of_referrals(pool: &Pool, writer: &Writer, now: Moment) -> Result<usize, DueError> {
+    let reading = pool.clone();
+    let find = move || {
+        reading.with(|db| {
+            let before = now.minus(TimeDelta::hours(i64::from(HOURS_MAX)));
+            referral_claims::forget_sightings(db, before, KEYS_MAX)?;
+            let expired = referrals::expired(db, now, REFERRALS_MAX)?;
+            Ok::<_, StoreError>((expired, referral_rewards::fallen_due(db, now, REFERRALS_MAX)?))
+        })
+    };
+    let found = tokio::task::spawn_blocking(find).await;
+    let (expired, matured) = found.map_err(|_cancelled| WriteError::Stopped)??;
+    let mut count = matured.len();
+    for referral in expired {
+        let expire = Move::new(referral, Step::Expire, Actor::Program("due"));
+        match writer.advance(expire).await {
+            Ok(_moved) => count = count.saturating_add(1),
+            // It has gone on in the meantime.
+            Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !matured.is_empty() {
+        writer.mature(matured, now).await?;
     }
     Ok(count)
 }

@@ -274,6 +274,14 @@ name_id!(
     CounterKey
 );
 name_id!(
+    /// A person and a product, by keyed hashes: whose referral it is.
+    ClaimKey
+);
+name_id!(
+    /// What referrals have in common, by a keyed hash of it.
+    SightingKey
+);
+name_id!(
     /// What a partner itself holds unique: type of event, order and stage.
     BusinessKey
 );
@@ -295,6 +303,20 @@ impl EventKey {
     #[must_use]
     pub fn of(partner: &PartnerId, event: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), event.as_str()])
+    }
+}
+
+impl EventKey {
+    /// Under which a lead counts for its customer manager.
+    #[must_use]
+    pub fn of_lead(referral: ReferralId) -> Self {
+        Self::of_name(&["lead", &referral.to_string()])
+    }
+
+    /// Under which it counts no more.
+    #[must_use]
+    pub fn of_closed_lead(referral: ReferralId) -> Self {
+        Self::of_name(&["closed lead", &referral.to_string()])
     }
 }
 

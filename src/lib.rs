@@ -2,6 +2,7 @@
 //! is `docs/architecture.md`; each room says at its door what lives there.
 
 pub mod app;
+pub mod behaviour;
 pub mod cli;
 pub mod clock;
 pub mod crm;

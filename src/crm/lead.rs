@@ -4,6 +4,7 @@ use crate::clock::Moment;
 use crate::event::Contact;
 use crate::ids::{ConsentId, PartnerId, ReferralId};
 use crate::money::Amount;
+use crate::referral::Placement;
 
 /// What the CRM is told of a qualified referral. Holds personal data: it lives only as long as the
 /// delivery takes.
@@ -21,6 +22,8 @@ pub struct Lead {
     pub contact: Contact,
     /// Why it qualified, each in a sentence.
     pub reasons: Vec<String>,
+    /// How it scores and why, what to do next, and which customer manager is to.
+    pub placement: Placement,
     pub consent: ConsentId,
     pub consent_purpose: String,
     pub consent_text_version: String,

@@ -79,10 +79,17 @@ pub(super) fn of(
     update(&mut context, &kept.time);
     update(&mut context, data.get());
     if let Said::Referral(referral) = said {
-        let Contact { name, phone, email } = &referral.contact;
+        let Contact { name, phone, email, document, address } = &referral.contact;
         update(&mut context, name);
         update(&mut context, phone);
         update(&mut context, email.as_deref().unwrap_or_default());
+        // Named, and only where they are: what was said without them keeps its fingerprint.
+        for (name, text) in [("document", document), ("address", address)] {
+            if let Some(text) = text {
+                update(&mut context, name);
+                update(&mut context, text);
+            }
+        }
     }
     let mut bytes = [0; 32];
     bytes.copy_from_slice(context.sign().as_ref());

@@ -22,7 +22,7 @@ pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed};
 pub use reader::Reader;
 pub use redemption::{Cancel, Commit, Hold, Return};
-pub use referral::{ConsentGiven, Contact, Referral};
+pub use referral::{ConsentGiven, Contact, Referral, is_e164, read_consent, read_contact};
 pub use refund::{Refund, RefundLine};
 pub use stage::OrderStage;
 

@@ -39,6 +39,11 @@ pub struct Contact {
     pub phone: String,
     #[schema(max_length = 254, pattern = "@")]
     pub email: Option<String>,
+    /// The number of an identity document: by it, too, the same person is told.
+    #[schema(max_length = 40, pattern = "([0-9A-Za-z].*){4}")]
+    pub document: Option<String>,
+    #[schema(max_length = 200)]
+    pub address: Option<String>,
 }
 
 /// What the person agreed to and how that can be shown (PIPL, articles 14 and 23).
@@ -102,8 +107,10 @@ impl Contact {
     /// # Errors
     /// serde's, when there is no memory for it.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let Self { name, phone, email } = self;
-        serde_json::to_vec(&serde_json::json!({ "name": name, "phone": phone, "email": email }))
+        let Self { name, phone, email, document, address } = self;
+        serde_json::to_vec(&serde_json::json!({
+            "name": name, "phone": phone, "email": email, "document": document, "address": address,
+        }))
     }
 
     /// From the form in which it was sealed.
@@ -111,11 +118,18 @@ impl Contact {
     pub fn from_json(plain: &[u8]) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(plain).ok()?;
         let text = |field: &str| value.get(field)?.as_str().map(str::to_owned);
-        Some(Self { name: text("name")?, phone: text("phone")?, email: text("email") })
+        Some(Self {
+            name: text("name")?,
+            phone: text("phone")?,
+            email: text("email"),
+            document: text("document"),
+            address: text("address"),
+        })
     }
 }
 
-fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
+/// Reads how to reach a person from the field `contact` of an object.
+pub fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
     let Some(mut contact) = data.object("contact") else {
         data.fail("contact", "missing: expected an object with name and phone");
         return None;
@@ -129,11 +143,18 @@ fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
     if email.as_deref().is_some_and(|email| !email.contains('@')) {
         contact.fail("email", "expected an e-mail address");
     }
+    let document = contact.optional_text("document", 40).map(str::to_owned);
+    let digits = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).count();
+    if document.as_deref().is_some_and(|document| digits(document) < 4) {
+        contact.fail("document", "expected the number of an identity document");
+    }
+    let address = contact.optional_text("address", 200).map(str::to_owned);
     contact.finish();
-    Some(Contact { name: name?, phone: phone?, email })
+    Some(Contact { name: name?, phone: phone?, email, document, address })
 }
 
-fn read_consent(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<ConsentGiven> {
+/// Reads what a person agreed to, before whatever is dated by that time.
+pub fn read_consent(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<ConsentGiven> {
     let purpose = consent.text("purpose", 200).map(str::to_owned);
     let text_version = consent.text("text_version", 40).map(str::to_owned);
     let text_sha256 = consent.text("text_sha256", 64).map(from_hex);
@@ -161,7 +182,9 @@ fn read_consent(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<C
     })
 }
 
-fn is_e164(phone: &str) -> bool {
+/// Whether it is a phone number as E.164 writes it.
+#[must_use]
+pub fn is_e164(phone: &str) -> bool {
     phone.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && digits.bytes().all(|b| b.is_ascii_digit())

@@ -236,7 +236,7 @@ fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
     CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
 }
 
-fn read_body<T>(
+pub(super) fn read_body<T>(
     body: &[u8],
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Result<T, Malformed> {
@@ -281,7 +281,7 @@ fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String
     Some((id?, what, reason?))
 }
 
-fn read_reason(body: &mut Reader<'_>) -> Option<String> {
+pub(super) fn read_reason(body: &mut Reader<'_>) -> Option<String> {
     body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned)
 }
 

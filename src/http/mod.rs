@@ -4,11 +4,13 @@
 pub mod auth;
 mod codes;
 mod conditional;
+mod contact;
 mod corrections;
 mod dead_letters;
 mod events;
 mod flagged_payments;
 mod health;
+mod held;
 mod idempotency;
 mod limit;
 mod oauth;
@@ -45,7 +47,7 @@ use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
-use staff::{Adjust, Approve, Operate, Staff};
+use staff::{Adjust, Approve, Decide, Operate, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
 pub use version::speak_version;
@@ -101,6 +103,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         // Partners: referrals:read
+        .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
@@ -109,6 +112,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::post().to(points::link_member),
         ))
         .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
+        .service(once::<Customer>("/v1/customers/me/contact", web::post().to(contact::agree)))
+        .service(once::<Customer>(
+            "/v1/customers/me/contact/withdrawal",
+            web::post().to(contact::withdraw_contact),
+        ))
         // Staff: adjust
         .service(once::<Staff<Adjust>>(
             "/v1/adjustments",
@@ -126,6 +134,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Approve>>(
             "/v1/corrections/{correction}/rejection",
             web::post().to(corrections::reject),
+        ))
+        // Staff: decide
+        .service(at("/v1/held-referrals", web::get().to(held::get_held)))
+        .service(once::<Staff<Decide>>(
+            "/v1/referrals/{referral}/release",
+            web::post().to(held::release),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/referrals/{referral}/rejection",
+            web::post().to(held::reject_referral),
         ))
         // Staff: read
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))

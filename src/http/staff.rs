@@ -20,6 +20,8 @@ pub enum Role {
     Adjust,
     /// Approve or reject what others proposed.
     Approve,
+    /// Decide on referrals that are held.
+    Decide,
     /// Look at all of it.
     Read,
     /// See to what was given up on its way out.
@@ -31,6 +33,7 @@ impl Role {
         match self {
             Self::Adjust => "adjust",
             Self::Approve => "approve",
+            Self::Decide => "decide",
             Self::Read => "read",
             Self::Operate => "operate",
         }
@@ -55,7 +58,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Read, Operate);
+roles!(Adjust, Approve, Decide, Read, Operate);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

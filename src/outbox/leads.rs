@@ -70,6 +70,7 @@ impl CrmSender {
             region: referral.region,
             contact,
             reasons: referral.reasons,
+            placement: referral.placement,
             consent: consent.id,
             consent_purpose: consent.purpose,
             consent_text_version: consent.text_version,

@@ -9,9 +9,11 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::attribution::PartnerStaff;
 use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
 use super::key::PartnerKey;
+use super::lead::Band;
 use super::lifecycle::{Status, Taken};
 use super::programme::Programme;
 use super::scheme::{Discount, FeeWaiver, Product, Scheme};
@@ -28,6 +30,8 @@ pub enum Kind {
     TravelAgency,
     RenovationFirm,
     RuralCooperative,
+    /// The bank itself.
+    Bank,
 }
 
 /// A partner as its manifest describes it.
@@ -46,6 +50,8 @@ pub struct Partner {
     pub programme: Arc<Programme>,
     /// Whether customers may spend points there.
     pub redemption: bool,
+    /// People who work for the partner, whom it cannot refer.
+    pub staff: PartnerStaff,
     /// How many days late an event may arrive; `None` is as long as a scheme was in force.
     pub late_days_max: Option<u32>,
 }
@@ -134,6 +140,8 @@ struct Document {
     #[serde(default)]
     redemption: Redemption,
     #[serde(default)]
+    staff: PartnerStaff,
+    #[serde(default)]
     import: Import,
 }
 
@@ -205,6 +213,7 @@ impl Partner {
             },
             programme: Arc::clone(programme),
             redemption: document.redemption.accepted,
+            staff: document.staff,
             payments_file: document.import.payments,
             late_days_max: document.events.late_days_max,
         })
@@ -268,6 +277,7 @@ impl Kind {
             Self::TravelAgency => "travel_agency",
             Self::RenovationFirm => "renovation_firm",
             Self::RuralCooperative => "rural_cooperative",
+            Self::Bank => "bank",
         }
     }
 }
@@ -310,6 +320,10 @@ impl Place<'_> {
             let qualify = &product.get_ref().qualify;
             if qualify.amount_min.minor() > qualify.amount_max.minor() {
                 return Err(self.error(product.span().start, "qualify: amount_min > amount_max"));
+            }
+            let rises = |pair: &[Band]| matches!(pair, [low, high] if low.up_to.minor() < high.up_to.minor());
+            if !product.get_ref().bands.windows(2).all(rises) {
+                return Err(self.error(product.span().start, "bands must rise in up_to"));
             }
         }
         Ok(())

@@ -3,11 +3,14 @@
 //! ([`scheme`]); what they are worth is decided in `program`.
 
 pub mod assertion;
+pub mod attribution;
+pub mod behaviour;
 pub mod condition;
 pub mod earning;
 mod expression;
 pub mod file_map;
 pub mod key;
+pub mod lead;
 pub mod lifecycle;
 pub mod manifest;
 pub mod programme;

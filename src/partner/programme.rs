@@ -1,6 +1,11 @@
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::attribution::Pattern;
+use super::behaviour::Behaviour;
+use super::lead::Branch;
 use super::manifest::{ManifestError, Place};
 use super::terms;
 use crate::ids::RuleId;
@@ -15,6 +20,15 @@ pub struct Programme {
     pub tiers: Option<Tiers>,
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// Branches with their customer managers; without any nobody is chosen.
+    #[serde(default)]
+    pub branch: Vec<Branch>,
+    /// What customers do that makes leads of them.
+    #[serde(default)]
+    pub behaviour: Vec<Behaviour>,
+    /// Referrals that people must look at.
+    #[serde(default)]
+    pub pattern: Vec<Pattern>,
 }
 
 /// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
@@ -49,6 +63,9 @@ impl Tiers {
         self.tier.iter().position(|tier| tier.id == *id)
     }
 }
+
+/// The longest time that a pattern looks back over: a year.
+pub const HOURS_MAX: u32 = 8_784;
 
 /// What staff may do to a customer's points by hand.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -91,6 +108,9 @@ impl Default for Programme {
             },
             tiers: None,
             adjustment: Adjustment::default(),
+            branch: Vec::new(),
+            behaviour: Vec::new(),
+            pattern: Vec::new(),
         })
     }
 }
@@ -125,7 +145,31 @@ impl Programme {
                 return Err(place.error(0, what));
             }
         }
+        programme.check_leads().map_err(|what| place.error(0, what))?;
         Ok(programme)
+    }
+
+    /// How branches and patterns must fit each other.
+    fn check_leads(&self) -> Result<(), String> {
+        let managers = self.branch.iter().flat_map(|branch| &branch.managers);
+        let (mut ids, mut count) = (BTreeSet::new(), 0_usize);
+        for manager in managers {
+            count = count.saturating_add(1);
+            ids.insert(&manager.id);
+        }
+        if ids.len() != count {
+            return Err("branch: a manager stands twice".to_owned());
+        }
+        if let Some(rule) = self.behaviour.iter().find(|it| !(1..=24).contains(&it.months)) {
+            return Err(format!("behaviour {}: expected 1 to 24 months", rule.id));
+        }
+        let bad = |it: &&Pattern| it.referrals == 0 || !(1..=HOURS_MAX).contains(&it.hours);
+        match self.pattern.iter().find(bad) {
+            Some(Pattern { id, .. }) => {
+                Err(format!("pattern {id}: expected 1 referral or more, in 1 to {HOURS_MAX} hours"))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,8 +5,10 @@
 use chrono::NaiveDate;
 use serde::Deserialize;
 
+use super::attribution::Attribution;
 use super::condition::Condition;
 use super::earning::{Earning, Mode, Period, Stacking};
+use super::lead::{Band, Score};
 use super::reward::Reward;
 use super::terms::{self, Share, Term};
 use crate::ids::RuleId;
@@ -100,6 +102,14 @@ pub struct Product {
     pub qualify: Qualify,
     #[serde(default)]
     pub rewards: Vec<Reward>,
+    /// Whose referral a person is; whoever's, where it is not stated.
+    pub attribution: Option<Attribution>,
+    /// What makes a lead better.
+    #[serde(default)]
+    pub score: Vec<Score>,
+    /// What to do next, by amount: the first band that reaches it counts.
+    #[serde(default)]
+    pub bands: Vec<Band>,
 }
 
 /// What a referral must be to become a lead. All that is stated must hold.
@@ -115,6 +125,9 @@ pub struct Qualify {
     /// Days since the customer was first seen; a referral without a member has 0.
     #[serde(default)]
     pub standing_days_min: u32,
+    /// Points of the score.
+    #[serde(default)]
+    pub score_min: i64,
 }
 
 impl Discount {

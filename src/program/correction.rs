@@ -104,6 +104,8 @@ pub enum Irreversible {
     PaidDebt,
     #[error("the customer owes points, which points given back would pay; use an adjustment")]
     Owes,
+    #[error("a reward of it was paid out or taken back since; cancel the referral")]
+    Rewarded,
     #[error("the correction {0} reverses it, or proposes to")]
     Already(CorrectionId),
 }

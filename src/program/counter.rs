@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::decision::Decision;
+use crate::event::Referral;
 use crate::ids::{CounterKey, CustomerId, PartnerId, RuleId};
 use crate::money::{AmountError, Asset};
 use crate::partner::Partner;
 use crate::partner::earning::Period;
+use crate::partner::lead::Branch;
 use crate::partner::reward::Stage;
 
 /// What caps, budgets and tiers count: visits, points by rule, spend by month. A counter is the sum
@@ -40,7 +42,7 @@ impl Counters {
     /// # Errors
     /// [`AmountError::OutOfRange`].
     pub fn follow(&mut self, decision: &Decision) -> Result<(), AmountError> {
-        for counted in &decision.counted {
+        for counted in decision.counted.iter().chain(&decision.assigned) {
             let value = self.0.entry(counted.counter).or_insert(0);
             let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
             *value = value.checked_add(counted.amount).ok_or(out_of_range)?;
@@ -83,6 +85,23 @@ pub fn reward_budget(
     CounterKey::of_name(&["reward", partner.as_str(), product.as_str(), receiver, stage])
 }
 
+/// Open leads of a customer manager.
+#[must_use]
+pub fn open_leads(manager: &RuleId) -> CounterKey {
+    CounterKey::of_name(&["open leads", manager.as_str()])
+}
+
+/// The open leads of whoever may look after a product in a region: all of them share those.
+pub fn loads(
+    branches: &[Branch],
+    product: &RuleId,
+    region: &str,
+) -> impl Iterator<Item = CounterKey> {
+    let branch = branches.iter().find(|branch| branch.serves(product, region));
+    let managers = branch.into_iter().flat_map(|branch| &branch.managers);
+    managers.map(|manager| open_leads(&manager.id))
+}
+
 /// What a customer paid in a month, at all partners.
 #[must_use]
 pub fn spend(customer: CustomerId, month: NaiveDate) -> CounterKey {
@@ -107,15 +126,14 @@ pub struct Needed {
 
 impl Needed {
     /// Adds what a referral for a product of that partner asks for on that day.
-    pub fn by_referral(&mut self, partner: &Partner, product: &RuleId, day: NaiveDate) {
-        let product = partner.scheme.product_on(product, day);
-        for product in product.into_iter() {
-            let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
-            self.shared.extend(due.filter(|reward| reward.budget.is_some()).map(|reward| {
-                let name = (reward.gift.receiver(), reward.on.name());
-                reward_budget(&partner.id, &product.id, name)
-            }));
-        }
+    pub fn by_referral(&mut self, partner: &Partner, referral: &Referral, day: NaiveDate) {
+        let Some(product) = partner.scheme.product_on(&referral.product, day) else { return };
+        let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
+        self.shared.extend(due.filter(|reward| reward.budget.is_some()).map(|reward| {
+            let name = (reward.gift.receiver(), reward.on.name());
+            reward_budget(&partner.id, &product.id, name)
+        }));
+        self.shared.extend(loads(&partner.programme.branch, &product.id, &referral.region));
     }
 
     /// Adds what a payment of that customer at that partner on that day asks for.

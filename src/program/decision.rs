@@ -8,7 +8,7 @@ use super::lot::NewLot;
 use super::reward::Given;
 use super::tier::TierHeld;
 use crate::clock::Moment;
-use crate::ids::{CustomerId, EventId, EventKey, RuleId};
+use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, RuleId, SightingKey};
 use crate::ledger::Posting;
 use crate::money::{Amount, AmountError};
 use crate::partner::manifest::Unlisted;
@@ -30,14 +30,25 @@ pub struct Decision {
     pub lines: Vec<LinePart>,
     /// What it adds to counters.
     pub counted: Vec<Counted>,
+    /// The customer manager who has a lead more.
+    pub assigned: Option<Counted>,
     /// The tier that the customer reached, or holds for longer.
     pub tier: Option<TierHeld>,
     /// What it does to a hold.
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
+    /// What a referral leaves behind of the person, by keyed hashes.
+    pub introduced: Option<Introduced>,
     /// What a referral is rewarded with.
     pub rewards: Vec<Given>,
+}
+
+/// Whose the person is from now on, and under what they were seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduced {
+    pub claims: Vec<ClaimKey>,
+    pub sightings: Vec<SightingKey>,
 }
 
 /// A line of a payment, or what of it is refunded.

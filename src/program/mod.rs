@@ -14,7 +14,9 @@ mod explain;
 mod facts;
 pub mod fall_due;
 mod hold;
+mod introduction;
 mod lot;
+pub mod refer;
 mod refund;
 mod reverse;
 pub mod reward;
@@ -30,11 +32,12 @@ pub use adjust::adjust;
 pub use correction::{
     Adjustment, Correction, CorrectionRefusal, CorrectionState, Irreversible, Reversal, What,
 };
-pub use counter::{Counted, Counters, Needed};
-pub use decision::{Decision, LinePart, Occasion, Refusal};
+pub use counter::{Counted, Counters, Needed, loads, open_leads};
+pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
 pub use explain::{Explanation, Mark, Reason};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
+pub use introduction::Introductions;
 pub use lot::{Lot, Lots, NewLot, Parts};
 pub use reverse::{Original, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
@@ -42,13 +45,10 @@ pub use tier::TierHeld;
 
 use chrono::Datelike;
 use facts::Facts;
-use reward::Promise;
 
-use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Said};
+use crate::event::{Cancel, Commit, Event, Payment, Refund, Return, Said};
 use crate::ids::{CodeKey, EventKey};
 use crate::partner::Partner;
-use crate::partner::reward::Stage;
-use crate::referral::{State, Terms, qualify};
 
 /// Decides on one event and lets the standings follow, so that the next event in the same group
 /// sees what this one did.
@@ -66,7 +66,10 @@ pub fn decide(
     let decision = match &event.said {
         Said::Payment(payment) => decide_payment(payment, partner, standings, occasion),
         Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
-        Said::Referral(referral) => decide_referral(referral, partner, standings, occasion),
+        Said::Referral(referral) => {
+            let key = EventKey::of(&partner.id, &event.id);
+            refer::refer(referral, key, partner, standings, occasion)
+        }
         Said::Hold(held) => {
             let code = standings.code(CodeKey::of(&held.code));
             hold::hold(held, code, partner, occasion, &standings.lots)
@@ -162,48 +165,6 @@ fn decide_hold(
         | Said::Hold(_) => hold::cancel(standing, occasion, lots),
     }?;
     decision.refers_to = Some(key);
-    Ok(decision)
-}
-
-/// Whether a referral makes a lead, and the rewards that are due at once if it does.
-fn decide_referral(
-    referral: &Referral,
-    partner: &Partner,
-    standings: &Standings,
-    occasion: Occasion,
-) -> Result<Decision, Refusal> {
-    let product = admit::offered(partner, &referral.product, occasion)?;
-    let customer = match &referral.member {
-        None => None,
-        Some(member) => {
-            Some(standings.customer(&partner.id, member).ok_or(Refusal::MemberUnknown)?)
-        }
-    };
-    let verdict = qualify(
-        referral,
-        product,
-        customer.map(|customer| customer.enrolled_at),
-        occasion.effective_at,
-    );
-    let customer = customer.map(|customer| customer.id);
-    let mut decision = match verdict.state {
-        State::Qualified => {
-            let promise = Promise {
-                product: &product.id,
-                partner: &partner.id,
-                customer,
-                terms: &Terms::of(product),
-                unit_cost: partner.programme.points.unit_cost,
-            };
-            promise.give(Stage::Qualified, occasion, &standings.lots, &standings.counters)?
-        }
-        State::NeedsConsent => {
-            Decision { marks: vec![Mark::ConsentMissing], ..Decision::default() }
-        }
-        _ => Decision::default(),
-    };
-    decision.customer = customer;
-    decision.verdict = Some(verdict);
     Ok(decision)
 }
 

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::counter::{Counted, Counters};
 use super::decision::{Decision, LinePart, Refusal};
 use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
+use super::introduction::Introductions;
 use super::lot::Lots;
 use super::tier::TierHeld;
 use crate::clock::Moment;
@@ -22,6 +23,7 @@ pub struct Standings {
     recorded_today: BTreeMap<PartnerId, i64>,
     pub lots: Lots,
     pub counters: Counters,
+    pub introductions: Introductions,
     tiers: HashMap<CustomerId, TierHeld>,
     quotes: HashMap<QuoteId, QuoteStanding>,
     codes: HashMap<CodeKey, CodeStanding>,
@@ -153,6 +155,7 @@ impl Standings {
         }
         self.lots.follow(decision)?;
         self.counters.follow(decision)?;
+        self.introductions.follow(decision);
         if let (Some(customer), Some(tier)) = (decision.customer, &decision.tier) {
             self.tiers.insert(customer, tier.clone());
         }

@@ -2,11 +2,15 @@
 //! is rewarded with is `program`'s; telling the CRM is `outbox`'s and `crm`'s.
 
 pub mod lifecycle;
+mod person;
 mod placement;
 mod qualify;
+mod score;
 mod terms;
 
 pub use lifecycle::{Actor, Advance, IllegalMove, Move, State, Step};
+pub use person::Person;
 pub use placement::Placement;
-pub use qualify::{Verdict, qualify};
+pub use qualify::{Known, Verdict, qualify};
+pub use score::assign;
 pub use terms::Terms;

@@ -5,6 +5,8 @@ use crate::ids::RuleId;
 pub struct Placement {
     /// Points by the product's reasons.
     pub score: i64,
+    /// By which reasons.
+    pub why: Vec<String>,
     pub next_step: Option<String>,
     pub branch: Option<RuleId>,
     /// The customer manager; none where every one of the branch has as many as they can.

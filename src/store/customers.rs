@@ -115,6 +115,20 @@ pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError>
     Ok(())
 }
 
+/// Which of these the bank itself knows: by the subject that its identity provider gives them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<Vec<u8>> = both!(db, db => customers::table
+        .filter(customers::id.eq_any(&ids))
+        .filter(customers::bank_subject.is_not_null())
+        .select(customers::id)
+        .load(db))?;
+    rows.iter().map(|id| types::uuid(id, "customers.id").map(CustomerId::from_uuid)).collect()
+}
+
 /// The tiers that these customers have reached, of those that have any. The customers must be
 /// locked.
 ///

@@ -40,8 +40,10 @@ const RIGHTS: &[(&str, &str)] = &[
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
     (
         "referrals",
-        "SELECT, INSERT, UPDATE (state, terms, score, next_step, branch_id, manager_id, expires_at)",
+        "SELECT, INSERT, UPDATE (state, terms, score, why, next_step, branch_id, manager_id, \
+         expires_at)",
     ),
+    ("behaviour_evaluations", "SELECT, INSERT"),
     ("referral_moves", "SELECT, INSERT"),
     ("referral_rewards", "SELECT, INSERT, UPDATE (state)"),
     (
@@ -54,6 +56,9 @@ const RIGHTS: &[(&str, &str)] = &[
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("personal_data", "SELECT, INSERT, DELETE"),
+    ("customer_contacts", "SELECT, INSERT, DELETE"),
+    ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
+    ("referral_sightings", "SELECT, INSERT, DELETE"),
     ("signed_contents", "SELECT, INSERT, DELETE"),
     (
         "idempotency_keys",

@@ -1,6 +1,8 @@
 //! What became of referrals: every move, appended. The database lets a referral's state follow its
 //! last move.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::schema::referral_moves;
@@ -143,6 +145,32 @@ pub fn of(db: &mut Db, referral: ReferralId) -> Result<Vec<MoveRecord>, StoreErr
         ))
         .load(db)?;
     rows.into_iter().map(MoveRecord::try_from).collect()
+}
+
+/// Why and since when these are on hold.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn holds(
+    db: &mut Db,
+    referrals: &[ReferralId],
+) -> Result<HashMap<ReferralId, (String, Moment)>, StoreError> {
+    let ids: Vec<&[u8]> = referrals.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<(Vec<u8>, Option<String>, chrono::NaiveDateTime)> = both!(db, db => referral_moves::table
+            .filter(referral_moves::referral_id.eq_any(&ids))
+            .filter(referral_moves::state.eq(State::OnHold.name()))
+            .select((
+                referral_moves::referral_id,
+                referral_moves::finding,
+                referral_moves::moved_at,
+            ))
+            .load(db))?;
+    rows.into_iter()
+        .map(|(id, finding, at)| {
+            let id = ReferralId::from_uuid(types::uuid(&id, "referral_moves.referral_id")?);
+            Ok((id, (finding.unwrap_or_default(), types::moment(at))))
+        })
+        .collect()
 }
 
 /// Records that the CRM has a lead; what has gone on already stays where it is.

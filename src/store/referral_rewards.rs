@@ -39,6 +39,49 @@ struct Stored {
     state: String,
 }
 
+/// A commission as its partner reads it.
+#[derive(Clone, Debug)]
+pub struct CommissionRecord {
+    pub amount: Amount,
+    /// `pending`, `given` or `clawed_back`.
+    pub state: String,
+    pub matures_at: Option<Moment>,
+    pub rule: String,
+    pub transaction: TransactionId,
+}
+
+/// What the partner was given for a referral, whatever became of it since.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn commissions(db: &mut Db, referral: ReferralId) -> Result<Vec<CommissionRecord>, StoreError> {
+    type Columns = (i64, String, Option<chrono::NaiveDateTime>, String, Vec<u8>);
+    let rows: Vec<Columns> = referral_rewards::table
+        .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
+        .filter(referral_rewards::receiver.eq("partner"))
+        .order(referral_rewards::number)
+        .select((
+            referral_rewards::amount,
+            referral_rewards::state,
+            referral_rewards::matures_at,
+            referral_rewards::rule,
+            referral_rewards::transaction_id,
+        ))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(amount, state, matures_at, rule, transaction)| {
+            let transaction = types::uuid(&transaction, "referral_rewards.transaction_id")?;
+            Ok(CommissionRecord {
+                amount: Amount::from_minor(amount, Asset::CNY),
+                state,
+                matures_at: matures_at.map(types::moment),
+                rule,
+                transaction: TransactionId::from_uuid(transaction),
+            })
+        })
+        .collect()
+}
+
 /// Keeps what a transaction gave.
 ///
 /// # Errors

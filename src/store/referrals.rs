@@ -61,6 +61,7 @@ struct Lead {
     branch_id: Option<String>,
     manager_id: Option<String>,
     expires_at: Option<chrono::NaiveDateTime>,
+    why: Option<String>,
 }
 
 #[derive(Queryable)]
@@ -84,11 +85,12 @@ struct Stored {
     branch_id: Option<String>,
     manager_id: Option<String>,
     expires_at: Option<chrono::NaiveDateTime>,
+    why: Option<String>,
 }
 
 impl Lead {
     fn of(record: &ReferralRecord) -> Self {
-        let Placement { score, next_step, branch, manager } = &record.placement;
+        let Placement { score, why, next_step, branch, manager } = &record.placement;
         let terms = record.terms.as_ref();
         Self {
             terms: terms.map(|terms| serde_json::to_string(terms).unwrap_or_default()),
@@ -97,6 +99,7 @@ impl Lead {
             branch_id: branch.as_ref().map(ToString::to_string),
             manager_id: manager.as_ref().map(ToString::to_string),
             expires_at: record.expires_at.map(Moment::naive),
+            why: terms.map(|_| serde_json::Value::from(why.clone()).to_string()),
         }
     }
 }
@@ -146,6 +149,8 @@ impl TryFrom<Stored> for ReferralRecord {
             terms: terms.transpose().map_err(|_other| StoreError::Corrupt("referrals.terms"))?,
             placement: Placement {
                 score: stored.score.unwrap_or(0),
+                why: serde_json::from_str(stored.why.as_deref().unwrap_or("[]"))
+                    .map_err(|_not_a_list| StoreError::Corrupt("referrals.why"))?,
                 next_step: stored.next_step,
                 branch: rule(stored.branch_id, "referrals.branch_id")?,
                 manager: rule(stored.manager_id, "referrals.manager_id")?,
@@ -166,7 +171,7 @@ pub fn insert<'r>(
     list: impl Iterator<Item = &'r ReferralRecord>,
 ) -> Result<(), StoreError> {
     let rows: Vec<Row<'_>> = list.map(Row::from).collect();
-    for part in rows.chunks(super::rows_max(19)) {
+    for part in rows.chunks(super::rows_max(20)) {
         both!(tx.0, db => diesel::insert_into(referrals::table).values(part).execute(db))?;
     }
     Ok(())

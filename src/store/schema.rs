@@ -226,6 +226,43 @@ diesel::table! {
         branch_id -> Nullable<Text>,
         manager_id -> Nullable<Text>,
         expires_at -> Nullable<Timestamp>,
+        why -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    customer_contacts (customer_id) {
+        customer_id -> Binary,
+        personal_id -> Binary,
+        consent_id -> Binary,
+        region -> Text,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    behaviour_evaluations (customer_id, rule, period) {
+        customer_id -> Binary,
+        rule -> Text,
+        period -> Text,
+        outcome -> Text,
+        evaluated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    referral_claims (id) {
+        id -> Binary,
+        referral_id -> Binary,
+        until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    referral_sightings (id, referral_id) {
+        id -> Binary,
+        referral_id -> Binary,
+        seen_at -> Timestamp,
     }
 }
 
@@ -449,8 +486,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     signatures,
     signed_contents,
     event_signatures,
+    behaviour_evaluations,
+    customer_contacts,
+    referral_claims,
     referral_moves,
     referral_rewards,
+    referral_sightings,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -492,8 +533,12 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         signatures,
         signed_contents,
         event_signatures,
+        behaviour_evaluations,
+        customer_contacts,
+        referral_claims,
         referral_moves,
-        referral_rewards
+        referral_rewards,
+        referral_sightings
     );
     Ok(())
 }

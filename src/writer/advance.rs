@@ -6,17 +6,18 @@ use super::draft::{About, Draft, Drafts};
 use super::load::load_lots;
 use super::record::{RecordError, Recorder};
 use crate::clock::Moment;
-use crate::ids::{CounterKey, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
 use crate::partner::reward::Stage;
 use crate::program::reward::{self, Promise, To};
-use crate::program::{Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{Actor, Advance, IllegalMove, Move, State, Step, Terms};
+use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, lots, outbox, personal, referral_moves,
-    referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, lots, outbox, personal, referral_claims,
+    referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move: durable when it is given.
@@ -89,17 +90,19 @@ impl Recorder {
         }
         held.record_moves(tx, order, (&path, transaction), now)?;
         let lead = order.step == Step::Release;
-        match order.step {
-            Step::Release => {
-                outbox::lead_changed(tx, order.referral, now)?;
-                referrals::place(tx, &held.record)?;
-            }
+        if lead {
+            self.put_in_line(tx, &mut held, now)?;
+        }
+        if order.step == Step::Reject {
             // The bank has no use for the person's data any more.
-            Step::Reject => personal::delete(tx, order.referral)?,
-            _ => {}
+            personal::delete(tx, order.referral)?;
+        }
+        if order.step == Step::Expire {
+            // Nobody is to work on what was not delivered yet.
+            outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
         let state = path.last().map_or(held.record.state, |last| last.to());
-        held.record.state = state;
+        held.let_go(tx, state)?;
         Ok(Moved { referral: order.referral, state, replayed: false, transaction, lead })
     }
 
@@ -120,7 +123,7 @@ impl Recorder {
         let day = record.effective_at.day_in(self.time_zone);
         let partner = self.registry.get(&record.partner);
         let product = partner.as_ref().and_then(|it| it.scheme.product_on(product, day));
-        product.map_or(Terms { version: 0, rewards: Vec::new() }, Terms::of)
+        product.map_or(Terms::none(), Terms::of)
     }
 
     /// What the move posts as things stand, under the customer's and the budgets' locks.
@@ -155,13 +158,33 @@ impl Recorder {
         };
         let standing = lots_of(tx, &held.record, &[])?;
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
-        counters::lock(tx, budgets.iter().copied())?;
-        let mut counted = Counters::default();
-        for (key, value) in counters::load(tx.db(), &budgets)? {
-            counted.add(key, value);
-        }
+        let counted = counted(tx, &budgets)?;
         let occasion = Occasion::new(now, now, self.time_zone);
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
+    }
+
+    /// What was on hold is a lead: from now on somebody's, for its time.
+    fn put_in_line(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        held: &mut Held,
+        now: Moment,
+    ) -> Result<(), RecordError> {
+        let programme = self.registry.programme();
+        let region = held.record.region.clone();
+        let loads: Vec<CounterKey> =
+            program::loads(&programme.branch, &held.product, &region).collect();
+        let counted = counted(tx, &loads)?;
+        let to = (&programme.branch[..], &held.product, region.as_str());
+        let assigned = program::refer::place(&mut held.record.placement, to, &counted);
+        let key = EventKey::of_lead(held.record.id);
+        counters::apply(tx, assigned.into_iter().map(|counted| (key, counted)))?;
+        held.record.expires_at = held.terms.expires_at(now);
+        held.record.terms.get_or_insert_with(|| held.terms.clone());
+        referrals::place(tx, &held.record)?;
+        referral_claims::keep_until(tx, held.record.id, held.record.expires_at)?;
+        outbox::lead_changed(tx, held.record.id, now)?;
+        Ok(())
     }
 
     fn claw_back(&self, tx: &mut LedgerTx<'_>, held: &Held) -> Result<Decision, RecordError> {
@@ -179,13 +202,13 @@ impl Recorder {
         Ok(taken.map_err(MoveRefusal::from)?)
     }
 
-    /// Commissions of these referrals whose reservation is over may be paid. Returns the number of
+    /// Commissions of these referrals whose reservation is over by then may be paid. Returns the number of
     /// transactions; none where another gateway was first.
     pub fn mature_commissions(
         &self,
         tx: &mut LedgerTx<'_>,
         due: &[ReferralId],
-        now: Moment,
+        (at, now): (Moment, Moment),
     ) -> Result<usize, RecordError> {
         let mut ids = due.to_vec();
         ids.sort_unstable();
@@ -194,7 +217,7 @@ impl Recorder {
             let Some(record) = referrals::lock(tx, id)? else { continue };
             for given in referral_rewards::standing(tx.db(), id)? {
                 let pending = matches!(given.to, To::Partner { pending: true });
-                if pending && given.matures_at.is_some_and(|at| at <= now) {
+                if pending && given.matures_at.is_some_and(|it| it <= at) {
                     let decision = reward::mature(&record.partner, given.amount)?;
                     let about =
                         About { id, state: record.state, reason: "The reservation is over." };
@@ -225,6 +248,25 @@ impl Held {
             path.push(first.to().advance(State::Rewarded)?);
         }
         Ok(path)
+    }
+
+    /// What an end frees: the person for another referral, the customer manager for another lead.
+    fn let_go(&self, tx: &mut LedgerTx<'_>, state: State) -> Result<(), StoreError> {
+        let id = self.record.id;
+        if state.frees_the_person() {
+            referral_claims::free(tx, id)?;
+        }
+        let was_lead = self.record.state.is_open() && self.record.state != State::OnHold;
+        if let Some(manager) = &self.record.placement.manager
+            && was_lead
+            && !state.is_open()
+        {
+            let counter = program::open_leads(manager);
+            counters::lock(tx, [counter].into_iter())?;
+            let counted = Counted { counter, amount: -1 };
+            counters::apply(tx, [(EventKey::of_closed_lead(id), counted)].into_iter())?;
+        }
+        Ok(())
     }
 
     fn record_moves(
@@ -267,11 +309,21 @@ fn is_same(order: &Move, passed: &MoveRecord) -> bool {
     }
 }
 
+/// Counters that are shared, under their locks.
+fn counted(tx: &mut LedgerTx<'_>, keys: &[CounterKey]) -> Result<Counters, StoreError> {
+    counters::lock(tx, keys.iter().copied())?;
+    let mut counted = Counters::default();
+    for (key, value) in counters::load(tx.db(), keys)? {
+        counted.add(key, value);
+    }
+    Ok(counted)
+}
+
 /// The lots and the debt of a referral's customer, who is locked, and those other lots.
 fn lots_of(
     tx: &mut LedgerTx<'_>,
     record: &ReferralRecord,
-    others: &[crate::ids::LotId],
+    others: &[LotId],
 ) -> Result<Lots, RecordError> {
     let mut standing = Lots::default();
     customers::lock(tx, record.customer.as_slice())?;

@@ -15,7 +15,9 @@ use crate::program::{
     self, Adjustment, Correction, CorrectionRefusal, CorrectionState, Decision, Irreversible, Lots,
     Original, Reason, Reversal, What,
 };
-use crate::store::{LedgerTx, corrections, counters, customers, lots, transactions};
+use crate::store::{
+    LedgerTx, corrections, counters, customers, lots, referral_rewards, transactions,
+};
 
 /// What a member of staff asks for.
 #[derive(Clone, Debug)]
@@ -135,6 +137,7 @@ impl Recorder {
             let transaction = draft.transaction_id();
             correction.state = CorrectionState::Posted { transaction, approved_by: None, at: now };
             drafts.push(draft);
+            take_rewards_back(tx, &correction.what)?;
         }
         if !corrections::insert(tx, &correction)? {
             return Err(RecordError::Raced);
@@ -160,6 +163,7 @@ impl Recorder {
             at: now,
         };
         corrections::close(tx, &correction)?;
+        take_rewards_back(tx, &correction.what)?;
         let mut drafts = Drafts::default();
         drafts.push(draft);
         drafts.write(tx, now)?;
@@ -187,11 +191,22 @@ impl Recorder {
                     let payment = transactions::payments(tx, &[key])?.remove(&key);
                     original.refunded = payment.is_some_and(|it| !it.refunded.is_zero());
                 }
+                if referral_rewards::gone_on(tx.db(), *transaction)? {
+                    return Err(Refused::NotReversible(Irreversible::Rewarded).into());
+                }
                 counters::lock(tx, original.counted.iter().map(|counted| counted.counter))?;
                 let standing = standing(tx, *customer, &original.lots())?;
                 Ok(program::reverse(&original, &standing)?)
             }
         }
+    }
+}
+
+/// What a reversed transaction had given for a referral stands no more.
+fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &What) -> Result<(), RecordError> {
+    match what {
+        What::Reversal(reversal) => Ok(referral_rewards::reversed(tx, reversal.transaction)?),
+        What::Adjustment(_) => Ok(()),
     }
 }
 

@@ -22,14 +22,15 @@ use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::outbox::NewMessage;
 use crate::store::personal::NewPersonal;
+use crate::store::referral_claims::NewClaim;
 use crate::store::referral_moves::{NewMove, Received};
 use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::NewSignature;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
     LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
-    flagged_payments, holds, lines, lots, outbox, personal, referral_moves, referral_rewards,
-    referrals, signatures, transactions,
+    flagged_payments, holds, lines, lots, outbox, personal, referral_claims, referral_moves,
+    referral_rewards, referrals, signatures, transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -43,6 +44,8 @@ pub struct Draft<'a> {
     transaction: Transaction,
     receipt: String,
     referral: Option<ReferralDraft<'a>>,
+    /// The customer manager who has a lead more by it.
+    assigned: Option<(EventKey, Counted)>,
     /// The referral that it moves, and what that becomes.
     moved: Option<About>,
 }
@@ -107,6 +110,8 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         };
+        let lead = referral.as_ref().map(|draft| EventKey::of_lead(draft.record.id));
+        let assigned = lead.zip(decision.assigned);
         let mut draft = Self {
             said: Some((submission, key)),
             kind: submission.event.said.kind(),
@@ -115,6 +120,7 @@ impl<'a> Draft<'a> {
             decision,
             transaction,
             receipt: String::new(),
+            assigned,
             referral,
             moved: None,
         };
@@ -162,6 +168,7 @@ impl<'a> Draft<'a> {
             transaction: Transaction::new(TransactionId::random(), postings)?,
             receipt: String::new(),
             referral: None,
+            assigned: None,
             moved,
         };
         draft.receipt = draft.write_receipt()?;
@@ -253,7 +260,7 @@ impl<'a> Draft<'a> {
         // A reversal is no event: what it takes from counters stands under its transaction.
         let own = EventKey::from_bytes(*self.transaction.id_bytes());
         let key = self.said.map_or(own, |(_submission, key)| key);
-        self.decision.counted.iter().map(move |it| (key, *it))
+        self.decision.counted.iter().map(move |it| (key, *it)).chain(self.assigned)
     }
 
     fn hold(&self) -> Option<(HoldOf<'_>, HoldStep)> {
@@ -407,7 +414,7 @@ impl<'a> Drafts<'a> {
         let leads = self.new_leads();
         self.leads = leads.len();
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
-        let mut first = Vec::new();
+        let (mut first, mut claims, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
         for draft in &mut self.list {
             let Some(ReferralDraft { record, consent, personal, finding }) = draft.referral.take()
             else {
@@ -415,6 +422,12 @@ impl<'a> Drafts<'a> {
             };
             let posted = !draft.transaction.postings().is_empty();
             let rewards = std::mem::take(&mut draft.decision.rewards);
+            if let Some(introduced) = draft.decision.introduced.take() {
+                let until = record.expires_at;
+                let claim = |key| NewClaim { key, referral: record.id, until };
+                claims.extend(introduced.claims.into_iter().map(claim));
+                sightings.push((record.id, introduced.sightings));
+            }
             first.push(FirstMove {
                 advance: State::Received.advance(record.state)?,
                 reason: record.reasons.join(" "),
@@ -431,6 +444,12 @@ impl<'a> Drafts<'a> {
         consents::insert(tx, &agreed)?;
         personal::insert(tx, &people)?;
         referrals::insert(tx, records.iter().map(|(record, ..)| record))?;
+        if !referral_claims::claim(tx, &claims, now)? {
+            return Err(RecordError::Raced);
+        }
+        for (referral, keys) in &sightings {
+            referral_claims::note_sightings(tx, *referral, keys, now)?;
+        }
         write_first_moves(tx, records.iter().map(|(record, ..)| record), &first, now)?;
         for (record, transaction, rewards) in &records {
             referral_rewards::insert(tx, record.id, *transaction, rewards)?;

@@ -138,7 +138,7 @@ fn load_counters<'a>(
             in_tiers.extend(partner.programme.tiers.as_ref().map(|_| customer.id));
         }
         if let Said::Referral(referral) = &submission.event.said {
-            needed.by_referral(partner, &referral.product, day);
+            needed.by_referral(partner, referral, day);
         }
     }
     for counted in standings.payments().flat_map(|payment| &payment.counted) {

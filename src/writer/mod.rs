@@ -9,6 +9,7 @@ mod advance;
 mod correct;
 mod draft;
 mod group;
+mod introduce;
 mod load;
 mod queue;
 mod record;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::{Difference, Event};
@@ -109,7 +110,7 @@ enum Job {
     /// A move of a referral.
     Move { order: Box<Move>, answer: oneshot::Sender<Result<Moved, WriteError>> },
     /// Referrals with commissions whose reservation is over.
-    Mature { referrals: Vec<ReferralId>, answer: oneshot::Sender<Result<usize, WriteError>> },
+    Mature { due: (Vec<ReferralId>, Moment), answer: oneshot::Sender<Result<usize, WriteError>> },
 }
 
 /// A handle to the writer; cheap to clone.
@@ -251,13 +252,13 @@ impl Writer {
         moved.await.unwrap_or(Err(WriteError::Stopped))
     }
 
-    /// Records that commissions may be paid; returns the number of transactions.
+    /// Records which commissions may be paid at that time; returns the number of transactions.
     ///
     /// # Errors
     /// [`WriteError`].
-    pub async fn mature(&self, referrals: Vec<ReferralId>) -> Result<usize, WriteError> {
+    pub async fn mature(&self, due: Vec<ReferralId>, at: Moment) -> Result<usize, WriteError> {
         let (answer, matured) = oneshot::channel();
-        self.0.0.push(None, 0, Job::Mature { referrals, answer })?;
+        self.0.0.push(None, 0, Job::Mature { due: (due, at), answer })?;
         matured.await.unwrap_or(Err(WriteError::Stopped))
     }
 
@@ -324,8 +325,8 @@ impl Worker {
                 Job::Move { order, answer } => {
                     let _gone = answer.send(self.advance(&order));
                 }
-                Job::Mature { referrals, answer } => {
-                    let _gone = answer.send(self.mature(&referrals));
+                Job::Mature { due: (due, at), answer } => {
+                    let _gone = answer.send(self.mature(&due, at));
                 }
             }
         }
@@ -356,9 +357,9 @@ impl Worker {
         Ok(moved)
     }
 
-    fn mature(&mut self, due: &[ReferralId]) -> Result<usize, WriteError> {
+    fn mature(&mut self, due: &[ReferralId], at: Moment) -> Result<usize, WriteError> {
         let done =
-            self.try_write(|recorder, tx| recorder.mature_commissions(tx, due, clock::now()));
+            self.try_write(|recorder, tx| recorder.mature_commissions(tx, due, (at, clock::now())));
         Ok(done?)
     }
 

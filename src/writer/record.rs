@@ -12,7 +12,7 @@ use super::advance::MoveRefusal;
 use super::draft::{Draft, Drafts};
 use super::group::{Group, Undrafted};
 use super::load::{load, load_lots};
-use super::{Answers, Submission};
+use super::{Answers, Submission, introduce};
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
@@ -134,7 +134,8 @@ impl Recorder {
         }
         let named = unheard.iter().map(|(_index, _key, submission)| *submission);
         let capped = lock_caps(tx, named.clone(), now.day_in(self.time_zone))?;
-        let mut loaded = load(tx, named, self.time_zone, now)?;
+        let mut loaded = load(tx, named.clone(), self.time_zone, now)?;
+        introduce::load(tx, named, (&self.keys, self.time_zone), now, &mut loaded.standings)?;
         capped.iter().for_each(|(id, recorded)| loaded.standings.add_recorded_today(id, *recorded));
         for (index, key, submission) in unheard {
             let (event, partner) = (&submission.event, &submission.partner);

@@ -10,7 +10,9 @@ use tallystick::settings::{CrmSettings, Secret};
 use tallystick::store::outbox;
 
 use crate::crash::Served;
-use crate::harness::{Partner, Store, Trial, crm_client, crm_records, referral, start_crm};
+use crate::harness::{
+    Partner, Store, Trial, crm_client, crm_records, phone_of, referral, start_crm,
+};
 
 fn client(crm: &TrytonServer) -> Tryton {
     crm_client(&crm.settings(), None, Duration::from_secs(20))
@@ -92,7 +94,7 @@ async fn a_lead_has_all_that_a_customer_manager_needs(store: Store) {
     assert_eq!(opportunity["party."]["name"], "Test Person");
     let comment = opportunity["comment"].as_str().unwrap();
     assert!(comment.contains("to be called about this product; text 2026-10"), "{comment}");
-    let phone = json!([["value", "=", "+8619900001234"]]);
+    let phone = json!([["value", "=", phone_of("t-0")]]);
     let mechanism = read(&crm, "party.contact_mechanism", phone, &["type", "party.code"]).await;
     assert_eq!(mechanism["party."]["code"], format!("TS-{id}"));
     Box::pin(app.stop_and_prove()).await;

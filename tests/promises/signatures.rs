@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, TestApp, payment, referral};
+use crate::harness::{Answer, TestApp, payment, phone_of, referral};
 
 /// Runs the Python client; blocking, as its answers are waited for.
 fn python(arguments: &[&str]) -> Value {
@@ -212,7 +212,7 @@ on_both_stores! {
         let digest = told["request"]["headers"]["content-digest"].as_str().unwrap();
         for file in ["test.db", "test.db-wal"] {
             let bytes = std::fs::read(app.trial.folder.path().join(file)).unwrap_or_default();
-            for secret in ["+8619900001234", digest] {
+            for secret in [phone_of("t-1").as_str(), digest] {
                 assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()), "{file}");
             }
         }

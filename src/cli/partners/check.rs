@@ -10,11 +10,13 @@ use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::clock::Moment;
-use crate::event::{self, Event, FingerprintKey};
-use crate::ids::{CustomerId, MemberKey};
+use crate::customer::PersonalKeys;
+use crate::event::{self, Event, FingerprintKey, Said};
+use crate::ids::{CustomerId, EventKey, MemberKey};
 use crate::partner::Partner;
 use crate::partner::registry::{load_one, load_programme, manifests};
 use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
+use crate::referral::Person;
 use crate::settings::Settings;
 
 /// An example: what a partner says, and what must come of it.
@@ -125,6 +127,7 @@ fn decide(
         event::parse_value(&partner.id, value, &key).map_err(|malformed| malformed.in_words())?;
     let recorded_at = event.effective_at.plus(TimeDelta::days(1));
     enrol(partner, &event, standings, recorded_at);
+    introduce(partner, &event, standings)?;
     let occasion = Occasion::new(event.effective_at, recorded_at, settings.time_zone);
     program::decide(&event, partner, standings, occasion).map_err(|refusal| refusal.to_string())
 }
@@ -138,6 +141,24 @@ fn enrol(partner: &Partner, event: &Event, standings: &mut Standings, now: Momen
             CustomerStanding { id: CustomerId::random(), enrolled_at: now, birth_month: None };
         standings.add_customer(MemberKey::of(&partner.id, member), customer);
     }
+}
+
+/// Whoever is introduced is told apart as the gateway would, by keys that only examples have.
+fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Result<(), String> {
+    if let Said::Referral(referral) = &event.said
+        && referral.consent.is_some()
+    {
+        let keys = PersonalKeys::new("examples", &[0; 32], b"examples are not kept");
+        let keys = keys.map_err(|error| error.to_string())?;
+        let person = Person::of(&referral.contact, |sort, text| keys.blind_index(sort, text));
+        let introductions = &mut standings.introductions;
+        for (likeness, key) in person.sightings(&partner.id) {
+            let like = partner.programme.pattern.iter().filter(|it| it.same == likeness);
+            like.for_each(|pattern| introductions.start_seeing(key, pattern.hours));
+        }
+        introductions.add_person(EventKey::of(&partner.id, &event.id), person);
+    }
+    Ok(())
 }
 
 impl Expected {

@@ -3,6 +3,7 @@
 mod check;
 mod history;
 pub mod keygen;
+mod staff_index;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ pub enum Command {
     History(history::Args),
     /// Make a key pair for a partner and say what goes where.
     Keygen(keygen::Args),
+    /// Read phone numbers of a partner's staff, one a line, and print them as the manifest has them.
+    StaffIndex,
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,5 +38,6 @@ pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
         }
         Command::History(args) => history::run(&args, settings),
         Command::Keygen(args) => keygen::run(&args, settings),
+        Command::StaffIndex => staff_index::run(settings),
     }
 }

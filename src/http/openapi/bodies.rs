@@ -12,7 +12,8 @@ use utoipa::{PartialSchema, ToSchema};
 use super::strict::strict;
 use crate::clock::Moment;
 use crate::event::{
-    Cancel, Commit, Contact, Difference, FieldProblem, Hold, Payment, Referral, Refund, Return,
+    Cancel, Commit, ConsentGiven, Contact, Difference, FieldProblem, Hold, Payment, Referral,
+    Refund, Return,
 };
 use crate::ids::{CorrectionId, EventId, MemberRef, PartnerId, ReferralId, TransactionId};
 use crate::ledger::AccountCode;
@@ -246,6 +247,24 @@ pub struct ReversalBody {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectionBody {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// Where the customer may be contacted, and what they agreed to.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactBody {
+    pub contact: Contact,
+    #[schema(min_length = 1, max_length = 64)]
+    pub region: String,
+    pub consent: ConsentGiven,
+}
+
+/// What staff say of a referral that was on hold; for the bank only.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
 }

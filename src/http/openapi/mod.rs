@@ -18,8 +18,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, corrections, dead_letters, events, flagged_payments, health, oauth, points,
-    proofs, quotes, referrals,
+    Gateway, codes, contact, corrections, dead_letters, events, flagged_payments, health, held,
+    oauth, points, proofs, quotes, referrals,
 };
 use crate::partner::scope::Scope;
 
@@ -41,9 +41,15 @@ pub const PATH: &str = "/openapi.json";
         proofs::get_proof,
         quotes::post_quote,
         referrals::get_referral,
+        referrals::get_referrals,
+        held::get_held,
+        held::release,
+        held::reject_referral,
         points::get_points,
         points::link_member,
         codes::make_code,
+        contact::agree,
+        contact::withdraw_contact,
         corrections::propose_adjustment,
         corrections::propose_reversal,
         corrections::approve,

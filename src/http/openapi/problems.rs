@@ -61,6 +61,8 @@ const OF_PROPOSAL: &[&Kind] = &[
 const OF_CLOSING: &[&Kind] =
     &[&kind::FOUR_EYES, &kind::CORRECTION_CLOSED, &kind::POINTS_INSUFFICIENT];
 
+const OF_DECISION: &[&Kind] = &[&kind::NOT_FOUND, &kind::REFERRAL_STATE, &kind::OUT_OF_RANGE];
+
 /// What an operation answers beyond what its kind does.
 const OWN: &[(&str, &[&[&Kind]])] = &[
     ("post_event", &[OF_SIGNATURE, OF_PAYMENT, OF_EVENT]),
@@ -70,9 +72,15 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_receipt", &[&[&kind::NOT_FOUND]]),
     ("get_proof", &[&[&kind::NOT_FOUND, &kind::NOT_SEALED]]),
     ("get_referral", &[&[&kind::NOT_FOUND]]),
+    ("get_referrals", &[&[&kind::PARAMETER]]),
+    ("get_held", &[&[&kind::PARAMETER]]),
+    ("release", &[OF_DECISION]),
+    ("reject_referral", &[OF_DECISION]),
     ("get_points", &[&[&kind::PARAMETER]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
+    ("agree", &[&[&kind::NOT_FOUND]]),
+    ("withdraw_contact", &[&[&kind::NOT_FOUND]]),
     ("propose_adjustment", &[OF_PROPOSAL]),
     ("propose_reversal", &[OF_PROPOSAL, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
     ("approve", &[OF_CLOSING, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
@@ -117,7 +125,9 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" => {}
-            [tag] if tag == "Corrections" || tag == "Operations" => kinds.push(&kind::ROLE_MISSING),
+            [tag] if ["Corrections", "Decisions", "Operations"].contains(&tag.as_str()) => {
+                kinds.push(&kind::ROLE_MISSING);
+            }
             _ => kinds.extend(OF_PARTNER),
         }
         let id = operation.operation_id.as_deref().unwrap_or_default();

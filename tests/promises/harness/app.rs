@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::json;
 use tallystick::app::App;
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
+use tallystick::clock::Moment;
 use tallystick::database_url::DatabaseUrl;
+use tallystick::ids::ReferralId;
 use tallystick::ledger::verify::verify;
+use tallystick::referral::{Actor, Move, Step};
 use tallystick::settings::{Settings, TokenSettings};
 use tallystick::store::{self, Db};
+use tallystick::writer::{Moved, WriteError};
 use tempfile::TempDir;
 
 use super::{Cluster, Partner};
@@ -136,6 +140,24 @@ impl TestApp {
         self.app.as_ref().unwrap().writer_depth()
     }
 
+    /// Moves a referral, as the CRM, time or a person would have it moved.
+    pub async fn advance(
+        &self,
+        referral: &str,
+        step: Step,
+        finding: &str,
+    ) -> Result<Moved, WriteError> {
+        let id = ReferralId::try_from(referral).unwrap();
+        let order = Move::new(id, step, Actor::Crm("test".to_owned())).because(finding);
+        self.app.as_ref().unwrap().writer().advance(order).await
+    }
+
+    /// Lets all that has fallen due for referrals by that time do so.
+    pub async fn let_fall_due(&self, now: Moment) -> usize {
+        let app = self.app.as_ref().unwrap();
+        tallystick::due::of_referrals(app.pool(), app.writer(), now).await.unwrap()
+    }
+
     /// A partner with a token of all its scopes.
     pub async fn partner(&self, id: &str) -> Partner {
         Partner::log_in(
@@ -194,6 +216,8 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         assert!(basket.contains(from), "the supermarket's manifest has no {from:?}");
         basket.replace("id = \"green-basket\"", &format!("id = \"{id}\"")).replace(from, to)
     };
+    let agency = std::fs::read_to_string(shipped.join("sunny-travel/partner.toml")).unwrap();
+    add("moon-travel", agency.replace("id = \"sunny-travel\"", "id = \"moon-travel\""));
     add("blue-basket", variant("blue-basket", "2035-12-31", "2036-12-31"));
     add("gone-basket", variant("gone-basket", "2035-12-31", "2020-12-31"));
     add(

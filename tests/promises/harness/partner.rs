@@ -119,10 +119,16 @@ pub fn refund(id: &str, payment: &str, amount: &str) -> Value {
     cloud_event(id, "payment.refunded", "2026-11-03T10:15:30Z", data)
 }
 
+/// The phone number of whoever the referral of that id introduces: another person for each.
+pub fn phone_of(id: &str) -> String {
+    let number = id.bytes().fold(1_u64, |sum, byte| (sum * 131 + u64::from(byte)) % 100_000_000);
+    format!("+86199{number:08}")
+}
+
 pub fn referral(id: &str, product: &str, amount: &str, region: &str) -> Value {
     let data = json!({
         "product": product, "currency": "CNY", "amount": amount, "region": region,
-        "contact": { "name": "Test Person", "phone": "+8619900001234", "email": "p@test.invalid" },
+        "contact": { "name": "Test Person", "phone": phone_of(id), "email": "p@test.invalid" },
         "consent": {
             "purpose": "to be called about this product", "text_version": "2026-10",
             "text_sha256": "7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730",

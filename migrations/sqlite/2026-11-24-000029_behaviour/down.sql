@@ -1,0 +1,2 @@
+DROP TABLE behaviour_evaluations;
+DROP TABLE customer_contacts;

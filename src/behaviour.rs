@@ -1,0 +1,302 @@
+//! Leads that no partner introduced: customers who agreed to be contacted, held against the
+//! programme's behaviour rules once for each period, in bounded rounds. What makes a lead is
+//! handed to the writer as a referral by the bank's own folder, under an id that the customer, the
+//! rule and the period give it: so it is one lead, whatever is restarted and however many gateways
+//! look.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::{self, Moment};
+use crate::customer::keys::Keys;
+use crate::customer::personal::SealError;
+use crate::event::{self, Contact, Event, Payment, Referral, Said};
+use crate::ids::{CustomerId, EventId, EventKey, PartnerId};
+use crate::ledger::{Account, AccountCode};
+use crate::money::{Amount, AmountError, Asset};
+use crate::partner::behaviour::{Behaviour, Period};
+use crate::partner::{Kind, Partner, Registry};
+use crate::store::contacts::{self, ContactRecord};
+use crate::store::{Db, Pool, StoreError, transactions};
+use crate::writer::{Submission, WriteError, Writer};
+
+/// A running search for leads.
+pub struct Behaviours {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What a search works with.
+#[derive(Clone)]
+pub struct Search {
+    pub pool: Pool,
+    pub writer: Writer,
+    pub registry: Arc<Registry>,
+    pub keys: Keys,
+    pub time_zone: Tz,
+}
+
+/// Customers in one round.
+const CUSTOMERS_MAX: i64 = 50;
+
+/// Entries of a customer read at once.
+const LINES_MAX: i64 = 200;
+
+/// Why a round came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BehaviourError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Range(#[from] AmountError),
+    #[error("a customer's lead cannot be put as a referral: {0}")]
+    Malformed(String),
+    #[error("the behaviour rules name {0}, which is no partner's folder")]
+    PartnerUnknown(PartnerId),
+}
+
+/// Starts the search, at once and then every so often, until it is stopped.
+#[must_use]
+pub fn start(search: Search, every: Duration) -> Behaviours {
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        while !*stopped.borrow() {
+            match search.round(clock::now()).await {
+                Ok(0) => {}
+                Ok(_more) => continue,
+                Err(error) => tracing::warn!(%error, "customers' behaviour is not looked at"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    });
+    Behaviours { stop, task }
+}
+
+impl Behaviours {
+    /// Lets the round under way end, then ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the search for leads was lost");
+        }
+    }
+}
+
+impl Search {
+    /// Holds some customers against each rule; returns how many, none when all is done.
+    ///
+    /// # Errors
+    /// [`BehaviourError`]; what was recorded stays so.
+    pub async fn round(&self, now: Moment) -> Result<usize, BehaviourError> {
+        let programme = self.registry.programme();
+        let mut looked_at = 0_usize;
+        for rule in &programme.behaviour {
+            let period = rule.period(now.day_in(self.time_zone));
+            let (name, month) = (rule.id.to_string(), period.name());
+            let found = self
+                .read(move |db| contacts::unevaluated(db, (&name, &month), CUSTOMERS_MAX))
+                .await?;
+            for contact in found {
+                looked_at = looked_at.saturating_add(1);
+                self.evaluate(rule, &period, contact, now).await?;
+            }
+        }
+        Ok(looked_at)
+    }
+
+    async fn evaluate(
+        &self,
+        rule: &Behaviour,
+        period: &Period,
+        contact: ContactRecord,
+        now: Moment,
+    ) -> Result<(), BehaviourError> {
+        let customer = contact.customer;
+        let (spent_in, zone) = (period.clone(), self.time_zone);
+        let places = self.places(rule.partner_kind);
+        let spent = self.read(move |db| spent(db, customer, &places, (&spent_in, zone))).await?;
+        let regular = spent.len() == period.months.len()
+            && spent.iter().all(|month| month.minor() >= rule.spend.minor());
+        let outcome =
+            if regular { self.refer(rule, period, &contact, now).await? } else { "below" };
+        let (name, month) = (rule.id.to_string(), period.name());
+        self.read(move |db| {
+            db.write(|tx| contacts::evaluated(tx, customer, (&name, &month), outcome, now))
+        })
+        .await
+    }
+
+    /// Partners of a kind.
+    fn places(&self, kind: Kind) -> Vec<PartnerId> {
+        let partners = self.registry.now();
+        let of_kind = partners.iter().filter(|partner| partner.kind == kind);
+        of_kind.map(|partner| partner.id.clone()).collect()
+    }
+
+    /// Hands the lead in as a referral by the bank itself.
+    async fn refer(
+        &self,
+        rule: &Behaviour,
+        period: &Period,
+        contact: &ContactRecord,
+        now: Moment,
+    ) -> Result<&'static str, BehaviourError> {
+        let by = &rule.introduced_by;
+        let partner =
+            self.registry.get(by).ok_or_else(|| BehaviourError::PartnerUnknown(by.clone()))?;
+        let plain = self.keys.personal.open(contact.record.bytes(), &contact.sealed)?;
+        let person = Contact::from_json(&plain).ok_or(SealError::Open)?;
+        let event = self.event(rule, period, (contact, &person), now)?;
+        let submission = Submission { partner: Arc::clone(&partner), event, signed: None };
+        match self.writer.submit(submission).await {
+            // Said under this id before, by another gateway or before a crash: it is one lead.
+            Ok(_) | Err(WriteError::Conflict) => Ok("lead"),
+            Err(WriteError::Refused(refusal)) => {
+                tracing::warn!(%refusal, rule = %rule.id, "a lead by behaviour is refused");
+                Ok("refused")
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn event(
+        &self,
+        rule: &Behaviour,
+        period: &Period,
+        (contact, person): (&ContactRecord, &Contact),
+        now: Moment,
+    ) -> Result<Event, BehaviourError> {
+        let given = &contact.consent;
+        let digest: String = given.text_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let value = json!({
+            "specversion": "1.0",
+            "id": format!("{}:{}:{}", rule.id, period.name(), contact.customer),
+            "source": "/behaviour",
+            "type": Referral::TYPE,
+            "time": now.to_string(),
+            "data": {
+                "product": rule.product,
+                "currency": rule.amount.asset(),
+                "amount": rule.amount,
+                "region": contact.region,
+                "contact": {
+                    "name": person.name, "phone": person.phone, "email": person.email,
+                    "document": person.document, "address": person.address,
+                },
+                "consent": {
+                    "purpose": given.purpose, "text_version": given.text_version,
+                    "text_sha256": digest, "channel": given.channel,
+                    "evidence": given.evidence, "given_at": given.given_at,
+                },
+            },
+        });
+        let read = event::parse_value(&rule.introduced_by, &value, &self.keys.fingerprint);
+        read.map_err(|malformed| BehaviourError::Malformed(malformed.in_words()))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, BehaviourError> {
+        let pool = self.pool.clone();
+        let done = tokio::task::spawn_blocking(move || pool.with(work)).await;
+        Ok(done.map_err(|_cancelled| WriteError::Stopped)??)
+    }
+}
+
+/// What a customer paid with a discount, less refunds, in each month of a period at some partners;
+/// of payments that brought points.
+fn spent(
+    db: &mut Db,
+    customer: CustomerId,
+    places: &[PartnerId],
+    (period, zone): (&Period, Tz),
+) -> Result<Vec<Amount>, StoreError> {
+    let mut spent = vec![Amount::zero(Asset::CNY); period.months.len()];
+    let Some(start) = period.months.first().map(|first| Moment::start_of(*first, zone)) else {
+        return Ok(spent);
+    };
+    let mut keys = Vec::new();
+    for code in [AccountCode::POINTS_AVAILABLE, AccountCode::POINTS_PENDING] {
+        keys.extend(payments(db, &Account::customer(code, customer, Asset::PTS), start)?);
+    }
+    let discounted = discounted(db, &keys, places)?;
+    let standings = db.write(|tx| transactions::payments(tx, &keys))?;
+    for (key, standing) in standings {
+        let month = period.month_of(standing.effective_at.day_in(zone));
+        if let Some(sum) = month.and_then(|month| spent.get_mut(month))
+            && discounted.contains_key(&key)
+        {
+            let net = standing.paid.checked_sub(standing.refunded);
+            let added = net.and_then(|net| sum.checked_add(net));
+            *sum = added.map_err(|_range| StoreError::OutOfRange)?;
+        }
+    }
+    Ok(spent)
+}
+
+/// The payments behind the entries on an account that were recorded since, newest first: what
+/// happened in a period was not recorded before it.
+fn payments(db: &mut Db, account: &Account, since: Moment) -> Result<Vec<EventKey>, StoreError> {
+    let since = since.minus(TimeDelta::hours(1));
+    let (mut keys, mut after) = (Vec::new(), None);
+    loop {
+        let lines = transactions::history(db, account, after, LINES_MAX)?;
+        let Some(last) = lines.last() else { return Ok(keys) };
+        let (place, over) = (last.place, last.recorded_at < since);
+        for line in lines.iter().filter(|line| line.kind == Payment::TYPE) {
+            let receipt: Value = serde_json::from_str(&line.receipt)
+                .map_err(|_malformed| StoreError::Corrupt("transactions.receipt"))?;
+            let partner = receipt["partner"].as_str().and_then(|it| PartnerId::try_from(it).ok());
+            let event = receipt["event"].as_str().and_then(|it| EventId::try_from(it).ok());
+            keys.extend(partner.zip(event).map(|(partner, event)| EventKey::of(&partner, &event)));
+        }
+        if over {
+            return Ok(keys);
+        }
+        after = Some(place);
+    }
+}
+
+/// Those of these payments that were made at these partners with a discount.
+fn discounted(
+    db: &mut Db,
+    keys: &[EventKey],
+    places: &[PartnerId],
+) -> Result<HashMap<EventKey, Amount>, StoreError> {
+    let mut found = HashMap::new();
+    for (key, partner, body) in contacts::said(db, keys)? {
+        if !places.contains(&partner) {
+            continue;
+        }
+        let said = event::parse_recorded(&partner, &body)
+            .map_err(|_malformed| StoreError::Corrupt("events.body"))?;
+        if let Said::Payment(payment) = said.said
+            && !payment.discount.is_zero()
+        {
+            found.insert(key, payment.discount);
+        }
+    }
+    Ok(found)
+}
+
+/// The bank's own folder, which customers' consents are recorded with.
+#[must_use]
+pub fn own(registry: &Registry) -> Option<Arc<Partner>> {
+    let programme = registry.programme();
+    programme.behaviour.first().and_then(|rule| registry.get(&rule.introduced_by))
+}

@@ -1,0 +1,38 @@
+//! Keyed hashes of the phone numbers of people who work for a partner, for its manifest: the gateway
+//! knows them again by its own keys, and nobody's number stands in a file.
+
+use std::io::BufRead;
+
+use crate::cli::Failure;
+use crate::customer::keys::Keys;
+use crate::event::is_e164;
+use crate::settings::Settings;
+
+/// Reads phone numbers, one a line, and prints the table to paste into `partner.toml`.
+///
+/// # Errors
+/// When the keys cannot be read, or a line is no phone number (E.164).
+pub fn run(settings: &Settings) -> Result<bool, Failure> {
+    if !settings.keys.is_file() {
+        let path = settings.keys.display();
+        return Err(format!("{path} is not there: run this where the gateway's keys are").into());
+    }
+    let (keys, _made) = Keys::load_or_create(&settings.keys)?;
+    println!("[staff]\nphones = [");
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = line?;
+        let phone = line.trim();
+        if phone.is_empty() {
+            continue;
+        }
+        if !is_e164(phone) {
+            let number = number.saturating_add(1);
+            return Err(format!("line {number}: expected E.164, such as +8613800000000").into());
+        }
+        let index = keys.personal.blind_index("phone", phone);
+        let digits: String = index.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("    \"{digits}\",");
+    }
+    println!("]");
+    Ok(true)
+}

@@ -1,0 +1,149 @@
+//! Whose referral a person is, as a manifest and the programme write it.
+
+use serde::Deserialize;
+
+use crate::ids::RuleId;
+
+/// How a product's referrals are told apart. Without it whoever comes is taken.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribution {
+    /// Days for which a person is the referral of whoever introduced them first. What has not
+    /// converted by then expires.
+    #[serde(deserialize_with = "some_days")]
+    pub window_days: u32,
+    #[serde(default)]
+    pub existing_customers: Existing,
+    #[serde(default)]
+    pub self_referrals: OwnStaff,
+}
+
+/// Whether people whom the bank knows already may be referred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Existing {
+    #[default]
+    Take,
+    Reject,
+}
+
+/// Whether a partner may refer its own staff.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnStaff {
+    Take,
+    Hold,
+    #[default]
+    Reject,
+}
+
+/// People who work for a partner, by keyed hashes of their phone numbers, as `tallystick partners
+/// staff-index` prints them: nobody's number stands in a manifest.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerStaff {
+    #[serde(default)]
+    phones: Vec<PhoneIndex>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct PhoneIndex([u8; 32]);
+
+/// So many referrals alike in so many hours that people should look at them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pattern {
+    pub id: RuleId,
+    pub same: Likeness,
+    /// More than so many are held.
+    pub referrals: u32,
+    pub hours: u32,
+}
+
+/// What referrals have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    Phone,
+    Document,
+    Email,
+    Address,
+    /// They are all from one partner.
+    Partner,
+}
+
+impl PartnerStaff {
+    /// Whether the phone number of that keyed hash is one of theirs.
+    #[must_use]
+    pub fn has(&self, index: &[u8; 32]) -> bool {
+        self.phones.iter().any(|phone| phone.0 == *index)
+    }
+}
+
+impl TryFrom<String> for PhoneIndex {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let wrong = "expected 64 hexadecimal digits, as `tallystick partners staff-index` prints";
+        let mut index = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(wrong);
+        }
+        for (place, byte) in index.iter_mut().enumerate() {
+            let at = place.saturating_mul(2);
+            let pair = text.get(at..at.saturating_add(2)).ok_or(wrong)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_digits| wrong)?;
+        }
+        Ok(Self(index))
+    }
+}
+
+impl Likeness {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Document => "document",
+            Self::Email => "email",
+            Self::Address => "address",
+            Self::Partner => "partner",
+        }
+    }
+}
+
+fn some_days<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let days = u32::deserialize(deserializer)?;
+    if (1..=3_660).contains(&days) {
+        Ok(days)
+    } else {
+        Err(serde::de::Error::custom("expected 1 to 3660 days"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staff_are_known_by_their_hashes_only() {
+        let text = format!("phones = [\"{}\"]", "0a".repeat(32));
+        let staff: PartnerStaff = toml::from_str(&text).unwrap();
+        assert!(staff.has(&[10; 32]) && !staff.has(&[11; 32]));
+        for wrong in ["+8619900000000", "0a", &"0g".repeat(32)] {
+            let text = format!("phones = [\"{wrong}\"]");
+            let error = toml::from_str::<PartnerStaff>(&text).unwrap_err();
+            assert!(error.message().contains("staff-index"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_some_days() {
+        assert!(toml::from_str::<Attribution>("window_days = 0").is_err());
+        let told: Attribution = toml::from_str("window_days = 90").unwrap();
+        assert_eq!(
+            (told.existing_customers, told.self_referrals),
+            (Existing::Take, OwnStaff::Reject)
+        );
+    }
+}
