@@ -9,7 +9,7 @@ use super::Gateway;
 use super::auth::{Caller, ReferralsRead};
 use super::problem::Problem;
 use crate::clock::Moment;
-use crate::ids::ReferralId;
+use crate::ids::{ConsentId, ReferralId};
 use crate::money::{Amount, Asset};
 use crate::store::referrals::{self, ReferralRecord};
 
@@ -23,6 +23,10 @@ pub(super) struct View<'a> {
     region: &'a str,
     state: &'static str,
     reasons: &'a [String],
+    /// Its consent, by which it can be read and withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consent: Option<ConsentId>,
     effective_at: Moment,
     recorded_at: Moment,
 }
@@ -58,6 +62,7 @@ impl<'a> From<&'a ReferralRecord> for View<'a> {
             region: &record.region,
             state: record.state.name(),
             reasons: &record.reasons,
+            consent: record.consent,
             effective_at: record.effective_at,
             recorded_at: record.recorded_at,
         }

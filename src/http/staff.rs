@@ -24,6 +24,8 @@ pub enum Role {
     Read,
     /// See to what was given up on its way out.
     Operate,
+    /// Look after personal data: withdrawals, erasures, what is held of whom and who read it.
+    Privacy,
 }
 
 impl Role {
@@ -33,6 +35,7 @@ impl Role {
             Self::Approve => "approve",
             Self::Read => "read",
             Self::Operate => "operate",
+            Self::Privacy => "privacy",
         }
     }
 }
@@ -55,7 +58,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Read, Operate);
+roles!(Adjust, Approve, Read, Operate, Privacy);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

@@ -4,6 +4,7 @@
 
 pub mod assertion;
 pub mod condition;
+pub mod consent_text;
 pub mod earning;
 mod expression;
 pub mod file_map;
@@ -13,6 +14,7 @@ pub mod manifest;
 pub mod programme;
 pub mod registry;
 pub mod reload;
+pub mod retention;
 mod revision;
 pub mod reward;
 pub mod scheme;

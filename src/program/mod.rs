@@ -48,7 +48,7 @@ use crate::event::{Cancel, Commit, Event, Payment, Referral, Refund, Return, Sai
 use crate::ids::{CodeKey, EventKey};
 use crate::partner::Partner;
 use crate::partner::reward::Stage;
-use crate::referral::{State, Terms, qualify};
+use crate::referral::{State, Terms, qualify, without_consent};
 
 /// Decides on one event and lets the standings follow, so that the next event in the same group
 /// sees what this one did.
@@ -179,12 +179,11 @@ fn decide_referral(
             Some(standings.customer(&partner.id, member).ok_or(Refusal::MemberUnknown)?)
         }
     };
-    let verdict = qualify(
-        referral,
-        product,
-        customer.map(|customer| customer.enrolled_at),
-        occasion.effective_at,
-    );
+    let texts = &partner.programme.consent_text;
+    let verdict = without_consent(referral, texts, occasion.zone).unwrap_or_else(|| {
+        let enrolled_at = customer.map(|customer| customer.enrolled_at);
+        qualify(referral, product, enrolled_at, occasion.effective_at)
+    });
     let customer = customer.map(|customer| customer.id);
     let mut decision = match verdict.state {
         State::Qualified => {

@@ -1,11 +1,13 @@
 //! Who was introduced, whether that makes a lead, and what may become of it. Pure. What a referral
 //! is rewarded with is `program`'s; telling the CRM is `outbox`'s and `crm`'s.
 
+mod consent;
 pub mod lifecycle;
 mod placement;
 mod qualify;
 mod terms;
 
+pub use consent::without_consent;
 pub use lifecycle::{Actor, Advance, IllegalMove, Move, State, Step};
 pub use placement::Placement;
 pub use qualify::{Verdict, qualify};

@@ -95,7 +95,7 @@ impl Recorder {
                 referrals::place(tx, &held.record)?;
             }
             // The bank has no use for the person's data any more.
-            Step::Reject => personal::delete(tx, order.referral)?,
+            Step::Reject => personal::delete(tx, &[order.referral]).map(|_erased| ())?,
             _ => {}
         }
         let state = path.last().map_or(held.record.state, |last| last.to());

@@ -73,6 +73,17 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_points", &[&[&kind::PARAMETER]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
+    ("get_consent", &[&[&kind::NOT_FOUND, &kind::ROLE_MISSING]]),
+    ("withdraw_consent", &[&[&kind::NOT_FOUND, &kind::ROLE_MISSING]]),
+    ("get_own_consents", &[&[&kind::PARAMETER]]),
+    ("withdraw_own_consent", &[&[&kind::NOT_FOUND]]),
+    ("get_own_data", &[&[&kind::NOT_FOUND, &kind::PARAMETER]]),
+    ("find_data", &[&[&kind::NOT_FOUND]]),
+    ("post_erasure", &[&[&kind::NOT_FOUND]]),
+    ("erase_own_data", &[&[&kind::NOT_FOUND]]),
+    ("get_erasure", &[&[&kind::NOT_FOUND]]),
+    ("get_erasures", &[&[&kind::PARAMETER]]),
+    ("get_readings", &[&[&kind::PARAMETER]]),
     ("propose_adjustment", &[OF_PROPOSAL]),
     ("propose_reversal", &[OF_PROPOSAL, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
     ("approve", &[OF_CLOSING, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
@@ -117,7 +128,9 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" => {}
-            [tag] if tag == "Corrections" || tag == "Operations" => kinds.push(&kind::ROLE_MISSING),
+            [tag] if ["Corrections", "Operations", "Privacy"].contains(&tag.as_str()) => {
+                kinds.push(&kind::ROLE_MISSING);
+            }
             _ => kinds.extend(OF_PARTNER),
         }
         let id = operation.operation_id.as_deref().unwrap_or_default();
