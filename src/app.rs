@@ -13,7 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::behaviour::{self, Behaviours, Search};
 use crate::crm::Crm;
+use crate::customer::key_source::KeySource;
+use crate::customer::key_watch::{self, KeyWatch};
 use crate::customer::keys::{Keys, KeysError};
+use crate::customer::reseal::{self, Resealer};
+use crate::customer::retention::{self, Enforcement};
 use crate::due::{self, Due};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::{self, Gateway, Parts};
@@ -38,7 +42,34 @@ pub struct App {
     behaviours: Behaviours,
     sealer: Sealer,
     reloader: Reloader,
+    privacy: Privacy,
     core: Core,
+}
+
+/// What looks after personal data.
+struct Privacy {
+    watch: KeyWatch,
+    resealer: Resealer,
+    retention: Enforcement,
+}
+
+impl Privacy {
+    fn start(settings: &Settings, core: &Core) -> Self {
+        let (pool, keys) = (core.pool.clone(), core.keys.personal.clone());
+        let every = Duration::from_secs(settings.keys_seconds.max(1));
+        let due = Duration::from_secs(settings.due_seconds.max(1));
+        Self {
+            watch: key_watch::start(KeySource::from(settings), keys.clone(), every),
+            resealer: reseal::start(pool.clone(), keys, due),
+            retention: retention::start(pool, Arc::clone(&core.registry), due),
+        }
+    }
+
+    async fn stop(self) {
+        self.retention.stop().await;
+        self.resealer.stop().await;
+        self.watch.stop().await;
+    }
 }
 
 /// The service without HTTP: what the import of files needs.
@@ -63,8 +94,8 @@ pub enum AppError {
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
     #[error(
-        "the database holds personal data that the key file {0} cannot open: it is not the key \
-         file this database was written with"
+        "the database holds personal data that the keys of {0} cannot open: they are not the keys \
+         this database was written with"
     )]
     OtherKeys(String),
     #[error(transparent)]
@@ -90,13 +121,15 @@ impl Core {
         }
         let found = Partners::clone(&registry.now());
         reload::take_up(&mut db, &registry, found, settings.time_zone, Cause::Start)?;
-        let (keys, made) = Keys::load_or_create(&settings.keys)?;
+        let source = KeySource::from(settings);
+        let (keys, made) = Keys::from_source(&source)?;
         if made {
             let path = settings.keys.display();
             tracing::warn!(%path, "new secrets made: back this file up and share it with no one");
         }
-        if store::personal::sealed_with_another_key(&mut db, keys.personal.key_id())? {
-            return Err(AppError::OtherKeys(settings.keys.display().to_string()));
+        let known = keys.personal.key_ids();
+        if store::personal::sealed_with_a_key_beyond(&mut db, &known)?.is_some() {
+            return Err(AppError::OtherKeys(source.to_string()));
         }
         let leads_waiting = Arc::new(Notify::new());
         let (writer, threads) = writer::start(WriterSettings {
@@ -199,6 +232,7 @@ impl App {
         let every = Duration::from_millis(settings.partners_millis.max(100));
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
+        let privacy = Privacy::start(&settings, &core);
         tracing::info!(%address, database = %settings.database_url, "serving");
         Ok(Self {
             address,
@@ -210,6 +244,7 @@ impl App {
             behaviours,
             sealer,
             reloader,
+            privacy,
             core,
         })
     }
@@ -259,6 +294,7 @@ impl App {
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
         self.relay.stop().await;
+        self.privacy.stop().await;
         self.reloader.stop().await;
         self.due.stop().await;
         self.behaviours.stop().await;

@@ -244,6 +244,14 @@ random_id!(
     SignatureId
 );
 random_id!(
+    /// One reading of personal data.
+    ReadingId
+);
+random_id!(
+    /// One erasure, and its certificate.
+    ErasureId
+);
+random_id!(
     /// Whoever does the work of a request that may come again.
     LeaseId
 );
@@ -341,6 +349,20 @@ impl CodeKey {
     #[must_use]
     pub fn of(code: &RedemptionCode) -> Self {
         Self::of_name(&["redemption code", code.as_str()])
+    }
+}
+
+impl RequestKey {
+    /// A caller without a request: by it all answers that they were given are found.
+    #[must_use]
+    pub fn of_caller(name: &str) -> Self {
+        Self::of_name(&["caller", name])
+    }
+
+    /// The same for a customer, by the subject that the bank's identity provider gives them.
+    #[must_use]
+    pub fn of_customer(subject: &str) -> Self {
+        Self::of_caller(&format!("customer {subject}"))
     }
 }
 

@@ -29,6 +29,11 @@ pub struct Settings {
     pub partners_millis: u64,
     /// The file of secrets; made at the first start where there is none.
     pub keys: PathBuf,
+    /// Where the secrets are instead: in a variable of the environment, or printed by a command.
+    #[serde(default)]
+    pub key_source: KeyPlace,
+    /// How often they are read again, in seconds: how soon a new key is known to every gateway.
+    pub keys_seconds: u64,
     /// Business days, terms and expiries are reckoned in this time zone (IANA name).
     #[serde(deserialize_with = "time_zone")]
     pub time_zone: chrono_tz::Tz,
@@ -87,6 +92,19 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum CrmSettings {
     Tryton { url: String, database: String, user: String, password: Secret },
+}
+
+/// Where the secrets are: the key set as JSON or TOML, unless it is the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
+pub enum KeyPlace {
+    /// The file that the setting `keys` names.
+    #[default]
+    File,
+    /// A variable of the environment; its name must not begin with `TALLYSTICK_`.
+    Env { variable: String },
+    /// A command that prints it, such as one that asks a key management service.
+    Command { command: Vec<String>, seconds_max: u64 },
 }
 
 /// Who issues the tokens with which customers come, or staff.
@@ -151,8 +169,23 @@ impl Settings {
                     .to_owned(),
             ));
         }
-        Ok(())
+        match &self.key_source {
+            KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(
+                format!("setting key_source.variable: {variable} would be taken for a setting"),
+            )),
+            KeyPlace::Command { command, .. } if command.is_empty() => Err(SettingsError(
+                "setting key_source.command: expected the program and what it is given".to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
+}
+
+/// A variable of the environment that a setting names; `None` when it is not set.
+#[expect(clippy::disallowed_methods, reason = "this is the one file that reads the environment")]
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn describe(error: &figment::Error) -> String {

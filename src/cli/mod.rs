@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod import;
+pub mod keys;
 pub mod ledger;
 pub mod migrate;
 pub mod outbox;
@@ -43,6 +44,9 @@ enum Command {
     /// Do what the loyalty programme does by itself.
     #[command(subcommand)]
     Program(program::Command),
+    /// See and rotate the keys of personal data.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// What waits to leave the house; dead letters, and their replay.
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -70,6 +74,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Import(command) => import::run(command, settings).await,
         Command::Partners(command) => partners::run(command, &settings),
         Command::Program(command) => program::run(command, settings).await,
+        Command::Keys(command) => keys::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(command) => ledger::run(&command, &settings),
     }

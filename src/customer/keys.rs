@@ -1,5 +1,6 @@
-//! The service's secrets, in one file that belongs to the operator and never to the repository:
-//! what signs access tokens, seals personal data, indexes it, and keys fingerprints.
+//! The service's secrets, which belong to the operator and never to the repository: what signs
+//! access tokens, seals personal data, indexes it, and keys fingerprints. In a file, or wherever
+//! `key_source` finds them.
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +15,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::key_set::{self, DatedKey};
+use super::key_source::{self, KeySource};
 use super::personal::{PersonalKeys, SealError};
+use crate::clock;
 use crate::event::FingerprintKey;
 use crate::jwt;
 
@@ -42,22 +46,33 @@ pub struct TokenKey {
 pub enum KeysError {
     #[error("cannot read or write the key file {path}")]
     File { path: PathBuf, source: std::io::Error },
-    #[error("the key file {path} is not what `tallystick keys` writes: {what}")]
-    Malformed { path: PathBuf, what: String },
+    #[error("the keys from {place} are not what `tallystick keys` writes: {what}")]
+    Malformed { place: String, what: String },
+    #[error("the keys from {place} cannot be had: {why}")]
+    Source { place: String, why: String },
     #[error("the system gives no randomness")]
     NoRandomness,
     #[error(transparent)]
     Seal(#[from] SealError),
 }
 
+/// The keys as they are written down. The oldest keys of personal data stand by themselves, as all
+/// did before there was rotation; the others are dated.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub(super) struct Document {
     token_signing: String,
-    personal_key_id: String,
-    personal: String,
-    phone_index: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) personal_key_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) personal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) phone_index: Option<String>,
     fingerprint: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) personal_keys: Vec<DatedKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) index_keys: Vec<DatedKey>,
 }
 
 impl TokenKey {
@@ -86,6 +101,27 @@ impl TokenKey {
     }
 }
 
+impl Document {
+    /// From TOML, or from JSON as a command prints it.
+    pub(super) fn read(text: &str, place: &str) -> Result<Self, KeysError> {
+        let malformed = |what: String| KeysError::Malformed { place: place.to_owned(), what };
+        if text.trim_start().starts_with('{') {
+            // Only where it is wrong: serde_json's own words may repeat what stands there.
+            serde_json::from_str(text).map_err(|error| {
+                malformed(format!("line {} column {}", error.line(), error.column()))
+            })
+        } else {
+            toml::from_str(text).map_err(|error| malformed(error.message().to_owned()))
+        }
+    }
+
+    pub(super) fn to_toml(&self, place: &str) -> Result<String, KeysError> {
+        let what = |error: toml::ser::Error| error.to_string();
+        toml::to_string(self)
+            .map_err(|error| KeysError::Malformed { place: place.to_owned(), what: what(error) })
+    }
+}
+
 impl Keys {
     /// Reads the key file.
     ///
@@ -94,23 +130,42 @@ impl Keys {
     pub fn load(path: &Path) -> Result<Self, KeysError> {
         let text = fs::read_to_string(path)
             .map_err(|source| KeysError::File { path: path.to_owned(), source })?;
-        let malformed = |what: String| KeysError::Malformed { path: path.to_owned(), what };
-        let document: Document =
-            toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads the keys from wherever they are; a file with fresh ones is made where there is none.
+    /// The second value says whether it was.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn from_source(source: &KeySource) -> Result<(Self, bool), KeysError> {
+        match source {
+            KeySource::File(path) => Self::load_or_create(path),
+            KeySource::Env(_) | KeySource::Command { .. } => {
+                let text = key_source::text(source)?;
+                Ok((Self::parse(&text, &source.to_string())?, false))
+            }
+        }
+    }
+
+    /// Reads the keys as they hold now. `place` is where they are from, for errors.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn parse(text: &str, place: &str) -> Result<Self, KeysError> {
+        let document = Document::read(text, place)?;
+        let malformed = |what: String| KeysError::Malformed { place: place.to_owned(), what };
         let decode = |name: &str, text: &str| {
             STANDARD.decode(text).map_err(|_bad| malformed(format!("{name} is not base64")))
         };
-        let sealing: [u8; 32] = decode("personal", &document.personal)?
-            .try_into()
-            .map_err(|_length| malformed("personal is not 32 bytes".to_owned()))?;
-        let index = decode("phone_index", &document.phone_index)?;
+        let ring = key_set::ring(&document, clock::now()).map_err(malformed)?;
         let private_der = decode("token_signing", &document.token_signing)?;
         let pair = Ed25519KeyPair::from_pkcs8(&private_der)
             .map_err(|_rejected| malformed("token_signing is not an Ed25519 key".to_owned()))?;
         let public_x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
         let kid = format!("ts-{}", public_x.chars().take(8).collect::<String>());
         Ok(Self {
-            personal: PersonalKeys::new(&document.personal_key_id, &sealing, &index)?,
+            personal: PersonalKeys::new(ring),
             fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
             token: TokenKey { kid, private_der, public_x },
         })
@@ -134,19 +189,15 @@ fn create(path: &Path) -> Result<bool, KeysError> {
             Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new())
                 .map_err(|_none| KeysError::NoRandomness)?,
         ),
-        personal_key_id: "personal-1".to_owned(),
-        personal: random_secret()?,
-        phone_index: random_secret()?,
+        personal_key_id: Some("personal-1".to_owned()),
+        personal: Some(random_secret()?),
+        phone_index: Some(random_secret()?),
         fingerprint: random_secret()?,
+        personal_keys: Vec::new(),
+        index_keys: Vec::new(),
     };
     let file = |source| KeysError::File { path: path.to_owned(), source };
-    let text = toml::to_string(&document)
-        .map_err(|error| KeysError::Malformed { path: path.to_owned(), what: error.to_string() })?;
-    // Written beside and linked into place, so that nobody ever reads half a key file.
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    let mut out = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(file)?;
-    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(file)?;
+    let beside = write_beside(path, &document.to_toml(&path.display().to_string())?)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside).map_err(file)?;
     match linked {
@@ -156,7 +207,18 @@ fn create(path: &Path) -> Result<bool, KeysError> {
     }
 }
 
-fn random_secret() -> Result<String, KeysError> {
+/// Writes the text into a file beside, which only its owner may read: linked or renamed into place
+/// afterwards, so that nobody ever reads half a key file.
+pub(super) fn write_beside(path: &Path, text: &str) -> Result<PathBuf, KeysError> {
+    let file = |source| KeysError::File { path: path.to_owned(), source };
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let mut out = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(file)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(file)?;
+    Ok(beside)
+}
+
+pub(super) fn random_secret() -> Result<String, KeysError> {
     let mut secret = [0; 32];
     rand::fill(&mut secret).map_err(|_none| KeysError::NoRandomness)?;
     Ok(STANDARD.encode(secret))

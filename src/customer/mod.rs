@@ -1,8 +1,22 @@
 //! Whose points they are. A customer is known to each partner by another member reference; what
 //! is personal is sealed here and nowhere else, and what a person agreed to is a record.
 
+mod author;
 mod blind_index;
+pub mod certificate;
+pub mod consent_receipt;
+pub mod erasure;
+pub mod export;
+pub mod key_rotation;
+pub mod key_set;
+pub mod key_source;
+pub mod key_watch;
 pub mod keys;
 pub mod personal;
+pub mod reading;
+pub mod reseal;
+pub mod retention;
 
+pub use author::Author;
 pub use personal::{PersonalKeys, Sealed};
+pub use reading::{Reader, Reading, Subject};

@@ -1,13 +1,29 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 
-/// Seals personal data, opens it, and finds it again without opening it.
+/// Seals personal data, opens it, and finds it again without opening it. Clones share one ring, so
+/// that a ring which is replaced is replaced for all of them.
 #[derive(Clone)]
-pub struct PersonalKeys {
-    key_id: String,
-    sealing: std::sync::Arc<LessSafeKey>,
-    index: hmac::Key,
+pub struct PersonalKeys(Arc<RwLock<Arc<Ring>>>);
+
+/// Which keys there are: one of each kind is current, older ones (and the next one) open or find
+/// what they made.
+pub struct Ring {
+    current: String,
+    sealing: BTreeMap<String, LessSafeKey>,
+    current_index: String,
+    index: BTreeMap<String, hmac::Key>,
+}
+
+/// A keyed hash of a phone number, and the key that it was made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneIndex {
+    pub key_id: String,
+    pub hash: [u8; 32],
 }
 
 /// Personal data as it is kept: 96-bit nonce, AES-256-GCM ciphertext and tag (NIST SP 800-38D).
@@ -33,47 +49,86 @@ pub enum SealError {
 
 const NONCE_BYTES: usize = 12;
 
-impl PersonalKeys {
+/// What the first key of the index is called: it had no id before there was rotation.
+pub const FIRST_INDEX: &str = "index-1";
+
+impl Ring {
+    /// A ring with one key of each kind.
+    ///
     /// # Errors
     /// [`SealError::KeyLength`].
-    pub fn new(key_id: &str, sealing: &[u8; 32], index: &[u8]) -> Result<Self, SealError> {
-        let key = UnboundKey::new(&AES_256_GCM, sealing).map_err(|_short| SealError::KeyLength)?;
-        Ok(Self {
-            key_id: key_id.to_owned(),
-            sealing: std::sync::Arc::new(LessSafeKey::new(key)),
-            index: hmac::Key::new(hmac::HMAC_SHA256, index),
-        })
+    pub fn new(sealing: (&str, &[u8]), index: (&str, &[u8])) -> Result<Self, SealError> {
+        let ring = Self {
+            current: sealing.0.to_owned(),
+            sealing: BTreeMap::new(),
+            current_index: index.0.to_owned(),
+            index: BTreeMap::new(),
+        };
+        Ok(ring.with(sealing.0, sealing.1)?.with_index(index.0, index.1))
+    }
+
+    /// The same with another key that opens and does not seal.
+    ///
+    /// # Errors
+    /// [`SealError::KeyLength`].
+    pub fn with(mut self, id: &str, key: &[u8]) -> Result<Self, SealError> {
+        let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_short| SealError::KeyLength)?;
+        self.sealing.insert(id.to_owned(), LessSafeKey::new(key));
+        Ok(self)
+    }
+
+    /// The same with another key that finds what it indexed, and indexes nothing new.
+    #[must_use]
+    pub fn with_index(mut self, id: &str, key: &[u8]) -> Self {
+        self.index.insert(id.to_owned(), hmac::Key::new(hmac::HMAC_SHA256, key));
+        self
+    }
+}
+
+impl PersonalKeys {
+    #[must_use]
+    pub fn new(ring: Ring) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(ring))))
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on these keys hold, for every clone.
+    pub fn take_over(&self, from: &Self) {
+        let ring = from.ring();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring;
     }
 
     /// # Errors
     /// [`SealError::Seal`] when the system gives no randomness.
     pub fn seal(&self, record: &[u8; 16], plain: &[u8]) -> Result<Sealed, SealError> {
+        let ring = self.ring();
+        let key = ring.sealing.get(&ring.current).ok_or(SealError::Seal)?;
         let mut nonce = [0; NONCE_BYTES];
         rand::fill(&mut nonce).map_err(|_none| SealError::Seal)?;
         let mut bytes = plain.to_vec();
-        self.sealing
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(record),
-                &mut bytes,
-            )
-            .map_err(|_failed| SealError::Seal)?;
+        key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(record),
+            &mut bytes,
+        )
+        .map_err(|_failed| SealError::Seal)?;
         bytes.splice(..0, nonce);
-        Ok(Sealed { key_id: self.key_id.clone(), bytes })
+        Ok(Sealed { key_id: ring.current.clone(), bytes })
     }
 
     /// # Errors
     /// [`SealError::UnknownKey`] or [`SealError::Open`].
     pub fn open(&self, record: &[u8; 16], sealed: &Sealed) -> Result<Vec<u8>, SealError> {
-        if sealed.key_id != self.key_id {
-            return Err(SealError::UnknownKey);
-        }
+        let ring = self.ring();
+        let key = ring.sealing.get(&sealed.key_id).ok_or(SealError::UnknownKey)?;
         let (nonce, ciphertext) =
             sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Open)?;
         let mut bytes = ciphertext.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self
-            .sealing
+        let plain = key
             .open_in_place(nonce, Aad::from(record), &mut bytes)
             .map_err(|_failed| SealError::Open)?;
         Ok(plain.to_vec())
@@ -81,17 +136,48 @@ impl PersonalKeys {
 
     /// The key that data is sealed with now.
     #[must_use]
-    pub fn key_id(&self) -> &str {
-        &self.key_id
+    pub fn key_id(&self) -> String {
+        self.ring().current.clone()
+    }
+
+    /// The key that phone numbers are indexed with now.
+    #[must_use]
+    pub fn index_id(&self) -> String {
+        self.ring().current_index.clone()
+    }
+
+    /// Every key that opens.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<String> {
+        self.ring().sealing.keys().cloned().collect()
+    }
+
+    /// Every key that finds.
+    #[must_use]
+    pub fn index_ids(&self) -> Vec<String> {
+        self.ring().index.keys().cloned().collect()
     }
 
     /// A keyed hash of a phone number, to find equal ones without opening them.
     #[must_use]
-    pub fn phone_index(&self, phone: &str) -> [u8; 32] {
-        let mut index = [0; 32];
-        index.copy_from_slice(hmac::sign(&self.index, phone.as_bytes()).as_ref());
-        index
+    pub fn phone_index(&self, phone: &str) -> PhoneIndex {
+        let ring = self.ring();
+        let hash = ring.index.get(&ring.current_index).map(|key| keyed_hash(key, phone));
+        PhoneIndex { key_id: ring.current_index.clone(), hash: hash.unwrap_or_default() }
     }
+
+    /// The hashes that a phone number has under each key: what was indexed with an older one and
+    /// not again yet is found too.
+    #[must_use]
+    pub fn phone_indexes(&self, phone: &str) -> Vec<[u8; 32]> {
+        self.ring().index.values().map(|key| keyed_hash(key, phone)).collect()
+    }
+}
+
+fn keyed_hash(key: &hmac::Key, phone: &str) -> [u8; 32] {
+    let mut index = [0; 32];
+    index.copy_from_slice(hmac::sign(key, phone.as_bytes()).as_ref());
+    index
 }
 
 impl std::fmt::Debug for Sealed {
@@ -102,7 +188,7 @@ impl std::fmt::Debug for Sealed {
 
 impl std::fmt::Debug for PersonalKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PersonalKeys({})", self.key_id)
+        write!(f, "PersonalKeys({})", self.key_id())
     }
 }
 
@@ -111,7 +197,7 @@ mod tests {
     use super::*;
 
     fn keys() -> PersonalKeys {
-        PersonalKeys::new("k1", &[7; 32], b"index").unwrap()
+        PersonalKeys::new(Ring::new(("k1", &[7; 32]), ("i1", b"index")).unwrap())
     }
 
     #[test]
@@ -133,9 +219,25 @@ mod tests {
 
     #[test]
     fn the_index_finds_the_same_phone_and_only_with_the_same_key() {
-        let other = PersonalKeys::new("k1", &[7; 32], b"other").unwrap();
+        let other = PersonalKeys::new(Ring::new(("k1", &[7; 32]), ("i1", b"other")).unwrap());
         assert_eq!(keys().phone_index("+861"), keys().phone_index("+861"));
         assert_ne!(keys().phone_index("+861"), keys().phone_index("+862"));
         assert_ne!(keys().phone_index("+861"), other.phone_index("+861"));
+    }
+
+    #[test]
+    fn a_new_key_seals_an_older_one_opens_and_both_find() {
+        let shared = keys();
+        let clone = shared.clone();
+        let sealed = shared.seal(&[1; 16], b"Li Lei").unwrap();
+        let indexed = shared.phone_index("+861");
+        let ring = Ring::new(("k2", &[8; 32]), ("i2", b"new")).unwrap();
+        let ring = ring.with("k1", &[7; 32]).unwrap().with_index("i1", b"index");
+        shared.take_over(&PersonalKeys::new(ring));
+        assert_eq!((clone.key_id(), clone.index_id()), ("k2".to_owned(), "i2".to_owned()));
+        assert_eq!(clone.open(&[1; 16], &sealed).unwrap(), b"Li Lei");
+        assert_eq!(clone.seal(&[1; 16], b"Li Lei").unwrap().key_id, "k2");
+        assert_ne!(clone.phone_index("+861"), indexed);
+        assert!(clone.phone_indexes("+861").contains(&indexed.hash));
     }
 }

@@ -1,9 +1,11 @@
 //! What a partner said. Bytes become an [`Event`] here or a list of problems, each with a JSON
 //! pointer; nothing further in takes anything else. What the event is worth is `program`'s.
 
+mod consent;
 mod difference;
 mod envelope;
 mod fingerprint;
+mod object;
 mod payment;
 mod problem;
 mod reader;
@@ -15,14 +17,16 @@ mod stage;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use consent::{ConsentGiven, Recipient};
 pub use difference::{Difference, differences};
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use object::read_object;
 pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed};
 pub use reader::Reader;
 pub use redemption::{Cancel, Commit, Hold, Return};
-pub use referral::{ConsentGiven, Contact, Referral, is_e164, read_consent, read_contact};
+pub use referral::{Contact, Referral, is_e164, read_contact};
 pub use refund::{Refund, RefundLine};
 pub use stage::OrderStage;
 

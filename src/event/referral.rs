@@ -1,8 +1,9 @@
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::consent::ConsentGiven;
 use super::reader::Reader;
 use super::stage::OrderStage;
 use crate::clock::Moment;
@@ -46,28 +47,6 @@ pub struct Contact {
     pub address: Option<String>,
 }
 
-/// What the person agreed to and how that can be shown (PIPL, articles 14 and 23).
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Consent)]
-pub struct ConsentGiven {
-    /// What the data may be used for, in the words of the text.
-    #[schema(min_length = 1, max_length = 200)]
-    pub purpose: String,
-    #[schema(min_length = 1, max_length = 40)]
-    pub text_version: String,
-    /// Of the exact text that was shown.
-    #[serde(serialize_with = "hex")]
-    #[schema(value_type = String, pattern = "^[0-9a-fA-F]{64}$")]
-    pub text_sha256: [u8; 32],
-    /// Where it was shown: `till`, `tablet`, `app`, `paper`, …
-    #[schema(min_length = 1, max_length = 40)]
-    pub channel: String,
-    /// Where the proof is: a signature's, recording's or message's reference.
-    #[schema(min_length = 1, max_length = 200)]
-    pub evidence: String,
-    pub given_at: Moment,
-}
-
 impl Referral {
     pub const TYPE: &'static str = "referral.created";
 
@@ -82,7 +61,7 @@ impl Referral {
         }
         let region = data.text("region", 64).map(str::to_owned);
         let contact = read_contact(&mut data);
-        let consent = data.object("consent").map(|consent| read_consent(consent, event_time));
+        let consent = data.object("consent").map(|consent| ConsentGiven::read(consent, event_time));
         data.finish();
         Some(Self {
             member,
@@ -153,36 +132,7 @@ pub fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
     Some(Contact { name: name?, phone: phone?, email, document, address })
 }
 
-/// Reads what a person agreed to, before whatever is dated by that time.
-pub fn read_consent(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<ConsentGiven> {
-    let purpose = consent.text("purpose", 200).map(str::to_owned);
-    let text_version = consent.text("text_version", 40).map(str::to_owned);
-    let text_sha256 = consent.text("text_sha256", 64).map(from_hex);
-    if text_sha256 == Some(None) {
-        consent.fail("text_sha256", "expected 64 hexadecimal digits");
-    }
-    let channel = consent.text("channel", 40).map(str::to_owned);
-    let evidence = consent.text("evidence", 200).map(str::to_owned);
-    let given_at = consent.text("given_at", 40).map(Moment::parse);
-    match (given_at, event_time) {
-        (Some(None), _) => consent.fail("given_at", "expected an RFC 3339 date-time"),
-        (Some(Some(given)), Some(event)) if given > event => {
-            consent.fail("given_at", "must not be later than the event");
-        }
-        _ => {}
-    }
-    consent.finish();
-    Some(ConsentGiven {
-        purpose: purpose?,
-        text_version: text_version?,
-        text_sha256: text_sha256??,
-        channel: channel?,
-        evidence: evidence?,
-        given_at: given_at??,
-    })
-}
-
-/// Whether it is a phone number as E.164 writes it.
+/// Whether a phone number is in the form of E.164.
 #[must_use]
 pub fn is_e164(phone: &str) -> bool {
     phone.strip_prefix('+').is_some_and(|digits| {
@@ -190,26 +140,6 @@ pub fn is_e164(phone: &str) -> bool {
             && digits.bytes().all(|b| b.is_ascii_digit())
             && !digits.starts_with('0')
     })
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let bytes: Option<Vec<u8>> = digits
-        .chunks_exact(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from((high << 4) | low).ok(),
-            _ => None,
-        })
-        .collect();
-    bytes?.try_into().ok()
-}
-
-fn hex<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = String::with_capacity(64);
-    for byte in bytes {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    serializer.serialize_str(&text)
 }
 
 impl fmt::Debug for Contact {

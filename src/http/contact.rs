@@ -12,7 +12,7 @@ use super::openapi::bodies::ContactBody;
 use super::problem::Problem;
 use crate::behaviour;
 use crate::clock::{self, Moment};
-use crate::event::{read_consent, read_contact};
+use crate::event::{ConsentGiven, read_contact};
 use crate::ids::ReferralId;
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
@@ -48,7 +48,7 @@ pub async fn agree(
     let (contact, consent, region) = read_body(&body, |body| {
         let contact = read_contact(body);
         let consent = match body.object("consent") {
-            Some(consent) => read_consent(consent, Some(now)),
+            Some(consent) => ConsentGiven::read(consent, Some(now)),
             None => {
                 body.fail("consent", "missing: expected an object");
                 None

@@ -30,8 +30,6 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed")
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_CHARACTERS_MAX: usize = 255;
-/// How long answers are kept.
-const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long the work may take before a twin takes over: longer than any request takes.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
 /// How long a twin waits for the first one's answer before it is told to come back.
@@ -116,10 +114,11 @@ async fn read_request<S: Speaker>(
     let body = request.extract::<web::Bytes>().await?;
     let asked = Request {
         key: request_key(request.request(), &name, &key),
+        caller: RequestKey::of_caller(&name),
         fingerprint: fingerprint(&gateway, request.request(), &body),
         lease: LeaseId::random(),
         lease_until: now.plus(LEASE),
-        expires_at: now.plus(KEPT_FOR),
+        expires_at: now.plus(gateway.registry.programme().retention.answers()),
     };
     let payload = stream::once(std::future::ready(Ok(body)));
     request.set_payload(Payload::Stream { payload: Box::pin(payload) });
@@ -191,7 +190,10 @@ async fn keepable(
         });
         return Ok((response, answer));
     }
-    if !is_final(status) {
+    // What must not be stored anywhere, such as a person's data, is not kept here either.
+    let cache = response.headers().get(header::CACHE_CONTROL);
+    let secret = cache.is_some_and(|value| value.as_bytes() == b"no-store");
+    if secret || !is_final(status) {
         return Ok((response, None));
     }
     let (request, response) = response.into_parts();

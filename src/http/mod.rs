@@ -4,9 +4,12 @@
 pub mod auth;
 mod codes;
 mod conditional;
+mod consents;
 mod contact;
 mod corrections;
 mod dead_letters;
+mod either;
+mod erasures;
 mod events;
 mod flagged_payments;
 mod health;
@@ -16,10 +19,13 @@ mod limit;
 mod oauth;
 mod openapi;
 mod page;
+mod person_data;
+mod person_page;
 mod points;
 pub mod problem;
 mod proofs;
 mod quotes;
+mod readings;
 mod referrals;
 mod request_id;
 mod signature;
@@ -41,13 +47,14 @@ use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
-use auth::{Caller, Customer, EventsWrite};
+use auth::{Caller, ConsentsWrite, Customer, EventsWrite};
 pub use conditional::tag_resources;
+use either::PartnerOrStaff;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
-use staff::{Adjust, Approve, Decide, Operate, Staff};
+use staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
 pub use version::speak_version;
@@ -105,6 +112,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Partners: referrals:read
         .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
+        // Partners: referrals:read, or staff: privacy
+        .service(at("/v1/consents/{consent}", web::get().to(consents::get_consent)))
+        // Partners: consents:write, or staff: privacy
+        .service(once::<PartnerOrStaff<ConsentsWrite, Privacy>>(
+            "/v1/consents/{consent}/withdrawal",
+            web::post().to(consents::withdraw_consent),
+        ))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(once::<Customer>(
@@ -117,6 +131,27 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/v1/customers/me/contact/withdrawal",
             web::post().to(contact::withdraw_contact),
         ))
+        .service(at("/v1/customers/me/consents", web::get().to(consents::get_own_consents)))
+        .service(once::<Customer>(
+            "/v1/customers/me/consents/{consent}/withdrawal",
+            web::post().to(consents::withdraw_own_consent),
+        ))
+        .service(at("/v1/customers/me/data", web::get().to(person_data::get_own_data)))
+        .service(once::<Customer>(
+            "/v1/customers/me/erasure",
+            web::post().to(erasures::erase_own_data),
+        ))
+        // Staff: privacy
+        .service(once::<Staff<Privacy>>(
+            "/v1/customers/data",
+            web::post().to(person_data::find_data),
+        ))
+        .service(
+            once::<Staff<Privacy>>("/v1/erasures", web::post().to(erasures::post_erasure))
+                .route(web::get().to(erasures::get_erasures)),
+        )
+        .service(at("/v1/erasures/{erasure}", web::get().to(erasures::get_erasure)))
+        .service(at("/v1/readings", web::get().to(readings::get_readings)))
         // Staff: adjust
         .service(once::<Staff<Adjust>>(
             "/v1/adjustments",
@@ -248,6 +283,19 @@ impl Gateway {
         let pool = self.pool.clone();
         let done = web::block(move || pool.with(work)).await;
         Ok(done.map_err(|_cancelled| Problem::busy("The service is stopping."))??)
+    }
+
+    /// The same, for work with errors of its own.
+    async fn run<T: Send + 'static, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        E: From<StoreError> + Into<Problem> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        let done = web::block(move || pool.with(work)).await;
+        done.map_err(|_cancelled| Problem::busy("The service is stopping."))?.map_err(E::into)
     }
 
     /// Takes a request out of the partner's rate.

@@ -10,7 +10,7 @@ use super::auth::{Caller, ReferralsRead};
 use super::page::Place;
 use super::problem::Problem;
 use crate::clock::Moment;
-use crate::ids::{ReferralId, TransactionId};
+use crate::ids::{ConsentId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::referral::State;
 use crate::store::referral_moves::{self, MoveRecord};
@@ -44,6 +44,10 @@ pub(super) struct View<'a> {
     state: &'static str,
     /// Why it qualified, or did not.
     reasons: &'a [String],
+    /// Its consent, by which it can be read and withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consent: Option<ConsentId>,
     effective_at: Moment,
     recorded_at: Moment,
     /// How it came there.
@@ -180,6 +184,7 @@ impl<'a> From<&'a ReferralRecord> for View<'a> {
             region: &record.region,
             state: record.state.name(),
             reasons: &record.reasons,
+            consent: record.consent,
             effective_at: record.effective_at,
             recorded_at: record.recorded_at,
             history: None,

@@ -26,6 +26,8 @@ pub enum Role {
     Read,
     /// See to what was given up on its way out.
     Operate,
+    /// Look after personal data: withdrawals, erasures, what is held of whom and who read it.
+    Privacy,
 }
 
 impl Role {
@@ -36,6 +38,7 @@ impl Role {
             Self::Decide => "decide",
             Self::Read => "read",
             Self::Operate => "operate",
+            Self::Privacy => "privacy",
         }
     }
 }
@@ -58,7 +61,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Decide, Read, Operate);
+roles!(Adjust, Approve, Decide, Read, Operate, Privacy);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{AccountCode, Posting, Transaction};
 use crate::clock::Moment;
-use crate::ids::{EventId, PartnerId, ReferralId, TransactionId};
+use crate::ids::{ConsentId, EventId, PartnerId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
 
 /// What a partner gets for an event, and gets again for every replay of it: the stored outcome.
@@ -45,6 +45,9 @@ pub struct ReferralOutcome<'a> {
     pub state: &'static str,
     /// Why it is not, or not yet, sent to the bank's customer managers.
     pub reasons: &'a [String],
+    /// Its consent, by which it can be read and withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentId>,
 }
 
 impl<'a> From<&'a Posting> for Line<'a> {

@@ -61,7 +61,9 @@ impl From<StoreError> for Failure {
 
 impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
-        Self { is_final: true, ..Self::of_ours("sealed", error.to_string()) }
+        // A key that another gateway has already, and this one gets in a moment.
+        let is_final = error != SealError::UnknownKey;
+        Self { is_final, ..Self::of_ours("sealed", error.to_string()) }
     }
 }
 

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::{Failure, Sent};
+use crate::clock;
 use crate::crm::{Crm, Lead};
-use crate::customer::PersonalKeys;
 use crate::customer::personal::SealError;
+use crate::customer::{PersonalKeys, Reading};
 use crate::event::Contact;
 use crate::partner::Registry;
 use crate::store::outbox::Kind;
@@ -45,15 +46,21 @@ impl CrmSender {
     /// All that the CRM is told of a lead.
     fn lead(&self, claimed: &Claimed) -> Result<Lead, Failure> {
         let id = claimed.referral();
+        let reading = Reading::by_program("relay", "to tell the CRM of the lead");
         let (referral, sealed, consent) = self.pool.with(|db| {
             let referral = referrals::get(db, id)?.ok_or(StoreError::Corrupt("outbox.subject"))?;
             let consent = match referral.consent {
                 Some(consent) => consents::get(db, consent)?,
                 None => None,
             };
-            Ok::<_, StoreError>((referral, personal::get(db, id)?, consent))
+            let consent = consent.filter(|consent| consent.withdrawal.is_none());
+            // Nothing is read of whoever does not consent.
+            let sealed = match &consent {
+                Some(_live) => db.write(|tx| personal::read(tx, id, &reading, clock::now()))?,
+                None => None,
+            };
+            Ok::<_, StoreError>((referral, sealed, consent))
         })?;
-        let consent = consent.filter(|consent| consent.withdrawn_at.is_none());
         let (Some(sealed), Some(consent)) = (sealed, consent) else {
             return Err(Failure::no_consent());
         };
@@ -72,9 +79,9 @@ impl CrmSender {
             reasons: referral.reasons,
             placement: referral.placement,
             consent: consent.id,
-            consent_purpose: consent.purpose,
-            consent_text_version: consent.text_version,
-            consent_given_at: consent.given_at,
+            consent_purpose: consent.given.purpose,
+            consent_text_version: consent.given.text_version,
+            consent_given_at: consent.given.given_at,
             created_at: referral.recorded_at,
         })
     }

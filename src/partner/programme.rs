@@ -5,8 +5,10 @@ use serde::Deserialize;
 
 use super::attribution::Pattern;
 use super::behaviour::Behaviour;
+use super::consent_text::ConsentText;
 use super::lead::Branch;
 use super::manifest::{ManifestError, Place};
+use super::retention::Retention;
 use super::terms;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
@@ -29,6 +31,11 @@ pub struct Programme {
     /// Referrals that people must look at.
     #[serde(default)]
     pub pattern: Vec<Pattern>,
+    /// The texts by which people agree to be referred. Without any, the partner's word is taken.
+    #[serde(default)]
+    pub consent_text: Vec<ConsentText>,
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
@@ -111,6 +118,8 @@ impl Default for Programme {
             branch: Vec::new(),
             behaviour: Vec::new(),
             pattern: Vec::new(),
+            consent_text: Vec::new(),
+            retention: Retention::default(),
         })
     }
 }
@@ -120,6 +129,12 @@ impl Programme {
     pub const FILE: &'static str = "programme.toml";
     /// What holds where there is no file.
     pub const DEFAULT: &'static str = include_str!("../../partners/programme.toml");
+
+    /// The registered text of that version and hash.
+    #[must_use]
+    pub fn text(&self, version: &str, sha256: &[u8; 32]) -> Option<&ConsentText> {
+        self.consent_text.iter().find(|text| text.version == version && text.sha256 == *sha256)
+    }
 
     /// Reads the programme. `file` is its name for errors.
     ///
@@ -135,6 +150,12 @@ impl Programme {
         if unit_cost.is_sign_negative() || redemption_price.is_sign_negative() || hold_seconds == 0
         {
             return Err(place.error(0, "points: expected values above zero"));
+        }
+        if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
+            return Err(place.error(0, &format!("consent_text: {what} is empty")));
+        }
+        if let Some(what) = programme.retention.fault() {
+            return Err(place.error(0, what));
         }
         if let Some(tiers) = &programme.tiers {
             let rises = |pair: &[Tier]| matches!(pair, [low, high] if low.spend.minor() < high.spend.minor());
@@ -199,5 +220,21 @@ mod tests {
         let wrong = Programme::DEFAULT.replace("unit_cost = \"0.008\"", "unit_cost = 0.008");
         let error = Programme::parse(&wrong, "programme.toml").unwrap_err();
         assert!(error.to_string().starts_with("programme.toml:4: "), "{error}");
+    }
+
+    #[test]
+    fn a_registered_text_says_all_that_a_person_must_be_told() {
+        let programme = Programme::parse(Programme::DEFAULT, Programme::FILE).unwrap();
+        let text = programme.consent_text.first().unwrap();
+        assert!(programme.text(&text.version, &text.sha256).is_some());
+        assert!(programme.text(&text.version, &[0; 32]).is_none());
+        for wrong in [
+            Programme::DEFAULT.replace("kinds = [\"name\", \"phone\", \"email\"", "kinds = ["),
+            Programme::DEFAULT.replace("7d865e95", "7d865e9"),
+            Programme::DEFAULT.replace("leads_days = 180", "leads_days = 0"),
+        ] {
+            assert_ne!(wrong, Programme::DEFAULT);
+            assert!(Programme::parse(&wrong, Programme::FILE).is_err(), "{wrong}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::ids::{EventKey, RuleId};
 use crate::partner::Partner;
 use crate::partner::lead::Branch;
 use crate::partner::reward::Stage;
-use crate::referral::{Placement, State, Terms, assign, qualify};
+use crate::referral::{Placement, State, Terms, assign, qualify, without_consent};
 
 /// Whether a referral makes a lead, whose that is, and the rewards that are due at once if it does.
 pub fn refer(
@@ -30,7 +30,9 @@ pub fn refer(
     let enrolled_at = customer.map(|customer| customer.enrolled_at);
     let known = introductions.known(key, partner, product, enrolled_at);
     let times = (occasion.effective_at, occasion.recorded_at);
-    let mut verdict = qualify(referral, product, &known, times);
+    let texts = &partner.programme.consent_text;
+    let mut verdict = without_consent(referral, texts, occasion.zone)
+        .unwrap_or_else(|| qualify(referral, product, &known, times));
     let customer = customer.map(|customer| customer.id);
     let mut decision = Decision::default();
     if verdict.state == State::Qualified {

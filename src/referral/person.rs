@@ -76,7 +76,8 @@ mod tests {
             document: document.map(str::to_owned),
             address: address.map(str::to_owned),
         };
-        let keys = crate::customer::PersonalKeys::new("k", &[1; 32], b"index").unwrap();
+        let ring = crate::customer::personal::Ring::new(("k", &[1; 32]), ("i", b"index"));
+        let keys = crate::customer::PersonalKeys::new(ring.unwrap());
         Person::of(&contact, |sort, text| keys.blind_index(sort, text))
     }
 

@@ -29,13 +29,7 @@ pub struct ContactRecord {
     pub consent: ConsentGiven,
 }
 
-type Stored = (
-    Vec<u8>,
-    Vec<u8>,
-    String,
-    (String, Vec<u8>),
-    (String, String, Vec<u8>, String, String, chrono::NaiveDateTime),
-);
+type Stored = (Vec<u8>, Vec<u8>, String, (String, Vec<u8>), Vec<u8>);
 
 /// Keeps where a customer may be contacted, instead of what was kept before. The customer must be
 /// locked.
@@ -76,7 +70,7 @@ pub fn withdraw(
     let Some((record, consent)) = kept else { return Ok(false) };
     diesel::delete(own).execute(tx.0)?;
     let record = types::uuid(&record, "customer_contacts.personal_id")?;
-    personal::delete(tx, ReferralId::from_uuid(record))?;
+    personal::delete(tx, &[ReferralId::from_uuid(record)])?;
     let live = consents::table
         .filter(consents::id.eq(consent.as_slice()))
         .filter(consents::withdrawn_at.is_null());
@@ -110,17 +104,10 @@ pub fn unevaluated(
             customer_contacts::personal_id,
             customer_contacts::region,
             (personal_data::key_id, personal_data::sealed),
-            (
-                consents::purpose,
-                consents::text_version,
-                consents::text_sha256,
-                consents::channel,
-                consents::evidence,
-                consents::given_at,
-            ),
+            consents::id,
         ))
         .load(db)?;
-    rows.into_iter().map(ContactRecord::try_from).collect()
+    rows.into_iter().map(|stored| ContactRecord::read(db, stored)).collect()
 }
 
 /// Notes what came of holding a customer against a rule.
@@ -169,17 +156,12 @@ pub fn said(
         .collect()
 }
 
-impl TryFrom<Stored> for ContactRecord {
-    type Error = StoreError;
-
-    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+impl ContactRecord {
+    fn read(db: &mut Db, stored: Stored) -> Result<Self, StoreError> {
         let (customer, record, region, (key_id, bytes), consent) = stored;
-        let (purpose, text_version, text_sha256, channel, evidence, given_at) = consent;
-        let text_sha256 = text_sha256
-            .as_slice()
-            .try_into()
-            .map_err(|_length| StoreError::Corrupt("consents.text_sha256"))?;
-        let given_at = types::moment(given_at);
+        let column = "customer_contacts.consent_id";
+        let consent = ConsentId::from_uuid(types::uuid(&consent, column)?);
+        let consent = consent_records::get(db, consent)?.ok_or(StoreError::Corrupt(column))?;
         Ok(Self {
             customer: CustomerId::from_uuid(types::uuid(
                 &customer,
@@ -188,14 +170,7 @@ impl TryFrom<Stored> for ContactRecord {
             record: ReferralId::from_uuid(types::uuid(&record, "customer_contacts.personal_id")?),
             sealed: Sealed { key_id, bytes },
             region,
-            consent: ConsentGiven {
-                purpose,
-                text_version,
-                text_sha256,
-                channel,
-                evidence,
-                given_at,
-            },
+            consent: consent.given,
         })
     }
 }
@@ -207,5 +182,5 @@ pub fn consent<'a>(
     given: &'a ConsentGiven,
     recorded_at: Moment,
 ) -> NewConsent<'a> {
-    NewConsent { id: ConsentId::random(), partner, given, recorded_at }
+    NewConsent { id: ConsentId::random(), partner, given: given.clone(), recorded_at }
 }

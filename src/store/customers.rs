@@ -194,6 +194,77 @@ pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, Stor
     id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid)).transpose()
 }
 
+/// What the bank's identity provider calls a customer, where it is known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError> {
+    let subject: Option<Option<String>> = customers::table
+        .find(id.bytes().as_slice())
+        .select(customers::bank_subject)
+        .first(db)
+        .optional()?;
+    Ok(subject.flatten())
+}
+
+/// Forgets the month of a customer's birthday; returns how many were known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_birth_month(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<usize, StoreError> {
+    let known = customers::table
+        .filter(customers::id.eq(id.bytes().as_slice()))
+        .filter(customers::birth_month.is_not_null());
+    Ok(diesel::update(known).set(customers::birth_month.eq(None::<i64>)).execute(tx.0)?)
+}
+
+/// What is kept of a customer beside points.
+pub struct Profile {
+    pub enrolled_at: Moment,
+    pub birth_month: Option<i64>,
+    pub tier: Option<String>,
+    pub members: Vec<(PartnerId, String, Moment)>,
+}
+
+/// # Errors
+/// [`StoreError`].
+pub fn profile(db: &mut Db, id: CustomerId) -> Result<Option<Profile>, StoreError> {
+    type Found = (chrono::NaiveDateTime, Option<i64>, Option<String>);
+    let found: Option<Found> = customers::table
+        .find(id.bytes().as_slice())
+        .select((customers::enrolled_at, customers::birth_month, customers::tier))
+        .first(db)
+        .optional()?;
+    let Some((enrolled_at, birth_month, tier)) = found else { return Ok(None) };
+    let rows: Vec<(String, String, chrono::NaiveDateTime)> = members::table
+        .filter(members::customer_id.eq(id.bytes().as_slice()))
+        .order(members::partner_id)
+        .select((members::partner_id, members::member_ref, members::enrolled_at))
+        .load(db)?;
+    let member = |(partner, member, at): (String, String, chrono::NaiveDateTime)| {
+        Ok::<_, StoreError>((types::partner(&partner)?, member, types::moment(at)))
+    };
+    let members = rows.into_iter().map(member).collect::<Result<_, _>>()?;
+    Ok(Some(Profile { enrolled_at: types::moment(enrolled_at), birth_month, tier, members }))
+}
+
+/// The customer behind a member.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn by_member(
+    db: &mut Db,
+    partner: &PartnerId,
+    member: &MemberRef,
+) -> Result<Option<CustomerId>, StoreError> {
+    let id: Option<Vec<u8>> = members::table
+        .find(MemberKey::of(partner, member).bytes().as_slice())
+        .select(members::customer_id)
+        .first(db)
+        .optional()?;
+    id.map(|id| types::uuid(&id, "members.customer_id").map(CustomerId::from_uuid)).transpose()
+}
+
 /// The member reference by which a partner knows a customer, given out at the first asking: the
 /// customer is opened too where the bank's subject is new.
 ///

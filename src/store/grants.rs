@@ -37,7 +37,10 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     // A row lock asks for the right to update some column.
     ("customers", "SELECT, INSERT, UPDATE (bank_subject, birth_month, tier, tier_held_until)"),
-    ("consents", "SELECT, INSERT, UPDATE (withdrawn_at)"),
+    ("consents", "SELECT, INSERT, UPDATE (withdrawn_at, evidence, collector)"),
+    ("withdrawals", "SELECT, INSERT"),
+    ("readings", "SELECT, INSERT"),
+    ("erasures", "SELECT, INSERT"),
     (
         "referrals",
         "SELECT, INSERT, UPDATE (state, terms, score, why, next_step, branch_id, manager_id, \
@@ -55,15 +58,16 @@ const RIGHTS: &[(&str, &str)] = &[
     // What may go: erased persons, expired codes and assertions.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
-    ("personal_data", "SELECT, INSERT, DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),
+    // Sealed anew under another key.
+    ("personal_data", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed, phone_index, index_key_id)"),
     ("signed_contents", "SELECT, INSERT, DELETE"),
     (
         "idempotency_keys",
         "SELECT, INSERT, DELETE, UPDATE (fingerprint, lease, lease_until, status, content_type, \
-         key_id, answer, expires_at)",
+         key_id, answer, expires_at, caller)",
     ),
     ("assertions", "SELECT, INSERT, DELETE"),
     ("__diesel_schema_migrations", "SELECT"),

@@ -12,6 +12,8 @@ use crate::ids::{LeaseId, RequestKey};
 #[derive(Clone, Copy)]
 pub struct Request {
     pub key: RequestKey,
+    /// Whoever asks, by a hash of their name.
+    pub caller: RequestKey,
     /// Of its content.
     pub fingerprint: [u8; 32],
     /// Whoever asks now.
@@ -47,6 +49,7 @@ struct Row<'a> {
     lease: &'a [u8],
     lease_until: chrono::NaiveDateTime,
     expires_at: chrono::NaiveDateTime,
+    caller: &'a [u8],
 }
 
 #[derive(Queryable)]
@@ -72,6 +75,7 @@ pub fn claim(tx: &mut LedgerTx<'_>, asked: &Request, now: Moment) -> Result<Clai
         lease: asked.lease.bytes(),
         lease_until: asked.lease_until.naive(),
         expires_at: asked.expires_at.naive(),
+        caller: asked.caller.bytes(),
     };
     let inserted = both!(tx.0, db => diesel::insert_into(idempotency_keys::table)
         .values(&row)
@@ -191,6 +195,80 @@ pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, 
     })
 }
 
+/// Forgets the answers that a caller was given; what is under way goes on. Returns how many.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize, StoreError> {
+    let answered = idempotency_keys::table
+        .filter(idempotency_keys::caller.eq(caller.bytes().as_slice()))
+        .filter(idempotency_keys::answer.is_not_null());
+    Ok(diesel::delete(answered).execute(tx.0)?)
+}
+
+/// Answers that are sealed with another key, after an id.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn sealed_with_older(
+    db: &mut Db,
+    current: &str,
+    (after, rows_max): (Option<RequestKey>, i64),
+) -> Result<Vec<(RequestKey, Sealed)>, StoreError> {
+    let after = after.map_or(Vec::new(), |key| key.bytes().to_vec());
+    let rows: Vec<(Vec<u8>, Option<String>, Option<Vec<u8>>)> = idempotency_keys::table
+        .filter(idempotency_keys::id.gt(&after))
+        .filter(idempotency_keys::key_id.ne(current))
+        .order(idempotency_keys::id)
+        .limit(rows_max)
+        .select((idempotency_keys::id, idempotency_keys::key_id, idempotency_keys::answer))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(id, key_id, bytes)| {
+            let id = RequestKey::from_bytes(types::bytes16(&id, "idempotency_keys.id")?);
+            let missing = || StoreError::Corrupt("idempotency_keys.answer");
+            let sealed =
+                Sealed { key_id: key_id.ok_or_else(missing)?, bytes: bytes.ok_or_else(missing)? };
+            Ok((id, sealed))
+        })
+        .collect()
+}
+
+/// Puts an answer that was sealed anew in its place; `false` when that has changed meanwhile.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reseal(
+    tx: &mut LedgerTx<'_>,
+    key: RequestKey,
+    was: &Sealed,
+    sealed: &Sealed,
+) -> Result<bool, StoreError> {
+    let row = idempotency_keys::table
+        .filter(idempotency_keys::id.eq(key.bytes().as_slice()))
+        .filter(idempotency_keys::answer.eq(&was.bytes));
+    let changed = diesel::update(row)
+        .set((
+            idempotency_keys::key_id.eq(&sealed.key_id),
+            idempotency_keys::answer.eq(&sealed.bytes),
+        ))
+        .execute(tx.0)?;
+    Ok(changed == 1)
+}
+
+/// How many answers there are under each key.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows: Vec<(Option<String>, i64)> = idempotency_keys::table
+        .filter(idempotency_keys::key_id.is_not_null())
+        .group_by(idempotency_keys::key_id)
+        .select((idempotency_keys::key_id, diesel::dsl::count_star()))
+        .load(db)?;
+    Ok(rows.into_iter().filter_map(|(id, count)| Some((id?, count))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -210,6 +288,7 @@ mod tests {
         let later = |seconds| now.plus(TimeDelta::seconds(seconds));
         let ask = |name: &str, content: u8| Request {
             key: RequestKey::of_name(&[name]),
+            caller: RequestKey::of_name(&["somebody"]),
             fingerprint: [content; 32],
             lease: LeaseId::random(),
             lease_until: later(60),

@@ -39,6 +39,7 @@ pub mod customers;
 pub mod daily_events;
 mod db;
 pub mod duplicates;
+pub mod erasures;
 mod error;
 pub mod events;
 pub mod flagged_payments;
@@ -55,6 +56,7 @@ pub mod personal;
 mod pool;
 pub mod proof;
 pub mod quotes;
+pub mod readings;
 pub mod referral_claims;
 pub mod referral_moves;
 pub mod referral_rewards;
@@ -98,7 +100,7 @@ pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
             connection.batch_execute(
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
                  PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; \
+                 PRAGMA recursive_triggers = ON; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; \
                  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384",
             )?;
             Ok(Db::Sqlite(connection))
@@ -109,6 +111,20 @@ pub fn open(url: &DatabaseUrl) -> Result<Db, StoreError> {
 /// How many rows of so many columns go into one statement: SQLite takes 32,766 parameters in all.
 const fn rows_max(columns: usize) -> usize {
     32_766_usize.div_euclid(columns)
+}
+
+/// Sees to it that what was deleted is gone from the store's files, as far as a gateway can: SQLite
+/// overwrites what it deletes (`secure_delete`), and here gives up the log that still had it. Of
+/// PostgreSQL this is its owner's to do (VACUUM).
+///
+/// # Errors
+/// [`StoreError`].
+pub fn scrub(db: &mut Db) -> Result<(), StoreError> {
+    if let Db::Sqlite(connection) = db {
+        // While others read, the log stays a little longer: the next scrub gives it up.
+        connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    }
+    Ok(())
 }
 
 /// Asks the store for a sign of life.

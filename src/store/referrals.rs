@@ -275,6 +275,18 @@ pub fn of_partner(
     Ok(get(db, id)?.filter(|referral| referral.partner == *partner))
 }
 
+/// A customer's referrals, oldest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<ReferralRecord>, StoreError> {
+    let rows: Vec<Stored> = referrals::table
+        .filter(referrals::customer_id.eq(customer.bytes().as_slice()))
+        .order(referrals::id)
+        .load(db)?;
+    rows.into_iter().map(ReferralRecord::try_from).collect()
+}
+
 /// How many referrals of each partner are in each state.
 ///
 /// # Errors

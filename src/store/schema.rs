@@ -187,6 +187,7 @@ diesel::table! {
         sealed -> Binary,
         phone_index -> Binary,
         recorded_at -> Timestamp,
+        index_key_id -> Nullable<Text>,
     }
 }
 
@@ -202,6 +203,48 @@ diesel::table! {
         given_at -> Timestamp,
         recorded_at -> Timestamp,
         withdrawn_at -> Nullable<Timestamp>,
+        recipient -> Nullable<Text>,
+        recipient_contact -> Nullable<Text>,
+        method -> Nullable<Text>,
+        kinds -> Nullable<Text>,
+        language -> Nullable<Text>,
+        separate -> Nullable<Bool>,
+        collector -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    withdrawals (id) {
+        id -> Binary,
+        by_kind -> Text,
+        by_whom -> Text,
+        reason -> Nullable<Text>,
+        withdrawn_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    readings (id) {
+        id -> Binary,
+        reader_kind -> Text,
+        reader -> Text,
+        purpose -> Text,
+        subject_kind -> Text,
+        subject_id -> Binary,
+        read_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    erasures (id) {
+        id -> Binary,
+        by_kind -> Text,
+        by_whom -> Text,
+        subject_kind -> Text,
+        subject_id -> Nullable<Binary>,
+        reason -> Text,
+        certificate -> Text,
+        erased_at -> Timestamp,
     }
 }
 
@@ -399,6 +442,7 @@ diesel::table! {
         key_id -> Nullable<Text>,
         answer -> Nullable<Binary>,
         expires_at -> Timestamp,
+        caller -> Nullable<Binary>,
     }
 }
 
@@ -463,6 +507,8 @@ diesel::joinable!(business_keys -> events (event_id));
 diesel::joinable!(flagged_payments -> events (event_id));
 diesel::joinable!(duplicates -> events (event_id));
 diesel::joinable!(event_signatures -> signatures (signature_id));
+diesel::joinable!(referrals -> consents (consent_id));
+diesel::joinable!(withdrawals -> consents (id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     customers,
@@ -492,6 +538,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     referral_moves,
     referral_rewards,
     referral_sightings,
+    withdrawals,
+    readings,
+    erasures,
 );
 
 /// Asks for no row of every table with all the columns above: an error names what differs.
@@ -538,7 +587,10 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         referral_claims,
         referral_moves,
         referral_rewards,
-        referral_sightings
+        referral_sightings,
+        withdrawals,
+        readings,
+        erasures
     );
     Ok(())
 }

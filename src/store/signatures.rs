@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use super::schema::{event_signatures, signatures, signed_contents};
-use super::{Db, LedgerTx, StoreError, types};
+use super::{Db, LedgerTx, StoreError, readings, types};
 use crate::clock::Moment;
-use crate::customer::Sealed;
+use crate::customer::{Reading, Sealed, Subject};
 use crate::ids::{EventKey, PartnerId, SignatureId};
 
 /// A signed request to be kept.
@@ -33,8 +33,6 @@ pub struct Signature {
     pub jwk: String,
     pub created_at: Moment,
     pub recorded_at: Moment,
-    /// None once it is erased.
-    pub content: Option<Sealed>,
 }
 
 #[derive(Insertable)]
@@ -136,11 +134,6 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreEr
     let Some((id, kid, algorithm, thumbprint, jwk, created_at, recorded_at)) = found else {
         return Ok(None);
     };
-    let content: Option<(String, Vec<u8>)> = signed_contents::table
-        .find(&id)
-        .select((signed_contents::key_id, signed_contents::sealed))
-        .first(db)
-        .optional()?;
     Ok(Some(Signature {
         id: SignatureId::from_uuid(types::uuid(&id, "signatures.id")?),
         kid,
@@ -149,6 +142,138 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreEr
         jwk,
         created_at: types::moment(created_at),
         recorded_at: types::moment(recorded_at),
-        content: content.map(|(key_id, bytes)| Sealed { key_id, bytes }),
     }))
+}
+
+/// Takes out what was signed, and records the reading; none once it is erased.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_content(
+    tx: &mut LedgerTx<'_>,
+    id: SignatureId,
+    reading: &Reading,
+    now: Moment,
+) -> Result<Option<Sealed>, StoreError> {
+    let content: Option<(String, Vec<u8>)> = signed_contents::table
+        .find(id.bytes().as_slice())
+        .select((signed_contents::key_id, signed_contents::sealed))
+        .first(tx.0)
+        .optional()?;
+    let Some((key_id, bytes)) = content else { return Ok(None) };
+    readings::insert(tx, reading, &[Subject::Signature(id)], now)?;
+    Ok(Some(Sealed { key_id, bytes }))
+}
+
+/// Takes out contents that are sealed with another key, after an id, and records the reading.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_older(
+    tx: &mut LedgerTx<'_>,
+    current: &str,
+    (after, rows_max): (Option<SignatureId>, i64),
+    (reading, now): (&Reading, Moment),
+) -> Result<Vec<(SignatureId, Sealed)>, StoreError> {
+    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
+    let rows: Vec<(Vec<u8>, String, Vec<u8>)> = signed_contents::table
+        .filter(signed_contents::id.gt(&after))
+        .filter(signed_contents::key_id.ne(current))
+        .order(signed_contents::id)
+        .limit(rows_max)
+        .select((signed_contents::id, signed_contents::key_id, signed_contents::sealed))
+        .load(tx.0)?;
+    let found: Vec<(SignatureId, Sealed)> = rows
+        .into_iter()
+        .map(|(id, key_id, bytes)| {
+            let id = SignatureId::from_uuid(types::uuid(&id, "signed_contents.id")?);
+            Ok((id, Sealed { key_id, bytes }))
+        })
+        .collect::<Result<_, StoreError>>()?;
+    let subjects: Vec<Subject> =
+        found.iter().map(|(id, _sealed)| Subject::Signature(*id)).collect();
+    readings::insert(tx, reading, &subjects, now)?;
+    Ok(found)
+}
+
+/// Puts the same content in the place of what was sealed with an older key: a new row, because no
+/// row of this table is ever changed. `false` when the old one is gone.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reseal(
+    tx: &mut LedgerTx<'_>,
+    id: SignatureId,
+    was: &str,
+    sealed: &Sealed,
+) -> Result<bool, StoreError> {
+    let old = signed_contents::table
+        .filter(signed_contents::id.eq(id.bytes().as_slice()))
+        .filter(signed_contents::key_id.eq(was));
+    if diesel::delete(old).execute(tx.0)? == 0 {
+        return Ok(false);
+    }
+    let row = ContentRow { id: id.bytes(), key_id: &sealed.key_id, sealed: &sealed.bytes };
+    both!(tx.0, db => diesel::insert_into(signed_contents::table).values(&row).execute(db))?;
+    Ok(true)
+}
+
+/// The signed requests that brought these events.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, StoreError> {
+    let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
+    let ids: Vec<Vec<u8>> = both!(db, db => event_signatures::table
+        .filter(event_signatures::event_id.eq_any(&events))
+        .select(event_signatures::signature_id)
+        .load(db))?;
+    ids.iter().map(|id| Ok(SignatureId::from_uuid(types::uuid(id, "signature_id")?))).collect()
+}
+
+/// Erases what was signed by the requests that brought these events; returns how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreError> {
+    let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
+    Ok(both!(tx.0, db => {
+        let ids: Vec<Vec<u8>> = event_signatures::table
+            .filter(event_signatures::event_id.eq_any(&events))
+            .select(event_signatures::signature_id)
+            .load(db)?;
+        diesel::delete(signed_contents::table.filter(signed_contents::id.eq_any(&ids))).execute(db)
+    })?)
+}
+
+/// Erases up to `rows_max` contents whose requests were recorded before a moment.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn erase_before(
+    tx: &mut LedgerTx<'_>,
+    before: Moment,
+    rows_max: i64,
+) -> Result<usize, StoreError> {
+    Ok(both!(tx.0, db => {
+        let ids: Vec<Vec<u8>> = signed_contents::table
+            .inner_join(signatures::table.on(signatures::id.eq(signed_contents::id)))
+            .filter(signatures::recorded_at.lt(before.naive()))
+            .order(signatures::recorded_at)
+            .limit(rows_max)
+            .select(signed_contents::id)
+            .load(db)?;
+        diesel::delete(signed_contents::table.filter(signed_contents::id.eq_any(&ids))).execute(db)
+    })?)
+}
+
+/// How many contents there are under each key.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(signed_contents::table
+        .group_by(signed_contents::key_id)
+        .select((signed_contents::key_id, diesel::dsl::count_star()))
+        .load(db)?)
 }

@@ -95,7 +95,7 @@ impl Recorder {
         }
         if order.step == Step::Reject {
             // The bank has no use for the person's data any more.
-            personal::delete(tx, order.referral)?;
+            personal::delete(tx, &[order.referral])?;
         }
         if order.step == Step::Expire {
             // Nobody is to work on what was not delivered yet.

@@ -190,6 +190,7 @@ impl<'a> Draft<'a> {
             id: about.id,
             state: about.state.name(),
             reasons: told,
+            consent: None,
         });
         let referral = self.referral.as_ref().map(|draft| &draft.record);
         serde_json::to_string(&Receipt {
@@ -207,6 +208,7 @@ impl<'a> Draft<'a> {
                     id: record.id,
                     state: record.state.name(),
                     reasons: &record.reasons,
+                    consent: record.consent,
                 })
             }),
         })
@@ -297,10 +299,12 @@ impl<'a> ReferralDraft<'a> {
             return Ok(Self { record, consent: None, personal: None, finding: None });
         };
         let recorded_at = record.recorded_at;
+        let text = submission.partner.programme.text(&given.text_version, &given.text_sha256);
+        let given = given.clone();
         let consent = NewConsent {
             id: ConsentId::random(),
             partner: &submission.partner.id,
-            given,
+            given: text.map_or(given.clone(), |text| given.completed_by(text)),
             recorded_at,
         };
         record.consent = Some(consent.id);
@@ -352,7 +356,7 @@ impl<'a> Drafts<'a> {
         let person = |draft: &ReferralDraft<'_>| {
             draft.personal.as_ref().map_or_else(
                 || OrderKey::from_bytes(*draft.record.id.bytes()),
-                |personal| OrderKey::of_person(&personal.phone_index),
+                |personal| OrderKey::of_person(&personal.phone_index.hash),
             )
         };
         qualified.map(|draft| NewMessage::lead(draft.record.id, person(draft))).collect()

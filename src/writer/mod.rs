@@ -11,6 +11,7 @@ mod draft;
 mod group;
 mod introduce;
 mod load;
+mod privacy;
 mod queue;
 mod record;
 
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
+use crate::customer::erasure::Done;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::{Difference, Event};
 use crate::ids::{CustomerId, EventId, ReferralId};
@@ -32,6 +34,7 @@ use crate::store::signatures::NewSignature;
 use crate::store::{self, Db, LedgerTx, StoreError};
 pub use advance::{MoveRefusal, Moved};
 pub use correct::{Asked, Corrected, Order, Step};
+pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
 use record::{RecordError, Recorder};
 
@@ -109,6 +112,10 @@ enum Job {
     Correct { order: Box<Order>, answer: oneshot::Sender<Result<Corrected, WriteError>> },
     /// A move of a referral.
     Move { order: Box<Move>, answer: oneshot::Sender<Result<Moved, WriteError>> },
+    /// A consent that is withdrawn.
+    Withdraw { order: Box<Withdrawal>, answer: oneshot::Sender<Result<bool, WriteError>> },
+    /// Personal data that is erased.
+    Erase { order: Box<Erasure>, answer: oneshot::Sender<Result<Option<Done>, WriteError>> },
     /// Referrals with commissions whose reservation is over.
     Mature { due: (Vec<ReferralId>, Moment), answer: oneshot::Sender<Result<usize, WriteError>> },
 }
@@ -321,6 +328,14 @@ impl Worker {
                 }
                 Job::Correct { order, answer } => {
                     let _gone = answer.send(self.correct(&order));
+                }
+                Job::Withdraw { order, answer } => {
+                    let done = self.try_write(|it, tx| it.withdraw(tx, &order, clock::now()));
+                    let _gone = answer.send(done.map_err(WriteError::from));
+                }
+                Job::Erase { order, answer } => {
+                    let done = self.try_write(|it, tx| it.erase(tx, &order, clock::now()));
+                    let _gone = answer.send(done.map_err(WriteError::from));
                 }
                 Job::Move { order, answer } => {
                     let _gone = answer.send(self.advance(&order));

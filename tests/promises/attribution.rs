@@ -46,7 +46,7 @@ on_both_stores! {
             assert_eq!(again["postings"], json!([]));
             // The bank has no use for the data a second time.
             let id = tallystick::ids::ReferralId::try_from(id_of(&again).as_str()).unwrap();
-            assert!(personal::get(&mut app.trial.db(), id).unwrap().is_none());
+            assert!(!personal::is_kept(&mut app.trial.db(), id).unwrap());
         }
         // Another product is another matter.
         let home = app.partner("oak-home").await;
@@ -254,7 +254,7 @@ on_both_stores! {
         assert_eq!(told["history"][2]["reason"], "not_proceeding");
         assert!(!told.to_string().contains("straw"), "{told}");
         let key = tallystick::ids::ReferralId::try_from(id.as_str()).unwrap();
-        assert!(personal::get(&mut app.trial.db(), key).unwrap().is_none());
+        assert!(!personal::is_kept(&mut app.trial.db(), key).unwrap());
         let unknown = "/v1/referrals/01a20994-7d00-7000-8000-00000000003b/release";
         assert_eq!(ann.send(unknown, &reason).await.told(), (404, "not-found"));
     }

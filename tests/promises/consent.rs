@@ -1,9 +1,10 @@
 //! No referral becomes a lead without consent, and nobody's data is kept or shown without need.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use tallystick::store::{outbox, personal};
 
-use crate::harness::{TestApp, phone_of, referral};
+use crate::harness::{Answer, Partner, TestApp, customer, member, phone_of, referral, staff};
 
 /// Every byte of the database's files, for looking for what must not be there.
 fn sqlite_bytes(app: &TestApp) -> Vec<u8> {
@@ -29,7 +30,7 @@ on_both_stores! {
         // Nobody agreed to our keeping it, so it is not kept, sealed or not.
         let id = receipt["referral"]["id"].as_str().unwrap().parse().unwrap();
         let id = tallystick::ids::ReferralId::from_uuid(id);
-        assert!(personal::get(&mut app.trial.db(), id).unwrap().is_none());
+        assert!(!personal::is_kept(&mut app.trial.db(), id).unwrap());
     }
 }
 
@@ -120,5 +121,156 @@ on_both_stores! {
             let forced = referral_move(app, id, (3, from, to));
             assert!(forced.is_err(), "{from} to {to}");
         }
+    }
+}
+
+/// A customer whom the travel agency refers, with the consent of the referral.
+async fn referred(app: &TestApp, id: &str) -> (Partner, Value) {
+    let person = customer(app, "c-1");
+    let reference = member(&person, "sunny-travel").await;
+    let mut event = referral(id, "travel-loan", "9000.00", "old-town");
+    event["data"]["member"] = json!(reference);
+    let receipt = app.partner("sunny-travel").await.record(&event).await;
+    (person, receipt["referral"].clone())
+}
+
+async fn withdraw(who: &Partner, path: &str) -> Answer {
+    who.send(path, &json!({ "reason": "asked at the counter" })).await
+}
+
+on_both_stores! {
+    async fn a_consent_can_be_read_as_a_receipt_that_says_what_the_law_asks_for(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
+        let (person, outcome) = referred(app, "t-1").await;
+        let travel = app.partner("sunny-travel").await;
+        let path = format!("/v1/consents/{}", outcome["consent"].as_str().unwrap());
+        let receipt = travel.get(&path).await;
+        assert_eq!(receipt.status, 200, "{receipt:?}");
+        let told = &receipt.body;
+        assert_eq!(told["recipient"], json!({ "name": "The Bank", "contact": "privacy@bank.example" }));
+        assert_eq!(told["method"], "telephone call by a customer manager");
+        assert_eq!(told["kinds"], json!(["name", "phone", "email", "product", "amount", "region"]));
+        assert_eq!((&told["language"], &told["separate"]), (&json!("zh-CN"), &json!(true)));
+        assert_eq!((&told["channel"], &told["evidence"]), (&json!("tablet"), &json!("signature-1")));
+        assert_eq!(told["referral"], outcome["id"]);
+        assert_eq!(person.get("/v1/customers/me/consents").await.body["consents"], json!([told]));
+        assert_eq!(staff(app, "ann", &["privacy"]).get(&path).await.body["purpose"], told["purpose"]);
+        // Nobody else's.
+        assert_eq!(app.partner("oak-home").await.get(&path).await.told(), (404, "not-found"));
+        assert_eq!(staff(app, "ann", &["read"]).get(&path).await.told(), (403, "role-missing"));
+        let other = customer(app, "c-2");
+        assert_eq!(other.get("/v1/customers/me/consents").await.body["consents"], json!([]));
+        // What the event itself says stands in the receipt.
+        let mut event = referral("t-2", "travel-loan", "9000.00", "old-town");
+        event["data"]["consent"]["collector"] = json!("counter-3");
+        event["data"]["consent"]["kinds"] = json!(["name", "phone", "email"]);
+        event["data"]["consent"]["separate"] = json!(true);
+        let id = travel.record(&event).await["referral"]["consent"].as_str().unwrap().to_owned();
+        let told = travel.get(&format!("/v1/consents/{id}")).await.body;
+        assert_eq!(told["collector"], "counter-3");
+        assert_eq!(told["kinds"], json!(["name", "phone", "email"]));
+    }
+}
+
+on_both_stores! {
+    async fn a_consent_by_another_text_is_none_and_the_partner_is_told_why(app) {
+        let travel = app.partner("sunny-travel").await;
+        let recipient = json!({ "name": "Another Bank", "contact": "privacy@bank.example" });
+        for (number, (field, value, why)) in [
+            ("text_sha256", json!("ab".repeat(32)), "not one that the bank has registered"),
+            ("text_version", json!("2026-09"), "not one that the bank has registered"),
+            ("given_at", json!("2026-09-30T10:00:00Z"), "not in force on the day of consent"),
+            ("separate", json!(false), "agreed to by itself"),
+            ("recipient", recipient, "recipient is another"),
+            ("method", json!("door to door"), "method is another"),
+            ("kinds", json!(["name", "phone", "email", "income"]), "more than the text names"),
+            ("kinds", json!(["name", "phone"]), "has email, and the consent does not name it"),
+        ].into_iter().enumerate() {
+            let mut event = referral(&format!("t-{number}"), "travel-loan", "9000.00", "old-town");
+            event["data"]["consent"][field] = value;
+            let receipt = travel.record(&event).await;
+            let outcome = &receipt["referral"];
+            assert_eq!(outcome["state"], "needs_consent", "{field}: {outcome}");
+            assert!(outcome["reasons"][0].as_str().unwrap().contains(why), "{field}: {outcome}");
+            assert_eq!((&receipt["marks"], &receipt["postings"]), (&json!(["consent_missing"]), &json!([])));
+            let id = outcome["id"].as_str().unwrap().parse().unwrap();
+            let id = tallystick::ids::ReferralId::from_uuid(id);
+            assert!(!personal::is_kept(&mut app.trial.db(), id).unwrap());
+        }
+        for (field, value) in [
+            ("kinds", json!("phone")), ("kinds", json!([])), ("kinds", json!(["Home Address"])),
+            ("separate", json!("yes")), ("recipient", json!({ "name": "The Bank" })),
+        ] {
+            let mut event = referral("t-x", "travel-loan", "9000.00", "old-town");
+            event["data"]["consent"][field] = value;
+            let (status, slug, problem) = travel.refused(&event).await;
+            assert_eq!((status, slug.as_str()), (422, "invalid"), "{problem}");
+            let pointer = problem["problems"][0]["pointer"].as_str().unwrap();
+            assert!(pointer.starts_with(&format!("/data/consent/{field}")), "{problem}");
+        }
+    }
+}
+
+on_both_stores! {
+    async fn a_customer_withdraws_as_easily_as_they_agreed_and_keeps_what_was_earned(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
+        let (person, outcome) = referred(app, "t-1").await;
+        let balance = person.get("/v1/customers/me/points").await.body["balance"].clone();
+        assert_eq!(balance, "500.00");
+        let consent = outcome["consent"].as_str().unwrap();
+        let path = format!("/v1/customers/me/consents/{consent}/withdrawal");
+        let other = customer(app, "c-2");
+        member(&other, "sunny-travel").await;
+        assert_eq!(withdraw(&other, &path).await.told(), (404, "not-found"));
+        let done = Answer::of(person.request(Method::POST, &path)).await;
+        assert_eq!((done.status.as_u16(), &done.body["withdrawal"]["by"]), (201, &json!("customer")));
+        // Again, and by somebody else: the first withdrawal stands.
+        let again = Answer::of(person.request(Method::POST, &path)).await;
+        assert_eq!((again.status.as_u16(), &again.body), (200, &done.body));
+        let own = format!("/v1/consents/{consent}/withdrawal");
+        let by_staff = withdraw(&staff(app, "ann", &["privacy"]), &own).await;
+        assert_eq!((by_staff.status.as_u16(), &by_staff.body["withdrawal"]["by"]), (200, &json!("customer")));
+        // Nothing is sent any more, and the referral says so.
+        let now = tallystick::clock::now();
+        let claimed = app.trial.db().write(|tx| outbox::claim(tx, &[7; 16], now, now, 9)).unwrap();
+        assert!(claimed.is_empty(), "{claimed:?}");
+        let path = format!("/v1/referrals/{}", outcome["id"].as_str().unwrap());
+        let travel = app.partner("sunny-travel").await;
+        assert_eq!(travel.get(&path).await.body["state"], "withdrawn");
+        assert_eq!(person.get("/v1/customers/me/points").await.body["balance"], balance);
+    }
+}
+
+on_both_stores! {
+    async fn a_partner_withdraws_its_own_and_staff_with_the_role_any(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
+        let (_person, first) = referred(app, "t-1").await;
+        let (_person, second) = referred(app, "t-2").await;
+        let path = |it: &Value| format!("/v1/consents/{}/withdrawal", it["consent"].as_str().unwrap());
+        let travel = app.partner("sunny-travel").await;
+        assert_eq!(withdraw(&app.partner("oak-home").await, &path(&first)).await.told(), (404, "not-found"));
+        let shop = app.partner("green-basket").await;
+        assert_eq!(withdraw(&shop, &path(&first)).await.told(), (403, "insufficient-scope"));
+        let done = withdraw(&travel, &path(&first)).await;
+        assert_eq!((done.status.as_u16(), &done.body["withdrawal"]["by"]), (201, &json!("partner")));
+        assert_eq!(withdraw(&travel, &path(&first)).await.status, 200);
+        let reader = staff(app, "ann", &["read"]);
+        assert_eq!(withdraw(&reader, &path(&second)).await.told(), (403, "role-missing"));
+        let done = withdraw(&staff(app, "bob", &["privacy"]), &path(&second)).await;
+        let note = &done.body["withdrawal"];
+        assert_eq!((done.status.as_u16(), &note["by_whom"], &note["reason"]),
+            (201, &json!("bob"), &json!("asked at the counter")));
+        // A partner is not told which of the staff it was, or why.
+        let told = travel.get(path(&second).trim_end_matches("/withdrawal")).await.body;
+        let note = &told["withdrawal"];
+        assert_eq!((&note["by"], &note["by_whom"], &note["reason"]), (&json!("staff"), &Value::Null, &Value::Null));
+        // Who withdrew stays as it was recorded.
+        let consent = uuid::Uuid::parse_str(second["consent"].as_str().unwrap()).unwrap();
+        let sql = match app.trial.db() {
+            tallystick::store::Db::Postgres(_) => format!("UPDATE withdrawals SET by_whom = 'cid' WHERE id = '\\x{}'", consent.simple()),
+            tallystick::store::Db::Sqlite(_) => format!("UPDATE withdrawals SET by_whom = 'cid' WHERE id = x'{}'", consent.simple()),
+        };
+        let refused = crate::harness::run_sql(&app.trial, &sql).unwrap_err();
+        assert!(refused.contains("append-only") || refused.contains("reverse, do not change"), "{refused}");
     }
 }

@@ -20,6 +20,11 @@ pub struct Served {
 
 impl Served {
     pub fn start(trial: &Trial, more: &[(&str, &str)]) -> Self {
+        Self::start_logging(trial, more, Stdio::inherit())
+    }
+
+    /// The same, with its log going there.
+    pub fn start_logging(trial: &Trial, more: &[(&str, &str)], log: Stdio) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tallystick"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("DATABASE_URL", trial.settings.database_url.reveal())
@@ -29,6 +34,7 @@ impl Served {
             .env("TALLYSTICK_LOG__LEVEL", "error")
             .envs(more.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();

@@ -22,7 +22,7 @@ fn python(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn send(app: &TestApp, cases: &[Value]) -> Vec<Value> {
+pub fn send(app: &TestApp, cases: &[Value]) -> Vec<Value> {
     let path = app.trial.folder.path().join("cases.json");
     std::fs::write(&path, json!(cases).to_string()).unwrap();
     let answers = tokio::task::block_in_place(|| python(&["send", path.to_str().unwrap()]));
@@ -30,7 +30,7 @@ fn send(app: &TestApp, cases: &[Value]) -> Vec<Value> {
 }
 
 /// The evidence of an event, as the command writes it.
-fn evidence(app: &TestApp, partner: &str, event: &str) -> Result<Value, String> {
+pub fn evidence(app: &TestApp, partner: &str, event: &str) -> Result<Value, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_tallystick"))
         .args(["ledger", "evidence", "--partner", partner, "--event", event])
         .env("DATABASE_URL", app.trial.settings.database_url.reveal())
@@ -53,7 +53,7 @@ fn check(app: &TestApp, evidence: &Value) -> Value {
 }
 
 /// The service under its own address, which is what its clients sign.
-async fn at_home(app: &mut TestApp) -> String {
+pub async fn at_home(app: &mut TestApp) -> String {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     app.trial.settings.listen = format!("127.0.0.1:{port}").parse().unwrap();
     app.trial.settings.issuer = Some(format!("http://127.0.0.1:{port}"));
@@ -75,7 +75,7 @@ fn register(app: &TestApp, partner: &str, kid: &str, key: &Value) {
     std::fs::write(path, text + &block).unwrap();
 }
 
-fn case(url: &str, token: &str, jwk: &Value, kid: &str, body: &Value) -> Value {
+pub fn case(url: &str, token: &str, jwk: &Value, kid: &str, body: &Value) -> Value {
     json!({
         "url": format!("{url}/v1/events"), "token": token, "jwk": jwk, "kid": kid,
         "body": body.to_string(),

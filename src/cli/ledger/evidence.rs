@@ -9,6 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::cli::Failure;
+use crate::clock;
+use crate::customer::Reading;
+use crate::customer::key_source::KeySource;
 use crate::customer::keys::Keys;
 use crate::ids::{EventId, EventKey, PartnerId};
 use crate::partner::signature::Content;
@@ -22,6 +25,9 @@ pub struct Args {
     /// The partner's id of the event.
     #[arg(long)]
     event: EventId,
+    /// What it is for: recorded as a reading of personal data.
+    #[arg(long, default_value = "evidence of a signed event")]
+    purpose: String,
     /// The file to write. [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -36,8 +42,11 @@ pub fn run(args: &Args, settings: &Settings, db: &mut Db) -> Result<bool, Failur
             format!("no signed event {} of {} is recorded", args.event, args.partner).into()
         );
     };
-    let sealed = kept.content.ok_or("what was signed has been erased")?;
-    let keys = Keys::load(&settings.keys)?;
+    let purpose = args.purpose.as_str();
+    let reading = Reading::by_program("ledger evidence", purpose);
+    let content = db.write(|tx| signatures::read_content(tx, kept.id, &reading, clock::now()))?;
+    let sealed = content.ok_or("what was signed has been erased")?;
+    let (keys, _made) = Keys::from_source(&KeySource::from(settings))?;
     let opened = keys.personal.open(kept.id.bytes(), &sealed)?;
     let (content, body) = Content::split(&opened).ok_or("what was signed cannot be read")?;
     let evidence = json!({

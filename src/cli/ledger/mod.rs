@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cutoff::CutoffArgs;
 use super::Failure;
+use crate::customer::key_source::KeySource;
 use crate::customer::keys::Keys;
 use crate::ledger::account::chart;
 use crate::ledger::seal;
@@ -82,7 +83,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     match command {
         Command::Verify(args) => print_proof(&mut db, settings, args.heads.as_deref()),
         Command::Seal => {
-            let (keys, _made) = Keys::load_or_create(&settings.keys)?;
+            let (keys, _made) = Keys::from_source(&KeySource::from(settings))?;
             println!("{} sealed", seal::seal_all(&mut db, &keys.token)?);
             Ok(true)
         }
@@ -109,7 +110,9 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
 }
 
 fn print_proof(db: &mut Db, settings: &Settings, heads: Option<&Path>) -> Result<bool, Failure> {
-    let keys = settings.keys.exists().then(|| Keys::load(&settings.keys)).transpose()?;
+    let source = KeySource::from(settings);
+    let there = source.is_there();
+    let keys = there.then(|| Keys::from_source(&source)).transpose()?.map(|(keys, _made)| keys);
     let heads = heads.map(read_heads).transpose()?;
     if keys.is_none() {
         let path = settings.keys.display();

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::cli::Failure;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
+use crate::customer::personal::Ring;
 use crate::event::{self, Event, FingerprintKey, Said};
 use crate::ids::{CustomerId, EventKey, MemberKey};
 use crate::partner::Partner;
@@ -148,8 +149,8 @@ fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Res
     if let Said::Referral(referral) = &event.said
         && referral.consent.is_some()
     {
-        let keys = PersonalKeys::new("examples", &[0; 32], b"examples are not kept");
-        let keys = keys.map_err(|error| error.to_string())?;
+        let ring = Ring::new(("examples", &[0; 32]), ("examples", b"examples are not kept"));
+        let keys = PersonalKeys::new(ring.map_err(|error| error.to_string())?);
         let person = Person::of(&referral.contact, |sort, text| keys.blind_index(sort, text));
         let introductions = &mut standings.introductions;
         for (likeness, key) in person.sightings(&partner.id) {

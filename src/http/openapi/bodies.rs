@@ -15,7 +15,9 @@ use crate::event::{
     Cancel, Commit, ConsentGiven, Contact, Difference, FieldProblem, Hold, Payment, Referral,
     Refund, Return,
 };
-use crate::ids::{CorrectionId, EventId, MemberRef, PartnerId, ReferralId, TransactionId};
+use crate::ids::{
+    ConsentId, CorrectionId, EventId, MemberRef, PartnerId, ReferralId, TransactionId,
+};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, Asset};
 
@@ -91,6 +93,9 @@ pub struct ReferralOutcome {
     pub state: String,
     /// Why it is not, or not yet, sent to the bank's customer managers.
     pub reasons: Vec<String>,
+    /// Its consent, by which it can be read and withdrawn.
+    #[schema(nullable = false)]
+    pub consent: Option<ConsentId>,
 }
 
 /// One for each event of the batch, in their order.
@@ -267,6 +272,41 @@ pub struct ContactBody {
 pub struct DecisionBody {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
+}
+
+/// Why a consent is withdrawn.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WithdrawalBody {
+    /// Without personal data.
+    #[schema(required = false, nullable = false, min_length = 1, max_length = 500)]
+    pub reason: Option<String>,
+}
+
+/// Whose personal data is to go: that of a referral or of a customer.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureBody {
+    #[schema(required = false, nullable = false)]
+    pub referral: Option<ReferralId>,
+    #[schema(required = false, nullable = false)]
+    pub customer: Option<MemberOfPartner>,
+    /// Without personal data.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// About whom, by member reference or by phone number, and what for.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonBody {
+    #[schema(required = false, nullable = false)]
+    pub customer: Option<MemberOfPartner>,
+    #[schema(required = false, nullable = false, pattern = r"^\+[1-9][0-9]{6,14}$")]
+    pub phone: Option<String>,
+    /// Kept with the reading.
+    #[schema(min_length = 1, max_length = 200)]
+    pub purpose: String,
 }
 
 /// The reference by which a partner is to call the customer.

@@ -18,8 +18,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, contact, corrections, dead_letters, events, flagged_payments, health, held,
-    oauth, points, proofs, quotes, referrals,
+    Gateway, codes, consents, contact, corrections, dead_letters, erasures, events,
+    flagged_payments, health, held, oauth, person_data, points, proofs, quotes, readings,
+    referrals,
 };
 use crate::partner::scope::Scope;
 
@@ -50,6 +51,17 @@ pub const PATH: &str = "/openapi.json";
         codes::make_code,
         contact::agree,
         contact::withdraw_contact,
+        consents::get_consent,
+        consents::withdraw_consent,
+        consents::get_own_consents,
+        consents::withdraw_own_consent,
+        person_data::get_own_data,
+        person_data::find_data,
+        erasures::post_erasure,
+        erasures::erase_own_data,
+        erasures::get_erasure,
+        erasures::get_erasures,
+        readings::get_readings,
         corrections::propose_adjustment,
         corrections::propose_reversal,
         corrections::approve,
@@ -89,6 +101,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::EventsWrite => "Post events, singly or in batches, and ask for quotes.",
         Scope::EventsRead => "Read one's own events and their receipts.",
         Scope::ReferralsRead => "Read the state of one's own referrals.",
+        Scope::ConsentsWrite => "Withdraw the consents of one's own referrals.",
     }
 }
 

@@ -81,6 +81,17 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
     ("agree", &[&[&kind::NOT_FOUND]]),
     ("withdraw_contact", &[&[&kind::NOT_FOUND]]),
+    ("get_consent", &[&[&kind::NOT_FOUND, &kind::ROLE_MISSING]]),
+    ("withdraw_consent", &[&[&kind::NOT_FOUND, &kind::ROLE_MISSING]]),
+    ("get_own_consents", &[&[&kind::PARAMETER]]),
+    ("withdraw_own_consent", &[&[&kind::NOT_FOUND]]),
+    ("get_own_data", &[&[&kind::NOT_FOUND, &kind::PARAMETER]]),
+    ("find_data", &[&[&kind::NOT_FOUND]]),
+    ("post_erasure", &[&[&kind::NOT_FOUND]]),
+    ("erase_own_data", &[&[&kind::NOT_FOUND]]),
+    ("get_erasure", &[&[&kind::NOT_FOUND]]),
+    ("get_erasures", &[&[&kind::PARAMETER]]),
+    ("get_readings", &[&[&kind::PARAMETER]]),
     ("propose_adjustment", &[OF_PROPOSAL]),
     ("propose_reversal", &[OF_PROPOSAL, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
     ("approve", &[OF_CLOSING, &[&kind::NOT_FOUND, &kind::NOT_REVERSIBLE]]),
@@ -125,7 +136,10 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" => {}
-            [tag] if ["Corrections", "Decisions", "Operations"].contains(&tag.as_str()) => {
+            [tag]
+                if ["Corrections", "Decisions", "Operations", "Privacy"]
+                    .contains(&tag.as_str()) =>
+            {
                 kinds.push(&kind::ROLE_MISSING);
             }
             _ => kinds.extend(OF_PARTNER),

@@ -117,6 +117,16 @@ impl Trial {
     }
 }
 
+/// Runs statements as the database's owner; or what it said against them.
+pub fn run_sql(trial: &Trial, sql: &str) -> Result<(), String> {
+    use diesel::connection::SimpleConnection;
+    let done = match trial.db() {
+        Db::Postgres(mut db) => db.batch_execute(sql),
+        Db::Sqlite(mut db) => db.batch_execute(sql),
+    };
+    done.map_err(|error| error.to_string())
+}
+
 impl Drop for Trial {
     fn drop(&mut self) {
         if let Some(database) = &self.database {

@@ -1,0 +1,10 @@
+DROP INDEX referrals_by_consent;
+DROP INDEX referrals_by_person;
+DROP TABLE withdrawals;
+ALTER TABLE consents DROP COLUMN collector;
+ALTER TABLE consents DROP COLUMN separate;
+ALTER TABLE consents DROP COLUMN language;
+ALTER TABLE consents DROP COLUMN kinds;
+ALTER TABLE consents DROP COLUMN method;
+ALTER TABLE consents DROP COLUMN recipient_contact;
+ALTER TABLE consents DROP COLUMN recipient;

@@ -1,0 +1,144 @@
+//! `tallystick keys`: the keys of personal data, their rotation, and how far that has come.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::Failure;
+use crate::customer::key_rotation;
+use crate::customer::key_set::{KeyKind, Standing};
+use crate::customer::key_source::KeySource;
+use crate::settings::Settings;
+use crate::store::{self, Db, StoreError, idempotency_keys, personal, signatures};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Which keys of personal data there are, and how much each has sealed.
+    Status,
+    /// Make a new key. What older ones sealed is sealed anew by the gateways in the background.
+    Rotate(RotateArgs),
+    /// Take away an older key that has nothing left.
+    Retire(RetireArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RotateArgs {
+    /// The key by which phone numbers are found, instead of the one that seals.
+    #[arg(long)]
+    index: bool,
+    /// Seconds until it is used: every gateway must have read it by then (setting `keys_seconds`).
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    wait: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RetireArgs {
+    /// Its id, as `keys status` shows it.
+    id: String,
+}
+
+/// How many records each key has, by what they are.
+type Counts = BTreeMap<String, BTreeMap<&'static str, i64>>;
+
+/// # Errors
+/// When the keys or the database cannot be read.
+pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
+    let source = KeySource::from(settings);
+    match command {
+        Command::Status => {
+            let mut db = store::open(&settings.database_url)?;
+            print_status(&source, &mut db)
+        }
+        Command::Rotate(args) => {
+            let kind = if args.index { KeyKind::Index } else { KeyKind::Personal };
+            let wait = TimeDelta::seconds(i64::from(args.wait));
+            let changed = key_rotation::rotate(&source, kind, wait)?;
+            tell(&source, &changed, &format!("it is used in {} s", args.wait));
+            Ok(true)
+        }
+        Command::Retire(args) => {
+            let mut db = store::open(&settings.database_url)?;
+            let left: i64 = [KeyKind::Personal, KeyKind::Index]
+                .into_iter()
+                .map(|kind| Ok(counts(&mut db, kind)?.remove(&args.id).unwrap_or_default()))
+                .collect::<Result<Vec<_>, StoreError>>()?
+                .iter()
+                .flat_map(BTreeMap::values)
+                .sum();
+            if left > 0 {
+                let id = &args.id;
+                return Err(format!("{id} still has {left} records: see `keys status`").into());
+            }
+            let changed = key_rotation::retire(&source, &args.id)?;
+            tell(&source, &changed, "it is gone");
+            Ok(true)
+        }
+    }
+}
+
+/// Where the keys are not in a file, the new set goes to standard output, and all else elsewhere.
+fn tell(source: &KeySource, changed: &key_rotation::Changed, what: &str) {
+    match &changed.json {
+        None => println!("{}: {what}; back up {source}", changed.id),
+        Some(json) => {
+            eprintln!("{}: {what} once this key set is where {source} finds it", changed.id);
+            println!("{json}");
+        }
+    }
+}
+
+fn print_status(source: &KeySource, db: &mut Db) -> Result<bool, Failure> {
+    for (kind, says) in [(KeyKind::Personal, "keys that seal"), (KeyKind::Index, "keys that find")]
+    {
+        println!("{says}");
+        let mut counts = counts(db, kind)?;
+        let mut older = 0_i64;
+        for (id, standing) in key_rotation::standings(source, kind)? {
+            let of_key = counts.remove(&id).unwrap_or_default();
+            if standing == Standing::Older {
+                older = older.saturating_add(of_key.values().sum());
+            }
+            println!("  {id:<14} {:<28} {}", word(standing), list(&of_key));
+        }
+        for (id, of_key) in &counts {
+            println!("  {id:<14} {:<28} {}", "MISSING", list(of_key));
+        }
+        match older {
+            0 => println!("  nothing is left to do: older keys can be retired"),
+            left => println!("  {left} records are still to be done by the gateways"),
+        }
+    }
+    Ok(true)
+}
+
+fn word(standing: Standing) -> String {
+    match standing {
+        Standing::Older => "older".to_owned(),
+        Standing::Current => "current".to_owned(),
+        Standing::Next(from) => format!("from {from}"),
+    }
+}
+
+fn list(counts: &BTreeMap<&'static str, i64>) -> String {
+    let each: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
+}
+
+fn counts(db: &mut Db, kind: KeyKind) -> Result<Counts, StoreError> {
+    let [sealed, indexed] = personal::count_by_key(db)?;
+    let mut counts = Counts::new();
+    let mut add = |what: &'static str, rows: Vec<(String, i64)>| {
+        for (id, count) in rows {
+            counts.entry(id).or_default().insert(what, count);
+        }
+    };
+    match kind {
+        KeyKind::Index => add("phone numbers", indexed),
+        KeyKind::Personal => {
+            add("contacts", sealed);
+            add("signed requests", signatures::count_by_key(db)?);
+            add("answers", idempotency_keys::count_by_key(db)?);
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,79 @@
+//! Who opened personal data, whose, and what for: recorded before it is opened.
+
+use crate::ids::{CustomerId, ReferralId, SignatureId, StaffId};
+
+/// Who reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The person whose data it is.
+    Customer(CustomerId),
+    Staff(StaffId),
+    /// A part of this program, or one of its commands.
+    Program(&'static str),
+}
+
+/// Whose or which data is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Customer(CustomerId),
+    /// The contact data of a referral.
+    Referral(ReferralId),
+    /// What a partner signed, which may hold contact data.
+    Signature(SignatureId),
+}
+
+/// A reading that is about to happen.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub reader: Reader,
+    /// Why, in a few words and without personal data.
+    pub purpose: String,
+}
+
+impl Reader {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Customer(_) => "customer",
+            Self::Staff(_) => "staff",
+            Self::Program(_) => "program",
+        }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Customer(id) => id.to_string(),
+            Self::Staff(id) => id.to_string(),
+            Self::Program(name) => (*name).to_owned(),
+        }
+    }
+}
+
+impl Subject {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Customer(_) => "customer",
+            Self::Referral(_) => "referral",
+            Self::Signature(_) => "signature",
+        }
+    }
+
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 16] {
+        match self {
+            Self::Customer(id) => id.bytes(),
+            Self::Referral(id) => id.bytes(),
+            Self::Signature(id) => id.bytes(),
+        }
+    }
+}
+
+impl Reading {
+    /// By this program itself.
+    #[must_use]
+    pub fn by_program(name: &'static str, purpose: &str) -> Self {
+        Self { reader: Reader::Program(name), purpose: purpose.to_owned() }
+    }
+}

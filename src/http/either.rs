@@ -1,0 +1,61 @@
+//! What both a partner and the staff may ask for: the token says who comes.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::Gateway;
+use super::auth::{Caller, Needs, bearer, gateway};
+use super::idempotency::Speaker;
+use super::problem::Problem;
+use super::staff::{NeedsRole, Staff};
+use crate::clock::{self, Moment};
+use crate::ids::StaffId;
+use crate::partner::Partner;
+
+/// Who asks.
+pub enum Asker {
+    Partner(Arc<Partner>),
+    Staff(StaffId),
+}
+
+/// A partner with that scope, or staff with that role.
+pub struct PartnerOrStaff<S: Needs, R: NeedsRole> {
+    pub asker: Asker,
+    needs: PhantomData<(S, R)>,
+}
+
+impl<S: Needs, R: NeedsRole> FromRequest for PartnerOrStaff<S, R> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, body: &mut Payload) -> Self::Future {
+        let of_staff = match gateway(request) {
+            Ok(gateway) => bearer(request).is_ok_and(|token| is_of_staff(gateway, token)),
+            Err(problem) => return ready(Err(problem)),
+        };
+        let asker = if of_staff {
+            let staff = Staff::<R>::from_request(request, body).into_inner();
+            staff.map(|staff| Asker::Staff(staff.id))
+        } else {
+            let caller = Caller::<S>::from_request(request, body).into_inner();
+            caller.map(|caller| Asker::Partner(caller.partner))
+        };
+        ready(asker.map(|asker| Self { asker, needs: PhantomData }))
+    }
+}
+
+fn is_of_staff(gateway: &Gateway, token: &str) -> bool {
+    let issuer = gateway.staff_issuer.as_ref();
+    issuer.is_some_and(|issuer| issuer.read(token, clock::now()).is_ok())
+}
+
+impl<S: Needs, R: NeedsRole> Speaker for PartnerOrStaff<S, R> {
+    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String> {
+        let staff = <Staff<R> as Speaker>::name(gateway, token, now);
+        staff.or_else(|| <Caller<S> as Speaker>::name(gateway, token, now))
+    }
+}
