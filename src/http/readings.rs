@@ -13,7 +13,6 @@ use crate::clock::Moment;
 use crate::ids::ReadingId;
 use crate::store::readings::{self, ReadingRecord};
 
-
 /// Which page of whose.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

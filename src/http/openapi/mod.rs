@@ -18,8 +18,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, consents, corrections, dead_letters, erasures, events, flagged_payments, health,
-    oauth, person_data, points, proofs, quotes, readings, referrals,
+    Gateway, codes, consents, corrections, dead_letters, erasures, events, flagged_payments,
+    health, oauth, person_data, points, proofs, quotes, readings, referrals,
 };
 use crate::partner::scope::Scope;
 

@@ -6,8 +6,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    ConsentId, CorrectionId, ErasureId, EventId, MemberRef, MessageId, PartnerId, QuoteId, ReadingId,
-    RedemptionCode, ReferralId, RuleId, StaffId, TransactionId,
+    ConsentId, CorrectionId, ErasureId, EventId, MemberRef, MessageId, PartnerId, QuoteId,
+    ReadingId, RedemptionCode, ReferralId, RuleId, StaffId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
