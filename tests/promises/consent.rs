@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tallystick::store::{outbox, personal};
+use tallystick::referral::Actor;
+use tallystick::store::outbox::Destination;
+use tallystick::store::outbox::claims::{self, Claim, Outcome};
+use tallystick::store::{outbox, personal, referral_moves};
 
 use crate::harness::{Answer, Partner, TestApp, customer, member, phone_of, referral, staff};
 
@@ -231,9 +234,8 @@ on_both_stores! {
         let by_staff = withdraw(&staff(app, "ann", &["privacy"]), &own).await;
         assert_eq!((by_staff.status.as_u16(), &by_staff.body["withdrawal"]["by"]), (200, &json!("customer")));
         // Nothing is sent any more, and the referral says so.
-        let now = tallystick::clock::now();
-        let claimed = app.trial.db().write(|tx| outbox::claim(tx, &[7; 16], now, now, 9)).unwrap();
-        assert!(claimed.is_empty(), "{claimed:?}");
+        let depth = outbox::depth(&mut app.trial.db()).unwrap();
+        assert_eq!((depth.waiting, depth.cancelled), (0, 1), "{depth:?}");
         let path = format!("/v1/referrals/{}", outcome["id"].as_str().unwrap());
         let travel = app.partner("sunny-travel").await;
         assert_eq!(travel.get(&path).await.body["state"], "withdrawn");
@@ -272,5 +274,35 @@ on_both_stores! {
         };
         let refused = crate::harness::run_sql(&app.trial, &sql).unwrap_err();
         assert!(refused.contains("append-only") || refused.contains("reverse, do not change"), "{refused}");
+    }
+}
+
+on_both_stores! {
+    async fn a_crm_that_was_told_of_the_person_is_told_of_the_withdrawal(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
+        let (person, outcome) = referred(app, "t-1").await;
+        let now = tallystick::clock::now();
+        let done = app.trial.db().write(|tx| {
+            let (destination, lease_until) = (Destination::Crm, now.plus(chrono::TimeDelta::minutes(1)));
+            let claim = Claim { destination, holder: [7; 16], now, lease_until, rows_max: 1 };
+            let claimed = claims::claim(tx, claim)?.remove(0);
+            referral_moves::send(tx, claimed.referral(), &Actor::Program("relay"), now)?;
+            claims::settle(tx, &claimed, &Outcome::Delivered { remote_id: Some("lead-1"), status: None }, now)
+        });
+        assert!(done.unwrap());
+        let consent = outcome["consent"].as_str().unwrap();
+        let path = format!("/v1/customers/me/consents/{consent}/withdrawal");
+        assert_eq!(Answer::of(person.request(Method::POST, &path)).await.status, 201);
+        assert_eq!(Answer::of(person.request(Method::POST, &path)).await.status, 200);
+        let depth = outbox::depth(&mut app.trial.db()).unwrap();
+        assert_eq!((depth.delivered, depth.waiting), (1, 1), "{depth:?}");
+        let later = now.plus(chrono::TimeDelta::minutes(2));
+        let claimed = app.trial.db().write(|tx| claims::claim(tx, Claim {
+            destination: Destination::Crm, holder: [7; 16], now: later,
+            lease_until: later.plus(chrono::TimeDelta::minutes(1)), rows_max: 9,
+        })).unwrap();
+        assert_eq!(claimed.len(), 1);
+        assert_eq!((claimed[0].kind, claimed[0].referral().to_string()),
+            (outbox::Kind::ConsentWithdrawn, outcome["id"].as_str().unwrap().to_owned()));
     }
 }

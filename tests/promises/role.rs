@@ -62,6 +62,12 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     }
     shop.record(&refund("r-1", "p-1", "40.00")).await;
     travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
+    let erased = travel.record(&referral("t-2", "travel-loan", "9000.00", "old-town")).await;
+    let cid = staff(&app, "cid", &["privacy"]);
+    let asked = json!({ "phone": "+8619900001234", "purpose": "a letter" });
+    assert_eq!(cid.send("/v1/customers/data", &asked).await.status, 200);
+    let asked = json!({ "referral": erased["referral"]["id"], "reason": "a letter" });
+    assert_eq!(cid.send("/v1/erasures", &asked).await.status, 201);
     let person = customer(&app, "subject-1");
     let reference = member(&person, "green-basket").await;
     shop.record(&payment("p-3", &reference, "60.00", "0.00")).await;
@@ -102,7 +108,9 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
 
 /// By whoever has the gateway's password.
 fn history_cannot_be_changed(trial: &Trial) {
-    for table in ["events", "transactions", "entries", "blocks", "seals", "accounts", "attempts"] {
+    for table in
+        ["events", "transactions", "entries", "blocks", "seals", "accounts", "attempts", "readings"]
+    {
         for sql in [
             format!("DELETE FROM {table}"),
             format!("TRUNCATE {table} CASCADE"),
