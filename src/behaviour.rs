@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -218,6 +219,13 @@ impl Search {
     }
 }
 
+/// What a payment's receipt says of its event.
+#[derive(Deserialize)]
+struct OfEvent {
+    partner: PartnerId,
+    event: EventId,
+}
+
 /// What a customer paid with a discount, less refunds, in each month of a period at some partners;
 /// of payments that brought points.
 fn spent(
@@ -259,11 +267,9 @@ fn payments(db: &mut Db, account: &Account, since: Moment) -> Result<Vec<EventKe
         let Some(last) = lines.last() else { return Ok(keys) };
         let (place, over) = (last.place, last.recorded_at < since);
         for line in lines.iter().filter(|line| line.kind == Payment::TYPE) {
-            let receipt: Value = serde_json::from_str(&line.receipt)
+            let OfEvent { partner, event } = serde_json::from_str(&line.receipt)
                 .map_err(|_malformed| StoreError::Corrupt("transactions.receipt"))?;
-            let partner = receipt["partner"].as_str().and_then(|it| PartnerId::try_from(it).ok());
-            let event = receipt["event"].as_str().and_then(|it| EventId::try_from(it).ok());
-            keys.extend(partner.zip(event).map(|(partner, event)| EventKey::of(&partner, &event)));
+            keys.push(EventKey::of(&partner, &event));
         }
         if over {
             return Ok(keys);

@@ -141,6 +141,27 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/v1/customers/me/erasure",
             web::post().to(erasures::erase_own_data),
         ))
+        .configure(staff_routes)
+        // Everybody: the reference
+        .service(at(openapi::PATH, web::get().to(openapi::get_document)))
+        .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
+        .service(web::redirect("/docs", "/docs/"))
+        .service(openapi::page())
+        // Operators; some load balancers ask by HEAD
+        .service(
+            at("/healthz", web::get().to(health::get_health))
+                .route(web::head().to(health::get_health)),
+        )
+        .service(
+            at("/readyz", web::get().to(health::get_readiness))
+                .route(web::head().to(health::get_readiness)),
+        )
+        .default_service(web::to(unknown));
+}
+
+/// The routes of the bank's staff, each with its role.
+fn staff_routes(config: &mut web::ServiceConfig) {
+    config
         // Staff: privacy
         .service(once::<Staff<Privacy>>(
             "/v1/customers/data",
@@ -189,22 +210,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Operate>>(
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
-        ))
-        // Everybody: the reference
-        .service(at(openapi::PATH, web::get().to(openapi::get_document)))
-        .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
-        .service(web::redirect("/docs", "/docs/"))
-        .service(openapi::page())
-        // Operators; some load balancers ask by HEAD
-        .service(
-            at("/healthz", web::get().to(health::get_health))
-                .route(web::head().to(health::get_health)),
-        )
-        .service(
-            at("/readyz", web::get().to(health::get_readiness))
-                .route(web::head().to(health::get_readiness)),
-        )
-        .default_service(web::to(unknown));
+        ));
 }
 
 /// A resource with a method; any other is answered with 405 and those that it knows.

@@ -74,10 +74,7 @@ impl Reason {
             }
             Self::Adjusted { points, by, .. } => by.says_adjusted(*points),
             Self::Reversed { transaction, by, .. } => by.says_reversed(*transaction),
-            Self::Rewarded { .. }
-            | Self::BudgetSpent { .. }
-            | Self::RewardTakenBack { .. }
-            | Self::CommissionMatured { .. } => self.reward_says(),
+            _ => self.reward_says(),
         }
     }
 

@@ -61,10 +61,7 @@ impl Reason {
             Self::Expired { points, .. } => format!("{points}积分逾期未使用，已失效。"),
             Self::Adjusted { points, by, .. } => by.says_adjusted_zh(*points),
             Self::Reversed { transaction, by, .. } => by.says_reversed_zh(*transaction),
-            Self::Rewarded { .. }
-            | Self::BudgetSpent { .. }
-            | Self::RewardTakenBack { .. }
-            | Self::CommissionMatured { .. } => self.reward_says_zh(),
+            _ => self.reward_says_zh(),
         }
     }
 

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::referral::{State, Step};
+use tallystick::referral::{IllegalMove, State, Step};
 use tallystick::writer::{MoveRefusal, WriteError};
 
 use crate::harness::{Partner, TestApp, referral};
@@ -75,10 +75,11 @@ on_both_stores! {
         let before = counts(app);
         for step in [Step::Repay, Step::Cancel, Step::Release, Step::Reject, Step::Send] {
             let refused = app.advance(&id, step, "").await;
-            let Err(WriteError::Move(MoveRefusal::Illegal(illegal))) = refused else {
-                panic!("{step:?}: {refused:?}");
+            let illegal = IllegalMove { from: State::Contacted, to: step.to() };
+            let is_told = |error: &WriteError| {
+                matches!(error, WriteError::Move(MoveRefusal::Illegal(it)) if *it == illegal)
             };
-            assert_eq!((illegal.from, illegal.to), (State::Contacted, step.to()));
+            assert!(refused.as_ref().is_err_and(is_told), "{step:?}: {refused:?}");
         }
         let unknown = "01a20994-7d00-7000-8000-00000000003b";
         let refused = app.advance(unknown, Step::Contact, "").await.unwrap_err();
