@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
+use crate::http::tls::{self, TlsError};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
+use crate::http::watch::{self, Watch};
 use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
@@ -26,6 +28,9 @@ use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
+/// How long a request's head may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// A running service.
 pub struct App {
     address: SocketAddr,
@@ -36,6 +41,7 @@ pub struct App {
     due: Due,
     sealer: Sealer,
     reloader: Reloader,
+    watch: Watch,
     core: Core,
 }
 
@@ -69,8 +75,8 @@ pub enum AppError {
     TokenIssuer(#[from] TokenIssuerError),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
-    #[error("the key that signs tokens cannot be used")]
-    TokenKey(#[from] jsonwebtoken::errors::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
 }
@@ -155,7 +161,9 @@ impl App {
         let listen_error = |source| AppError::Listen { address: settings.listen, source };
         let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let issuer = settings.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+        let tls_config = settings.tls.as_ref().map(tls::server_config).transpose()?;
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
@@ -165,24 +173,36 @@ impl App {
             time_zone: settings.time_zone,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
-        })?);
+            client_certificates: settings
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.client_certificates.is_some()),
+            body_patience: Duration::from_secs(settings.body_seconds),
+        }));
+        let watch = watch::start(gateway.clone(), settings.keys.clone()).await;
         let relay = start_relay(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
+                .wrap(from_fn(http::await_bodies))
                 .wrap(from_fn(http::tag_resources))
                 .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
+                .wrap(from_fn(http::harden))
                 .configure(http::routes)
         })
+        .on_connect(tls::note_certificate)
+        .client_request_timeout(HEAD_TIME_MAX)
         .workers(settings.workers.max(1))
         .shutdown_timeout(settings.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)
-        .map_err(listen_error)?
-        .run();
+        .disable_signals();
+        let server = match tls_config {
+            Some(config) => server.listen_rustls_0_23(listener, config),
+            None => server.listen(listener),
+        };
+        let server = server.map_err(listen_error)?.run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
@@ -190,7 +210,18 @@ impl App {
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        Ok(Self {
+            address,
+            issuer,
+            server: handle,
+            serving,
+            relay,
+            due,
+            sealer,
+            reloader,
+            watch,
+            core,
+        })
     }
 
     /// Where it listens.
@@ -233,6 +264,7 @@ impl App {
         }
         self.relay.stop().await;
         self.reloader.stop().await;
+        self.watch.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.

@@ -7,34 +7,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde::de::DeserializeOwned;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::personal::{PersonalKeys, SealError};
+pub use super::token_keys::{TokenKey, TokenKeys};
+use crate::clock::Moment;
 use crate::event::FingerprintKey;
-use crate::jwt;
 
 /// All secrets of the service, ready for use.
 #[derive(Clone)]
 pub struct Keys {
     pub personal: PersonalKeys,
     pub fingerprint: FingerprintKey,
-    pub token: TokenKey,
-}
-
-/// The Ed25519 key pair that signs access tokens, receipts and heads; the type in a header keeps
-/// them apart.
-#[derive(Clone)]
-pub struct TokenKey {
-    pub kid: String,
-    /// PKCS #8 (RFC 5958), DER.
-    pub private_der: Vec<u8>,
-    /// The public key's 32 bytes (RFC 8032), base64url as a JWK has it.
-    pub public_x: String,
+    /// They sign access tokens, receipts and heads.
+    pub token: TokenKeys,
 }
 
 /// Why the key file cannot be used.
@@ -58,32 +47,21 @@ struct Document {
     personal: String,
     phone_index: String,
     fingerprint: String,
+    /// From when on no access token by `token_signing` is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_signing_until: Option<String>,
+    /// Those that came after `token_signing`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    token_keys: Vec<TokenEntry>,
 }
 
-impl TokenKey {
-    /// Signs bytes under a type of their own.
-    ///
-    /// # Errors
-    /// jsonwebtoken's.
-    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, jsonwebtoken::errors::Error> {
-        let header = Header {
-            typ: Some(typ.to_owned()),
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        jwt::sign(&header, payload, &EncodingKey::from_ed_der(&self.private_der))
-    }
-
-    /// What this key has signed under that type; `None` when it has not.
-    #[must_use]
-    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Option<T> {
-        let header = jwt::header(token, &[typ]).ok()?;
-        if header.kid.as_deref() != Some(&self.kid) || header.alg != Algorithm::EdDSA {
-            return None;
-        }
-        let key = DecodingKey::from_ed_components(&self.public_x).ok()?;
-        jwt::open(token, Algorithm::EdDSA, &key).ok()
-    }
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenEntry {
+    private: String,
+    from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 impl Keys {
@@ -92,11 +70,8 @@ impl Keys {
     /// # Errors
     /// [`KeysError`].
     pub fn load(path: &Path) -> Result<Self, KeysError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| KeysError::File { path: path.to_owned(), source })?;
         let malformed = |what: String| KeysError::Malformed { path: path.to_owned(), what };
-        let document: Document =
-            toml::from_str(&text).map_err(|error| malformed(error.message().to_owned()))?;
+        let document = read(path)?;
         let decode = |name: &str, text: &str| {
             STANDARD.decode(text).map_err(|_bad| malformed(format!("{name} is not base64")))
         };
@@ -104,15 +79,10 @@ impl Keys {
             .try_into()
             .map_err(|_length| malformed("personal is not 32 bytes".to_owned()))?;
         let index = decode("phone_index", &document.phone_index)?;
-        let private_der = decode("token_signing", &document.token_signing)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&private_der)
-            .map_err(|_rejected| malformed("token_signing is not an Ed25519 key".to_owned()))?;
-        let public_x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let kid = format!("ts-{}", public_x.chars().take(8).collect::<String>());
         Ok(Self {
             personal: PersonalKeys::new(&document.personal_key_id, &sealing, &index)?,
             fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
-            token: TokenKey { kid, private_der, public_x },
+            token: token_keys(&document).map_err(malformed)?,
         })
     }
 
@@ -127,26 +97,79 @@ impl Keys {
     }
 }
 
+/// Adds a key that signs access tokens, receipts and heads from a moment on, and returns its name.
+/// Given up, the keys before it vouch for no access token from then on; else for those that they
+/// have signed.
+///
+/// # Errors
+/// [`KeysError`]; the file is then as it was.
+pub fn add_token_key(path: &Path, from: Moment, give_up: bool) -> Result<String, KeysError> {
+    let mut document = read(path)?;
+    if give_up {
+        // Who has the file has the key that was to come, too.
+        document.token_keys.retain(|entry| Moment::parse(&entry.from).is_some_and(|it| it < from));
+        let until = || Some(from.to_string());
+        document.token_signing_until = document.token_signing_until.or_else(until);
+        for entry in &mut document.token_keys {
+            entry.until = entry.until.take().or_else(until);
+        }
+    }
+    let private = new_token_key()?;
+    document.token_keys.push(TokenEntry { private, from: from.to_string(), until: None });
+    let malformed = |what: String| KeysError::Malformed { path: path.to_owned(), what };
+    let keys = token_keys(&document).map_err(malformed)?;
+    let file = |source| KeysError::File { path: path.to_owned(), source };
+    let beside = write_beside(path, &document)?;
+    fs::rename(&beside, path).map_err(file)?;
+    Ok(keys.all().last().map(|key| key.kid.clone()).unwrap_or_default())
+}
+
+fn read(path: &Path) -> Result<Document, KeysError> {
+    let file = |source| KeysError::File { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(file)?;
+    toml::from_str(&text).map_err(|error: toml::de::Error| KeysError::Malformed {
+        path: path.to_owned(),
+        what: error.message().to_owned(),
+    })
+}
+
+fn token_keys(document: &Document) -> Result<TokenKeys, String> {
+    let moment = |text: &String| {
+        Moment::parse(text).ok_or_else(|| format!("{text:?} is not a time (RFC 3339)"))
+    };
+    let key = |private: &str, from: Option<Moment>, until: Option<&String>| {
+        let der =
+            STANDARD.decode(private).map_err(|_bad| "a token key is not base64".to_owned())?;
+        let until = until.map(moment).transpose()?;
+        TokenKey::new(&der, from, until).map_err(|error| format!("a token key: {error}"))
+    };
+    let first = key(&document.token_signing, None, document.token_signing_until.as_ref())?;
+    let mut keys = vec![first];
+    for entry in &document.token_keys {
+        keys.push(key(&entry.private, Some(moment(&entry.from)?), entry.until.as_ref())?);
+    }
+    TokenKeys::new(keys).map_err(|error| format!("token keys: {error}"))
+}
+
+fn new_token_key() -> Result<String, KeysError> {
+    let pair = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new());
+    Ok(STANDARD.encode(pair.map_err(|_none| KeysError::NoRandomness)?))
+}
+
 /// Makes a key file; `false` when another process has made it meanwhile.
 fn create(path: &Path) -> Result<bool, KeysError> {
     let document = Document {
-        token_signing: STANDARD.encode(
-            Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new())
-                .map_err(|_none| KeysError::NoRandomness)?,
-        ),
+        token_signing: new_token_key()?,
         personal_key_id: "personal-1".to_owned(),
         personal: random_secret()?,
         phone_index: random_secret()?,
         fingerprint: random_secret()?,
+        token_signing_until: None,
+        token_keys: Vec::new(),
     };
     let file = |source| KeysError::File { path: path.to_owned(), source };
-    let text = toml::to_string(&document)
-        .map_err(|error| KeysError::Malformed { path: path.to_owned(), what: error.to_string() })?;
-    // Written beside and linked into place, so that nobody ever reads half a key file.
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    let mut out = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(file)?;
-    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(file)?;
+    // Linked into place, so that nobody ever reads half a key file.
+    let beside = write_beside(path, &document)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside).map_err(file)?;
     match linked {
@@ -154,6 +177,18 @@ fn create(path: &Path) -> Result<bool, KeysError> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(source) => Err(file(source)),
     }
+}
+
+/// Writes a key file beside the place where it is to stand.
+fn write_beside(path: &Path, document: &Document) -> Result<PathBuf, KeysError> {
+    let file = |source| KeysError::File { path: path.to_owned(), source };
+    let text = toml::to_string(document)
+        .map_err(|error| KeysError::Malformed { path: path.to_owned(), what: error.to_string() })?;
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let mut out = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(file)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(file)?;
+    Ok(beside)
 }
 
 fn random_secret() -> Result<String, KeysError> {

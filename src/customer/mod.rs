@@ -3,5 +3,6 @@
 
 pub mod keys;
 pub mod personal;
+pub mod token_keys;
 
 pub use personal::{PersonalKeys, Sealed};

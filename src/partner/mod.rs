@@ -4,6 +4,8 @@
 
 pub mod assertion;
 pub mod condition;
+pub mod constraint;
+pub mod dpop;
 pub mod earning;
 mod expression;
 pub mod file_map;

@@ -307,6 +307,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    revoked_tokens (id) {
+        id -> Binary,
+        partner_id -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    dpop_proofs (id) {
+        id -> Binary,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     blocks (position) {
         position -> BigInt,
         leaves -> BigInt,
@@ -439,6 +454,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     referrals,
     outbox,
     assertions,
+    dpop_proofs,
+    revoked_tokens,
     blocks,
     seals,
     lots,
@@ -480,6 +497,8 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         outbox,
         attempts,
         assertions,
+        dpop_proofs,
+        revoked_tokens,
         blocks,
         seals,
         corrections,

@@ -219,6 +219,11 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         "token-url-basket",
         variant("token-url-basket", "[access]", "[access]\ntoken_url_as_audience = true"),
     );
+    for bound in ["dpop", "mtls"] {
+        let line = format!("[access]\nsender_constrained = \"{bound}\"");
+        let id = format!("{bound}-basket");
+        add(&id, variant(&id, "[access]", &line));
+    }
     keys
 }
 
