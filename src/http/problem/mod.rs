@@ -33,7 +33,7 @@ pub struct Problem {
     duplicate: Option<Box<ConflictingDuplicate>>,
     retry_after_seconds: Option<u64>,
     /// What a 401 or 403 says of the token.
-    challenge: Option<Challenge>,
+    challenge: Option<Box<Challenge>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -116,7 +116,7 @@ impl Problem {
     #[must_use]
     pub fn no_token() -> Self {
         Self {
-            challenge: Some(Challenge::default()),
+            challenge: Some(Box::default()),
             ..Self::new(&UNAUTHORIZED, "Send a token as Authorization: Bearer TOKEN.")
         }
     }
@@ -125,7 +125,7 @@ impl Problem {
     #[must_use]
     pub fn bad_token(why: &impl fmt::Display) -> Self {
         Self {
-            challenge: Some(Challenge::of_error("invalid_token")),
+            challenge: Some(Box::new(Challenge::of_error("invalid_token"))),
             ..Self::new(&UNAUTHORIZED, why.to_string())
         }
     }
@@ -134,7 +134,7 @@ impl Problem {
     #[must_use]
     pub fn bad_proof(refusal: &dpop::Refusal) -> Self {
         Self {
-            challenge: Some(Challenge::of_error(refusal.code()).by_proof()),
+            challenge: Some(Box::new(Challenge::of_error(refusal.code()).by_proof())),
             ..Self::new(&UNAUTHORIZED, refusal.to_string())
         }
     }
@@ -142,7 +142,7 @@ impl Problem {
     #[must_use]
     pub fn insufficient_scope(scope: &str) -> Self {
         Self {
-            challenge: Some(Challenge::of_error("insufficient_scope").needing(scope)),
+            challenge: Some(Box::new(Challenge::of_error("insufficient_scope").needing(scope))),
             ..Self::new(&INSUFFICIENT_SCOPE, format!("This needs a token of the scope {scope}."))
         }
     }
@@ -150,14 +150,15 @@ impl Problem {
     /// The same, of a token that came with a proof.
     #[must_use]
     pub fn by_proof(self) -> Self {
-        Self { challenge: self.challenge.map(Challenge::by_proof), ..self }
+        let challenge = self.challenge.map(|challenge| Box::new(challenge.by_proof()));
+        Self { challenge, ..self }
     }
 
     /// The same, where the tokens are ours: says where to learn how to get one (RFC 9728).
     #[must_use]
     pub fn to_partner(self, issuer: &str) -> Self {
         let url = format!("{issuer}{RESOURCE_PATH}");
-        let challenge = self.challenge.map(|challenge| challenge.with_metadata(url));
+        let challenge = self.challenge.map(|challenge| Box::new(challenge.with_metadata(url)));
         Self { challenge, ..self }
     }
 
@@ -269,7 +270,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        for line in self.challenge.iter().flat_map(Challenge::lines) {
+        for line in self.challenge.iter().flat_map(|challenge| challenge.lines()) {
             response.append_header((header::WWW_AUTHENTICATE, line));
         }
         response.body(self.document_of(request_id))
