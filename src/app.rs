@@ -19,7 +19,9 @@ use crate::customer::keys::{Keys, KeysError};
 use crate::customer::reseal::{self, Resealer};
 use crate::customer::retention::{self, Enforcement};
 use crate::due::{self, Due};
+use crate::http::tls::{self, TlsError};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
+use crate::http::watch::{self, Watch};
 use crate::http::{self, Gateway, Parts};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
@@ -30,6 +32,9 @@ use crate::partner::reload::{self, Cause, ReloadError, Reloader};
 use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
+
+/// How long a request's head may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A running service.
 pub struct App {
@@ -43,6 +48,7 @@ pub struct App {
     sealer: Sealer,
     reloader: Reloader,
     privacy: Privacy,
+    watch: Watch,
     core: Core,
 }
 
@@ -59,7 +65,7 @@ impl Privacy {
         let every = Duration::from_secs(settings.keys_seconds.max(1));
         let due = Duration::from_secs(settings.due_seconds.max(1));
         Self {
-            watch: key_watch::start(KeySource::from(settings), keys.clone(), every),
+            watch: key_watch::start(KeySource::from(settings), core.keys.clone(), every),
             resealer: reseal::start(pool.clone(), keys, due),
             retention: retention::start(pool, Arc::clone(&core.registry), due),
         }
@@ -102,8 +108,8 @@ pub enum AppError {
     TokenIssuer(#[from] TokenIssuerError),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
-    #[error("the key that signs tokens cannot be used")]
-    TokenKey(#[from] jsonwebtoken::errors::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
 }
@@ -190,7 +196,9 @@ impl App {
         let listen_error = |source| AppError::Listen { address: settings.listen, source };
         let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let issuer = settings.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+        let tls_config = settings.tls.as_ref().map(tls::server_config).transpose()?;
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
@@ -200,7 +208,13 @@ impl App {
             time_zone: settings.time_zone,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
-        })?);
+            client_certificates: settings
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.client_certificates.is_some()),
+            body_patience: Duration::from_secs(settings.body_seconds),
+        }));
+        let watch = watch::start(gateway.clone()).await;
         let relay = start_relay(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
@@ -215,17 +229,23 @@ impl App {
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
+                .wrap(from_fn(http::await_bodies))
                 .wrap(from_fn(http::tag_resources))
                 .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
+                .wrap(from_fn(http::harden))
                 .configure(http::routes)
         })
+        .on_connect(tls::note_certificate)
+        .client_request_timeout(HEAD_TIME_MAX)
         .workers(settings.workers.max(1))
         .shutdown_timeout(settings.shutdown_seconds)
-        .disable_signals()
-        .listen(listener)
-        .map_err(listen_error)?
-        .run();
+        .disable_signals();
+        let server = match tls_config {
+            Some(config) => server.listen_rustls_0_23(listener, config),
+            None => server.listen(listener),
+        };
+        let server = server.map_err(listen_error)?.run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
@@ -245,6 +265,7 @@ impl App {
             sealer,
             reloader,
             privacy,
+            watch,
             core,
         })
     }
@@ -296,6 +317,7 @@ impl App {
         self.relay.stop().await;
         self.privacy.stop().await;
         self.reloader.stop().await;
+        self.watch.stop().await;
         self.due.stop().await;
         self.behaviours.stop().await;
         self.sealer.stop().await;

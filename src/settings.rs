@@ -52,6 +52,8 @@ pub struct Settings {
     /// How long a lead in delivery is nobody else's, in seconds; a request to the CRM may take a
     /// third of it. A gateway that died leaves its leads to others after this time.
     pub lead_lease_seconds: u32,
+    /// How long a request's body may keep us waiting, in seconds, beside a second for each KiB.
+    pub body_seconds: u64,
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
     pub delivery: DeliverySettings,
@@ -59,6 +61,36 @@ pub struct Settings {
     pub crm: Option<CrmSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
+    /// Without it the gateway speaks HTTP, behind whatever ends TLS.
+    pub tls: Option<TlsSettings>,
+}
+
+/// TLS that the gateway ends itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The server's certificate and those above it, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Which certificates of clients are taken; none is asked for without it.
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// Which certificates clients may come with (RFC 8705).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// `any`: self-signed ones too; tokens are bound to them.
+    Any,
+    /// The file of the authorities that issue them, PEM.
+    IssuedBy(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for ClientCertificates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(if text == "any" { Self::Any } else { Self::IssuedBy(text.into()) })
+    }
 }
 
 /// How fast messages leave, from each gateway to each destination.

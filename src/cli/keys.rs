@@ -77,7 +77,7 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
 }
 
 /// Where the keys are not in a file, the new set goes to standard output, and all else elsewhere.
-fn tell(source: &KeySource, changed: &key_rotation::Changed, what: &str) {
+pub fn tell(source: &KeySource, changed: &key_rotation::Changed, what: &str) {
     match &changed.json {
         None => println!("{}: {what}; back up {source}", changed.id),
         Some(json) => {

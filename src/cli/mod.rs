@@ -9,6 +9,7 @@ pub mod outbox;
 pub mod partners;
 pub mod program;
 pub mod serve;
+pub mod token_keys;
 
 use std::path::PathBuf;
 
@@ -53,6 +54,9 @@ enum Command {
     /// Look into the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Change the keys that sign access tokens, receipts and heads.
+    #[command(subcommand)]
+    TokenKeys(token_keys::Command),
 }
 
 /// Why a command failed, for the one who typed it.
@@ -77,5 +81,6 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Keys(command) => keys::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(command) => ledger::run(&command, &settings),
+        Command::TokenKeys(command) => token_keys::run(&command, &settings),
     }
 }

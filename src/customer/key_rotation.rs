@@ -1,5 +1,5 @@
-//! A new key for personal data, and an older one taken away, in the key file or, where the keys are
-//! elsewhere, as a key set to be put there.
+//! A new key, for personal data or to sign tokens, and an older one taken away, in the key file or,
+//! where the keys are elsewhere, as a key set to be put there.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::key_set::{self, KeyKind, Standing};
 use super::key_source::{self, KeySource};
 use super::keys::{Document, KeysError, random_secret, write_beside};
-use crate::clock;
+use crate::clock::{self, Moment};
 
 /// A changed key set.
 pub struct Changed {
@@ -28,6 +28,15 @@ pub fn rotate(source: &KeySource, kind: KeyKind, wait: TimeDelta) -> Result<Chan
         let (now, key) = (clock::now(), random_secret()?);
         key_set::add(document, kind, key, (now.plus(wait), now)).map_err(|why| wrong(source, why))
     })
+}
+
+/// Adds a key that signs access tokens, receipts and heads from a moment on. Given up, the keys
+/// before it vouch for no access token from then on.
+///
+/// # Errors
+/// [`KeysError`].
+pub fn rotate_token(source: &KeySource, from: Moment, give_up: bool) -> Result<Changed, KeysError> {
+    change(source, |document| document.add_token_key(from, give_up))
 }
 
 /// Takes an older key away; whoever asks has seen that nothing is sealed with it.

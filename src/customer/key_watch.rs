@@ -8,7 +8,6 @@ use tokio::task::JoinHandle;
 
 use super::key_source::{self, KeySource};
 use super::keys::{Keys, KeysError};
-use super::personal::PersonalKeys;
 
 /// A running watch over the keys.
 pub struct KeyWatch {
@@ -18,7 +17,7 @@ pub struct KeyWatch {
 
 /// Starts it: `keys` and all their clones are kept as they are at the source.
 #[must_use]
-pub fn start(source: KeySource, keys: PersonalKeys, every: Duration) -> KeyWatch {
+pub fn start(source: KeySource, keys: Keys, every: Duration) -> KeyWatch {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         loop {
@@ -29,10 +28,11 @@ pub fn start(source: KeySource, keys: PersonalKeys, every: Duration) -> KeyWatch
             let from = source.clone();
             match tokio::task::spawn_blocking(move || read(&from)).await {
                 Ok(Ok(fresh)) => {
-                    if fresh.personal.key_id() != keys.key_id() {
+                    if fresh.personal.key_id() != keys.personal.key_id() {
                         tracing::info!(key = fresh.personal.key_id(), "another key seals now");
                     }
-                    keys.take_over(&fresh.personal);
+                    keys.personal.take_over(&fresh.personal);
+                    keys.token.replace_by(&fresh.token);
                 }
                 // What is known goes on.
                 Ok(Err(error)) => tracing::warn!(%error, "the keys cannot be read again"),

@@ -8,37 +8,25 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde::de::DeserializeOwned;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::key_set::{self, DatedKey};
 use super::key_source::{self, KeySource};
 use super::personal::{PersonalKeys, SealError};
-use crate::clock;
+pub use super::token_keys::{TokenKey, TokenKeys};
+use crate::clock::{self, Moment};
 use crate::event::FingerprintKey;
-use crate::jwt;
 
 /// All secrets of the service, ready for use.
 #[derive(Clone)]
 pub struct Keys {
     pub personal: PersonalKeys,
     pub fingerprint: FingerprintKey,
-    pub token: TokenKey,
-}
-
-/// The Ed25519 key pair that signs access tokens, receipts and heads; the type in a header keeps
-/// them apart.
-#[derive(Clone)]
-pub struct TokenKey {
-    pub kid: String,
-    /// PKCS #8 (RFC 5958), DER.
-    pub private_der: Vec<u8>,
-    /// The public key's 32 bytes (RFC 8032), base64url as a JWK has it.
-    pub public_x: String,
+    /// They sign access tokens, receipts and heads.
+    pub token: TokenKeys,
 }
 
 /// Why the key file cannot be used.
@@ -73,32 +61,21 @@ pub(super) struct Document {
     pub(super) personal_keys: Vec<DatedKey>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) index_keys: Vec<DatedKey>,
+    /// From when on no access token by `token_signing` is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_signing_until: Option<String>,
+    /// Those that came after `token_signing`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    token_keys: Vec<TokenEntry>,
 }
 
-impl TokenKey {
-    /// Signs bytes under a type of their own.
-    ///
-    /// # Errors
-    /// jsonwebtoken's.
-    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, jsonwebtoken::errors::Error> {
-        let header = Header {
-            typ: Some(typ.to_owned()),
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        jwt::sign(&header, payload, &EncodingKey::from_ed_der(&self.private_der))
-    }
-
-    /// What this key has signed under that type; `None` when it has not.
-    #[must_use]
-    pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Option<T> {
-        let header = jwt::header(token, &[typ]).ok()?;
-        if header.kid.as_deref() != Some(&self.kid) || header.alg != Algorithm::EdDSA {
-            return None;
-        }
-        let key = DecodingKey::from_ed_components(&self.public_x).ok()?;
-        jwt::open(token, Algorithm::EdDSA, &key).ok()
-    }
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenEntry {
+    private: String,
+    from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 impl Document {
@@ -159,15 +136,10 @@ impl Keys {
             STANDARD.decode(text).map_err(|_bad| malformed(format!("{name} is not base64")))
         };
         let ring = key_set::ring(&document, clock::now()).map_err(malformed)?;
-        let private_der = decode("token_signing", &document.token_signing)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&private_der)
-            .map_err(|_rejected| malformed("token_signing is not an Ed25519 key".to_owned()))?;
-        let public_x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let kid = format!("ts-{}", public_x.chars().take(8).collect::<String>());
         Ok(Self {
             personal: PersonalKeys::new(ring),
             fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
-            token: TokenKey { kid, private_der, public_x },
+            token: token_keys(&document).map_err(malformed)?,
         })
     }
 
@@ -182,19 +154,67 @@ impl Keys {
     }
 }
 
+impl Document {
+    /// Adds a key that signs access tokens, receipts and heads from a moment on, and returns its
+    /// name. Given up, the keys before it vouch for no access token from then on; else for those
+    /// that they have signed.
+    pub(super) fn add_token_key(
+        &mut self,
+        from: Moment,
+        give_up: bool,
+    ) -> Result<String, KeysError> {
+        if give_up {
+            // Who has the key set has the key that was to come, too.
+            self.token_keys.retain(|entry| Moment::parse(&entry.from).is_some_and(|it| it < from));
+            let until = || Some(from.to_string());
+            self.token_signing_until = self.token_signing_until.take().or_else(until);
+            for entry in &mut self.token_keys {
+                entry.until = entry.until.take().or_else(until);
+            }
+        }
+        let private = new_token_key()?;
+        self.token_keys.push(TokenEntry { private, from: from.to_string(), until: None });
+        let malformed = |what: String| KeysError::Malformed { place: "here".to_owned(), what };
+        let keys = token_keys(self).map_err(malformed)?.all();
+        Ok(keys.last().map(|key| key.kid.clone()).unwrap_or_default())
+    }
+}
+
+fn token_keys(document: &Document) -> Result<TokenKeys, String> {
+    let moment = |text: &String| {
+        Moment::parse(text).ok_or_else(|| format!("{text:?} is not a time (RFC 3339)"))
+    };
+    let key = |private: &str, from: Option<Moment>, until: Option<&String>| {
+        let der =
+            STANDARD.decode(private).map_err(|_bad| "a token key is not base64".to_owned())?;
+        let until = until.map(moment).transpose()?;
+        TokenKey::new(&der, from, until).map_err(|error| format!("a token key: {error}"))
+    };
+    let first = key(&document.token_signing, None, document.token_signing_until.as_ref())?;
+    let mut keys = vec![first];
+    for entry in &document.token_keys {
+        keys.push(key(&entry.private, Some(moment(&entry.from)?), entry.until.as_ref())?);
+    }
+    TokenKeys::new(keys).map_err(|error| format!("token keys: {error}"))
+}
+
+fn new_token_key() -> Result<String, KeysError> {
+    let pair = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new());
+    Ok(STANDARD.encode(pair.map_err(|_none| KeysError::NoRandomness)?))
+}
+
 /// Makes a key file; `false` when another process has made it meanwhile.
 fn create(path: &Path) -> Result<bool, KeysError> {
     let document = Document {
-        token_signing: STANDARD.encode(
-            Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new())
-                .map_err(|_none| KeysError::NoRandomness)?,
-        ),
+        token_signing: new_token_key()?,
         personal_key_id: Some("personal-1".to_owned()),
         personal: Some(random_secret()?),
         phone_index: Some(random_secret()?),
         fingerprint: random_secret()?,
         personal_keys: Vec::new(),
         index_keys: Vec::new(),
+        token_signing_until: None,
+        token_keys: Vec::new(),
     };
     let file = |source| KeysError::File { path: path.to_owned(), source };
     let beside = write_beside(path, &document.to_toml(&path.display().to_string())?)?;

@@ -16,6 +16,7 @@ pub mod personal;
 pub mod reading;
 pub mod reseal;
 pub mod retention;
+pub mod token_keys;
 
 pub use author::Author;
 pub use personal::{PersonalKeys, Sealed};

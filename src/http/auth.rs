@@ -6,15 +6,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::{Either, LocalBoxFuture};
 
 use super::Gateway;
+use super::bound::{self, Scheme, credentials};
+use super::dpop;
 use super::problem::Problem;
 use super::request_id::note_partner;
 use super::token::TokenError;
 use crate::clock;
 use crate::partner::Partner;
+use crate::partner::dpop::Proof;
 use crate::partner::scope::Scope;
 
 /// Ties a type to the scope that it stands for.
@@ -53,32 +56,56 @@ pub struct Customer {
 
 impl<S: Needs> FromRequest for Caller<S> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    /// Only a proof must be looked up before its caller is known.
+    type Future =
+        Either<Ready<Result<Self, Problem>>, LocalBoxFuture<'static, Result<Self, Problem>>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
-        ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
+        let gateway = match gateway(request) {
+            Ok(gateway) => gateway,
+            Err(problem) => return Either::Left(ready(Err(problem))),
+        };
+        match Self::of(request, gateway) {
+            Ok((caller, None)) => Either::Left(ready(Ok(caller))),
+            Ok((caller, Some(proof))) => {
+                let gateway = web::Data::clone(gateway);
+                Either::Right(Box::pin(async move {
+                    match dpop::claim(&gateway, proof).await? {
+                        Ok(()) => Ok(caller),
+                        Err(shown) => Err(Problem::bad_proof(&shown).to_partner(&gateway.issuer)),
+                    }
+                }))
+            }
+            Err(problem) => Either::Left(ready(Err(problem.to_partner(&gateway.issuer)))),
+        }
     }
 }
 
 impl<S: Needs> Caller<S> {
-    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
-        let token = bearer(request)?;
+    /// The caller, and the proof that is still to be used up.
+    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<(Self, Option<Proof>), Problem> {
+        let (scheme, token) = credentials(request)?;
         let now = clock::now();
-        let grant = gateway.tokens.read(token, now).map_err(|error| Problem::bad_token(&error))?;
+        let by_scheme = |problem: Problem| match scheme {
+            Scheme::Bearer => problem,
+            Scheme::Dpop => problem.by_proof(),
+        };
+        let grant = gateway.tokens.read(token, now).map_err(|error| by_scheme(error.into()))?;
         // The manifests are asked each time: a partner that was taken off the list, or a scope
         // that was taken from it, is gone at once, whatever older tokens say.
         let partner = gateway.registry.get(&grant.partner);
-        let partner = partner.ok_or_else(|| Problem::bad_token(&TokenError::Foreign))?;
+        let partner = partner.ok_or_else(|| by_scheme(TokenError::Foreign.into()))?;
+        let proof = bound::check(request, gateway, (&partner, &grant), (scheme, token), now)?;
         note_partner(request, &partner);
         partner
             .listed_on(gateway.day(now))
             .map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
         let granted = grant.scopes.contains(&S::SCOPE) && partner.access.scopes.contains(&S::SCOPE);
         if !granted {
-            return Err(Problem::insufficient_scope(S::SCOPE.name()));
+            return Err(by_scheme(Problem::insufficient_scope(S::SCOPE.name())));
         }
         gateway.limit(request, &partner, now)?;
-        Ok(Self { partner, scope: PhantomData })
+        Ok((Self { partner, scope: PhantomData }, proof))
     }
 }
 
@@ -105,16 +132,13 @@ impl Customer {
     }
 }
 
-pub(super) fn gateway(request: &HttpRequest) -> Result<&Gateway, Problem> {
-    let data = request.app_data::<web::Data<Gateway>>();
-    data.map(|data| data.get_ref()).ok_or_else(|| Problem::busy("The service is starting."))
+pub(super) fn gateway(request: &HttpRequest) -> Result<&web::Data<Gateway>, Problem> {
+    request.app_data().ok_or_else(|| Problem::busy("The service is starting."))
 }
 
 pub(super) fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let value = request.headers().get(header::AUTHORIZATION);
-    let (scheme, token) = value
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.split_once(' '))
-        .ok_or_else(Problem::no_token)?;
-    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim()) } else { Err(Problem::no_token()) }
+    match credentials(request)? {
+        (Scheme::Bearer, token) => Ok(token),
+        (Scheme::Dpop, _token) => Err(Problem::no_token()),
+    }
 }

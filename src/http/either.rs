@@ -1,11 +1,11 @@
 //! What both a partner and the staff may ask for: the token says who comes.
 
-use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 
 use super::Gateway;
 use super::auth::{Caller, Needs, bearer, gateway};
@@ -30,21 +30,21 @@ pub struct PartnerOrStaff<S: Needs, R: NeedsRole> {
 
 impl<S: Needs, R: NeedsRole> FromRequest for PartnerOrStaff<S, R> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, body: &mut Payload) -> Self::Future {
-        let of_staff = match gateway(request) {
-            Ok(gateway) => bearer(request).is_ok_and(|token| is_of_staff(gateway, token)),
-            Err(problem) => return ready(Err(problem)),
-        };
-        let asker = if of_staff {
-            let staff = Staff::<R>::from_request(request, body).into_inner();
-            staff.map(|staff| Asker::Staff(staff.id))
-        } else {
-            let caller = Caller::<S>::from_request(request, body).into_inner();
-            caller.map(|caller| Asker::Partner(caller.partner))
-        };
-        ready(asker.map(|asker| Self { asker, needs: PhantomData }))
+        let of_staff = gateway(request)
+            .map(|gateway| bearer(request).is_ok_and(|token| is_of_staff(gateway, token)));
+        let caller = Caller::<S>::from_request(request, body);
+        let staff = Staff::<R>::from_request(request, body);
+        Box::pin(async move {
+            let asker = if of_staff? {
+                staff.await.map(|staff| Asker::Staff(staff.id))
+            } else {
+                caller.await.map(|caller| Asker::Partner(caller.partner))
+            };
+            asker.map(|asker| Self { asker, needs: PhantomData })
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use super::idempotency::REPLAYED;
 use super::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use super::problem::Problem;
 use super::signature;
+use crate::clock;
 use crate::event::{self, Event, Malformed};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
@@ -130,7 +131,7 @@ pub async fn get_receipt(
     if !accepts(request.headers(), "application/jose") {
         return Ok(response.content_type("application/json").body(receipt));
     }
-    let signed = gateway.keys.token.sign(RECEIPT_TYPE, receipt.as_bytes());
+    let signed = gateway.keys.token.sign(RECEIPT_TYPE, receipt.as_bytes(), clock::now());
     Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
 }
 

@@ -2,20 +2,25 @@
 //! its caller is in its signature; every error is a problem document.
 
 pub mod auth;
+mod bound;
+mod client;
 mod codes;
 mod conditional;
 mod consents;
 mod contact;
 mod corrections;
 mod dead_letters;
+mod dpop;
 mod either;
 mod erasures;
 mod events;
 mod flagged_payments;
+mod hardening;
 mod health;
 mod held;
 mod idempotency;
 mod limit;
+mod metadata;
 mod oauth;
 mod openapi;
 mod page;
@@ -28,13 +33,19 @@ mod quotes;
 mod readings;
 mod referrals;
 mod request_id;
+mod revocation;
+mod revoked;
 mod signature;
+mod slow_body;
 mod staff;
+pub mod tls;
 mod token;
 pub mod token_issuer;
 mod version;
+pub mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -50,10 +61,12 @@ use crate::writer::{WriteError, Writer};
 use auth::{Caller, ConsentsWrite, Customer, EventsWrite};
 pub use conditional::tag_resources;
 use either::PartnerOrStaff;
+pub use hardening::harden;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
+pub use slow_body::await_bodies;
 use staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
@@ -74,6 +87,10 @@ pub struct Gateway {
     staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
     limits: Limits,
+    /// Whether TLS asks clients for certificates.
+    client_certificates: bool,
+    /// How long a request's body may keep us waiting.
+    body_patience: Duration,
 }
 
 /// A single event's body.
@@ -92,9 +109,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(problem::query))
         // Partners: authentication
         .service(at(oauth::TOKEN_PATH, web::post().to(oauth::issue_token)))
-        .service(at(oauth::JWKS_PATH, web::get().to(oauth::get_jwks)))
-        .service(at("/.well-known/jwks.json", web::get().to(oauth::get_jwks)))
-        .service(at(oauth::METADATA_PATH, web::get().to(oauth::get_metadata)))
+        .service(at(revocation::REVOCATION_PATH, web::post().to(revocation::revoke_token)))
+        .service(at("/oauth/jwks", web::get().to(metadata::get_jwks)))
+        .service(at(metadata::JWKS_PATH, web::get().to(metadata::get_jwks)))
+        .service(at(metadata::SERVER_PATH, web::get().to(metadata::get_metadata)))
+        .service(at(metadata::RESOURCE_PATH, web::get().to(metadata::get_resource_metadata)))
         // Partners: events:write
         .service(once::<Caller<EventsWrite>>("/v1/events", web::post().to(events::post_event)))
         .service(
@@ -202,6 +221,7 @@ fn staff_routes(config: &mut web::ServiceConfig) {
             web::post().to(held::reject_referral),
         ))
         // Staff: read
+        .service(at(revocation::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
@@ -248,15 +268,16 @@ pub struct Parts {
     pub time_zone: chrono_tz::Tz,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
+    pub client_certificates: bool,
+    pub body_patience: Duration,
 }
 
 impl Gateway {
-    /// # Errors
-    /// jsonwebtoken's, when the key that signs tokens cannot.
-    pub fn new(parts: Parts) -> Result<Self, jsonwebtoken::errors::Error> {
-        let tokens = Tokens::new(&parts.issuer, &parts.keys.token)?;
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let tokens = Tokens::new(&parts.issuer, parts.keys.token.clone());
         let openapi = openapi::document(&parts.issuer).to_json().unwrap_or_default();
-        Ok(Self {
+        Self {
             registry: parts.registry,
             keys: parts.keys,
             pool: parts.pool,
@@ -268,7 +289,9 @@ impl Gateway {
             staff_issuer: parts.staff_issuer,
             tokens,
             limits: Limits::default(),
-        })
+            client_certificates: parts.client_certificates,
+            body_patience: parts.body_patience,
+        }
     }
 
     /// Runs blocking database work off the async threads.

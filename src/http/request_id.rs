@@ -26,7 +26,10 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 struct Speaker {
     partner: OnceCell<Arc<Partner>>,
     allowance: Cell<Option<Allowance>>,
+    dpop_nonce: OnceCell<HeaderValue>,
 }
+
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -53,6 +56,7 @@ pub async fn log_requests(
     });
     response.headers_mut().insert(HEADER, id);
     tell_allowance(&mut response);
+    tell_nonce(&mut response);
     Ok(response)
 }
 
@@ -68,6 +72,22 @@ pub fn note_partner(request: &HttpRequest, partner: &Arc<Partner>) {
 pub fn note_allowance(request: &HttpRequest, allowance: Allowance) {
     if let Some(speaker) = request.extensions().get::<Speaker>() {
         speaker.allowance.set(Some(allowance));
+    }
+}
+
+/// Notes for the answer the nonce for the caller's next proof (RFC 9449, section 8).
+pub fn note_nonce(request: &HttpRequest, nonce: HeaderValue) {
+    if let Some(speaker) = request.extensions().get::<Speaker>() {
+        speaker.dpop_nonce.get_or_init(|| nonce);
+    }
+}
+
+fn tell_nonce(response: &mut ServiceResponse<BoxBody>) {
+    let speaker = response.request().extensions();
+    let nonce = speaker.get::<Speaker>().and_then(|speaker| speaker.dpop_nonce.get().cloned());
+    drop(speaker);
+    if let Some(nonce) = nonce {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
     }
 }
 

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::clock;
 use crate::ids::SignatureId;
 use crate::partner::Partner;
+use crate::partner::key::in_force;
 use crate::partner::signature::{Message, verify};
 use crate::store::signatures::NewSignature;
 
@@ -31,7 +32,9 @@ pub fn read(
         body,
     };
     let access = &partner.access;
-    let verified = verify(&message, &access.keys, access.signed_requests, clock::now())?;
+    let now = clock::now();
+    let keys = in_force(&access.keys, gateway.day(now));
+    let verified = verify(&message, keys, access.signed_requests, now)?;
     let Some(signed) = verified else { return Ok(None) };
     let id = SignatureId::random();
     let content = signed.content.with_body(body).map_err(Problem::internal)?;

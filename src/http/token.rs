@@ -1,19 +1,21 @@
 //! Access tokens (RFC 9068): made for a partner that has proved itself, and read back. What was
 //! verified is remembered until it expires, because a signature costs more than all else that a
-//! request does; the memory may be thrown away at any moment.
+//! request does; the memory may be thrown away at any moment. That a token was revoked or its key
+//! given up is asked each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::revoked::{Revoked, Standing};
 use crate::clock::Moment;
-use crate::customer::keys::TokenKey;
+use crate::customer::token_keys::TokenKeys;
 use crate::ids::PartnerId;
-use crate::jwt;
+use crate::partner::constraint::Binding;
 use crate::partner::scope::Scope;
 
 /// How long an access token is good for.
@@ -32,7 +34,12 @@ const TYPE: &str = "at+jwt";
 pub struct Grant {
     pub partner: PartnerId,
     pub scopes: Vec<Scope>,
-    expires_at: Moment,
+    /// To what it is bound.
+    pub binding: Binding,
+    pub jti: Uuid,
+    pub issued_at: Moment,
+    pub expires_at: Moment,
+    kid: String,
 }
 
 /// Why a token grants nothing.
@@ -42,14 +49,18 @@ pub enum TokenError {
     Foreign,
     #[error("The token has expired: get a new one at /oauth/token.")]
     Expired,
+    #[error("The token was revoked: get a new one at /oauth/token.")]
+    Revoked,
+    /// Nothing can be said of any token.
+    #[error("Whether tokens were revoked cannot be told now.")]
+    Unsure,
 }
 
 /// Makes and reads access tokens.
 pub struct Tokens {
     issuer: String,
-    kid: String,
-    signing: EncodingKey,
-    verifying: DecodingKey,
+    keys: TokenKeys,
+    pub revoked: Revoked,
     /// By SHA-256 of the token.
     verified: RwLock<HashMap<[u8; 32], Arc<Grant>>>,
 }
@@ -62,21 +73,50 @@ struct Claims {
     aud: String,
     exp: i64,
     iat: i64,
-    jti: String,
+    jti: Uuid,
     scope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+/// RFC 7800; a member that is not known here makes the token another's.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Confirmation {
+    /// RFC 9449, section 6.1.
+    #[serde(rename = "jkt")]
+    Key(String),
+    /// RFC 8705, section 3.1.
+    #[serde(rename = "x5t#S256")]
+    Certificate(String),
+}
+
+impl Confirmation {
+    #[must_use]
+    pub fn of(binding: &Binding) -> Option<Self> {
+        match binding {
+            Binding::None => None,
+            Binding::Key(thumbprint) => Some(Self::Key(thumbprint.clone())),
+            Binding::Certificate(thumbprint) => Some(Self::Certificate(thumbprint.clone())),
+        }
+    }
+}
+
+impl From<Option<Confirmation>> for Binding {
+    fn from(confirmation: Option<Confirmation>) -> Self {
+        match confirmation {
+            None => Self::None,
+            Some(Confirmation::Key(thumbprint)) => Self::Key(thumbprint),
+            Some(Confirmation::Certificate(thumbprint)) => Self::Certificate(thumbprint),
+        }
+    }
 }
 
 impl Tokens {
-    /// # Errors
-    /// jsonwebtoken's, when the key is not an Ed25519 key.
-    pub fn new(issuer: &str, key: &TokenKey) -> Result<Self, jsonwebtoken::errors::Error> {
-        Ok(Self {
-            issuer: issuer.to_owned(),
-            kid: key.kid.clone(),
-            signing: EncodingKey::from_ed_der(&key.private_der),
-            verifying: DecodingKey::from_ed_components(&key.public_x)?,
-            verified: RwLock::default(),
-        })
+    #[must_use]
+    pub fn new(issuer: &str, keys: TokenKeys) -> Self {
+        let (revoked, verified) = (Revoked::default(), RwLock::default());
+        Self { issuer: issuer.to_owned(), keys, revoked, verified }
     }
 
     /// # Errors
@@ -85,13 +125,9 @@ impl Tokens {
         &self,
         partner: &PartnerId,
         scopes: &[Scope],
+        binding: &Binding,
         now: Moment,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: partner.to_string(),
@@ -99,10 +135,11 @@ impl Tokens {
             aud: self.issuer.clone(),
             exp: now.plus(LIFE).unix_seconds(),
             iat: now.unix_seconds(),
-            jti: uuid::Uuid::now_v7().to_string(),
+            jti: Uuid::now_v7(),
             scope: scope_text(scopes),
+            cnf: Confirmation::of(binding),
         };
-        jsonwebtoken::encode(&header, &claims, &self.signing)
+        self.keys.sign(TYPE, &serde_json::to_vec(&claims)?, now)
     }
 
     /// What a token grants at a moment.
@@ -110,6 +147,19 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`].
     pub fn read(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
+        let grant = self.read_revoked(token, now)?;
+        match self.revoked.standing(&grant.jti, now) {
+            Standing::Good => Ok(grant),
+            Standing::Revoked => Err(TokenError::Revoked),
+            Standing::Unsure => Err(TokenError::Unsure),
+        }
+    }
+
+    /// The same, whether it was revoked or not.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn read_revoked(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
         if token.len() > BYTES_MAX {
             return Err(TokenError::Foreign);
         }
@@ -118,11 +168,14 @@ impl Tokens {
         let grant = match self.recall(&name) {
             Some(grant) => grant,
             None => {
-                let grant = Arc::new(self.verify(token)?);
+                let grant = Arc::new(self.verify(token, now)?);
                 self.remember(name, &grant, now);
                 grant
             }
         };
+        if !self.keys.in_force(&grant.kid, LIFE, now) {
+            return Err(TokenError::Foreign);
+        }
         if now < grant.expires_at { Ok(grant) } else { Err(TokenError::Expired) }
     }
 
@@ -146,22 +199,23 @@ impl Tokens {
         verified.insert(name, Arc::clone(grant));
     }
 
-    fn verify(&self, token: &str) -> Result<Grant, TokenError> {
-        let header = jwt::header(token, &[TYPE]).map_err(|_bad| TokenError::Foreign)?;
-        if header.kid.as_deref() != Some(&self.kid) || header.alg != Algorithm::EdDSA {
-            return Err(TokenError::Foreign);
-        }
-        let claims: Claims = jwt::open(token, Algorithm::EdDSA, &self.verifying)
-            .map_err(|_bad| TokenError::Foreign)?;
+    fn verify(&self, token: &str, now: Moment) -> Result<Grant, TokenError> {
+        let (kid, claims): (String, Claims) =
+            self.keys.open_in_force(TYPE, token, LIFE, now).ok_or(TokenError::Foreign)?;
         let ours = claims.iss == self.issuer
             && claims.aud == self.issuer
             && claims.sub == claims.client_id;
+        let issued_at = Moment::from_unix_seconds(claims.iat);
         let expires_at = Moment::from_unix_seconds(claims.exp);
-        match (PartnerId::try_from(claims.sub), expires_at) {
-            (Ok(partner), Some(expires_at)) if ours => Ok(Grant {
+        match (PartnerId::try_from(claims.sub), issued_at, expires_at) {
+            (Ok(partner), Some(issued_at), Some(expires_at)) if ours => Ok(Grant {
                 partner,
                 scopes: claims.scope.split(' ').filter_map(Scope::by_name).collect(),
+                binding: claims.cnf.into(),
+                jti: claims.jti,
+                issued_at,
                 expires_at,
+                kid,
             }),
             _ => Err(TokenError::Foreign),
         }
@@ -177,21 +231,26 @@ pub fn scope_text(scopes: &[Scope]) -> String {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
-    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use aws_lc_rs::signature::Ed25519KeyPair;
     use serde_json::json;
+
+    use crate::customer::token_keys::TokenKey;
 
     use super::*;
 
-    fn key() -> TokenKey {
+    fn keys() -> TokenKeys {
         let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        let pair = Ed25519KeyPair::from_pkcs8(der.as_ref()).unwrap();
-        TokenKey {
-            kid: "k".to_owned(),
-            private_der: der.as_ref().to_vec(),
-            public_x: URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
-        }
+        TokenKeys::new(vec![TokenKey::new(der.as_ref(), None, None).unwrap()]).unwrap()
+    }
+
+    fn tokens(issuer: &str, keys: &TokenKeys) -> Tokens {
+        let tokens = Tokens::new(issuer, keys.clone());
+        tokens.revoked.learn([], now());
+        tokens
+    }
+
+    fn issue(tokens: &Tokens) -> String {
+        tokens.issue(&partner(), &[Scope::EventsWrite], &Binding::None, now()).unwrap()
     }
 
     fn now() -> Moment {
@@ -204,25 +263,27 @@ mod tests {
 
     #[test]
     fn a_token_is_good_until_it_expires_remembered_or_not() {
-        let tokens = Tokens::new("https://gateway.test", &key()).unwrap();
-        let token = tokens.issue(&partner(), &[Scope::EventsWrite], now()).unwrap();
+        let tokens = tokens("https://gateway.test", &keys());
+        let token = issue(&tokens);
         for _first_then_remembered in 0..2 {
             let grant = tokens.read(&token, now()).unwrap();
             assert_eq!(grant.partner, partner());
             assert_eq!(grant.scopes, [Scope::EventsWrite]);
         }
         let last = now().plus(LIFE).minus(TimeDelta::microseconds(1));
+        assert_eq!(tokens.read(&token, last), Err(TokenError::Unsure));
+        tokens.revoked.learn([], last);
         assert!(tokens.read(&token, last).is_ok());
         assert_eq!(tokens.read(&token, now().plus(LIFE)), Err(TokenError::Expired));
     }
 
     #[test]
     fn a_token_of_another_issuer_or_key_is_foreign() {
-        let key = key();
-        let tokens = Tokens::new("https://gateway.test", &key).unwrap();
-        let token = tokens.issue(&partner(), &[Scope::EventsWrite], now()).unwrap();
-        let elsewhere = Tokens::new("https://other.test", &key).unwrap();
-        let other_key = Tokens::new("https://gateway.test", &super::tests::key()).unwrap();
+        let key = keys();
+        let tokens = self::tokens("https://gateway.test", &key);
+        let token = issue(&tokens);
+        let elsewhere = self::tokens("https://other.test", &key);
+        let other_key = self::tokens("https://gateway.test", &keys());
         assert_eq!(elsewhere.read(&token, now()), Err(TokenError::Foreign));
         assert_eq!(other_key.read(&token, now()), Err(TokenError::Foreign));
         for text in ["", "a.b.c", &token.to_uppercase(), &"x".repeat(5_000)] {
@@ -232,32 +293,56 @@ mod tests {
 
     #[test]
     fn what_our_key_signed_for_another_use_is_no_access_token() {
-        let key = key();
-        let tokens = Tokens::new("https://gateway.test", &key).unwrap();
+        let key = keys();
+        let tokens = tokens("https://gateway.test", &key);
         let claims = json!({
             "iss": "https://gateway.test", "aud": "https://gateway.test", "sub": "green-basket",
             "client_id": "green-basket", "exp": now().plus(LIFE).unix_seconds(), "iat": 0,
-            "jti": "1", "scope": "events:write",
+            "jti": Uuid::nil(), "scope": "events:write",
         });
-        let sign = |typ: &str, kid: &str| {
-            let header = Header {
-                typ: Some(typ.to_owned()),
-                kid: Some(kid.to_owned()),
-                ..Header::new(Algorithm::EdDSA)
-            };
-            let signing = EncodingKey::from_ed_der(&key.private_der);
-            jsonwebtoken::encode(&header, &claims, &signing).unwrap()
+        let sign = |typ: &str, claims: &serde_json::Value| {
+            key.sign(typ, claims.to_string().as_bytes(), now()).unwrap()
         };
-        assert!(tokens.read(&sign("at+jwt", "k"), now()).is_ok());
-        assert_eq!(tokens.read(&sign("JWT", "k"), now()), Err(TokenError::Foreign));
-        assert_eq!(tokens.read(&sign("at+jwt", "k2"), now()), Err(TokenError::Foreign));
+        assert!(tokens.read(&sign("at+jwt", &claims), now()).is_ok());
+        for typ in ["JWT", "receipt+jws", "head+jws", "dpop+jwt"] {
+            let read = tokens.read(&sign(typ, &claims), now());
+            assert_eq!(read, Err(TokenError::Foreign), "{typ}");
+        }
+        // Bound to what is not known here, it is not taken for one that is bound to nothing.
+        let mut bound = claims.clone();
+        bound["cnf"] = json!({ "jwe": "…" });
+        assert_eq!(tokens.read(&sign("at+jwt", &bound), now()), Err(TokenError::Foreign));
+    }
+
+    #[test]
+    fn a_revoked_token_is_refused_although_it_is_remembered() {
+        let tokens = tokens("https://gateway.test", &keys());
+        let token = issue(&tokens);
+        let grant = tokens.read(&token, now()).unwrap();
+        tokens.revoked.learn([(grant.jti, grant.expires_at)], now());
+        assert_eq!(tokens.read(&token, now()), Err(TokenError::Revoked));
+        assert!(tokens.read_revoked(&token, now()).is_ok());
+    }
+
+    #[test]
+    fn a_token_by_a_key_that_was_given_up_is_refused_although_it_is_remembered() {
+        let key = keys();
+        let tokens = tokens("https://gateway.test", &key);
+        let token = issue(&tokens);
+        assert!(tokens.read(&token, now()).is_ok());
+        key.replace_by(&keys());
+        assert_eq!(tokens.read(&token, now()), Err(TokenError::Foreign));
     }
 
     #[test]
     fn the_memory_is_bounded_and_forgets_what_has_expired_first() {
-        let tokens = Tokens::new("https://gateway.test", &key()).unwrap();
-        let grant =
-            |expires_at| Arc::new(Grant { partner: partner(), scopes: Vec::new(), expires_at });
+        let tokens = tokens("https://gateway.test", &keys());
+        let grant = |expires_at| {
+            let (scopes, binding, kid) = (Vec::new(), Binding::None, String::new());
+            let (jti, issued_at) = (Uuid::nil(), now());
+            let partner = partner();
+            Arc::new(Grant { partner, scopes, binding, jti, issued_at, expires_at, kid })
+        };
         for number in 0..REMEMBERED_MAX {
             let mut name = [0; 32];
             name.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);

@@ -1,11 +1,11 @@
 //! A partner proves who it is by a JWT that it signs itself (RFC 7523, `private_key_jwt`). Whether
 //! the same one was shown before is for the store to say.
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use serde::Deserialize;
 
 use super::Partner;
-use super::key::PartnerKey;
+use super::key::{PartnerKey, in_force};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::jwt::{self, Audience, HeaderError, NumericDate, OpenError, Untimely};
@@ -97,12 +97,12 @@ pub fn claimed_client(assertion: &str) -> Option<PartnerId> {
     struct Issuer {
         iss: PartnerId,
     }
-    let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Issuer>(assertion).ok()?;
-    Some(claims.iss)
+    jwt::unverified(assertion).map(|claims: Issuer| claims.iss)
 }
 
-/// Verifies that `partner` signed the assertion, for us and for now. `None` stands for a client
-/// that is not known, which is answered as a wrong signature is.
+/// Verifies that `partner` signed the assertion, for us and for now, with a key that is good on
+/// that day. `None` stands for a client that is not known, which is answered as a wrong signature
+/// is.
 ///
 /// # Errors
 /// [`AssertionError`].
@@ -111,11 +111,12 @@ pub fn verify(
     partner: Option<&Partner>,
     recipient: Recipient<'_>,
     now: Moment,
+    day: NaiveDate,
 ) -> Result<Assertion, AssertionError> {
     let header = jwt::header(assertion, &TYPES)?;
     let unproven = AssertionError::Unproven;
     let partner = partner.ok_or(unproven(Unproven::UnknownClient))?;
-    let key = find(&partner.access.keys, header.kid.as_deref());
+    let key = find(&partner.access.keys, header.kid.as_deref(), day);
     let key = key.ok_or(unproven(Unproven::UnknownKey))?;
     if header.alg != key.algorithm {
         return Err(unproven(Unproven::OtherAlgorithm));
@@ -128,12 +129,12 @@ pub fn verify(
     check(claims, partner, recipient, now)
 }
 
-/// The key of that id; without an id, the partner's only key.
-fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>) -> Option<&'a PartnerKey> {
-    match (kid, keys) {
-        (Some(kid), _) => keys.iter().find(|key| key.kid == kid),
-        (None, [only]) => Some(only),
-        (None, _) => None,
+/// The key of that id, if it is good on that day; without an id, the only one that is.
+fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>, day: NaiveDate) -> Option<&'a PartnerKey> {
+    let mut good = in_force(keys, day);
+    match kid {
+        Some(kid) => good.find(|key| key.kid == kid),
+        None => good.next().filter(|_first| good.next().is_none()),
     }
 }
 
@@ -188,6 +189,10 @@ mod tests {
 
     fn now() -> Moment {
         Moment::parse("2026-11-02T10:00:00Z").unwrap()
+    }
+
+    fn day() -> NaiveDate {
+        now().utc().date_naive()
     }
 
     fn signing_key(algorithm: Algorithm) -> EncodingKey {
@@ -263,7 +268,7 @@ mod tests {
             let partner = partner("", &[("k1", algorithm, &key)]);
             let token = sign(&header(algorithm), &claims(), &key);
             assert_eq!(claimed_client(&token), Some(partner.id.clone()));
-            let assertion = verify(&token, Some(&partner), RECIPIENT, now()).unwrap();
+            let assertion = verify(&token, Some(&partner), RECIPIENT, now(), day()).unwrap();
             let forget_at = now().plus(TimeDelta::seconds(120));
             assert_eq!(assertion, Assertion { jti: "a-1".to_owned(), forget_at });
         }
@@ -301,7 +306,7 @@ mod tests {
             let mut changed = claims();
             changed[claim] = value.clone();
             let token = sign(&header(Algorithm::EdDSA), &changed, &key);
-            let verified = verify(&token, Some(&partner), RECIPIENT, now());
+            let verified = verify(&token, Some(&partner), RECIPIENT, now(), day());
             assert_eq!(verified, Err(refused), "{claim}: {value}");
         }
     }
@@ -314,7 +319,7 @@ mod tests {
         claims["exp"] = json!(now().unix_seconds() + 3600);
         claims["aud"] = json!(["https://gateway.test"]);
         let token = sign(&header(Algorithm::EdDSA), &claims, &key);
-        assert!(verify(&token, Some(&partner), RECIPIENT, now()).is_ok());
+        assert!(verify(&token, Some(&partner), RECIPIENT, now(), day()).is_ok());
     }
 
     #[test]
@@ -325,7 +330,7 @@ mod tests {
             let mut claims = claims();
             claims["aud"] = json!(audience);
             let token = sign(&header(Algorithm::EdDSA), &claims, &key);
-            assert!(verify(&token, Some(&partner), RECIPIENT, now()).is_ok(), "{audience}");
+            assert!(verify(&token, Some(&partner), RECIPIENT, now(), day()).is_ok(), "{audience}");
         }
     }
 
@@ -344,7 +349,7 @@ mod tests {
         ];
         let mut texts = Vec::new();
         for (partner, token, why) in cases {
-            let error = verify(&token, partner, RECIPIENT, now()).unwrap_err();
+            let error = verify(&token, partner, RECIPIENT, now(), day()).unwrap_err();
             assert_eq!(error, AssertionError::Unproven(why));
             texts.push(error.to_string());
         }
@@ -363,15 +368,15 @@ mod tests {
         for alg in ["none", "None", "HS256"] {
             let header = json!({ "alg": alg, "typ": "JWT", "kid": "k1" }).to_string();
             let token = format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(header));
-            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused, "{alg}");
+            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now(), day()), refused, "{alg}");
         }
         let pair = Ed25519KeyPair::from_pkcs8(key.as_bytes()).unwrap();
         let confused = EncodingKey::from_secret(pair.public_key().as_ref());
         let token = sign(&header(Algorithm::HS256), &claims(), &confused);
-        assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused);
+        assert_eq!(verify(&token, Some(&partner), RECIPIENT, now(), day()), refused);
         let cut = format!("{message}.");
         let unproven = Err(AssertionError::Unproven(Unproven::Signature));
-        assert_eq!(verify(&cut, Some(&partner), RECIPIENT, now()), unproven);
+        assert_eq!(verify(&cut, Some(&partner), RECIPIENT, now(), day()), unproven);
     }
 
     #[test]
@@ -381,7 +386,7 @@ mod tests {
         let read = |change: fn(&mut Header)| {
             let mut header = header(Algorithm::EdDSA);
             change(&mut header);
-            verify(&sign(&header, &claims(), &key), Some(&partner), RECIPIENT, now())
+            verify(&sign(&header, &claims(), &key), Some(&partner), RECIPIENT, now(), day())
         };
         assert!(read(|header| header.typ = None).is_ok());
         assert!(read(|header| header.typ = Some("client-authentication+jwt".into())).is_ok());
@@ -391,12 +396,12 @@ mod tests {
             header.typ = Some(typ.to_owned());
             let token = sign(&header, &claims(), &key);
             let refused = Err(AssertionError::Header(HeaderError::Type));
-            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now()), refused, "{typ}");
+            assert_eq!(verify(&token, Some(&partner), RECIPIENT, now(), day()), refused, "{typ}");
         }
         let refused = Err(AssertionError::Header(HeaderError::Critical));
         assert_eq!(read(|header| header.crit = Some(vec!["b64".into()])), refused);
         for text in ["", "a.b", "a.b.c", "....", "e30.e30.e30"] {
-            assert!(verify(text, Some(&partner), RECIPIENT, now()).is_err(), "{text}");
+            assert!(verify(text, Some(&partner), RECIPIENT, now(), day()).is_err(), "{text}");
             assert_eq!(claimed_client(text), None, "{text}");
         }
     }
@@ -407,16 +412,38 @@ mod tests {
         let no_kid = Header::new(Algorithm::EdDSA);
         let token = sign(&no_kid, &claims(), &first);
         let one = partner("", &[("k1", Algorithm::EdDSA, &first)]);
-        assert!(verify(&token, Some(&one), RECIPIENT, now()).is_ok());
+        assert!(verify(&token, Some(&one), RECIPIENT, now(), day()).is_ok());
         let keys = [("k1", Algorithm::EdDSA, &first), ("k2", Algorithm::EdDSA, &second)];
         let two = partner("", &keys);
         let refused = Err(AssertionError::Unproven(Unproven::UnknownKey));
-        assert_eq!(verify(&token, Some(&two), RECIPIENT, now()), refused);
+        assert_eq!(verify(&token, Some(&two), RECIPIENT, now(), day()), refused);
         // Both keys of a change of keys are good.
         for (kid, _algorithm, key) in keys {
             let header = Header { kid: Some(kid.to_owned()), ..no_kid.clone() };
             let token = sign(&header, &claims(), key);
-            assert!(verify(&token, Some(&two), RECIPIENT, now()).is_ok(), "{kid}");
+            assert!(verify(&token, Some(&two), RECIPIENT, now(), day()).is_ok(), "{kid}");
         }
+    }
+
+    #[test]
+    fn a_key_is_good_from_its_first_day_to_its_last() {
+        let (old, new) = (signing_key(Algorithm::EdDSA), signing_key(Algorithm::EdDSA));
+        let mut partner =
+            partner("", &[("k1", Algorithm::EdDSA, &old), ("k2", Algorithm::EdDSA, &new)]);
+        partner.access.keys[0].until = Some(day());
+        partner.access.keys[1].from = day().succ_opt();
+        let verified = |kid: Option<&str>, key, day| {
+            let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+            verify(&sign(&header, &claims(), key), Some(&partner), RECIPIENT, now(), day)
+        };
+        let (before, after) = (day(), day().succ_opt().unwrap());
+        let refused = Err(AssertionError::Unproven(Unproven::UnknownKey));
+        assert!(verified(Some("k1"), &old, before).is_ok());
+        assert_eq!(verified(Some("k1"), &old, after), refused);
+        assert_eq!(verified(Some("k2"), &new, before), refused);
+        assert!(verified(Some("k2"), &new, after).is_ok());
+        // Each day has only one that is good, so it need not be named.
+        assert!(verified(None, &old, before).is_ok());
+        assert!(verified(None, &new, after).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 
-use jsonwebtoken::jwk::Jwk;
+use chrono::NaiveDate;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -14,6 +15,10 @@ pub struct PartnerKey {
     pub decoding: DecodingKey,
     /// The public key as it was registered.
     pub jwk: Jwk,
+    /// The first day on which it is good; from ever without one.
+    pub from: Option<NaiveDate>,
+    /// The last day on which it is good; for ever without one.
+    pub until: Option<NaiveDate>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +27,8 @@ struct Document {
     kid: String,
     alg: Alg,
     jwk: serde_json::Map<String, serde_json::Value>,
+    from: Option<NaiveDate>,
+    until: Option<NaiveDate>,
 }
 
 /// The algorithms that are taken (RFC 7518, RFC 8037). No symmetric one is among them.
@@ -58,7 +65,10 @@ impl Alg {
 
 impl<'de> Deserialize<'de> for PartnerKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Document { kid, alg, jwk } = Document::deserialize(deserializer)?;
+        let Document { kid, alg, jwk, from, until } = Document::deserialize(deserializer)?;
+        if from.zip(until).is_some_and(|(from, until)| until < from) {
+            return Err(D::Error::custom(format!("key {kid}: until lies before from")));
+        }
         let member = |name: &str| jwk.get(name).and_then(serde_json::Value::as_str);
         if ["d", "p", "q", "k"].into_iter().any(|name| jwk.contains_key(name)) {
             return Err(D::Error::custom(
@@ -74,8 +84,40 @@ impl<'de> Deserialize<'de> for PartnerKey {
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
         let decoding = DecodingKey::from_jwk(&jwk)
             .map_err(|error| D::Error::custom(format!("jwk: {error}")))?;
-        Ok(Self { kid, algorithm: alg.into(), decoding, jwk })
+        Ok(Self { kid, algorithm: alg.into(), decoding, jwk, from, until })
     }
+}
+
+impl PartnerKey {
+    /// Whether it is good on a day.
+    #[must_use]
+    pub fn in_force(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+/// Those of the keys that are good on a day.
+pub fn in_force(keys: &[PartnerKey], day: NaiveDate) -> impl Iterator<Item = &PartnerKey> {
+    keys.iter().filter(move |key| key.in_force(day))
+}
+
+/// That no two of a partner's keys have one name, and none stands twice.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn tell_apart(keys: &[PartnerKey]) -> Result<(), String> {
+    for (position, key) in keys.iter().enumerate() {
+        for earlier in keys.iter().take(position) {
+            if key.kid == earlier.kid {
+                return Err(format!("two keys have the kid {}", key.kid));
+            }
+            let thumbprint = |key: &PartnerKey| key.jwk.thumbprint(ThumbprintHash::SHA256).ok();
+            if thumbprint(key) == thumbprint(earlier) {
+                return Err(format!("{} and {} are the same key", earlier.kid, key.kid));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for PartnerKey {

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::attribution::PartnerStaff;
+use super::constraint::SenderConstraint;
 use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
-use super::key::PartnerKey;
+use super::key::{PartnerKey, tell_apart};
 use super::lead::Band;
 use super::lifecycle::{Status, Taken};
 use super::programme::Programme;
@@ -68,6 +69,8 @@ pub struct Access {
     /// Whether what it posts must be signed (RFC 9421), so that it cannot be denied.
     #[serde(default)]
     pub signed_requests: bool,
+    /// To what its tokens must be bound, so that who steals one cannot use it.
+    pub sender_constrained: Option<SenderConstraint>,
     /// Requests a second that the partner may send on average.
     pub requests_per_second: u32,
     /// Events recorded for the partner in one business day at most, on all gateways together. A
@@ -122,7 +125,7 @@ struct Document {
     kind: Kind,
     status: Spanned<Status>,
     listed: Listed,
-    access: Access,
+    access: Spanned<Access>,
     #[serde(default)]
     members: Members,
     #[serde(default)]
@@ -202,7 +205,7 @@ impl Partner {
             kind: document.kind,
             status: document.status.into_inner(),
             listed: Term { from: document.listed.from, until: document.listed.until },
-            access: document.access,
+            access: document.access.into_inner(),
             enrolment: document.members.enrolment,
             scheme: Scheme {
                 earning: unspanned(document.earning),
@@ -301,10 +304,13 @@ impl Place<'_> {
             let what = format!("id: expected {folder:?}, the name of the folder");
             return Err(self.error(document.id.span().start, what));
         }
-        if *document.status.get_ref() == Status::Pilot && document.access.events_per_day.is_none() {
+        if *document.status.get_ref() == Status::Pilot
+            && document.access.get_ref().events_per_day.is_none()
+        {
             let what = "status: a partner in pilot needs a cap: access.events_per_day";
             return Err(self.error(document.status.span().start, what));
         }
+        self.access(&document.access)?;
         self.versions(&document.earning, "earning", |rule| (&rule.id, rule.version, rule.term()))?;
         self.versions(&document.discount, "discount", |rule| {
             (&rule.id, rule.version, rule.term())
@@ -327,6 +333,22 @@ impl Place<'_> {
             }
         }
         Ok(())
+    }
+
+    fn access(&self, access: &Spanned<Access>) -> Result<(), ManifestError> {
+        let Range { start, .. } = access.span();
+        let access = access.get_ref();
+        tell_apart(&access.keys)
+            .map_err(|what| self.error(start, format!("access.keys: {what}")))?;
+        let mut fits = access.keys.iter().map(|key| (key, SenderConstraint::takes(key.algorithm)));
+        match fits.find(|(_key, fits)| access.sender_constrained.is_some() && !fits) {
+            Some((key, _)) => {
+                let kid = &key.kid;
+                let what = format!("access.keys: {kid}: RS256 does not go with sender_constrained");
+                Err(self.error(start, what))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Rules of one id: no version twice, and no day with two of them in force.

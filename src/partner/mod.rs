@@ -7,6 +7,8 @@ pub mod attribution;
 pub mod behaviour;
 pub mod condition;
 pub mod consent_text;
+pub mod constraint;
+pub mod dpop;
 pub mod earning;
 mod expression;
 pub mod file_map;

@@ -95,13 +95,13 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, SignatureError> {
     Err(SignatureError::Malformed(what.into()))
 }
 
-/// Verifies the signature on a request; `None` when there is none and none is required.
+/// Verifies the signature on a request by one of the keys; `None` when there is none and none is required.
 ///
 /// # Errors
 /// [`SignatureError`].
-pub fn verify(
+pub fn verify<'k>(
     message: &Message<'_>,
-    keys: &[PartnerKey],
+    mut keys: impl Iterator<Item = &'k PartnerKey>,
     required: bool,
     now: Moment,
 ) -> Result<Option<Signed>, SignatureError> {
@@ -126,7 +126,7 @@ pub fn verify(
         ));
     };
     let parameters = Parameters::read(input)?;
-    let key = keys.iter().find(|key| key.kid == parameters.keyid);
+    let key = keys.find(|key| key.kid == parameters.keyid);
     let key = key.ok_or(SignatureError::UnknownKey { kid: parameters.keyid.clone() })?;
     let (algorithm, name) = match key.algorithm {
         Algorithm::EdDSA => (Algorithm::EdDSA, "ed25519"),

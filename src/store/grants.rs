@@ -55,7 +55,7 @@ const RIGHTS: &[(&str, &str)] = &[
          lease_until, lease_holder, cancelled_at, last_error, remote_id, delivered_at)",
     ),
     ("attempts", "SELECT, INSERT"),
-    // What may go: erased persons, expired codes and assertions.
+    // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
@@ -70,6 +70,8 @@ const RIGHTS: &[(&str, &str)] = &[
          key_id, answer, expires_at, caller)",
     ),
     ("assertions", "SELECT, INSERT, DELETE"),
+    ("revoked_tokens", "SELECT, INSERT, DELETE"),
+    ("dpop_proofs", "SELECT, INSERT, DELETE"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

@@ -387,6 +387,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    revoked_tokens (id) {
+        id -> Binary,
+        partner_id -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    dpop_proofs (id) {
+        id -> Binary,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     blocks (position) {
         position -> BigInt,
         leaves -> BigInt,
@@ -522,6 +537,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     referrals,
     outbox,
     assertions,
+    dpop_proofs,
+    revoked_tokens,
     blocks,
     seals,
     lots,
@@ -570,6 +587,8 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         outbox,
         attempts,
         assertions,
+        dpop_proofs,
+        revoked_tokens,
         blocks,
         seals,
         corrections,

@@ -139,6 +139,22 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 on_both_stores! {
+    async fn a_key_signs_requests_until_its_last_day(app) {
+        let keys = tokio::task::block_in_place(|| python(&["keys"]));
+        register(app, "green-basket", "elliptic", &keys[0]);
+        let path = app.trial.settings.partners.join("green-basket/partner.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text + "until = \"2026-01-01\"\n").unwrap();
+        let url = at_home(app).await;
+        let shop = app.partner("green-basket").await;
+        let signed = case(&url, &shop.token, &keys[0]["jwk"], "elliptic", &payment("p-1", "m-1", "1.00", "0.00"));
+        let [answer] = &send(app, &[signed])[..] else { panic!("one answer") };
+        assert_eq!(answer["status"], 403, "{answer}");
+        assert_eq!(shop.get("/v1/events/p-1").await.status, 404);
+    }
+}
+
+on_both_stores! {
     async fn a_signature_that_proves_nothing_is_refused_and_nothing_recorded(app) {
         let url = at_home(app).await;
         let shop = app.partner("green-basket").await;

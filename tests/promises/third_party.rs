@@ -63,6 +63,61 @@ on_both_stores! {
     }
 }
 
+/// Runs the JavaScript client; the JSON it printed.
+async fn node(script: &str, arguments: &[&str]) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let node = root.join(".tools/venv/bin/node");
+    assert!(node.is_file(), "make tools installs {}", node.display());
+    let script = root.join("tests/tools").join(script);
+    let output = Command::new(node).arg(script).args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+on_both_stores! {
+    async fn openid_client_discovers_binds_its_token_to_a_key_posts_and_revokes(app) {
+        let url = at_home(app).await;
+        let event = write(app, "event.json", &payment("p-1", "m-1", "88.50", "0.00"));
+        let event = event.to_str().unwrap();
+        for (partner, mode, token_type) in [
+            ("green-basket", "bearer", "bearer"),
+            ("green-basket", "dpop", "dpop"),
+            ("dpop-basket", "dpop", "dpop"),
+        ] {
+            let key = write(app, "key.json", &app.trial.key(partner).private_jwk());
+            let arguments = [url.as_str(), partner, key.to_str().unwrap(), event, mode];
+            let told = node("openid_client.mjs", &arguments).await;
+            assert_eq!(told["token_type"], token_type, "{told}");
+            let first = if (partner, mode) == ("green-basket", "dpop") { 200 } else { 201 };
+            assert_eq!(told["posted"]["status"], first, "{told}");
+            assert_eq!(told["posted"]["body"]["postings"][0]["amount"], "88.50");
+            assert_eq!(told["read"]["status"], 200, "{told}");
+            assert_eq!(told["revoked"]["status"], 401, "{told}");
+        }
+        // A partner that must bind its tokens gets none that anybody could use.
+        let key = write(app, "key.json", &app.trial.key("dpop-basket").private_jwk());
+        let arguments = [url.as_str(), "dpop-basket", key.to_str().unwrap(), event, "bearer"];
+        let told = node("openid_client.mjs", &arguments).await;
+        assert_eq!(told["error"], "invalid_request", "{told}");
+    }
+}
+
+on_both_stores! {
+    async fn authlib_revokes_its_token(app) {
+        let url = at_home(app).await;
+        let key = write(app, "key.json", &app.trial.key("green-basket").private_jwk());
+        let revoking = [&url, "green-basket", key.to_str().unwrap(), "events:read", "--revoke"];
+        let told = python("authlib_client.py", &revoking).await;
+        assert_eq!(told["revoked"], 200, "{told}");
+        let token = told["access_token"].as_str().unwrap();
+        let answer = Partner::with_token(&url, token).get("/v1/events/p-1").await;
+        assert_eq!((answer.status.as_u16(), &answer.body["detail"]), (
+            401,
+            &json!("The token was revoked: get a new one at /oauth/token."),
+        ));
+    }
+}
+
 on_both_stores! {
     async fn the_cloudevents_sdk_is_understood_in_every_mode(app) {
         let token = app.partner("green-basket").await.token;

@@ -1,6 +1,6 @@
 """A partner as somebody else would write it: Authlib asks for the token, requests posts.
 
-    authlib_client.py ISSUER CLIENT_ID KEY_FILE SCOPE [--endpoint-audience] [--event FILE]
+    authlib_client.py ISSUER CLIENT_ID KEY_FILE SCOPE [--endpoint-audience] [--event FILE] [--revoke]
 
 KEY_FILE is a private JWK. Without --event the token response is printed as JSON; with it, the event
 in FILE is posted with the token, and what is printed is {"status": ..., "body": ...}. An error of
@@ -36,6 +36,7 @@ def session(arguments, metadata):
         scope=arguments.scope,
         token_endpoint=metadata["token_endpoint"],
         token_endpoint_auth_method="private_key_jwt",
+        revocation_endpoint_auth_method="private_key_jwt",
     )
     oauth.register_client_auth_method(
         PrivateKeyJWT(metadata["token_endpoint"], claims=claims, headers=header, alg=header["alg"])
@@ -51,6 +52,7 @@ def main():
     parser.add_argument("scope")
     parser.add_argument("--endpoint-audience", action="store_true")
     parser.add_argument("--event")
+    parser.add_argument("--revoke", action="store_true", help="give the token up again (RFC 7009)")
     arguments = parser.parse_args()
 
     url = arguments.issuer + "/.well-known/oauth-authorization-server"
@@ -64,6 +66,13 @@ def main():
     except OAuthError as error:
         print(json.dumps({"error": error.error, "error_description": error.description}))
         return 1
+    if arguments.revoke:
+        # A session of its own: its assertion needs a new jti.
+        response = session(arguments, metadata).revoke_token(
+            metadata["revocation_endpoint"], token=token["access_token"]
+        )
+        print(json.dumps({**token, "revoked": response.status_code}))
+        return 0
     if arguments.event is None:
         print(json.dumps(token))
         return 0

@@ -4,21 +4,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{Days, NaiveDate, TimeDelta};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::Failure;
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
 use crate::customer::personal::Ring;
 use crate::event::{self, Event, FingerprintKey, Said};
 use crate::ids::{CustomerId, EventKey, MemberKey};
 use crate::partner::Partner;
+use crate::partner::key::in_force;
 use crate::partner::registry::{load_one, load_programme, manifests};
 use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
 use crate::referral::Person;
 use crate::settings::Settings;
+
+/// How long before its end a key is noted.
+const NOTICE_DAYS: u64 = 30;
 
 /// An example: what a partner says, and what must come of it.
 #[derive(Deserialize)]
@@ -71,6 +75,9 @@ pub fn run(folder: &Path, settings: &Settings) -> Result<bool, Failure> {
 fn check_partner(partner: &Partner, manifest: &Path, settings: &Settings) -> Result<bool, Failure> {
     let keys = partner.access.keys.len();
     println!("ok     {} ({}, {keys} keys): {}", partner.id, partner.kind.name(), partner.name);
+    for note in notes(partner, clock::now().day_in(settings.time_zone)) {
+        println!("note     {note}");
+    }
     let mut in_order = true;
     for path in examples(manifest)? {
         let found = check_example(partner, &path, settings);
@@ -83,6 +90,33 @@ fn check_partner(partner: &Partner, manifest: &Path, settings: &Settings) -> Res
         }
     }
     Ok(in_order)
+}
+
+/// What is in order, and yet may not be meant so: keys that are not good today, or soon are not.
+fn notes(partner: &Partner, day: NaiveDate) -> Vec<String> {
+    let keys = &partner.access.keys;
+    let soon = day.checked_add_days(Days::new(NOTICE_DAYS)).unwrap_or(day);
+    let mut notes = Vec::new();
+    for key in keys {
+        match (key.from, key.until) {
+            (_, Some(until)) if until < day => {
+                notes.push(format!("key {} was good until {until}: remove it", key.kid));
+            }
+            (_, Some(until)) if until < soon => {
+                notes.push(format!("key {} is good until {until}", key.kid));
+            }
+            (Some(from), _) if day < from => {
+                notes.push(format!("key {} is good from {from} on", key.kid));
+            }
+            _ => {}
+        }
+    }
+    match (in_force(keys, day).count(), in_force(keys, soon).count()) {
+        (0, _) => notes.push("no key of it is good today: it cannot get a token".to_owned()),
+        (_, 0) => notes.push(format!("no key of it is good in {NOTICE_DAYS} days")),
+        _ => {}
+    }
+    notes
 }
 
 fn examples(manifest: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -31,6 +31,8 @@ const REQUESTS: &[Example] = &[
     example!("post_erasure", "Of one referral", "erasure_request.json"),
     example!("find_data", "By member reference", "person_request.json"),
     example!("issue_token", "A client assertion", "token_request.json"),
+    example!("revoke_token", "A token of one's own", "revocation.json"),
+    example!("introspect_token", "A partner's token", "introspection.json"),
 ];
 
 const ANSWERS: &[Example] = &[
@@ -71,14 +73,20 @@ const ANSWERS: &[Example] = &[
     example!("get_erasures", "One page", "erasures.json"),
     example!("get_readings", "One page", "readings.json"),
     example!("issue_token", "Good for five minutes", "token.json"),
+    example!("introspect_token", "A good one, bound to a key", "introspection_answer.json"),
     example!("get_metadata", "Endpoints and algorithms", "metadata.json"),
+    example!("get_resource_metadata", "Who issues tokens", "resource_metadata.json"),
     example!("get_jwks", "One key", "jwks.json"),
     example!("get_health", "It lives", "health.json"),
     example!("get_readiness", "It is ready", "readiness.json"),
 ];
 
 /// Errors that are no problem documents.
-const ERRORS: &[Example] = &[example!("issue_token", "A jti used twice", "token_error.json")];
+const ERRORS: &[Example] = &[
+    example!("issue_token", "A jti used twice", "token_error.json"),
+    example!("revoke_token", "A jti used twice", "token_error.json"),
+    example!("introspect_token", "No token", "introspection_error.json"),
+];
 
 /// Adds the examples to their operations.
 pub fn add(document: &mut OpenApi) {

@@ -19,8 +19,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, consents, contact, corrections, dead_letters, erasures, events,
-    flagged_payments, health, held, oauth, person_data, points, proofs, quotes, readings,
-    referrals,
+    flagged_payments, health, held, metadata, oauth, person_data, points, proofs, quotes, readings,
+    referrals, revocation,
 };
 use crate::partner::scope::Scope;
 
@@ -72,8 +72,11 @@ pub const PATH: &str = "/openapi.json";
         dead_letters::get_dead_letters,
         dead_letters::replay_dead_letter,
         oauth::issue_token,
-        oauth::get_metadata,
-        oauth::get_jwks,
+        revocation::revoke_token,
+        revocation::introspect_token,
+        metadata::get_metadata,
+        metadata::get_resource_metadata,
+        metadata::get_jwks,
         health::get_health,
         health::get_readiness,
     ),
@@ -110,7 +113,8 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 3] {
     let flow = ClientCredentials::new(format!("{issuer}{TOKEN_PATH}"), Scopes::from_iter(scopes));
     let partner = OAuth2::with_description(
         [Flow::ClientCredentials(flow)],
-        "Of partners: client credentials, by private_key_jwt.",
+        "Of partners: client credentials, by private_key_jwt; a token that is bound to a key is sent \
+         as `Authorization: DPoP`, with a proof in the header `DPoP` (RFC 9449).",
     );
     let bearer = |says: &str| {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");

@@ -149,8 +149,13 @@ fn by_status(
         own.for_each(|(_name, groups)| kinds.extend(groups.iter().copied().flatten()));
     } else {
         kinds.extend([&kind::VERSION_UNKNOWN, &kind::BAD_REQUEST, &kind::BUSY]);
-        if path == "/oauth/token" {
-            kinds.extend([&kind::RATE_LIMITED, &kind::TIMEOUT, &kind::INTERNAL]);
+        if path.starts_with("/oauth/") {
+            kinds.extend([&kind::TIMEOUT, &kind::INTERNAL]);
+        }
+        match path {
+            "/oauth/token" | "/oauth/revoke" => kinds.push(&kind::RATE_LIMITED),
+            "/oauth/introspect" => kinds.extend([&kind::UNAUTHORIZED, &kind::ROLE_MISSING]),
+            _ => {}
         }
     }
     let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();

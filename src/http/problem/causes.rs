@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::super::token::TokenError;
 use super::Problem;
 use super::kinds::*;
 use crate::customer::export::ExportError;
@@ -98,6 +99,17 @@ impl From<SignatureError> for Problem {
             _ => &SIGNATURE_INVALID,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Unsure => Self::busy(error.to_string()),
+            TokenError::Foreign | TokenError::Expired | TokenError::Revoked => {
+                Self::bad_token(&error)
+            }
+        }
     }
 }
 

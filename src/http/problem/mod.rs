@@ -2,6 +2,7 @@
 //! one.
 
 mod causes;
+mod challenge;
 mod kinds;
 
 use std::borrow::Cow;
@@ -14,10 +15,13 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
+use super::dpop;
+use super::metadata::RESOURCE_PATH;
 use crate::event::{Difference, FieldProblem, Malformed};
 use crate::ids::EventId;
 use crate::store::StoreError;
 use crate::writer::ConflictingDuplicate;
+use challenge::Challenge;
 pub use kinds::*;
 
 /// A problem as it is answered, and what only our log is told of it.
@@ -28,8 +32,8 @@ pub struct Problem {
     fields: Vec<FieldProblem>,
     duplicate: Option<Box<ConflictingDuplicate>>,
     retry_after_seconds: Option<u64>,
-    /// RFC 6750, section 3: what a 401 or 403 says of the token.
-    challenge: Option<Cow<'static, str>>,
+    /// What a 401 or 403 says of the token.
+    challenge: Option<Box<Challenge>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -112,7 +116,7 @@ impl Problem {
     #[must_use]
     pub fn no_token() -> Self {
         Self {
-            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\"")),
+            challenge: Some(Box::default()),
             ..Self::new(&UNAUTHORIZED, "Send a token as Authorization: Bearer TOKEN.")
         }
     }
@@ -121,19 +125,41 @@ impl Problem {
     #[must_use]
     pub fn bad_token(why: &impl fmt::Display) -> Self {
         Self {
-            challenge: Some(Cow::Borrowed("Bearer realm=\"tallystick\", error=\"invalid_token\"")),
+            challenge: Some(Box::new(Challenge::of_error("invalid_token"))),
             ..Self::new(&UNAUTHORIZED, why.to_string())
+        }
+    }
+
+    /// The proof that came with a token, or should have, is no good.
+    #[must_use]
+    pub fn bad_proof(refusal: &dpop::Refusal) -> Self {
+        Self {
+            challenge: Some(Box::new(Challenge::of_error(refusal.code()).by_proof())),
+            ..Self::new(&UNAUTHORIZED, refusal.to_string())
         }
     }
 
     #[must_use]
     pub fn insufficient_scope(scope: &str) -> Self {
-        let challenge =
-            format!("Bearer realm=\"tallystick\", error=\"insufficient_scope\", scope=\"{scope}\"");
         Self {
-            challenge: Some(Cow::Owned(challenge)),
+            challenge: Some(Box::new(Challenge::of_error("insufficient_scope").needing(scope))),
             ..Self::new(&INSUFFICIENT_SCOPE, format!("This needs a token of the scope {scope}."))
         }
+    }
+
+    /// The same, of a token that came with a proof.
+    #[must_use]
+    pub fn by_proof(self) -> Self {
+        let challenge = self.challenge.map(|challenge| Box::new(challenge.by_proof()));
+        Self { challenge, ..self }
+    }
+
+    /// The same, where the tokens are ours: says where to learn how to get one (RFC 9728).
+    #[must_use]
+    pub fn to_partner(self, issuer: &str) -> Self {
+        let url = format!("{issuer}{RESOURCE_PATH}");
+        let challenge = self.challenge.map(|challenge| Box::new(challenge.with_metadata(url)));
+        Self { challenge, ..self }
     }
 
     #[must_use]
@@ -244,8 +270,8 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Some(challenge) = &self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));
+        for line in self.challenge.iter().flat_map(|challenge| challenge.lines()) {
+            response.append_header((header::WWW_AUTHENTICATE, line));
         }
         response.body(self.document_of(request_id))
     }

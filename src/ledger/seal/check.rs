@@ -1,7 +1,7 @@
 //! Recomputes the chain and names what is not as it was sealed. Reads only, a block at a time.
 
 use super::{LEAVES_MAX, head, made_at};
-use crate::customer::keys::TokenKey;
+use crate::customer::token_keys::TokenKeys;
 use crate::ledger::chain::{self, Block, Hash};
 use crate::ledger::leaf::{Leaf, Recorded, hex};
 use crate::program::{correction, fall_due, reward};
@@ -13,7 +13,7 @@ use crate::store::{Db, StoreError};
 #[derive(Clone, Copy, Default)]
 pub struct Outside<'a> {
     /// The key that signs heads.
-    pub key: Option<&'a TokenKey>,
+    pub key: Option<&'a TokenKeys>,
     /// Heads that were printed before.
     pub heads: &'a [String],
 }

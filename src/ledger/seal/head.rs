@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Moment;
-use crate::customer::keys::TokenKey;
+use crate::customer::token_keys::TokenKeys;
 use crate::ledger::chain::{Block, Hash};
 
 /// The type that keeps heads apart from what else the key signs.
@@ -34,14 +34,14 @@ struct Read {
 
 /// # Errors
 /// jsonwebtoken's, when the key cannot sign.
-pub fn sign(block: &Block, key: &TokenKey) -> Result<String, jsonwebtoken::errors::Error> {
+pub fn sign(block: &Block, key: &TokenKeys) -> Result<String, jsonwebtoken::errors::Error> {
     let claims = Claims { block: *block, hash: block.hash() };
-    key.sign(TYPE, &serde_json::to_vec(&claims)?)
+    key.sign(TYPE, &serde_json::to_vec(&claims)?, block.sealed_at)
 }
 
 /// The block that a head signed by this key is of; `None` when it is not one.
 #[must_use]
-pub fn read(head: &str, key: &TokenKey) -> Option<Block> {
+pub fn read(head: &str, key: &TokenKeys) -> Option<Block> {
     let read: Read = key.open(TYPE, head)?;
     let block = Block {
         position: read.position,

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::chain::{Block, Hash};
 use super::leaf::Leaf;
 use crate::clock;
-use crate::customer::keys::TokenKey;
+use crate::customer::token_keys::TokenKeys;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, Pool, StoreError};
 
@@ -65,7 +65,7 @@ struct Look {
 
 /// Starts a sealer that ends when it is stopped.
 #[must_use]
-pub fn start(pool: Pool, key: TokenKey) -> Sealer {
+pub fn start(pool: Pool, key: TokenKeys) -> Sealer {
     let (stop, mut stopped) = watch::channel(false);
     let key = Arc::new(key);
     let task = tokio::spawn(async move {
@@ -109,14 +109,14 @@ impl Sealer {
 ///
 /// # Errors
 /// [`SealError`]; the blocks before it stay.
-pub fn seal_all(db: &mut Db, key: &TokenKey) -> Result<usize, SealError> {
+pub fn seal_all(db: &mut Db, key: &TokenKeys) -> Result<usize, SealError> {
     seal_from(db, key, None, &|| false)
 }
 
 /// One look, as far behind what is sealed as `reach`, or from the first transaction on.
 fn seal_from(
     db: &mut Db,
-    key: &TokenKey,
+    key: &TokenKeys,
     reach: Option<TimeDelta>,
     stopping: &dyn Fn() -> bool,
 ) -> Result<usize, SealError> {
@@ -138,7 +138,7 @@ fn seal_from(
 impl Look {
     /// Reads and hashes outside of the database's transaction, which is then short: what is
     /// recorded does not change, and the chain's end is asked for again under the lock.
-    fn step(&mut self, db: &mut Db, key: &TokenKey) -> Result<Step, SealError> {
+    fn step(&mut self, db: &mut Db, key: &TokenKeys) -> Result<Step, SealError> {
         let before = seals::last_block(db)?.map(|stored| stored.block);
         let stretch = seals::unsealed(db, &self.after, usize::from(LEAVES_MAX))?;
         let Some(last) = stretch.last else { return Ok(Step::Done) };
@@ -168,7 +168,7 @@ fn seal(
     db: &mut Db,
     before: Option<&Block>,
     ids: &[Vec<u8>],
-    key: &TokenKey,
+    key: &TokenKeys,
 ) -> Result<(StoredBlock, Vec<Seal>), SealError> {
     let wanted: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
     let recorded = seals::recorded(db, &wanted)?;

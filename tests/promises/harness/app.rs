@@ -64,6 +64,7 @@ impl Trial {
         settings.partners = folder.path().join("partners");
         settings.keys = folder.path().join("tallystick.keys");
         settings.due_seconds = 1;
+        settings.keys_seconds = 1;
         settings.log.level = "warn".to_owned();
         settings.customer_tokens = tokens(CUSTOMER_ISSUER, "jwks.json", &customer_key);
         settings.staff_tokens = tokens(STAFF_ISSUER, "staff-jwks.json", &staff_key);
@@ -253,6 +254,11 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         "token-url-basket",
         variant("token-url-basket", "[access]", "[access]\ntoken_url_as_audience = true"),
     );
+    for bound in ["dpop", "mtls"] {
+        let line = format!("[access]\nsender_constrained = \"{bound}\"");
+        let id = format!("{bound}-basket");
+        add(&id, variant(&id, "[access]", &line));
+    }
     keys
 }
 

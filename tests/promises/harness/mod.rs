@@ -3,6 +3,7 @@
 mod app;
 mod crm;
 mod customer;
+mod dpop;
 mod partner;
 mod postgres;
 mod staff;
@@ -10,6 +11,7 @@ mod staff;
 pub use app::{Store, TestApp, Trial, run_sql};
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};
+pub use dpop::DpopClient;
 pub use partner::{Answer, Partner, assertion, cloud_event, payment, phone_of, referral, refund};
 pub use postgres::Cluster;
 pub use staff::{adjustment, reversal, staff};

@@ -1,0 +1,2 @@
+DROP TABLE dpop_proofs;
+DROP TABLE revoked_tokens;
