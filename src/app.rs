@@ -11,7 +11,8 @@ use actix_web::{App as WebApp, HttpServer, web};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::crm::Crm;
+use crate::crm::feedback::{self, Feedback, FeedbackSettings};
+use crate::crm::{Crm, Gathered};
 use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
@@ -33,6 +34,7 @@ pub struct App {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     relay: Relay,
+    feedback: Option<Feedback>,
     due: Due,
     sealer: Sealer,
     reloader: Reloader,
@@ -74,6 +76,9 @@ pub enum AppError {
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
 }
+
+/// How long one page of the CRM's changes may take.
+const FEEDBACK_TIME_OUT: Duration = Duration::from_secs(20);
 
 impl Core {
     /// Reads partners and keys, migrates the database, and starts the writer.
@@ -132,9 +137,14 @@ fn token_issuer(
 /// Leads go nowhere while there is no CRM: they wait in the outbox.
 fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
-    let crm = settings.crm.as_ref().map(|crm| Crm::new(crm, lease / 3)).transpose();
+    let time_out = lease / 4;
+    let crm = settings
+        .crm
+        .as_ref()
+        .map(|crm| Crm::new(crm, settings.crm_mapping.as_deref(), time_out))
+        .transpose();
     let crm = crm.map_err(|error| AppError::Crm(error.to_string()))?.map(|crm| CrmSender {
-        crm: Arc::new(crm),
+        crm: Gathered::start(Arc::new(crm), time_out),
         pool: core.pool.clone(),
         keys: core.keys.personal.clone(),
         registry: Arc::clone(&core.registry),
@@ -142,6 +152,20 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let (pool, senders) = (core.pool.clone(), Senders { crm });
     let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
+}
+
+/// A CRM that is asked what has become of our leads.
+fn start_feedback(settings: &Settings, core: &Core) -> Result<Option<Feedback>, AppError> {
+    let Some(crm) = &settings.crm else { return Ok(None) };
+    let feedback = FeedbackSettings {
+        pool: core.pool.clone(),
+        writer: core.writer.clone(),
+        place: crm.place(),
+        crm: Crm::new(crm, settings.crm_mapping.as_deref(), FEEDBACK_TIME_OUT)
+            .map_err(|error| AppError::Crm(error.to_string()))?,
+        every: Duration::from_millis(settings.crm_poll_millis.max(100)),
+    };
+    Ok(Some(feedback::start(feedback)))
 }
 
 impl App {
@@ -165,8 +189,11 @@ impl App {
             time_zone: settings.time_zone,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
+            feedback_secret: http::feedback_secret(settings.crm_feedback.as_ref())
+                .map_err(|expected| AppError::Crm(expected.to_owned()))?,
         })?);
         let relay = start_relay(&settings, &core)?;
+        let feedback = start_feedback(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let server = HttpServer::new(move || {
@@ -190,7 +217,18 @@ impl App {
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        Ok(Self {
+            address,
+            issuer,
+            server: handle,
+            serving,
+            relay,
+            feedback,
+            due,
+            sealer,
+            reloader,
+            core,
+        })
     }
 
     /// Where it listens.
@@ -232,6 +270,9 @@ impl App {
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
         self.relay.stop().await;
+        if let Some(feedback) = self.feedback {
+            feedback.stop().await;
+        }
         self.reloader.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;

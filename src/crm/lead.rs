@@ -4,6 +4,7 @@ use crate::clock::Moment;
 use crate::event::Contact;
 use crate::ids::{ConsentId, PartnerId, ReferralId};
 use crate::money::Amount;
+use crate::referral::Placement;
 
 /// What the CRM is told of a qualified referral. Holds personal data: it lives only as long as the
 /// delivery takes.
@@ -11,13 +12,15 @@ use crate::money::Amount;
 pub struct Lead {
     /// Our id, by which the CRM is asked whether it has the lead already.
     pub id: ReferralId,
-    /// Rises with each change that the CRM is told of.
+    /// Rises with every change that we tell of: a CRM never goes back to a lower one.
     pub revision: i64,
     pub partner: PartnerId,
     pub partner_name: String,
     pub product: String,
     pub amount: Amount,
     pub region: String,
+    /// How it scores, what to do next, and who is to.
+    pub placement: Placement,
     pub contact: Contact,
     /// Why it qualified, each in a sentence.
     pub reasons: Vec<String>,
@@ -26,6 +29,15 @@ pub struct Lead {
     pub consent_text_version: String,
     pub consent_given_at: Moment,
     pub created_at: Moment,
+}
+
+/// That a person no longer wants to be contacted about a lead. Holds nothing of the person.
+#[derive(Clone, Copy, Debug)]
+pub struct Withdrawal {
+    pub lead: ReferralId,
+    /// Above every revision of the lead that was told before.
+    pub revision: i64,
+    pub at: Moment,
 }
 
 /// The CRM's own id of a lead.

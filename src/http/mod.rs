@@ -5,6 +5,7 @@ pub mod auth;
 mod codes;
 mod conditional;
 mod corrections;
+mod crm_feedback;
 mod dead_letters;
 mod events;
 mod flagged_payments;
@@ -35,12 +36,14 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
 use crate::clock::Moment;
+use crate::crm::standard_webhook::SharedSecret;
 use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
 use auth::{Caller, Customer, EventsWrite};
 pub use conditional::tag_resources;
+pub use crm_feedback::feedback_secret;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
@@ -63,6 +66,7 @@ pub struct Gateway {
     openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
+    feedback_secret: Option<SharedSecret>,
     tokens: Tokens,
     limits: Limits,
 }
@@ -102,6 +106,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
+        // The CRM: signed, and done once by the message's own id
+        .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(once::<Customer>(
@@ -189,6 +195,7 @@ pub struct Parts {
     pub time_zone: chrono_tz::Tz,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
+    pub feedback_secret: Option<SharedSecret>,
 }
 
 impl Gateway {
@@ -207,6 +214,7 @@ impl Gateway {
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
+            feedback_secret: parts.feedback_secret,
             tokens,
             limits: Limits::default(),
         })

@@ -34,6 +34,7 @@ pub mod codes;
 pub mod consents;
 pub mod corrections;
 pub mod counters;
+pub mod crm_feedback;
 pub mod customers;
 pub mod daily_events;
 mod db;

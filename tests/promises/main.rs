@@ -10,10 +10,12 @@
 mod harness;
 
 mod access;
+mod adapters;
 mod adjustments;
 mod as_of;
 mod baskets;
 mod business_keys;
+mod chaos;
 mod concurrency;
 mod consent;
 mod crash;
@@ -21,6 +23,7 @@ mod crm;
 mod delivery;
 mod exactness;
 mod exports;
+mod feedback;
 mod flagged_payments;
 mod gateways;
 mod idempotency;

@@ -1,25 +1,12 @@
 //! Other people's clients get in and are understood: Authlib for tokens, the CloudEvents SDK for
 //! events, Authlib again for signed receipts, and a program of its own for proofs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::harness::{Answer, Partner, TestApp, payment, referral};
-
-/// Runs one of the Python clients; the JSON it printed.
-async fn python(script: &str, arguments: &[&str]) -> Value {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".tools/venv/bin/python");
-    assert!(python.is_file(), "make tools installs {}", python.display());
-    let script = root.join("tests/tools").join(script);
-    let output = Command::new(python).arg(script).args(arguments).output().await.unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.stdout.is_empty(), "{error}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::harness::{Answer, Partner, TestApp, payment, python, referral};
 
 fn write(app: &TestApp, name: &str, value: &Value) -> PathBuf {
     write_text(app, name, &value.to_string())

@@ -24,6 +24,7 @@ const REQUESTS: &[Example] = &[
     example!("propose_adjustment", "Points taken", "adjustment.json"),
     example!("propose_reversal", "A payment recorded by mistake", "reversal.json"),
     example!("reject", "Why not", "rejection.json"),
+    example!("post_feedback", "A customer manager has called", "feedback.json"),
     example!("issue_token", "A client assertion", "token_request.json"),
 ];
 
@@ -35,6 +36,7 @@ const ANSWERS: &[Example] = &[
     example!("get_proof", "The first of a block of two", "proof.json"),
     example!("post_quote", "What the basket would get", "quote_answer.json"),
     example!("get_referral", "On its way to a customer manager", "referral_state.json"),
+    example!("post_feedback", "It has moved", "feedback_answer.json"),
     example!("get_points", "Points, and why", "points.json"),
     example!("link_member", "The reference", "member.json"),
     example!("make_code", "To show at a till", "code.json"),

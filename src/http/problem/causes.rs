@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Problem;
 use super::kinds::*;
+use crate::crm::feedback::FeedbackError;
 use crate::event::Malformed;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
@@ -118,6 +119,17 @@ impl From<WriteError> for Problem {
             }
             WriteError::Store(error) => Self::of_store(error),
             WriteError::Fault(fault) => Self::internal(fault),
+        }
+    }
+}
+
+impl From<FeedbackError> for Problem {
+    fn from(error: FeedbackError) -> Self {
+        match error {
+            FeedbackError::Store(error) => error.into(),
+            FeedbackError::Write(error) => error.into(),
+            FeedbackError::Unknown => Self::not_found(),
+            FeedbackError::Crm(error) => Self::internal(error.to_string()),
         }
     }
 }
