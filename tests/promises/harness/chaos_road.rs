@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ struct Shared {
     /// In a hundred.
     faults: u64,
     seed: AtomicU64,
-    calm: AtomicBool,
     happened: Mutex<BTreeMap<&'static str, usize>>,
 }
 
@@ -31,7 +30,6 @@ impl ChaosRoad {
             there: crm_url.replace("http://", ""),
             faults,
             seed: AtomicU64::new(seed),
-            calm: AtomicBool::new(false),
             happened: Mutex::default(),
         });
         let road = Arc::clone(&shared);
@@ -46,11 +44,6 @@ impl ChaosRoad {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// From now on nothing goes wrong on the road.
-    pub fn calm_down(&self) {
-        self.shared.calm.store(true, Ordering::Relaxed);
     }
 
     /// How often what went wrong.
@@ -82,7 +75,7 @@ impl Shared {
                 format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             here.write_all(answer.as_bytes()).ok()
         };
-        let goes_wrong = !self.calm.load(Ordering::Relaxed) && self.number(100) < self.faults;
+        let goes_wrong = self.number(100) < self.faults;
         if !goes_wrong {
             let Some(answer) = forward(&request, &self.there) else {
                 self.count("CRM down");
