@@ -48,7 +48,7 @@ fn environment(crm: &TrytonServer, road: &ChaosRoad) -> Vec<(&'static str, Strin
         ("TALLYSTICK_CRM__USER", user),
         ("TALLYSTICK_CRM__PASSWORD", password.reveal().to_owned()),
         ("TALLYSTICK_LEAD_LEASE_SECONDS", "24".to_owned()),
-        ("TALLYSTICK_DELIVERY__AT_ONCE", "32".to_owned()),
+        ("TALLYSTICK_DELIVERY__AT_ONCE", "100".to_owned()),
         ("TALLYSTICK_DELIVERY__PER_SECOND", "1000".to_owned()),
         ("TALLYSTICK_CRM_POLL_MILLIS", "2000".to_owned()),
     ]
@@ -138,13 +138,13 @@ async fn wait_until_delivered(trial: &Trial, count: usize, time_max: Duration) {
 async fn a_thousand_leads_by_a_bad_road_are_in_the_crm_each_once() {
     let mut trial = Trial::on(Store::Sqlite);
     let mut crm = start_crm(trial.folder.path());
-    let road = ChaosRoad::to(&crm.url(), seed(), 5);
+    let road = ChaosRoad::to(&crm.url(), seed(), 2);
     let CrmSettings::Tryton { database, user, password, .. } = crm.settings() else {
         panic!("not a Tryton");
     };
     trial.settings.crm = Some(CrmSettings::Tryton { url: road.url(), database, user, password });
     trial.settings.lead_lease_seconds = 40;
-    trial.settings.delivery.at_once = 32;
+    trial.settings.delivery.at_once = 100;
     trial.settings.delivery.per_second = 1000;
     let started = Instant::now();
     let count = leads_of("THOUSAND_LEADS", 1_000);

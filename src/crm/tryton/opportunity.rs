@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::party::ids;
 use super::session::Session;
-use super::{PAGE, Tryton, id_of, unchanged};
+use super::{Tryton, id_of, unchanged};
 use crate::crm::mapping::Value;
 use crate::crm::wire::unexpected;
 use crate::crm::{CrmError, CrmId, Lead};
@@ -93,7 +93,7 @@ impl Tryton {
             leads.iter().map(|lead| (lead.to_string(), *lead)).collect();
         let domain = json!([["reference", "in", references.keys().collect::<Vec<_>>()]]);
         let mut found = HashMap::new();
-        for row in self.search("sale.opportunity", domain, PAGE, &FIELDS).await? {
+        for row in self.look("sale.opportunity", domain, &FIELDS).await? {
             let reference = row.get("reference").and_then(Json::as_str);
             let lead = reference.and_then(|reference| references.get(reference));
             let opportunity = Opportunity::read(&row);

@@ -37,7 +37,7 @@ impl Tryton {
         let domain = json!([["code", "in", codes.keys().collect::<Vec<_>>()]]);
         let fields = ["id", "code", "replaced_by", "_timestamp"];
         let mut parties = HashMap::new();
-        for row in self.search("party.party", domain, PAGE, &fields).await? {
+        for row in self.look("party.party", domain, &fields).await? {
             let lead = row.get("code").and_then(Json::as_str).and_then(|code| codes.get(code));
             let (Some(lead), Some(id)) = (lead, id_of(&row)) else { return Err(unexpected()) };
             let party = match row.get("replaced_by").and_then(Json::as_i64) {

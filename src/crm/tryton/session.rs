@@ -1,6 +1,7 @@
 //! Logging in, calling methods, and what an answer means.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 use super::{PAGE, Tryton, id_of};
 use crate::crm::CrmError;
 use crate::crm::wire::{self, Unanswered, unexpected};
+
+/// How long to wait before each further look.
+const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 /// A login that Tryton remembers, and what it told us of ourselves.
 #[derive(Clone)]
@@ -39,6 +43,23 @@ impl Tryton {
             Value::Array(rows) => Ok(rows),
             _ => Err(unexpected()),
         }
+    }
+
+    /// The same, asked again a little later when no answer comes: a look does nothing, and many
+    /// leads may hang on it.
+    pub(super) async fn look(
+        &self,
+        model: &str,
+        domain: Value,
+        fields: &[&str],
+    ) -> Result<Vec<Value>, CrmError> {
+        for wait in LOOK_AGAIN_AFTER {
+            match self.search(model, domain.clone(), PAGE, fields).await {
+                Err(CrmError::Unavailable(_)) => tokio::time::sleep(wait).await,
+                outcome => return outcome,
+            }
+        }
+        self.search(model, domain, PAGE, fields).await
     }
 
     /// Calls a method, once more with a new login when the session has ended.
