@@ -13,7 +13,7 @@ use tallystick::settings::{
     CrmSettings, LoginSettings, SalesforceSettings, Secret, WebhookSettings,
 };
 
-use crate::harness::{Simulator, python};
+use crate::harness::{Partner, Simulator, Store, TestApp, Trial, python, referral};
 
 const TIME_OUT: Duration = Duration::from_secs(2);
 const SECRET: &str = "whsec_dGhpcyBpcyBhIHNlY3JldCBvZiB0ZXN0cyBvbmx5";
@@ -312,4 +312,94 @@ async fn a_banks_own_mapping_is_used_and_a_wrong_one_stops_the_start() {
     let error = mapping("Kunde = { from = \"nmae\" }\n").err().unwrap().to_string();
     assert!(error.contains("\"Kunde\"") && error.contains("\"nmae\""), "{error}");
     assert!(mapping("revision = { from = \"name\" }\n").is_err());
+}
+
+/// The gateway itself, pointed at a CRM, has its lead there and hears what becomes of it.
+async fn through_the_gateway(store: Store, crm: CrmSettings) -> (TestApp, Partner, String) {
+    let mut trial = Trial::on(store);
+    trial.settings.crm = Some(crm);
+    trial.settings.crm_poll_millis = 200;
+    let app = trial.start().await;
+    let travel = app.partner("sunny-travel").await;
+    let receipt = travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
+    let id = receipt["referral"]["id"].as_str().unwrap().to_owned();
+    until_state(&travel, &id, "sent").await;
+    (app, travel, id)
+}
+
+async fn until_state(travel: &Partner, id: &str, state: &str) {
+    for _ in 0..200 {
+        if travel.get(&format!("/v1/referrals/{id}")).await.body["state"] == state {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{id} never came to {state}");
+}
+
+async fn the_gateway_tells_salesforce_and_hears_back(store: Store) {
+    let simulator = Simulator::start("salesforce_simulator.py", &[]);
+    let (app, travel, id) = Box::pin(through_the_gateway(store, salesforce(&simulator))).await;
+    let there = simulator.leads().await;
+    assert_eq!((there.len(), &there[0]["Tallystick_Id__c"]), (1, &json!(id)));
+    assert_eq!(there[0]["MobilePhone"], "+8619900001234");
+    let working = json!({ "Status": "Working - Contacted" });
+    simulator.order(json!({ "do": "set", "id": id, "fields": working })).await;
+    until_state(&travel, &id, "contacted").await;
+    simulator.order(json!({ "do": "convert", "id": id })).await;
+    // With the product had, all that was promised is given.
+    until_state(&travel, &id, "rewarded").await;
+    Box::pin(app.stop_and_prove()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_tells_salesforce_and_hears_back_sqlite() {
+    Box::pin(the_gateway_tells_salesforce_and_hears_back(Store::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_tells_salesforce_and_hears_back_postgres() {
+    Box::pin(the_gateway_tells_salesforce_and_hears_back(Store::Postgres)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_tells_a_receiver_of_the_banks_own() {
+    let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
+    let (app, _travel, id) =
+        Box::pin(through_the_gateway(Store::Sqlite, webhook(&receiver, None))).await;
+    let there = receiver.leads().await;
+    assert_eq!((there.len(), &there[0]["lead"]), (1, &json!(id)));
+    assert_eq!(there[0]["revision"], 1);
+    Box::pin(app.stop_and_prove()).await;
+}
+
+#[test]
+fn a_preview_shows_what_the_crm_would_be_told_of_nobody() {
+    let preview = |mapping: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tallystick"));
+        command
+            .args(["crm", "preview"])
+            .env("TALLYSTICK_CRM__KIND", "salesforce")
+            .env("TALLYSTICK_CRM__URL", "https://bank.my.salesforce.invalid")
+            .env("TALLYSTICK_CRM__CLIENT_ID", "tallystick")
+            .env("TALLYSTICK_CRM__CLIENT_SECRET", "a secret of nobody");
+        if let Some(mapping) = mapping {
+            let path = folder.path().join("mapping.toml");
+            std::fs::write(&path, mapping).unwrap();
+            command.arg("--mapping").arg(path);
+        }
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (fine, said) = preview(None);
+    assert!(fine, "{said}");
+    for shown in ["\"LastName\": \"李*\"", "+86*******5678", "\"DoNotCall\": true"] {
+        assert!(said.contains(shown), "no {shown} in {said}");
+    }
+    let bad = "kind = \"salesforce\"\nversion = \"1\"\n[fields]\nLastName = { from = \"name\" }\n";
+    let (fine, said) = preview(Some(bad));
+    assert!(!fine && said.contains("\"Company\" is missing"), "{said}");
+    assert!(!said.contains("a secret of nobody"));
 }

@@ -1,6 +1,6 @@
 //! The lead as an opportunity, and the revision in its comment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value as Json, json};
 
@@ -22,8 +22,8 @@ pub(super) struct Opportunity {
 }
 
 /// What was looked up by its code, for as long as the client lives. What was not there is asked
-/// for again.
-#[derive(Default)]
+/// for again with the next group.
+#[derive(Clone, Default)]
 pub(super) struct Catalogue {
     /// Products with their units.
     products: HashMap<String, (i64, i64)>,
@@ -111,10 +111,13 @@ impl Tryton {
         leads: &[(&Lead, i64)],
     ) -> Result<Vec<i64>, CrmError> {
         let session = self.session(None).await?;
-        let mut opportunities = Vec::new();
-        for (lead, party) in leads {
-            opportunities.push(self.opportunity(&session, lead, *party).await?);
-        }
+        let mapped: Vec<_> = leads.iter().map(|(lead, _party)| self.mapping.apply(lead)).collect();
+        let catalogue = self.look_up(&mapped).await?;
+        let opportunities: Vec<Json> = leads
+            .iter()
+            .zip(&mapped)
+            .map(|(pair, fields)| opportunity(&session, &catalogue, *pair, fields))
+            .collect::<Result<_, _>>()?;
         let made = self
             .call(
                 "model.sale.opportunity.create",
@@ -122,35 +125,6 @@ impl Tryton {
             )
             .await?;
         ids(&made, leads.len())
-    }
-
-    async fn opportunity(
-        &self,
-        session: &Session,
-        lead: &Lead,
-        party: i64,
-    ) -> Result<Json, CrmError> {
-        let fields = self.mapping.apply(lead);
-        let text = |name: &str| fields.get(name).map_or("", Value::text);
-        let mut opportunity = json!({
-            "party": party,
-            "company": session.company,
-            "employee": session.employee,
-            "reference": lead.id.to_string(),
-        });
-        merge(
-            &mut opportunity,
-            words(&fields, comment(text("opportunity.comment"), lead.revision)),
-        );
-        merge(&mut opportunity, money(session, &fields)?);
-        if let Some(employee) = self.employee(text("employee.code")).await? {
-            merge(&mut opportunity, json!({ "employee": employee }));
-        }
-        if let Some((product, unit)) = self.product(text("product.code")).await? {
-            let line = json!({ "product": product, "unit": unit, "quantity": 1 });
-            merge(&mut opportunity, json!({ "lines": [["create", [line]]] }));
-        }
-        Ok(opportunity)
     }
 
     /// Brings an opportunity to the lead's revision. Owner, product and stage are the staff's once
@@ -200,41 +174,69 @@ impl Tryton {
             .map(drop)
     }
 
+    /// What of products and employees these leads name, each asked for once.
+    async fn look_up(&self, mapped: &[BTreeMap<&str, Value>]) -> Result<Catalogue, CrmError> {
+        let mut known = self.catalogue.lock().await.clone();
+        let codes = |name: &str| -> BTreeSet<String> {
+            let texts = mapped.iter().filter_map(|fields| fields.get(name)).map(Value::text);
+            texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+        };
+        for code in codes("product.code") {
+            if !known.products.contains_key(&code)
+                && let Some(product) = self.product(&code).await?
+            {
+                known.products.insert(code, product);
+            }
+        }
+        for code in codes("employee.code") {
+            if !known.employees.contains_key(&code)
+                && let Some(employee) = self.employee(&code).await?
+            {
+                known.employees.insert(code, employee);
+            }
+        }
+        *self.catalogue.lock().await = known.clone();
+        Ok(known)
+    }
+
     /// The product of this code with its unit, where there is one that is sold.
     async fn product(&self, code: &str) -> Result<Option<(i64, i64)>, CrmError> {
-        if code.is_empty() {
-            return Ok(None);
-        }
-        if let Some(known) = self.catalogue.lock().await.products.get(code) {
-            return Ok(Some(*known));
-        }
         let domain = json!([["code", "=", code], ["salable", "=", true]]);
-        let found = self.search("product.product", domain, 1, &["id", "sale_uom"]).await?;
-        let product = found
-            .first()
-            .and_then(|row| Some((id_of(row)?, row.get("sale_uom").and_then(Json::as_i64)?)));
-        if let Some(product) = product {
-            self.catalogue.lock().await.products.insert(code.to_owned(), product);
-        }
-        Ok(product)
+        let found = self.look("product.product", domain, &["id", "sale_uom"]).await?;
+        let unit = |row: &Json| row.get("sale_uom").and_then(Json::as_i64);
+        Ok(found.first().and_then(|row| Some((id_of(row)?, unit(row)?))))
     }
 
     /// The employee whose party has this code.
     async fn employee(&self, code: &str) -> Result<Option<i64>, CrmError> {
-        if code.is_empty() {
-            return Ok(None);
-        }
-        if let Some(known) = self.catalogue.lock().await.employees.get(code) {
-            return Ok(Some(*known));
-        }
         let domain = json!([["party.code", "=", code]]);
-        let found = self.search("company.employee", domain, 1, &["id"]).await?;
-        let employee = found.first().and_then(id_of);
-        if let Some(employee) = employee {
-            self.catalogue.lock().await.employees.insert(code.to_owned(), employee);
-        }
-        Ok(employee)
+        let found = self.look("company.employee", domain, &["id"]).await?;
+        Ok(found.first().and_then(id_of))
     }
+}
+
+/// A new opportunity of a lead for its party.
+fn opportunity(
+    session: &Session,
+    catalogue: &Catalogue,
+    (lead, party): (&Lead, i64),
+    fields: &BTreeMap<&str, Value>,
+) -> Result<Json, CrmError> {
+    let text = |name: &str| fields.get(name).map_or("", Value::text);
+    let employee = catalogue.employees.get(text("employee.code"));
+    let mut opportunity = json!({
+        "party": party,
+        "company": session.company,
+        "employee": employee.map_or_else(|| session.employee.clone(), |id| json!(id)),
+        "reference": lead.id.to_string(),
+    });
+    merge(&mut opportunity, words(fields, comment(text("opportunity.comment"), lead.revision)));
+    merge(&mut opportunity, money(session, fields)?);
+    if let Some((product, unit)) = catalogue.products.get(text("product.code")) {
+        let line = json!({ "product": product, "unit": unit, "quantity": 1 });
+        merge(&mut opportunity, json!({ "lines": [["create", [line]]] }));
+    }
+    Ok(opportunity)
 }
 
 fn words(fields: &BTreeMap<&str, Value>, comment: String) -> Json {
