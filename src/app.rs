@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::behaviour::{self, Behaviours, Search};
-use crate::crm::Crm;
+use crate::crm::feedback::{self, Feedback, FeedbackSettings};
+use crate::crm::{Crm, Gathered};
 use crate::customer::key_source::KeySource;
 use crate::customer::key_watch::{self, KeyWatch};
 use crate::customer::keys::{Keys, KeysError};
@@ -43,6 +44,7 @@ pub struct App {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     relay: Relay,
+    feedback: Option<Feedback>,
     due: Due,
     behaviours: Behaviours,
     sealer: Sealer,
@@ -114,6 +116,9 @@ pub enum AppError {
     Listen { address: SocketAddr, source: std::io::Error },
 }
 
+/// How long one page of the CRM's changes may take.
+const FEEDBACK_TIME_OUT: Duration = Duration::from_secs(20);
+
 impl Core {
     /// Reads partners and keys, migrates the database, and starts the writer.
     ///
@@ -173,9 +178,14 @@ fn token_issuer(
 /// Leads go nowhere while there is no CRM: they wait in the outbox.
 fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
-    let crm = settings.crm.as_ref().map(|crm| Crm::new(crm, lease / 3)).transpose();
+    let time_out = lease / 4;
+    let crm = settings
+        .crm
+        .as_ref()
+        .map(|crm| Crm::new(crm, settings.crm_mapping.as_deref(), time_out))
+        .transpose();
     let crm = crm.map_err(|error| AppError::Crm(error.to_string()))?.map(|crm| CrmSender {
-        crm: Arc::new(crm),
+        crm: Gathered::start(Arc::new(crm), time_out),
         pool: core.pool.clone(),
         keys: core.keys.personal.clone(),
         registry: Arc::clone(&core.registry),
@@ -183,6 +193,20 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let (pool, senders) = (core.pool.clone(), Senders { crm });
     let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
+}
+
+/// A CRM that is asked what has become of our leads.
+fn start_feedback(settings: &Settings, core: &Core) -> Result<Option<Feedback>, AppError> {
+    let Some(crm) = &settings.crm else { return Ok(None) };
+    let feedback = FeedbackSettings {
+        pool: core.pool.clone(),
+        writer: core.writer.clone(),
+        place: crm.place(),
+        crm: Crm::new(crm, settings.crm_mapping.as_deref(), FEEDBACK_TIME_OUT)
+            .map_err(|error| AppError::Crm(error.to_string()))?,
+        every: Duration::from_millis(settings.crm_poll_millis.max(100)),
+    };
+    Ok(Some(feedback::start(feedback)))
 }
 
 impl App {
@@ -213,9 +237,12 @@ impl App {
                 .as_ref()
                 .is_some_and(|tls| tls.client_certificates.is_some()),
             body_patience: Duration::from_secs(settings.body_seconds),
+            feedback_secret: http::feedback_secret(settings.crm_feedback.as_ref())
+                .map_err(|expected| AppError::Crm(expected.to_owned()))?,
         }));
         let watch = watch::start(gateway.clone()).await;
         let relay = start_relay(&settings, &core)?;
+        let feedback = start_feedback(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let search = Search {
@@ -260,6 +287,7 @@ impl App {
             server: handle,
             serving,
             relay,
+            feedback,
             due,
             behaviours,
             sealer,
@@ -315,6 +343,9 @@ impl App {
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
         self.relay.stop().await;
+        if let Some(feedback) = self.feedback {
+            feedback.stop().await;
+        }
         self.privacy.stop().await;
         self.reloader.stop().await;
         self.watch.stop().await;

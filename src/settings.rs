@@ -50,7 +50,7 @@ pub struct Settings {
     /// Events in one transaction.
     pub group_max: usize,
     /// How long a lead in delivery is nobody else's, in seconds; a request to the CRM may take a
-    /// third of it. A gateway that died leaves its leads to others after this time.
+    /// quarter of it. A gateway that died leaves its leads to others after this time.
     pub lead_lease_seconds: u32,
     /// How long a request's body may keep us waiting, in seconds, beside a second for each KiB.
     pub body_seconds: u64,
@@ -59,6 +59,11 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     pub log: Log,
     pub crm: Option<CrmSettings>,
+    /// What of a lead goes into which field of the CRM; without it the built-in mapping.
+    pub crm_mapping: Option<PathBuf>,
+    /// How often the CRM is asked what has become of our leads, in milliseconds.
+    pub crm_poll_millis: u64,
+    pub crm_feedback: Option<CrmFeedbackSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
     /// Without it the gateway speaks HTTP, behind whatever ends TLS.
@@ -124,6 +129,78 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum CrmSettings {
     Tryton { url: String, database: String, user: String, password: Secret },
+    Salesforce(SalesforceSettings),
+    Webhook(WebhookSettings),
+}
+
+impl CrmSettings {
+    /// Where the CRM is, without anything secret.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Tryton { url, database, .. } => format!("tryton {url}/{database}"),
+            Self::Salesforce(settings) => format!("salesforce {}", settings.url),
+            Self::Webhook(settings) => format!("webhook {}", settings.url),
+        }
+    }
+}
+
+/// A Salesforce org and our client in it, which comes by OAuth 2.0 client credentials.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SalesforceSettings {
+    /// The org's own address (My Domain).
+    pub url: String,
+    #[serde(default = "salesforce_version")]
+    pub api_version: String,
+    /// The Lead's external-id field that holds our id: text, unique.
+    #[serde(default = "salesforce_id")]
+    pub external_id: String,
+    /// The Lead's number field that holds the revision.
+    #[serde(default = "salesforce_revision")]
+    pub revision_field: String,
+    pub client_id: String,
+    pub client_secret: Secret,
+}
+
+/// The bank's own receiver of leads (docs/crm-adapters.md).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    pub url: String,
+    /// `whsec_…`: signs what we send.
+    pub secret: Secret,
+    /// What the receiver asks for besides.
+    pub login: Option<LoginSettings>,
+}
+
+/// How we show who we are.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "method", rename_all = "snake_case")]
+pub enum LoginSettings {
+    ApiKey {
+        header: String,
+        key: Secret,
+    },
+    Basic {
+        user: String,
+        password: Secret,
+    },
+    /// OAuth 2.0 (RFC 6749, 4.4).
+    ClientCredentials {
+        token_url: String,
+        client_id: String,
+        client_secret: Secret,
+        scope: Option<String>,
+    },
+}
+
+/// Where the CRM tells of its leads' stages by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrmFeedbackSettings {
+    /// `whsec_…`: what is told must be signed with it.
+    pub secret: Secret,
 }
 
 /// Where the secrets are: the key set as JSON or TOML, unless it is the file.
@@ -246,6 +323,18 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+fn salesforce_version() -> String {
+    "v62.0".to_owned()
+}
+
+fn salesforce_id() -> String {
+    "Tallystick_Id__c".to_owned()
+}
+
+fn salesforce_revision() -> String {
+    "Tallystick_Revision__c".to_owned()
 }
 
 fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatabaseUrl, D::Error> {

@@ -1,5 +1,6 @@
 //! The program's commands, one file each. They print for people; what they do is elsewhere.
 
+pub mod crm;
 pub mod demo;
 pub mod import;
 pub mod keys;
@@ -36,6 +37,9 @@ enum Command {
     Migrate(migrate::Args),
     /// Play a day of three partners against a gateway and a CRM started for it.
     Demo(demo::Args),
+    /// Look at what the CRM is told.
+    #[command(subcommand)]
+    Crm(crm::Command),
     /// Take in a partner's file.
     #[command(subcommand)]
     Import(import::Command),
@@ -75,6 +79,7 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Serve(args) => serve::run(args, settings).await,
         Command::Migrate(args) => migrate::run(&args, &settings),
         Command::Demo(args) => demo::run(args, settings).await,
+        Command::Crm(command) => crm::run(&command, &settings),
         Command::Import(command) => import::run(command, settings).await,
         Command::Partners(command) => partners::run(command, &settings),
         Command::Program(command) => program::run(command, settings).await,

@@ -12,7 +12,7 @@ use crate::referral::Placement;
 pub struct Lead {
     /// Our id, by which the CRM is asked whether it has the lead already.
     pub id: ReferralId,
-    /// Rises with each change that the CRM is told of.
+    /// Rises with every change that we tell of: a CRM never goes back to a lower one.
     pub revision: i64,
     pub partner: PartnerId,
     pub partner_name: String,
@@ -29,6 +29,15 @@ pub struct Lead {
     pub consent_text_version: String,
     pub consent_given_at: Moment,
     pub created_at: Moment,
+}
+
+/// That a person no longer wants to be contacted about a lead. Holds nothing of the person.
+#[derive(Clone, Copy, Debug)]
+pub struct Withdrawal {
+    pub lead: ReferralId,
+    /// Above every revision of the lead that was told before.
+    pub revision: i64,
+    pub at: Moment,
 }
 
 /// The CRM's own id of a lead.

@@ -9,6 +9,7 @@ mod conditional;
 mod consents;
 mod contact;
 mod corrections;
+mod crm_feedback;
 mod dead_letters;
 mod dpop;
 mod either;
@@ -54,12 +55,14 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
 use crate::clock::Moment;
+use crate::crm::standard_webhook::SharedSecret;
 use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
 use auth::{Caller, ConsentsWrite, Customer, EventsWrite};
 pub use conditional::tag_resources;
+pub use crm_feedback::feedback_secret;
 use either::PartnerOrStaff;
 pub use hardening::harden;
 use idempotency::{Speaker, answer_once};
@@ -85,6 +88,7 @@ pub struct Gateway {
     openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
+    feedback_secret: Option<SharedSecret>,
     tokens: Tokens,
     limits: Limits,
     /// Whether TLS asks clients for certificates.
@@ -131,6 +135,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Partners: referrals:read
         .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
+        // The CRM: signed, and done once by the message's own id
+        .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
         // Partners: referrals:read, or staff: privacy
         .service(at("/v1/consents/{consent}", web::get().to(consents::get_consent)))
         // Partners: consents:write, or staff: privacy
@@ -268,6 +274,7 @@ pub struct Parts {
     pub time_zone: chrono_tz::Tz,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
+    pub feedback_secret: Option<SharedSecret>,
     pub client_certificates: bool,
     pub body_patience: Duration,
 }
@@ -287,6 +294,7 @@ impl Gateway {
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
+            feedback_secret: parts.feedback_secret,
             tokens,
             limits: Limits::default(),
             client_certificates: parts.client_certificates,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Failure, Sent};
 use crate::clock;
-use crate::crm::{Crm, Lead};
+use crate::crm::{Gathered, Lead, Withdrawal};
 use crate::customer::personal::SealError;
 use crate::customer::{PersonalKeys, Reading};
 use crate::event::Contact;
@@ -17,7 +17,7 @@ use crate::store::{Pool, StoreError, consents, personal, referrals};
 /// The way to the CRM.
 #[derive(Clone)]
 pub struct CrmSender {
-    pub crm: Arc<Crm>,
+    pub crm: Gathered,
     pub pool: Pool,
     pub keys: PersonalKeys,
     pub registry: Arc<Registry>,
@@ -34,10 +34,15 @@ impl CrmSender {
                 let (sender, message) = (self.clone(), claimed.clone());
                 let read = tokio::task::spawn_blocking(move || sender.lead(&message)).await;
                 let lead = read.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted.into()))?;
-                Some(self.crm.deliver(&lead).await?)
+                Some(self.crm.deliver(lead).await?)
             }
             Kind::ConsentWithdrawn => {
-                self.crm.withdraw_consent(claimed.referral(), claimed.recorded_at).await?
+                let withdrawal = Withdrawal {
+                    lead: claimed.referral(),
+                    revision: claimed.revision,
+                    at: claimed.recorded_at,
+                };
+                self.crm.crm().withdraw(&withdrawal).await?
             }
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })

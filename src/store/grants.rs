@@ -72,6 +72,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("assertions", "SELECT, INSERT, DELETE"),
     ("revoked_tokens", "SELECT, INSERT, DELETE"),
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
+    ("crm_messages", "SELECT, INSERT, DELETE"),
+    ("crm_watermarks", "SELECT, INSERT, UPDATE (watermark, looked_at)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

@@ -35,6 +35,8 @@ pub mod consents;
 pub mod contacts;
 pub mod corrections;
 pub mod counters;
+pub mod crm_feedback;
+mod crm_schema;
 pub mod customers;
 pub mod daily_events;
 mod db;

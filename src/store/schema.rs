@@ -611,5 +611,5 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         readings,
         erasures
     );
-    Ok(())
+    super::crm_schema::check_columns(db)
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tallystick::cli::demo::tryton::{TrytonError, TrytonServer};
 use tallystick::clock::Moment;
-use tallystick::crm::{CrmError, CrmId, Lead, Tryton};
+use tallystick::crm::{CrmError, CrmId, Lead, Stage, Tryton, Watermark, Withdrawal};
 use tallystick::event::Contact;
-use tallystick::ids::{ConsentId, PartnerId, ReferralId};
+use tallystick::ids::{ConsentId, PartnerId, ReferralId, RuleId};
 use tallystick::money::{Amount, Asset};
+use tallystick::referral::Placement;
 use tallystick::settings::{CrmSettings, Secret};
 
 use crate::harness::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
@@ -28,6 +29,7 @@ fn lead() -> Lead {
         product: "travel-loan".to_owned(),
         amount: Amount::parse("88000.50", Asset::CNY).unwrap(),
         region: "old-town".to_owned(),
+        placement: Placement::default(),
         contact: Contact {
             name: "李雷 Test".to_owned(),
             phone: "+8619900005678".to_owned(),
@@ -36,7 +38,6 @@ fn lead() -> Lead {
             address: None,
         },
         reasons: vec!["The amount is within 5000 to 200000.".to_owned()],
-        placement: tallystick::referral::Placement::default(),
         consent: ConsentId::random(),
         consent_purpose: "to be called about this product".to_owned(),
         consent_text_version: "2026-10".to_owned(),
@@ -232,7 +233,9 @@ async fn each_answer_says_what_can_be_done() {
 #[tokio::test]
 async fn a_stranger_is_told_so_and_then_to_wait() {
     let crm = &shared_crm().server;
-    let CrmSettings::Tryton { url, database, .. } = crm.settings();
+    let CrmSettings::Tryton { url, database, .. } = crm.settings() else {
+        panic!("not a Tryton");
+    };
     let settings = CrmSettings::Tryton {
         url,
         database,
@@ -261,4 +264,249 @@ async fn a_crm_whose_port_was_taken_says_so() {
     drop(other);
     crm.restart().unwrap();
     assert_eq!(client.find("x").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_later_revision_is_brought_up_and_an_older_one_never_wins() {
+    let crm = &shared_crm().server;
+    let client = direct(crm);
+    let mut lead = lead();
+    lead.revision = 2;
+    let id = client.deliver(&lead).await.unwrap();
+    let first = lead.clone();
+    let note = |comment: &str| format!("{comment}\nCalled; likes tea.");
+    let before = opportunities(crm, &lead).await[0]["comment"].as_str().unwrap().to_owned();
+    let edit = json!([[id.to_string().parse::<i64>().unwrap()], { "comment": note(&before) }, {}]);
+    ask_crm(crm, "model.sale.opportunity.write", edit).await;
+    // A later one, with another phone.
+    lead.revision = 5;
+    lead.contact.phone = "+8619900009999".to_owned();
+    lead.region = "new-town".to_owned();
+    assert_eq!(client.deliver(&lead).await.as_ref(), Ok(&id));
+    assert_once(crm, &lead, &id).await;
+    let there = &opportunities(crm, &lead).await[0];
+    let comment = there["comment"].as_str().unwrap();
+    assert!(comment.contains("Region: new-town") && !comment.contains("old-town"), "{comment}");
+    assert!(comment.ends_with("Called; likes tea."), "what staff wrote stays: {comment}");
+    let phones = mechanisms(crm, there, "mobile").await;
+    assert_eq!(phones, [("+8619900005678".to_owned(), false), ("+8619900009999".to_owned(), true)]);
+    // The older one comes late, alone and among others.
+    assert_eq!(client.deliver(&first).await.as_ref(), Ok(&id));
+    let among = client.deliver_all(&[first, self::lead()]).await;
+    assert_eq!(among[0].as_ref(), Ok(&id));
+    assert_eq!(opportunities(crm, &lead).await[0]["comment"].as_str(), Some(comment));
+    assert_eq!(mechanisms(crm, there, "mobile").await, phones);
+}
+
+/// Every way of that kind to an opportunity's party: value, and whether it is in use.
+async fn mechanisms(crm: &TrytonServer, opportunity: &Value, kind: &str) -> Vec<(String, bool)> {
+    let domain = json!([["party", "=", opportunity["party"]], ["type", "=", kind]]);
+    let found = crm_records(crm, "party.contact_mechanism", domain, &["value", "active"]).await;
+    // On SQLite Tryton tells of what is in use as 0 or 1.
+    let used = |it: &Value| it["active"] == true || it["active"] == 1;
+    let way = |it: &Value| (it["value"].as_str().unwrap().to_owned(), used(it));
+    found.iter().map(way).collect()
+}
+
+#[tokio::test]
+async fn two_writers_of_one_lead_leave_the_later_revision() {
+    let crm = &shared_crm().server;
+    let client = direct(crm);
+    let mut lead = lead();
+    let id = client.deliver(&lead).await.unwrap();
+    for round in 0..4_i64 {
+        let (mut older, mut newer) = (lead.clone(), lead.clone());
+        (older.revision, older.region) = (10 * round + 5, "older".to_owned());
+        (newer.revision, newer.region) = (10 * round + 6, "newer".to_owned());
+        let slow = Duration::from_millis(40 * u64::try_from(round).unwrap());
+        let (one, other) = tokio::join!(until_told(&client, &older), async {
+            tokio::time::sleep(slow).await;
+            until_told(&client, &newer).await
+        });
+        assert_eq!((one, other), (id.clone(), id.clone()));
+        let comment = opportunities(crm, &lead).await[0]["comment"].as_str().unwrap().to_owned();
+        assert!(comment.contains("Region: newer"), "round {round}: {comment}");
+        lead.revision = newer.revision;
+    }
+    assert_once(crm, &lead, &id).await;
+}
+
+/// As a relay would: again, until it is told.
+async fn until_told(client: &Tryton, lead: &Lead) -> CrmId {
+    loop {
+        match client.deliver(lead).await {
+            Ok(id) => return id,
+            Err(CrmError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_go_with_one_request_and_one_that_is_refused_holds_up_none() {
+    let crm = &shared_crm().server;
+    let client = direct(crm);
+    let mut leads: Vec<Lead> = (0..20).map(|_| lead()).collect();
+    // Tryton has no such currency.
+    leads[3].amount = Amount::parse("500.00", Asset::PTS).unwrap();
+    // One is there already, one has its party only.
+    let known = client.deliver(&leads[5]).await.unwrap();
+    let road = BadRoad::to(crm, &[(CREATE_OPPORTUNITY, Fault::Instead(503, String::new()))]);
+    assert!(by(&road, crm).deliver(&leads[9]).await.is_err());
+    let outcomes = client.deliver_all(&leads).await;
+    assert!(matches!(&outcomes[3], Err(CrmError::Refused(_))), "{:?}", outcomes[3]);
+    assert_eq!(outcomes[5].as_ref(), Ok(&known));
+    for (number, lead) in leads.iter().enumerate().filter(|(number, _)| *number != 3) {
+        assert_once(crm, lead, outcomes[number].as_ref().unwrap()).await;
+    }
+    assert_eq!(client.deliver_all(&leads).await, outcomes, "the same again is the same");
+    // An answer that is lost leaves all of them to be looked for, and none is there twice.
+    let more: Vec<Lead> = (0..10).map(|_| lead()).collect();
+    let lost = [(CREATE_PARTY, Fault::AnswerLost), (CREATE_OPPORTUNITY, Fault::AnswerLost)];
+    let road = BadRoad::to(crm, &lost);
+    let unlucky = by(&road, crm);
+    for _each_answer_lost in 0..2 {
+        for outcome in unlucky.deliver_all(&more).await {
+            assert_eq!(outcome, Err(CrmError::Ambiguous { look_after: TIME_OUT }));
+        }
+    }
+    assert!(road.all_happened());
+    for (lead, outcome) in more.iter().zip(unlucky.deliver_all(&more).await) {
+        assert_once(crm, lead, &outcome.unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_closes_the_opportunity_and_the_ways_to_the_person() {
+    let crm = &shared_crm().server;
+    let client = direct(crm);
+    let (mut lead, unknown) = (lead(), lead());
+    let id = client.deliver(&lead).await.unwrap();
+    let party = opportunities(crm, &lead).await[0]["party"].clone();
+    let theirs = json!([[{ "party": party, "type": "phone", "value": "+861055550000" }], {}]);
+    ask_crm(crm, "model.party.contact_mechanism.create", theirs).await;
+    let at = Moment::parse("2026-11-20T09:00:00Z").unwrap();
+    let withdrawal = Withdrawal { lead: lead.id, revision: 2, at };
+    for _told_again in 0..2 {
+        assert_eq!(client.withdraw(&withdrawal).await, Ok(Some(id.clone())));
+        let there = &opportunities(crm, &lead).await[0];
+        assert_eq!(there["state"], "cancelled");
+        let comment = there["comment"].as_str().unwrap();
+        assert!(comment.contains("Withdrawn 2026-11-20T09:00:00Z."), "{comment}");
+        assert!(!comment.contains("88000.50") && !comment.contains("Region"), "{comment}");
+        let ours = mechanisms(crm, there, "mobile").await;
+        assert_eq!(ours, [("+8619900005678".to_owned(), false)]);
+        let kept = mechanisms(crm, there, "phone").await;
+        assert_eq!(kept, [("+861055550000".to_owned(), true)], "what staff have is theirs");
+    }
+    // A lead that comes late does not bring the person back; one that was never told is not made.
+    assert_eq!(client.deliver(&lead).await.as_ref(), Ok(&id));
+    let there = &opportunities(crm, &lead).await[0];
+    assert_eq!(mechanisms(crm, there, "mobile").await, [("+8619900005678".to_owned(), false)]);
+    let withdrawal = Withdrawal { lead: unknown.id, ..withdrawal };
+    assert_eq!(client.withdraw(&withdrawal).await, Ok(None));
+    assert_eq!(opportunities(crm, &unknown).await.len(), 0);
+    lead.revision = 3;
+    assert_eq!(client.deliver(&lead).await, Ok(id), "what staff have closed is theirs");
+    assert_eq!(opportunities(crm, &lead).await[0]["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_withdrawal_of_what_is_closed_already_is_a_note_made_once() {
+    let crm = &shared_crm().server;
+    let client = direct(crm);
+    let lead = lead();
+    let id = client.deliver(&lead).await.unwrap();
+    let number: i64 = id.to_string().parse().unwrap();
+    ask_crm(crm, "model.sale.opportunity.lost", json!([[number], {}])).await;
+    let at = Moment::parse("2026-11-20T09:00:00Z").unwrap();
+    let withdrawal = Withdrawal { lead: lead.id, revision: 2, at };
+    for _told_again in 0..2 {
+        assert_eq!(client.withdraw(&withdrawal).await, Ok(Some(id.clone())));
+    }
+    let domain = json!([["resource", "=", format!("sale.opportunity,{number}")]]);
+    let notes = crm_records(crm, "ir.note", domain, &["message"]).await;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0]["message"].as_str().unwrap().contains("Withdrawn 2026-11-20T09:00:00Z."));
+    let there = &opportunities(crm, &lead).await[0];
+    assert_eq!(there["state"], "lost");
+    let ours = mechanisms(crm, there, "mobile").await;
+    assert_eq!(ours, [("+8619900005678".to_owned(), false)]);
+}
+
+#[tokio::test]
+async fn a_lead_has_the_product_and_the_customer_manager_that_the_crm_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let crm = start_crm(folder.path());
+    let made = async |model: &str, fields: Value| {
+        ask_crm(&crm, &format!("model.{model}.create"), json!([[fields], {}])).await[0].clone()
+    };
+    let unit = crm_records(&crm, "product.uom", json!([["symbol", "=", "u"]]), &["id"]).await;
+    let unit = &unit[0]["id"];
+    let template = made(
+        "product.template",
+        json!({
+            "name": "Travel loan", "type": "service", "salable": true, "default_uom": unit,
+            "sale_uom": unit, "products": [["create", [{ "suffix_code": "travel-loan" }]]],
+        }),
+    )
+    .await;
+    let company = crm_records(&crm, "company.company", json!([]), &["id"]).await[0]["id"].clone();
+    let person = made("party.party", json!({ "name": "Manager Wang", "code": "manager-7" })).await;
+    let manager = made("company.employee", json!({ "party": person, "company": company })).await;
+    let client = direct(&crm);
+    let (mut lead, plain) = (lead(), lead());
+    lead.placement.manager = RuleId::try_from("manager-7").ok();
+    for lead in [&lead, &plain] {
+        client.deliver(lead).await.unwrap();
+    }
+    let fields = ["employee", "lines"];
+    let of = async |lead: &Lead| {
+        let domain = json!([["reference", "=", lead.id.to_string()]]);
+        crm_records(&crm, "sale.opportunity", domain, &fields).await[0].clone()
+    };
+    let there = of(&lead).await;
+    assert_eq!(there["employee"], manager);
+    let line = json!([["id", "in", there["lines"]]]);
+    let lines = crm_records(&crm, "sale.opportunity.line", line, &["product.template"]).await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["product."]["template"], template);
+    assert_ne!(of(&plain).await["employee"], manager, "it starts with our user's own");
+}
+
+#[tokio::test]
+async fn what_has_become_of_leads_is_read_by_the_time_at_which_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let crm = start_crm(folder.path());
+    let client = direct(&crm);
+    let leads: Vec<Lead> = (0..6).map(|_| lead()).collect();
+    let ids: Vec<i64> = client
+        .deliver_all(&leads)
+        .await
+        .into_iter()
+        .map(|id| id.unwrap().to_string().parse().unwrap())
+        .collect();
+    let start = client.changes(&Watermark::default()).await.unwrap();
+    assert_eq!(start.list, [], "a lead that nobody has touched has come to no stage");
+    let press = |button: &str, of: &[i64]| {
+        let method = format!("model.sale.opportunity.{button}");
+        let of = json!([of, {}]);
+        let crm = &crm;
+        async move { ask_crm(crm, &method, of).await }
+    };
+    press("opportunity", &ids[..3]).await;
+    press("lost", &ids[2..4]).await;
+    let read = client.changes(&start.watermark).await.unwrap();
+    let mut seen: Vec<_> = read.list.iter().map(|it| (it.lead, it.stage)).collect();
+    seen.sort_unstable();
+    let mut expected = vec![
+        (leads[0].id, Stage::Contacted),
+        (leads[1].id, Stage::Contacted),
+        (leads[2].id, Stage::Lost),
+        (leads[3].id, Stage::Lost),
+    ];
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    let after = client.changes(&read.watermark).await.unwrap();
+    assert_eq!((after.list.len(), &after.watermark), (0, &read.watermark));
 }

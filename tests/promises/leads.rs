@@ -29,7 +29,9 @@ fn trial(store: Store) -> (Trial, TrytonServer) {
 
 /// The CRM's settings as the environment of a process.
 fn environment(crm: &TrytonServer) -> Vec<(&'static str, String)> {
-    let CrmSettings::Tryton { url, database, user, password } = crm.settings();
+    let CrmSettings::Tryton { url, database, user, password } = crm.settings() else {
+        panic!("not a Tryton");
+    };
     vec![
         ("TALLYSTICK_CRM__KIND", "tryton".to_owned()),
         ("TALLYSTICK_CRM__URL", url),
@@ -168,7 +170,9 @@ async fn a_crm_that_was_down_gets_its_leads_when_it_is_back() {
 async fn what_the_crm_answers_says_what_can_be_done() {
     let folder = tempfile::tempdir().unwrap();
     let mut crm = start_crm(folder.path());
-    let CrmSettings::Tryton { url, database, user, .. } = crm.settings();
+    let CrmSettings::Tryton { url, database, user, .. } = crm.settings() else {
+        panic!("not a Tryton");
+    };
     let password = Secret::new("wrong".to_owned());
     let settings = CrmSettings::Tryton { url, database, user, password };
     let stranger = crm_client(&settings, None, Duration::from_secs(20));

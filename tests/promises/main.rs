@@ -10,12 +10,14 @@
 mod harness;
 
 mod access;
+mod adapters;
 mod adjustments;
 mod as_of;
 mod attribution;
 mod baskets;
 mod behaviour;
 mod business_keys;
+mod chaos;
 mod concurrency;
 mod consent;
 mod crash;
@@ -24,6 +26,7 @@ mod delivery;
 mod erasure;
 mod exactness;
 mod exports;
+mod feedback;
 mod flagged_payments;
 mod gateways;
 mod idempotency;

@@ -7,19 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::harness::{Answer, Partner, TestApp, payment, referral};
-
-/// Runs one of the Python clients; the JSON it printed.
-async fn python(script: &str, arguments: &[&str]) -> Value {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join(".tools/venv/bin/python");
-    assert!(python.is_file(), "make tools installs {}", python.display());
-    let script = root.join("tests/tools").join(script);
-    let output = Command::new(python).arg(script).args(arguments).output().await.unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.stdout.is_empty(), "{error}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::harness::{Answer, Partner, TestApp, payment, python, referral};
 
 fn write(app: &TestApp, name: &str, value: &Value) -> PathBuf {
     write_text(app, name, &value.to_string())

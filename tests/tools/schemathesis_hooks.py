@@ -18,7 +18,7 @@ def scheme(case):
 class Tokens:
     def get(self, case, context):
         name = scheme(case)
-        return os.environ["TOKEN_" + name.upper()] if name else None
+        return os.environ.get("TOKEN_" + name.upper()) if name else None
 
     def set(self, case, data, context):
         if data is not None:

@@ -11,14 +11,15 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{
-    ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+    ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
+    SecurityScheme,
 };
 use utoipa::openapi::{ComponentsBuilder, OpenApi, Server};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, consents, contact, corrections, dead_letters, erasures, events,
+    Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
     flagged_payments, health, held, metadata, oauth, person_data, points, proofs, quotes, readings,
     referrals, revocation,
 };
@@ -71,6 +72,7 @@ pub const PATH: &str = "/openapi.json";
         flagged_payments::get_flagged_payments,
         dead_letters::get_dead_letters,
         dead_letters::replay_dead_letter,
+        crm_feedback::post_feedback,
         oauth::issue_token,
         revocation::revoke_token,
         revocation::introspect_token,
@@ -108,7 +110,7 @@ const fn means(scope: Scope) -> &'static str {
     }
 }
 
-fn security(issuer: &str) -> [(&'static str, SecurityScheme); 3] {
+fn security(issuer: &str) -> [(&'static str, SecurityScheme); 4] {
     let scopes = Scope::ALL.map(|scope| (scope.name(), means(scope)));
     let flow = ClientCredentials::new(format!("{issuer}{TOKEN_PATH}"), Scopes::from_iter(scopes));
     let partner = OAuth2::with_description(
@@ -120,10 +122,15 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 3] {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
         SecurityScheme::Http(scheme.description(Some(says)).build())
     };
+    let signature = ApiKeyValue::with_description(
+        "webhook-signature",
+        "Of the CRM: Standard Webhooks, scheme v1, with the secret that it shares with the bank.",
+    );
     [
         ("partner", SecurityScheme::OAuth2(partner)),
         ("customer", bearer("Of customers, by the bank's identity provider.")),
         ("staff", bearer("Of staff, with the role in `roles`, by the staff's identity provider.")),
+        ("crm", SecurityScheme::ApiKey(ApiKey::Header(signature))),
     ]
 }
 

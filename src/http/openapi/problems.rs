@@ -76,6 +76,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_held", &[&[&kind::PARAMETER]]),
     ("release", &[OF_DECISION]),
     ("reject_referral", &[OF_DECISION]),
+    ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),
     ("get_points", &[&[&kind::PARAMETER]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
@@ -110,7 +111,8 @@ pub fn describe(document: &mut OpenApi) {
         for (method, operation) in methods {
             let Some(operation) = operation else { continue };
             if path.starts_with("/v1/") {
-                add_headers(operation, method == HttpMethod::Post);
+                let once = method == HttpMethod::Post && !is_of_crm(operation);
+                add_headers(operation, once);
             }
             for (status, kinds) in by_status(path, &method, operation) {
                 let response = RefOr::T(response(&kinds));
@@ -118,6 +120,11 @@ pub fn describe(document: &mut OpenApi) {
             }
         }
     }
+}
+
+/// Whether it is a message of the CRM, which has an id of its own.
+fn is_of_crm(operation: &Operation) -> bool {
+    operation.tags.as_deref().is_some_and(|tags| tags.iter().any(|tag| tag == "CRM"))
 }
 
 fn by_status(
@@ -128,14 +135,16 @@ fn by_status(
     let mut kinds: Vec<&Kind> = Vec::new();
     if path.starts_with("/v1/") {
         kinds.extend(ALWAYS);
-        if *method == HttpMethod::Post {
+        if is_of_crm(operation) {
+            kinds.extend([&kind::TIMEOUT, &kind::TOO_LARGE]);
+        } else if *method == HttpMethod::Post {
             kinds.extend(OF_POST);
         }
         if operation.request_body.is_some() {
             kinds.extend(OF_BODY);
         }
         match operation.tags.as_deref().unwrap_or_default() {
-            [tag] if tag == "Customers" => {}
+            [tag] if tag == "Customers" || tag == "CRM" => {}
             [tag]
                 if ["Corrections", "Decisions", "Operations", "Privacy"]
                     .contains(&tag.as_str()) =>

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::token::TokenError;
 use super::Problem;
 use super::kinds::*;
+use crate::crm::feedback::FeedbackError;
 use crate::customer::export::ExportError;
 use crate::customer::personal::SealError;
 use crate::event::Malformed;
@@ -143,6 +144,17 @@ impl From<WriteError> for Problem {
             }
             WriteError::Store(error) => Self::of_store(error),
             WriteError::Fault(fault) => Self::internal(fault),
+        }
+    }
+}
+
+impl From<FeedbackError> for Problem {
+    fn from(error: FeedbackError) -> Self {
+        match error {
+            FeedbackError::Store(error) => error.into(),
+            FeedbackError::Write(error) => error.into(),
+            FeedbackError::Unknown => Self::not_found(),
+            FeedbackError::Crm(error) => Self::internal(error.to_string()),
         }
     }
 }

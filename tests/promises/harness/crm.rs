@@ -47,15 +47,21 @@ pub fn shared_crm() -> Arc<SharedCrm> {
 
 /// The service's own client, at the CRM's address or at another that leads there.
 pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duration) -> Tryton {
-    let CrmSettings::Tryton { url: own, database, user, password } = settings.clone();
+    let CrmSettings::Tryton { url: own, database, user, password } = settings.clone() else {
+        panic!("not a Tryton");
+    };
     let settings = CrmSettings::Tryton { url: url.unwrap_or(own), database, user, password };
-    let Crm::Tryton(client) = Crm::new(&settings, time_out).unwrap();
-    client
+    let Crm::Tryton(client) = Crm::new(&settings, None, time_out).unwrap() else {
+        panic!("not a Tryton");
+    };
+    *client
 }
 
 /// What the CRM answers to a method called as any other client of it would.
 pub async fn ask_crm(crm: &TrytonServer, method: &str, params: Value) -> Value {
-    let CrmSettings::Tryton { url, database, user, password } = crm.settings();
+    let CrmSettings::Tryton { url, database, user, password } = crm.settings() else {
+        panic!("not a Tryton");
+    };
     let basic = STANDARD.encode(format!("{user}:{}", password.reveal()));
     let request = reqwest::Client::new()
         .post(format!("{url}/{database}/rpc/"))
@@ -151,7 +157,7 @@ fn fault_of(request: &str, faults: &Faults) -> Option<Fault> {
     }
 }
 
-fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(super) fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut request = Vec::new();
     let mut part = [0; 4096];
     loop {
@@ -171,7 +177,7 @@ fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     }
 }
 
-fn forward(request: &[u8], there: &str) -> Option<Vec<u8>> {
+pub(super) fn forward(request: &[u8], there: &str) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(there).ok()?;
     stream.write_all(request).ok()?;
     let mut answer = Vec::new();

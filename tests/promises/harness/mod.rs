@@ -1,19 +1,23 @@
 //! A whole service for each test, on either store, and a partner's view of it.
 
 mod app;
+mod chaos_road;
 mod crm;
 mod customer;
 mod dpop;
 mod partner;
 mod postgres;
+mod simulator;
 mod staff;
 
 pub use app::{Store, TestApp, Trial, run_sql};
+pub use chaos_road::ChaosRoad;
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};
 pub use dpop::DpopClient;
 pub use partner::{Answer, Partner, assertion, cloud_event, payment, phone_of, referral, refund};
 pub use postgres::Cluster;
+pub use simulator::{Simulator, python};
 pub use staff::{adjustment, reversal, staff};
 
 /// Makes a test of each store out of one async block that is given a running service.

@@ -1,0 +1,2 @@
+DROP TABLE crm_messages;
+DROP TABLE crm_watermarks;

@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Canonical, Value};
+use crate::crm::Lead;
+
+/// How one field of the CRM is made out of the lead.
+#[derive(Clone, Debug)]
+pub(super) enum Rule {
+    Rename(Canonical),
+    Enum { from: Canonical, table: BTreeMap<String, String>, otherwise: Option<String> },
+    Concat { from: Vec<Canonical>, separator: String },
+    Format(Vec<Piece>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Words(String),
+    Field(Canonical),
+}
+
+/// As it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    from: Option<String>,
+    #[serde(rename = "enum")]
+    table: Option<BTreeMap<String, String>>,
+    otherwise: Option<String>,
+    concat: Option<Vec<String>>,
+    separator: Option<String>,
+    format: Option<String>,
+}
+
+impl Rule {
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub(super) fn read(raw: RawRule) -> Result<Self, String> {
+        if raw.otherwise.is_some() && raw.table.is_none() {
+            return Err("otherwise belongs to enum".to_owned());
+        }
+        if raw.separator.is_some() && raw.concat.is_none() {
+            return Err("separator belongs to concat".to_owned());
+        }
+        match (raw.from, raw.concat, raw.format) {
+            (Some(from), None, None) => {
+                let from = field(&from)?;
+                Ok(match raw.table {
+                    None => Self::Rename(from),
+                    Some(table) => Self::Enum { from, table, otherwise: raw.otherwise },
+                })
+            }
+            (None, Some(concat), None) if raw.table.is_none() => {
+                if concat.is_empty() {
+                    return Err("concat needs at least one field".to_owned());
+                }
+                let from = concat.iter().map(|name| field(name)).collect::<Result<_, _>>()?;
+                Ok(Self::Concat { from, separator: raw.separator.unwrap_or_default() })
+            }
+            (None, None, Some(format)) if raw.table.is_none() => Ok(Self::Format(pieces(&format)?)),
+            _ => Err("expected exactly one of from (with enum or without), concat, format".into()),
+        }
+    }
+
+    pub(super) fn apply(&self, lead: &Lead) -> Value {
+        match self {
+            Self::Rename(from) => from.of(lead),
+            Self::Enum { from, table, otherwise } => {
+                let found = table.get(from.of(lead).text()).or(otherwise.as_ref());
+                found.map_or(Value::Nothing, |text| Value::Text(text.clone()))
+            }
+            Self::Concat { from, separator } => {
+                let values: Vec<Value> = from.iter().map(|field| field.of(lead)).collect();
+                let said = values.iter().map(Value::text).filter(|text| !text.is_empty());
+                Value::Text(said.collect::<Vec<_>>().join(separator))
+            }
+            Self::Format(pieces) => {
+                let mut text = String::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Words(words) => text.push_str(words),
+                        Piece::Field(field) => text.push_str(field.of(lead).text()),
+                    }
+                }
+                Value::Text(text)
+            }
+        }
+    }
+}
+
+fn field(name: &str) -> Result<Canonical, String> {
+    Canonical::by_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Canonical::ALL.iter().map(|field| field.name()).collect();
+        format!("a lead has no {name:?}; it has {}", known.join(", "))
+    })
+}
+
+/// Words and `{fields}`; a doubled brace is a brace.
+fn pieces(format: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut words = String::new();
+    let mut rest = format.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '{' | '}' if rest.next_if_eq(&c).is_some() => words.push(c),
+            '{' => {
+                let mut name = String::new();
+                loop {
+                    match rest.next() {
+                        Some('}') => break,
+                        Some(c) => name.push(c),
+                        None => return Err("a brace is never closed".to_owned()),
+                    }
+                }
+                pieces.push(Piece::Words(std::mem::take(&mut words)));
+                pieces.push(Piece::Field(field(&name)?));
+            }
+            '}' => return Err("a brace is never opened: write }} for a brace".to_owned()),
+            other => words.push(other),
+        }
+    }
+    pieces.push(Piece::Words(words));
+    Ok(pieces)
+}

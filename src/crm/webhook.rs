@@ -1,0 +1,156 @@
+//! Any other CRM, by a contract of our own that the bank's receiver keeps (docs/crm-adapters.md):
+//! `PUT {url}/leads/{lead}` with a revision, signed by Standard Webhooks. The same request again is
+//! the same lead, so what was not answered is sent again as it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde::Serialize;
+
+use super::login::Login;
+use super::mapping::{Mapping, Targets, Value};
+use super::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
+use super::wire::{self, Answered, Unanswered};
+use super::{CrmError, CrmId, CrmSetupError, Lead, Withdrawal};
+use crate::clock;
+use crate::ids::ReferralId;
+use crate::settings::WebhookSettings;
+
+/// A client of the bank's receiver.
+pub struct Webhook {
+    url: String,
+    http: Client,
+    time_out: Duration,
+    mapping: Mapping,
+    secret: SharedSecret,
+    login: Option<Login>,
+}
+
+pub(super) const BUILT_IN: &str = include_str!("mapping/webhook.toml");
+
+pub(super) const TARGETS: Targets = Targets {
+    kind: "webhook",
+    required: &[],
+    known: &[],
+    reserved: &["lead", "revision", "state"],
+};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    lead: String,
+    revision: i64,
+    /// `live`, or `withdrawn`.
+    state: &'static str,
+    #[serde(flatten)]
+    fields: BTreeMap<&'a str, Value>,
+}
+
+impl Webhook {
+    /// # Errors
+    /// [`CrmSetupError`] for a secret that is none.
+    pub fn new(
+        settings: WebhookSettings,
+        mapping: Mapping,
+        time_out: Duration,
+    ) -> Result<Self, CrmSetupError> {
+        let secret = SharedSecret::read(&settings.secret);
+        let http = wire::client(time_out)?;
+        let login = settings.login.map(|login| Login::new(login, http.clone())).transpose()?;
+        Ok(Self {
+            url: settings.url.trim_end_matches('/').to_owned(),
+            http,
+            time_out,
+            mapping,
+            secret: secret.ok_or(CrmSetupError::Secret(
+                "crm.secret: expected whsec_ and base64 of 24 to 64 bytes",
+            ))?,
+            login,
+        })
+    }
+
+    /// Puts the lead; the receiver's id of it.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
+        let fields = self.mapping.apply(lead);
+        let body =
+            Body { lead: lead.id.to_string(), revision: lead.revision, state: "live", fields };
+        self.put(lead.id, &body).await
+    }
+
+    /// Puts the lead without the person.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<CrmId, CrmError> {
+        let constants = self.mapping.withdrawal().iter();
+        let fields = constants.map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let (lead, revision) = (withdrawal.lead.to_string(), withdrawal.revision);
+        let body = Body { lead, revision, state: "withdrawn", fields };
+        self.put(withdrawal.lead, &body).await
+    }
+
+    async fn put(&self, lead: ReferralId, body: &Body<'_>) -> Result<CrmId, CrmError> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|_error| CrmError::Refused("a lead that is no JSON".to_owned()))?;
+        // The same for every attempt, so that the receiver knows a repetition.
+        let id = format!("lead-{lead}-{}", body.revision);
+        match tokio::time::timeout(self.time_out.saturating_mul(2), self.send(lead, &id, bytes))
+            .await
+        {
+            Ok(answered) => self.told(lead, &answered?),
+            Err(_elapsed) => Err(CrmError::Unavailable("no answer".to_owned())),
+        }
+    }
+
+    async fn send(&self, lead: ReferralId, id: &str, body: Vec<u8>) -> Result<Answered, CrmError> {
+        let mut refused = None;
+        loop {
+            let now = clock::now();
+            let mut request = self
+                .http
+                .put(format!("{}/leads/{lead}", self.url))
+                .header("content-type", "application/json")
+                .header(ID, id)
+                .header(TIMESTAMP, now.unix_seconds())
+                .header(SIGNATURE, self.secret.sign(id, now, &body))
+                .body(body.clone());
+            let shown = match &self.login {
+                Some(login) => Some((login.renews(), login.show(refused.as_ref()).await?)),
+                None => None,
+            };
+            if let Some((_renews, shown)) = &shown {
+                request = shown.on(request);
+            }
+            let answered = wire::send(request).await.map_err(Unanswered::repeatable)?;
+            match shown {
+                Some((true, shown))
+                    if answered.status == StatusCode::UNAUTHORIZED && refused.is_none() =>
+                {
+                    refused = Some(shown);
+                }
+                _ => return Ok(answered),
+            }
+        }
+    }
+
+    fn told(&self, lead: ReferralId, answered: &Answered) -> Result<CrmId, CrmError> {
+        if let Some(trouble) = answered.trouble() {
+            return Err(trouble);
+        }
+        match answered.status {
+            // 409: it has a later revision, which is what an older write is to find.
+            StatusCode::OK
+            | StatusCode::CREATED
+            | StatusCode::NO_CONTENT
+            | StatusCode::CONFLICT => {
+                let answer = answered.json();
+                let id = answer.as_ref().and_then(|answer| answer.get("id")?.as_str());
+                Ok(CrmId(id.map_or_else(|| lead.to_string(), str::to_owned)))
+            }
+            status => Err(CrmError::Refused(format!("status {}", status.as_str()))),
+        }
+    }
+}

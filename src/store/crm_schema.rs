@@ -1,0 +1,30 @@
+//! The tables of what the CRM says, beside those of [`super::schema`].
+
+diesel::table! {
+    crm_watermarks (id) {
+        id -> Binary,
+        watermark -> Text,
+        looked_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    crm_messages (id) {
+        id -> Binary,
+        expires_at -> Timestamp,
+    }
+}
+
+/// As `super::schema::check_columns` does with its own.
+pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
+    use diesel::prelude::*;
+    both!(db, db => crm_watermarks::table
+        .select(crm_watermarks::all_columns)
+        .limit(0)
+        .execute(db))?;
+    both!(db, db => crm_messages::table
+        .select(crm_messages::all_columns)
+        .limit(0)
+        .execute(db))?;
+    Ok(())
+}
