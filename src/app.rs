@@ -16,6 +16,7 @@ use crate::customer::keys::{Keys, KeysError};
 use crate::due::{self, Due};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::{self, Gateway, Parts};
+use crate::intake::job::{self, Intake, IntakeSettings};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::outbox::{CrmSender, Senders};
@@ -36,6 +37,7 @@ pub struct App {
     due: Due,
     sealer: Sealer,
     reloader: Reloader,
+    intake: Intake,
     core: Core,
 }
 
@@ -144,6 +146,20 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
 }
 
+/// Takes in files as they become whole.
+fn start_intake(settings: &Settings, core: &Core, waiting: Arc<Notify>) -> Intake {
+    let intake = IntakeSettings {
+        pool: core.pool.clone(),
+        keys: core.keys.personal.clone(),
+        fingerprint: core.keys.fingerprint.clone(),
+        registry: Arc::clone(&core.registry),
+        writer: core.writer.clone(),
+        lease: Duration::from_secs(u64::from(settings.import_lease_seconds.max(1))),
+        bytes_max: settings.unpacked_bytes_max,
+    };
+    job::start(intake, waiting)
+}
+
 impl App {
     /// Starts everything; when this returns, the address takes requests.
     ///
@@ -156,6 +172,7 @@ impl App {
         let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let files_waiting = Arc::new(Notify::new());
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
@@ -163,10 +180,13 @@ impl App {
             writer: core.writer.clone(),
             issuer: issuer.trim_end_matches('/').to_owned(),
             time_zone: settings.time_zone,
+            upload_bytes_max: i64::from(settings.upload_bytes_max),
+            files_waiting: Arc::clone(&files_waiting),
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
         })?);
         let relay = start_relay(&settings, &core)?;
+        let intake = start_intake(&settings, &core, files_waiting);
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let server = HttpServer::new(move || {
@@ -175,6 +195,7 @@ impl App {
                 .wrap(from_fn(http::tag_resources))
                 .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
+                .wrap(from_fn(http::speak_tus))
                 .configure(http::routes)
         })
         .workers(settings.workers.max(1))
@@ -190,7 +211,8 @@ impl App {
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        let server = handle;
+        Ok(Self { address, issuer, server, serving, relay, due, sealer, reloader, intake, core })
     }
 
     /// Where it listens.
@@ -232,6 +254,7 @@ impl App {
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
         self.relay.stop().await;
+        self.intake.stop().await;
         self.reloader.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;

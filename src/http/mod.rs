@@ -10,7 +10,9 @@ mod events;
 mod flagged_payments;
 mod health;
 mod idempotency;
+mod imports;
 mod limit;
+pub mod merchant;
 mod oauth;
 mod openapi;
 mod page;
@@ -22,17 +24,23 @@ mod referrals;
 mod request_id;
 mod signature;
 mod staff;
+mod stream;
 mod token;
 pub mod token_issuer;
+mod tus;
+mod uploads;
 mod version;
 
 use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
+
+use tokio::sync::Notify;
 
 use crate::clock::Moment;
 use crate::customer::keys::Keys;
@@ -46,8 +54,10 @@ use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
 use staff::{Adjust, Approve, Operate, Staff};
+use stream::Streams;
 use token::Tokens;
 use token_issuer::TokenIssuer;
+pub use tus::speak_tus;
 pub use version::speak_version;
 
 /// What handlers share.
@@ -59,6 +69,11 @@ pub struct Gateway {
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    /// Bytes of an uploaded file.
+    upload_bytes_max: i64,
+    /// Told when a file has become whole.
+    files_waiting: Arc<Notify>,
+    streams: Streams,
     /// The API's description, as JSON.
     openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
@@ -95,11 +110,26 @@ pub fn routes(config: &mut web::ServiceConfig) {
             )
             .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
+        // Without `once`: a stream has no end that could be waited for, and its events have ids.
+        .service(at("/v1/events:stream", web::post().to(stream::post_event_stream)))
         .service(once::<Caller<EventsWrite>>("/v1/quotes", web::post().to(quotes::post_quote)))
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
+        // Partners: files:write. Without `once`: an upload that is begun twice only expires.
+        .service(
+            at(tus::PATH, web::post().to(uploads::create_upload))
+                .route(web::method(Method::OPTIONS).to(tus::get_options)),
+        )
+        .service(
+            at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
+                .route(web::patch().to(uploads::append_upload))
+                .route(web::delete().to(uploads::delete_upload)),
+        )
+        .service(at("/v1/imports", web::get().to(imports::get_imports)))
+        .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
+        .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)))
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
@@ -137,6 +167,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
         ))
+        // Shops without software: signed in by their PIN
+        .configure(merchant::routes)
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
@@ -187,6 +219,8 @@ pub struct Parts {
     pub writer: Writer,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    pub upload_bytes_max: i64,
+    pub files_waiting: Arc<Notify>,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
 }
@@ -204,6 +238,9 @@ impl Gateway {
             writer: parts.writer,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
+            upload_bytes_max: parts.upload_bytes_max,
+            files_waiting: parts.files_waiting,
+            streams: Streams::default(),
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,

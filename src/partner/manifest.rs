@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
+use super::form::Form;
 use super::key::PartnerKey;
 use super::lifecycle::{Status, Taken};
 use super::programme::Programme;
@@ -43,6 +44,8 @@ pub struct Partner {
     pub enrolment: Enrolment,
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
+    /// The page on which a shop without software types its payments in.
+    pub form: Option<Form>,
     pub programme: Arc<Programme>,
     /// Whether customers may spend points there.
     pub redemption: bool,
@@ -135,6 +138,7 @@ struct Document {
     redemption: Redemption,
     #[serde(default)]
     import: Import,
+    form: Option<Form>,
 }
 
 #[derive(Deserialize)]
@@ -206,6 +210,7 @@ impl Partner {
             programme: Arc::clone(programme),
             redemption: document.redemption.accepted,
             payments_file: document.import.payments,
+            form: document.form,
             late_days_max: document.events.late_days_max,
         })
     }

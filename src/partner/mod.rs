@@ -7,6 +7,7 @@ pub mod condition;
 pub mod earning;
 mod expression;
 pub mod file_map;
+pub mod form;
 pub mod key;
 pub mod lifecycle;
 pub mod manifest;

@@ -3,6 +3,8 @@
 mod check;
 mod history;
 pub mod keygen;
+mod pin;
+mod poster;
 
 use std::path::PathBuf;
 
@@ -17,6 +19,10 @@ pub enum Command {
     History(history::Args),
     /// Make a key pair for a partner and say what goes where.
     Keygen(keygen::Args),
+    /// Make the PIN with which a shop signs in to its form.
+    Pin(pin::Args),
+    /// Write the page to print for a shop, with the code that opens its form.
+    Poster(poster::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -35,5 +41,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
         }
         Command::History(args) => history::run(&args, settings),
         Command::Keygen(args) => keygen::run(&args, settings),
+        Command::Pin(args) => pin::run(&args, settings),
+        Command::Poster(args) => poster::run(&args, settings),
     }
 }

@@ -111,6 +111,22 @@ pub struct BatchOutcome {
     pub problem: Option<ProblemBody>,
 }
 
+/// What came of a line of a stream: `receipt` where it is recorded, `problem` where it is refused.
+#[derive(ToSchema)]
+pub struct StreamOutcome {
+    /// Of the body, from 1.
+    #[schema(minimum = 1)]
+    pub line: u64,
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    #[schema(nullable = false)]
+    pub receipt: Option<Receipt>,
+    #[schema(nullable = false)]
+    pub duplicate_of: Option<EventId>,
+    #[schema(nullable = false)]
+    pub problem: Option<ProblemBody>,
+}
+
 /// A payment before it is made: its data without what the answer tells.
 pub struct QuoteRequest;
 

@@ -18,8 +18,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, corrections, dead_letters, events, flagged_payments, health, oauth, points,
-    proofs, quotes, referrals,
+    Gateway, codes, corrections, dead_letters, events, flagged_payments, health, imports, oauth,
+    points, proofs, quotes, referrals, stream, uploads,
 };
 use crate::partner::scope::Scope;
 
@@ -36,10 +36,18 @@ pub const PATH: &str = "/openapi.json";
     paths(
         events::post_event,
         events::post_event_batch,
+        stream::post_event_stream,
         events::get_event,
         events::get_receipt,
         proofs::get_proof,
         quotes::post_quote,
+        uploads::create_upload,
+        uploads::get_upload,
+        uploads::append_upload,
+        uploads::delete_upload,
+        imports::get_imports,
+        imports::get_import,
+        imports::get_rejects,
         referrals::get_referral,
         points::get_points,
         points::link_member,
@@ -83,6 +91,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::EventsWrite => "Post events, singly or in batches, and ask for quotes.",
         Scope::EventsRead => "Read one's own events and their receipts.",
         Scope::ReferralsRead => "Read the state of one's own referrals.",
+        Scope::FilesWrite => "Upload files of events, and see what became of them.",
     }
 }
 

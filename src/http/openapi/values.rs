@@ -6,7 +6,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    CorrectionId, EventId, MemberRef, MessageId, PartnerId, QuoteId, RedemptionCode, ReferralId,
+    CorrectionId, EventId, ImportId, MemberRef, MessageId, PartnerId, QuoteId, RedemptionCode,
+    ReferralId,
     RuleId, StaffId, TransactionId,
 };
 use crate::ledger::AccountCode;
@@ -76,7 +77,7 @@ macro_rules! uuid {
     };
 }
 
-uuid!(MessageId, QuoteId, ReferralId, TransactionId);
+uuid!(MessageId, QuoteId, ReferralId, TransactionId, ImportId);
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {

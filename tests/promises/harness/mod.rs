@@ -7,7 +7,7 @@ mod partner;
 mod postgres;
 mod staff;
 
-pub use app::{Store, TestApp, Trial};
+pub use app::{PIN, Store, TestApp, Trial};
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};
 pub use partner::{Answer, Partner, assertion, cloud_event, payment, referral, refund};
