@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Gateway;
 use super::auth::{Caller, FilesWrite};
+use super::page::Place;
 use super::problem::Problem;
 use crate::clock::Moment;
 use crate::ids::ImportId;
@@ -16,10 +17,6 @@ use crate::intake::job::part_key;
 use crate::ledger::chain::Hash;
 use crate::partner::Partner;
 use crate::store::imports::{self, Import, State};
-
-/// Imports in a page.
-const IMPORTS_DEFAULT: u16 = 50;
-const IMPORTS_MAX: u16 = 200;
 
 /// A file, and what became of it until now.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -82,7 +79,7 @@ pub struct Views {
     /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    next: Option<ImportId>,
+    next: Option<String>,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -92,8 +89,8 @@ pub struct Page {
     /// The `next` of the page before.
     #[param(required = false, nullable = false)]
     cursor: Option<String>,
-    /// 50, when absent.
-    #[param(minimum = 1, maximum = 200, required = false, nullable = false)]
+    /// 20, when absent.
+    #[param(minimum = 1, maximum = 100, required = false, nullable = false)]
     limit: Option<u16>,
 }
 
@@ -108,21 +105,10 @@ pub async fn get_imports(
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     let Page { cursor, limit } = page.into_inner();
-    let limit = limit.unwrap_or(IMPORTS_DEFAULT);
-    if limit == 0 || limit > IMPORTS_MAX {
-        return Err(Problem::parameter("limit", &format!("expected 1 to {IMPORTS_MAX}")));
-    }
-    let before = cursor.map(|cursor| ImportId::try_from(cursor.as_str())).transpose();
-    let before = before.map_err(|_invalid| {
-        Problem::parameter("cursor", "expected the `next` of the page before, unchanged")
-    })?;
-    let partner = caller.partner.id.clone();
-    // One more than the page has tells whether another page follows.
-    let rows_max = i64::from(limit).saturating_add(1);
+    let place = Place::read(limit, cursor.as_deref(), |text| ImportId::try_from(text).ok())?;
+    let (partner, before, rows_max) = (caller.partner.id.clone(), place.after, place.rows_max());
     let mut found = gateway.read(move |db| imports::page(db, &partner, before, rows_max)).await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let next = found.last().filter(|_last| more).map(|last| last.id);
+    let next = place.cut(&mut found, |last| last.id.to_string());
     let imports = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { imports, next }))
 }

@@ -117,19 +117,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
-        // Partners: files:write. Without `once`: an upload that is begun twice only expires.
-        .service(
-            at(tus::PATH, web::post().to(uploads::create_upload))
-                .route(web::method(Method::OPTIONS).to(tus::get_options)),
-        )
-        .service(
-            at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
-                .route(web::patch().to(uploads::append_upload))
-                .route(web::delete().to(uploads::delete_upload)),
-        )
-        .service(at("/v1/imports", web::get().to(imports::get_imports)))
-        .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
-        .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)))
+        .configure(file_routes)
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
         // Customers
@@ -184,6 +172,23 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(health::get_readiness)),
         )
         .default_service(web::to(unknown));
+}
+
+/// Partners: files:write. Without `once`: an upload that is begun twice only expires.
+fn file_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            at(tus::PATH, web::post().to(uploads::create_upload))
+                .route(web::method(Method::OPTIONS).to(tus::get_options)),
+        )
+        .service(
+            at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
+                .route(web::patch().to(uploads::append_upload))
+                .route(web::delete().to(uploads::delete_upload)),
+        )
+        .service(at("/v1/imports", web::get().to(imports::get_imports)))
+        .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
+        .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)));
 }
 
 /// A resource with a method; any other is answered with 405 and those that it knows.

@@ -76,7 +76,7 @@ async fn upload(partner: &Partner, content: &[u8], pairs: &[(&str, &str)]) -> St
 
 /// Waits until an import has ended.
 async fn ended(partner: &Partner, import: &str) -> Value {
-    for _ in 0..1_200 {
+    loop {
         let answer = partner.get(import).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         if answer.body["ended_at"].is_string() {
@@ -85,7 +85,6 @@ async fn ended(partner: &Partner, import: &str) -> Value {
         assert_eq!(answer.headers["retry-after"], "1");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{import} does not end");
 }
 
 fn counts(import: &Value) -> [u64; 4] {
@@ -241,29 +240,29 @@ on_both_stores! {
 
 /// A month by the API, and the same in a file: the same journal, but for what each run makes up.
 async fn a_month_is_the_same_ledger_by_the_api_and_by_file(store: Store) {
-    let lines = 400;
+    let lines = 400_u16;
     let (by_api, by_file) = (Trial::on(store), Trial::on(store));
     let app = by_api.start().await;
     let shop = app.partner("green-basket").await;
-    let events: Vec<Value> = (1..=lines).map(|number| event(&line(number))).collect();
+    let events: Vec<Value> = (1..=lines).map(|number| event(&line(number.into()))).collect();
     for batch in events.chunks(150) {
         let answer = shop.post_batch(batch).await;
         assert!(answer.body["outcomes"].as_array().unwrap().iter().all(|it| it["status"] == 201));
     }
     let receipt = shop.get("/v1/events/77").await.body;
-    let by_api = app.stop().await;
+    let by_api = Box::pin(app.stop()).await;
     let app = by_file.start().await;
     let shop = app.partner("green-basket").await;
-    let import = upload(&shop, file(lines).as_bytes(), &DAY).await;
-    assert_eq!(counts(&ended(&shop, &import).await), [lines as u64, lines as u64, 0, 0]);
+    let import = upload(&shop, file(lines.into()).as_bytes(), &DAY).await;
+    assert_eq!(counts(&ended(&shop, &import).await), [lines.into(), lines.into(), 0, 0]);
     let same = shop.get("/v1/events/77").await.body;
     for part in ["postings", "explanation", "effective_at", "event", "marks"] {
         assert_eq!(receipt[part], same[part], "{part}");
     }
-    let by_file = app.stop().await;
+    let by_file = Box::pin(app.stop()).await;
     let (one, other) = (journal(&by_api), journal(&by_file));
     assert_eq!(one.len(), other.len());
-    assert!(one.len() > lines * 2, "{} entries", one.len());
+    assert!(one.len() > usize::from(lines) * 2, "{} entries", one.len());
     assert_eq!(one, other);
     assert_eq!((by_api.findings(), by_file.findings()), (Vec::new(), Vec::new()));
 }
@@ -307,38 +306,38 @@ fn journal(trial: &Trial) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_is_the_same_ledger_by_the_api_and_by_file_sqlite() {
-    a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Sqlite).await;
+    Box::pin(a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_is_the_same_ledger_by_the_api_and_by_file_postgres() {
-    a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Postgres).await;
+    Box::pin(a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Postgres)).await;
 }
 
 async fn a_file_goes_on_where_a_gateway_was_killed(store: Store) {
     let trial = Trial::on(store);
-    let lines = 12_000;
+    let lines = 12_000_u16;
     let short = [("TALLYSTICK_IMPORT_LEASE_SECONDS", "2")];
     let served = Served::start(&trial, &short);
     let shop = served.partner(&trial, "green-basket").await;
-    let import = upload(&shop, &gzip(file(lines).as_bytes()), &DAY).await;
+    let import = upload(&shop, &gzip(file(lines.into()).as_bytes()), &DAY).await;
     let mut read = 0;
     while read == 0 {
         read = shop.get(&import).await.body["lines"]["read"].as_u64().unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     served.kill();
-    assert!(read < lines as u64, "all was done before anything was killed");
+    assert!(read < u64::from(lines), "all was done before anything was killed");
     let served = Served::start(&trial, &short);
     let shop = served.partner(&trial, "green-basket").await;
     let import = ended(&shop, &import).await;
     assert_eq!(import["state"], "done", "{import}");
     let [all, recorded, before, rejected] = counts(&import);
-    assert_eq!((all, recorded + before, rejected), (lines as u64, lines as u64, 0));
+    assert_eq!((all, recorded + before, rejected), (lines.into(), lines.into(), 0));
     // At most the group that was under way.
     assert!(before <= 200, "{before}");
     assert!(served.stop().success());
-    assert_eq!(proof::counts(&mut trial.db()).unwrap().events, lines as i64);
+    assert_eq!(proof::counts(&mut trial.db()).unwrap().events, i64::from(lines));
     assert_eq!(trial.findings(), []);
 }
 

@@ -7,8 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::clock::Moment;
 use crate::ids::{
     CorrectionId, EventId, ImportId, MemberRef, MessageId, PartnerId, QuoteId, RedemptionCode,
-    ReferralId,
-    RuleId, StaffId, TransactionId,
+    ReferralId, RuleId, StaffId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
