@@ -80,6 +80,8 @@ pub struct Gateway {
     staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
     limits: Limits,
+    /// Of the shops' pages, as long as nobody is signed in.
+    strangers: Limits,
 }
 
 /// A single event's body.
@@ -251,6 +253,7 @@ impl Gateway {
             staff_issuer: parts.staff_issuer,
             tokens,
             limits: Limits::default(),
+            strangers: Limits::default(),
         })
     }
 

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use super::Gateway;
 use super::auth::{Caller, EventsWrite};
 use super::events::outcome_members;
-use super::openapi::bodies::{EventBody, StreamOutcome};
+use super::openapi::bodies::{StreamLine, StreamOutcome};
 use super::problem::{MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, SIGNATURE_REQUIRED, TOO_LARGE};
 use crate::clock;
 use crate::event::{self, Malformed};
@@ -59,7 +59,7 @@ struct Line {
 /// answered with its first receipt.
 #[utoipa::path(
     post, path = "/v1/events:stream", tag = "Events", security(("partner" = ["events:write"])),
-    request_body(content((EventBody = "application/x-ndjson"))),
+    request_body(content((StreamLine = "application/x-ndjson"))),
     responses((
         status = 200, description = "An outcome a line, in order.",
         content((StreamOutcome = "application/x-ndjson")),

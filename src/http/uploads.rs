@@ -35,7 +35,7 @@ const PART_TYPE: &str = "application/offset+octet-stream";
 #[utoipa::path(
     post, path = "/v1/uploads", tag = "Files", security(("partner" = ["files:write"])),
     params(
-        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$", description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
         ("Upload-Length" = u32, Header, description = "Bytes in the whole file."),
         ("Upload-Metadata" = String, Header, description = "Keys, and values in base64."),
     ),
@@ -63,7 +63,7 @@ pub async fn create_upload(
     head, path = "/v1/uploads/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(
         ("import" = ImportId, Path, description = "The upload's id."),
-        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$", description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
     ),
     responses((status = 200, description = "`Upload-Offset` of `Upload-Length` bytes are kept."))
 )]
@@ -88,7 +88,7 @@ pub async fn get_upload(
     patch, path = "/v1/uploads/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(
         ("import" = ImportId, Path, description = "The upload's id."),
-        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$", description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
         ("Upload-Offset" = u32, Header, description = "Where it goes on: what is kept until now."),
     ),
     request_body(content((String = "application/offset+octet-stream"))),
@@ -140,7 +140,7 @@ pub async fn append_upload(
     delete, path = "/v1/uploads/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(
         ("import" = ImportId, Path, description = "The upload's id."),
-        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$", description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
     ),
     responses((status = 204, description = "Gone, with all that was kept of it."))
 )]

@@ -96,7 +96,12 @@ pub async fn get_state(
     let found = gateway.read(move |db| imports::get(db, &partner, id)).await?;
     let import = found.ok_or_else(Problem::not_found)?;
     let frame = Frame::new(&request, &shop, Some(&session));
-    let state = import.state.name();
+    let state = match import.state {
+        imports::State::Receiving | imports::State::Waiting => frame.w.state_waiting,
+        imports::State::Running => frame.w.state_running,
+        imports::State::Done => frame.w.state_done,
+        imports::State::Failed => frame.w.state_failed,
+    };
     show(&request, StatusCode::OK, &State { frame, import, state })
 }
 

@@ -25,6 +25,10 @@ use crate::clock;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::form::Form;
+use session::Session;
+
+/// Requests to one shop's pages without a session.
+const STRANGERS_PER_SECOND: u32 = 20;
 
 /// All of them, below `/m/`.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -68,8 +72,15 @@ impl Shop {
         partner
             .listed_on(gateway.day(now))
             .map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
-        gateway.limit(request, &partner, now)?;
-        Ok(Self { partner, form })
+        let shop = Self { partner, form };
+        // Whoever is not signed in takes nothing away from the partner's own rate.
+        if Session::of(request, gateway, &shop).is_some() {
+            gateway.limit(request, &shop.partner, now)?;
+        } else {
+            let taken = gateway.strangers.take(&shop.partner.id, STRANGERS_PER_SECOND, now);
+            taken.map_err(|_allowance| Problem::rate_limited())?;
+        }
+        Ok(shop)
     }
 
     fn path(&self, rest: &str) -> String {

@@ -77,6 +77,10 @@ words! {
     day: "Day of the file", "文件日期";
     upload: "Upload", "上传";
     state: "State", "状态";
+    state_waiting: "waiting", "等待处理";
+    state_running: "under way", "处理中";
+    state_done: "done", "已完成";
+    state_failed: "failed", "失败";
     lines: "Lines", "行数";
     lines_recorded: "Recorded", "已登记";
     lines_before: "Recorded before", "此前已登记";

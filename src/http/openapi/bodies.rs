@@ -111,6 +111,20 @@ pub struct BatchOutcome {
     pub problem: Option<ProblemBody>,
 }
 
+/// One line of a stream. Whatever is no event has a problem as its outcome, and fails no other.
+pub struct StreamLine;
+
+impl PartialSchema for StreamLine {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name("Event"))
+            .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue))
+            .into()
+    }
+}
+
+impl ToSchema for StreamLine {}
+
 /// What came of a line of a stream: `receipt` where it is recorded, `problem` where it is refused.
 #[derive(ToSchema)]
 pub struct StreamOutcome {
