@@ -24,6 +24,7 @@ use crate::http::tls::{self, TlsError};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::watch::{self, Watch};
 use crate::http::{self, Gateway, Parts};
+use crate::intake::job::{self, Intake, IntakeSettings};
 use crate::ledger::seal::{self, Sealer};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::outbox::{CrmSender, Senders};
@@ -51,6 +52,7 @@ pub struct App {
     reloader: Reloader,
     privacy: Privacy,
     watch: Watch,
+    intake: Intake,
     core: Core,
 }
 
@@ -209,6 +211,20 @@ fn start_feedback(settings: &Settings, core: &Core) -> Result<Option<Feedback>, 
     Ok(Some(feedback::start(feedback)))
 }
 
+/// Takes in files as they become whole.
+fn start_intake(settings: &Settings, core: &Core, waiting: Arc<Notify>) -> Intake {
+    let intake = IntakeSettings {
+        pool: core.pool.clone(),
+        keys: core.keys.personal.clone(),
+        fingerprint: core.keys.fingerprint.clone(),
+        registry: Arc::clone(&core.registry),
+        writer: core.writer.clone(),
+        lease: Duration::from_secs(u64::from(settings.import_lease_seconds.max(1))),
+        bytes_max: settings.unpacked_bytes_max,
+    };
+    job::start(intake, waiting)
+}
+
 impl App {
     /// Starts everything; when this returns, the address takes requests.
     ///
@@ -223,6 +239,7 @@ impl App {
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let tls_config = settings.tls.as_ref().map(tls::server_config).transpose()?;
+        let files_waiting = Arc::new(Notify::new());
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
@@ -230,6 +247,8 @@ impl App {
             writer: core.writer.clone(),
             issuer: issuer.trim_end_matches('/').to_owned(),
             time_zone: settings.time_zone,
+            upload_bytes_max: i64::from(settings.upload_bytes_max),
+            files_waiting: Arc::clone(&files_waiting),
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
             client_certificates: settings
@@ -243,6 +262,7 @@ impl App {
         let watch = watch::start(gateway.clone()).await;
         let relay = start_relay(&settings, &core)?;
         let feedback = start_feedback(&settings, &core)?;
+        let intake = start_intake(&settings, &core, files_waiting);
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let search = Search {
@@ -261,6 +281,7 @@ impl App {
                 .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
                 .wrap(from_fn(http::harden))
+                .wrap(from_fn(http::speak_tus))
                 .configure(http::routes)
         })
         .on_connect(tls::note_certificate)
@@ -293,6 +314,7 @@ impl App {
             sealer,
             reloader,
             privacy,
+            intake,
             watch,
             core,
         })
@@ -347,6 +369,7 @@ impl App {
             feedback.stop().await;
         }
         self.privacy.stop().await;
+        self.intake.stop().await;
         self.reloader.stop().await;
         self.watch.stop().await;
         self.due.stop().await;

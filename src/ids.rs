@@ -252,6 +252,10 @@ random_id!(
     ErasureId
 );
 random_id!(
+    /// A partner's file, from its creation on.
+    ImportId
+);
+random_id!(
     /// Whoever does the work of a request that may come again.
     LeaseId
 );
@@ -300,6 +304,10 @@ name_id!(
 name_id!(
     /// What goes in order on its way out: all messages about one person, say.
     OrderKey
+);
+name_id!(
+    /// A part of a file, by import, kind and place: what it is sealed for.
+    PartKey
 );
 name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that

@@ -12,6 +12,7 @@ pub mod due;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod intake;
 pub mod jwt;
 pub mod ledger;
 pub mod money;

@@ -54,6 +54,12 @@ pub struct Settings {
     pub lead_lease_seconds: u32,
     /// How long a request's body may keep us waiting, in seconds, beside a second for each KiB.
     pub body_seconds: u64,
+    /// Bytes of an uploaded file as it comes, and unpacked.
+    pub upload_bytes_max: u32,
+    pub unpacked_bytes_max: u64,
+    /// How long a file that is taken in is nobody else's, in seconds, unless more of it is done
+    /// meanwhile. A gateway that died leaves its files to others after this time.
+    pub import_lease_seconds: u32,
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
     pub delivery: DeliverySettings,

@@ -194,7 +194,6 @@ fn in_json(id: &EventId) -> Value {
     Value::String(id.as_str().to_owned())
 }
 
-/// Receipts are JSON already, and are passed on to the byte.
 fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> String {
     let mut body = String::from("{\"outcomes\":[");
     // What fails a whole group fails each of its events alike: told to the log once.
@@ -203,23 +202,29 @@ fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> Strin
         if index > 0 {
             body.push(',');
         }
-        match outcome {
-            Ok(Outcome { receipt, replayed, duplicate_of }) => {
-                let status = if replayed { 200 } else { 201 };
-                body.push_str(&format!("{{\"status\":{status},\"receipt\":{receipt}"));
-                if let Some(first) = duplicate_of {
-                    body.push_str(&format!(",\"duplicate_of\":{}", in_json(&first)));
-                }
-                body.push('}');
-            }
-            Err(problem) => {
-                let status = problem.status().as_u16();
-                let document = problem.document();
-                told = told || problem.log_cause();
-                body.push_str(&format!("{{\"status\":{status},\"problem\":{document}}}"));
-            }
-        }
+        body.push('{');
+        body.push_str(&outcome_members(&outcome, true));
+        body.push('}');
+        told = told || outcome.is_err_and(|problem| problem.log_cause());
     }
     body.push_str("]}");
     body
+}
+
+/// The members of one event's outcome. Receipts are JSON already, and are passed on to the byte.
+pub(super) fn outcome_members(outcome: &Result<Outcome, Problem>, with_receipt: bool) -> String {
+    match outcome {
+        Ok(Outcome { receipt, replayed, duplicate_of }) => {
+            let status = if *replayed { 200 } else { 201 };
+            let receipt =
+                if with_receipt { format!(",\"receipt\":{receipt}") } else { String::new() };
+            let first = duplicate_of.as_ref();
+            let first = first.map(|first| format!(",\"duplicate_of\":{}", in_json(first)));
+            format!("\"status\":{status}{receipt}{}", first.unwrap_or_default())
+        }
+        Err(problem) => {
+            let status = problem.status().as_u16();
+            format!("\"status\":{status},\"problem\":{}", problem.document())
+        }
+    }
 }

@@ -20,7 +20,9 @@ mod hardening;
 mod health;
 mod held;
 mod idempotency;
+mod imports;
 mod limit;
+pub mod merchant;
 mod metadata;
 mod oauth;
 mod openapi;
@@ -39,9 +41,12 @@ mod revoked;
 mod signature;
 mod slow_body;
 mod staff;
+mod stream;
 pub mod tls;
 mod token;
 pub mod token_issuer;
+mod tus;
+mod uploads;
 mod version;
 pub mod watch;
 
@@ -50,9 +55,12 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
+
+use tokio::sync::Notify;
 
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
@@ -71,8 +79,10 @@ use problem::Problem;
 pub use request_id::log_requests;
 pub use slow_body::await_bodies;
 use staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
+use stream::Streams;
 use token::Tokens;
 use token_issuer::TokenIssuer;
+pub use tus::speak_tus;
 pub use version::speak_version;
 
 /// What handlers share.
@@ -84,6 +94,11 @@ pub struct Gateway {
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    /// Bytes of an uploaded file.
+    upload_bytes_max: i64,
+    /// Told when a file has become whole.
+    files_waiting: Arc<Notify>,
+    streams: Streams,
     /// The API's description, as JSON.
     openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
@@ -95,6 +110,8 @@ pub struct Gateway {
     client_certificates: bool,
     /// How long a request's body may keep us waiting.
     body_patience: Duration,
+    /// Of the shops' pages, as long as nobody is signed in.
+    strangers: Limits,
 }
 
 /// A single event's body.
@@ -127,11 +144,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
             )
             .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
+        // Without `once`: a stream has no end that could be waited for, and its events have ids.
+        .service(at("/v1/events:stream", web::post().to(stream::post_event_stream)))
         .service(once::<Caller<EventsWrite>>("/v1/quotes", web::post().to(quotes::post_quote)))
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
+        .configure(file_routes)
         // Partners: referrals:read
         .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
@@ -167,6 +187,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::post().to(erasures::erase_own_data),
         ))
         .configure(staff_routes)
+        // Shops without software: signed in by their PIN
+        .configure(merchant::routes)
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
@@ -239,6 +261,23 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
+/// Partners: files:write. Without `once`: an upload that is begun twice only expires.
+fn file_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            at(tus::PATH, web::post().to(uploads::create_upload))
+                .route(web::method(Method::OPTIONS).to(tus::get_options)),
+        )
+        .service(
+            at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
+                .route(web::patch().to(uploads::append_upload))
+                .route(web::delete().to(uploads::delete_upload)),
+        )
+        .service(at("/v1/imports", web::get().to(imports::get_imports)))
+        .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
+        .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)));
+}
+
 /// A resource with a method; any other is answered with 405 and those that it knows.
 fn at(path: &str, route: Route) -> Resource {
     web::resource(path).route(route)
@@ -272,6 +311,8 @@ pub struct Parts {
     pub writer: Writer,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    pub upload_bytes_max: i64,
+    pub files_waiting: Arc<Notify>,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
     pub feedback_secret: Option<SharedSecret>,
@@ -291,6 +332,9 @@ impl Gateway {
             writer: parts.writer,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
+            upload_bytes_max: parts.upload_bytes_max,
+            files_waiting: parts.files_waiting,
+            streams: Streams::default(),
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
@@ -299,6 +343,7 @@ impl Gateway {
             limits: Limits::default(),
             client_certificates: parts.client_certificates,
             body_patience: parts.body_patience,
+            strangers: Limits::default(),
         }
     }
 

@@ -43,7 +43,7 @@ struct Words {
 }
 
 #[derive(Template)]
-#[template(path = "person_data.html")]
+#[template(path = "person_data.html", config = "src/http/askama.toml")]
 struct Page<'a> {
     words: &'static Words,
     data: &'a PersonData,

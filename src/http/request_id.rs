@@ -131,6 +131,8 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<B
         None if inside.headers().contains_key(REPLAYED) => return response,
         // The token endpoint's errors have a form of their own (RFC 6749).
         None if inside.headers().get(header::CONTENT_TYPE) == Some(&json) => return response,
+        // A page for people says itself what is wrong.
+        None if is_page(inside.headers()) => return response,
         None => Problem::of_status(status),
     };
     problem.log_cause();
@@ -140,6 +142,11 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<B
         answer.headers_mut().insert(header::ALLOW, allow);
     }
     response.into_response(answer)
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 fn log(response: &ServiceResponse<BoxBody>, started: Instant) {

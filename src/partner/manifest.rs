@@ -13,6 +13,7 @@ use super::attribution::PartnerStaff;
 use super::constraint::SenderConstraint;
 use super::earning::{Earning, Stacking};
 use super::file_map::FileMap;
+use super::form::Form;
 use super::key::{PartnerKey, tell_apart};
 use super::lead::Band;
 use super::lifecycle::{Status, Taken};
@@ -48,6 +49,8 @@ pub struct Partner {
     pub enrolment: Enrolment,
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
+    /// The page on which a shop without software types its payments in.
+    pub form: Option<Form>,
     pub programme: Arc<Programme>,
     /// Whether customers may spend points there.
     pub redemption: bool,
@@ -146,6 +149,7 @@ struct Document {
     staff: PartnerStaff,
     #[serde(default)]
     import: Import,
+    form: Option<Form>,
 }
 
 #[derive(Deserialize)]
@@ -218,6 +222,7 @@ impl Partner {
             redemption: document.redemption.accepted,
             staff: document.staff,
             payments_file: document.import.payments,
+            form: document.form,
             late_days_max: document.events.late_days_max,
         })
     }

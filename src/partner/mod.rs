@@ -12,6 +12,7 @@ pub mod dpop;
 pub mod earning;
 mod expression;
 pub mod file_map;
+pub mod form;
 pub mod key;
 pub mod lead;
 pub mod lifecycle;

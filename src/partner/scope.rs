@@ -17,11 +17,19 @@ pub enum Scope {
     /// Withdraw consents that one passed on.
     #[serde(rename = "consents:write")]
     ConsentsWrite,
+    /// Upload files of events, and see what became of them.
+    #[serde(rename = "files:write")]
+    FilesWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 4] =
-        [Self::EventsWrite, Self::EventsRead, Self::ReferralsRead, Self::ConsentsWrite];
+    pub const ALL: [Self; 5] = [
+        Self::EventsWrite,
+        Self::EventsRead,
+        Self::ReferralsRead,
+        Self::ConsentsWrite,
+        Self::FilesWrite,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -30,6 +38,7 @@ impl Scope {
             Self::EventsRead => "events:read",
             Self::ReferralsRead => "referrals:read",
             Self::ConsentsWrite => "consents:write",
+            Self::FilesWrite => "files:write",
         }
     }
 

@@ -193,3 +193,12 @@ pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError>
         .optional()?;
     Ok(receipt)
 }
+
+/// What is kept of what a partner said: its content without personal data.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn body(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
+    let row = events::table.find(key.bytes().as_slice());
+    Ok(row.select(events::body).first(db).optional()?)
+}

@@ -74,6 +74,15 @@ const RIGHTS: &[(&str, &str)] = &[
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
     ("crm_messages", "SELECT, INSERT, DELETE"),
     ("crm_watermarks", "SELECT, INSERT, UPDATE (watermark, looked_at)"),
+    (
+        "imports",
+        "SELECT, INSERT, DELETE, UPDATE (received, state, sha256, charset, packed, duplicate_of, \
+         lines, recorded, recorded_before, rejected, failure, lease, lease_until, received_at, \
+         ended_at)",
+    ),
+    ("import_parts", "SELECT, INSERT, DELETE"),
+    ("import_rejects", "SELECT, INSERT, DELETE"),
+    ("form_attempts", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

@@ -3,6 +3,7 @@
 Tokens come by environment: TOKEN_PARTNER, TOKEN_CUSTOMER, TOKEN_STAFF.
 """
 
+import json
 import os
 
 import schemathesis
@@ -23,3 +24,13 @@ class Tokens:
     def set(self, case, data, context):
         if data is not None:
             case.headers["Authorization"] = f"Bearer {data}"
+
+
+@schemathesis.serializer("application/x-ndjson")
+def one_line(context, value):
+    return json.dumps(value).encode() + b"\n"
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def part_of_a_file(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -3,6 +3,8 @@
 mod check;
 mod history;
 pub mod keygen;
+mod pin;
+mod poster;
 mod staff_index;
 
 use std::path::PathBuf;
@@ -20,6 +22,10 @@ pub enum Command {
     Keygen(keygen::Args),
     /// Read phone numbers of a partner's staff, one a line, and print them as the manifest has them.
     StaffIndex,
+    /// Make the PIN with which a shop signs in to its form.
+    Pin(pin::Args),
+    /// Write the page to print for a shop, with the code that opens its form.
+    Poster(poster::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -39,5 +45,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
         Command::History(args) => history::run(&args, settings),
         Command::Keygen(args) => keygen::run(&args, settings),
         Command::StaffIndex => staff_index::run(settings),
+        Command::Pin(args) => pin::run(&args, settings),
+        Command::Poster(args) => poster::run(&args, settings),
     }
 }

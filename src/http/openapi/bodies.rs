@@ -117,6 +117,36 @@ pub struct BatchOutcome {
     pub problem: Option<ProblemBody>,
 }
 
+/// One line of a stream. Whatever is no event has a problem as its outcome, and fails no other.
+pub struct StreamLine;
+
+impl PartialSchema for StreamLine {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name("Event"))
+            .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue))
+            .into()
+    }
+}
+
+impl ToSchema for StreamLine {}
+
+/// What came of a line of a stream: `receipt` where it is recorded, `problem` where it is refused.
+#[derive(ToSchema)]
+pub struct StreamOutcome {
+    /// Of the body, from 1.
+    #[schema(minimum = 1)]
+    pub line: u64,
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    #[schema(nullable = false)]
+    pub receipt: Option<Receipt>,
+    #[schema(nullable = false)]
+    pub duplicate_of: Option<EventId>,
+    #[schema(nullable = false)]
+    pub problem: Option<ProblemBody>,
+}
+
 /// A payment before it is made: its data without what the answer tells.
 pub struct QuoteRequest;
 

@@ -20,6 +20,8 @@ const REQUESTS: &[Example] = &[
     example!("post_event", "A referral with consent", "referral.json"),
     example!("post_event", "Points held with a customer's code", "hold.json"),
     example!("post_event_batch", "Two payments", "batch.json"),
+    example!("post_event_stream", "One line", "payment.json"),
+    example!("append_upload", "The beginning of a file", "part.json"),
     example!("post_quote", "A basket", "quote.json"),
     example!("propose_adjustment", "Points taken", "adjustment.json"),
     example!("propose_reversal", "A payment recorded by mistake", "reversal.json"),
@@ -41,6 +43,10 @@ const ANSWERS: &[Example] = &[
     example!("get_event", "What came of a payment", "receipt.json"),
     example!("get_receipt", "What came of a payment", "receipt.json"),
     example!("post_event_batch", "One recorded, one refused", "batch_answer.json"),
+    example!("post_event_stream", "One line", "stream_outcome.json"),
+    example!("get_rejects", "Two lines", "rejects.json"),
+    example!("get_imports", "One page", "imports.json"),
+    example!("get_import", "Under way", "import.json"),
     example!("get_proof", "The first of a block of two", "proof.json"),
     example!("post_quote", "What the basket would get", "quote_answer.json"),
     example!("get_referral", "On its way to a customer manager", "referral_state.json"),
@@ -93,7 +99,8 @@ const ERRORS: &[Example] = &[
 /// Adds the examples to their operations.
 pub fn add(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| [&mut item.get, &mut item.post]).flatten();
+    let operations =
+        items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch]).flatten();
     for operation in operations {
         let id = operation.operation_id.clone().unwrap_or_default();
         if let Some(RefOr::T(body)) = &mut operation.request_body {
@@ -102,7 +109,9 @@ pub fn add(document: &mut OpenApi) {
         let answers = operation.responses.responses.iter_mut();
         for (status, answer) in answers {
             let RefOr::T(answer) = answer else { continue };
-            if let Some(content) = answer.content.get_mut("application/json") {
+            let shown = ["application/json", "application/x-ndjson", "text/csv"];
+            let contents = answer.content.iter_mut();
+            for (_kind, content) in contents.filter(|(kind, _)| shown.contains(&kind.as_str())) {
                 show(content, &id, if status.starts_with('2') { ANSWERS } else { ERRORS });
             }
         }

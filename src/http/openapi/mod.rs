@@ -20,8 +20,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, metadata, oauth, person_data, points, proofs, quotes, readings,
-    referrals, revocation,
+    flagged_payments, health, held, imports, metadata, oauth, person_data, points, proofs, quotes,
+    readings, referrals, revocation, stream, uploads,
 };
 use crate::partner::scope::Scope;
 
@@ -38,10 +38,18 @@ pub const PATH: &str = "/openapi.json";
     paths(
         events::post_event,
         events::post_event_batch,
+        stream::post_event_stream,
         events::get_event,
         events::get_receipt,
         proofs::get_proof,
         quotes::post_quote,
+        uploads::create_upload,
+        uploads::get_upload,
+        uploads::append_upload,
+        uploads::delete_upload,
+        imports::get_imports,
+        imports::get_import,
+        imports::get_rejects,
         referrals::get_referral,
         referrals::get_referrals,
         held::get_held,
@@ -107,6 +115,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::EventsRead => "Read one's own events and their receipts.",
         Scope::ReferralsRead => "Read the state of one's own referrals.",
         Scope::ConsentsWrite => "Withdraw the consents of one's own referrals.",
+        Scope::FilesWrite => "Upload files of events, and see what became of them.",
     }
 }
 

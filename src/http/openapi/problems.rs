@@ -52,6 +52,7 @@ const OF_EVENT: &[&Kind] = &[
     &kind::REDEMPTION_EXCEEDS,
     &kind::QUOTA_EXCEEDED,
 ];
+const OF_UPLOAD: &[&Kind] = &[&kind::PARAMETER, &kind::TUS_VERSION];
 const OF_PROPOSAL: &[&Kind] = &[
     &kind::CORRECTION_CONFLICT,
     &kind::MEMBER_UNKNOWN,
@@ -68,6 +69,34 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("post_event", &[OF_SIGNATURE, OF_PAYMENT, OF_EVENT]),
     ("post_event_batch", &[OF_SIGNATURE]),
     ("post_quote", &[OF_SIGNATURE, OF_PAYMENT, &[&kind::QUOTA_EXCEEDED]]),
+    (
+        "post_event_stream",
+        &[&[&kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_REQUIRED, &kind::MEDIA_TYPE]],
+    ),
+    ("create_upload", &[OF_UPLOAD, &[&kind::SIGNATURE_REQUIRED]]),
+    ("get_upload", &[OF_UPLOAD, &[&kind::NOT_FOUND, &kind::UPLOAD_EXPIRED]]),
+    (
+        "append_upload",
+        &[
+            OF_UPLOAD,
+            &[
+                &kind::NOT_FOUND,
+                &kind::UPLOAD_EXPIRED,
+                &kind::UPLOAD_CONFLICT,
+                &kind::UPLOAD_CHECKSUM,
+                &kind::MEDIA_TYPE,
+                &kind::TOO_LARGE,
+                &kind::TIMEOUT,
+            ],
+        ],
+    ),
+    (
+        "delete_upload",
+        &[OF_UPLOAD, &[&kind::NOT_FOUND, &kind::UPLOAD_EXPIRED, &kind::UPLOAD_CONFLICT]],
+    ),
+    ("get_imports", &[&[&kind::PARAMETER]]),
+    ("get_import", &[&[&kind::NOT_FOUND]]),
+    ("get_rejects", &[&[&kind::NOT_FOUND]]),
     ("get_event", &[&[&kind::NOT_FOUND]]),
     ("get_receipt", &[&[&kind::NOT_FOUND]]),
     ("get_proof", &[&[&kind::NOT_FOUND, &kind::NOT_SEALED]]),
@@ -107,15 +136,27 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
 /// Adds to each operation its problems with an example of each, and the headers that all know.
 pub fn describe(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let methods = [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)];
+        let methods = [
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Head, &mut item.head),
+            (HttpMethod::Patch, &mut item.patch),
+            (HttpMethod::Delete, &mut item.delete),
+        ];
         for (method, operation) in methods {
             let Some(operation) = operation else { continue };
             if path.starts_with("/v1/") {
-                let once = method == HttpMethod::Post && !is_of_crm(operation);
-                add_headers(operation, once);
+                let has_key = method == HttpMethod::Post
+                    && !is_without_key(operation)
+                    && !is_of_crm(operation);
+                add_headers(operation, has_key);
             }
             for (status, kinds) in by_status(path, &method, operation) {
-                let response = RefOr::T(response(&kinds));
+                let mut response = response(&kinds);
+                if method == HttpMethod::Head {
+                    response.content.clear();
+                }
+                let response = RefOr::T(response);
                 operation.responses.responses.entry(status.to_string()).or_insert(response);
             }
         }
@@ -138,7 +179,8 @@ fn by_status(
         if is_of_crm(operation) {
             kinds.extend([&kind::TIMEOUT, &kind::TOO_LARGE]);
         } else if *method == HttpMethod::Post {
-            kinds.extend(OF_POST);
+            let of_key = if is_without_key(operation) { 3 } else { 0 };
+            kinds.extend(OF_POST.iter().skip(of_key));
         }
         if operation.request_body.is_some() {
             kinds.extend(OF_BODY);
@@ -203,7 +245,13 @@ fn response(kinds: &[&Kind]) -> Response {
     response.build()
 }
 
-fn add_headers(operation: &mut Operation, is_post: bool) {
+/// What is safe to send again as it is.
+fn is_without_key(operation: &Operation) -> bool {
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    ["create_upload", "post_event_stream"].contains(&id)
+}
+
+fn add_headers(operation: &mut Operation, has_key: bool) {
     let header = |name: &str, says: &str, schema: ObjectBuilder| {
         let parameter = ParameterBuilder::new()
             .name(name)
@@ -220,7 +268,7 @@ fn add_headers(operation: &mut Operation, is_post: bool) {
         version,
         ObjectBuilder::new().enum_values(Some(VERSIONS)),
     ));
-    if is_post {
+    if has_key {
         let key = "The same request under the same key is done once, within a day.";
         parameters.push(header(
             "Idempotency-Key",
@@ -238,8 +286,8 @@ mod tests {
     fn every_problem_type_is_an_example_of_some_operation() {
         let document = serde_json::to_string(&super::super::document("https://bank.example"));
         let document = document.unwrap();
-        // These no operation of the document answers with: the path or the method is not its own.
-        let elsewhere = [&kind::METHOD, &kind::MEDIA_TYPE];
+        // This no operation of the document answers with: the method is not its own.
+        let elsewhere = [&kind::METHOD];
         for kind in kind::KINDS.iter().filter(|kind| !elsewhere.contains(kind)) {
             let named = format!("\"/problems/{}\"", kind.slug);
             assert!(document.contains(&named), "{}", kind.slug);
@@ -250,7 +298,9 @@ mod tests {
     fn every_operation_named_here_exists() {
         let document = super::super::document("https://bank.example");
         let items = document.paths.paths.values();
-        let operations = items.flat_map(|item| [&item.get, &item.post]).flatten();
+        let operations = items
+            .flat_map(|item| [&item.get, &item.post, &item.head, &item.patch, &item.delete])
+            .flatten();
         let ids: Vec<&str> =
             operations.filter_map(|operation| operation.operation_id.as_deref()).collect();
         for (name, _kinds) in OWN {

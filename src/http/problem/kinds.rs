@@ -82,6 +82,14 @@ kinds! {
         "Agree with the bank on redemption first.";
     HOLD_CLOSED "hold-closed" 409 "The hold does not allow this any more"
         "Make a new hold: this one was committed, cancelled or timed out.";
+    UPLOAD_CONFLICT "upload-conflict" 409 "The upload does not go on there"
+        "Ask with HEAD where it stands, and go on from there.";
+    UPLOAD_EXPIRED "upload-expired" 410 "The upload was not whole in time"
+        "Begin a new upload of the file.";
+    TUS_VERSION "tus-version" 412 "This version of the upload protocol is not spoken"
+        "Speak tus 1.0.0, and say so by Tus-Resumable.";
+    UPLOAD_CHECKSUM "upload-checksum" 460 "The part's checksum does not fit"
+        "Send the part again: nothing of it was kept.";
     IDEMPOTENCY_MISMATCH "idempotency-mismatch" 422 "The Idempotency-Key is another request's"
         "Use a new key for another request.";
     INVALID "invalid" 422 "Fields need mending"

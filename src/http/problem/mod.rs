@@ -187,6 +187,22 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn too_many_streams() -> Self {
+        Self {
+            retry_after_seconds: Some(5),
+            ..Self::new(&RATE_LIMITED, "Too many streams of this partner are open.")
+        }
+    }
+
+    #[must_use]
+    pub fn too_many_uploads() -> Self {
+        Self {
+            retry_after_seconds: Some(60),
+            ..Self::new(&RATE_LIMITED, "Too many uploads are not whole: end or delete one.")
+        }
+    }
+
+    #[must_use]
     pub fn too_many_codes(retry_after_seconds: i64) -> Self {
         Self {
             retry_after_seconds: u64::try_from(retry_after_seconds).ok(),
@@ -240,6 +256,12 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Which type of problem it is.
+    #[must_use]
+    pub const fn slug(&self) -> &'static str {
+        self.kind.slug
     }
 
     /// The document as JSON, for an item of a batch.

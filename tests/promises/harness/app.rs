@@ -9,6 +9,7 @@ use tallystick::clock::Moment;
 use tallystick::database_url::DatabaseUrl;
 use tallystick::ids::ReferralId;
 use tallystick::ledger::verify::verify;
+use tallystick::partner::form::PinRecord;
 use tallystick::referral::{Actor, Move, Step};
 use tallystick::settings::{Settings, TokenSettings};
 use tallystick::store::{self, Db};
@@ -215,7 +216,11 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("partners");
     for path in tallystick::partner::registry::manifests(&shipped).unwrap() {
         let id = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-        add(id, std::fs::read_to_string(&path).unwrap());
+        let manifest = std::fs::read_to_string(&path).unwrap();
+        // A partner for tools that try every operation.
+        let scopes = "\"events:read\", \"referrals:read\"";
+        let more = format!("\"files:write\", {scopes}");
+        add(id, if id == "sunny-travel" { manifest.replace(scopes, &more) } else { manifest });
     }
     // Holds time out while a test waits.
     let programme = std::fs::read_to_string(shipped.join("programme.toml")).unwrap();
@@ -259,7 +264,21 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         let id = format!("{bound}-basket");
         add(&id, variant(&id, "[access]", &line));
     }
+    let signed = "[access]\nsigned_requests = true";
+    add("signed-basket", variant("signed-basket", "[access]", signed));
+    add("corner-basket", variant("corner-basket", "[members]", &form()));
+    add("other-corner", variant("other-corner", "[members]", &form()));
     keys
+}
+
+/// The PIN of the shops that have a form.
+pub const PIN: &str = "20261124";
+
+fn form() -> String {
+    static RECORD: OnceLock<PinRecord> = OnceLock::new();
+    let fewest = 100_000.try_into().unwrap();
+    let record = RECORD.get_or_init(|| PinRecord::of(PIN, [7; 16], fewest).unwrap());
+    format!("[form]\npin = \"{}\"\nstore = \"corner-1\"\n\n[members]", record.as_text())
 }
 
 /// A migrated, empty database: a copy of one made once, because migrating is slow.

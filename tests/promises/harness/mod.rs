@@ -10,7 +10,7 @@ mod postgres;
 mod simulator;
 mod staff;
 
-pub use app::{Store, TestApp, Trial, run_sql};
+pub use app::{PIN, Store, TestApp, Trial, run_sql};
 pub use chaos_road::ChaosRoad;
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};

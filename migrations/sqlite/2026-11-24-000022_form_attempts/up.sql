@@ -1,0 +1,8 @@
+-- Sign-ins to a partner's form that were not good, so that a PIN cannot be guessed by trying on
+-- several gateways.
+CREATE TABLE form_attempts (
+    partner_id TEXT NOT NULL PRIMARY KEY,
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    tried_at TEXT NOT NULL,
+    locked_until TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

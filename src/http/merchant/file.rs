@@ -1,0 +1,130 @@
+//! The shop's daily file, by an ordinary form: taken in as one that is uploaded by the API.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::NaiveDate;
+
+use super::multipart::{self, Part};
+use super::page::{Frame, show};
+use super::session::Session;
+use super::words::Words;
+use super::{Shop, check_origin, see_other, sign_in};
+use crate::clock;
+use crate::http::problem::Problem;
+use crate::http::{Gateway, uploads};
+use crate::ids::ImportId;
+use crate::store::imports::{self, Import};
+
+#[derive(Template)]
+#[template(path = "merchant/file.html", config = "src/http/askama.toml")]
+struct Page {
+    frame: Frame,
+    day: String,
+    error: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "merchant/file_state.html", config = "src/http/askama.toml")]
+struct State {
+    frame: Frame,
+    import: Import,
+    state: &'static str,
+}
+
+/// What was sent.
+struct Sent<'a> {
+    token: String,
+    day: NaiveDate,
+    file_name: Option<String>,
+    content: &'a [u8],
+}
+
+/// `GET /m/{partner}/files`.
+pub async fn get_form(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let shop = of_file(&request, &gateway)?;
+    let Some(session) = Session::of(&request, &gateway, &shop) else {
+        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    };
+    let frame = Frame::new(&request, &shop, Some(&session));
+    let day = gateway.day(clock::now()).to_string();
+    show(&request, StatusCode::OK, &Page { frame, day, error: "" })
+}
+
+/// `POST /m/{partner}/files`.
+pub async fn post_file(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let shop = of_file(&request, &gateway)?;
+    check_origin(&request, &gateway)?;
+    let words = Words::of(&request);
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = multipart::read(kind, &body).and_then(|parts| read(&parts));
+    let session = Session::of(&request, &gateway, &shop);
+    let Some(session) = session else {
+        return sign_in::ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.expired);
+    };
+    let Some(sent) = sent.filter(|sent| session.sent(&sent.token)) else {
+        let frame = Frame::new(&request, &shop, Some(&session));
+        let day = gateway.day(clock::now()).to_string();
+        let page = Page { frame, day, error: words.file_wrong };
+        return show(&request, StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    let name = sent.file_name.as_deref();
+    let id = uploads::keep_whole(&gateway, &shop.partner, (name, sent.day), sent.content).await?;
+    Ok(see_other(&shop.path(&format!("/files/{id}"))))
+}
+
+/// `GET /m/{partner}/files/{import}`.
+pub async fn get_state(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let shop = of_file(&request, &gateway)?;
+    let Some(session) = Session::of(&request, &gateway, &shop) else {
+        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    };
+    let id = request.match_info().get("import").unwrap_or_default();
+    let id = ImportId::try_from(id).map_err(|_invalid| Problem::not_found())?;
+    let partner = shop.partner.id.clone();
+    let found = gateway.read(move |db| imports::get(db, &partner, id)).await?;
+    let import = found.ok_or_else(Problem::not_found)?;
+    let frame = Frame::new(&request, &shop, Some(&session));
+    let state = match import.state {
+        imports::State::Receiving | imports::State::Waiting => frame.w.state_waiting,
+        imports::State::Running => frame.w.state_running,
+        imports::State::Done => frame.w.state_done,
+        imports::State::Failed => frame.w.state_failed,
+    };
+    show(&request, StatusCode::OK, &State { frame, import, state })
+}
+
+/// A shop that has a daily file.
+fn of_file(request: &HttpRequest, gateway: &Gateway) -> Result<Shop, Problem> {
+    let shop = Shop::of(request, gateway)?;
+    if shop.partner.payments_file.is_none() {
+        return Err(Problem::not_found());
+    }
+    Ok(shop)
+}
+
+fn read<'a>(parts: &[Part<'a>]) -> Option<Sent<'a>> {
+    let part = |name: &str| parts.iter().find(|part| part.name == name);
+    let text = |name: &str| std::str::from_utf8(part(name)?.content).ok();
+    let file = part("file").filter(|file| !file.content.is_empty())?;
+    let is_name = |name: &&String| {
+        (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    };
+    Some(Sent {
+        token: text("token")?.to_owned(),
+        day: text("day")?.parse().ok()?,
+        file_name: file.file_name.as_ref().filter(is_name).cloned(),
+        content: file.content,
+    })
+}

@@ -1,0 +1,100 @@
+//! What the bank prints for a shop: the code that opens its form.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use qrcodegen::{QrCode, QrCodeEcc};
+
+use super::Shop;
+use super::page::{Frame, show};
+use super::words::{ENGLISH, Words};
+use crate::http::Gateway;
+use crate::http::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "merchant/poster.html", config = "src/http/askama.toml")]
+struct Poster<'a> {
+    w: &'static Words,
+    english: &'static Words,
+    shop: &'a str,
+    url: &'a str,
+    code: Code,
+    /// The style itself, where the page is to stand alone.
+    style: &'static str,
+}
+
+/// A code as squares, for SVG.
+struct Code {
+    /// Squares on a side, with the quiet zone of four around.
+    side: i32,
+    path: String,
+}
+
+/// Why there is no poster.
+#[derive(Debug, thiserror::Error)]
+pub enum PosterError {
+    #[error("the address {0} is too long for a code")]
+    TooLong(String),
+    #[error("the page cannot be made")]
+    Page(#[from] askama::Error),
+}
+
+const QUIET: i32 = 4;
+
+/// `GET /m/{partner}/poster`: the page to print.
+pub async fn get_poster(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let shop = Shop::of(&request, &gateway)?;
+    let Frame { base, .. } = Frame::new(&request, &shop, None);
+    let url = format!("{}{base}", gateway.issuer);
+    let code = Code::of(&url).map_err(|error| Problem::internal(error.to_string()))?;
+    let page = poster(&shop.partner.name, &url, code, "");
+    show(&request, StatusCode::OK, &page)
+}
+
+/// The same as a file that stands alone, to be printed where no gateway is.
+///
+/// # Errors
+/// [`PosterError`].
+pub fn render(shop: &str, url: &str) -> Result<String, PosterError> {
+    Ok(poster(shop, url, Code::of(url)?, include_str!("form.css")).render()?)
+}
+
+fn poster<'a>(shop: &'a str, url: &'a str, code: Code, style: &'static str) -> Poster<'a> {
+    // Both languages stand on it, whoever prints it.
+    Poster { w: &super::words::CHINESE, english: &ENGLISH, shop, url, code, style }
+}
+
+impl Code {
+    fn of(url: &str) -> Result<Self, PosterError> {
+        let code = QrCode::encode_text(url, QrCodeEcc::Quartile)
+            .map_err(|_too_long| PosterError::TooLong(url.to_owned()))?;
+        let size = code.size();
+        let mut path = String::new();
+        for y in 0..size {
+            for x in 0..size {
+                if code.get_module(x, y) {
+                    let (x, y) = (x.saturating_add(QUIET), y.saturating_add(QUIET));
+                    path.push_str(&format!("M{x},{y}h1v1h-1z"));
+                }
+            }
+        }
+        Ok(Self { side: size.saturating_add(QUIET.saturating_mul(2)), path })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poster_stands_alone_and_shows_its_address() {
+        let page = render("Tea & Co", "https://bank.example/m/tea").unwrap();
+        assert!(page.contains("Tea &#38; Co") && page.contains("https://bank.example/m/tea"));
+        assert!(page.contains("<svg") && page.contains("@page") && page.len() < 60_000);
+        assert!(!page.contains("<script") && !page.contains("<link"));
+        assert!(render("Tea", &"x".repeat(5_000)).is_err());
+    }
+}

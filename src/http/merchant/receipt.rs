@@ -1,0 +1,114 @@
+//! What came of something that was sent by the form, for the shop to show.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::page::{Frame, show};
+use super::payment::PREFIX;
+use super::session::Session;
+use super::{Shop, sign_in};
+use crate::clock::Moment;
+use crate::http::Gateway;
+use crate::http::problem::Problem;
+use crate::ids::{EventId, EventKey};
+use crate::money::{Amount, Asset};
+use crate::store::events;
+
+#[derive(Template)]
+#[template(path = "merchant/receipt.html", config = "src/http/askama.toml")]
+struct Page {
+    frame: Frame,
+    points: String,
+    /// What was paid, or given back.
+    amount: String,
+    is_refund: bool,
+    member: String,
+    order: String,
+    time: String,
+    reasons: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Receipt {
+    recorded_at: String,
+    postings: Vec<Posting>,
+    explanation: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Posting {
+    account: String,
+    asset: String,
+    amount: String,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    says: String,
+    says_zh: String,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Data {
+    member: String,
+    order: String,
+    paid: String,
+    amount: String,
+}
+
+/// `GET /m/{partner}/receipts/{event}`.
+pub async fn get_receipt(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let shop = Shop::of(&request, &gateway)?;
+    let Some(session) = Session::of(&request, &gateway, &shop) else {
+        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    };
+    let id = request.match_info().get("event").unwrap_or_default();
+    // Of the shop's events only those that it typed in here.
+    let id = EventId::try_from(id).ok().filter(|id| id.as_str().starts_with(PREFIX));
+    let key = EventKey::of(&shop.partner.id, &id.ok_or_else(Problem::not_found)?);
+    let found =
+        gateway.read(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
+    let (receipt, body) = found.ok_or_else(Problem::not_found)?;
+    let receipt: Receipt = serde_json::from_str(&receipt).map_err(Problem::internal)?;
+    let Said { data } = serde_json::from_str(&body).map_err(Problem::internal)?;
+    let frame = Frame::new(&request, &shop, Some(&session));
+    let is_chinese = frame.w.is_chinese();
+    let reasons = receipt.explanation.iter();
+    let reasons = reasons.map(|it| if is_chinese { &it.says_zh } else { &it.says });
+    let is_refund = data.paid.is_empty();
+    let at = Moment::parse(&receipt.recorded_at);
+    let time = at.map(|at| at.utc().with_timezone(&gateway.time_zone).format("%Y-%m-%d %H:%M:%S"));
+    let page = Page {
+        points: points(&receipt.postings).to_string(),
+        amount: if is_refund { data.amount } else { data.paid },
+        is_refund,
+        member: data.member,
+        order: data.order,
+        time: time.map_or_else(String::new, |time| time.to_string()),
+        reasons: reasons.cloned().collect(),
+        frame,
+    };
+    show(&request, StatusCode::OK, &page)
+}
+
+/// What the customer has more by it, or less.
+fn points(postings: &[Posting]) -> Amount {
+    let zero = Amount::zero(Asset::PTS);
+    let of_customer = postings.iter().filter(|posting| {
+        posting.asset == Asset::PTS.code()
+            && matches!(posting.account.as_str(), "points_available" | "points_pending")
+    });
+    let amounts = of_customer.filter_map(|posting| Amount::parse(&posting.amount, Asset::PTS).ok());
+    amounts.fold(zero, |sum, amount| sum.checked_add(amount).unwrap_or(sum))
+}

@@ -1,0 +1,227 @@
+//! Who is taking in which file, and how far.
+
+use diesel::prelude::*;
+
+use super::{Import, Lines, Row, State, delete_parts};
+use crate::clock::Moment;
+use crate::customer::Sealed;
+use crate::ids::{ImportId, LeaseId};
+use crate::store::schema::{import_rejects, imports};
+use crate::store::{Db, LedgerTx, StoreError};
+
+/// For whom and until when.
+#[derive(Clone, Copy)]
+pub struct Claim {
+    pub lease: LeaseId,
+    pub now: Moment,
+    pub until: Moment,
+}
+
+/// What a file turned out to be.
+pub struct Scan {
+    pub sha256: [u8; 32],
+    pub charset: &'static str,
+    pub packed: bool,
+}
+
+/// A group of lines that is done.
+pub struct Progress<'a> {
+    /// All until now, this group among them.
+    pub lines: Lines,
+    pub rejects: Option<Rejects<'a>>,
+}
+
+/// Those of a group that were not taken.
+pub struct Rejects<'a> {
+    pub sealed: &'a Sealed,
+    pub expires_at: Moment,
+}
+
+/// Claims the oldest file that nobody is at work on: one of a partner at a time, as far as this
+/// can be seen, so that no partner's many files keep another's waiting.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn claim(tx: &mut LedgerTx<'_>, claim: &Claim) -> Result<Option<Import>, StoreError> {
+    let now = claim.now.naive();
+    let busy: Vec<String> = imports::table
+        .filter(imports::state.eq(State::Running.name()))
+        .filter(imports::lease_until.gt(now))
+        .select(imports::partner_id)
+        .load(tx.0)?;
+    // Typed once for each store, because a list is passed differently.
+    macro_rules! open {
+        () => {
+            imports::table
+                .filter(imports::state.eq_any([State::Waiting.name(), State::Running.name()]))
+                .filter(imports::lease_until.is_null().or(imports::lease_until.le(now)))
+                .filter(imports::partner_id.ne_all(&busy))
+                .order(imports::id)
+                .select(Row::as_select())
+        };
+    }
+    let row: Option<Row> = match &mut *tx.0 {
+        Db::Postgres(db) => open!().for_update().skip_locked().first(db).optional()?,
+        Db::Sqlite(db) => open!().first(db).optional()?,
+    };
+    let Some(import) = row.map(Row::read).transpose()? else { return Ok(None) };
+    diesel::update(imports::table.find(import.id.bytes().as_slice()))
+        .set((
+            imports::state.eq(State::Running.name()),
+            imports::lease.eq(claim.lease.bytes().as_slice()),
+            imports::lease_until.eq(claim.until.naive()),
+        ))
+        .execute(tx.0)?;
+    Ok(Some(import))
+}
+
+/// Notes what a file is; where the same file of that partner and day came before, the import that
+/// it came in.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn scanned(
+    tx: &mut LedgerTx<'_>,
+    import: &Import,
+    scan: &Scan,
+    claim: &Claim,
+) -> Result<Option<ImportId>, StoreError> {
+    let first: Option<Row> = imports::table
+        .filter(imports::partner_id.eq(import.partner.as_str()))
+        .filter(imports::business_date.eq(import.business_date.to_string()))
+        .filter(imports::sha256.eq(scan.sha256.as_slice()))
+        .filter(imports::state.ne(State::Failed.name()))
+        .filter(imports::duplicate_of.is_null())
+        .filter(imports::id.ne(import.id.bytes().as_slice()))
+        .select(Row::as_select())
+        .first(tx.0)
+        .optional()?;
+    let first = first.map(Row::read).transpose()?.map(|first| first.id);
+    diesel::update(held(import.id, claim.lease))
+        .set((
+            imports::sha256.eq(scan.sha256.as_slice()),
+            imports::charset.eq(scan.charset),
+            imports::packed.eq(scan.packed),
+            imports::duplicate_of.eq(first.as_ref().map(|id| id.bytes().as_slice())),
+            imports::lease_until.eq(claim.until.naive()),
+        ))
+        .execute(tx.0)?;
+    Ok(first)
+}
+
+/// Notes how far it is, and goes on holding it. `false` when the lease is another's: then nothing
+/// is changed.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn progress(
+    tx: &mut LedgerTx<'_>,
+    id: ImportId,
+    done: &Progress<'_>,
+    claim: &Claim,
+) -> Result<bool, StoreError> {
+    let Lines { read, recorded, recorded_before, rejected } = done.lines;
+    let changed = diesel::update(held(id, claim.lease))
+        .set((
+            imports::lines.eq(read),
+            imports::recorded.eq(recorded),
+            imports::recorded_before.eq(recorded_before),
+            imports::rejected.eq(rejected),
+            imports::lease_until.eq(claim.until.naive()),
+        ))
+        .execute(tx.0)?;
+    if let (1, Some(rejects)) = (changed, &done.rejects) {
+        let row = (
+            import_rejects::import_id.eq(id.bytes().as_slice()),
+            import_rejects::after_lines.eq(read),
+            import_rejects::key_id.eq(&rejects.sealed.key_id),
+            import_rejects::sealed.eq(&rejects.sealed.bytes),
+            import_rejects::expires_at.eq(rejects.expires_at.naive()),
+        );
+        both!(tx.0, db => diesel::insert_into(import_rejects::table).values(row).execute(db))?;
+    }
+    Ok(changed == 1)
+}
+
+/// Ends it, well or with a reason why not, and lets go what the file held. `false` when the lease
+/// is another's.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn close(
+    tx: &mut LedgerTx<'_>,
+    id: ImportId,
+    failure: Option<&str>,
+    claim: &Claim,
+) -> Result<bool, StoreError> {
+    let state = if failure.is_some() { State::Failed } else { State::Done };
+    let changed = diesel::update(held(id, claim.lease))
+        .set((
+            imports::state.eq(state.name()),
+            imports::failure.eq(failure),
+            imports::ended_at.eq(claim.now.naive()),
+            imports::lease.eq(None::<Vec<u8>>),
+            imports::lease_until.eq(None::<chrono::NaiveDateTime>),
+        ))
+        .execute(tx.0)?;
+    if changed == 1 {
+        delete_parts(tx, id)?;
+    }
+    Ok(changed == 1)
+}
+
+/// Gives it back: from that moment on it is anybody's.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn release(
+    tx: &mut LedgerTx<'_>,
+    id: ImportId,
+    lease: LeaseId,
+    from: Moment,
+) -> Result<(), StoreError> {
+    diesel::update(held(id, lease))
+        .set((imports::state.eq(State::Waiting.name()), imports::lease_until.eq(from.naive())))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+/// Forgets up to `rows_max` files that never became whole in time, and old rejected lines.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, StoreError> {
+    let ids: Vec<Vec<u8>> = imports::table
+        .filter(imports::state.eq(State::Receiving.name()))
+        .filter(imports::expires_at.le(now.naive()))
+        .limit(rows_max)
+        .select(imports::id)
+        .load(db)?;
+    let pages: Vec<(Vec<u8>, i64)> = import_rejects::table
+        .filter(import_rejects::expires_at.le(now.naive()))
+        .limit(rows_max)
+        .select((import_rejects::import_id, import_rejects::after_lines))
+        .load(db)?;
+    if ids.is_empty() && pages.is_empty() {
+        return Ok(0);
+    }
+    db.write(|tx| {
+        let mut removed = 0_usize;
+        for bytes in &ids {
+            let id = ImportId::from_uuid(crate::store::types::uuid(bytes, "imports.id")?);
+            removed = removed.saturating_add(usize::from(super::remove(tx, id)?));
+        }
+        for (id, after_lines) in &pages {
+            let page = import_rejects::table.find((id.as_slice(), after_lines));
+            removed = removed.saturating_add(diesel::delete(page).execute(tx.0)?);
+        }
+        Ok(removed)
+    })
+}
+
+#[diesel::dsl::auto_type]
+fn held(id: ImportId, lease: LeaseId) -> _ {
+    let id: Vec<u8> = id.bytes().to_vec();
+    let lease: Vec<u8> = lease.bytes().to_vec();
+    imports::table.filter(imports::id.eq(id)).filter(imports::lease.eq(lease))
+}
