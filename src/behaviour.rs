@@ -185,7 +185,7 @@ impl Search {
         let digest: String = given.text_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         let value = json!({
             "specversion": "1.0",
-            "id": format!("{}:{}:{}", rule.id, period.name(), contact.customer),
+            "id": contacts::event_id(rule.id.as_str(), &period.name(), contact.customer),
             "source": "/behaviour",
             "type": Referral::TYPE,
             "time": now.to_string(),

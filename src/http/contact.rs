@@ -14,9 +14,11 @@ use crate::behaviour;
 use crate::clock::{self, Moment};
 use crate::event::{ConsentGiven, read_contact};
 use crate::ids::ReferralId;
+use crate::referral::{Actor, Move, Step};
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
 use crate::store::{StoreError, customers};
+use crate::writer::{MoveRefusal, WriteError};
 
 /// What was agreed to.
 #[derive(Serialize, ToSchema)]
@@ -92,7 +94,8 @@ pub async fn agree(
     Ok(HttpResponse::Created().json(agreed))
 }
 
-/// The customer withdraws it: the data is erased, and no lead is made of what they buy.
+/// The customer withdraws it: the data is erased, no lead is made of what they buy, and those that
+/// were are stopped.
 #[utoipa::path(
     post, path = "/v1/customers/me/contact/withdrawal", tag = "Customers",
     security(("customer" = [])),
@@ -103,20 +106,29 @@ pub async fn withdraw_contact(
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let withdrawn_at = clock::now();
-    let done = gateway
+    let partner = behaviour::own(&gateway.registry).ok_or_else(Problem::not_found)?;
+    let stopped = gateway
         .read(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
-                    return Ok::<_, StoreError>(false);
+                    return Ok::<_, StoreError>(None);
                 };
                 customers::lock(tx, &[id])?;
-                contacts::withdraw(tx, id, withdrawn_at)
+                if !contacts::withdraw(tx, id, withdrawn_at)? {
+                    return Ok(None);
+                }
+                contacts::stop_leads(tx, id, &partner.id, withdrawn_at).map(Some)
             })
         })
         .await?;
-    if done {
-        Ok(HttpResponse::Ok().json(Withdrawn { withdrawn_at }))
-    } else {
-        Err(Problem::not_found())
+    let stopped = stopped.ok_or_else(Problem::not_found)?;
+    for referral in stopped {
+        let order = Move::new(referral, Step::Withdraw, Actor::Customer);
+        match gateway.writer.advance(order).await {
+            // What has ended, or was converted, stays as it is.
+            Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(HttpResponse::Ok().json(Withdrawn { withdrawn_at }))
 }

@@ -2,12 +2,14 @@
 
 use diesel::prelude::*;
 
-use super::schema::{behaviour_evaluations, consents, customer_contacts, events, personal_data};
-use super::{Db, LedgerTx, StoreError, consents as consent_records, personal, types};
+use super::schema::{
+    behaviour_evaluations, consents, customer_contacts, events, personal_data, referrals,
+};
+use super::{Db, LedgerTx, StoreError, consents as consent_records, outbox, personal, types};
 use crate::clock::Moment;
 use crate::customer::Sealed;
 use crate::event::ConsentGiven;
-use crate::ids::{ConsentId, CustomerId, EventKey, PartnerId, ReferralId};
+use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
 use crate::store::consents::NewConsent;
 use crate::store::personal::NewPersonal;
 
@@ -76,6 +78,50 @@ pub fn withdraw(
         .filter(consents::withdrawn_at.is_null());
     diesel::update(live).set(consents::withdrawn_at.eq(now.naive())).execute(tx.0)?;
     Ok(true)
+}
+
+/// Stops what was begun by a customer's behaviour: the consents of those leads are withdrawn, what
+/// waits for the CRM is cancelled, and a CRM that has them is told. Returns the leads, which are
+/// still to be moved. The customer must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn stop_leads(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    partner: &PartnerId,
+    now: Moment,
+) -> Result<Vec<ReferralId>, StoreError> {
+    let made: Vec<(String, String)> = behaviour_evaluations::table
+        .filter(behaviour_evaluations::customer_id.eq(customer.bytes().as_slice()))
+        .filter(behaviour_evaluations::outcome.eq("lead"))
+        .select((behaviour_evaluations::rule, behaviour_evaluations::period))
+        .load(tx.0)?;
+    let mut stopped = Vec::new();
+    for (rule, period) in made {
+        let Ok(event) = EventId::try_from(event_id(&rule, &period, customer)) else { continue };
+        let key = EventKey::of(partner, &event);
+        let found: Option<(Vec<u8>, Option<Vec<u8>>)> = referrals::table
+            .filter(referrals::event_id.eq(key.bytes().as_slice()))
+            .select((referrals::id, referrals::consent_id))
+            .first(tx.0)
+            .optional()?;
+        let Some((id, consent)) = found else { continue };
+        let live = consents::table
+            .filter(consents::id.nullable().eq(consent))
+            .filter(consents::withdrawn_at.is_null());
+        diesel::update(live).set(consents::withdrawn_at.eq(now.naive())).execute(tx.0)?;
+        let id = ReferralId::from_uuid(types::uuid(&id, "referrals.id")?);
+        outbox::consent_withdrawn(tx, id, now)?;
+        stopped.push(id);
+    }
+    Ok(stopped)
+}
+
+/// The id under which a customer's behaviour is referred: the same for the same rule and period.
+#[must_use]
+pub fn event_id(rule: &str, period: &str, customer: CustomerId) -> String {
+    format!("{rule}:{period}:{customer}")
 }
 
 /// Customers who may be contacted and were not yet held against a rule for a period: so many at

@@ -1,6 +1,10 @@
 //! One schema over the SQL types that both stores share. Moments are UTC without an offset;
 //! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
 
+mod leads;
+
+pub use leads::*;
+
 diesel::table! {
     customers (id) {
         id -> Binary,
@@ -270,73 +274,6 @@ diesel::table! {
         manager_id -> Nullable<Text>,
         expires_at -> Nullable<Timestamp>,
         why -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
-    customer_contacts (customer_id) {
-        customer_id -> Binary,
-        personal_id -> Binary,
-        consent_id -> Binary,
-        region -> Text,
-        recorded_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    behaviour_evaluations (customer_id, rule, period) {
-        customer_id -> Binary,
-        rule -> Text,
-        period -> Text,
-        outcome -> Text,
-        evaluated_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    referral_claims (id) {
-        id -> Binary,
-        referral_id -> Binary,
-        until -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    referral_sightings (id, referral_id) {
-        id -> Binary,
-        referral_id -> Binary,
-        seen_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    referral_moves (referral_id, seq) {
-        referral_id -> Binary,
-        seq -> BigInt,
-        from_state -> Nullable<Text>,
-        state -> Text,
-        actor_kind -> Text,
-        actor -> Text,
-        reason -> Text,
-        finding -> Nullable<Text>,
-        transaction_id -> Nullable<Binary>,
-        moved_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    referral_rewards (referral_id, number) {
-        referral_id -> Binary,
-        number -> BigInt,
-        receiver -> Text,
-        rule -> Text,
-        amount -> BigInt,
-        customer_id -> Nullable<Binary>,
-        lot_id -> Nullable<Binary>,
-        counter_id -> Nullable<Binary>,
-        transaction_id -> Binary,
-        matures_at -> Nullable<Timestamp>,
-        state -> Text,
     }
 }
 

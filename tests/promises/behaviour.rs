@@ -82,6 +82,12 @@ on_both_stores! {
         app.restart().await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert_eq!(leads(app).len(), 1);
+        // Whoever withdraws is no lead any more, and the CRM gets nothing of them.
+        let person = customer(app, "regular");
+        let withdrawn = person.send("/v1/customers/me/contact/withdrawal", &json!({})).await;
+        assert_eq!(withdrawn.status, 200, "{withdrawn:?}");
+        assert_eq!(leads(app)[0].state.name(), "withdrawn");
+        assert_eq!(tallystick::store::outbox::depth(&mut app.trial.db()).unwrap().waiting, 0);
     }
 }
 
