@@ -450,63 +450,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    imports (id) {
-        id -> Binary,
-        partner_id -> Text,
-        business_date -> Text,
-        file_name -> Nullable<Text>,
-        declared_charset -> Nullable<Text>,
-        declared_sha256 -> Nullable<Binary>,
-        length -> BigInt,
-        received -> BigInt,
-        state -> Text,
-        created_at -> Timestamp,
-        expires_at -> Timestamp,
-        sha256 -> Nullable<Binary>,
-        charset -> Nullable<Text>,
-        packed -> Nullable<Bool>,
-        duplicate_of -> Nullable<Binary>,
-        lines -> BigInt,
-        recorded -> BigInt,
-        recorded_before -> BigInt,
-        rejected -> BigInt,
-        failure -> Nullable<Text>,
-        lease -> Nullable<Binary>,
-        lease_until -> Nullable<Timestamp>,
-        received_at -> Nullable<Timestamp>,
-        ended_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    import_parts (import_id, start) {
-        import_id -> Binary,
-        start -> BigInt,
-        key_id -> Text,
-        sealed -> Binary,
-    }
-}
-
-diesel::table! {
-    import_rejects (import_id, after_lines) {
-        import_id -> Binary,
-        after_lines -> BigInt,
-        key_id -> Text,
-        sealed -> Binary,
-        expires_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    form_attempts (partner_id) {
-        partner_id -> Text,
-        failures -> BigInt,
-        tried_at -> Timestamp,
-        locked_until -> Timestamp,
-    }
-}
-
 diesel::joinable!(members -> customers (customer_id));
 diesel::joinable!(events -> transactions (transaction_id));
 diesel::joinable!(entries -> transactions (transaction_id));
@@ -603,11 +546,8 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         referral_sightings,
         withdrawals,
         readings,
-        erasures,
-        imports,
-        import_parts,
-        import_rejects,
-        form_attempts
+        erasures
     );
-    super::crm_schema::check_columns(db)
+    super::crm_schema::check_columns(db)?;
+    super::imports::tables::check_columns(db)
 }

@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 
 use super::State;
+use super::tables::{import_parts, import_rejects, imports};
 use crate::clock::Moment;
 use crate::customer::Sealed;
 use crate::ids::ImportId;
-use crate::store::schema::{import_parts, import_rejects, imports};
 use crate::store::{Db, LedgerTx, StoreError};
 
 /// Adds a part to the end of a file: of several at once one is added. Whether the file is whole

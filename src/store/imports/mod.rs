@@ -2,15 +2,17 @@
 //! in the same one, and whoever dies over it loses it when the lease ends.
 
 mod contents;
+pub mod tables;
 mod work;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::schema::{import_parts, imports};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::ids::{ImportId, PartnerId};
+
+use tables::{import_parts, imports};
 
 pub use contents::{append, read_part, rejects_after};
 pub use work::{

@@ -2,11 +2,11 @@
 
 use diesel::prelude::*;
 
+use super::tables::{import_rejects, imports};
 use super::{Import, Lines, Row, State, delete_parts};
 use crate::clock::Moment;
 use crate::customer::Sealed;
 use crate::ids::{ImportId, LeaseId};
-use crate::store::schema::{import_rejects, imports};
 use crate::store::{Db, LedgerTx, StoreError};
 
 /// For whom and until when.
