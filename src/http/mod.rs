@@ -109,13 +109,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
-        // Partners: referrals:read, or staff: privacy
-        .service(at("/v1/consents/{consent}", web::get().to(consents::get_consent)))
-        // Partners: consents:write, or staff: privacy
-        .service(once::<PartnerOrStaff<ConsentsWrite, Privacy>>(
-            "/v1/consents/{consent}/withdrawal",
-            web::post().to(consents::withdraw_consent),
-        ))
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(once::<Customer>(
@@ -123,27 +116,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::post().to(points::link_member),
         ))
         .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
-        .service(at("/v1/customers/me/consents", web::get().to(consents::get_own_consents)))
-        .service(once::<Customer>(
-            "/v1/customers/me/consents/{consent}/withdrawal",
-            web::post().to(consents::withdraw_own_consent),
-        ))
-        .service(at("/v1/customers/me/data", web::get().to(person_data::get_own_data)))
-        .service(once::<Customer>(
-            "/v1/customers/me/erasure",
-            web::post().to(erasures::erase_own_data),
-        ))
-        // Staff: privacy
-        .service(once::<Staff<Privacy>>(
-            "/v1/customers/data",
-            web::post().to(person_data::find_data),
-        ))
-        .service(
-            once::<Staff<Privacy>>("/v1/erasures", web::post().to(erasures::post_erasure))
-                .route(web::get().to(erasures::get_erasures)),
-        )
-        .service(at("/v1/erasures/{erasure}", web::get().to(erasures::get_erasure)))
-        .service(at("/v1/readings", web::get().to(readings::get_readings)))
         // Staff: adjust
         .service(once::<Staff<Adjust>>(
             "/v1/adjustments",
@@ -172,6 +144,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
         ))
+        .configure(personal_data)
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
@@ -187,6 +160,40 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(health::get_readiness)),
         )
         .default_service(web::to(unknown));
+}
+
+/// What is about persons: what they agreed to, what is held of them, and who reads it.
+fn personal_data(config: &mut web::ServiceConfig) {
+    config
+        // Partners: referrals:read, or staff: privacy
+        .service(at("/v1/consents/{consent}", web::get().to(consents::get_consent)))
+        // Partners: consents:write, or staff: privacy
+        .service(once::<PartnerOrStaff<ConsentsWrite, Privacy>>(
+            "/v1/consents/{consent}/withdrawal",
+            web::post().to(consents::withdraw_consent),
+        ))
+        // Customers
+        .service(at("/v1/customers/me/consents", web::get().to(consents::get_own_consents)))
+        .service(once::<Customer>(
+            "/v1/customers/me/consents/{consent}/withdrawal",
+            web::post().to(consents::withdraw_own_consent),
+        ))
+        .service(at("/v1/customers/me/data", web::get().to(person_data::get_own_data)))
+        .service(once::<Customer>(
+            "/v1/customers/me/erasure",
+            web::post().to(erasures::erase_own_data),
+        ))
+        // Staff: privacy
+        .service(once::<Staff<Privacy>>(
+            "/v1/customers/data",
+            web::post().to(person_data::find_data),
+        ))
+        .service(
+            once::<Staff<Privacy>>("/v1/erasures", web::post().to(erasures::post_erasure))
+                .route(web::get().to(erasures::get_erasures)),
+        )
+        .service(at("/v1/erasures/{erasure}", web::get().to(erasures::get_erasure)))
+        .service(at("/v1/readings", web::get().to(readings::get_readings)));
 }
 
 /// A resource with a method; any other is answered with 405 and those that it knows.
