@@ -1,4 +1,4 @@
-//! The gateway's HTTP face: every route, with its scope, on this screen. What a handler needs of
+//! The gateway's HTTP face: `routes` says who may call what. What a handler needs of
 //! its caller is in its signature; every error is a problem document.
 
 pub mod auth;
@@ -38,6 +38,7 @@ mod referrals;
 mod request_id;
 mod revocation;
 mod revoked;
+mod routes;
 mod signature;
 mod slow_body;
 mod staff;
@@ -53,11 +54,7 @@ pub mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
-use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
+use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
 
 use tokio::sync::Notify;
@@ -68,17 +65,14 @@ use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
 use crate::writer::{WriteError, Writer};
-use auth::{Caller, ConsentsWrite, Customer, EventsWrite};
 pub use conditional::tag_resources;
 pub use crm_feedback::feedback_secret;
-use either::PartnerOrStaff;
 pub use hardening::harden;
-use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
+pub use routes::routes;
 pub use slow_body::await_bodies;
-use staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use stream::Streams;
 use token::Tokens;
 use token_issuer::TokenIssuer;
@@ -112,195 +106,6 @@ pub struct Gateway {
     body_patience: Duration,
     /// Of the shops' pages, as long as nobody is signed in.
     strangers: Limits,
-}
-
-/// A single event's body.
-const EVENT_BYTES_MAX: usize = 64 * 1024;
-/// A batch's body.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// A form's body.
-const FORM_BYTES_MAX: usize = 16 * 1024;
-
-/// Every route.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let bytes_max = |max: usize| web::PayloadConfig::new(max);
-    config
-        .app_data(bytes_max(EVENT_BYTES_MAX))
-        .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
-        .app_data(web::QueryConfig::default().error_handler(problem::query))
-        // Partners: authentication
-        .service(at(oauth::TOKEN_PATH, web::post().to(oauth::issue_token)))
-        .service(at(revocation::REVOCATION_PATH, web::post().to(revocation::revoke_token)))
-        .service(at("/oauth/jwks", web::get().to(metadata::get_jwks)))
-        .service(at(metadata::JWKS_PATH, web::get().to(metadata::get_jwks)))
-        .service(at(metadata::SERVER_PATH, web::get().to(metadata::get_metadata)))
-        .service(at(metadata::RESOURCE_PATH, web::get().to(metadata::get_resource_metadata)))
-        // Partners: events:write
-        .service(once::<Caller<EventsWrite>>("/v1/events", web::post().to(events::post_event)))
-        .service(
-            once::<Caller<EventsWrite>>(
-                "/v1/events:batch",
-                web::post().to(events::post_event_batch),
-            )
-            .app_data(bytes_max(BATCH_BYTES_MAX)),
-        )
-        // Without `once`: a stream has no end that could be waited for, and its events have ids.
-        .service(at("/v1/events:stream", web::post().to(stream::post_event_stream)))
-        .service(once::<Caller<EventsWrite>>("/v1/quotes", web::post().to(quotes::post_quote)))
-        // Partners: events:read
-        .service(at("/v1/events/{event}", web::get().to(events::get_event)))
-        .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
-        .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
-        .configure(file_routes)
-        // Partners: referrals:read
-        .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
-        .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
-        // The CRM: signed, and done once by the message's own id
-        .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
-        // Partners: referrals:read, or staff: privacy
-        .service(at("/v1/consents/{consent}", web::get().to(consents::get_consent)))
-        // Partners: consents:write, or staff: privacy
-        .service(once::<PartnerOrStaff<ConsentsWrite, Privacy>>(
-            "/v1/consents/{consent}/withdrawal",
-            web::post().to(consents::withdraw_consent),
-        ))
-        // Customers
-        .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
-        .service(once::<Customer>(
-            "/v1/customers/me/members/{partner}",
-            web::post().to(points::link_member),
-        ))
-        .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
-        .service(once::<Customer>("/v1/customers/me/contact", web::post().to(contact::agree)))
-        .service(once::<Customer>(
-            "/v1/customers/me/contact/withdrawal",
-            web::post().to(contact::withdraw_contact),
-        ))
-        .service(at("/v1/customers/me/consents", web::get().to(consents::get_own_consents)))
-        .service(once::<Customer>(
-            "/v1/customers/me/consents/{consent}/withdrawal",
-            web::post().to(consents::withdraw_own_consent),
-        ))
-        .service(at("/v1/customers/me/data", web::get().to(person_data::get_own_data)))
-        .service(once::<Customer>(
-            "/v1/customers/me/erasure",
-            web::post().to(erasures::erase_own_data),
-        ))
-        .configure(staff_routes)
-        // Shops without software: signed in by their PIN
-        .configure(merchant::routes)
-        // Everybody: the reference
-        .service(at(openapi::PATH, web::get().to(openapi::get_document)))
-        .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
-        .service(web::redirect("/docs", "/docs/"))
-        .service(openapi::page())
-        // Operators; some load balancers ask by HEAD
-        .service(
-            at("/healthz", web::get().to(health::get_health))
-                .route(web::head().to(health::get_health)),
-        )
-        .service(
-            at("/readyz", web::get().to(health::get_readiness))
-                .route(web::head().to(health::get_readiness)),
-        )
-        .default_service(web::to(unknown));
-}
-
-/// The routes of the bank's staff, each with its role.
-fn staff_routes(config: &mut web::ServiceConfig) {
-    config
-        // Staff: privacy
-        .service(once::<Staff<Privacy>>(
-            "/v1/customers/data",
-            web::post().to(person_data::find_data),
-        ))
-        .service(
-            once::<Staff<Privacy>>("/v1/erasures", web::post().to(erasures::post_erasure))
-                .route(web::get().to(erasures::get_erasures)),
-        )
-        .service(at("/v1/erasures/{erasure}", web::get().to(erasures::get_erasure)))
-        .service(at("/v1/readings", web::get().to(readings::get_readings)))
-        // Staff: adjust
-        .service(once::<Staff<Adjust>>(
-            "/v1/adjustments",
-            web::post().to(corrections::propose_adjustment),
-        ))
-        .service(once::<Staff<Adjust>>(
-            "/v1/transactions/{transaction}/reversal",
-            web::post().to(corrections::propose_reversal),
-        ))
-        // Staff: approve
-        .service(once::<Staff<Approve>>(
-            "/v1/corrections/{correction}/approval",
-            web::post().to(corrections::approve),
-        ))
-        .service(once::<Staff<Approve>>(
-            "/v1/corrections/{correction}/rejection",
-            web::post().to(corrections::reject),
-        ))
-        // Staff: decide
-        .service(at("/v1/held-referrals", web::get().to(held::get_held)))
-        .service(once::<Staff<Decide>>(
-            "/v1/referrals/{referral}/release",
-            web::post().to(held::release),
-        ))
-        .service(once::<Staff<Decide>>(
-            "/v1/referrals/{referral}/rejection",
-            web::post().to(held::reject_referral),
-        ))
-        // Staff: read
-        .service(at(revocation::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
-        .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
-        .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
-        .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
-        // Staff: operate
-        .service(at("/v1/dead-letters", web::get().to(dead_letters::get_dead_letters)))
-        .service(once::<Staff<Operate>>(
-            "/v1/dead-letters/{message}/replay",
-            web::post().to(dead_letters::replay_dead_letter),
-        ));
-}
-
-/// Partners: files:write. Without `once`: an upload that is begun twice only expires.
-fn file_routes(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            at(tus::PATH, web::post().to(uploads::create_upload))
-                .route(web::method(Method::OPTIONS).to(tus::get_options)),
-        )
-        .service(
-            at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
-                .route(web::patch().to(uploads::append_upload))
-                .route(web::delete().to(uploads::delete_upload)),
-        )
-        .service(at("/v1/imports", web::get().to(imports::get_imports)))
-        .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
-        .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)));
-}
-
-/// A resource with a method; any other is answered with 405 and those that it knows.
-fn at(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route)
-}
-
-/// The same for what changes something: with an `Idempotency-Key` it is done once for each caller.
-fn once<S: Speaker>(
-    path: &str,
-    route: Route,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    at(path, route).wrap(from_fn(answer_once::<S>))
-}
-
-async fn unknown() -> Result<HttpResponse, Problem> {
-    Err(Problem::not_found())
 }
 
 /// What a gateway is made of.

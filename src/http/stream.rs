@@ -204,7 +204,7 @@ impl Cut {
                 Some(rest) => (rest, true),
                 None => (piece, false),
             };
-            let room = super::EVENT_BYTES_MAX.saturating_sub(self.line.len());
+            let room = super::routes::EVENT_BYTES_MAX.saturating_sub(self.line.len());
             if piece.len() > room {
                 self.too_long = true;
                 self.line.clear();
@@ -223,7 +223,7 @@ impl Cut {
         let too_long = std::mem::take(&mut self.too_long);
         self.number = self.number.saturating_add(1);
         if too_long {
-            let detail = format!("A line has at most {} bytes.", super::EVENT_BYTES_MAX);
+            let detail = format!("A line has at most {} bytes.", super::routes::EVENT_BYTES_MAX);
             lines.push(Line { number: self.number, read: Err(Problem::new(&TOO_LARGE, detail)) });
         } else if !line.trim_ascii().is_empty() {
             lines.push(Line { number: self.number, read: Ok(line) });
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_fails_no_other() {
-        let long = vec![b'x'; super::super::EVENT_BYTES_MAX + 1];
+        let long = vec![b'x'; super::super::routes::EVENT_BYTES_MAX + 1];
         let lines = cut(&[b"a\n", &long, b"yy", b"\nb\n", &long[1..], b"\n"]);
         assert_eq!(lines.len(), 4);
         assert_eq!((lines[1].clone(), &lines[2].1), ((2, Err(413)), &Ok("b".to_owned())));

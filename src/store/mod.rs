@@ -57,6 +57,7 @@ pub mod lots;
 mod migrate;
 pub mod outbox;
 pub mod partners;
+mod person_schema;
 pub mod personal;
 mod pool;
 pub mod proof;

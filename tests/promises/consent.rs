@@ -129,10 +129,12 @@ on_both_stores! {
 
 /// A customer whom the travel agency refers, with the consent of the referral.
 async fn referred(app: &TestApp, id: &str) -> (Partner, Value) {
-    let person = customer(app, "c-1");
+    let person = customer(app, &format!("c-of-{id}"));
     let reference = member(&person, "sunny-travel").await;
     let mut event = referral(id, "travel-loan", "9000.00", "old-town");
     event["data"]["member"] = json!(reference);
+    event["data"]["contact"]["phone"] =
+        json!(format!("+8619900{:06}", id.len() + usize::from(id.as_bytes()[2])));
     let receipt = app.partner("sunny-travel").await.record(&event).await;
     (person, receipt["referral"].clone())
 }
@@ -266,7 +268,11 @@ on_both_stores! {
         let told = travel.get(path(&second).trim_end_matches("/withdrawal")).await.body;
         let note = &told["withdrawal"];
         assert_eq!((&note["by"], &note["by_whom"], &note["reason"]), (&json!("staff"), &Value::Null, &Value::Null));
-        // Who withdrew stays as it was recorded.
+        // What was agreed to, and who withdrew, stays as it was recorded.
+        for wrong in ["purpose = 'anything'", "evidence = 'another'", "withdrawn_at = NULL"] {
+            let refused = crate::harness::run_sql(&app.trial, &format!("UPDATE consents SET {wrong}"));
+            assert!(refused.unwrap_err().contains("stay as they were given"), "{wrong}");
+        }
         let consent = uuid::Uuid::parse_str(second["consent"].as_str().unwrap()).unwrap();
         let sql = match app.trial.db() {
             tallystick::store::Db::Postgres(_) => format!("UPDATE withdrawals SET by_whom = 'cid' WHERE id = '\\x{}'", consent.simple()),

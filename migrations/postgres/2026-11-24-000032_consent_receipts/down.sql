@@ -1,6 +1,8 @@
 DROP INDEX referrals_by_consent;
 DROP INDEX referrals_by_person;
 DROP TABLE withdrawals;
+DROP TRIGGER consents_only_forward ON consents;
+DROP FUNCTION consents_stay();
 ALTER TABLE consents DROP COLUMN collector;
 ALTER TABLE consents DROP COLUMN separate;
 ALTER TABLE consents DROP COLUMN language;

@@ -8,6 +8,20 @@ ALTER TABLE consents ADD COLUMN language TEXT COLLATE "C";
 ALTER TABLE consents ADD COLUMN separate BOOLEAN;
 ALTER TABLE consents ADD COLUMN collector TEXT COLLATE "C";
 
+-- What was agreed to stays as it was recorded. It is withdrawn once; where the proof is may be
+-- cleared when its period is over, and becomes nothing else.
+CREATE FUNCTION consents_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'consents stay as they were given';
+END $$;
+CREATE TRIGGER consents_only_forward BEFORE UPDATE ON consents FOR EACH ROW
+WHEN ((OLD.id, OLD.partner_id, OLD.purpose, OLD.text_version, OLD.text_sha256, OLD.channel, OLD.given_at, OLD.recipient, OLD.recipient_contact, OLD.method, OLD.kinds, OLD.language, OLD.separate)
+    IS DISTINCT FROM (NEW.id, NEW.partner_id, NEW.purpose, NEW.text_version, NEW.text_sha256, NEW.channel, NEW.given_at, NEW.recipient, NEW.recipient_contact, NEW.method, NEW.kinds, NEW.language, NEW.separate)
+    OR (OLD.evidence IS DISTINCT FROM NEW.evidence AND NEW.evidence <> '')
+    OR (OLD.collector IS DISTINCT FROM NEW.collector AND NEW.collector IS NOT NULL)
+    OR (OLD.withdrawn_at IS NOT NULL AND OLD.withdrawn_at IS DISTINCT FROM NEW.withdrawn_at))
+    EXECUTE FUNCTION consents_stay();
+
 -- Who withdrew, and when. consents.withdrawn_at says the same for look-ups.
 CREATE TABLE withdrawals (
     id BYTEA PRIMARY KEY CHECK (octet_length(id) = 16) REFERENCES consents (id),

@@ -1,6 +1,7 @@
 DROP INDEX referrals_by_consent;
 DROP INDEX referrals_by_person;
 DROP TABLE withdrawals;
+DROP TRIGGER consents_only_forward;
 ALTER TABLE consents DROP COLUMN collector;
 ALTER TABLE consents DROP COLUMN separate;
 ALTER TABLE consents DROP COLUMN language;

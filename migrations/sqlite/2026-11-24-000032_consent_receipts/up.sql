@@ -8,6 +8,21 @@ ALTER TABLE consents ADD COLUMN language TEXT;
 ALTER TABLE consents ADD COLUMN separate INTEGER;
 ALTER TABLE consents ADD COLUMN collector TEXT;
 
+-- What was agreed to stays as it was recorded. It is withdrawn once; where the proof is may be
+-- cleared when its period is over, and becomes nothing else.
+CREATE TRIGGER consents_only_forward BEFORE UPDATE ON consents
+WHEN OLD.id IS NOT NEW.id OR OLD.partner_id IS NOT NEW.partner_id OR OLD.purpose IS NOT
+    NEW.purpose OR OLD.text_version IS NOT NEW.text_version OR OLD.text_sha256 IS NOT
+    NEW.text_sha256 OR OLD.channel IS NOT NEW.channel OR OLD.given_at IS NOT NEW.given_at OR
+    OLD.recipient IS NOT NEW.recipient OR OLD.recipient_contact IS NOT NEW.recipient_contact OR
+    OLD.method IS NOT NEW.method OR OLD.kinds IS NOT NEW.kinds OR OLD.language IS NOT
+    NEW.language OR OLD.separate IS NOT NEW.separate
+    OR (OLD.evidence IS NOT NEW.evidence AND NEW.evidence <> '')
+    OR (OLD.collector IS NOT NEW.collector AND NEW.collector IS NOT NULL)
+    OR (OLD.withdrawn_at IS NOT NULL AND OLD.withdrawn_at IS NOT NEW.withdrawn_at) BEGIN
+    SELECT RAISE(ABORT, 'consents stay as they were given');
+END;
+
 -- Who withdrew, and when. consents.withdrawn_at says the same for look-ups.
 CREATE TABLE withdrawals (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16) REFERENCES consents (id),

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::Gateway;
 use super::problem::{BAD_REQUEST, Problem};
 use super::request_id::note_partner;
-use super::{BATCH_BYTES_MAX, Gateway, at};
+use super::routes::{BATCH_BYTES_MAX, at};
 use crate::clock;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
