@@ -31,6 +31,7 @@ pub mod assertions;
 pub mod books;
 pub mod business_keys;
 pub mod codes;
+mod columns;
 pub mod consents;
 pub mod corrections;
 pub mod counters;
@@ -66,12 +67,12 @@ pub mod transactions;
 mod tx;
 mod types;
 
+pub use columns::check_columns;
 pub use db::Db;
 pub use error::StoreError;
 pub use grants::grant;
 pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
-pub use schema::check_columns;
 pub use tx::LedgerTx;
 
 /// Opens a connection, set up so that both stores behave alike.
