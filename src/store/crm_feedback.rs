@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::crm_schema::{crm_messages, crm_watermarks};
+use super::schema::{crm_messages, crm_watermarks};
 use super::{Db, LedgerTx, StoreError};
 use crate::clock::Moment;
 

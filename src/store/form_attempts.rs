@@ -2,18 +2,10 @@
 
 use diesel::prelude::*;
 
+use super::schema::form_attempts;
 use super::{LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
-
-diesel::table! {
-    form_attempts (partner_id) {
-        partner_id -> Text,
-        failures -> BigInt,
-        tried_at -> Timestamp,
-        locked_until -> Timestamp,
-    }
-}
 
 /// What is known of the tries of late.
 #[derive(Clone, Copy, Debug)]

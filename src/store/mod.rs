@@ -31,12 +31,12 @@ pub mod assertions;
 pub mod books;
 pub mod business_keys;
 pub mod codes;
+mod columns;
 pub mod consents;
 pub mod contacts;
 pub mod corrections;
 pub mod counters;
 pub mod crm_feedback;
-mod crm_schema;
 pub mod customers;
 pub mod daily_events;
 mod db;
@@ -57,7 +57,6 @@ pub mod lots;
 mod migrate;
 pub mod outbox;
 pub mod partners;
-mod person_schema;
 pub mod personal;
 mod pool;
 pub mod proof;
@@ -75,12 +74,12 @@ pub mod transactions;
 mod tx;
 mod types;
 
+pub use columns::check_columns;
 pub use db::Db;
 pub use error::StoreError;
 pub use grants::grant;
 pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
-pub use schema::check_columns;
 pub use tx::LedgerTx;
 
 /// Opens a connection, set up so that both stores behave alike.

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
+use super::super::schema::{import_parts, import_rejects, imports};
 use super::State;
-use super::tables::{import_parts, import_rejects, imports};
 use crate::clock::Moment;
 use crate::customer::Sealed;
 use crate::ids::ImportId;

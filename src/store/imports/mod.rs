@@ -2,7 +2,6 @@
 //! in the same one, and whoever dies over it loses it when the lease ends.
 
 mod contents;
-pub mod tables;
 mod work;
 
 use chrono::NaiveDate;
@@ -12,7 +11,7 @@ use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::ids::{ImportId, PartnerId};
 
-use tables::{import_parts, imports};
+use super::schema::{import_parts, imports};
 
 pub use contents::{append, read_part, rejects_after};
 pub use work::{

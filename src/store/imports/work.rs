@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::tables::{import_rejects, imports};
+use super::super::schema::{import_rejects, imports};
 use super::{Import, Lines, Row, State, delete_parts};
 use crate::clock::Moment;
 use crate::customer::Sealed;

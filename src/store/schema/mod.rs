@@ -1,10 +1,15 @@
 //! One schema over the SQL types that both stores share. Moments are UTC without an offset;
 //! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
 
+mod crm;
+mod files;
 mod leads;
+mod persons;
 
-pub use super::person_schema::{consents, erasures, personal_data, readings, withdrawals};
+pub use crm::*;
+pub use files::*;
 pub use leads::*;
+pub use persons::*;
 
 diesel::table! {
     customers (id) {
@@ -429,58 +434,3 @@ diesel::allow_tables_to_appear_in_same_query!(
     readings,
     erasures,
 );
-
-/// Asks for no row of every table with all the columns above: an error names what differs.
-///
-/// # Errors
-/// [`super::StoreError::Refused`] when a table or a column is missing.
-pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
-    use diesel::prelude::*;
-    macro_rules! check {
-        ($($table:ident),*) => {
-            $(both!(db, connection => $table::table
-                .select($table::all_columns)
-                .limit(0)
-                .execute(connection))?;)*
-        };
-    }
-    check!(
-        customers,
-        members,
-        events,
-        accounts,
-        transactions,
-        entries,
-        personal_data,
-        consents,
-        referrals,
-        outbox,
-        attempts,
-        assertions,
-        dpop_proofs,
-        revoked_tokens,
-        blocks,
-        seals,
-        corrections,
-        partner_changes,
-        daily_events,
-        idempotency_keys,
-        business_keys,
-        flagged_payments,
-        duplicates,
-        signatures,
-        signed_contents,
-        event_signatures,
-        behaviour_evaluations,
-        customer_contacts,
-        referral_claims,
-        referral_moves,
-        referral_rewards,
-        referral_sightings,
-        withdrawals,
-        readings,
-        erasures
-    );
-    super::crm_schema::check_columns(db)?;
-    super::imports::tables::check_columns(db)
-}

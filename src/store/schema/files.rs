@@ -1,4 +1,4 @@
-//! The tables of partners' files, as `store/schema.rs` has the others.
+//! Partners' files, and sign-ins to their forms.
 
 diesel::table! {
     imports (id) {
@@ -48,22 +48,11 @@ diesel::table! {
     }
 }
 
-/// As [`crate::store::check_columns`], of these and of the shops' tries to sign in.
-///
-/// # Errors
-/// [`crate::store::StoreError::Refused`] when a table or a column is missing.
-pub fn check_columns(db: &mut crate::store::Db) -> Result<(), crate::store::StoreError> {
-    use diesel::prelude::*;
-
-    use crate::store::form_attempts::form_attempts;
-    macro_rules! check {
-        ($($table:ident),*) => {
-            $(both!(db, connection => $table::table
-                .select($table::all_columns)
-                .limit(0)
-                .execute(connection))?;)*
-        };
+diesel::table! {
+    form_attempts (partner_id) {
+        partner_id -> Text,
+        failures -> BigInt,
+        tried_at -> Timestamp,
+        locked_until -> Timestamp,
     }
-    check!(imports, import_parts, import_rejects, form_attempts);
-    Ok(())
 }

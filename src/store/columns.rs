@@ -1,0 +1,72 @@
+//! Whether a database is as the schema says.
+
+use diesel::prelude::*;
+
+use super::schema::*;
+use super::{Db, StoreError};
+
+/// Asks for no row of every table with all the columns of the schema: an error names what differs.
+///
+/// # Errors
+/// [`StoreError::Refused`] when a table or a column is missing.
+pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
+    macro_rules! check {
+        ($($table:ident),*) => {
+            $(both!(db, connection => $table::table
+                .select($table::all_columns)
+                .limit(0)
+                .execute(connection))?;)*
+        };
+    }
+    check!(
+        customers,
+        members,
+        events,
+        accounts,
+        transactions,
+        entries,
+        daily_events,
+        partner_changes,
+        counters,
+        counted,
+        lines,
+        quotes,
+        codes,
+        holds,
+        lots,
+        referrals,
+        outbox,
+        attempts,
+        assertions,
+        revoked_tokens,
+        dpop_proofs,
+        blocks,
+        seals,
+        corrections,
+        idempotency_keys,
+        flagged_payments,
+        business_keys,
+        duplicates,
+        signatures,
+        signed_contents,
+        event_signatures,
+        crm_watermarks,
+        crm_messages,
+        imports,
+        import_parts,
+        import_rejects,
+        form_attempts,
+        referral_moves,
+        referral_rewards,
+        customer_contacts,
+        behaviour_evaluations,
+        referral_claims,
+        referral_sightings,
+        personal_data,
+        consents,
+        withdrawals,
+        readings,
+        erasures
+    );
+    Ok(())
+}
