@@ -50,6 +50,7 @@ pub struct Settings {
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
     pub delivery: DeliverySettings,
+    pub webhooks: WebhookSettings,
     pub log: Log,
     pub crm: Option<CrmSettings>,
     pub customer_tokens: Option<TokenSettings>,
@@ -64,6 +65,17 @@ pub struct DeliverySettings {
     pub at_once: usize,
     /// Messages begun in a second.
     pub per_second: usize,
+}
+
+/// Where partners may have us call.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Take endpoints without TLS.
+    pub allow_http: bool,
+    /// Call addresses that are not of the public Internet: whoever is a partner may then reach what
+    /// the gateway can.
+    pub allow_private_addresses: bool,
 }
 
 /// How much is logged, and in which form.

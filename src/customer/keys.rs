@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::personal::{PersonalKeys, SealError};
 use crate::event::FingerprintKey;
 use crate::jwt;
+use crate::webhook::WebhookKeys;
 
 /// All secrets of the service, ready for use.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Keys {
     pub personal: PersonalKeys,
     pub fingerprint: FingerprintKey,
     pub token: TokenKey,
+    /// From the fingerprints' secret, which is never rotated either.
+    pub webhook: WebhookKeys,
 }
 
 /// The Ed25519 key pair that signs access tokens, receipts and heads; the type in a header keeps
@@ -104,6 +107,7 @@ impl Keys {
             .try_into()
             .map_err(|_length| malformed("personal is not 32 bytes".to_owned()))?;
         let index = decode("phone_index", &document.phone_index)?;
+        let fingerprint = decode("fingerprint", &document.fingerprint)?;
         let private_der = decode("token_signing", &document.token_signing)?;
         let pair = Ed25519KeyPair::from_pkcs8(&private_der)
             .map_err(|_rejected| malformed("token_signing is not an Ed25519 key".to_owned()))?;
@@ -111,7 +115,8 @@ impl Keys {
         let kid = format!("ts-{}", public_x.chars().take(8).collect::<String>());
         Ok(Self {
             personal: PersonalKeys::new(&document.personal_key_id, &sealing, &index)?,
-            fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
+            fingerprint: FingerprintKey::new(&fingerprint),
+            webhook: WebhookKeys::new(&fingerprint),
             token: TokenKey { kid, private_der, public_x },
         })
     }

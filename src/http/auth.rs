@@ -35,7 +35,7 @@ macro_rules! scopes {
     };
 }
 
-scopes!(EventsWrite, EventsRead, ReferralsRead);
+scopes!(EventsWrite, EventsRead, ReferralsRead, WebhooksManage);
 
 /// A partner whose token is good, whose scope suffices, that is on the list now, and that keeps to
 /// its rate.

@@ -236,7 +236,7 @@ fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
     CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
 }
 
-fn read_body<T>(
+pub(super) fn read_body<T>(
     body: &[u8],
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Result<T, Malformed> {

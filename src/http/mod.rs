@@ -25,6 +25,8 @@ mod staff;
 mod token;
 pub mod token_issuer;
 mod version;
+mod webhook_deliveries;
+mod webhook_endpoints;
 
 use std::sync::Arc;
 
@@ -33,13 +35,16 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
+use tokio::sync::Notify;
 
 use crate::clock::Moment;
 use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
+use crate::settings::WebhookSettings;
 use crate::store::{Db, Pool, StoreError};
+use crate::webhook::WebhookSender;
 use crate::writer::{WriteError, Writer};
-use auth::{Caller, Customer, EventsWrite};
+use auth::{Caller, Customer, EventsWrite, WebhooksManage};
 pub use conditional::tag_resources;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
@@ -61,6 +66,10 @@ pub struct Gateway {
     pub time_zone: chrono_tz::Tz,
     /// The API's description, as JSON.
     openapi: web::Bytes,
+    webhooks: WebhookSettings,
+    webhook: WebhookSender,
+    /// Told when something was put in line to go out.
+    messages_waiting: Arc<Notify>,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
@@ -102,6 +111,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         // Partners: referrals:read
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
+        // Partners: webhooks:manage
+        .configure(webhook_routes)
         // Customers
         .service(at("/v1/customers/me/points", web::get().to(points::get_points)))
         .service(once::<Customer>(
@@ -154,6 +165,35 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(unknown));
 }
 
+/// Where partners' events are told: webhooks:manage.
+fn webhook_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            once::<Caller<WebhooksManage>>(
+                "/v1/webhook-endpoints",
+                web::post().to(webhook_endpoints::make_endpoint),
+            )
+            .route(web::get().to(webhook_endpoints::get_endpoints)),
+        )
+        .service(at(
+            "/v1/webhook-endpoints/{endpoint}",
+            web::delete().to(webhook_endpoints::delete_endpoint),
+        ))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-endpoints/{endpoint}/secret-rotation",
+            web::post().to(webhook_endpoints::rotate_secret),
+        ))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-endpoints/{endpoint}/test",
+            web::post().to(webhook_endpoints::test_endpoint),
+        ))
+        .service(at("/v1/webhook-deliveries", web::get().to(webhook_deliveries::get_deliveries)))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-deliveries/{message}/replay",
+            web::post().to(webhook_deliveries::replay_delivery),
+        ));
+}
+
 /// A resource with a method; any other is answered with 405 and those that it knows.
 fn at(path: &str, route: Route) -> Resource {
     web::resource(path).route(route)
@@ -189,6 +229,9 @@ pub struct Parts {
     pub time_zone: chrono_tz::Tz,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
+    pub webhooks: WebhookSettings,
+    pub webhook: WebhookSender,
+    pub messages_waiting: Arc<Notify>,
 }
 
 impl Gateway {
@@ -207,6 +250,9 @@ impl Gateway {
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
+            webhooks: parts.webhooks,
+            webhook: parts.webhook,
+            messages_waiting: parts.messages_waiting,
             tokens,
             limits: Limits::default(),
         })

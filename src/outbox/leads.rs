@@ -38,6 +38,8 @@ impl CrmSender {
             Kind::ConsentWithdrawn => {
                 self.crm.withdraw_consent(claimed.referral(), claimed.recorded_at).await?
             }
+            // Nothing else is put in line for it.
+            _ => return Err(StoreError::Corrupt("outbox.kind").into()),
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })
     }

@@ -14,10 +14,14 @@ pub enum Scope {
     /// Read the state of one's own referrals.
     #[serde(rename = "referrals:read")]
     ReferralsRead,
+    /// Say where one's own events are to be told.
+    #[serde(rename = "webhooks:manage")]
+    WebhooksManage,
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::EventsWrite, Self::EventsRead, Self::ReferralsRead];
+    pub const ALL: [Self; 4] =
+        [Self::EventsWrite, Self::EventsRead, Self::ReferralsRead, Self::WebhooksManage];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -25,6 +29,7 @@ impl Scope {
             Self::EventsWrite => "events:write",
             Self::EventsRead => "events:read",
             Self::ReferralsRead => "referrals:read",
+            Self::WebhooksManage => "webhooks:manage",
         }
     }
 

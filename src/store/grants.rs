@@ -50,6 +50,10 @@ const RIGHTS: &[(&str, &str)] = &[
          lease_until, lease_holder, cancelled_at, last_error, remote_id, delivered_at)",
     ),
     ("attempts", "SELECT, INSERT"),
+    (
+        "webhook_endpoints",
+        "SELECT, INSERT, UPDATE (secret_version, previous_until, state, changed_at)",
+    ),
     // What may go: erased persons, expired codes and assertions.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),

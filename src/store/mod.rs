@@ -37,6 +37,7 @@ pub mod counters;
 pub mod customers;
 pub mod daily_events;
 mod db;
+mod delivery_schema;
 pub mod duplicates;
 mod error;
 pub mod events;
@@ -63,6 +64,7 @@ pub mod signatures;
 pub mod transactions;
 mod tx;
 mod types;
+pub mod webhook_endpoints;
 
 pub use db::Db;
 pub use error::StoreError;

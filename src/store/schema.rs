@@ -1,6 +1,8 @@
 //! One schema over the SQL types that both stores share. Moments are UTC without an offset;
 //! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
 
+pub use super::delivery_schema::{attempts, outbox, webhook_endpoints};
+
 diesel::table! {
     customers (id) {
         id -> Binary,
@@ -261,44 +263,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    outbox (id) {
-        position -> BigInt,
-        id -> Binary,
-        channel -> Text,
-        destination -> Text,
-        order_key -> Nullable<Binary>,
-        subject -> Binary,
-        kind -> Text,
-        revision -> BigInt,
-        body -> Nullable<Text>,
-        state -> Text,
-        attempts -> BigInt,
-        failures -> BigInt,
-        next_attempt_at -> Timestamp,
-        give_up_at -> Nullable<Timestamp>,
-        lease_until -> Nullable<Timestamp>,
-        lease_holder -> Nullable<Binary>,
-        cancelled_at -> Nullable<Timestamp>,
-        last_error -> Nullable<Text>,
-        remote_id -> Nullable<Text>,
-        recorded_at -> Timestamp,
-        delivered_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    attempts (message_id, number) {
-        message_id -> Binary,
-        number -> BigInt,
-        started_at -> Timestamp,
-        ended_at -> Timestamp,
-        outcome -> Text,
-        status -> Nullable<BigInt>,
-        class -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
     assertions (id) {
         id -> Binary,
         partner_id -> Text,
@@ -479,6 +443,7 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         referrals,
         outbox,
         attempts,
+        webhook_endpoints,
         assertions,
         blocks,
         seals,

@@ -51,3 +51,4 @@ mod stores;
 mod tenancy;
 mod third_party;
 mod versions;
+mod webhooks;

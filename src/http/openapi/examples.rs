@@ -24,6 +24,7 @@ const REQUESTS: &[Example] = &[
     example!("propose_adjustment", "Points taken", "adjustment.json"),
     example!("propose_reversal", "A payment recorded by mistake", "reversal.json"),
     example!("reject", "Why not", "rejection.json"),
+    example!("make_endpoint", "Two types of events", "webhook_endpoint.json"),
     example!("issue_token", "A client assertion", "token_request.json"),
 ];
 
@@ -45,6 +46,12 @@ const ANSWERS: &[Example] = &[
     example!("get_correction", "Posted", "correction.json"),
     example!("get_corrections", "One page", "corrections.json"),
     example!("get_flagged_payments", "One page", "flagged_payments.json"),
+    example!("make_endpoint", "With its secret", "webhook_endpoint_made.json"),
+    example!("get_endpoints", "One", "webhook_endpoints.json"),
+    example!("rotate_secret", "With the new secret", "webhook_endpoint_rotated.json"),
+    example!("test_endpoint", "An endpoint with a fault", "webhook_test.json"),
+    example!("get_deliveries", "One that is tried again", "webhook_deliveries.json"),
+    example!("replay_delivery", "In line again", "webhook_replayed.json"),
     example!("get_dead_letters", "One page", "dead_letters.json"),
     example!("replay_dead_letter", "In line again", "replayed.json"),
     example!("issue_token", "Good for five minutes", "token.json"),

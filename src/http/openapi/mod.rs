@@ -19,7 +19,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, corrections, dead_letters, events, flagged_payments, health, oauth, points,
-    proofs, quotes, referrals,
+    proofs, quotes, referrals, webhook_deliveries, webhook_endpoints,
 };
 use crate::partner::scope::Scope;
 
@@ -51,6 +51,13 @@ pub const PATH: &str = "/openapi.json";
         corrections::get_correction,
         corrections::get_corrections,
         flagged_payments::get_flagged_payments,
+        webhook_endpoints::make_endpoint,
+        webhook_endpoints::get_endpoints,
+        webhook_endpoints::delete_endpoint,
+        webhook_endpoints::rotate_secret,
+        webhook_endpoints::test_endpoint,
+        webhook_deliveries::get_deliveries,
+        webhook_deliveries::replay_delivery,
         dead_letters::get_dead_letters,
         dead_letters::replay_dead_letter,
         oauth::issue_token,
@@ -83,6 +90,9 @@ const fn means(scope: Scope) -> &'static str {
         Scope::EventsWrite => "Post events, singly or in batches, and ask for quotes.",
         Scope::EventsRead => "Read one's own events and their receipts.",
         Scope::ReferralsRead => "Read the state of one's own referrals.",
+        Scope::WebhooksManage => {
+            "Say where one's own events are to be told, and see how that goes."
+        }
     }
 }
 

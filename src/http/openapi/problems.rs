@@ -80,6 +80,12 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
     ("get_flagged_payments", &[&[&kind::PARAMETER]]),
+    ("make_endpoint", &[&[&kind::ENDPOINTS_FULL]]),
+    ("delete_endpoint", &[&[&kind::NOT_FOUND]]),
+    ("rotate_secret", &[&[&kind::NOT_FOUND]]),
+    ("test_endpoint", &[&[&kind::NOT_FOUND]]),
+    ("get_deliveries", &[&[&kind::PARAMETER, &kind::NOT_FOUND]]),
+    ("replay_delivery", &[&[&kind::NOT_FOUND, &kind::NOT_DEAD]]),
     ("get_dead_letters", &[&[&kind::PARAMETER]]),
     ("replay_dead_letter", &[&[&kind::NOT_FOUND, &kind::NOT_DEAD]]),
 ];
@@ -87,7 +93,11 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
 /// Adds to each operation its problems with an example of each, and the headers that all know.
 pub fn describe(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let methods = [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)];
+        let methods = [
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Delete, &mut item.delete),
+        ];
         for (method, operation) in methods {
             let Some(operation) = operation else { continue };
             if path.starts_with("/v1/") {
@@ -212,7 +222,7 @@ mod tests {
     fn every_operation_named_here_exists() {
         let document = super::super::document("https://bank.example");
         let items = document.paths.paths.values();
-        let operations = items.flat_map(|item| [&item.get, &item.post]).flatten();
+        let operations = items.flat_map(|item| [&item.get, &item.post, &item.delete]).flatten();
         let ids: Vec<&str> =
             operations.filter_map(|operation| operation.operation_id.as_deref()).collect();
         for (name, _kinds) in OWN {

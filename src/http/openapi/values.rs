@@ -6,8 +6,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    CorrectionId, EventId, MemberRef, MessageId, PartnerId, QuoteId, RedemptionCode, ReferralId,
-    RuleId, StaffId, TransactionId,
+    CorrectionId, EndpointId, EventId, MemberRef, MessageId, PartnerId, QuoteId, RedemptionCode,
+    ReferralId, RuleId, StaffId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -76,7 +76,7 @@ macro_rules! uuid {
     };
 }
 
-uuid!(MessageId, QuoteId, ReferralId, TransactionId);
+uuid!(EndpointId, MessageId, QuoteId, ReferralId, TransactionId);
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {
