@@ -33,6 +33,7 @@ use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
 use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
+use crate::webhook::WebhookSender;
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
 /// How long a request's head may take.
@@ -110,6 +111,8 @@ pub enum AppError {
     OtherKeys(String),
     #[error(transparent)]
     TokenIssuer(#[from] TokenIssuerError),
+    #[error("there can be no HTTP client")]
+    HttpClient(#[from] reqwest::Error),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
     #[error(transparent)]
@@ -177,6 +180,13 @@ fn token_issuer(
     settings.map(|settings| TokenIssuer::load(settings, table)).transpose()
 }
 
+/// A request to an endpoint takes at most a third of a lease, too.
+fn webhook_sender(settings: &Settings, core: &Core) -> Result<WebhookSender, AppError> {
+    let longest = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3))) / 3;
+    let (keys, pool) = (core.keys.webhook.clone(), core.pool.clone());
+    Ok(WebhookSender::new(settings.webhooks, keys, pool, longest)?)
+}
+
 /// Leads go nowhere while there is no CRM: they wait in the outbox.
 fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
@@ -192,7 +202,8 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
         keys: core.keys.personal.clone(),
         registry: Arc::clone(&core.registry),
     });
-    let (pool, senders) = (core.pool.clone(), Senders { crm });
+    let webhook = webhook_sender(settings, core)?;
+    let (pool, senders) = (core.pool.clone(), Senders { crm, webhook });
     let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
 }
@@ -258,6 +269,9 @@ impl App {
             body_patience: Duration::from_secs(settings.body_seconds),
             feedback_secret: http::feedback_secret(settings.crm_feedback.as_ref())
                 .map_err(|expected| AppError::Crm(expected.to_owned()))?,
+            webhooks: settings.webhooks,
+            webhook: webhook_sender(&settings, &core)?,
+            messages_waiting: Arc::clone(&core.leads_waiting),
         }));
         let watch = watch::start(gateway.clone()).await;
         let relay = start_relay(&settings, &core)?;

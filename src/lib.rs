@@ -23,4 +23,5 @@ pub mod referral;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;
 pub mod writer;

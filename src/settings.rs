@@ -63,6 +63,7 @@ pub struct Settings {
     /// How long a stopping service waits for requests in flight, in seconds.
     pub shutdown_seconds: u64,
     pub delivery: DeliverySettings,
+    pub webhooks: WebhookSettings,
     pub log: Log,
     pub crm: Option<CrmSettings>,
     /// What of a lead goes into which field of the CRM; without it the built-in mapping.
@@ -114,6 +115,17 @@ pub struct DeliverySettings {
     pub per_second: usize,
 }
 
+/// Where partners may have us call.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Take endpoints without TLS.
+    pub allow_http: bool,
+    /// Call addresses that are not of the public Internet: whoever is a partner may then reach what
+    /// the gateway can.
+    pub allow_private_addresses: bool,
+}
+
 /// How much is logged, and in which form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,7 +148,7 @@ pub enum LogFormat {
 pub enum CrmSettings {
     Tryton { url: String, database: String, user: String, password: Secret },
     Salesforce(SalesforceSettings),
-    Webhook(WebhookSettings),
+    Webhook(CrmWebhookSettings),
 }
 
 impl CrmSettings {
@@ -172,7 +184,7 @@ pub struct SalesforceSettings {
 /// The bank's own receiver of leads (docs/crm-adapters.md).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WebhookSettings {
+pub struct CrmWebhookSettings {
     pub url: String,
     /// `whsec_…`: signs what we send.
     pub secret: Secret,

@@ -15,7 +15,7 @@ use super::wire::{self, Answered, Unanswered};
 use super::{CrmError, CrmId, CrmSetupError, Lead, Withdrawal};
 use crate::clock;
 use crate::ids::ReferralId;
-use crate::settings::WebhookSettings;
+use crate::settings::CrmWebhookSettings;
 
 /// A client of the bank's receiver.
 pub struct Webhook {
@@ -50,7 +50,7 @@ impl Webhook {
     /// # Errors
     /// [`CrmSetupError`] for a secret that is none.
     pub fn new(
-        settings: WebhookSettings,
+        settings: CrmWebhookSettings,
         mapping: Mapping,
         time_out: Duration,
     ) -> Result<Self, CrmSetupError> {

@@ -19,6 +19,7 @@ use super::personal::{PersonalKeys, SealError};
 pub use super::token_keys::{TokenKey, TokenKeys};
 use crate::clock::{self, Moment};
 use crate::event::FingerprintKey;
+use crate::webhook::WebhookKeys;
 
 /// All secrets of the service, ready for use.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Keys {
     pub fingerprint: FingerprintKey,
     /// They sign access tokens, receipts and heads.
     pub token: TokenKeys,
+    /// From the fingerprints' secret, which is never rotated either.
+    pub webhook: WebhookKeys,
 }
 
 /// Why the key file cannot be used.
@@ -136,9 +139,11 @@ impl Keys {
             STANDARD.decode(text).map_err(|_bad| malformed(format!("{name} is not base64")))
         };
         let ring = key_set::ring(&document, clock::now()).map_err(malformed)?;
+        let fingerprint = decode("fingerprint", &document.fingerprint)?;
         Ok(Self {
             personal: PersonalKeys::new(ring),
-            fingerprint: FingerprintKey::new(&decode("fingerprint", &document.fingerprint)?),
+            fingerprint: FingerprintKey::new(&fingerprint),
+            webhook: WebhookKeys::new(&fingerprint),
             token: token_keys(&document).map_err(malformed)?,
         })
     }

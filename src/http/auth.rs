@@ -38,7 +38,7 @@ macro_rules! scopes {
     };
 }
 
-scopes!(EventsWrite, EventsRead, ReferralsRead, ConsentsWrite, FilesWrite);
+scopes!(EventsWrite, EventsRead, ReferralsRead, ConsentsWrite, FilesWrite, WebhooksManage);
 
 /// A partner whose token is good, whose scope suffices, that is on the list now, and that keeps to
 /// its rate.

@@ -6,15 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Gateway;
+use super::page::Place;
 use super::problem::{NOT_DEAD, Problem};
 use super::staff::{Operate, Staff};
 use crate::clock::{self, Moment};
 use crate::ids::MessageId;
 use crate::store::outbox::Channel;
 use crate::store::outbox::dead::{self, Message};
-
-const LINES_DEFAULT: u16 = 20;
-const LINES_MAX: u16 = 100;
 
 /// Which page of which dead letters.
 #[derive(Deserialize, IntoParams)]
@@ -77,19 +75,10 @@ pub async fn get_dead_letters(
                 .ok_or_else(|| Problem::parameter("channel", "expected crm, webhook, notice"))
         })
         .transpose()?;
-    let limit = limit.unwrap_or(LINES_DEFAULT);
-    if limit == 0 || limit > LINES_MAX {
-        return Err(Problem::parameter("limit", &format!("expected 1 to {LINES_MAX}")));
-    }
-    let bad_cursor =
-        |_error| Problem::parameter("cursor", "expected the `next` of the page before, unchanged");
-    let after = cursor.map_or(Ok(0), |cursor| cursor.parse().map_err(bad_cursor))?;
-    // One more than the page has tells whether another page follows.
-    let rows_max = i64::from(limit).saturating_add(1);
+    let place = Place::read(limit, cursor.as_deref(), |cursor| cursor.parse().ok())?;
+    let (after, rows_max) = (place.after.unwrap_or(0), place.rows_max());
     let mut found = gateway.read(move |db| dead::page(db, channel, after, rows_max)).await?;
-    let more = found.len() > usize::from(limit);
-    found.truncate(usize::from(limit));
-    let next = found.last().filter(|_last| more).map(|last| last.position.to_string());
+    let next = place.cut(&mut found, |last| last.position.to_string());
     let dead_letters = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { dead_letters, next }))
 }
@@ -117,6 +106,7 @@ pub async fn replay_dead_letter(
         let state = message.state.name();
         return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
     }
+    gateway.messages_waiting.notify_one();
     tracing::info!(message = %id, staff = %staff.id, "a dead letter is in line again");
     Ok(HttpResponse::Accepted().json(View::of(message)))
 }

@@ -72,7 +72,7 @@ pub async fn answer_once<S: Speaker>(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if !request.headers().contains_key(KEY) {
+    if request.method().is_safe() || !request.headers().contains_key(KEY) {
         return next.call(request).await;
     }
     let (gateway, asked) = match read_request::<S>(&mut request).await {

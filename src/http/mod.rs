@@ -50,20 +50,23 @@ mod tus;
 mod uploads;
 mod version;
 pub mod watch;
+mod webhook_deliveries;
+mod webhook_endpoints;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
-
 use tokio::sync::Notify;
 
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
 use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
+use crate::settings::WebhookSettings;
 use crate::store::{Db, Pool, StoreError};
+use crate::webhook::WebhookSender;
 use crate::writer::{WriteError, Writer};
 pub use conditional::tag_resources;
 pub use crm_feedback::feedback_secret;
@@ -95,6 +98,10 @@ pub struct Gateway {
     streams: Streams,
     /// The API's description, as JSON.
     openapi: web::Bytes,
+    webhooks: WebhookSettings,
+    webhook: WebhookSender,
+    /// Told when something was put in line to go out.
+    messages_waiting: Arc<Notify>,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
     feedback_secret: Option<SharedSecret>,
@@ -123,6 +130,9 @@ pub struct Parts {
     pub feedback_secret: Option<SharedSecret>,
     pub client_certificates: bool,
     pub body_patience: Duration,
+    pub webhooks: WebhookSettings,
+    pub webhook: WebhookSender,
+    pub messages_waiting: Arc<Notify>,
 }
 
 impl Gateway {
@@ -144,6 +154,9 @@ impl Gateway {
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,
             feedback_secret: parts.feedback_secret,
+            webhooks: parts.webhooks,
+            webhook: parts.webhook,
+            messages_waiting: parts.messages_waiting,
             tokens,
             limits: Limits::default(),
             client_certificates: parts.client_certificates,

@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, Resource, Route, web};
 
-use super::auth::{Caller, ConsentsWrite, Customer, EventsWrite};
+use super::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
 use super::either::PartnerOrStaff;
 use super::idempotency::{Speaker, answer_once};
 use super::problem::{self, Problem};
@@ -15,6 +15,7 @@ use super::{
     codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
     flagged_payments, health, held, imports, merchant, metadata, oauth, openapi, person_data,
     points, proofs, quotes, readings, referrals, revocation, stream, tus, uploads,
+    webhook_deliveries, webhook_endpoints,
 };
 
 /// A single event's body.
@@ -55,6 +56,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         .configure(file_routes)
+        // Partners: webhooks:manage
+        .configure(webhook_routes)
         // Partners: referrals:read
         .service(at("/v1/referrals", web::get().to(referrals::get_referrals)))
         .service(at("/v1/referrals/{referral}", web::get().to(referrals::get_referral)))
@@ -185,6 +188,35 @@ fn file_routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/imports", web::get().to(imports::get_imports)))
         .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))
         .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)));
+}
+
+/// Where partners' events are told: webhooks:manage.
+fn webhook_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            once::<Caller<WebhooksManage>>(
+                "/v1/webhook-endpoints",
+                web::post().to(webhook_endpoints::make_endpoint),
+            )
+            .route(web::get().to(webhook_endpoints::get_endpoints)),
+        )
+        .service(at(
+            "/v1/webhook-endpoints/{endpoint}",
+            web::delete().to(webhook_endpoints::delete_endpoint),
+        ))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-endpoints/{endpoint}/secret-rotation",
+            web::post().to(webhook_endpoints::rotate_secret),
+        ))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-endpoints/{endpoint}/test",
+            web::post().to(webhook_endpoints::test_endpoint),
+        ))
+        .service(at("/v1/webhook-deliveries", web::get().to(webhook_deliveries::get_deliveries)))
+        .service(once::<Caller<WebhooksManage>>(
+            "/v1/webhook-deliveries/{message}/replay",
+            web::post().to(webhook_deliveries::replay_delivery),
+        ));
 }
 
 /// A resource with a method; any other is answered with 405 and those that it knows.

@@ -20,6 +20,18 @@ pub struct Next {
     pub give_up_at: Moment,
 }
 
+/// What Standard Webhooks advises to wait after each failure, in seconds: ten attempts over three
+/// days.
+const OF_WEBHOOKS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// Of a message to a webhook, after so many failures before this one.
+#[must_use]
+pub fn next_of_webhook(failures: i64, wait_min: TimeDelta, now: Moment) -> Next {
+    let wait = usize::try_from(failures).ok().and_then(|number| OF_WEBHOOKS.get(number));
+    let again_at = wait.map(|seconds| now.plus(TimeDelta::seconds(*seconds).max(wait_min)));
+    Next { again_at, give_up_at: again_at.unwrap_or(now) }
+}
+
 /// After so many failures before this one. Whoever said how long to wait is heard.
 #[must_use]
 pub fn next(failures: i64, give_up_at: Option<Moment>, wait_min: TimeDelta, now: Moment) -> Next {
@@ -71,6 +83,19 @@ mod tests {
         }
         assert!(now >= first.give_up_at && now < first.give_up_at.plus(TimeDelta::hours(2)));
         assert!(failures > 72, "{failures}");
+    }
+
+    #[test]
+    fn a_webhook_is_tried_ten_times_over_three_days() {
+        let start = Moment::parse("2026-11-02T10:00:00Z").unwrap();
+        let (mut now, mut failures) = (start, 0);
+        while let Some(again_at) = next_of_webhook(failures, TimeDelta::zero(), now).again_at {
+            (now, failures) = (again_at, failures + 1);
+        }
+        assert_eq!(failures, 9);
+        assert_eq!(now.utc() - start.utc(), TimeDelta::seconds(272_105));
+        let told = next_of_webhook(0, TimeDelta::minutes(1), start);
+        assert_eq!(told.again_at, Some(start.plus(TimeDelta::minutes(1))));
     }
 
     #[test]

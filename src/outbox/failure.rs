@@ -3,6 +3,7 @@ use std::time::Duration;
 use crate::crm::CrmError;
 use crate::customer::personal::SealError;
 use crate::store::StoreError;
+use crate::webhook::deliver::Undelivered;
 
 /// Why a message was not delivered, by what can be done about it. Holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,30 @@ impl From<SealError> for Failure {
         // A key that another gateway has already, and this one gets in a moment.
         let is_final = error != SealError::UnknownKey;
         Self { is_final, ..Self::of_ours("sealed", error.to_string()) }
+    }
+}
+
+impl From<Undelivered> for Failure {
+    fn from(error: Undelivered) -> Self {
+        let (class, blame) = match &error {
+            Undelivered::Refused { status: 429, .. } => ("rate_limited", Blame::Pace),
+            Undelivered::Refused { .. } => ("refused", Blame::Destination),
+            Undelivered::Gone => ("gone", Blame::Message),
+            Undelivered::Redirect { .. } => ("redirect", Blame::Destination),
+            Undelivered::ForbiddenAddress => ("forbidden_address", Blame::Destination),
+            Undelivered::Unreachable => ("unavailable", Blame::Destination),
+            Undelivered::TimedOut => ("ambiguous", Blame::Destination),
+            Undelivered::Disabled | Undelivered::Deleted => ("disabled", Blame::Ourselves),
+            Undelivered::Store(_) => ("store", Blame::Ourselves),
+        };
+        let status = error.status();
+        let wait_min = match &error {
+            Undelivered::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let is_final =
+            matches!(error, Undelivered::Gone | Undelivered::Disabled | Undelivered::Deleted);
+        Self { class, status, text: error.to_string(), is_final, blame, wait_min }
     }
 }
 

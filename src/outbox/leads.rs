@@ -44,6 +44,8 @@ impl CrmSender {
                 };
                 self.crm.crm().withdraw(&withdrawal).await?
             }
+            // Nothing else is put in line for it.
+            _ => return Err(StoreError::Corrupt("outbox.kind").into()),
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })
     }

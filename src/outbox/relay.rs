@@ -24,6 +24,9 @@ pub struct Relay {
     task: JoinHandle<()>,
 }
 
+/// Messages on their way at once, to all destinations together.
+const DELIVERIES_MAX: usize = 64;
+
 /// How often the relay looks without being poked: for what failed, and for what others left.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -113,7 +116,8 @@ impl Traffic {
     async fn fill(&mut self, worker: &Arc<Worker>, destination: Destination) {
         let lane = self.lanes.entry(destination).or_default();
         let now = clock::now();
-        let room = lane.room(now, worker.settings);
+        let free = DELIVERIES_MAX.saturating_sub(self.deliveries.len());
+        let room = lane.room(now, worker.settings).min(free);
         if room == 0 {
             return;
         }
@@ -226,7 +230,12 @@ impl Failure {
     fn next(&self, claimed: &Claimed, now: clock::Moment) -> Failed<'_> {
         let told = self.wait_min.and_then(|told| TimeDelta::from_std(told).ok());
         let told = told.unwrap_or_default();
-        let next = backoff::next(claimed.failures, claimed.give_up_at, told, now);
+        let next = match claimed.destination {
+            Destination::Webhook(_) => backoff::next_of_webhook(claimed.failures, told, now),
+            Destination::Crm | Destination::Notice => {
+                backoff::next(claimed.failures, claimed.give_up_at, told, now)
+            }
+        };
         Failed {
             again_at: next.again_at.filter(|_at| !self.is_final),
             give_up_at: Some(next.give_up_at),

@@ -3,10 +3,12 @@
 use super::{CrmSender, Failure};
 use crate::store::outbox::claims::Claimed;
 use crate::store::outbox::{Channel, Destination};
+use crate::webhook::WebhookSender;
 
 /// The ways out for which this gateway has settings.
 pub struct Senders {
     pub crm: Option<CrmSender>,
+    pub webhook: WebhookSender,
 }
 
 /// What whoever got a message said.
@@ -23,7 +25,8 @@ impl Senders {
     pub const fn serve(&self, channel: Channel) -> bool {
         match channel {
             Channel::Crm => self.crm.is_some(),
-            Channel::Webhook | Channel::Notice => false,
+            Channel::Webhook => true,
+            Channel::Notice => false,
         }
     }
 
@@ -32,9 +35,12 @@ impl Senders {
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
         match (claimed.destination, &self.crm) {
             (Destination::Crm, Some(crm)) => crm.send(claimed).await,
-            (Destination::Crm | Destination::Webhook(_) | Destination::Notice, _) => {
-                Err(Failure::unserved())
+            (Destination::Webhook(endpoint), _) => {
+                let body = claimed.body.as_deref().unwrap_or_default();
+                let status = self.webhook.send(endpoint, claimed.id, body).await?;
+                Ok(Sent { remote_id: None, status: Some(status) })
             }
+            (Destination::Crm | Destination::Notice, _) => Err(Failure::unserved()),
         }
     }
 }

@@ -20,15 +20,19 @@ pub enum Scope {
     /// Upload files of events, and see what became of them.
     #[serde(rename = "files:write")]
     FilesWrite,
+    /// Say where one's own events are to be told.
+    #[serde(rename = "webhooks:manage")]
+    WebhooksManage,
 }
 
 impl Scope {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EventsWrite,
         Self::EventsRead,
         Self::ReferralsRead,
         Self::ConsentsWrite,
         Self::FilesWrite,
+        Self::WebhooksManage,
     ];
 
     #[must_use]
@@ -39,6 +43,7 @@ impl Scope {
             Self::ReferralsRead => "referrals:read",
             Self::ConsentsWrite => "consents:write",
             Self::FilesWrite => "files:write",
+            Self::WebhooksManage => "webhooks:manage",
         }
     }
 

@@ -37,6 +37,7 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         referrals,
         outbox,
         attempts,
+        webhook_endpoints,
         assertions,
         revoked_tokens,
         dpop_proofs,

@@ -55,6 +55,10 @@ const RIGHTS: &[(&str, &str)] = &[
          lease_until, lease_holder, cancelled_at, last_error, remote_id, delivered_at)",
     ),
     ("attempts", "SELECT, INSERT"),
+    (
+        "webhook_endpoints",
+        "SELECT, INSERT, UPDATE (secret_version, previous_until, state, changed_at)",
+    ),
     // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),

@@ -73,6 +73,7 @@ pub mod signatures;
 pub mod transactions;
 mod tx;
 mod types;
+pub mod webhook_endpoints;
 
 pub use columns::check_columns;
 pub use db::Db;

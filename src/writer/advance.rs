@@ -2,6 +2,7 @@
 //! the lead's place in line. Everybody who moves a referral comes through here: the CRM's feedback,
 //! staff, the person who withdraws, and time.
 
+use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
 use super::load::load_lots;
 use super::record::{RecordError, Recorder};
@@ -295,7 +296,17 @@ impl Held {
                 transaction: transaction.filter(|_| number == 0),
             })
             .collect();
-        referral_moves::record(tx, &moves, now)
+        referral_moves::record(tx, &moves, now)?;
+        let record = &self.record;
+        let news: Vec<News<'_>> = moves
+            .iter()
+            .filter_map(|it| {
+                let at = (it.advance.to(), it.seq);
+                announce::of_referral(&record.partner, record.id, &record.product, at)
+            })
+            .collect();
+        announce(tx, &news, now)?;
+        Ok(())
     }
 }
 

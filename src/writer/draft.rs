@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use super::Submission;
+use super::announce::{self, News, announce};
+use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::record::RecordError;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
@@ -14,23 +16,22 @@ use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
-use crate::referral::{Actor, Advance, State};
+use crate::referral::State;
 use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
-use crate::store::outbox::NewMessage;
+use crate::store::outbox::{Kind, NewMessage};
 use crate::store::personal::NewPersonal;
 use crate::store::referral_claims::NewClaim;
-use crate::store::referral_moves::{NewMove, Received};
 use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::NewSignature;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
-    flagged_payments, holds, lines, lots, outbox, personal, referral_claims, referral_moves,
-    referral_rewards, referrals, signatures, transactions,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
+    holds, lines, lots, outbox, personal, referral_claims, referral_rewards, referrals, signatures,
+    transactions,
 };
 
 /// One transaction to be recorded, with all that follows from it.
@@ -349,6 +350,23 @@ impl<'a> Drafts<'a> {
         self.list.len()
     }
 
+    /// What partners are to be told of payments that wait for people.
+    fn flagged_news(&self) -> Vec<News<'_>> {
+        let flagged = self.list.iter().filter_map(|draft| {
+            let (key, partner) = draft.flagged()?;
+            let (submission, _key) = draft.said?;
+            let marks = draft.decision.marks.iter().filter(|mark| mark.flags());
+            let data = announce::Data::Payment {
+                event: &submission.event.id,
+                receipt: draft.transaction.id(),
+                marks: marks.map(|mark| mark.name()).collect(),
+            };
+            let (kind, subject) = (Kind::PaymentFlagged, *key.bytes());
+            Some(News { partner, kind, subject, revision: 1, data })
+        });
+        flagged.collect()
+    }
+
     /// What the CRM is to be told.
     fn new_leads(&self) -> Vec<NewMessage> {
         let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
@@ -387,6 +405,7 @@ impl<'a> Drafts<'a> {
         let flagged: Vec<(EventKey, &PartnerId)> =
             self.list.iter().filter_map(Draft::flagged).collect();
         flagged_payments::insert(tx, &flagged, now)?;
+        self.leads = announce(tx, &self.flagged_news(), now)?;
         let new_transactions: Vec<NewTransaction<'_>> =
             self.list.iter().map(Draft::transaction).collect();
         transactions::insert(tx, &new_transactions)?;
@@ -416,7 +435,7 @@ impl<'a> Drafts<'a> {
 
     fn write_referrals(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
         let leads = self.new_leads();
-        self.leads = leads.len();
+        self.leads = self.leads.saturating_add(leads.len());
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first, mut claims, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
         for draft in &mut self.list {
@@ -459,42 +478,13 @@ impl<'a> Drafts<'a> {
             referral_rewards::insert(tx, record.id, *transaction, rewards)?;
         }
         outbox::insert(tx, &leads, now)?;
+        let news: Vec<News<'_>> = records
+            .iter()
+            .filter_map(|(it, ..)| {
+                announce::of_referral(&it.partner, it.id, &it.product, (it.state, FIRST_MOVE))
+            })
+            .collect();
+        self.leads = self.leads.saturating_add(announce(tx, &news, now)?);
         Ok(())
     }
-}
-
-/// What became of a referral at first sight.
-struct FirstMove {
-    advance: Advance,
-    reason: String,
-    finding: Option<String>,
-    transaction: Option<TransactionId>,
-}
-
-/// That referrals were received, and what the rules made of them.
-fn write_first_moves<'r>(
-    tx: &mut LedgerTx<'_>,
-    records: impl Iterator<Item = &'r ReferralRecord> + Clone,
-    first: &[FirstMove],
-    now: Moment,
-) -> Result<(), StoreError> {
-    let received: Vec<Received<'_>> = records
-        .clone()
-        .map(|record| Received { referral: record.id, partner: &record.partner })
-        .collect();
-    referral_moves::receive(tx, &received, now)?;
-    let by = Actor::Program("rules");
-    let moves: Vec<NewMove<'_>> = records
-        .zip(first)
-        .map(|(record, first)| NewMove {
-            referral: record.id,
-            seq: 2,
-            advance: first.advance,
-            by: &by,
-            reason: &first.reason,
-            finding: first.finding.as_deref(),
-            transaction: first.transaction,
-        })
-        .collect();
-    referral_moves::record(tx, &moves, now)
 }

@@ -6,8 +6,10 @@
 //! one writer. Stands outside `ledger` because it joins five rooms.
 
 mod advance;
+mod announce;
 mod correct;
 mod draft;
+mod first_moves;
 mod group;
 mod introduce;
 mod load;
@@ -366,7 +368,7 @@ impl Worker {
 
     fn advance(&mut self, order: &Move) -> Result<Moved, WriteError> {
         let moved = self.try_write(|recorder, tx| recorder.advance(tx, order, clock::now()))?;
-        if moved.lead {
+        if !moved.replayed {
             self.leads_waiting.notify_one();
         }
         Ok(moved)

@@ -6,11 +6,15 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Partner, TestApp, assertion, payment};
 
-const PARTNER_PATHS: [(&str, &str); 4] = [
+const PARTNER_PATHS: [(&str, &str); 8] = [
     ("POST", "/v1/events"),
     ("POST", "/v1/events:batch"),
     ("GET", "/v1/events/p-1"),
     ("GET", "/v1/referrals/01a20983-8fb2-701e-8500-271b9da18260"),
+    ("POST", "/v1/webhook-endpoints"),
+    ("GET", "/v1/webhook-endpoints"),
+    ("POST", "/v1/webhook-endpoints/01a20983-8fb2-701e-8500-271b9da18260/test"),
+    ("GET", "/v1/webhook-deliveries"),
 ];
 const CUSTOMER_PATHS: [(&str, &str); 2] =
     [("GET", "/v1/customers/me/points"), ("POST", "/v1/customers/me/members/green-basket")];

@@ -10,7 +10,7 @@ use tallystick::clock;
 use tallystick::crm::{Crm, CrmError, Lead, Stage, Watermark, Withdrawal, sample};
 use tallystick::ids::ReferralId;
 use tallystick::settings::{
-    CrmSettings, LoginSettings, SalesforceSettings, Secret, WebhookSettings,
+    CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings, Secret,
 };
 
 use crate::harness::{Partner, Simulator, Store, TestApp, Trial, python, referral};
@@ -45,7 +45,7 @@ fn salesforce(simulator: &Simulator) -> CrmSettings {
 }
 
 fn webhook(receiver: &Simulator, login: Option<LoginSettings>) -> CrmSettings {
-    CrmSettings::Webhook(WebhookSettings {
+    CrmSettings::Webhook(CrmWebhookSettings {
         url: receiver.url.clone(),
         secret: secret(SECRET),
         login,

@@ -67,3 +67,4 @@ mod tenancy;
 mod third_party;
 mod uploads;
 mod versions;
+mod webhooks;

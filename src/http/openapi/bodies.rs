@@ -249,6 +249,29 @@ fn event_of(kind: &str, data: RefOr<Schema>) -> Schema {
     )
 }
 
+/// Where events are to be told, and which.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookEndpointBody {
+    /// `https`, on the public Internet.
+    #[schema(min_length = 1, max_length = 500)]
+    pub url: String,
+    #[schema(min_items = 1)]
+    pub events: Vec<WebhookEventType>,
+}
+
+#[derive(ToSchema)]
+pub enum WebhookEventType {
+    #[schema(rename = "referral.qualified")]
+    ReferralQualified,
+    #[schema(rename = "referral.converted")]
+    ReferralConverted,
+    #[schema(rename = "referral.rewarded")]
+    ReferralRewarded,
+    #[schema(rename = "payment.flagged")]
+    PaymentFlagged,
+}
+
 /// Points given to a customer, or taken.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -21,7 +21,7 @@ use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
     flagged_payments, health, held, imports, metadata, oauth, person_data, points, proofs, quotes,
-    readings, referrals, revocation, stream, uploads,
+    readings, referrals, revocation, stream, uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::partner::scope::Scope;
 
@@ -78,6 +78,13 @@ pub const PATH: &str = "/openapi.json";
         corrections::get_correction,
         corrections::get_corrections,
         flagged_payments::get_flagged_payments,
+        webhook_endpoints::make_endpoint,
+        webhook_endpoints::get_endpoints,
+        webhook_endpoints::delete_endpoint,
+        webhook_endpoints::rotate_secret,
+        webhook_endpoints::test_endpoint,
+        webhook_deliveries::get_deliveries,
+        webhook_deliveries::replay_delivery,
         dead_letters::get_dead_letters,
         dead_letters::replay_dead_letter,
         crm_feedback::post_feedback,
@@ -116,6 +123,9 @@ const fn means(scope: Scope) -> &'static str {
         Scope::ReferralsRead => "Read the state of one's own referrals.",
         Scope::ConsentsWrite => "Withdraw the consents of one's own referrals.",
         Scope::FilesWrite => "Upload files of events, and see what became of them.",
+        Scope::WebhooksManage => {
+            "Say where one's own events are to be told, and see how that goes."
+        }
     }
 }
 

@@ -129,6 +129,12 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
     ("get_flagged_payments", &[&[&kind::PARAMETER]]),
+    ("make_endpoint", &[&[&kind::ENDPOINTS_FULL]]),
+    ("delete_endpoint", &[&[&kind::NOT_FOUND]]),
+    ("rotate_secret", &[&[&kind::NOT_FOUND]]),
+    ("test_endpoint", &[&[&kind::NOT_FOUND]]),
+    ("get_deliveries", &[&[&kind::PARAMETER, &kind::NOT_FOUND]]),
+    ("replay_delivery", &[&[&kind::NOT_FOUND, &kind::NOT_DEAD]]),
     ("get_dead_letters", &[&[&kind::PARAMETER]]),
     ("replay_dead_letter", &[&[&kind::NOT_FOUND, &kind::NOT_DEAD]]),
 ];

@@ -6,8 +6,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    ConsentId, CorrectionId, ErasureId, EventId, ImportId, MemberRef, MessageId, PartnerId,
-    QuoteId, ReadingId, RedemptionCode, ReferralId, RuleId, StaffId, TransactionId,
+    ConsentId, CorrectionId, EndpointId, ErasureId, EventId, ImportId, MemberRef, MessageId,
+    PartnerId, QuoteId, ReadingId, RedemptionCode, ReferralId, RuleId, StaffId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -76,7 +76,17 @@ macro_rules! uuid {
     };
 }
 
-uuid!(ConsentId, ErasureId, ImportId, MessageId, QuoteId, ReadingId, ReferralId, TransactionId);
+uuid!(
+    ConsentId,
+    EndpointId,
+    ErasureId,
+    ImportId,
+    MessageId,
+    QuoteId,
+    ReadingId,
+    ReferralId,
+    TransactionId
+);
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {

@@ -68,6 +68,8 @@ kinds! {
         "Read the referral: it has gone on already, or has ended.";
     NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed"
         "Do what the detail says instead.";
+    ENDPOINTS_FULL "webhook-endpoints-full" 409 "There are as many endpoints as there may be"
+        "Delete an endpoint that you do not use.";
     NOT_DEAD "not-a-dead-letter" 409 "The message was not given up"
         "Read the message's state: it waits, was delivered, or must not go out any more.";
     NOT_SEALED "not-sealed" 409 "The event is not sealed yet"

@@ -40,7 +40,7 @@ pub struct Attempt {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
-struct Stored {
+pub(super) struct Stored {
     id: Vec<u8>,
     position: i64,
     channel: String,
@@ -150,7 +150,7 @@ pub fn replay(tx: &mut LedgerTx<'_>, id: MessageId, now: Moment) -> Result<bool,
 }
 
 impl Stored {
-    fn read(self) -> Result<Message, StoreError> {
+    pub(super) fn read(self) -> Result<Message, StoreError> {
         Ok(Message {
             id: message_id(&self.id)?,
             position: self.position,

@@ -54,6 +54,12 @@ kinds! {
     Lead "lead";
     /// To the CRM: the person of a lead does not agree any longer.
     ConsentWithdrawn "consent_withdrawn";
+    /// To webhooks, from here on.
+    ReferralQualified "referral.qualified";
+    ReferralConverted "referral.converted";
+    ReferralRewarded "referral.rewarded";
+    /// A discount or waiver that is not what was agreed.
+    PaymentFlagged "payment.flagged";
 }
 
 /// Where a message stands.
@@ -155,6 +161,15 @@ impl std::fmt::Display for Destination {
 }
 
 impl State {
+    pub const ALL: [Self; 5] =
+        [Self::Waiting, Self::Delivered, Self::Dead, Self::Superseded, Self::Cancelled];
+
+    /// The state of that name; `None` when there is none.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -167,9 +182,6 @@ impl State {
     }
 
     pub(super) fn read(name: &str) -> Result<Self, StoreError> {
-        [Self::Waiting, Self::Delivered, Self::Dead, Self::Superseded, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.name() == name)
-            .ok_or(StoreError::Corrupt("outbox.state"))
+        Self::by_name(name).ok_or(StoreError::Corrupt("outbox.state"))
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod claims;
 pub mod dead;
+pub mod deliveries;
 mod message;
 
 pub use message::{Channel, Destination, Kind, NewMessage, State};

@@ -2,11 +2,13 @@
 //! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
 
 mod crm;
+mod delivery;
 mod files;
 mod leads;
 mod persons;
 
 pub use crm::*;
+pub use delivery::*;
 pub use files::*;
 pub use leads::*;
 pub use persons::*;
@@ -212,44 +214,6 @@ diesel::table! {
         manager_id -> Nullable<Text>,
         expires_at -> Nullable<Timestamp>,
         why -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
-    outbox (id) {
-        position -> BigInt,
-        id -> Binary,
-        channel -> Text,
-        destination -> Text,
-        order_key -> Nullable<Binary>,
-        subject -> Binary,
-        kind -> Text,
-        revision -> BigInt,
-        body -> Nullable<Text>,
-        state -> Text,
-        attempts -> BigInt,
-        failures -> BigInt,
-        next_attempt_at -> Timestamp,
-        give_up_at -> Nullable<Timestamp>,
-        lease_until -> Nullable<Timestamp>,
-        lease_holder -> Nullable<Binary>,
-        cancelled_at -> Nullable<Timestamp>,
-        last_error -> Nullable<Text>,
-        remote_id -> Nullable<Text>,
-        recorded_at -> Timestamp,
-        delivered_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    attempts (message_id, number) {
-        message_id -> Binary,
-        number -> BigInt,
-        started_at -> Timestamp,
-        ended_at -> Timestamp,
-        outcome -> Text,
-        status -> Nullable<BigInt>,
-        class -> Nullable<Text>,
     }
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE webhook_endpoints;
+DROP FUNCTION webhook_endpoints_only_forward;

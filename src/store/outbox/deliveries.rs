@@ -1,0 +1,75 @@
+//! Messages to endpoints, as the partner whose endpoints they are sees them.
+
+use diesel::prelude::*;
+
+use super::dead::{Message, Stored};
+use super::{Destination, State};
+use crate::clock::Moment;
+use crate::ids::EndpointId;
+use crate::store::schema::outbox;
+use crate::store::{Db, LedgerTx, StoreError};
+
+/// Messages to these endpoints, the newest first, before that position.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn page(
+    db: &mut Db,
+    endpoints: &[EndpointId],
+    state: Option<State>,
+    before: i64,
+    rows_max: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let names: Vec<String> =
+        endpoints.iter().map(|id| Destination::Webhook(*id).to_string()).collect();
+    let states: Vec<&str> = match state {
+        Some(state) => vec![state.name()],
+        None => State::ALL.iter().map(|state| state.name()).collect(),
+    };
+    let rows: Vec<Stored> = both!(db, db => outbox::table
+        .filter(outbox::destination.eq_any(&names))
+        .filter(outbox::state.eq_any(&states))
+        .filter(outbox::position.lt(before))
+        .order(outbox::position.desc())
+        .limit(rows_max)
+        .select(Stored::as_select())
+        .load(db))?;
+    rows.into_iter().map(Stored::read).collect()
+}
+
+/// What waits for an endpoint need not wait any longer: it has shown that it answers.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn hasten(tx: &mut LedgerTx<'_>, endpoint: EndpointId, now: Moment) -> Result<(), StoreError> {
+    let waiting = outbox::table
+        .filter(outbox::destination.eq(Destination::Webhook(endpoint).to_string()))
+        .filter(outbox::state.eq("waiting"))
+        .filter(outbox::next_attempt_at.gt(now.naive()));
+    diesel::update(waiting).set(outbox::next_attempt_at.eq(now.naive())).execute(tx.0)?;
+    Ok(())
+}
+
+/// Nothing more goes to an endpoint that is deleted.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn cancel_all(
+    tx: &mut LedgerTx<'_>,
+    endpoint: EndpointId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let destination = Destination::Webhook(endpoint).to_string();
+    let open = || {
+        outbox::table
+            .filter(outbox::destination.eq(&destination))
+            .filter(outbox::state.eq("waiting").or(outbox::state.eq("dead")))
+    };
+    let under_way = open().filter(outbox::lease_until.gt(now.naive()));
+    diesel::update(under_way).set(outbox::cancelled_at.eq(now.naive())).execute(tx.0)?;
+    let idle = open().filter(outbox::lease_until.is_null().or(outbox::lease_until.le(now.naive())));
+    diesel::update(idle)
+        .set((outbox::state.eq("cancelled"), outbox::order_key.eq(None::<Vec<u8>>)))
+        .execute(tx.0)?;
+    Ok(())
+}
