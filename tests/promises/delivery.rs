@@ -320,7 +320,7 @@ async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(
         (0..2).map(|_| ("sale.opportunity.create", Fault::Instead(200, refusal.clone()))).collect();
     let road = BadRoad::to(&crm, &faults);
     let CrmSettings::Tryton { database, user, password, .. } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     trial.settings.crm = Some(CrmSettings::Tryton { url: road.url(), database, user, password });
     let app = trial.start().await;
