@@ -14,6 +14,7 @@ pub mod ids;
 pub mod jwt;
 pub mod ledger;
 pub mod money;
+pub mod notice;
 pub mod outbox;
 pub mod partner;
 pub mod program;

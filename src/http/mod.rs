@@ -12,6 +12,7 @@ mod flagged_payments;
 mod health;
 mod idempotency;
 mod limit;
+mod notices;
 mod oauth;
 mod openapi;
 mod page;
@@ -115,6 +116,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::post().to(points::link_member),
         ))
         .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
+        .service(once::<Customer>(
+            "/v1/customers/me/notices/{kind}/opt-out",
+            web::post().to(notices::opt_out),
+        ))
+        .service(once::<Customer>(
+            "/v1/customers/me/notices/{kind}/opt-in",
+            web::post().to(notices::opt_in),
+        ))
         // Staff: adjust
         .service(once::<Staff<Adjust>>(
             "/v1/adjustments",

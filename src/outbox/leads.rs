@@ -43,6 +43,7 @@ impl CrmSender {
                 };
                 self.crm.crm().withdraw(&withdrawal).await?
             }
+            Kind::Notice => return Err(Failure::unserved()),
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })
     }

@@ -1,12 +1,13 @@
 //! Which way a message goes.
 
-use super::{CrmSender, Failure};
+use super::{CrmSender, Failure, NoticeSender};
 use crate::store::outbox::claims::Claimed;
 use crate::store::outbox::{Channel, Destination};
 
 /// The ways out for which this gateway has settings.
 pub struct Senders {
     pub crm: Option<CrmSender>,
+    pub notice: Option<NoticeSender>,
 }
 
 /// What whoever got a message said.
@@ -23,18 +24,24 @@ impl Senders {
     pub const fn serve(&self, channel: Channel) -> bool {
         match channel {
             Channel::Crm => self.crm.is_some(),
-            Channel::Webhook | Channel::Notice => false,
+            Channel::Notice => self.notice.is_some(),
+            Channel::Webhook => false,
         }
     }
 
     /// # Errors
     /// [`Failure`], which says what can be done about it.
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
-        match (claimed.destination, &self.crm) {
-            (Destination::Crm, Some(crm)) => crm.send(claimed).await,
-            (Destination::Crm | Destination::Webhook(_) | Destination::Notice, _) => {
-                Err(Failure::unserved())
-            }
+        match claimed.destination {
+            Destination::Crm => match &self.crm {
+                Some(crm) => crm.send(claimed).await,
+                None => Err(Failure::unserved()),
+            },
+            Destination::Notice => match &self.notice {
+                Some(notice) => notice.send(claimed).await,
+                None => Err(Failure::unserved()),
+            },
+            Destination::Webhook(_) => Err(Failure::unserved()),
         }
     }
 }

@@ -15,8 +15,9 @@ diesel::table! {
     }
 }
 
-/// As `super::schema::check_columns` does with its own.
+/// As `super::schema::check_columns` does with its own, and those of notices.
 pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
+    use super::notice_schema::{notice_opt_outs, notices};
     use diesel::prelude::*;
     both!(db, db => crm_watermarks::table
         .select(crm_watermarks::all_columns)
@@ -24,6 +25,11 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         .execute(db))?;
     both!(db, db => crm_messages::table
         .select(crm_messages::all_columns)
+        .limit(0)
+        .execute(db))?;
+    both!(db, db => notices::table.select(notices::all_columns).limit(0).execute(db))?;
+    both!(db, db => notice_opt_outs::table
+        .select(notice_opt_outs::all_columns)
         .limit(0)
         .execute(db))?;
     Ok(())

@@ -61,6 +61,8 @@ const RIGHTS: &[(&str, &str)] = &[
          key_id, answer, expires_at)",
     ),
     ("assertions", "SELECT, INSERT, DELETE"),
+    ("notices", "SELECT, INSERT"),
+    ("notice_opt_outs", "SELECT, INSERT, DELETE"),
     ("crm_messages", "SELECT, INSERT, DELETE"),
     ("crm_watermarks", "SELECT, INSERT, UPDATE (watermark, looked_at)"),
     ("__diesel_schema_migrations", "SELECT"),

@@ -50,6 +50,8 @@ pub mod idempotency_keys;
 pub mod lines;
 pub mod lots;
 mod migrate;
+mod notice_schema;
+pub mod notices;
 pub mod outbox;
 pub mod partners;
 pub mod personal;

@@ -35,6 +35,7 @@ mod limits;
 mod listing;
 mod lots;
 mod model;
+mod notices;
 mod partners;
 mod points;
 mod problems;

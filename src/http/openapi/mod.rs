@@ -20,7 +20,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, corrections, crm_feedback, dead_letters, events, flagged_payments, health,
-    oauth, points, proofs, quotes, referrals,
+    notices, oauth, points, proofs, quotes, referrals,
 };
 use crate::partner::scope::Scope;
 
@@ -45,6 +45,8 @@ pub const PATH: &str = "/openapi.json";
         points::get_points,
         points::link_member,
         codes::make_code,
+        notices::opt_out,
+        notices::opt_in,
         corrections::propose_adjustment,
         corrections::propose_reversal,
         corrections::approve,

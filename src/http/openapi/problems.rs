@@ -72,6 +72,8 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_referral", &[&[&kind::NOT_FOUND]]),
     ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),
     ("get_points", &[&[&kind::PARAMETER]]),
+    ("opt_out", &[&[&kind::NOT_FOUND]]),
+    ("opt_in", &[&[&kind::NOT_FOUND]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
     ("propose_adjustment", &[OF_PROPOSAL]),

@@ -54,6 +54,8 @@ kinds! {
     Lead "lead";
     /// To the CRM: the person of a lead does not agree any longer.
     ConsentWithdrawn "consent_withdrawn";
+    /// To a customer: what will happen.
+    Notice "notice";
 }
 
 /// Where a message stands.
