@@ -174,7 +174,7 @@ fn notice_sender(settings: &Settings, core: &Core) -> Result<Option<NoticeSender
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
                 .map_err(|_error| unusable("no HTTP client"))?;
-            NoticeWay::Webhook { url: url.clone(), secret, http }
+            NoticeWay::Webhook { url: url.clone(), secret: Box::new(secret), http }
         }
     };
     Ok(Some(NoticeSender { pool: core.pool.clone(), time_zone: settings.time_zone, way }))

@@ -29,7 +29,7 @@ pub enum NoticeWay {
     /// A line in the log, without the customer.
     Log,
     /// A signed `POST` to the bank's gateway for messages.
-    Webhook { url: String, secret: SharedSecret, http: Client },
+    Webhook { url: String, secret: Box<SharedSecret>, http: Client },
 }
 
 impl NoticeSender {
