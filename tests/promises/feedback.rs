@@ -213,8 +213,8 @@ async fn nobody_but_the_crm_moves_a_referral() {
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(answer.body["type"], format!("/problems/{slug}"));
     };
-    refused(&tell(&app, "m-1", &lost, 301).await, 403, "signature-invalid");
-    refused(&tell(&app, "m-1", &lost, -301).await, 403, "signature-invalid");
+    refused(&tell(&app, "m-1", &lost, 400).await, 403, "signature-invalid");
+    refused(&tell(&app, "m-1", &lost, -400).await, 403, "signature-invalid");
     let signed = python("sign_webhook.py", &[SECRET, "m-1", &lost.to_string()]).await;
     let other = message(&id, "converted").to_string();
     refused(&post(&app, &signed, other).await, 403, "signature-invalid");
