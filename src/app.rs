@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::behaviour::{self, Behaviours, Search};
 use crate::crm::feedback::{self, Feedback, FeedbackSettings};
+use crate::crm::standard_webhook::SharedSecret;
 use crate::crm::{Crm, Gathered};
 use crate::customer::key_source::KeySource;
 use crate::customer::key_watch::{self, KeyWatch};
@@ -26,12 +27,13 @@ use crate::http::watch::{self, Watch};
 use crate::http::{self, Gateway, Parts};
 use crate::intake::job::{self, Intake, IntakeSettings};
 use crate::ledger::seal::{self, Sealer};
+use crate::notice::{self, NoticeSearch, Notices};
 use crate::outbox::relay::{self, Relay, RelaySettings};
-use crate::outbox::{CrmSender, Senders};
+use crate::outbox::{CrmSender, NoticeSender, NoticeWay, Senders};
 use crate::partner::Registry;
 use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
-use crate::settings::{Settings, TokenSettings};
+use crate::settings::{NoticeSettings, Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
 use crate::webhook::WebhookSender;
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
@@ -47,6 +49,7 @@ pub struct App {
     serving: JoinHandle<std::io::Result<()>>,
     relay: Relay,
     feedback: Option<Feedback>,
+    notices: Option<Notices>,
     due: Due,
     behaviours: Behaviours,
     sealer: Sealer,
@@ -113,6 +116,8 @@ pub enum AppError {
     TokenIssuer(#[from] TokenIssuerError),
     #[error("there can be no HTTP client")]
     HttpClient(#[from] reqwest::Error),
+    #[error("the settings notices cannot be used: {0}")]
+    Notices(String),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
     #[error(transparent)]
@@ -121,6 +126,7 @@ pub enum AppError {
     Listen { address: SocketAddr, source: std::io::Error },
 }
 
+const NOTICE_TIME_OUT: Duration = Duration::from_secs(10);
 /// How long one page of the CRM's changes may take.
 const FEEDBACK_TIME_OUT: Duration = Duration::from_secs(20);
 
@@ -203,9 +209,39 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
         registry: Arc::clone(&core.registry),
     });
     let webhook = webhook_sender(settings, core)?;
-    let (pool, senders) = (core.pool.clone(), Senders { crm, webhook });
+    let senders = Senders { crm, webhook, notice: notice_sender(settings, core)? };
+    let pool = core.pool.clone();
     let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
+}
+
+fn notice_sender(settings: &Settings, core: &Core) -> Result<Option<NoticeSender>, AppError> {
+    let Some(notices) = &settings.notices else { return Ok(None) };
+    let way = match notices {
+        NoticeSettings::Log => NoticeWay::Log,
+        NoticeSettings::Webhook { url, secret } => {
+            let unusable = |what: &str| AppError::Notices(what.to_owned());
+            let secret = SharedSecret::read(secret)
+                .ok_or_else(|| unusable("secret: expected whsec_ and base64 of 24 to 64 bytes"))?;
+            let http = reqwest::Client::builder()
+                .timeout(NOTICE_TIME_OUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .map_err(|_error| unusable("no HTTP client"))?;
+            NoticeWay::Webhook { url: url.clone(), secret: Box::new(secret), http }
+        }
+    };
+    Ok(Some(NoticeSender { pool: core.pool.clone(), time_zone: settings.time_zone, way }))
+}
+
+fn start_notices(settings: &Settings, core: &Core) -> Option<Notices> {
+    settings.notices.as_ref()?;
+    Some(notice::start(NoticeSearch {
+        pool: core.pool.clone(),
+        time_zone: settings.time_zone,
+        every: Duration::from_secs(settings.due_seconds.max(1)),
+        poked: Arc::clone(&core.leads_waiting),
+    }))
 }
 
 /// A CRM that is asked what has become of our leads.
@@ -277,6 +313,7 @@ impl App {
         let relay = start_relay(&settings, &core)?;
         let feedback = start_feedback(&settings, &core)?;
         let intake = start_intake(&settings, &core, files_waiting);
+        let notices = start_notices(&settings, &core);
         let every = Duration::from_secs(settings.due_seconds.max(1));
         let due = due::start(core.pool.clone(), core.writer.clone(), every);
         let search = Search {
@@ -323,6 +360,7 @@ impl App {
             serving,
             relay,
             feedback,
+            notices,
             due,
             behaviours,
             sealer,
@@ -384,6 +422,9 @@ impl App {
         }
         self.privacy.stop().await;
         self.intake.stop().await;
+        if let Some(notices) = self.notices {
+            notices.stop().await;
+        }
         self.reloader.stop().await;
         self.watch.stop().await;
         self.due.stop().await;

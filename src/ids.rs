@@ -310,6 +310,10 @@ name_id!(
     PartKey
 );
 name_id!(
+    /// What a customer is told: by whom, what, about what, and how far ahead.
+    NoticeId
+);
+name_id!(
     /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
     /// open an account at once mean the same row.
     AccountId

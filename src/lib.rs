@@ -16,6 +16,7 @@ pub mod intake;
 pub mod jwt;
 pub mod ledger;
 pub mod money;
+pub mod notice;
 pub mod outbox;
 pub mod partner;
 pub mod program;

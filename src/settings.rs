@@ -71,6 +71,7 @@ pub struct Settings {
     /// How often the CRM is asked what has become of our leads, in milliseconds.
     pub crm_poll_millis: u64,
     pub crm_feedback: Option<CrmFeedbackSettings>,
+    pub notices: Option<NoticeSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
     /// Without it the gateway speaks HTTP, behind whatever ends TLS.
@@ -211,6 +212,16 @@ pub enum LoginSettings {
         client_secret: Secret,
         scope: Option<String>,
     },
+}
+
+/// Who tells customers what will happen; without it nobody does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "sender", rename_all = "lowercase")]
+pub enum NoticeSettings {
+    /// A line in the log, for trying out.
+    Log,
+    /// The bank's gateway for messages gets a signed `POST`.
+    Webhook { url: String, secret: Secret },
 }
 
 /// Where the CRM tells of its leads' stages by itself.

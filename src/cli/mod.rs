@@ -76,11 +76,11 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         crate::telemetry::start(&settings.log)?;
     }
     match cli.command {
-        Command::Serve(args) => serve::run(args, settings).await,
+        Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
         Command::Migrate(args) => migrate::run(&args, &settings),
-        Command::Demo(args) => demo::run(args, settings).await,
+        Command::Demo(args) => Box::pin(demo::run(args, settings)).await,
         Command::Crm(command) => crm::run(&command, &settings),
-        Command::Import(command) => import::run(command, settings).await,
+        Command::Import(command) => Box::pin(import::run(command, settings)).await,
         Command::Partners(command) => partners::run(command, &settings),
         Command::Program(command) => program::run(command, settings).await,
         Command::Keys(command) => keys::run(&command, &settings),

@@ -23,6 +23,7 @@ const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
 /// A message of a lead's stage.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = CrmMessage)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Message {
     /// `lead.stage`.
@@ -114,13 +115,17 @@ fn believe(
     body: &[u8],
     now: Moment,
 ) -> Result<String, Problem> {
-    let Some(secret) = &gateway.feedback_secret else { return Err(Problem::not_found()) };
     let header = |name: &str| {
         let value = request.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()
     };
     let headers =
         Headers { id: header(ID), timestamp: header(TIMESTAMP), signature: header(SIGNATURE) };
+    if headers.id.is_empty() || headers.timestamp.is_empty() {
+        let missing = "webhook-id and webhook-timestamp are needed";
+        return Err(Problem::new(&problem::SIGNATURE_MALFORMED, missing));
+    }
+    let Some(secret) = &gateway.feedback_secret else { return Err(Problem::not_found()) };
     secret.verify(&headers, body, now).map_err(|unbelieved| match unbelieved {
         Unbelieved::Id => Problem::new(&problem::SIGNATURE_MALFORMED, unbelieved.to_string()),
         Unbelieved::Timestamp | Unbelieved::Signature => {

@@ -24,6 +24,7 @@ mod imports;
 mod limit;
 pub mod merchant;
 mod metadata;
+mod notices;
 mod oauth;
 mod openapi;
 mod page;

@@ -13,8 +13,8 @@ use super::problem::{self, Problem};
 use super::staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use super::{
     codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, imports, merchant, metadata, oauth, openapi, person_data,
-    points, proofs, quotes, readings, referrals, revocation, stream, tus, uploads,
+    flagged_payments, health, held, imports, merchant, metadata, notices, oauth, openapi,
+    person_data, points, proofs, quotes, readings, referrals, revocation, stream, tus, uploads,
     webhook_deliveries, webhook_endpoints,
 };
 
@@ -105,6 +105,14 @@ fn customer_routes(config: &mut web::ServiceConfig) {
         .service(once::<Customer>(
             "/v1/customers/me/contact/withdrawal",
             web::post().to(contact::withdraw_contact),
+        ))
+        .service(once::<Customer>(
+            "/v1/customers/me/notices/{kind}/opt-out",
+            web::post().to(notices::opt_out),
+        ))
+        .service(once::<Customer>(
+            "/v1/customers/me/notices/{kind}/opt-in",
+            web::post().to(notices::opt_in),
         ))
         .service(at("/v1/customers/me/consents", web::get().to(consents::get_own_consents)))
         .service(once::<Customer>(

@@ -24,9 +24,11 @@ pub mod breaker;
 mod failure;
 mod lane;
 mod leads;
+mod notices;
 pub mod relay;
 mod send;
 
 pub use failure::Failure;
 pub use leads::CrmSender;
+pub use notices::{NoticeSender, NoticeWay};
 pub use send::{Senders, Sent};

@@ -1,6 +1,6 @@
 //! Which way a message goes.
 
-use super::{CrmSender, Failure};
+use super::{CrmSender, Failure, NoticeSender};
 use crate::store::outbox::claims::Claimed;
 use crate::store::outbox::{Channel, Destination};
 use crate::webhook::WebhookSender;
@@ -9,6 +9,7 @@ use crate::webhook::WebhookSender;
 pub struct Senders {
     pub crm: Option<CrmSender>,
     pub webhook: WebhookSender,
+    pub notice: Option<NoticeSender>,
 }
 
 /// What whoever got a message said.
@@ -26,21 +27,27 @@ impl Senders {
         match channel {
             Channel::Crm => self.crm.is_some(),
             Channel::Webhook => true,
-            Channel::Notice => false,
+            Channel::Notice => self.notice.is_some(),
         }
     }
 
     /// # Errors
     /// [`Failure`], which says what can be done about it.
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
-        match (claimed.destination, &self.crm) {
-            (Destination::Crm, Some(crm)) => crm.send(claimed).await,
-            (Destination::Webhook(endpoint), _) => {
+        match claimed.destination {
+            Destination::Crm => match &self.crm {
+                Some(crm) => crm.send(claimed).await,
+                None => Err(Failure::unserved()),
+            },
+            Destination::Webhook(endpoint) => {
                 let body = claimed.body.as_deref().unwrap_or_default();
                 let status = self.webhook.send(endpoint, claimed.id, body).await?;
                 Ok(Sent { remote_id: None, status: Some(status) })
             }
-            (Destination::Crm | Destination::Notice, _) => Err(Failure::unserved()),
+            Destination::Notice => match &self.notice {
+                Some(notice) => notice.send(claimed).await,
+                None => Err(Failure::unserved()),
+            },
         }
     }
 }

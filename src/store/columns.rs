@@ -53,6 +53,8 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         event_signatures,
         crm_watermarks,
         crm_messages,
+        notices,
+        notice_opt_outs,
         imports,
         import_parts,
         import_rejects,

@@ -76,6 +76,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("assertions", "SELECT, INSERT, DELETE"),
     ("revoked_tokens", "SELECT, INSERT, DELETE"),
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
+    ("notices", "SELECT, INSERT"),
+    ("notice_opt_outs", "SELECT, INSERT, DELETE"),
     ("crm_messages", "SELECT, INSERT, DELETE"),
     ("crm_watermarks", "SELECT, INSERT, UPDATE (watermark, looked_at)"),
     (

@@ -55,6 +55,7 @@ pub mod imports;
 pub mod lines;
 pub mod lots;
 mod migrate;
+pub mod notices;
 pub mod outbox;
 pub mod partners;
 pub mod personal;

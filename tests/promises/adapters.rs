@@ -143,7 +143,9 @@ async fn what_salesforce_answers_says_what_can_be_done() {
     crm.deliver(&lead).await.unwrap();
     simulator.order(json!({ "do": "copy", "id": lead.id.to_string() })).await;
     assert_eq!(crm.deliver(&lead).await, refused("several records have our id"));
-    let CrmSettings::Salesforce(mut stranger) = salesforce(&simulator) else { panic!() };
+    let CrmSettings::Salesforce(mut stranger) = salesforce(&simulator) else {
+        unreachable!("not a Salesforce");
+    };
     stranger.client_secret = secret("wrong");
     let stranger = client(&CrmSettings::Salesforce(stranger));
     assert_eq!(stranger.deliver(&lead).await, Err(CrmError::Credentials));
@@ -334,7 +336,7 @@ async fn until_state(travel: &Partner, id: &str, state: &str) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("{id} never came to {state}");
+    unreachable!("{id} never came to {state}");
 }
 
 async fn the_gateway_tells_salesforce_and_hears_back(store: Store) {

@@ -20,7 +20,8 @@ use crate::harness::{ChaosRoad, Partner, Store, Trial, ask_crm, crm_client, refe
 const BATCH: usize = 200;
 
 fn leads_of(env: &str, otherwise: usize) -> usize {
-    std::env::var(env).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    let text = std::env::var_os(env).unwrap_or_default();
+    text.to_str().unwrap().parse().unwrap_or(otherwise)
 }
 
 fn seed() -> u64 {
@@ -39,7 +40,7 @@ fn event(number: usize) -> Value {
 /// The CRM's settings as the environment of a process, by the road.
 fn environment(crm: &TrytonServer, road: &ChaosRoad) -> Vec<(&'static str, String)> {
     let CrmSettings::Tryton { database, user, password, .. } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     vec![
         ("TALLYSTICK_CRM__KIND", "tryton".to_owned()),
@@ -140,7 +141,7 @@ async fn a_thousand_leads_by_a_bad_road_are_in_the_crm_each_once() {
     let mut crm = start_crm(trial.folder.path());
     let road = ChaosRoad::to(&crm.url(), seed(), 2);
     let CrmSettings::Tryton { database, user, password, .. } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     trial.settings.crm = Some(CrmSettings::Tryton { url: road.url(), database, user, password });
     trial.settings.lead_lease_seconds = 40;

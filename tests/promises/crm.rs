@@ -234,7 +234,7 @@ async fn each_answer_says_what_can_be_done() {
 async fn a_stranger_is_told_so_and_then_to_wait() {
     let crm = &shared_crm().server;
     let CrmSettings::Tryton { url, database, .. } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     let settings = CrmSettings::Tryton {
         url,
@@ -337,7 +337,7 @@ async fn until_told(client: &Tryton, lead: &Lead) -> CrmId {
         match client.deliver(lead).await {
             Ok(id) => return id,
             Err(CrmError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Err(error) => panic!("{error}"),
+            Err(error) => unreachable!("{error}"),
         }
     }
 }

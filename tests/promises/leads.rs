@@ -30,7 +30,7 @@ fn trial(store: Store) -> (Trial, TrytonServer) {
 /// The CRM's settings as the environment of a process.
 fn environment(crm: &TrytonServer) -> Vec<(&'static str, String)> {
     let CrmSettings::Tryton { url, database, user, password } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     vec![
         ("TALLYSTICK_CRM__KIND", "tryton".to_owned()),
@@ -171,7 +171,7 @@ async fn what_the_crm_answers_says_what_can_be_done() {
     let folder = tempfile::tempdir().unwrap();
     let mut crm = start_crm(folder.path());
     let CrmSettings::Tryton { url, database, user, .. } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     let password = Secret::new("wrong".to_owned());
     let settings = CrmSettings::Tryton { url, database, user, password };

@@ -41,6 +41,7 @@ mod lots;
 mod merchants;
 mod model;
 mod mtls;
+mod notices;
 mod oauth;
 mod owasp;
 mod partners;

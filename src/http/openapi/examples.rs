@@ -61,6 +61,8 @@ const ANSWERS: &[Example] = &[
     example!("make_code", "To show at a till", "code.json"),
     example!("agree", "Agreed", "agreed.json"),
     example!("withdraw_contact", "Withdrawn", "withdrawn.json"),
+    example!("opt_out", "No more of them", "notice_wish.json"),
+    example!("opt_in", "As it was", "notice_wished.json"),
     example!("propose_adjustment", "Within the limit", "correction.json"),
     example!("propose_reversal", "Waiting for another person", "correction_proposed.json"),
     example!("approve", "Posted", "correction.json"),

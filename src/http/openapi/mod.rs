@@ -20,8 +20,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, imports, metadata, oauth, person_data, points, proofs, quotes,
-    readings, referrals, revocation, stream, uploads, webhook_deliveries, webhook_endpoints,
+    flagged_payments, health, held, imports, metadata, notices, oauth, person_data, points, proofs,
+    quotes, readings, referrals, revocation, stream, uploads, webhook_deliveries,
+    webhook_endpoints,
 };
 use crate::partner::scope::Scope;
 
@@ -71,6 +72,8 @@ pub const PATH: &str = "/openapi.json";
         erasures::get_erasure,
         erasures::get_erasures,
         readings::get_readings,
+        notices::opt_out,
+        notices::opt_in,
         corrections::propose_adjustment,
         corrections::propose_reversal,
         corrections::approve,

@@ -107,6 +107,8 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("reject_referral", &[OF_DECISION]),
     ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),
     ("get_points", &[&[&kind::PARAMETER]]),
+    ("opt_out", &[&[&kind::NOT_FOUND]]),
+    ("opt_in", &[&[&kind::NOT_FOUND]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
     ("agree", &[&[&kind::NOT_FOUND]]),

@@ -60,6 +60,8 @@ kinds! {
     ReferralRewarded "referral.rewarded";
     /// A discount or waiver that is not what was agreed.
     PaymentFlagged "payment.flagged";
+    /// To a customer: what will happen.
+    Notice "notice";
 }
 
 /// Where a message stands.

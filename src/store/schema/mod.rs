@@ -5,12 +5,14 @@ mod crm;
 mod delivery;
 mod files;
 mod leads;
+mod notice;
 mod persons;
 
 pub use crm::*;
 pub use delivery::*;
 pub use files::*;
 pub use leads::*;
+pub use notice::*;
 pub use persons::*;
 
 diesel::table! {

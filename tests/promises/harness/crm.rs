@@ -48,11 +48,11 @@ pub fn shared_crm() -> Arc<SharedCrm> {
 /// The service's own client, at the CRM's address or at another that leads there.
 pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duration) -> Tryton {
     let CrmSettings::Tryton { url: own, database, user, password } = settings.clone() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     let settings = CrmSettings::Tryton { url: url.unwrap_or(own), database, user, password };
     let Crm::Tryton(client) = Crm::new(&settings, None, time_out).unwrap() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     *client
 }
@@ -60,7 +60,7 @@ pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duratio
 /// What the CRM answers to a method called as any other client of it would.
 pub async fn ask_crm(crm: &TrytonServer, method: &str, params: Value) -> Value {
     let CrmSettings::Tryton { url, database, user, password } = crm.settings() else {
-        panic!("not a Tryton");
+        unreachable!("not a Tryton");
     };
     let basic = STANDARD.encode(format!("{user}:{}", password.reveal()));
     let request = reqwest::Client::new()

@@ -1,0 +1,2 @@
+DROP TABLE notice_opt_outs;
+DROP TABLE notices;
