@@ -152,7 +152,7 @@ impl Programme {
             return Err(place.error(0, "points: expected values above zero"));
         }
         if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
-            return Err(place.error(0, &format!("consent_text: {what} is empty")));
+            return Err(place.error(0, format!("consent_text: {what} is empty")));
         }
         if let Some(what) = programme.retention.fault() {
             return Err(place.error(0, what));

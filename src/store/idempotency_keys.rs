@@ -216,7 +216,8 @@ pub fn sealed_with_older(
     (after, rows_max): (Option<RequestKey>, i64),
 ) -> Result<Vec<(RequestKey, Sealed)>, StoreError> {
     let after = after.map_or(Vec::new(), |key| key.bytes().to_vec());
-    let rows: Vec<(Vec<u8>, Option<String>, Option<Vec<u8>>)> = idempotency_keys::table
+    type Found = (Vec<u8>, Option<String>, Option<Vec<u8>>);
+    let rows: Vec<Found> = idempotency_keys::table
         .filter(idempotency_keys::id.gt(&after))
         .filter(idempotency_keys::key_id.ne(current))
         .order(idempotency_keys::id)

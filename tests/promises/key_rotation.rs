@@ -46,16 +46,17 @@ async fn found(bob: &Partner, number: usize) -> Answer {
 /// Waits until only these keys have records.
 async fn until_keys(app: &TestApp, sealing: &str, index: &str) {
     let only = |counts: &[(String, i64)], id: &str| counts.iter().all(|(key, _count)| key == id);
-    for _ in 0..200 {
+    for tries in 0.. {
         let mut db = app.trial.db();
         let [sealed, indexed] = personal::count_by_key(&mut db).unwrap();
         let answers = idempotency_keys::count_by_key(&mut db).unwrap();
         if only(&sealed, sealing) && only(&answers, sealing) && only(&indexed, index) {
             return;
         }
+        let status = || keys(&app.trial, &["status"]).unwrap();
+        assert!(tries < 200, "never came to {sealing} and {index}: {}", status());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("never came to {sealing} and {index}: {}", keys(&app.trial, &["status"]).unwrap());
 }
 
 on_both_stores! {
