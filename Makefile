@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench soak baskets run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench soak baskets fuzz run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
 DENY := .tools/bin/cargo-deny --locked
@@ -61,6 +61,9 @@ soak: tools-build ## random histories against the model on both stores, with fau
 # Columns as in partners/green-basket's manifest; rules in tests/promises/baskets.
 baskets: tools ## real baskets (FILE=….csv.gz) through tiers, caps, a budget and expiry, checked by a script of its own
 	BASKETS=$(abspath $(FILE)) cargo test --locked --test promises baskets:: -- --nocapture
+
+fuzz: tools-build ## fuzz the parsers and verifiers (SECONDS=30 on each) and keep what reaches further in tests/fuzz/corpus
+	tests/fuzz/run.sh $(or $(SECONDS),30)
 
 run: tools-build ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
 	cargo run --locked -- serve $(ARGS)

@@ -24,6 +24,7 @@ use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
 use crate::settings::{Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
 /// A running service.
@@ -36,7 +37,14 @@ pub struct App {
     due: Due,
     sealer: Sealer,
     reloader: Reloader,
+    scraped: Option<Scraped>,
     core: Core,
+}
+
+/// The metrics on an address of their own.
+struct Scraped {
+    address: SocketAddr,
+    server: ServerHandle,
 }
 
 /// The service without HTTP: what the import of files needs.
@@ -45,6 +53,7 @@ pub struct Core {
     pub keys: Keys,
     pub pool: Pool,
     pub writer: Writer,
+    pub metrics: Arc<Metrics>,
     threads: WriterThreads,
     leads_waiting: Arc<Notify>,
 }
@@ -97,6 +106,7 @@ impl Core {
             return Err(AppError::OtherKeys(settings.keys.display().to_string()));
         }
         let leads_waiting = Arc::new(Notify::new());
+        let metrics = Arc::new(Metrics::default());
         let (writer, threads) = writer::start(WriterSettings {
             url: settings.database_url.clone(),
             keys: keys.personal.clone(),
@@ -106,9 +116,10 @@ impl Core {
             queue_max: settings.queue_max,
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&leads_waiting),
+            metrics: Arc::clone(&metrics),
         })?;
         let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self { registry, keys, pool, writer, threads, leads_waiting })
+        Ok(Self { registry, keys, pool, writer, metrics, threads, leads_waiting })
     }
 
     /// Waits until the writer has recorded what waits.
@@ -140,8 +151,41 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
         registry: Arc::clone(&core.registry),
     });
     let (pool, senders) = (core.pool.clone(), Senders { crm });
-    let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
+    let relay = RelaySettings {
+        pool,
+        senders,
+        delivery: settings.delivery,
+        lease,
+        metrics: Arc::clone(&core.metrics),
+    };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
+}
+
+/// The metrics' own address, where the settings name one.
+fn start_scraped(
+    settings: &Settings,
+    gateway: &web::Data<Gateway>,
+) -> Result<Option<Scraped>, AppError> {
+    let Some(address) = settings.metrics.listen else { return Ok(None) };
+    let error = |source| AppError::Listen { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    let gateway = gateway.clone();
+    let server = HttpServer::new(move || {
+        WebApp::new()
+            .app_data(gateway.clone())
+            .wrap(from_fn(http::log_requests))
+            .configure(http::scraped_routes)
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)
+    .map_err(error)?
+    .run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    tracing::info!(%address, "metrics");
+    Ok(Some(Scraped { address, server: handle }))
 }
 
 impl App {
@@ -163,12 +207,16 @@ impl App {
             writer: core.writer.clone(),
             issuer: issuer.trim_end_matches('/').to_owned(),
             time_zone: settings.time_zone,
+            metrics: Arc::clone(&core.metrics),
+            metrics_public: settings.metrics.public,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
         })?);
         let relay = start_relay(&settings, &core)?;
         let every = Duration::from_secs(settings.due_seconds.max(1));
-        let due = due::start(core.pool.clone(), core.writer.clone(), every);
+        let pulse = core.metrics.pulse("due");
+        let due = due::start(core.pool.clone(), core.writer.clone(), every, pulse);
+        let scraped = start_scraped(&settings, &gateway)?;
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
@@ -185,18 +233,27 @@ impl App {
         .run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
+        let pulse = core.metrics.pulse("sealer");
+        let sealer = seal::start(core.pool.clone(), core.keys.token.clone(), pulse);
         let every = Duration::from_millis(settings.partners_millis.max(100));
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
-        let reloader = reload::start(registry, pool, settings.time_zone, every);
+        let pulse = core.metrics.pulse("partners");
+        let reloader = reload::start(registry, pool, settings.time_zone, every, pulse);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        let server = handle;
+        Ok(Self { address, issuer, server, serving, relay, due, sealer, reloader, scraped, core })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its metrics are, if they have an address of their own.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.scraped.as_ref().map(|scraped| scraped.address)
     }
 
     /// Its own URL: the issuer of its tokens.
@@ -235,6 +292,10 @@ impl App {
         self.reloader.stop().await;
         self.due.stop().await;
         self.sealer.stop().await;
+        // Last, so that whoever watches sees the rest of it end.
+        if let Some(scraped) = self.scraped {
+            scraped.server.stop(false).await;
+        }
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
         if drained.is_err() {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock;
 use crate::store::{Pool, StoreError, holds, idempotency_keys, lots};
+use crate::telemetry::metrics::Pulse;
 use crate::writer::{WriteError, Writer};
 
 /// A running search for what has fallen due.
@@ -35,7 +36,7 @@ pub enum DueError {
 
 /// Starts the search, at once and then every so often, until it is stopped.
 #[must_use]
-pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
+pub fn start(pool: Pool, writer: Writer, every: Duration, pulse: Pulse) -> Due {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
@@ -43,9 +44,12 @@ pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
                 tracing::warn!(%error, "expired idempotency keys are not forgotten");
             }
             match round(&pool, &writer).await {
-                Ok(0) => {}
+                Ok(0) => pulse.beat(),
                 Ok(_more) => continue,
-                Err(error) => tracing::warn!(%error, "what has fallen due is not recorded"),
+                Err(error) => {
+                    pulse.miss();
+                    tracing::warn!(%error, "what has fallen due is not recorded");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(every) => {}

@@ -21,4 +21,5 @@ pub mod referral;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod trace_parent;
 pub mod writer;

@@ -204,7 +204,7 @@ impl Import {
 }
 
 /// Where in a line each thing stands.
-struct Columns {
+pub struct Columns {
     id: usize,
     member: usize,
     occurred_at: usize,
@@ -212,7 +212,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(map: &FileMap, header: &csv::StringRecord) -> Result<Self, String> {
+    /// # Errors
+    /// The column that is missing.
+    pub fn find(map: &FileMap, header: &csv::StringRecord) -> Result<Self, String> {
         let place = |name: &str| {
             header
                 .iter()
@@ -240,7 +242,8 @@ impl Columns {
     }
 
     /// The line as the event that the API would have got.
-    fn event(&self, record: &csv::StringRecord) -> Value {
+    #[must_use]
+    pub fn event(&self, record: &csv::StringRecord) -> Value {
         let text = |column: usize| record.get(column).unwrap_or_default();
         let mut data = Map::new();
         data.insert("member".to_owned(), json!(text(self.member)));

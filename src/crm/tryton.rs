@@ -12,11 +12,13 @@ use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use tracing::{Instrument, debug_span};
 
 use super::{CrmError, CrmId, Lead};
 use crate::clock::Moment;
 use crate::ids::ReferralId;
 use crate::settings::Secret;
+use crate::telemetry::traces;
 
 /// Where Tryton is and who we are there.
 #[derive(Clone, Debug)]
@@ -287,7 +289,11 @@ impl Tryton {
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let response = match request.send().await {
+        let span = debug_span!("crm", otel.kind = "client", method);
+        if let Some(place) = traces::place(&span) {
+            request = request.header("traceparent", place.to_string());
+        }
+        let response = match request.send().instrument(span).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => {
                 return Err(CrmError::Unavailable("no connection".to_owned()));

@@ -11,6 +11,7 @@ mod flagged_payments;
 mod health;
 mod idempotency;
 mod limit;
+mod metrics;
 mod oauth;
 mod openapi;
 mod page;
@@ -38,11 +39,13 @@ use crate::clock::Moment;
 use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::store::{Db, Pool, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::writer::{WriteError, Writer};
 use auth::{Caller, Customer, EventsWrite};
 pub use conditional::tag_resources;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
+pub use metrics::scraped_routes;
 use problem::Problem;
 pub use request_id::log_requests;
 use staff::{Adjust, Approve, Operate, Staff};
@@ -59,6 +62,9 @@ pub struct Gateway {
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    pub metrics: Arc<Metrics>,
+    /// Whether the public address gives the metrics to staff.
+    metrics_public: bool,
     /// The API's description, as JSON.
     openapi: web::Bytes,
     customer_issuer: Option<TokenIssuer>,
@@ -137,6 +143,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
         ))
+        .service(at("/metrics", web::get().to(metrics::get_metrics)))
         // Everybody: the reference
         .service(at(openapi::PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
@@ -187,6 +194,8 @@ pub struct Parts {
     pub writer: Writer,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
+    pub metrics: Arc<Metrics>,
+    pub metrics_public: bool,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
 }
@@ -204,6 +213,8 @@ impl Gateway {
             writer: parts.writer,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
+            metrics: parts.metrics,
+            metrics_public: parts.metrics_public,
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,

@@ -283,6 +283,7 @@ diesel::table! {
         remote_id -> Nullable<Text>,
         recorded_at -> Timestamp,
         delivered_at -> Nullable<Timestamp>,
+        traceparent -> Nullable<Text>,
     }
 }
 

@@ -20,6 +20,10 @@ pub struct Served {
 
 impl Served {
     pub fn start(trial: &Trial, more: &[(&str, &str)]) -> Self {
+        Self::logging_to(Stdio::inherit(), trial, more)
+    }
+
+    pub fn logging_to(log: Stdio, trial: &Trial, more: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tallystick"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .env("DATABASE_URL", trial.settings.database_url.reveal())
@@ -29,6 +33,7 @@ impl Served {
             .env("TALLYSTICK_LOG__LEVEL", "error")
             .envs(more.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -40,6 +45,11 @@ impl Served {
     pub async fn partner(&self, trial: &Trial, id: &str) -> Partner {
         let issuer = trial.settings.issuer.as_ref().unwrap();
         Partner::log_in(&self.url, issuer, id, trial.key(id)).await
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// SIGKILL: no warning, no clearing up.
