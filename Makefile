@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench chaos soak baskets run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench chaos soak baskets fuzz run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
 DENY := .tools/bin/cargo-deny --locked
@@ -66,6 +66,9 @@ baskets: tools ## real baskets (FILE=….csv.gz) through tiers, caps, a budget a
 chaos: tools ## many leads into a real CRM while it and the gateways are killed (LEADS=10000)
 	CHAOS_LEADS=$(or $(LEADS),10000) CHAOS_SEED=$(SEED) cargo test --locked --test promises \
 	    chaos::whatever -- --nocapture
+
+fuzz: tools-build ## fuzz the parsers and verifiers (SECONDS=30 on each) and keep what reaches further in tests/fuzz/corpus
+	tests/fuzz/run.sh $(or $(SECONDS),30)
 
 run: tools-build ## serve on 127.0.0.1:8080 with the settings at hand (ARGS="--listen ...")
 	cargo run --locked -- serve $(ARGS)

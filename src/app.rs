@@ -35,6 +35,7 @@ use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
 use crate::settings::{NoticeSettings, Settings, TokenSettings};
 use crate::store::{self, Pool, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::webhook::WebhookSender;
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 
@@ -57,6 +58,7 @@ pub struct App {
     privacy: Privacy,
     watch: Watch,
     intake: Intake,
+    scraped: Option<Scraped>,
     core: Core,
 }
 
@@ -86,12 +88,19 @@ impl Privacy {
     }
 }
 
+/// The metrics on an address of their own.
+struct Scraped {
+    address: SocketAddr,
+    server: ServerHandle,
+}
+
 /// The service without HTTP: what the import of files needs.
 pub struct Core {
     pub registry: Arc<Registry>,
     pub keys: Keys,
     pub pool: Pool,
     pub writer: Writer,
+    pub metrics: Arc<Metrics>,
     threads: WriterThreads,
     leads_waiting: Arc<Notify>,
 }
@@ -154,6 +163,7 @@ impl Core {
             return Err(AppError::OtherKeys(source.to_string()));
         }
         let leads_waiting = Arc::new(Notify::new());
+        let metrics = Arc::new(Metrics::default());
         let (writer, threads) = writer::start(WriterSettings {
             url: settings.database_url.clone(),
             keys: keys.personal.clone(),
@@ -163,9 +173,10 @@ impl Core {
             queue_max: settings.queue_max,
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&leads_waiting),
+            metrics: Arc::clone(&metrics),
         })?;
         let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self { registry, keys, pool, writer, threads, leads_waiting })
+        Ok(Self { registry, keys, pool, writer, metrics, threads, leads_waiting })
     }
 
     /// Waits until the writer has recorded what waits.
@@ -211,7 +222,13 @@ fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
     let webhook = webhook_sender(settings, core)?;
     let senders = Senders { crm, webhook, notice: notice_sender(settings, core)? };
     let pool = core.pool.clone();
-    let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
+    let relay = RelaySettings {
+        pool,
+        senders,
+        delivery: settings.delivery,
+        lease,
+        metrics: Arc::clone(&core.metrics),
+    };
     Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
 }
 
@@ -272,6 +289,33 @@ fn start_intake(settings: &Settings, core: &Core, waiting: Arc<Notify>) -> Intak
     job::start(intake, waiting)
 }
 
+/// The metrics' own address, where the settings name one.
+fn start_scraped(
+    settings: &Settings,
+    gateway: &web::Data<Gateway>,
+) -> Result<Option<Scraped>, AppError> {
+    let Some(address) = settings.metrics.listen else { return Ok(None) };
+    let error = |source| AppError::Listen { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    let gateway = gateway.clone();
+    let server = HttpServer::new(move || {
+        WebApp::new()
+            .app_data(gateway.clone())
+            .wrap(from_fn(http::log_requests))
+            .configure(http::scraped_routes)
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)
+    .map_err(error)?
+    .run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    tracing::info!(%address, "metrics");
+    Ok(Some(Scraped { address, server: handle }))
+}
+
 impl App {
     /// Starts everything; when this returns, the address takes requests.
     ///
@@ -296,6 +340,8 @@ impl App {
             time_zone: settings.time_zone,
             upload_bytes_max: i64::from(settings.upload_bytes_max),
             files_waiting: Arc::clone(&files_waiting),
+            metrics: Arc::clone(&core.metrics),
+            metrics_public: settings.metrics.public,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
             client_certificates: settings
@@ -315,7 +361,9 @@ impl App {
         let intake = start_intake(&settings, &core, files_waiting);
         let notices = start_notices(&settings, &core);
         let every = Duration::from_secs(settings.due_seconds.max(1));
-        let due = due::start(core.pool.clone(), core.writer.clone(), every);
+        let pulse = core.metrics.pulse("due");
+        let due = due::start(core.pool.clone(), core.writer.clone(), every, pulse);
+        let scraped = start_scraped(&settings, &gateway)?;
         let search = Search {
             pool: core.pool.clone(),
             writer: core.writer.clone(),
@@ -347,10 +395,12 @@ impl App {
         let server = server.map_err(listen_error)?.run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
+        let pulse = core.metrics.pulse("sealer");
+        let sealer = seal::start(core.pool.clone(), core.keys.token.clone(), pulse);
         let every = Duration::from_millis(settings.partners_millis.max(100));
         let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
-        let reloader = reload::start(registry, pool, settings.time_zone, every);
+        let pulse = core.metrics.pulse("partners");
+        let reloader = reload::start(registry, pool, settings.time_zone, every, pulse);
         let privacy = Privacy::start(&settings, &core);
         tracing::info!(%address, database = %settings.database_url, "serving");
         Ok(Self {
@@ -368,6 +418,7 @@ impl App {
             privacy,
             intake,
             watch,
+            scraped,
             core,
         })
     }
@@ -376,6 +427,12 @@ impl App {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its metrics are, if they have an address of their own.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.scraped.as_ref().map(|scraped| scraped.address)
     }
 
     /// Its own URL: the issuer of its tokens.
@@ -430,6 +487,10 @@ impl App {
         self.due.stop().await;
         self.behaviours.stop().await;
         self.sealer.stop().await;
+        // Last, so that whoever watches sees the rest of it end.
+        if let Some(scraped) = self.scraped {
+            scraped.server.stop(false).await;
+        }
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
         if drained.is_err() {

@@ -15,6 +15,7 @@ use crate::referral::{Actor, Move, Step};
 use crate::store::{
     Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards, referrals,
 };
+use crate::telemetry::metrics::Pulse;
 use crate::writer::{MoveRefusal, WriteError, Writer};
 
 /// A running search for what has fallen due.
@@ -43,7 +44,7 @@ pub enum DueError {
 
 /// Starts the search, at once and then every so often, until it is stopped.
 #[must_use]
-pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
+pub fn start(pool: Pool, writer: Writer, every: Duration, pulse: Pulse) -> Due {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
@@ -51,9 +52,12 @@ pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
                 tracing::warn!(%error, "expired idempotency keys are not forgotten");
             }
             match round(&pool, &writer).await {
-                Ok(0) => {}
+                Ok(0) => pulse.beat(),
                 Ok(_more) => continue,
-                Err(error) => tracing::warn!(%error, "what has fallen due is not recorded"),
+                Err(error) => {
+                    pulse.miss();
+                    tracing::warn!(%error, "what has fallen due is not recorded");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(every) => {}

@@ -24,5 +24,6 @@ pub mod referral;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod trace_parent;
 pub mod webhook;
 pub mod writer;

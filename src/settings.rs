@@ -65,6 +65,8 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     pub webhooks: WebhookSettings,
     pub log: Log,
+    pub metrics: MetricsSettings,
+    pub traces: Option<TraceSettings>,
     pub crm: Option<CrmSettings>,
     /// What of a lead goes into which field of the CRM; without it the built-in mapping.
     pub crm_mapping: Option<PathBuf>,
@@ -141,6 +143,38 @@ pub struct Log {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// Who may read the metrics, and where.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// An address of its own, for the operators' network: whoever reaches it may read.
+    #[serde(default, deserialize_with = "parsed_where_given::<_, SocketAddr>")]
+    pub listen: Option<SocketAddr>,
+    /// Whether they are on the public address too, for staff with the role `read`.
+    pub public: bool,
+}
+
+/// Where traces go, and how many.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceSettings {
+    /// The collector's whole URL for OTLP over HTTP, as protobuf.
+    pub endpoint: String,
+    /// One trace in so many is kept.
+    #[serde(default = "every_one")]
+    pub sample_one_in: u32,
+    #[serde(default = "own_name")]
+    pub service_name: String,
+}
+
+const fn every_one() -> u32 {
+    1
+}
+
+fn own_name() -> String {
+    env!("CARGO_PKG_NAME").to_owned()
 }
 
 /// The bank's CRM.
@@ -378,6 +412,12 @@ fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<chrono_tz::Tz
             "{text:?} is not an IANA time zone, such as Asia/Shanghai"
         ))
     })
+}
+
+fn parsed_where_given<'de, D: Deserializer<'de>, T: std::str::FromStr>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
 }
 
 fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {

@@ -72,7 +72,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Store, &["store"]),
     (Rim, &["settings", "telemetry", "task"]),
     (Rules, &["event", "partner", "customer", "ledger", "program", "referral", "reconcile"]),
-    (Values, &["money", "ids", "clock", "database_url", "jwt"]),
+    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent"]),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.
@@ -88,7 +88,9 @@ const CRATES: &[(&str, &[Layer])] = &[
     ("diesel", &[Store]),
     ("diesel_migrations", &[Store]),
     ("tokio", &[Rim, Work, Edge, App]),
-    ("reqwest", &[Work, Edge, App]),
+    ("reqwest", &[Rim, Work, Edge, App]),
+    ("opentelemetry", &[Rim]),
+    ("prometheus_client", &[Rim]),
     ("actix_web", &[Edge, App]),
     ("clap", &[Edge, App]),
 ];

@@ -72,10 +72,19 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// [`Failure`] with what to do about it.
 pub async fn run(cli: Cli) -> Result<bool, Failure> {
     let settings = Settings::load(cli.settings.as_deref())?;
-    if !matches!(cli.command, Command::Demo(_)) {
-        crate::telemetry::start(&settings.log)?;
+    let telemetry = match cli.command {
+        Command::Demo(_) => None,
+        _ => Some(crate::telemetry::start(&settings)?),
+    };
+    let done = Box::pin(run_command(cli.command, settings)).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.stop().await;
     }
-    match cli.command {
+    done
+}
+
+async fn run_command(command: Command, settings: Settings) -> Result<bool, Failure> {
+    match command {
         Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
         Command::Migrate(args) => migrate::run(&args, &settings),
         Command::Demo(args) => Box::pin(demo::run(args, settings)).await,

@@ -5,9 +5,11 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::Value;
+use tracing::{Instrument, debug_span};
 
 use super::CrmError;
 use crate::clock;
+use crate::telemetry::traces;
 
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read: many times a page of records.
@@ -44,8 +46,12 @@ pub(super) fn client(time_out: Duration) -> Result<Client, CrmError> {
 ///
 /// # Errors
 /// [`Unanswered`].
-pub(super) async fn send(request: RequestBuilder) -> Result<Answered, Unanswered> {
-    let response = match request.send().await {
+pub(super) async fn send(mut request: RequestBuilder) -> Result<Answered, Unanswered> {
+    let span = debug_span!("crm", otel.kind = "client");
+    if let Some(place) = traces::place(&span) {
+        request = request.header("traceparent", place.to_string());
+    }
+    let response = match request.send().instrument(span).await {
         Ok(response) => response,
         Err(error) if error.is_connect() => return Err(Unanswered::NoConnection),
         Err(_error) => return Err(Unanswered::Lost("no answer")),

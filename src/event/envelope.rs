@@ -107,7 +107,8 @@ fn pass_over_extensions(mut envelope: Reader<'_>, value: &Value) {
     let object = value.as_object().into_iter().flatten();
     for (name, _value) in object {
         if !defined.contains(&name.as_str()) && !is_extension(name) {
-            envelope.fail(name, "not a CloudEvents attribute; extensions are of a-z and 0-9");
+            envelope
+                .fail_unknown(name, "not a CloudEvents attribute; extensions are of a-z and 0-9");
         }
     }
 }

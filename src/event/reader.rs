@@ -193,7 +193,29 @@ impl<'a> Reader<'a> {
             self.object.keys().filter(|name| !self.asked.contains(&name.as_str())).collect();
         for name in unknown {
             let known = self.asked.join(", ");
-            self.fail(name, format!("unknown field; known are: {known}"));
+            self.fail_unknown(name, format!("unknown field; known are: {known}"));
         }
     }
+
+    /// Adds a problem at a field that should not be there. Its name is repeated only where it is
+    /// one as fields have.
+    pub fn fail_unknown(&mut self, name: &str, detail: impl Into<String>) {
+        if is_field_name(name) {
+            self.fail(name, detail);
+        } else {
+            let detail = format!("a field whose name is not repeated here: {}", detail.into());
+            self.problems.push(FieldProblem { pointer: self.base.clone(), detail });
+        }
+    }
+}
+
+/// Whether a stranger's field has a name as fields have: what has not may be somebody's data in
+/// the wrong place, and an answer or a reject file must not carry it on.
+fn is_field_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'~' | b'/');
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    name.len() <= 40
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(plain)
+        && digits < 5
 }

@@ -155,3 +155,20 @@ proptest! {
         prop_assert!(!same);
     }
 }
+
+#[test]
+fn a_name_that_is_no_fields_is_not_repeated() {
+    let told = |name: &str| {
+        let body = json!({
+            "specversion": "1.0", "id": "p-1", "source": "/t", "type": "payment.discounted",
+            "time": "2026-11-02T10:15:30Z", "data": { name: 1 }, name: 1,
+        });
+        parse_json(&body).unwrap_err().in_words()
+    };
+    for name in
+        ["Zebedee Featherstone", "a@person.invalid", "欧阳", "/19900001234", "x19900001234_"]
+    {
+        assert!(!told(name).contains(name.trim_matches('/')), "{}", told(name));
+    }
+    assert!(told("paidTotal").contains("/data/paidTotal: unknown field"));
+}

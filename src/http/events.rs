@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
+use tracing::debug_span;
 
 use super::Gateway;
 use super::auth::{Caller, EventsRead, EventsWrite};
@@ -43,7 +44,9 @@ pub async fn post_event(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
-    let event = read_event(&caller, &gateway, request.headers(), &body)?;
+    let reading = debug_span!("parse", bytes = body.len());
+    let event = reading.in_scope(|| read_event(&caller, &gateway, request.headers(), &body))?;
+    drop(reading);
     let submission = Submission { partner: caller.partner, event, signed };
     let outcome = gateway.writer.submit(submission).await?;
     Ok(receipt_response(outcome))
@@ -74,10 +77,11 @@ pub async fn post_event_batch(
         return Err(Problem::too_many_items(BATCH_MAX));
     }
     let key = &gateway.keys.fingerprint;
+    let reading = debug_span!("parse", bytes = body.len(), events = items.len());
     let mut submissions = Vec::with_capacity(items.len());
     let mut malformed = Vec::with_capacity(items.len());
     for item in &items {
-        match event::parse_value(&caller.partner.id, item, key) {
+        match reading.in_scope(|| event::parse_value(&caller.partner.id, item, key)) {
             Ok(event) => {
                 let (partner, signed) = (caller.partner.clone(), signed.clone());
                 submissions.push(Submission { partner, event, signed });
@@ -86,12 +90,13 @@ pub async fn post_event_batch(
             Err(problem) => malformed.push(Some(problem)),
         }
     }
+    drop(reading);
     let mut answers = gateway.writer.submit_all(submissions).await.into_iter();
     let outcomes = malformed.into_iter().map(|problem| match problem {
         Some(problem) => Err(Problem::from(problem)),
         None => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
     });
-    Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes)))
+    Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes, &gateway)))
 }
 
 /// The receipt of one of the caller's own events, the same bytes for ever.
@@ -194,7 +199,11 @@ fn in_json(id: &EventId) -> Value {
     Value::String(id.as_str().to_owned())
 }
 
-fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> String {
+/// Receipts are JSON already, and are passed on to the byte.
+fn batch_body(
+    outcomes: impl Iterator<Item = Result<Outcome, Problem>>,
+    gateway: &Gateway,
+) -> String {
     let mut body = String::from("{\"outcomes\":[");
     // What fails a whole group fails each of its events alike: told to the log once.
     let mut told = false;
@@ -205,6 +214,9 @@ fn batch_body(outcomes: impl Iterator<Item = Result<Outcome, Problem>>) -> Strin
         body.push('{');
         body.push_str(&outcome_members(&outcome, true));
         body.push('}');
+        if let Err(problem) = &outcome {
+            gateway.metrics.problem(problem.slug());
+        }
         told = told || outcome.is_err_and(|problem| problem.log_cause());
     }
     body.push_str("]}");

@@ -24,6 +24,7 @@ mod imports;
 mod limit;
 pub mod merchant;
 mod metadata;
+mod metrics;
 mod notices;
 mod oauth;
 mod openapi;
@@ -67,12 +68,14 @@ use crate::customer::keys::Keys;
 use crate::partner::{Partner, Registry};
 use crate::settings::WebhookSettings;
 use crate::store::{Db, Pool, StoreError};
+use crate::telemetry::metrics::Metrics;
 use crate::webhook::WebhookSender;
 use crate::writer::{WriteError, Writer};
 pub use conditional::tag_resources;
 pub use crm_feedback::feedback_secret;
 pub use hardening::harden;
 use limit::Limits;
+pub use metrics::scraped_routes;
 use problem::Problem;
 pub use request_id::log_requests;
 pub use routes::routes;
@@ -97,6 +100,9 @@ pub struct Gateway {
     /// Told when a file has become whole.
     files_waiting: Arc<Notify>,
     streams: Streams,
+    pub metrics: Arc<Metrics>,
+    /// Whether the public address gives the metrics to staff.
+    metrics_public: bool,
     /// The API's description, as JSON.
     openapi: web::Bytes,
     webhooks: WebhookSettings,
@@ -126,6 +132,8 @@ pub struct Parts {
     pub time_zone: chrono_tz::Tz,
     pub upload_bytes_max: i64,
     pub files_waiting: Arc<Notify>,
+    pub metrics: Arc<Metrics>,
+    pub metrics_public: bool,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
     pub feedback_secret: Option<SharedSecret>,
@@ -151,6 +159,8 @@ impl Gateway {
             upload_bytes_max: parts.upload_bytes_max,
             files_waiting: parts.files_waiting,
             streams: Streams::default(),
+            metrics: parts.metrics,
+            metrics_public: parts.metrics_public,
             openapi: openapi.into(),
             customer_issuer: parts.customer_issuer,
             staff_issuer: parts.staff_issuer,

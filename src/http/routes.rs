@@ -13,7 +13,7 @@ use super::problem::{self, Problem};
 use super::staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use super::{
     codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, imports, merchant, metadata, notices, oauth, openapi,
+    flagged_payments, health, held, imports, merchant, metadata, metrics, notices, oauth, openapi,
     person_data, points, proofs, quotes, readings, referrals, revocation, stream, tus, uploads,
     webhook_deliveries, webhook_endpoints,
 };
@@ -173,6 +173,8 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
+        // Staff: read, where the settings let them
+        .service(at("/metrics", web::get().to(metrics::get_metrics)))
         // Staff: operate
         .service(at("/v1/dead-letters", web::get().to(dead_letters::get_dead_letters)))
         .service(once::<Staff<Operate>>(
@@ -248,6 +250,6 @@ fn once<S: Speaker>(
     at(path, route).wrap(from_fn(answer_once::<S>))
 }
 
-async fn unknown() -> Result<HttpResponse, Problem> {
+pub(super) async fn unknown() -> Result<HttpResponse, Problem> {
     Err(Problem::not_found())
 }

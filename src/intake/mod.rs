@@ -2,7 +2,7 @@
 //! and of a stream. All of them go through the writer as single events do, in bounded groups.
 
 mod charset;
-mod columns;
+pub mod columns;
 pub mod job;
 mod lines;
 mod record;

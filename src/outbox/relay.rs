@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tracing::{Instrument, debug_span};
 
 use super::lane::Lane;
 use super::{Failure, Senders, Sent, backoff};
@@ -17,6 +18,8 @@ use crate::settings::DeliverySettings;
 use crate::store::outbox::claims::{self, Claim, Claimed, Failed, Outcome};
 use crate::store::outbox::{Destination, Kind};
 use crate::store::{Pool, StoreError, referral_moves};
+use crate::telemetry::metrics::{Metrics, Pulse};
+use crate::telemetry::traces;
 
 /// A running relay.
 pub struct Relay {
@@ -38,6 +41,8 @@ struct Worker {
     /// How long a claimed message is nobody else's. Longer than any request may take, so that a
     /// request of a relay that died has ended before another relay looks.
     lease: TimeDelta,
+    metrics: Arc<Metrics>,
+    pulse: Pulse,
 }
 
 /// What a relay works with.
@@ -47,6 +52,7 @@ pub struct RelaySettings {
     pub delivery: DeliverySettings,
     /// A sender must have ended in two thirds of it.
     pub lease: Duration,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Deliveries under way, and the ways that they go.
@@ -61,9 +67,11 @@ struct Traffic {
 pub fn start(settings: RelaySettings, poked: Arc<Notify>) -> Relay {
     let (stop, stopped) = watch::channel(false);
     let holder = *uuid::Uuid::new_v4().as_bytes();
-    let RelaySettings { pool, senders, delivery, lease } = settings;
+    let RelaySettings { pool, senders, delivery, lease, metrics } = settings;
+    let pulse = metrics.pulse("relay");
     let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(1));
-    let worker = Arc::new(Worker { pool, senders, settings: delivery, holder, lease });
+    let worker =
+        Arc::new(Worker { pool, senders, settings: delivery, holder, lease, metrics, pulse });
     let task = tokio::spawn(run(worker, poked, stopped));
     Relay { stop, task }
 }
@@ -124,11 +132,18 @@ impl Traffic {
         for claimed in Arc::clone(worker).claim(destination, room).await {
             let held = lane.begin(now);
             let worker = Arc::clone(worker);
-            self.deliveries.spawn(async move {
+            // In the trace of the request that brought it, however long ago that was.
+            let channel = destination.channel().name();
+            let span = debug_span!(parent: None, "deliver", destination = channel);
+            if let Some(trace) = claimed.trace {
+                traces::continue_own(&span, trace);
+            }
+            let delivery = async move {
                 let failure = worker.deliver(claimed).await;
                 drop(held);
                 (destination, failure)
-            });
+            };
+            self.deliveries.spawn(delivery.instrument(span));
         }
     }
 
@@ -144,10 +159,17 @@ impl Worker {
     /// Destinations that have something waiting and that this gateway serves.
     async fn waiting(self: Arc<Self>) -> Vec<Destination> {
         let found = Arc::clone(&self).store(|worker| worker.pool.with(claims::destinations)).await;
-        let found = found.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the outbox cannot be read");
-            Vec::new()
-        });
+        let found = match found {
+            Ok(found) => {
+                self.pulse.beat();
+                found
+            }
+            Err(error) => {
+                self.pulse.miss();
+                tracing::warn!(%error, "the outbox cannot be read");
+                Vec::new()
+            }
+        };
         found.into_iter().filter(|it| self.senders.serve(it.channel())).collect()
     }
 
@@ -184,6 +206,12 @@ impl Worker {
             }
         }
         let failure = sent.as_ref().err().cloned();
+        let outcome = match &failure {
+            None => "delivered",
+            Some(failure) if failure.next(&claimed, clock::now()).again_at.is_none() => "dead",
+            Some(_) => "failed",
+        };
+        self.metrics.delivered(destination.channel().name(), outcome);
         let recorded = self.store(move |worker| worker.record(&claimed, &sent)).await;
         match recorded {
             Ok(true) => {}

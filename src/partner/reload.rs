@@ -18,6 +18,7 @@ use crate::ids::PartnerId;
 use crate::partner::Status;
 use crate::store::partners::{self, Change};
 use crate::store::{Db, Pool, StoreError};
+use crate::telemetry::metrics::Pulse;
 
 /// What made us read the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,13 @@ impl Cause {
 /// Watches the folder: looks every so often whether a file is another than before, and whenever it
 /// is poked.
 #[must_use]
-pub fn start(registry: Arc<Registry>, pool: Pool, zone: Tz, every: Duration) -> Reloader {
+pub fn start(
+    registry: Arc<Registry>,
+    pool: Pool,
+    zone: Tz,
+    every: Duration,
+    pulse: Pulse,
+) -> Reloader {
     let (stop, mut stopped) = watch::channel(false);
     let poke = Arc::new(Notify::new());
     let poked = Arc::clone(&poke);
@@ -80,8 +87,12 @@ pub fn start(registry: Arc<Registry>, pool: Pool, zone: Tz, every: Duration) -> 
             seen = found;
             if cause == Cause::Signal || (settled && seen != taken) {
                 taken.clone_from(&seen);
-                run(&registry, &pool, zone, cause).await;
+                if !run(&registry, &pool, zone, cause).await {
+                    pulse.miss();
+                }
             }
+            // What is refused is refused until a file changes: the watch itself goes on.
+            pulse.beat();
         }
     });
     Reloader { stop, task, poke }
@@ -120,15 +131,18 @@ fn looks_of(folder: &Path) -> Looks {
     looks.collect()
 }
 
-async fn run(registry: &Arc<Registry>, pool: &Pool, zone: Tz, cause: Cause) {
+/// Reads it, and says whether what was found is in force.
+async fn run(registry: &Arc<Registry>, pool: &Pool, zone: Tz, cause: Cause) -> bool {
     let (registry, pool) = (Arc::clone(registry), pool.clone());
     let work = move || pool.with(|db| reload(db, &registry, zone, cause));
-    match tokio::task::spawn_blocking(work).await {
+    let done = tokio::task::spawn_blocking(work).await;
+    match &done {
         Ok(Ok(0)) => tracing::info!("the partners are as they were"),
         Ok(Ok(changes)) => tracing::info!(changes, "the partners' changes are in force"),
         Ok(Err(error)) => tracing::error!(%error, "the partners stay as they were"),
         Err(error) => tracing::error!(%error, "a reading of the partners was lost"),
     }
+    matches!(done, Ok(Ok(_)))
 }
 
 /// Reads the folder, and takes up what has changed; returns how many files have.

@@ -86,6 +86,7 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
         revision: 1,
         order: OrderKey::from_bytes(*new.customer.bytes()),
         body: None,
+        trace: None,
     };
     outbox::insert(tx, &[message], now)?;
     Ok(true)

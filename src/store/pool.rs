@@ -43,6 +43,13 @@ pub fn pool(url: &DatabaseUrl, size: u32) -> Pool {
 }
 
 impl Pool {
+    /// Connections in use, and open ones that nobody uses.
+    #[must_use]
+    pub fn in_use_and_idle(&self) -> (u32, u32) {
+        let state = self.0.state();
+        (state.connections.saturating_sub(state.idle_connections), state.idle_connections)
+    }
+
     /// Lends a connection to `work`. Blocks; call it off the async threads.
     ///
     /// # Errors

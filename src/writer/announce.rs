@@ -104,6 +104,7 @@ pub fn announce(
                 revision: it.revision,
                 order: OrderKey::from_bytes(*endpoint.id.bytes()),
                 body: serde_json::to_string(&payload).ok(),
+                trace: None,
             });
         }
     }

@@ -33,6 +33,7 @@ use crate::store::{
     holds, lines, lots, outbox, personal, referral_claims, referral_rewards, referrals, signatures,
     transactions,
 };
+use crate::trace_parent::TraceParent;
 
 /// One transaction to be recorded, with all that follows from it.
 pub struct Draft<'a> {
@@ -64,6 +65,7 @@ struct ReferralDraft<'a> {
     personal: Option<NewPersonal>,
     /// What only the bank may know of why it stands as it does.
     finding: Option<String>,
+    trace: Option<TraceParent>,
 }
 
 /// The drafts of a group.
@@ -178,6 +180,13 @@ impl<'a> Draft<'a> {
 
     pub fn receipt(&self) -> &str {
         &self.receipt
+    }
+
+    /// Says in which trace a referral came about.
+    pub const fn set_trace(&mut self, trace: Option<TraceParent>) {
+        if let Some(referral) = &mut self.referral {
+            referral.trace = trace;
+        }
     }
 
     pub const fn transaction_id(&self) -> TransactionId {
@@ -297,7 +306,7 @@ impl<'a> ReferralDraft<'a> {
         keys: &PersonalKeys,
     ) -> Result<Self, RecordError> {
         let Some(given) = &referral.consent else {
-            return Ok(Self { record, consent: None, personal: None, finding: None });
+            return Ok(Self { record, consent: None, personal: None, finding: None, trace: None });
         };
         let recorded_at = record.recorded_at;
         let text = submission.partner.programme.text(&given.text_version, &given.text_sha256);
@@ -321,7 +330,7 @@ impl<'a> ReferralDraft<'a> {
         } else {
             None
         };
-        Ok(Self { record, consent: Some(consent), personal, finding: None })
+        Ok(Self { record, consent: Some(consent), personal, finding: None, trace: None })
     }
 }
 
@@ -377,7 +386,11 @@ impl<'a> Drafts<'a> {
                 |personal| OrderKey::of_person(&personal.phone_index.hash),
             )
         };
-        qualified.map(|draft| NewMessage::lead(draft.record.id, person(draft))).collect()
+        let lead = |draft: &ReferralDraft<'_>| {
+            let message = NewMessage::lead(draft.record.id, person(draft));
+            NewMessage { trace: draft.trace, ..message }
+        };
+        qualified.map(lead).collect()
     }
 
     /// Writes it all down, in the order that the database's own constraints ask for.
@@ -439,7 +452,8 @@ impl<'a> Drafts<'a> {
         let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
         let (mut first, mut claims, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
         for draft in &mut self.list {
-            let Some(ReferralDraft { record, consent, personal, finding }) = draft.referral.take()
+            let Some(ReferralDraft { record, consent, personal, finding, .. }) =
+                draft.referral.take()
             else {
                 continue;
             };

@@ -13,10 +13,13 @@ use crate::store::business_keys::First;
 use crate::store::duplicates::NewDuplicate;
 use crate::store::events::Recorded;
 use crate::store::{LedgerTx, StoreError, business_keys, events};
+use crate::trace_parent::TraceParent;
 
 /// A group's events, and which of them are new.
 pub struct Group<'a> {
     submissions: &'a [Submission],
+    /// Where in a trace each of them stands, if any does.
+    traces: &'a [Option<TraceParent>],
     keys: Vec<EventKey>,
     recorded: HashMap<EventKey, Recorded>,
     /// Where each new event stands first.
@@ -54,7 +57,11 @@ struct Earlier<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub fn find(tx: &mut LedgerTx<'_>, submissions: &'a [Submission]) -> Result<Self, StoreError> {
+    pub fn find(
+        tx: &mut LedgerTx<'_>,
+        submissions: &'a [Submission],
+        traces: &'a [Option<TraceParent>],
+    ) -> Result<Self, StoreError> {
         let key = |it: &Submission| EventKey::of(&it.partner.id, &it.event.id);
         let keys: Vec<EventKey> = submissions.iter().map(key).collect();
         let recorded = events::recorded(tx, &keys)?;
@@ -74,7 +81,13 @@ impl<'a> Group<'a> {
         } else {
             business_keys::firsts(tx, &business)?
         };
-        Ok(Self { submissions, keys, recorded, first, known, leaders, aliases: HashMap::new() })
+        let aliases = HashMap::new();
+        Ok(Self { submissions, traces, keys, recorded, first, known, leaders, aliases })
+    }
+
+    /// Where in a trace the event at this place of the group stands.
+    pub fn trace(&self, index: usize) -> Option<TraceParent> {
+        self.traces.get(index).copied().flatten()
     }
 
     /// Events that no business key shows to be recorded, in the order in which they were handed

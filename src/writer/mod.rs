@@ -16,10 +16,11 @@ mod load;
 mod privacy;
 mod queue;
 mod record;
+mod watch;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -34,11 +35,14 @@ use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
 use crate::referral::Move;
 use crate::store::signatures::NewSignature;
 use crate::store::{self, Db, LedgerTx, StoreError};
+use crate::telemetry::metrics::Metrics;
+use crate::trace_parent::TraceParent;
 pub use advance::{MoveRefusal, Moved};
 pub use correct::{Asked, Corrected, Order, Step};
 pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
 use record::{RecordError, Recorder};
+use watch::{AtWork, InLine};
 
 /// An event and the partner that said it.
 #[derive(Clone, Debug)]
@@ -107,7 +111,7 @@ type Answers = Vec<Result<Outcome, WriteError>>;
 
 enum Job {
     /// Events to be recorded in their order.
-    Events { submissions: Vec<Submission>, answer: oneshot::Sender<Answers> },
+    Events { submissions: Vec<Submission>, answer: oneshot::Sender<Answers>, in_line: InLine },
     /// Customers for whom something has fallen due.
     Due { customers: Vec<CustomerId>, answer: oneshot::Sender<Result<usize, WriteError>> },
     /// A step of a correction by staff.
@@ -152,6 +156,7 @@ pub struct WriterSettings {
     pub group_max: usize,
     /// Told after a commit that put leads in line.
     pub leads_waiting: Arc<Notify>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// What stands for a payment that is only asked about.
@@ -195,6 +200,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
             url: settings.url.clone(),
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&settings.leads_waiting),
+            metrics: Arc::clone(&settings.metrics),
         };
         let queue = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
@@ -222,7 +228,7 @@ impl Writer {
         let count = submissions.len();
         let (answer, answers) = oneshot::channel();
         let partner = submissions.first().map(|first| first.partner.id.clone());
-        let job = Job::Events { submissions, answer };
+        let job = Job::Events { submissions, answer, in_line: InLine::new(count) };
         if let Err(unqueued) = self.0.0.push(partner, count, job) {
             return vec![Err(unqueued.into()); count];
         }
@@ -304,6 +310,7 @@ struct Worker {
     url: DatabaseUrl,
     group_max: usize,
     leads_waiting: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 /// Tries of one group before its callers are told that the database cannot.
@@ -317,11 +324,12 @@ impl Worker {
     }
 
     fn work(&mut self, jobs: Vec<Job>) {
-        let (mut waiting, mut group) = (Vec::new(), Vec::new());
+        let (mut waiting, mut group, mut at_work) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
-                Job::Events { submissions, answer } => {
+                Job::Events { submissions, answer, in_line } => {
                     waiting.push((submissions.len(), answer));
+                    at_work.push(in_line.at_work(submissions.len()));
                     group.extend(submissions);
                 }
                 // A caller that went away has its work done all the same, and asks again.
@@ -350,7 +358,9 @@ impl Worker {
         if group.is_empty() {
             return;
         }
-        let mut answers = self.record_group(&group).into_iter();
+        let answers = self.record_watched(&group, &at_work);
+        drop(at_work);
+        let mut answers = answers.into_iter();
         for (count, answer) in waiting {
             let _gone = answer.send(answers.by_ref().take(count).collect());
         }
@@ -380,16 +390,26 @@ impl Worker {
         Ok(done?)
     }
 
+    fn record_watched(&mut self, group: &[Submission], at_work: &[AtWork]) -> Answers {
+        self.metrics.group(group.len());
+        let traces = watch::places(at_work);
+        let commit = watch::commit_span(at_work, group.len());
+        let answers = commit.in_scope(|| self.record_group(group, &traces));
+        watch::count(&self.metrics, group, &answers);
+        answers
+    }
+
     /// Records a group; where the database refuses it as a whole, each event by itself, so that
     /// one of them does not fail the others.
-    fn record_group(&mut self, group: &[Submission]) -> Answers {
-        match self.try_group(group) {
+    fn record_group(&mut self, group: &[Submission], traces: &[Option<TraceParent>]) -> Answers {
+        match self.try_group(group, traces) {
             Ok(answers) => answers,
             Err(error) if group.len() > 1 && !error.is_passing() => {
                 tracing::warn!(%error, events = group.len(), "group refused: one by one");
                 let mut answers = Vec::with_capacity(group.len());
-                for submission in group {
-                    let alone = self.try_group(std::slice::from_ref(submission));
+                for (index, submission) in group.iter().enumerate() {
+                    let trace = traces.get(index).map(std::slice::from_ref).unwrap_or_default();
+                    let alone = self.try_group(std::slice::from_ref(submission), trace);
                     answers.extend(alone.unwrap_or_else(|error| vec![Err(error.into())]));
                 }
                 answers
@@ -401,8 +421,13 @@ impl Worker {
         }
     }
 
-    fn try_group(&mut self, group: &[Submission]) -> Result<Answers, RecordError> {
-        let recorded = self.try_write(|recorder, tx| recorder.record(tx, group, clock::now()))?;
+    fn try_group(
+        &mut self,
+        group: &[Submission],
+        traces: &[Option<TraceParent>],
+    ) -> Result<Answers, RecordError> {
+        let recorded =
+            self.try_write(|recorder, tx| recorder.record(tx, (group, traces), clock::now()))?;
         if recorded.leads > 0 {
             self.leads_waiting.notify_one();
         }
@@ -416,12 +441,17 @@ impl Worker {
         let mut tries = 0_u32;
         loop {
             let recorder = &self.recorder;
+            let begun = Instant::now();
             match self.db.write(|tx| work(recorder, tx)) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.metrics.committed(begun.elapsed());
+                    return Ok(done);
+                }
                 // Running it again is safe whatever became of the commit: what was recorded is
                 // found and answered as a replay.
                 Err(error) if error.is_passing() && tries < TRIES_MAX => {
                     tries = tries.saturating_add(1);
+                    self.metrics.retried();
                     tracing::warn!(%error, tries, "not recorded: trying again");
                     self.recover(&error, tries);
                 }

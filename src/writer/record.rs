@@ -22,6 +22,7 @@ use crate::partner::Registry;
 use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
 use crate::referral::IllegalMove;
 use crate::store::{LedgerTx, StoreError, customers, daily_events, duplicates, holds, lots};
+use crate::trace_parent::TraceParent;
 
 /// What the new events of a group come to.
 struct Drafted<'a> {
@@ -93,10 +94,10 @@ impl Recorder {
     pub fn record(
         &self,
         tx: &mut LedgerTx<'_>,
-        submissions: &[Submission],
+        (submissions, traces): (&[Submission], &[Option<TraceParent>]),
         now: Moment,
     ) -> Result<RecordedGroup, RecordError> {
-        let mut group = Group::find(tx, submissions)?;
+        let mut group = Group::find(tx, submissions, traces)?;
         loop {
             let fresh: Vec<Fresh<'_>> = group.fresh().collect();
             let Drafted { mut drafts, undrafted, counted } = self.draft(tx, &group, &fresh, now)?;
@@ -145,7 +146,9 @@ impl Recorder {
             let occasion = Occasion::new(event.effective_at, now, self.time_zone);
             match program::decide(event, partner, &mut loaded.standings, occasion) {
                 Ok(decision) => {
-                    drafts.push(Draft::new(submission, key, decision, occasion, &self.keys)?);
+                    let mut draft = Draft::new(submission, key, decision, occasion, &self.keys)?;
+                    draft.set_trace(group.trace(index));
+                    drafts.push(draft);
                     drafts.enrol(submission, &mut loaded.enrolments);
                     undrafted.take(event, index);
                 }

@@ -48,6 +48,11 @@ impl Served {
         Partner::log_in(&self.url, issuer, id, trial.key(id)).await
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// SIGKILL: no warning, no clearing up.
     pub fn kill(mut self) {
         self.process.kill().unwrap();

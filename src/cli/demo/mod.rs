@@ -44,7 +44,7 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
     if settings.log.level == "info" {
         settings.log.level = "error".to_owned();
     }
-    crate::telemetry::start(&settings.log)?;
+    let telemetry = crate::telemetry::start(&settings)?;
     let stage = stage::set(&args, settings).await?;
     let played = play::play(&stage).await?;
     let held = report::report(&stage, &played).await?;
@@ -53,6 +53,7 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
         until_told_to_stop().await?;
     }
     stage.app.stop().await;
+    telemetry.stop().await;
     Ok(held)
 }
 

@@ -253,15 +253,15 @@ impl Problem {
         Self { cause: Some(Arc::new(error)), ..problem }
     }
 
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    /// Which type of problem it is.
+    /// What it is called in its type's URI.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
         self.kind.slug
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The document as JSON, for an item of a batch.

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::customer::token_keys::TokenKeys;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, Pool, StoreError};
+use crate::telemetry::metrics::Pulse;
 
 /// Transactions in one block.
 pub const LEAVES_MAX: u16 = 1_000;
@@ -65,7 +66,7 @@ struct Look {
 
 /// Starts a sealer that ends when it is stopped.
 #[must_use]
-pub fn start(pool: Pool, key: TokenKeys) -> Sealer {
+pub fn start(pool: Pool, key: TokenKeys, pulse: Pulse) -> Sealer {
     let (stop, mut stopped) = watch::channel(false);
     let key = Arc::new(key);
     let task = tokio::spawn(async move {
@@ -75,8 +76,13 @@ pub fn start(pool: Pool, key: TokenKeys) -> Sealer {
         while !*stopped.borrow() && stopped.has_changed().is_ok() {
             let (pool, key, stopping) = (pool.clone(), Arc::clone(&key), stopped.clone());
             let look = move || pool.with(|db| seal_from(db, &key, reach, &|| *stopping.borrow()));
-            match tokio::task::spawn_blocking(look).await {
+            let looked = tokio::task::spawn_blocking(look).await;
+            if !matches!(looked, Ok(Ok(_))) {
+                pulse.miss();
+            }
+            match looked {
                 Ok(Ok(_sealed)) => {
+                    pulse.beat();
                     looks = looks.wrapping_add(1);
                     reach = Some(if looks.is_multiple_of(NEAR_LOOKS) { FAR } else { NEAR });
                 }

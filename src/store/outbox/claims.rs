@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::ids::{MessageId, ReferralId};
 use crate::store::schema::{attempts, outbox};
 use crate::store::{Db, LedgerTx, StoreError, types};
+use crate::trace_parent::TraceParent;
 
 /// Who claims, for whom, and how much.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub struct Claimed {
     /// When it is given up; set by its first failure.
     pub give_up_at: Option<Moment>,
     pub recorded_at: Moment,
+    /// Where in a trace it came about.
+    pub trace: Option<TraceParent>,
     holder: [u8; 16],
     started_at: Moment,
 }
@@ -74,6 +77,7 @@ struct Stored {
     lease_holder: Option<Vec<u8>>,
     last_error: Option<String>,
     recorded_at: chrono::NaiveDateTime,
+    traceparent: Option<String>,
 }
 
 #[derive(Insertable)]
@@ -336,6 +340,7 @@ impl Stored {
             uncertain: lost || unanswered,
             give_up_at: self.give_up_at.map(types::moment),
             recorded_at: types::moment(self.recorded_at),
+            trace: self.traceparent.as_deref().and_then(TraceParent::parse),
             holder: claim.holder,
             started_at: claim.now,
         })

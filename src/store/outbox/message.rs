@@ -2,6 +2,7 @@
 
 use crate::ids::{EndpointId, MessageId, OrderKey, ReferralId};
 use crate::store::StoreError;
+use crate::trace_parent::TraceParent;
 
 /// By which way a message leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +92,8 @@ pub struct NewMessage {
     pub order: OrderKey,
     /// What it says, where it is not read from its subject when it goes out. No personal data.
     pub body: Option<String>,
+    /// Where in a trace it came about.
+    pub trace: Option<TraceParent>,
 }
 
 impl NewMessage {
@@ -105,6 +108,7 @@ impl NewMessage {
             revision: 1,
             order,
             body: None,
+            trace: None,
         }
     }
 }

@@ -52,6 +52,7 @@ struct Row<'a> {
     failures: i64,
     next_attempt_at: chrono::NaiveDateTime,
     recorded_at: chrono::NaiveDateTime,
+    traceparent: Option<String>,
 }
 
 /// Puts messages in line, in the transaction that is the reason for them. One that makes older
@@ -60,7 +61,7 @@ struct Row<'a> {
 /// # Errors
 /// [`StoreError`]; the database refuses a revision that there is already.
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewMessage], now: Moment) -> Result<(), StoreError> {
-    for part in list.chunks(super::rows_max(13)) {
+    for part in list.chunks(super::rows_max(14)) {
         let rows: Vec<Row<'_>> = part.iter().map(|new| Row::of(new, now)).collect();
         both!(tx.0, db => diesel::insert_into(outbox::table).values(&rows).execute(db))?;
     }
@@ -306,6 +307,7 @@ impl<'a> Row<'a> {
             failures: 0,
             next_attempt_at: now.naive(),
             recorded_at: now.naive(),
+            traceparent: new.trace.map(|trace| trace.to_string()),
         }
     }
 }

@@ -23,6 +23,7 @@ diesel::table! {
         remote_id -> Nullable<Text>,
         recorded_at -> Timestamp,
         delivered_at -> Nullable<Timestamp>,
+        traceparent -> Nullable<Text>,
     }
 }
 

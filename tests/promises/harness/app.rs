@@ -142,6 +142,12 @@ impl TestApp {
         format!("http://{}", self.app.as_ref().unwrap().address())
     }
 
+    /// Where its metrics are, on their own address.
+    pub fn metrics_url(&self) -> String {
+        let address = self.app.as_ref().unwrap().metrics_address().unwrap();
+        format!("http://{address}/metrics")
+    }
+
     /// Tells the service that the partners' files have changed.
     pub fn partners_changed(&self) {
         self.app.as_ref().unwrap().partners_changed().notify_one();

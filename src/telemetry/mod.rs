@@ -1,0 +1,77 @@
+//! What operators see of a running gateway: logs and traces by `tracing`, and the names of the
+//! metrics. Personal data has no way into them: its types print `[sealed]`, spans and lines name
+//! what happened and never what was sent, and other people's crates are not listened to below
+//! `info`, because there they print requests as they came.
+
+pub mod metrics;
+mod panics;
+pub mod traces;
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::settings::{Log, LogFormat, Settings};
+use traces::Traces;
+
+/// Logging that has started, and the traces that are still to be sent when it ends.
+pub struct Telemetry {
+    traces: Option<Traces>,
+}
+
+/// Starts logging to standard error, and tracing where the settings name a collector. A second
+/// call changes nothing. Call it within the runtime.
+///
+/// # Errors
+/// What is wrong with the settings.
+pub fn start(settings: &Settings) -> Result<Telemetry, String> {
+    panics::log_panics();
+    let mut layers = vec![log_layer(&settings.log)?];
+    let traces = settings.traces.as_ref().map(Traces::start).transpose()?;
+    layers.extend(traces.as_ref().map(Traces::layer));
+    let started = Registry::default().with(layers).try_init();
+    // In tests several services share a process: the first one's logging serves them all.
+    drop(started);
+    Ok(Telemetry { traces })
+}
+
+impl Telemetry {
+    /// Sends what is left of the traces, for a few seconds at most.
+    pub async fn stop(self) {
+        if let Some(traces) = self.traces {
+            traces.stop().await;
+        }
+    }
+}
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn log_layer(log: &Log) -> Result<BoxedLayer, String> {
+    let filter = EnvFilter::try_new(&log.level)
+        .map_err(|error| format!("setting log.level: {error}; expected such as \"info\""))?;
+    // Colours are for people: a log that goes to a file or a collector has none.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let layer = match log.format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
+    Ok(layer.with_filter(filter.and(discreet)).boxed())
+}
+
+/// Whether a line can be let into the log whatever the level: ours, and of others only what they
+/// say to everybody.
+fn is_discreet(line: &Metadata<'_>) -> bool {
+    is_ours(line) || *line.level() <= Level::INFO
+}
+
+fn is_ours(line: &Metadata<'_>) -> bool {
+    line.target() == "tallystick" || line.target().starts_with("tallystick::")
+}
