@@ -92,7 +92,7 @@ fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Opt
         Commit::TYPE => Commit::read(data).map(Said::Commit),
         Cancel::TYPE => Cancel::read(data).map(Said::Cancel),
         Return::TYPE => Return::read(data).map(Said::Return),
-        _ => Referral::read(data, time).map(Said::Referral),
+        _ => Referral::read(data, time).map(|it| Said::Referral(Box::new(it))),
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Event {
 pub enum Said {
     Payment(Payment),
     Refund(Refund),
-    Referral(Referral),
+    Referral(Box<Referral>),
     Hold(Hold),
     Commit(Commit),
     Cancel(Cancel),

@@ -6,24 +6,23 @@ use super::Submission;
 use super::announce::{self, News, announce};
 use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::record::RecordError;
+use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
-use crate::event::{Referral, Said};
+use crate::event::Said;
 use crate::ids::{
-    BusinessKey, ConsentId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
+    BusinessKey, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::State;
-use crate::store::consents::NewConsent;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::outbox::{Kind, NewMessage};
-use crate::store::personal::NewPersonal;
 use crate::store::referral_claims::NewClaim;
 use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::NewSignature;
@@ -57,15 +56,6 @@ pub struct About {
     pub id: ReferralId,
     pub state: State,
     pub reason: &'static str,
-}
-
-struct ReferralDraft<'a> {
-    record: ReferralRecord,
-    consent: Option<NewConsent<'a>>,
-    personal: Option<NewPersonal>,
-    /// What only the bank may know of why it stands as it does.
-    finding: Option<String>,
-    trace: Option<TraceParent>,
 }
 
 /// The drafts of a group.
@@ -294,43 +284,6 @@ impl<'a> Draft<'a> {
             effective_at: self.effective_at,
             recorded_at: self.recorded_at,
         }
-    }
-}
-
-impl<'a> ReferralDraft<'a> {
-    /// Keeps the person's data only with their consent, and only sealed.
-    fn new(
-        submission: &'a Submission,
-        referral: &'a Referral,
-        mut record: ReferralRecord,
-        keys: &PersonalKeys,
-    ) -> Result<Self, RecordError> {
-        let Some(given) = &referral.consent else {
-            return Ok(Self { record, consent: None, personal: None, finding: None, trace: None });
-        };
-        let recorded_at = record.recorded_at;
-        let text = submission.partner.programme.text(&given.text_version, &given.text_sha256);
-        let given = given.clone();
-        let consent = NewConsent {
-            id: ConsentId::random(),
-            partner: &submission.partner.id,
-            given: text.map_or(given.clone(), |text| given.completed_by(text)),
-            recorded_at,
-        };
-        record.consent = Some(consent.id);
-        // Rejected: the bank has no use for the person's data, so it does not keep it.
-        let personal = if record.state.is_open() {
-            let plain = referral.contact.to_json()?;
-            Some(NewPersonal {
-                id: record.id,
-                sealed: keys.seal(record.id.bytes(), &plain)?,
-                phone_index: keys.phone_index(&referral.contact.phone),
-                recorded_at,
-            })
-        } else {
-            None
-        };
-        Ok(Self { record, consent: Some(consent), personal, finding: None, trace: None })
     }
 }
 

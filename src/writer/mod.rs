@@ -16,6 +16,7 @@ mod load;
 mod privacy;
 mod queue;
 mod record;
+mod referral_draft;
 mod watch;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! TLS that the gateway ends itself, and tokens that are bound to the certificate of the client that
 //! got them (RFC 8705). Certificates are made by openssl.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use reqwest::{Certificate, Client, Identity};
@@ -81,7 +81,7 @@ async fn a_token_is_bound_to_the_certificate_of_the_client_that_got_it() {
     }
 }
 
-async fn bound(app: &mut TestApp, folder: &PathBuf) {
+async fn bound(app: &mut TestApp, folder: &Path) {
     self_signed(folder, "ours", END);
     self_signed(folder, "thiefs", END);
     let (ours, thief) = (client(folder, Some("ours")), client(folder, Some("thiefs")));

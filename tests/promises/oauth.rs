@@ -72,7 +72,7 @@ on_both_stores! {
         assert_eq!(get(app, &path).await.body["keys"].as_array().unwrap().len(), 1);
         let refused = get(app, "/v1/events/p-1").await;
         let metadata = format!("{issuer}/.well-known/oauth-protected-resource");
-        let [bearer, dpop] = &challenges(&refused)[..] else { panic!("{refused:?}") };
+        let [bearer, dpop] = &challenges(&refused)[..] else { unreachable!("{refused:?}") };
         assert_eq!(*bearer, format!("Bearer realm=\"tallystick\", resource_metadata=\"{metadata}\""));
         assert!(dpop.starts_with("DPoP realm=\"tallystick\", algs=\""), "{dpop}");
         let resource = get(app, &metadata.replace(&issuer, "")).await.body;
@@ -81,7 +81,7 @@ on_both_stores! {
         assert_eq!(resource["scopes_supported"], server["scopes_supported"]);
         let missing = app.partner("green-basket").await;
         let missing = missing.get("/v1/referrals/01a20983-8fb2-701e-8500-271b9da18260").await;
-        let [line] = &challenges(&missing)[..] else { panic!("{missing:?}") };
+        let [line] = &challenges(&missing)[..] else { unreachable!("{missing:?}") };
         assert!(line.contains("error=\"insufficient_scope\", scope=\"referrals:read\""), "{line}");
         // Of customers and staff the bank's identity provider is in charge, not we.
         let customer = get(app, "/v1/customers/me/points").await;
@@ -296,7 +296,7 @@ on_both_stores! {
         let (method, path) = (Method::GET, "/v1/events/p-1");
         assert_eq!(client.get(path, &token).await.status, 404);
         let told = |answer: &Answer| {
-            let [line] = &challenges(answer)[..] else { panic!("{answer:?}") };
+            let [line] = &challenges(answer)[..] else { unreachable!("{answer:?}") };
             assert!(line.starts_with("DPoP "), "{line}");
             let code = line.split("error=\"").nth(1).unwrap().split('"').next().unwrap();
             (answer.status.as_u16(), code.to_owned())

@@ -148,7 +148,7 @@ on_both_stores! {
         let url = at_home(app).await;
         let shop = app.partner("green-basket").await;
         let signed = case(&url, &shop.token, &keys[0]["jwk"], "elliptic", &payment("p-1", "m-1", "1.00", "0.00"));
-        let [answer] = &send(app, &[signed])[..] else { panic!("one answer") };
+        let [answer] = &send(app, &[signed])[..] else { unreachable!("one answer") };
         assert_eq!(answer["status"], 403, "{answer}");
         assert_eq!(shop.get("/v1/events/p-1").await.status, 404);
     }

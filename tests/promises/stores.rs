@@ -166,6 +166,6 @@ async fn large_books_are_proved_on_postgres_in_seconds() {
         ),
     )
     .unwrap();
-    let found = db.snapshot(|db| store::proof::findings(db)).unwrap();
+    let found = db.snapshot(store::proof::findings).unwrap();
     assert!(found.iter().all(|finding| finding.what == "account"), "{:?}", found.first());
 }
