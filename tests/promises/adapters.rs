@@ -13,7 +13,7 @@ use tallystick::settings::{
     CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings, Secret,
 };
 
-use crate::harness::{Partner, Simulator, Store, TestApp, Trial, python, referral};
+use crate::harness::{Partner, Simulator, Store, TestApp, Trial, phone_of, python, referral};
 
 const TIME_OUT: Duration = Duration::from_secs(2);
 const SECRET: &str = "whsec_dGhpcyBpcyBhIHNlY3JldCBvZiB0ZXN0cyBvbmx5";
@@ -344,7 +344,7 @@ async fn the_gateway_tells_salesforce_and_hears_back(store: Store) {
     let (app, travel, id) = Box::pin(through_the_gateway(store, salesforce(&simulator))).await;
     let there = simulator.leads().await;
     assert_eq!((there.len(), &there[0]["Tallystick_Id__c"]), (1, &json!(id)));
-    assert_eq!(there[0]["MobilePhone"], "+8619900001234");
+    assert_eq!(there[0]["MobilePhone"], phone_of("t-1"));
     let working = json!({ "Status": "Working - Contacted" });
     simulator.order(json!({ "do": "set", "id": id, "fields": working })).await;
     until_state(&travel, &id, "contacted").await;

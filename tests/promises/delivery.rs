@@ -255,6 +255,7 @@ fn leads_of_the_release_before(db: &mut impl diesel::connection::SimpleConnectio
         db.batch_execute(&row).unwrap();
     }
     db.batch_execute(&up(last)).unwrap();
+    db.batch_execute(&up(&"2026-11-24-000026_traces".to_owned())).unwrap();
 }
 
 #[test]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tallystick::ids::ReferralId;
 use tallystick::store::{Db, idempotency_keys, personal};
 
-use crate::harness::{Answer, Partner, TestApp, customer, member, referral, run_sql, staff};
+use crate::harness::{
+    Answer, Partner, TestApp, customer, member, phone_of, referral, run_sql, staff,
+};
 use crate::signatures::{at_home, case, evidence, send};
-
-const PHONE: &str = "+8619900001234";
 
 fn id_of(outcome: &Value) -> ReferralId {
     ReferralId::from_uuid(outcome["id"].as_str().unwrap().parse().unwrap())
@@ -180,7 +180,7 @@ on_both_stores! {
         assert_eq!(data.headers["cache-control"], "no-store");
         let data = data.body;
         assert_eq!(data["referrals"][0]["contact"],
-            json!({ "name": "Test Person", "phone": PHONE, "email": "p@test.invalid" }));
+            json!({ "name": "Test Person", "phone": phone_of("t-1"), "email": "p@test.invalid" }));
         assert_eq!(data["referrals"][0]["referral"], outcome["id"]);
         assert_eq!(data["consents"][0]["consent"], outcome["consent"]);
         assert_eq!(data["customer"]["members"][0]["member"], json!(reference));
@@ -192,16 +192,16 @@ on_both_stores! {
         let by_member = json!({
             "customer": { "partner": "sunny-travel", "member": reference }, "purpose": purpose,
         });
-        let by_phone = json!({ "phone": PHONE, "purpose": purpose });
+        let by_phone = json!({ "phone": phone_of("t-1"), "purpose": purpose });
         for asked in [&by_member, &by_phone] {
             let found = bob.send("/v1/customers/data", asked).await;
             assert_eq!(found.status, 200, "{found:?}");
-            assert_eq!(found.body["referrals"][0]["contact"]["phone"], PHONE);
+            assert_eq!(found.body["referrals"][0]["contact"]["phone"], phone_of("t-1"));
         }
         let ann = staff(app, "ann", &["adjust", "approve", "read"]);
         assert_eq!(ann.send("/v1/customers/data", &by_phone).await.told(), (403, "role-missing"));
         for (wrong, told) in [
-            (json!({ "phone": PHONE }), (422, "invalid")),
+            (json!({ "phone": phone_of("t-1") }), (422, "invalid")),
             (json!({ "phone": "19900001234", "purpose": purpose }), (422, "invalid")),
             (json!({ "phone": "+8619900009999", "purpose": purpose }), (404, "not-found")),
         ] {
@@ -217,7 +217,7 @@ on_both_stores! {
             .filter(|it| it["subject"] == outcome["id"]).collect();
         assert_eq!(of_referral.len(), 4, "{all}");
         assert_eq!((&of_referral[0]["reader"], &of_referral[0]["purpose"]), (&json!("bob"), &json!(purpose)));
-        assert!(!all.to_string().contains(PHONE));
+        assert!(!all.to_string().contains(&phone_of("t-1")));
         let subject = format!("/v1/readings?limit=1&subject={}", outcome["id"].as_str().unwrap());
         let first = bob.get(&subject).await.body;
         let second = bob.get(&format!("{subject}&cursor={}", first["next"].as_str().unwrap())).await.body;
@@ -241,7 +241,8 @@ on_both_stores! {
             let page = Answer::of(person.request(Method::GET, &path).header("Accept", "text/html")).await;
             assert_eq!(page.status, 200);
             assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
-            for shown in [title, points, "Test Person", PHONE, "privacy@bank.example", "500.00"] {
+            let phone = phone_of("t-1");
+            for shown in [title, points, "Test Person", &phone, "privacy@bank.example", "500.00"] {
                 assert!(page.text.contains(shown), "{shown} in {}", page.text);
             }
             assert!(!page.text.contains("<script"), "{}", page.text);

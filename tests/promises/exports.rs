@@ -27,7 +27,7 @@ impl Dice {
 }
 
 /// What only partners and customers say, and no export may.
-const FREE_TEXT: [&str; 4] = ["secret-order", "Test Person", "+8619900001234", "p@test.invalid"];
+const FREE_TEXT: [&str; 4] = ["secret-order", "Test Person", "+86199", "p@test.invalid"];
 
 /// Some hundred payments with and without a discount, refunds in parts, and referrals with rewards,
 /// over many days, late and in any order; and points spent in part.
