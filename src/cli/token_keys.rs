@@ -39,7 +39,10 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
         let from = clock::now().plus(TimeDelta::minutes(wait));
         let changed = key_rotation::rotate_token(&source, from, args.give_up)?;
         tell(&source, &changed, &format!("it signs from {from} on"));
-        return Ok(true);
+        // What is printed then is the changed key set, and is not there yet.
+        if changed.json.is_some() {
+            return Ok(true);
+        }
     }
     let keys = Keys::from_source(&source)?.0.token.all();
     let now = clock::now();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use super::{Crm, CrmError, CrmId, Lead};
 
@@ -19,6 +20,8 @@ pub struct Gathered {
 struct Waiting {
     lead: Lead,
     since: Instant,
+    /// Where in a trace it is told: a group's requests stand with its first lead.
+    span: Span,
     answer: oneshot::Sender<Result<CrmId, CrmError>>,
 }
 
@@ -50,7 +53,7 @@ impl Gathered {
             return self.crm.deliver(&lead).await;
         }
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { lead, since: Instant::now(), answer };
+        let waiting = Waiting { lead, since: Instant::now(), span: Span::current(), answer };
         if self.waiting.try_send(waiting).is_err() {
             return Err(busy());
         }
@@ -63,18 +66,21 @@ async fn send_groups(crm: Arc<Crm>, mut coming: mpsc::Receiver<Waiting>, wait_ma
     let mut group = Vec::new();
     while coming.recv_many(&mut group, crm.batch_max()).await > 0 {
         let (mut leads, mut answers) = (Vec::new(), Vec::new());
-        for Waiting { lead, since, answer } in group.drain(..) {
+        let mut first = None;
+        for Waiting { lead, since, span, answer } in group.drain(..) {
             if since.elapsed() > wait_max {
                 let _gone = answer.send(Err(busy()));
             } else {
                 leads.push(lead);
                 answers.push(answer);
+                first.get_or_insert(span);
             }
         }
         if leads.is_empty() {
             continue;
         }
-        let outcomes = crm.deliver_all(&leads).await;
+        let told = crm.deliver_all(&leads);
+        let outcomes = told.instrument(first.unwrap_or_else(Span::none)).await;
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             let _gone = answer.send(outcome);
         }

@@ -12,8 +12,8 @@ use tallystick::store::outbox::claims::{self, Claim, Outcome};
 use tallystick::store::{self, Db, referral_moves};
 
 use crate::harness::{
-    Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, referral,
-    refund, staff, until,
+    Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, phone_of,
+    referral, refund, staff, until,
 };
 
 const PASSWORD: &str = "only-for-this-run";
@@ -64,7 +64,7 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
     let erased = travel.record(&referral("t-2", "travel-loan", "9000.00", "old-town")).await;
     let cid = staff(&app, "cid", &["privacy"]);
-    let asked = json!({ "phone": "+8619900001234", "purpose": "a letter" });
+    let asked = json!({ "phone": phone_of("t-1"), "purpose": "a letter" });
     assert_eq!(cid.send("/v1/customers/data", &asked).await.status, 200);
     let asked = json!({ "referral": erased["referral"]["id"], "reason": "a letter" });
     assert_eq!(cid.send("/v1/erasures", &asked).await.status, 201);
