@@ -7,7 +7,7 @@ use super::schema::{
 };
 use super::{Db, LedgerTx, StoreError, consents as consent_records, outbox, personal, types};
 use crate::clock::Moment;
-use crate::customer::Sealed;
+use crate::customer::{Author, Sealed};
 use crate::event::ConsentGiven;
 use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
 use crate::store::consents::NewConsent;
@@ -73,10 +73,9 @@ pub fn withdraw(
     diesel::delete(own).execute(tx.0)?;
     let record = types::uuid(&record, "customer_contacts.personal_id")?;
     personal::delete(tx, &[ReferralId::from_uuid(record)])?;
-    let live = consents::table
-        .filter(consents::id.eq(consent.as_slice()))
-        .filter(consents::withdrawn_at.is_null());
-    diesel::update(live).set(consents::withdrawn_at.eq(now.naive())).execute(tx.0)?;
+    let consent = types::uuid(&consent, "customer_contacts.consent_id")?;
+    let by = Author::Customer(customer);
+    consent_records::withdraw(tx, ConsentId::from_uuid(consent), &by, None, now)?;
     Ok(true)
 }
 
@@ -107,10 +106,10 @@ pub fn stop_leads(
             .first(tx.0)
             .optional()?;
         let Some((id, consent)) = found else { continue };
-        let live = consents::table
-            .filter(consents::id.nullable().eq(consent))
-            .filter(consents::withdrawn_at.is_null());
-        diesel::update(live).set(consents::withdrawn_at.eq(now.naive())).execute(tx.0)?;
+        if let Some(consent) = consent {
+            let consent = ConsentId::from_uuid(types::uuid(&consent, "referrals.consent_id")?);
+            consent_records::withdraw(tx, consent, &Author::Customer(customer), None, now)?;
+        }
         let id = ReferralId::from_uuid(types::uuid(&id, "referrals.id")?);
         outbox::consent_withdrawn(tx, id, now)?;
         stopped.push(id);

@@ -118,6 +118,18 @@ pub fn note_sightings(
     Ok(())
 }
 
+/// Forgets under what these referrals were seen: their persons are erased.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_seen(tx: &mut LedgerTx<'_>, list: &[ReferralId]) -> Result<(), StoreError> {
+    for referral in list {
+        let seen = referral_sightings::referral_id.eq(referral.bytes().as_slice());
+        diesel::delete(referral_sightings::table.filter(seen)).execute(tx.0)?;
+    }
+    Ok(())
+}
+
 /// How often something was seen after that time.
 ///
 /// # Errors

@@ -15,7 +15,8 @@ use crate::referral::{Actor, Move, Step};
 use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, consents, customers, idempotency_keys, outbox, personal, referrals, signatures,
+    LedgerTx, consents, contacts, customers, idempotency_keys, outbox, personal, referral_claims,
+    referrals, signatures,
 };
 
 /// A consent that is to be withdrawn. Whoever asks may.
@@ -125,6 +126,11 @@ impl Recorder {
                 }
                 let list = referrals::of_customer(tx.db(), id)?;
                 self.erase_referrals(tx, &list, occasion, &mut certificate)?;
+                // Where they agreed to be contacted goes too, and with it what that consent was for.
+                if contacts::withdraw(tx, id, now)? {
+                    certificate.contacts = certificate.contacts.saturating_add(1);
+                    certificate.withdrawals = certificate.withdrawals.saturating_add(1);
+                }
                 if let Some(subject) = customers::subject(tx.db(), id)? {
                     let caller = RequestKey::of_customer(&subject);
                     certificate.answers = count(idempotency_keys::forget_caller(tx, caller)?);
@@ -156,6 +162,8 @@ impl Recorder {
             }
         }
         certificate.contacts = count(personal::delete(tx, &kept)?);
+        let seen: Vec<ReferralId> = list.iter().map(|referral| referral.id).collect();
+        referral_claims::forget_seen(tx, &seen)?;
         certificate.name(&kept);
         let events: Vec<EventKey> = list.iter().map(|referral| referral.event).collect();
         certificate.signed_requests = count(signatures::erase(tx, &events)?);

@@ -313,3 +313,18 @@ on_both_stores! {
         assert_eq!((&receipt["evidence"], &receipt["text_version"]), (&json!(""), &json!("2026-10")));
     }
 }
+
+on_both_stores! {
+    async fn where_a_customer_agreed_to_be_contacted_goes_with_all_else(app) {
+        let person = customer(app, "c-1");
+        member(&person, "sunny-travel").await;
+        let agreed = include_str!("../../src/http/openapi/examples/contact.json");
+        let agreed: Value = serde_json::from_str(agreed).unwrap();
+        assert_eq!(person.send("/v1/customers/me/contact", &agreed).await.status, 201);
+        let done = Answer::of(person.request(Method::POST, "/v1/customers/me/erasure")).await;
+        let erased = &done.body["erased"];
+        assert_eq!((&erased["contacts"], &erased["withdrawals"]), (&json!(1), &json!(1)), "{done:?}");
+        let again = Answer::of(person.request(Method::POST, "/v1/customers/me/contact/withdrawal")).await;
+        assert_eq!(again.told(), (404, "not-found"));
+    }
+}
