@@ -11,20 +11,18 @@ use actix_web::{App as WebApp, HttpServer, web};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::books::{self, Books, Chores, OpenBooks};
 use crate::crm::Crm;
 use crate::customer::keys::{Keys, KeysError};
-use crate::due::{self, Due};
+use crate::database_url::DatabaseUrl;
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::{self, Gateway, Parts};
-use crate::ledger::seal::{self, Sealer};
-use crate::outbox::relay::{self, Relay, RelaySettings};
-use crate::outbox::{CrmSender, Senders};
-use crate::partner::Registry;
+use crate::observations::{self, Observations, Recording};
 use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError, Reloader};
+use crate::partner::{Partner, Registry};
 use crate::settings::{Settings, TokenSettings};
-use crate::store::{self, Pool, StoreError};
-use crate::writer::{self, Writer, WriterSettings, WriterThreads};
+use crate::store::{self, Db, Pool, StoreError};
 
 /// A running service.
 pub struct App {
@@ -32,9 +30,8 @@ pub struct App {
     issuer: String,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    relay: Relay,
-    due: Due,
-    sealer: Sealer,
+    chores: Vec<Chores>,
+    recording: Recording,
     reloader: Reloader,
     core: Core,
 }
@@ -43,10 +40,9 @@ pub struct App {
 pub struct Core {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
-    threads: WriterThreads,
-    leads_waiting: Arc<Notify>,
+    main: OpenBooks,
+    /// Of the partners on trial, where they have some of their own.
+    sandbox: Option<OpenBooks>,
 }
 
 /// Why the service does not start.
@@ -81,11 +77,9 @@ impl Core {
     /// # Errors
     /// [`AppError`] for whichever of them fails first.
     pub fn start(settings: &Settings) -> Result<Self, AppError> {
-        let registry = Arc::new(Registry::load(&settings.partners)?);
-        let mut db = store::open(&settings.database_url)?;
-        for name in store::migrate(&mut db)? {
-            tracing::info!(migration = name, "applied");
-        }
+        let registry = Registry::load(&settings.partners)?;
+        let registry = Arc::new(registry.with_separate_sandbox(settings.sandbox.is_some()));
+        let mut db = migrated(&settings.database_url)?;
         let found = Partners::clone(&registry.now());
         reload::take_up(&mut db, &registry, found, settings.time_zone, Cause::Start)?;
         let (keys, made) = Keys::load_or_create(&settings.keys)?;
@@ -93,32 +87,60 @@ impl Core {
             let path = settings.keys.display();
             tracing::warn!(%path, "new secrets made: back this file up and share it with no one");
         }
-        if store::personal::sealed_with_another_key(&mut db, keys.personal.key_id())? {
-            return Err(AppError::OtherKeys(settings.keys.display().to_string()));
-        }
-        let leads_waiting = Arc::new(Notify::new());
-        let (writer, threads) = writer::start(WriterSettings {
-            url: settings.database_url.clone(),
-            keys: keys.personal.clone(),
-            time_zone: settings.time_zone,
-            registry: Arc::clone(&registry),
-            writers: settings.writers,
-            queue_max: settings.queue_max,
-            group_max: settings.group_max,
-            leads_waiting: Arc::clone(&leads_waiting),
-        })?;
-        let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self { registry, keys, pool, writer, threads, leads_waiting })
+        let open = |db: &mut Db, url: &DatabaseUrl, key| {
+            if store::personal::sealed_with_another_key(db, keys.personal.key_id())? {
+                return Err(AppError::OtherKeys(settings.keys.display().to_string()));
+            }
+            Ok(OpenBooks::start(url, key, (settings, &keys, &registry))?)
+        };
+        let main = open(&mut db, &settings.database_url, keys.token.clone())?;
+        let sandbox = match &settings.sandbox {
+            None => None,
+            Some(sandbox) => {
+                let url = &sandbox.database_url;
+                Some(open(&mut migrated(url)?, url, keys.token.of_sandbox()?)?)
+            }
+        };
+        Ok(Self { registry, keys, main, sandbox })
     }
 
-    /// Waits until the writer has recorded what waits.
+    /// The books that a partner's events go to, by its status now.
+    #[must_use]
+    pub fn books(&self, partner: &Partner) -> &Books {
+        let own = self.sandbox.as_ref().filter(|_it| partner.status.is_trial());
+        &own.unwrap_or(&self.main).books
+    }
+
+    /// All books: the main ones first.
+    pub fn all_books(&self) -> impl Iterator<Item = &Books> {
+        std::iter::once(&self.main).chain(&self.sandbox).map(|open| &open.books)
+    }
+
+    /// Starts what works on the books by itself. What the sandbox says of customers never leaves
+    /// it: its CRM is a pretended one.
+    fn start_chores(&self, settings: &Settings) -> Result<Vec<Chores>, AppError> {
+        let shared = (settings, &self.keys, &self.registry);
+        let crm = books::real_crm(settings).map_err(|error| AppError::Crm(error.to_string()))?;
+        let mut chores = vec![self.main.start_chores(crm, shared)];
+        chores.extend(self.sandbox.iter().map(|it| it.start_chores(Some(Crm::Pretended), shared)));
+        Ok(chores)
+    }
+
+    /// Waits until the writers have recorded what waits.
     pub async fn stop(self) {
-        drop(self.writer);
-        let joined = tokio::task::spawn_blocking(move || self.threads.join()).await;
-        if joined.is_err() {
-            tracing::error!("the writer could not be waited for");
+        self.main.stop().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
         }
     }
+}
+
+fn migrated(url: &DatabaseUrl) -> Result<Db, StoreError> {
+    let mut db = store::open(url)?;
+    for name in store::migrate(&mut db)? {
+        tracing::info!(migration = name, database = %url, "applied");
+    }
+    Ok(db)
 }
 
 /// Without the settings nobody's tokens are taken.
@@ -127,21 +149,6 @@ fn token_issuer(
     table: &'static str,
 ) -> Result<Option<TokenIssuer>, TokenIssuerError> {
     settings.map(|settings| TokenIssuer::load(settings, table)).transpose()
-}
-
-/// Leads go nowhere while there is no CRM: they wait in the outbox.
-fn start_relay(settings: &Settings, core: &Core) -> Result<Relay, AppError> {
-    let lease = Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)));
-    let crm = settings.crm.as_ref().map(|crm| Crm::new(crm, lease / 3)).transpose();
-    let crm = crm.map_err(|error| AppError::Crm(error.to_string()))?.map(|crm| CrmSender {
-        crm: Arc::new(crm),
-        pool: core.pool.clone(),
-        keys: core.keys.personal.clone(),
-        registry: Arc::clone(&core.registry),
-    });
-    let (pool, senders) = (core.pool.clone(), Senders { crm });
-    let relay = RelaySettings { pool, senders, delivery: settings.delivery, lease };
-    Ok(relay::start(relay, Arc::clone(&core.leads_waiting)))
 }
 
 impl App {
@@ -156,22 +163,23 @@ impl App {
         let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let observations = Arc::new(Observations::default());
         let gateway = web::Data::new(Gateway::new(Parts {
             registry: Arc::clone(&core.registry),
             keys: core.keys.clone(),
-            pool: core.pool.clone(),
-            writer: core.writer.clone(),
+            main: core.main.books.clone(),
+            sandbox: core.sandbox.as_ref().map(|open| open.books.clone()),
             issuer: issuer.trim_end_matches('/').to_owned(),
             time_zone: settings.time_zone,
             customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
+            observations: Arc::clone(&observations),
         })?);
-        let relay = start_relay(&settings, &core)?;
-        let every = Duration::from_secs(settings.due_seconds.max(1));
-        let due = due::start(core.pool.clone(), core.writer.clone(), every);
+        let chores = core.start_chores(&settings)?;
         let server = HttpServer::new(move || {
             WebApp::new()
                 .app_data(gateway.clone())
+                .wrap(from_fn(http::watch_trials))
                 .wrap(from_fn(http::tag_resources))
                 .wrap(from_fn(http::speak_version))
                 .wrap(from_fn(http::log_requests))
@@ -185,12 +193,13 @@ impl App {
         .run();
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let sealer = seal::start(core.pool.clone(), core.keys.token.clone());
+        let trial = core.sandbox.as_ref().unwrap_or(&core.main);
+        let recording = observations::start(observations, trial.books.pool.clone());
         let every = Duration::from_millis(settings.partners_millis.max(100));
-        let (registry, pool) = (Arc::clone(&core.registry), core.pool.clone());
+        let (registry, pool) = (Arc::clone(&core.registry), core.main.books.pool.clone());
         let reloader = reload::start(registry, pool, settings.time_zone, every);
         tracing::info!(%address, database = %settings.database_url, "serving");
-        Ok(Self { address, issuer, server: handle, serving, relay, due, sealer, reloader, core })
+        Ok(Self { address, issuer, server: handle, serving, chores, recording, reloader, core })
     }
 
     /// Where it listens.
@@ -205,16 +214,16 @@ impl App {
         &self.issuer
     }
 
-    /// Connections to its database.
+    /// Connections to its main database.
     #[must_use]
     pub const fn pool(&self) -> &Pool {
-        &self.core.pool
+        &self.core.main.books.pool
     }
 
     /// Events that wait for the writer.
     #[must_use]
     pub fn writer_depth(&self) -> usize {
-        self.core.writer.depth()
+        self.core.all_books().map(|books| books.writer.depth()).sum()
     }
 
     /// Notified, it reads the partners' folder again at once.
@@ -231,10 +240,11 @@ impl App {
             Ok(Err(error)) => tracing::error!(%error, "the HTTP server ended badly"),
             Err(error) => tracing::error!(%error, "the HTTP server was lost"),
         }
-        self.relay.stop().await;
+        for chores in self.chores {
+            chores.stop().await;
+        }
         self.reloader.stop().await;
-        self.due.stop().await;
-        self.sealer.stop().await;
+        self.recording.stop().await;
         // The server's threads hold the gateway, and with it the writer, a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
         if drained.is_err() {

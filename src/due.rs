@@ -3,13 +3,16 @@
 //! bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
 //! due twice, whatever is restarted and however many gateways look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock;
-use crate::store::{Pool, StoreError, holds, idempotency_keys, lots};
+use crate::ids::CustomerId;
+use crate::partner::Registry;
+use crate::store::{Db, Pool, StoreError, holds, idempotency_keys, lots, test_clocks};
 use crate::writer::{WriteError, Writer};
 
 /// A running search for what has fallen due.
@@ -35,14 +38,14 @@ pub enum DueError {
 
 /// Starts the search, at once and then every so often, until it is stopped.
 #[must_use]
-pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
+pub fn start(pool: Pool, writer: Writer, registry: Arc<Registry>, every: Duration) -> Due {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
             if let Err(error) = forget(&pool).await {
                 tracing::warn!(%error, "expired idempotency keys are not forgotten");
             }
-            match round(&pool, &writer).await {
+            match round(&pool, &writer, &registry).await {
                 Ok(0) => {}
                 Ok(_more) => continue,
                 Err(error) => tracing::warn!(%error, "what has fallen due is not recorded"),
@@ -60,15 +63,13 @@ pub fn start(pool: Pool, writer: Writer, every: Duration) -> Due {
 ///
 /// # Errors
 /// [`DueError`]; what was recorded stays so.
-pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
-    let reading = pool.clone();
-    let find = move || {
-        reading.with(|db| {
-            let mut customers = lots::fallen_due(db, clock::now(), CUSTOMERS_MAX)?;
-            customers.extend(holds::timed_out(db, clock::now(), CUSTOMERS_MAX)?);
-            Ok::<_, StoreError>(customers)
-        })
-    };
+pub async fn round(
+    pool: &Pool,
+    writer: &Writer,
+    registry: &Arc<Registry>,
+) -> Result<usize, DueError> {
+    let (reading, registry) = (pool.clone(), Arc::clone(registry));
+    let find = move || reading.with(|db| find(db, &registry));
     let found = tokio::task::spawn_blocking(find).await;
     let customers = found.map_err(|_cancelled| WriteError::Stopped)??;
     let count = customers.len();
@@ -81,6 +82,19 @@ pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
         );
     }
     Ok(count)
+}
+
+/// Some of the customers for whom something has fallen due, by our clock or by that of a partner on
+/// trial.
+fn find(db: &mut Db, registry: &Registry) -> Result<Vec<CustomerId>, StoreError> {
+    let clocks = test_clocks::load(db, clock::now(), |id| registry.is_trial(id))?;
+    let mut customers = lots::fallen_due(db, None, clocks.now(), CUSTOMERS_MAX)?;
+    customers.extend(holds::timed_out(db, None, clocks.now(), CUSTOMERS_MAX)?);
+    for (partner, now) in clocks.ahead() {
+        customers.extend(lots::fallen_due(db, Some(partner), now, CUSTOMERS_MAX)?);
+        customers.extend(holds::timed_out(db, Some(partner), now, CUSTOMERS_MAX)?);
+    }
+    Ok(customers)
 }
 
 /// Forgets some of the idempotency keys whose day is over.

@@ -2,6 +2,7 @@
 //! is `docs/architecture.md`; each room says at its door what lives there.
 
 pub mod app;
+pub mod books;
 pub mod cli;
 pub mod clock;
 pub mod crm;
@@ -14,6 +15,7 @@ pub mod ids;
 pub mod jwt;
 pub mod ledger;
 pub mod money;
+pub mod observations;
 pub mod outbox;
 pub mod partner;
 pub mod program;

@@ -41,7 +41,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     // Commands start the app, so they stand where main stands.
     (App, &["main", "lib", "app", "cli"]),
     (Edge, &["http", "console", "wallet"]),
-    (Work, &["writer", "due", "outbox", "crm", "webhook"]),
+    (Work, &["books", "writer", "due", "outbox", "crm", "webhook", "observations"]),
     // The files of the pure rooms that read the store, the disk or the clock.
     (
         Work,

@@ -65,7 +65,8 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     })?;
     let rejects = args.rejects.unwrap_or_else(|| default_rejects(&args.file));
     let key = core.keys.fingerprint.clone();
-    let mut import = Import { partner, map, key, writer: core.writer.clone(), rejects, out: None };
+    let writer = core.books(&partner).writer.clone();
+    let mut import = Import { partner, map, key, writer, rejects, out: None };
     let started = Instant::now();
     let tally = import.file(&args.file).await;
     let out = import.out.take();

@@ -47,8 +47,7 @@ enum Command {
     #[command(subcommand)]
     Outbox(outbox::Command),
     /// Look into the ledger.
-    #[command(subcommand)]
-    Ledger(ledger::Command),
+    Ledger(ledger::Args),
 }
 
 /// Why a command failed, for the one who typed it.
@@ -68,9 +67,9 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Migrate(args) => migrate::run(&args, &settings),
         Command::Demo(args) => demo::run(args, settings).await,
         Command::Import(command) => import::run(command, settings).await,
-        Command::Partners(command) => partners::run(command, &settings),
+        Command::Partners(command) => partners::run(command, &settings).await,
         Command::Program(command) => program::run(command, settings).await,
         Command::Outbox(command) => outbox::run(&command, &settings),
-        Command::Ledger(command) => ledger::run(&command, &settings),
+        Command::Ledger(args) => ledger::run(&args, &settings),
     }
 }

@@ -32,6 +32,14 @@ pub struct Lead {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CrmId(pub String);
 
+impl CrmId {
+    /// What a CRM that is none calls a lead.
+    #[must_use]
+    pub fn pretended(lead: &Lead) -> Self {
+        Self(format!("pretended-{}", lead.id))
+    }
+}
+
 impl fmt::Display for CrmId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

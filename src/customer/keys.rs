@@ -6,8 +6,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::{hmac, rand};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -61,6 +61,22 @@ struct Document {
 }
 
 impl TokenKey {
+    /// The key of the sandbox's receipts and heads, made from this one: what comes from play can
+    /// be told by its key from what is real.
+    ///
+    /// # Errors
+    /// [`KeysError::NoRandomness`], where the library takes no such seed.
+    pub fn of_sandbox(&self) -> Result<Self, KeysError> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &self.private_der);
+        let seed = hmac::sign(&secret, b"tallystick: the key of the sandbox");
+        let rejected = |_why| KeysError::NoRandomness;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).map_err(rejected)?;
+        let der = pair.to_pkcs8v1().map_err(|_unspecified| KeysError::NoRandomness)?;
+        let public_x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let kid = format!("sandbox-{}", public_x.chars().take(8).collect::<String>());
+        Ok(Self { kid, private_der: der.as_ref().to_vec(), public_x })
+    }
+
     /// Signs bytes under a type of their own.
     ///
     /// # Errors

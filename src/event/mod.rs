@@ -20,7 +20,7 @@ pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed};
-pub use reader::Reader;
+pub use reader::{AMOUNT_IS_NUMBER, Reader, UNKNOWN_FIELD};
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{ConsentGiven, Contact, Referral};
 pub use refund::{Refund, RefundLine};

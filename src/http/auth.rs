@@ -12,6 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::Gateway;
 use super::problem::Problem;
 use super::request_id::note_partner;
+use super::sandbox;
 use super::token::TokenError;
 use crate::clock;
 use crate::partner::Partner;
@@ -78,6 +79,7 @@ impl<S: Needs> Caller<S> {
             return Err(Problem::insufficient_scope(S::SCOPE.name()));
         }
         gateway.limit(request, &partner, now)?;
+        sandbox::problems::by_header(request, &partner)?;
         Ok(Self { partner, scope: PhantomData })
     }
 }

@@ -109,7 +109,7 @@ pub async fn propose_adjustment(
 ) -> Result<HttpResponse, Problem> {
     let (id, what, reason) = read_body(&body, read_adjustment)?;
     let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// A transaction undone exactly.
@@ -139,7 +139,7 @@ pub async fn propose_reversal(
     })?;
     let what = Asked::Reversal { transaction };
     let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// Another person has it posted.
@@ -158,7 +158,7 @@ pub async fn approve(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let order = Order { id, by: staff.id, step: Step::Approve };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// It comes to nothing.
@@ -177,7 +177,7 @@ pub async fn reject(
     let id = read_id(path)?;
     let reason = read_body(&body, read_reason)?;
     let order = Order { id, by: staff.id, step: Step::Reject { reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// One, with its receipt once it is posted.
@@ -192,7 +192,7 @@ pub async fn get_correction(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let found = gateway.read(move |db| corrections::get(db, &id)).await?;
+    let found = gateway.main.read(move |db| corrections::get(db, &id)).await?;
     let (correction, receipt) = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(view(&correction, receipt.as_deref())?))
 }
@@ -216,6 +216,7 @@ pub async fn get_corrections(
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
     let (after, rows_max) = (place.after.clone(), place.rows_max());
     let mut found = gateway
+        .main
         .read(move |db| {
             let after = after.as_ref().map(|(at, id)| (*at, id));
             corrections::page(db, &state, after, rows_max)

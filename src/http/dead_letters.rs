@@ -86,7 +86,7 @@ pub async fn get_dead_letters(
     let after = cursor.map_or(Ok(0), |cursor| cursor.parse().map_err(bad_cursor))?;
     // One more than the page has tells whether another page follows.
     let rows_max = i64::from(limit).saturating_add(1);
-    let mut found = gateway.read(move |db| dead::page(db, channel, after, rows_max)).await?;
+    let mut found = gateway.main.read(move |db| dead::page(db, channel, after, rows_max)).await?;
     let more = found.len() > usize::from(limit);
     found.truncate(usize::from(limit));
     let next = found.last().filter(|_last| more).map(|last| last.position.to_string());
@@ -108,6 +108,7 @@ pub async fn replay_dead_letter(
 ) -> Result<HttpResponse, Problem> {
     let id = MessageId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let (replayed, message) = gateway
+        .main
         .read(move |db| {
             db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
         })

@@ -20,6 +20,7 @@ mod proofs;
 mod quotes;
 mod referrals;
 mod request_id;
+mod sandbox;
 mod signature;
 mod staff;
 mod token;
@@ -34,17 +35,20 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use chrono::NaiveDate;
 
+use crate::books::Books;
 use crate::clock::Moment;
 use crate::customer::keys::Keys;
+use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
-use crate::store::{Db, Pool, StoreError};
-use crate::writer::{WriteError, Writer};
+use crate::store::{Db, StoreError};
+use crate::writer::WriteError;
 use auth::{Caller, Customer, EventsWrite};
 pub use conditional::tag_resources;
 use idempotency::{Speaker, answer_once};
 use limit::Limits;
 use problem::Problem;
 pub use request_id::log_requests;
+pub use sandbox::watch::watch_trials;
 use staff::{Adjust, Approve, Operate, Staff};
 use token::Tokens;
 use token_issuer::TokenIssuer;
@@ -54,8 +58,10 @@ pub use version::speak_version;
 pub struct Gateway {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
+    /// The books of real partners, of customers and of staff. What concerns a partner goes to
+    /// [`Gateway::books`].
+    pub main: Books,
+    sandbox: Option<Books>,
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
@@ -65,6 +71,8 @@ pub struct Gateway {
     staff_issuer: Option<TokenIssuer>,
     tokens: Tokens,
     limits: Limits,
+    /// What partners on trial do.
+    observations: Arc<Observations>,
 }
 
 /// A single event's body.
@@ -96,6 +104,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             .app_data(bytes_max(BATCH_BYTES_MAX)),
         )
         .service(once::<Caller<EventsWrite>>("/v1/quotes", web::post().to(quotes::post_quote)))
+        .configure(sandbox_routes)
         // Partners: events:read
         .service(at("/v1/events/{event}", web::get().to(events::get_event)))
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
@@ -154,6 +163,23 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(unknown));
 }
 
+/// Those of partners on trial: events:write.
+fn sandbox_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            at("/v1/sandbox/clock", web::get().to(sandbox::clock::get_clock))
+                .route(web::put().to(sandbox::clock::put_clock)),
+        )
+        .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/members",
+            web::post().to(sandbox::members::make_member),
+        ))
+        .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/codes",
+            web::post().to(sandbox::members::make_sandbox_code),
+        ));
+}
+
 /// A resource with a method; any other is answered with 405 and those that it knows.
 fn at(path: &str, route: Route) -> Resource {
     web::resource(path).route(route)
@@ -183,12 +209,13 @@ async fn unknown() -> Result<HttpResponse, Problem> {
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
+    pub main: Books,
+    pub sandbox: Option<Books>,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
     pub customer_issuer: Option<TokenIssuer>,
     pub staff_issuer: Option<TokenIssuer>,
+    pub observations: Arc<Observations>,
 }
 
 impl Gateway {
@@ -200,8 +227,8 @@ impl Gateway {
         Ok(Self {
             registry: parts.registry,
             keys: parts.keys,
-            pool: parts.pool,
-            writer: parts.writer,
+            main: parts.main,
+            sandbox: parts.sandbox,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
             openapi: openapi.into(),
@@ -209,9 +236,36 @@ impl Gateway {
             staff_issuer: parts.staff_issuer,
             tokens,
             limits: Limits::default(),
+            observations: parts.observations,
         })
     }
 
+    /// The books of a partner, by its status now: the one place where it is asked.
+    fn books(&self, partner: &Partner) -> &Books {
+        let own = self.sandbox.as_ref().filter(|_it| partner.status.is_trial());
+        own.unwrap_or(&self.main)
+    }
+
+    /// Whether a partner's books are apart from those of real partners and of customers.
+    fn is_apart(&self, partner: &Partner) -> bool {
+        self.sandbox.is_some() && partner.status.is_trial()
+    }
+
+    /// Takes a request out of the partner's rate.
+    fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
+        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
+        let (Ok(allowance) | Err(allowance)) = taken;
+        request_id::note_allowance(request, allowance);
+        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
+    }
+
+    /// The business day of a moment, in the programme's time zone.
+    fn day(&self, moment: Moment) -> NaiveDate {
+        moment.utc().with_timezone(&self.time_zone).date_naive()
+    }
+}
+
+impl Books {
     /// Runs blocking database work off the async threads.
     async fn read<T: Send + 'static>(
         &self,
@@ -230,18 +284,5 @@ impl Gateway {
         let pool = self.pool.clone();
         let done = web::block(move || pool.with(work)).await;
         Ok(done.map_err(|_cancelled| Problem::busy("The service is stopping."))??)
-    }
-
-    /// Takes a request out of the partner's rate.
-    fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
-        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
-        let (Ok(allowance) | Err(allowance)) = taken;
-        request_id::note_allowance(request, allowance);
-        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
-    }
-
-    /// The business day of a moment, in the programme's time zone.
-    fn day(&self, moment: Moment) -> NaiveDate {
-        moment.utc().with_timezone(&self.time_zone).date_naive()
     }
 }

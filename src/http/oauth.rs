@@ -83,6 +83,7 @@ pub async fn issue_token(
     let scopes = granted(&partner, form.scope.as_deref())?;
     let client = partner.id.clone();
     let first = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;
@@ -193,11 +194,14 @@ pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     responses((status = 200, description = "The public keys.", body = serde_json::Value))
 )]
 pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
-    let key = &gateway.keys.token;
-    HttpResponse::Ok().json(json!({ "keys": [{
-        "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
-        "kid": key.kid, "x": key.public_x,
-    }] }))
+    let sandbox = gateway.sandbox.as_ref().map(|books| &books.key);
+    let keys = std::iter::once(&gateway.keys.token).chain(sandbox).map(|key| {
+        json!({
+            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
+            "kid": key.kid, "x": key.public_x,
+        })
+    });
+    HttpResponse::Ok().json(json!({ "keys": keys.collect::<Vec<_>>() }))
 }
 
 fn bad(error: &'static str, description: impl Into<String>) -> OauthError {

@@ -42,6 +42,7 @@ pub async fn get_referral(
     let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
     let partner = caller.partner.id.clone();
     let found = gateway
+        .books(&caller.partner)
         .read(move |db| referrals::of_partner(db, &partner, ReferralId::from_uuid(id)))
         .await?;
     let referral = found.ok_or_else(Problem::not_found)?;

@@ -71,6 +71,18 @@ pub fn note_allowance(request: &HttpRequest, allowance: Allowance) {
     }
 }
 
+/// Notes for the answer that nothing is left of the partner's rate.
+pub fn note_nothing_left(request: &HttpRequest) {
+    if let Some(speaker) = request.extensions().get::<Speaker>() {
+        speaker.allowance.set(speaker.allowance.get().map(Allowance::exhausted));
+    }
+}
+
+/// The partner that a request turned out to be from.
+pub fn noted_partner(request: &HttpRequest) -> Option<Arc<Partner>> {
+    request.extensions().get::<Speaker>()?.partner.get().cloned()
+}
+
 fn tell_allowance(response: &mut ServiceResponse<BoxBody>) {
     let speaker = response.request().extensions();
     let allowance = speaker.get::<Speaker>().and_then(|speaker| speaker.allowance.get());

@@ -193,3 +193,12 @@ pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError>
         .optional()?;
     Ok(receipt)
 }
+
+/// Whether there are any.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn any(db: &mut Db) -> Result<bool, StoreError> {
+    let first: Option<String> = events::table.select(events::partner_id).first(db).optional()?;
+    Ok(first.is_some())
+}

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cutoff::CutoffArgs;
 use super::Failure;
-use crate::customer::keys::Keys;
+use crate::customer::keys::{Keys, TokenKey};
 use crate::ledger::account::chart;
 use crate::ledger::seal;
 use crate::ledger::seal::check::Outside;
@@ -28,8 +28,17 @@ use crate::money::Amount;
 use crate::settings::Settings;
 use crate::store::{self, Db, accounts, seals};
 
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The books of the partners on trial instead, where they have their own.
+    #[arg(long, global = true)]
+    sandbox: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+enum Command {
     /// Prove balances, sums, events, leads and seals; exits 1 and says where they do not add up.
     Verify(VerifyArgs),
     /// Seal what is not sealed yet; gateways do so by themselves.
@@ -77,13 +86,20 @@ pub struct AccountsArgs {
 
 /// # Errors
 /// When the database cannot be read.
-pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
-    let mut db = store::open(&settings.database_url)?;
-    match command {
-        Command::Verify(args) => print_proof(&mut db, settings, args.heads.as_deref()),
+pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
+    let mut db = store::open(settings.books_url(args.sandbox)?)?;
+    match &args.command {
+        Command::Verify(verify) => {
+            let key =
+                match settings.keys.exists().then(|| Keys::load(&settings.keys)).transpose()? {
+                    Some(keys) => Some(head_key(&keys, args.sandbox)?),
+                    None => None,
+                };
+            print_proof(&mut db, key.as_ref(), settings, verify.heads.as_deref())
+        }
         Command::Seal => {
             let (keys, _made) = Keys::load_or_create(&settings.keys)?;
-            println!("{} sealed", seal::seal_all(&mut db, &keys.token)?);
+            println!("{} sealed", seal::seal_all(&mut db, &head_key(&keys, args.sandbox)?)?);
             Ok(true)
         }
         Command::Heads(args) => print_heads(&mut db, args.from),
@@ -108,10 +124,19 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     }
 }
 
-fn print_proof(db: &mut Db, settings: &Settings, heads: Option<&Path>) -> Result<bool, Failure> {
-    let keys = settings.keys.exists().then(|| Keys::load(&settings.keys)).transpose()?;
+/// What signs the heads of these books.
+fn head_key(keys: &Keys, sandbox: bool) -> Result<TokenKey, Failure> {
+    Ok(if sandbox { keys.token.of_sandbox()? } else { keys.token.clone() })
+}
+
+fn print_proof(
+    db: &mut Db,
+    key: Option<&TokenKey>,
+    settings: &Settings,
+    heads: Option<&Path>,
+) -> Result<bool, Failure> {
     let heads = heads.map(read_heads).transpose()?;
-    if keys.is_none() {
+    if key.is_none() {
         let path = settings.keys.display();
         if heads.is_some() {
             return Err(
@@ -120,10 +145,7 @@ fn print_proof(db: &mut Db, settings: &Settings, heads: Option<&Path>) -> Result
         }
         println!("no key file at {path}: the signatures of heads are not checked");
     }
-    let outside = Outside {
-        key: keys.as_ref().map(|keys| &keys.token),
-        heads: heads.as_deref().unwrap_or_default(),
-    };
+    let outside = Outside { key, heads: heads.as_deref().unwrap_or_default() };
     let proof = verify_against(db, outside)?;
     let (counts, sealed) = (proof.counts, proof.sealed);
     println!(

@@ -21,6 +21,8 @@ const REQUESTS: &[Example] = &[
     example!("post_event", "Points held with a customer's code", "hold.json"),
     example!("post_event_batch", "Two payments", "batch.json"),
     example!("post_quote", "A basket", "quote.json"),
+    example!("put_clock", "A month ahead", "clock.json"),
+    example!("make_sandbox_code", "For one of the partner's members", "sandbox_code.json"),
     example!("propose_adjustment", "Points taken", "adjustment.json"),
     example!("propose_reversal", "A payment recorded by mistake", "reversal.json"),
     example!("reject", "Why not", "rejection.json"),
@@ -38,6 +40,10 @@ const ANSWERS: &[Example] = &[
     example!("get_points", "Points, and why", "points.json"),
     example!("link_member", "The reference", "member.json"),
     example!("make_code", "To show at a till", "code.json"),
+    example!("get_clock", "A month ahead", "clock_answer.json"),
+    example!("put_clock", "A month ahead", "clock_answer.json"),
+    example!("make_member", "The reference", "member.json"),
+    example!("make_sandbox_code", "To show at a till", "code.json"),
     example!("propose_adjustment", "Within the limit", "correction.json"),
     example!("propose_reversal", "Waiting for another person", "correction_proposed.json"),
     example!("approve", "Posted", "correction.json"),
@@ -60,7 +66,8 @@ const ERRORS: &[Example] = &[example!("issue_token", "A jti used twice", "token_
 /// Adds the examples to their operations.
 pub fn add(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| [&mut item.get, &mut item.post]).flatten();
+    let operations =
+        items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.put]).flatten();
     for operation in operations {
         let id = operation.operation_id.clone().unwrap_or_default();
         if let Some(RefOr::T(body)) = &mut operation.request_body {

@@ -19,7 +19,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, corrections, dead_letters, events, flagged_payments, health, oauth, points,
-    proofs, quotes, referrals,
+    proofs, quotes, referrals, sandbox,
 };
 use crate::partner::scope::Scope;
 
@@ -31,7 +31,8 @@ pub const PATH: &str = "/openapi.json";
         title = "Tallystick",
         description = "Partners post what happened, and get a receipt for each event; customers \
                        look up their points; staff correct. Amounts are decimals in strings, \
-                       times RFC 3339. Errors are problem documents (RFC 9457).",
+                       times RFC 3339. Errors are problem documents (RFC 9457). Partners on trial \
+                       get any of them by `Sandbox-Problem: <slug>`.",
     ),
     paths(
         events::post_event,
@@ -39,6 +40,10 @@ pub const PATH: &str = "/openapi.json";
         events::get_event,
         events::get_receipt,
         proofs::get_proof,
+        sandbox::clock::get_clock,
+        sandbox::clock::put_clock,
+        sandbox::members::make_member,
+        sandbox::members::make_sandbox_code,
         quotes::post_quote,
         referrals::get_referral,
         points::get_points,

@@ -66,6 +66,10 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("post_event", &[OF_SIGNATURE, OF_PAYMENT, OF_EVENT]),
     ("post_event_batch", &[OF_SIGNATURE]),
     ("post_quote", &[OF_SIGNATURE, OF_PAYMENT, &[&kind::QUOTA_EXCEEDED]]),
+    ("get_clock", &[&[&kind::SANDBOX_ONLY]]),
+    ("put_clock", &[&[&kind::SANDBOX_ONLY, &kind::TOO_LARGE, &kind::TIMEOUT]]),
+    ("make_member", &[&[&kind::SANDBOX_ONLY]]),
+    ("make_sandbox_code", &[&[&kind::SANDBOX_ONLY, &kind::MEMBER_UNKNOWN]]),
     ("get_event", &[&[&kind::NOT_FOUND]]),
     ("get_receipt", &[&[&kind::NOT_FOUND]]),
     ("get_proof", &[&[&kind::NOT_FOUND, &kind::NOT_SEALED]]),
@@ -87,7 +91,11 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
 /// Adds to each operation its problems with an example of each, and the headers that all know.
 pub fn describe(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let methods = [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)];
+        let methods = [
+            (HttpMethod::Get, &mut item.get),
+            (HttpMethod::Post, &mut item.post),
+            (HttpMethod::Put, &mut item.put),
+        ];
         for (method, operation) in methods {
             let Some(operation) = operation else { continue };
             if path.starts_with("/v1/") {
@@ -212,7 +220,7 @@ mod tests {
     fn every_operation_named_here_exists() {
         let document = super::super::document("https://bank.example");
         let items = document.paths.paths.values();
-        let operations = items.flat_map(|item| [&item.get, &item.post]).flatten();
+        let operations = items.flat_map(|item| [&item.get, &item.post, &item.put]).flatten();
         let ids: Vec<&str> =
             operations.filter_map(|operation| operation.operation_id.as_deref()).collect();
         for (name, _kinds) in OWN {

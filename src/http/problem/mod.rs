@@ -3,6 +3,7 @@
 
 mod causes;
 mod kinds;
+mod samples;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -31,6 +32,8 @@ pub struct Problem {
     /// RFC 6750, section 3: what a 401 or 403 says of the token.
     challenge: Option<Cow<'static, str>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
+    /// Whether a partner on trial asked for it.
+    provoked: bool,
 }
 
 #[derive(Serialize)]
@@ -69,6 +72,7 @@ impl Problem {
             retry_after_seconds: None,
             challenge: None,
             cause: None,
+            provoked: false,
         }
     }
 
@@ -195,6 +199,32 @@ impl Problem {
         }
     }
 
+    /// About one field of the body.
+    #[must_use]
+    pub fn field(kind: &'static Kind, pointer: &str, why: &impl fmt::Display) -> Self {
+        Self::at(kind, pointer, why)
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    #[must_use]
+    pub fn fields(&self) -> &[FieldProblem] {
+        &self.fields
+    }
+
+    #[must_use]
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
+    }
+
     fn at(kind: &'static Kind, pointer: &str, refusal: &impl fmt::Display) -> Self {
         let detail = refusal.to_string();
         let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.clone() };
@@ -243,6 +273,9 @@ impl Problem {
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if self.provoked && self.kind == &METHOD {
+            response.insert_header((header::ALLOW, "GET, POST"));
         }
         if let Some(challenge) = &self.challenge {
             response.insert_header((header::WWW_AUTHENTICATE, challenge.as_ref()));

@@ -49,7 +49,7 @@ pub fn shared_crm() -> Arc<SharedCrm> {
 pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duration) -> Tryton {
     let CrmSettings::Tryton { url: own, database, user, password } = settings.clone();
     let settings = CrmSettings::Tryton { url: url.unwrap_or(own), database, user, password };
-    let Crm::Tryton(client) = Crm::new(&settings, time_out).unwrap();
+    let Crm::Tryton(client) = Crm::new(&settings, time_out).unwrap() else { unreachable!() };
     client
 }
 
