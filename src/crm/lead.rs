@@ -35,8 +35,8 @@ pub struct CrmId(pub String);
 impl CrmId {
     /// What a CRM that is none calls a lead.
     #[must_use]
-    pub fn pretended(lead: &Lead) -> Self {
-        Self(format!("pretended-{}", lead.id))
+    pub fn pretended(lead: ReferralId) -> Self {
+        Self(format!("pretended-{lead}"))
     }
 }
 

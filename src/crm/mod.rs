@@ -49,7 +49,7 @@ impl Crm {
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.deliver(lead).await,
-            Self::Pretended => Ok(CrmId::pretended(lead)),
+            Self::Pretended => Ok(CrmId::pretended(lead.id)),
         }
     }
 
@@ -65,6 +65,7 @@ impl Crm {
     ) -> Result<Option<CrmId>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.withdraw_consent(lead, at).await,
+            Self::Pretended => Ok(Some(CrmId::pretended(lead))),
         }
     }
 }

@@ -320,3 +320,41 @@ on_both_stores! {
         assert_eq!(shop.get("/v1/events/problem-busy").await.status, 200);
     }
 }
+
+/// What `tallystick` says to these arguments.
+fn command(app: &TestApp, arguments: &[&str]) -> (bool, String) {
+    let settings = &app.trial.settings;
+    let sandbox = settings.sandbox.as_ref().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tallystick"));
+    command
+        .args(arguments)
+        .env("DATABASE_URL", settings.database_url.reveal())
+        .env("TALLYSTICK_SANDBOX__DATABASE_URL", sandbox.database_url.reveal())
+        .env("TALLYSTICK_PARTNERS", &settings.partners)
+        .env("TALLYSTICK_KEYS", &settings.keys)
+        .env("TALLYSTICK_LOG__LEVEL", "error");
+    let output = tokio::task::block_in_place(|| command.output().unwrap());
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+on_both_stores! {
+    sandboxed async fn operators_look_at_either_books_and_a_file_goes_where_its_partner_is(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&payment("e-1", "m-1", "100.00", "0.00")).await;
+        let file = app.trial.folder.path().join("day.csv");
+        let lines = "payment_id,household,store,occurred_at,gross,discount,paid\n\
+                     f-1,m-1,s-1,2026-11-02T10:15:30Z,20.00,0.00,20.00\n";
+        std::fs::write(&file, lines).unwrap();
+        let file = file.to_str().unwrap();
+        let (taken, said) = command(app, &["import", "payments", file, "--partner", "green-basket"]);
+        assert!(taken && said.starts_with("1 recorded"), "{said}");
+        assert_eq!(shop.get("/v1/events/f-1").await.status, 200);
+        let (clean, said) = command(app, &["ledger", "--sandbox", "verify"]);
+        assert!(clean && said.contains("examined 2 events"), "{said}");
+        let (clean, said) = command(app, &["ledger", "verify"]);
+        assert!(clean && said.contains("examined 0 events"), "{said}");
+        let (migrated, said) = command(app, &["migrate"]);
+        assert!(migrated && said.matches("up to date").count() == 2, "{said}");
+    }
+}
