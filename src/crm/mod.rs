@@ -16,7 +16,7 @@ use crate::settings::CrmSettings;
 
 /// Whichever CRM the bank has.
 pub enum Crm {
-    Tryton(Tryton),
+    Tryton(Box<Tryton>),
     /// None at all, for the sandbox: it takes every lead, and nobody hears of it.
     Pretended,
 }
@@ -37,7 +37,7 @@ impl Crm {
                     user: user.clone(),
                     password: password.clone(),
                 };
-                Ok(Self::Tryton(Tryton::new(login, time_out)?))
+                Ok(Self::Tryton(Box::new(Tryton::new(login, time_out)?)))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::conformance_runs;
+use super::trial_schema::conformance_runs;
 use super::{Db, LedgerTx, StoreError};
 use crate::clock::Moment;
 use crate::ids::PartnerId;

@@ -64,6 +64,7 @@ pub mod seals;
 pub mod signatures;
 pub mod test_clocks;
 pub mod transactions;
+mod trial_schema;
 mod tx;
 mod types;
 
@@ -72,8 +73,16 @@ pub use error::StoreError;
 pub use grants::grant;
 pub use migrate::{fresh_schema, migrate, pending};
 pub use pool::{Pool, pool};
-pub use schema::check_columns;
 pub use tx::LedgerTx;
+
+/// Asks for no row of every table with all its columns: an error names what differs.
+///
+/// # Errors
+/// [`StoreError::Refused`] when a table or a column is missing.
+pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
+    schema::check_columns(db)?;
+    trial_schema::check_columns(db)
+}
 
 /// Opens a connection, set up so that both stores behave alike.
 ///

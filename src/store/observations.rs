@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::observations;
+use super::trial_schema::observations;
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
 use crate::ids::PartnerId;

@@ -99,36 +99,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    test_clocks (partner_id) {
-        partner_id -> Text,
-        ahead_seconds -> BigInt,
-        set_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    observations (partner_id, sign, route, subject) {
-        partner_id -> Text,
-        sign -> Text,
-        route -> Text,
-        subject -> Text,
-        count -> BigInt,
-        first_seen_at -> Timestamp,
-        last_seen_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    conformance_runs (id) {
-        id -> Binary,
-        partner_id -> Text,
-        recorded_at -> Timestamp,
-        outcome -> Text,
-        report -> Text,
-    }
-}
-
-diesel::table! {
     counters (id) {
         id -> Binary,
         value -> BigInt,
@@ -515,9 +485,6 @@ pub fn check_columns(db: &mut super::Db) -> Result<(), super::StoreError> {
         corrections,
         partner_changes,
         daily_events,
-        test_clocks,
-        observations,
-        conformance_runs,
         idempotency_keys,
         business_keys,
         flagged_payments,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 
-use super::schema::test_clocks;
+use super::trial_schema::test_clocks;
 use super::{Db, LedgerTx, StoreError};
 use crate::clock::Moment;
 use crate::ids::PartnerId;

@@ -32,8 +32,6 @@ pub struct Problem {
     /// RFC 6750, section 3: what a 401 or 403 says of the token.
     challenge: Option<Cow<'static, str>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
-    /// Whether a partner on trial asked for it.
-    provoked: bool,
 }
 
 #[derive(Serialize)]
@@ -72,7 +70,6 @@ impl Problem {
             retry_after_seconds: None,
             challenge: None,
             cause: None,
-            provoked: false,
         }
     }
 
@@ -274,7 +271,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
-        if self.provoked && self.kind == &METHOD {
+        if self.is_provoked() && self.kind == &METHOD {
             response.insert_header((header::ALLOW, "GET, POST"));
         }
         if let Some(challenge) = &self.challenge {
@@ -286,7 +283,7 @@ impl Problem {
     /// Tells the log what the caller is not told, and returns whether there was anything. Whoever
     /// answers with the problem calls this; the middleware does where it is the whole response.
     pub fn log_cause(&self) -> bool {
-        let Some(cause) = &self.cause else {
+        let Some(cause) = self.cause.as_ref().filter(|_it| !self.is_provoked()) else {
             return false;
         };
         let mut chain = cause.to_string();

@@ -1,5 +1,7 @@
 //! A problem of every kind, as a real case gives it: what a partner on trial may ask for.
 
+use std::sync::Arc;
+
 use super::{Kind, Problem};
 use crate::clock::Moment;
 use crate::event::{Difference, FieldProblem, Malformed};
@@ -10,13 +12,18 @@ use crate::partner::signature::SignatureError;
 use crate::program::Refusal;
 use crate::writer::{ConflictingDuplicate, WriteError};
 
+/// The cause of a problem that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("asked for by a partner on trial")]
+struct AskedFor;
+
 impl Problem {
     /// What a real case of this kind would be answered with.
     #[must_use]
     pub fn sample(kind: &'static Kind, now: Moment) -> Self {
         let found = samples(now).into_iter().find(|sample| sample.kind == kind);
         let sample = found.unwrap_or_else(|| Self::plain(kind));
-        Self { provoked: true, cause: None, ..sample }
+        Self { cause: Some(Arc::new(AskedFor)), ..sample }
     }
 
     /// Of a kind that is told in the same words each time.
@@ -27,8 +34,8 @@ impl Problem {
 
     /// Whether nothing has happened but that it was asked for.
     #[must_use]
-    pub const fn is_provoked(&self) -> bool {
-        self.provoked
+    pub fn is_provoked(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.is::<AskedFor>())
     }
 }
 

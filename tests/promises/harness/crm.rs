@@ -50,7 +50,7 @@ pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duratio
     let CrmSettings::Tryton { url: own, database, user, password } = settings.clone();
     let settings = CrmSettings::Tryton { url: url.unwrap_or(own), database, user, password };
     let Crm::Tryton(client) = Crm::new(&settings, time_out).unwrap() else { unreachable!() };
-    client
+    *client
 }
 
 /// What the CRM answers to a method called as any other client of it would.
