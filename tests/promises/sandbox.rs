@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::app::App;
 use tallystick::store::conformance::{self, Run};
-use tallystick::store::partners;
+use tallystick::store::{events, partners};
 
 use crate::harness::{
     Answer, Partner, Store, TestApp, Trial, cloud_event, customer, payment, referral,
@@ -86,6 +86,8 @@ on_both_stores! {
     sandboxed async fn what_was_played_is_not_in_the_real_books(app) {
         let shop = app.partner("green-basket").await;
         let played = shop.record(&payment("e-1", "m-1", "100.00", "0.00")).await;
+        assert!(!events::any(&mut app.trial.db()).unwrap());
+        assert!(events::any(&mut app.trial.sandbox_db()).unwrap());
         assert!(signed_by(&shop, "e-1").await.starts_with("sandbox-"));
         let key = "\"k-1\"";
         let quote = || {
@@ -157,14 +159,16 @@ async fn partners_on_trial_and_real_ones_do_not_share_books() {
     app.trial.edit("green-basket", "[access]", "[access]\nevents_per_day = 1000");
     app.trial.edit("green-basket", "status = \"conformant\"", "status = \"pilot\"");
     app.partners_changed();
-    let refused = || partners::history(&mut app.trial.db(), Some("(folder)")).unwrap().pop();
+    let refused = || {
+        partners::history(&mut app.trial.db(), Some("(folder)")).unwrap().pop().unwrap().reasons
+    };
     for _ in 0..200 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        if refused().is_some() {
+        if refused().contains("is pilot") {
             break;
         }
     }
-    let why = refused().unwrap().reasons;
+    let why = refused();
     assert!(why.contains("green-basket is pilot: they never share books"), "{why}");
     shop.record(&payment("e-2", "m-1", "100.00", "0.00")).await;
     // A database that was a sandbox does not become the real books either.
