@@ -63,11 +63,11 @@ pub async fn run(cli: Cli) -> Result<bool, Failure> {
         crate::telemetry::start(&settings.log)?;
     }
     match cli.command {
-        Command::Serve(args) => serve::run(args, settings).await,
+        Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
         Command::Migrate(args) => migrate::run(&args, &settings),
         Command::Demo(args) => demo::run(args, settings).await,
-        Command::Import(command) => import::run(command, settings).await,
-        Command::Partners(command) => partners::run(command, &settings).await,
+        Command::Import(command) => Box::pin(import::run(command, settings)).await,
+        Command::Partners(command) => Box::pin(partners::run(command, &settings)).await,
         Command::Program(command) => program::run(command, settings).await,
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(args) => ledger::run(&args, &settings),
