@@ -28,7 +28,8 @@ fn kit(app: &TestApp, partner: &str, more: &[&str]) -> (bool, Value) {
     }
     let output = tokio::task::block_in_place(|| command.output().unwrap());
     let report = serde_json::from_slice(&output.stdout);
-    let report = report.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let report =
+        report.unwrap_or_else(|_| unreachable!("{}", String::from_utf8_lossy(&output.stderr)));
     (output.status.success(), report)
 }
 

@@ -63,7 +63,7 @@ async fn becomes(app: &TestApp, partner: &str, from: &str, to: &str) {
             return;
         }
     }
-    panic!("{partner} never became {to}");
+    unreachable!("{partner} never became {to}");
 }
 
 /// A partner that has left the sandbox.
@@ -135,7 +135,7 @@ async fn refused_start(trial: &Trial) -> String {
     match Box::pin(App::start(trial.settings.clone())).await {
         Ok(app) => {
             app.stop().await;
-            panic!("it started")
+            unreachable!("it started")
         }
         Err(error) => {
             std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
@@ -159,9 +159,8 @@ async fn partners_on_trial_and_real_ones_do_not_share_books() {
     app.trial.edit("green-basket", "[access]", "[access]\nevents_per_day = 1000");
     app.trial.edit("green-basket", "status = \"conformant\"", "status = \"pilot\"");
     app.partners_changed();
-    let refused = || {
-        partners::history(&mut app.trial.db(), Some("(folder)")).unwrap().pop().unwrap().reasons
-    };
+    let refused =
+        || partners::history(&mut app.trial.db(), Some("(folder)")).unwrap().pop().unwrap().reasons;
     for _ in 0..200 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         if refused().contains("is pilot") {
@@ -172,7 +171,7 @@ async fn partners_on_trial_and_real_ones_do_not_share_books() {
     assert!(why.contains("green-basket is pilot: they never share books"), "{why}");
     shop.record(&payment("e-2", "m-1", "100.00", "0.00")).await;
     // A database that was a sandbox does not become the real books either.
-    let mut trial = app.stop().await;
+    let mut trial = Box::pin(app.stop()).await;
     let apart = trial.folder.path().join("apart.db");
     let url = format!("sqlite://{}", apart.display());
     let database_url = tallystick::database_url::DatabaseUrl::parse(&url).unwrap();
@@ -184,7 +183,7 @@ async fn partners_on_trial_and_real_ones_do_not_share_books() {
 on_both_stores! {
     async fn a_clock_that_is_moved_lets_holds_time_out_and_points_mature_and_expire(app) {
         let shop = app.partner("brief-basket").await;
-        let (now, day) = (Utc::now(), 86_400);
+        let (now, day) = (tallystick::clock::now().utc(), 86_400);
         let person = member(&shop).await;
         let at_now = |id: &str, amount: &str, now: DateTime<Utc>| {
             let mut event = payment(id, &person, amount, "0.00");
@@ -210,7 +209,7 @@ on_both_stores! {
         let later = now + TimeDelta::seconds(3_500);
         let receipt_later = shop.record(&at_now("p-2", "1.00", later)).await;
         let recorded: DateTime<Utc> = receipt_later["recorded_at"].as_str().unwrap().parse().unwrap();
-        assert!((recorded - Utc::now()).num_seconds().abs() < 60, "{receipt_later}");
+        assert!((recorded - tallystick::clock::now().utc()).num_seconds().abs() < 60, "{receipt_later}");
         assert!(posted(&receipt, "points_available").contains("100.00"));
         // After two years what was earned has expired, and cannot be spent.
         assert_eq!(clock(&shop, 730 * day).await.status, 200);
@@ -233,7 +232,7 @@ on_both_stores! {
     async fn what_is_pending_matures_before_the_call_answers(app) {
         let shop = app.partner("trip-basket").await;
         let person = member(&shop).await;
-        let now = Utc::now();
+        let now = tallystick::clock::now().utc();
         let mut paid = payment("p-1", &person, "100.00", "0.00");
         paid["time"] = json!(at(now));
         assert_eq!(posted(&shop.record(&paid).await, "points_pending"), "100.00");
