@@ -7,12 +7,11 @@ use utoipa::ToSchema;
 
 use super::Gateway;
 use super::auth::Customer;
-use super::corrections::read_body;
 use super::openapi::bodies::ContactBody;
 use super::problem::Problem;
 use crate::behaviour;
 use crate::clock::{self, Moment};
-use crate::event::{ConsentGiven, read_contact};
+use crate::event::{ConsentGiven, read_contact, read_object};
 use crate::ids::ReferralId;
 use crate::referral::{Actor, Move, Step};
 use crate::store::contacts::{self, NewContact};
@@ -47,7 +46,7 @@ pub async fn agree(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let (contact, consent, region) = read_body(&body, |body| {
+    let (contact, consent, region) = read_object(&body, |body| {
         let contact = read_contact(body);
         let consent = match body.object("consent") {
             Some(consent) => ConsentGiven::read(consent, Some(now)),

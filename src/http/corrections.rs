@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +13,7 @@ use super::page::Place;
 use super::problem::Problem;
 use super::staff::{Adjust, Approve, Read, Staff};
 use crate::clock::Moment;
-use crate::event::{FieldProblem, Malformed, Reader};
+use crate::event::{Reader, read_object};
 use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::program::{Correction, CorrectionState, What};
@@ -107,7 +106,7 @@ pub async fn propose_adjustment(
     gateway: web::Data<Gateway>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (id, what, reason) = read_body(&body, read_adjustment)?;
+    let (id, what, reason) = read_object(&body, read_adjustment)?;
     let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
     answer(&gateway.writer.correct(order).await?)
 }
@@ -133,7 +132,7 @@ pub async fn propose_reversal(
     let transaction =
         uuid::Uuid::parse_str(&path.into_inner()).map_err(|_bad| Problem::not_found())?;
     let transaction = TransactionId::from_uuid(transaction);
-    let (id, reason) = read_body(&body, |body| {
+    let (id, reason) = read_object(&body, |body| {
         let (id, reason) = (body.parsed("id"), read_reason(body));
         Some((id?, reason?))
     })?;
@@ -175,7 +174,7 @@ pub async fn reject(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let reason = read_body(&body, read_reason)?;
+    let reason = read_object(&body, read_reason)?;
     let order = Order { id, by: staff.id, step: Step::Reject { reason } };
     answer(&gateway.writer.correct(order).await?)
 }
@@ -234,23 +233,6 @@ fn read_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {
 
 fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
     CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
-}
-
-pub(super) fn read_body<T>(
-    body: &[u8],
-    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-) -> Result<T, Malformed> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
-    let mut problems: Vec<FieldProblem> = Vec::new();
-    let done = Reader::new(&value, "", &mut problems).and_then(|mut body| {
-        let done = read(&mut body);
-        body.finish();
-        done
-    });
-    match done {
-        Some(done) if problems.is_empty() => Ok(done),
-        _ => Err(Malformed::Fields(problems)),
-    }
 }
 
 fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String)> {

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Gateway;
-use super::corrections::{read_body, read_reason};
+use super::corrections::read_reason;
 use super::idempotency::REPLAYED;
 use super::openapi::bodies::DecisionBody;
 use super::problem::Problem;
 use super::referrals::{View, read_id, read_page, read_place};
 use super::staff::{Decide, Staff};
 use crate::clock::Moment;
+use crate::event::read_object;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
 use crate::referral::{Actor, Move, State, Step};
 use crate::store::referral_moves;
@@ -133,7 +134,7 @@ async fn decide(
     (step, body): (Step, &[u8]),
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(id)?;
-    let reason = read_body(body, read_reason)?;
+    let reason = read_object(body, read_reason)?;
     let order = Move::new(id, step, Actor::Staff(staff.id)).because(reason);
     let Moved { referral, state, replayed, transaction, .. } =
         gateway.writer.advance(order).await?;

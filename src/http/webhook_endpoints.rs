@@ -8,11 +8,10 @@ use utoipa::ToSchema;
 
 use super::Gateway;
 use super::auth::{Caller, WebhooksManage};
-use super::corrections::read_body;
 use super::openapi::bodies::WebhookEndpointBody;
 use super::problem::{ENDPOINTS_FULL, Problem};
 use crate::clock::{self, Moment};
-use crate::event::Reader;
+use crate::event::{Reader, read_object};
 use crate::ids::{EndpointId, MessageId, PartnerId};
 use crate::store::outbox::{Kind, deliveries};
 use crate::store::webhook_endpoints::{self, Endpoint, State};
@@ -73,7 +72,7 @@ pub async fn make_endpoint(
     gateway: web::Data<Gateway>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (url, events) = read_body(&body, |body| {
+    let (url, events) = read_object(&body, |body| {
         let (url, events) = (read_url(body, &gateway), read_events(body));
         Some((url?, events?))
     })?;
