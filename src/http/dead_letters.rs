@@ -96,17 +96,7 @@ pub async fn replay_dead_letter(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = MessageId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let (replayed, message) = gateway
-        .read(move |db| {
-            db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
-        })
-        .await?;
-    let message = message.ok_or_else(Problem::not_found)?;
-    if !replayed {
-        let state = message.state.name();
-        return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
-    }
-    gateway.messages_waiting.notify_one();
+    let message = replay(&gateway, id).await?;
     tracing::info!(message = %id, staff = %staff.id, "a dead letter is in line again");
     Ok(HttpResponse::Accepted().json(View::of(message)))
 }
@@ -126,4 +116,23 @@ impl View {
             recorded_at: message.recorded_at,
         }
     }
+}
+
+/// Puts a message that was given up in line again, and tells the relay.
+///
+/// # Errors
+/// [`NOT_DEAD`] when it was not given up; not found when there is none.
+pub(super) async fn replay(gateway: &Gateway, id: MessageId) -> Result<Message, Problem> {
+    let (replayed, message) = gateway
+        .read(move |db| {
+            db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
+        })
+        .await?;
+    let message = message.ok_or_else(Problem::not_found)?;
+    if !replayed {
+        let state = message.state.name();
+        return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
+    }
+    gateway.messages_waiting.notify_one();
+    Ok(message)
 }

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::Gateway;
 use super::auth::{Caller, WebhooksManage};
+use super::dead_letters::replay;
 use super::page::Place;
-use super::problem::{NOT_DEAD, Problem};
+use super::problem::Problem;
 use super::webhook_endpoints::own;
-use crate::clock::{self, Moment};
+use crate::clock::Moment;
 use crate::ids::{EndpointId, MessageId};
 use crate::store::outbox::dead::{self, Message};
 use crate::store::outbox::{Destination, State, deliveries};
@@ -116,17 +117,7 @@ pub async fn replay_delivery(
         return Err(Problem::not_found());
     };
     own(&gateway, &caller.partner.id, &endpoint.to_string()).await?;
-    let (replayed, message) = gateway
-        .read(move |db| {
-            db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
-        })
-        .await?;
-    let message = message.ok_or_else(Problem::not_found)?;
-    if !replayed {
-        let state = message.state.name();
-        return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
-    }
-    gateway.messages_waiting.notify_one();
+    let message = replay(&gateway, id).await?;
     Ok(HttpResponse::Accepted().json(View::of(message)))
 }
 
