@@ -404,6 +404,8 @@ async fn with_leads_for(answer: &'static str, leads: u8) -> (TestApp, Arc<Mutex<
     let (database, user) = ("crm".to_owned(), "gateway".to_owned());
     let password = Secret::new("only-for-this-run".to_owned());
     trial.settings.crm = Some(CrmSettings::Tryton { url, database, user, password });
+    // What the bounds below count on: four on their way together.
+    trial.settings.delivery.at_once = 4;
     let mut app = trial.start().await;
     app.leads_may_wait = true; // the CRM takes none
     let travel = app.partner("sunny-travel").await;
