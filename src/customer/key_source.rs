@@ -2,7 +2,7 @@
 //! that asks a key management service. What a command prints is never logged, and it has a time.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -86,12 +86,13 @@ fn run(command: &[String], time_max: Duration) -> Result<String, String> {
         .stderr(Stdio::null())
         .spawn();
     let mut child = started.map_err(|error| format!("it does not start: {}", error.kind()))?;
-    let out = child.stdout.take().ok_or("it has no output")?;
+    let mut out = child.stdout.take().ok_or("it has no output")?;
     let reading = thread::spawn(move || {
         let mut text = String::new();
         // One byte more tells that it is too long.
-        let read = out.take(BYTES_MAX.saturating_add(1)).read_to_string(&mut text);
-        read.map(|_bytes| text)
+        out.by_ref().take(BYTES_MAX.saturating_add(1)).read_to_string(&mut text)?;
+        // Whoever writes more would otherwise end by a broken pipe, and be told of that.
+        io::copy(&mut out, &mut io::sink()).map(|_more| text)
     });
     let ended = wait(&mut child, time_max);
     if ended.is_err() {
@@ -126,20 +127,21 @@ fn wait(child: &mut Child, time_max: Duration) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn command(script: &str) -> KeySource {
+    fn command(script: &str, time_max: Duration) -> KeySource {
         let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-        KeySource::Command { command, time_max: Duration::from_millis(400) }
+        KeySource::Command { command, time_max }
     }
 
     #[test]
     fn a_command_gives_what_it_prints_and_nothing_of_it_stands_in_an_error() {
-        assert_eq!(text(&command("echo '{}'")).unwrap(), "{}\n");
-        for (script, why) in [
-            ("echo hunter2; exit 3", "it failed"),
-            ("echo hunter2; sleep 20", "it took more"),
-            ("yes hunter2 | head -c 70000", "it prints more"),
+        let ample = Duration::from_secs(60);
+        assert_eq!(text(&command("echo '{}'", ample)).unwrap(), "{}\n");
+        for (script, why, time_max) in [
+            ("echo hunter2; exit 3", "it failed", ample),
+            ("echo hunter2; sleep 20", "it took more", Duration::from_millis(400)),
+            ("yes hunter2 | head -c 70000", "it prints more", ample),
         ] {
-            let error = text(&command(script)).unwrap_err().to_string();
+            let error = text(&command(script, time_max)).unwrap_err().to_string();
             assert!(error.contains(why) && !error.contains("hunter2"), "{error}");
         }
     }

@@ -337,6 +337,7 @@ async fn until_told(client: &Tryton, lead: &Lead) -> CrmId {
         match client.deliver(lead).await {
             Ok(id) => return id,
             Err(CrmError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(CrmError::Ambiguous { look_after }) => tokio::time::sleep(look_after).await,
             Err(error) => unreachable!("{error}"),
         }
     }
