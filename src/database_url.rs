@@ -34,6 +34,12 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// Whether both are the same, letter for letter.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
     /// The file of a SQLite database.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -3,6 +3,7 @@
 //! bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
 //! due twice, whatever is restarted and however many gateways look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -10,10 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
+use crate::ids::CustomerId;
+use crate::partner::Registry;
 use crate::partner::programme::HOURS_MAX;
 use crate::referral::{Actor, Move, Step};
 use crate::store::{
-    Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards, referrals,
+    Db, Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards,
+    referrals, test_clocks,
 };
 use crate::telemetry::metrics::Pulse;
 use crate::writer::{MoveRefusal, WriteError, Writer};
@@ -44,14 +48,19 @@ pub enum DueError {
 
 /// Starts the search, at once and then every so often, until it is stopped.
 #[must_use]
-pub fn start(pool: Pool, writer: Writer, every: Duration, pulse: Pulse) -> Due {
+pub fn start(
+    pool: Pool,
+    writer: Writer,
+    registry: Arc<Registry>,
+    (every, pulse): (Duration, Pulse),
+) -> Due {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         while !*stopped.borrow() {
             if let Err(error) = forget(&pool).await {
                 tracing::warn!(%error, "expired idempotency keys are not forgotten");
             }
-            match round(&pool, &writer).await {
+            match round(&pool, &writer, &registry).await {
                 Ok(0) => pulse.beat(),
                 Ok(_more) => continue,
                 Err(error) => {
@@ -72,15 +81,13 @@ pub fn start(pool: Pool, writer: Writer, every: Duration, pulse: Pulse) -> Due {
 ///
 /// # Errors
 /// [`DueError`]; what was recorded stays so.
-pub async fn round(pool: &Pool, writer: &Writer) -> Result<usize, DueError> {
-    let reading = pool.clone();
-    let find = move || {
-        reading.with(|db| {
-            let mut customers = lots::fallen_due(db, clock::now(), CUSTOMERS_MAX)?;
-            customers.extend(holds::timed_out(db, clock::now(), CUSTOMERS_MAX)?);
-            Ok::<_, StoreError>(customers)
-        })
-    };
+pub async fn round(
+    pool: &Pool,
+    writer: &Writer,
+    registry: &Arc<Registry>,
+) -> Result<usize, DueError> {
+    let (reading, registry) = (pool.clone(), Arc::clone(registry));
+    let find = move || reading.with(|db| find(db, &registry));
     let found = tokio::task::spawn_blocking(find).await;
     let customers = found.map_err(|_cancelled| WriteError::Stopped)??;
     let count = customers.len();
@@ -127,6 +134,19 @@ pub async fn of_referrals(pool: &Pool, writer: &Writer, now: Moment) -> Result<u
         writer.mature(matured, now).await?;
     }
     Ok(count)
+}
+
+/// Some of the customers for whom something has fallen due, by our clock or by that of a partner on
+/// trial.
+fn find(db: &mut Db, registry: &Registry) -> Result<Vec<CustomerId>, StoreError> {
+    let clocks = test_clocks::load(db, clock::now(), |id| registry.is_trial(id))?;
+    let mut customers = lots::fallen_due(db, None, clocks.now(), CUSTOMERS_MAX)?;
+    customers.extend(holds::timed_out(db, None, clocks.now(), CUSTOMERS_MAX)?);
+    for (partner, now) in clocks.ahead() {
+        customers.extend(lots::fallen_due(db, Some(partner), now, CUSTOMERS_MAX)?);
+        customers.extend(holds::timed_out(db, Some(partner), now, CUSTOMERS_MAX)?);
+    }
+    Ok(customers)
 }
 
 /// Forgets some of the idempotency keys whose day is over.

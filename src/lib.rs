@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod behaviour;
+pub mod books;
 pub mod cli;
 pub mod clock;
 pub mod crm;
@@ -17,6 +18,7 @@ pub mod jwt;
 pub mod ledger;
 pub mod money;
 pub mod notice;
+pub mod observations;
 pub mod outbox;
 pub mod partner;
 pub mod program;

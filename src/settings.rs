@@ -67,6 +67,8 @@ pub struct Settings {
     pub log: Log,
     pub metrics: MetricsSettings,
     pub traces: Option<TraceSettings>,
+    /// Without it all listed partners are on trial, or none is.
+    pub sandbox: Option<SandboxSettings>,
     pub crm: Option<CrmSettings>,
     /// What of a lead goes into which field of the CRM; without it the built-in mapping.
     pub crm_mapping: Option<PathBuf>,
@@ -175,6 +177,15 @@ const fn every_one() -> u32 {
 
 fn own_name() -> String {
     env!("CARGO_PKG_NAME").to_owned()
+}
+
+/// Where partners on trial have books of their own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxSettings {
+    /// As the main `database_url`, and another one.
+    #[serde(deserialize_with = "database_url")]
+    pub database_url: DatabaseUrl,
 }
 
 /// The bank's CRM.
@@ -332,6 +343,10 @@ impl Settings {
 
     /// How settings must fit each other.
     fn check(&self) -> Result<(), SettingsError> {
+        if self.sandbox.as_ref().is_some_and(|it| it.database_url.is_same(&self.database_url)) {
+            let what = "setting sandbox.database_url: expected another database than database_url";
+            return Err(SettingsError(what.to_owned()));
+        }
         if let (Some(customers), Some(staff)) = (&self.customer_tokens, &self.staff_tokens)
             && (&customers.issuer, &customers.audience) == (&staff.issuer, &staff.audience)
         {
@@ -358,6 +373,24 @@ impl Settings {
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+impl Settings {
+    /// The database of the main books, or of the sandbox's.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when the sandbox has none of its own.
+    pub fn books_url(&self, sandbox: bool) -> Result<&DatabaseUrl, SettingsError> {
+        if !sandbox {
+            return Ok(&self.database_url);
+        }
+        let own = self.sandbox.as_ref().map(|sandbox| &sandbox.database_url);
+        own.ok_or_else(|| {
+            SettingsError(
+                "the sandbox has no books of its own: set sandbox.database_url".to_owned(),
+            )
+        })
+    }
 }
 
 fn describe(error: &figment::Error) -> String {

@@ -41,7 +41,21 @@ const LAYERS: &[(Layer, &[&str])] = &[
     // Commands start the app, so they stand where main stands.
     (App, &["main", "lib", "app", "cli"]),
     (Edge, &["http", "console", "wallet"]),
-    (Work, &["writer", "due", "behaviour", "intake", "outbox", "crm", "webhook", "notice"]),
+    (
+        Work,
+        &[
+            "books",
+            "writer",
+            "due",
+            "behaviour",
+            "intake",
+            "outbox",
+            "crm",
+            "webhook",
+            "notice",
+            "observations",
+        ],
+    ),
     // The files of the pure rooms that read the store, the disk or the clock.
     (
         Work,

@@ -1,6 +1,7 @@
 //! Settings become a running service: migrate, start the writer, the relay and the sealer, then HTTP; stop in
 //! reverse. `serve`, the demo and the tests all start it here.
 
+mod books_chores;
 mod chores;
 mod serving;
 
@@ -15,19 +16,22 @@ use serving::{Scraped, serve, start_scraped};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::books::{Books, BooksError, OpenBooks, Place, Shared};
 use crate::customer::key_source::KeySource;
 use crate::customer::keys::{Keys, KeysError};
+use crate::database_url::DatabaseUrl;
 use crate::http::tls::{self, TlsError};
 use crate::http::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::watch::{self, Watch};
 use crate::http::{self, Gateway, Parts};
-use crate::partner::Registry;
+use crate::observations::Observations;
 use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError};
-use crate::settings::{Settings, TokenSettings};
-use crate::store::{self, Pool, StoreError};
+use crate::partner::{Partner, Registry};
+use crate::settings::{SandboxSettings, Settings, TokenSettings};
+use crate::store::{self, Db, Pool, StoreError};
 use crate::telemetry::metrics::Metrics;
-use crate::writer::{self, Writer, WriterSettings, WriterThreads};
+use crate::writer::Writer;
 
 /// A running service.
 pub struct App {
@@ -45,11 +49,10 @@ pub struct App {
 pub struct Core {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
     pub metrics: Arc<Metrics>,
-    threads: WriterThreads,
-    leads_waiting: Arc<Notify>,
+    main: OpenBooks,
+    /// Of the partners on trial, where they have some of their own.
+    sandbox: Option<OpenBooks>,
 }
 
 /// Why the service does not start.
@@ -63,6 +66,8 @@ pub enum AppError {
     Keys(#[from] KeysError),
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Books(#[from] BooksError),
     #[error(
         "the database holds personal data that the keys of {0} cannot open: they are not the keys \
          this database was written with"
@@ -70,8 +75,6 @@ pub enum AppError {
     OtherKeys(String),
     #[error(transparent)]
     TokenIssuer(#[from] TokenIssuerError),
-    #[error("there can be no HTTP client")]
-    HttpClient(#[from] reqwest::Error),
     #[error("the settings notices cannot be used: {0}")]
     Notices(String),
     #[error("the CRM's settings cannot be used: {0}")]
@@ -88,11 +91,9 @@ impl Core {
     /// # Errors
     /// [`AppError`] for whichever of them fails first.
     pub fn start(settings: &Settings) -> Result<Self, AppError> {
-        let registry = Arc::new(Registry::load(&settings.partners)?);
-        let mut db = store::open(&settings.database_url)?;
-        for name in store::migrate(&mut db)? {
-            tracing::info!(migration = name, "applied");
-        }
+        let registry = Registry::load(&settings.partners)?;
+        let registry = Arc::new(registry.with_separate_sandbox(settings.sandbox.is_some()));
+        let mut db = migrated(&settings.database_url)?;
         let found = Partners::clone(&registry.now());
         reload::take_up(&mut db, &registry, found, settings.time_zone, Cause::Start)?;
         let source = KeySource::from(settings);
@@ -101,35 +102,53 @@ impl Core {
             let path = settings.keys.display();
             tracing::warn!(%path, "new secrets made: back this file up and share it with no one");
         }
-        let known = keys.personal.key_ids();
-        if store::personal::sealed_with_a_key_beyond(&mut db, &known)?.is_some() {
-            return Err(AppError::OtherKeys(source.to_string()));
-        }
-        let leads_waiting = Arc::new(Notify::new());
         let metrics = Arc::new(Metrics::default());
-        let (writer, threads) = writer::start(WriterSettings {
-            url: settings.database_url.clone(),
-            keys: keys.personal.clone(),
-            time_zone: settings.time_zone,
-            registry: Arc::clone(&registry),
-            writers: settings.writers,
-            queue_max: settings.queue_max,
-            group_max: settings.group_max,
-            leads_waiting: Arc::clone(&leads_waiting),
-            metrics: Arc::clone(&metrics),
-        })?;
-        let pool = store::pool(&settings.database_url, settings.pool_max);
-        Ok(Self { registry, keys, pool, writer, metrics, threads, leads_waiting })
+        let known = keys.personal.key_ids();
+        let shared = Shared { settings, keys: &keys, registry: &registry, metrics: &metrics };
+        let open = |db: &mut Db, place: &Place<'_>| {
+            if store::personal::sealed_with_a_key_beyond(db, &known)?.is_some() {
+                return Err(AppError::OtherKeys(source.to_string()));
+            }
+            Ok(OpenBooks::start(place, &shared)?)
+        };
+        let main = Place { url: &settings.database_url, keys: &keys.token };
+        let main = open(&mut db, &main)?;
+        let sandbox = match &settings.sandbox {
+            None => None,
+            Some(SandboxSettings { database_url: url }) => {
+                Some(open(&mut migrated(url)?, &Place { url, keys: &keys.sandbox })?)
+            }
+        };
+        Ok(Self { registry, keys, metrics, main, sandbox })
     }
 
-    /// Waits until the writer has recorded what waits.
+    /// The books that a partner's events go to, by its status now.
+    #[must_use]
+    pub fn books(&self, partner: &Partner) -> &Books {
+        let own = self.sandbox.as_ref().filter(|_it| partner.status.is_trial());
+        &own.unwrap_or(&self.main).books
+    }
+
+    /// All books: the main ones first.
+    pub fn all_books(&self) -> impl Iterator<Item = &Books> {
+        std::iter::once(&self.main).chain(&self.sandbox).map(|open| &open.books)
+    }
+
+    /// Waits until the writers have recorded what waits.
     pub async fn stop(self) {
-        drop(self.writer);
-        let joined = tokio::task::spawn_blocking(move || self.threads.join()).await;
-        if joined.is_err() {
-            tracing::error!("the writer could not be waited for");
+        self.main.stop().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
         }
     }
+}
+
+fn migrated(url: &DatabaseUrl) -> Result<Db, StoreError> {
+    let mut db = store::open(url)?;
+    for name in store::migrate(&mut db)? {
+        tracing::info!(migration = name, database = %url, "applied");
+    }
+    Ok(db)
 }
 
 /// Without the settings nobody's tokens are taken.
@@ -144,17 +163,16 @@ fn token_issuer(
 fn parts(
     settings: &Settings,
     core: &Core,
-    (issuer, files_waiting): (&str, &Arc<Notify>),
+    (issuer, observations): (&str, &Arc<Observations>),
 ) -> Result<Parts, AppError> {
     Ok(Parts {
         registry: Arc::clone(&core.registry),
         keys: core.keys.clone(),
-        pool: core.pool.clone(),
-        writer: core.writer.clone(),
+        main: core.main.books.clone(),
+        sandbox: core.sandbox.as_ref().map(|open| open.books.clone()),
         issuer: issuer.trim_end_matches('/').to_owned(),
         time_zone: settings.time_zone,
         upload_bytes_max: i64::from(settings.upload_bytes_max),
-        files_waiting: Arc::clone(files_waiting),
         metrics: Arc::clone(&core.metrics),
         metrics_public: settings.metrics.public,
         customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
@@ -167,8 +185,7 @@ fn parts(
         feedback_secret: http::feedback_secret(settings.crm_feedback.as_ref())
             .map_err(|expected| AppError::Crm(expected.to_owned()))?,
         webhooks: settings.webhooks,
-        webhook: chores::webhook_sender(settings, core)?,
-        messages_waiting: Arc::clone(&core.leads_waiting),
+        observations: Arc::clone(observations),
     })
 }
 
@@ -186,11 +203,11 @@ impl App {
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let tls_config = settings.tls.as_ref().map(tls::server_config).transpose()?;
-        let files_waiting = Arc::new(Notify::new());
-        let parts = parts(&settings, &core, (&issuer, &files_waiting))?;
+        let observations = Arc::new(Observations::default());
+        let parts = parts(&settings, &core, (&issuer, &observations))?;
         let gateway = web::Data::new(Gateway::new(parts));
         let watch = watch::start(gateway.clone()).await;
-        let chores = Chores::start(&settings, &core, files_waiting)?;
+        let chores = Chores::start(&settings, &core, observations)?;
         let scraped = start_scraped(&settings, &gateway)?;
         let server = serve(gateway, listener, tls_config, &settings).map_err(listen_error)?;
         let handle = server.handle();
@@ -218,22 +235,22 @@ impl App {
         &self.issuer
     }
 
-    /// Connections to its database.
+    /// Connections to its main database.
     #[must_use]
     pub const fn pool(&self) -> &Pool {
-        &self.core.pool
+        &self.core.main.books.pool
     }
 
     /// Where everything that is to become true is handed in.
     #[must_use]
     pub const fn writer(&self) -> &Writer {
-        &self.core.writer
+        &self.core.main.books.writer
     }
 
     /// Events that wait for the writer.
     #[must_use]
     pub fn writer_depth(&self) -> usize {
-        self.core.writer.depth()
+        self.core.all_books().map(|books| books.writer.depth()).sum()
     }
 
     /// Notified, it reads the partners' folder again at once.

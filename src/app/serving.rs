@@ -35,6 +35,7 @@ pub fn serve(
         WebApp::new()
             .app_data(gateway.clone())
             .wrap(from_fn(http::await_bodies))
+            .wrap(from_fn(http::watch_trials))
             .wrap(from_fn(http::tag_resources))
             .wrap(from_fn(http::speak_version))
             .wrap(from_fn(http::log_requests))

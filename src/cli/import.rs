@@ -63,7 +63,8 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
     let rejects = args.rejects.unwrap_or_else(|| default_rejects(&args.file));
     let key = core.keys.fingerprint.clone();
-    let mut import = Import { writer: core.writer.clone(), rejects, out: None };
+    let writer = core.books(&partner).writer.clone();
+    let mut import = Import { writer, rejects, out: None };
     let started = Instant::now();
     let tally = import.file(&args.file, args.charset, (partner, key)).await;
     let Import { writer, rejects, out } = import;

@@ -11,20 +11,23 @@ pub struct Args {
     grant: Option<String>,
 }
 
-/// Applies the migrations that the database lacks.
+/// Applies the migrations that the databases lack.
 ///
 /// # Errors
 /// When the database cannot be opened or a migration fails; those before it stay applied.
 pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
-    let mut db = store::open(&settings.database_url)?;
-    let applied = store::migrate(&mut db)?;
-    for name in &applied {
-        println!("applied {name}");
-    }
-    println!("{}: {} applied, up to date", settings.database_url, applied.len());
-    if let Some(role) = &args.grant {
-        store::grant(&mut db, role)?;
-        println!("{role} may do what a gateway does, and no more");
+    let sandbox = settings.sandbox.as_ref().map(|sandbox| &sandbox.database_url);
+    for url in std::iter::once(&settings.database_url).chain(sandbox) {
+        let mut db = store::open(url)?;
+        let applied = store::migrate(&mut db)?;
+        for name in &applied {
+            println!("applied {name}");
+        }
+        println!("{url}: {} applied, up to date", applied.len());
+        if let Some(role) = &args.grant {
+            store::grant(&mut db, role)?;
+            println!("{role} may do what a gateway does, and no more");
+        }
     }
     Ok(true)
 }

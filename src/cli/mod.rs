@@ -56,8 +56,7 @@ enum Command {
     #[command(subcommand)]
     Outbox(outbox::Command),
     /// Look into the ledger.
-    #[command(subcommand)]
-    Ledger(ledger::Command),
+    Ledger(ledger::Args),
     /// Change the keys that sign access tokens, receipts and heads.
     #[command(subcommand)]
     TokenKeys(token_keys::Command),
@@ -90,11 +89,11 @@ async fn run_command(command: Command, settings: Settings) -> Result<bool, Failu
         Command::Demo(args) => Box::pin(demo::run(args, settings)).await,
         Command::Crm(command) => crm::run(&command, &settings),
         Command::Import(command) => Box::pin(import::run(command, settings)).await,
-        Command::Partners(command) => partners::run(command, &settings),
+        Command::Partners(command) => Box::pin(partners::run(command, &settings)).await,
         Command::Program(command) => program::run(command, settings).await,
         Command::Keys(command) => keys::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
-        Command::Ledger(command) => ledger::run(&command, &settings),
+        Command::Ledger(args) => ledger::run(&args, &settings),
         Command::TokenKeys(command) => token_keys::run(&command, &settings),
     }
 }

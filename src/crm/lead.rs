@@ -44,6 +44,14 @@ pub struct Withdrawal {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CrmId(pub String);
 
+impl CrmId {
+    /// What a CRM that is none calls a lead.
+    #[must_use]
+    pub fn pretended(lead: ReferralId) -> Self {
+        Self(format!("pretended-{lead}"))
+    }
+}
+
 impl fmt::Display for CrmId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

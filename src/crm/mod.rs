@@ -39,6 +39,8 @@ pub enum Crm {
     Tryton(Box<Tryton>),
     Salesforce(Box<Salesforce>),
     Webhook(Box<Webhook>),
+    /// None at all, for the sandbox: it takes every lead, and nobody hears of it.
+    Pretended,
 }
 
 /// Why there is no client of the CRM.
@@ -92,6 +94,7 @@ impl Crm {
             Self::Tryton(_) => tryton::TARGETS.kind,
             Self::Salesforce(_) => salesforce::TARGETS.kind,
             Self::Webhook(_) => webhook::TARGETS.kind,
+            Self::Pretended => "pretended",
         }
     }
 
@@ -108,6 +111,7 @@ impl Crm {
                 }
                 outcomes
             }
+            Self::Pretended => leads.iter().map(|lead| Ok(CrmId::pretended(lead.id))).collect(),
         }
     }
 
@@ -120,6 +124,7 @@ impl Crm {
             Self::Tryton(tryton) => tryton.deliver(lead).await,
             Self::Salesforce(salesforce) => salesforce.deliver(lead).await,
             Self::Webhook(webhook) => webhook.deliver(lead).await,
+            Self::Pretended => Ok(CrmId::pretended(lead.id)),
         }
     }
 
@@ -132,6 +137,7 @@ impl Crm {
             Self::Tryton(tryton) => tryton.withdraw(withdrawal).await,
             Self::Salesforce(salesforce) => salesforce.withdraw(withdrawal).await,
             Self::Webhook(webhook) => webhook.withdraw(withdrawal).await.map(Some),
+            Self::Pretended => Ok(Some(CrmId::pretended(withdrawal.lead))),
         }
     }
 
@@ -141,7 +147,7 @@ impl Crm {
         match self {
             Self::Tryton(_) => 100,
             Self::Salesforce(_) => salesforce::BATCH_MAX,
-            Self::Webhook(_) => 1,
+            Self::Webhook(_) | Self::Pretended => 1,
         }
     }
 
@@ -153,7 +159,7 @@ impl Crm {
         match self {
             Self::Tryton(tryton) => tryton.changes(since).await.map(Some),
             Self::Salesforce(salesforce) => salesforce.changes(since).await.map(Some),
-            Self::Webhook(_) => Ok(None),
+            Self::Webhook(_) | Self::Pretended => Ok(None),
         }
     }
 
@@ -163,7 +169,7 @@ impl Crm {
         match self {
             Self::Tryton(_) => tryton::set_back(watermark, by),
             Self::Salesforce(_) => salesforce::set_back(watermark, by),
-            Self::Webhook(_) => watermark.clone(),
+            Self::Webhook(_) | Self::Pretended => watermark.clone(),
         }
     }
 }

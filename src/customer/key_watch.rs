@@ -33,6 +33,7 @@ pub fn start(source: KeySource, keys: Keys, every: Duration) -> KeyWatch {
                     }
                     keys.personal.take_over(&fresh.personal);
                     keys.token.replace_by(&fresh.token);
+                    keys.sandbox.replace_by(&fresh.sandbox);
                 }
                 // What is known goes on.
                 Ok(Err(error)) => tracing::warn!(%error, "the keys cannot be read again"),

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::key_set::{self, DatedKey};
 use super::key_source::{self, KeySource};
 use super::personal::{PersonalKeys, SealError};
+use super::token_keys::TokenKeysError;
 pub use super::token_keys::{TokenKey, TokenKeys};
 use crate::clock::{self, Moment};
 use crate::event::FingerprintKey;
@@ -28,6 +29,9 @@ pub struct Keys {
     pub fingerprint: FingerprintKey,
     /// They sign access tokens, receipts and heads.
     pub token: TokenKeys,
+    /// Made from those, one from each: they sign the sandbox's receipts and heads, so that what
+    /// comes from play can be told by its key from what is real.
+    pub sandbox: TokenKeys,
     /// From the fingerprints' secret, which is never rotated either.
     pub webhook: WebhookKeys,
 }
@@ -144,7 +148,8 @@ impl Keys {
             personal: PersonalKeys::new(ring),
             fingerprint: FingerprintKey::new(&fingerprint),
             webhook: WebhookKeys::new(&fingerprint),
-            token: token_keys(&document).map_err(malformed)?,
+            token: token_keys(&document, TokenKey::new).map_err(malformed)?,
+            sandbox: token_keys(&document, TokenKey::for_sandbox).map_err(malformed)?,
         })
     }
 
@@ -180,12 +185,13 @@ impl Document {
         let private = new_token_key()?;
         self.token_keys.push(TokenEntry { private, from: from.to_string(), until: None });
         let malformed = |what: String| KeysError::Malformed { place: "here".to_owned(), what };
-        let keys = token_keys(self).map_err(malformed)?.all();
+        let keys = token_keys(self, TokenKey::new).map_err(malformed)?.all();
         Ok(keys.last().map(|key| key.kid.clone()).unwrap_or_default())
     }
 }
 
-fn token_keys(document: &Document) -> Result<TokenKeys, String> {
+/// The keys of tokens, each made of its PKCS #8 document by `make`.
+fn token_keys(document: &Document, make: MakeKey) -> Result<TokenKeys, String> {
     let moment = |text: &String| {
         Moment::parse(text).ok_or_else(|| format!("{text:?} is not a time (RFC 3339)"))
     };
@@ -193,7 +199,7 @@ fn token_keys(document: &Document) -> Result<TokenKeys, String> {
         let der =
             STANDARD.decode(private).map_err(|_bad| "a token key is not base64".to_owned())?;
         let until = until.map(moment).transpose()?;
-        TokenKey::new(&der, from, until).map_err(|error| format!("a token key: {error}"))
+        make(&der, from, until).map_err(|error| format!("a token key: {error}"))
     };
     let first = key(&document.token_signing, None, document.token_signing_until.as_ref())?;
     let mut keys = vec![first];
@@ -202,6 +208,8 @@ fn token_keys(document: &Document) -> Result<TokenKeys, String> {
     }
     TokenKeys::new(keys).map_err(|error| format!("token keys: {error}"))
 }
+
+type MakeKey = fn(&[u8], Option<Moment>, Option<Moment>) -> Result<TokenKey, TokenKeysError>;
 
 fn new_token_key() -> Result<String, KeysError> {
     let pair = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new());

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,6 +62,24 @@ impl TokenKey {
         let verifying =
             DecodingKey::from_ed_components(&public_x).map_err(|_rejected| TokenKeysError::Key)?;
         Ok(Self { kid, from, until, public_x, signing, verifying })
+    }
+
+    /// A key made from such a document for the sandbox, with a name that says so.
+    ///
+    /// # Errors
+    /// [`TokenKeysError::Key`].
+    pub fn for_sandbox(
+        private_der: &[u8],
+        from: Option<Moment>,
+        until: Option<Moment>,
+    ) -> Result<Self, TokenKeysError> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, private_der);
+        let seed = hmac::sign(&secret, b"tallystick: the key of the sandbox");
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref());
+        let pair = pair.map_err(|_rejected| TokenKeysError::Key)?;
+        let der = pair.to_pkcs8v1().map_err(|_unspecified| TokenKeysError::Key)?;
+        let key = Self::new(der.as_ref(), from, until)?;
+        Ok(Self { kid: key.kid.replacen("ts-", "sandbox-", 1), ..key })
     }
 
     /// Signs what a header of this type says.

@@ -24,7 +24,7 @@ pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use object::read_object;
 pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed};
-pub use reader::Reader;
+pub use reader::{AMOUNT_IS_NUMBER, Reader, UNKNOWN_FIELD};
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{Contact, Referral, is_e164, read_contact};
 pub use refund::{Refund, RefundLine};

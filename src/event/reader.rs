@@ -5,6 +5,11 @@ use serde_json::{Map, Value};
 use super::problem::FieldProblem;
 use crate::money::{Amount, Asset};
 
+/// What is said of an amount that is a number, at its beginning.
+pub const AMOUNT_IS_NUMBER: &str = "write the amount as a string";
+/// What is said of a field that nobody knows, at its beginning.
+pub const UNKNOWN_FIELD: &str = "unknown field";
+
 /// Reads the fields of one JSON object, collecting every problem instead of stopping at the first.
 /// A field that is asked for and wrong gives `None` and a problem; a field never asked for is one
 /// too, because a misspelt field must not be lost in silence.
@@ -157,7 +162,7 @@ impl<'a> Reader<'a> {
         if value.is_number() {
             self.fail(
                 name,
-                "write the amount as a string, such as \"12.50\": JSON numbers are floats",
+                format!("{AMOUNT_IS_NUMBER}, such as \"12.50\": JSON numbers are floats"),
             );
             return None;
         }
@@ -193,7 +198,7 @@ impl<'a> Reader<'a> {
             self.object.keys().filter(|name| !self.asked.contains(&name.as_str())).collect();
         for name in unknown {
             let known = self.asked.join(", ");
-            self.fail_unknown(name, format!("unknown field; known are: {known}"));
+            self.fail_unknown(name, format!("{UNKNOWN_FIELD}; known are: {known}"));
         }
     }
 

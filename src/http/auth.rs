@@ -14,6 +14,7 @@ use super::bound::{self, Scheme, credentials};
 use super::dpop;
 use super::problem::Problem;
 use super::request_id::note_partner;
+use super::sandbox;
 use super::token::TokenError;
 use crate::clock;
 use crate::partner::Partner;
@@ -105,6 +106,7 @@ impl<S: Needs> Caller<S> {
             return Err(by_scheme(Problem::insufficient_scope(S::SCOPE.name())));
         }
         gateway.limit(request, &partner, now)?;
+        sandbox::problems::by_header(request, &partner)?;
         Ok((Self { partner, scope: PhantomData }, proof))
     }
 }

@@ -105,6 +105,7 @@ pub async fn use_up<T: Send + 'static>(
     work: impl FnOnce(&mut LedgerTx<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<Option<T>, Problem> {
     gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;

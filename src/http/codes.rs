@@ -14,12 +14,12 @@ use crate::ids::{CodeKey, RedemptionCode};
 use crate::store::{codes, customers};
 
 /// How long a code is good for.
-const GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
+pub(super) const GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Code {
-    code: RedemptionCode,
-    expires_at: Moment,
+pub struct Code {
+    pub(super) code: RedemptionCode,
+    pub(super) expires_at: Moment,
 }
 
 /// A code to show at a till, that one hold may name once, within five minutes.
@@ -35,6 +35,7 @@ pub async fn make_code(
     let (key, now) = (CodeKey::of(&code), clock::now());
     let expires_at = now.plus(GOOD_FOR);
     let made = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
@@ -53,7 +54,7 @@ pub async fn make_code(
 }
 
 /// Sixteen random digits: ten million million guesses for one of a thousand good codes.
-fn random_code() -> Result<RedemptionCode, Problem> {
+pub(super) fn random_code() -> Result<RedemptionCode, Problem> {
     let mut bytes = [0_u8; 8];
     rand::fill(&mut bytes).map_err(|_unspecified| Problem::internal("no randomness"))?;
     let number = u64::from_be_bytes(bytes).rem_euclid(10_u64.pow(16));

@@ -12,6 +12,7 @@ use super::openapi::bodies::WithdrawalBody;
 use super::page::Place;
 use super::problem::Problem;
 use super::staff::Privacy;
+use crate::books::Books;
 use crate::customer::Author;
 use crate::customer::consent_receipt::{ConsentReceipt, receipt_for};
 use crate::event::{self, Reader};
@@ -54,7 +55,8 @@ pub async fn get_consent(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let found = find(&gateway, id, |found| is_theirs(&caller.asker, found)).await?;
+    let books = caller.asker.books(&gateway);
+    let found = find(books, id, |found| is_theirs(&caller.asker, found)).await?;
     let to_staff = matches!(caller.asker, Asker::Staff(_));
     let receipt = receipt_for(&found.consent, Some(found.referral), to_staff);
     Ok(HttpResponse::Ok().json(receipt))
@@ -83,8 +85,9 @@ pub async fn withdraw_consent(
         Some(body.optional_text("reason", REASON_CHARACTERS_MAX).map(str::to_owned))
     })?;
     let to_staff = matches!(caller.asker, Asker::Staff(_));
-    find(&gateway, id, |found| is_theirs(&caller.asker, found)).await?;
-    let done = withdraw(&gateway, id, author(&caller.asker), reason).await?;
+    let books = caller.asker.books(&gateway);
+    find(books, id, |found| is_theirs(&caller.asker, found)).await?;
+    let done = withdraw(books, id, author(&caller.asker), reason).await?;
     Ok(answer(&done, to_staff))
 }
 
@@ -102,6 +105,7 @@ pub async fn get_own_consents(
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
     let mut found = gateway
+        .main
         .read(move |db| match customers::by_subject(db, &customer.subject)? {
             Some(id) => consents::of_customer(db, id, before, rows_max),
             None => Ok(Vec::new()),
@@ -131,31 +135,31 @@ pub async fn withdraw_own_consent(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let subject = customer.subject;
-    let own = gateway.read(move |db| customers::by_subject(db, &subject)).await?;
+    let own = gateway.main.read(move |db| customers::by_subject(db, &subject)).await?;
     let own = own.ok_or_else(Problem::not_found)?;
-    find(&gateway, id, |found| found.customer == Some(own)).await?;
-    let done = withdraw(&gateway, id, Author::Customer(own), None).await?;
+    find(&gateway.main, id, |found| found.customer == Some(own)).await?;
+    let done = withdraw(&gateway.main, id, Author::Customer(own), None).await?;
     Ok(answer(&done, false))
 }
 
 /// A consent that whoever asks may see.
 async fn find(
-    gateway: &Gateway,
+    books: &Books,
     id: ConsentId,
     may: impl FnOnce(&Consented) -> bool,
 ) -> Result<Consented, Problem> {
-    let found = gateway.read(move |db| consents::consented(db, id)).await?;
+    let found = books.read(move |db| consents::consented(db, id)).await?;
     found.filter(|found| may(found)).ok_or_else(Problem::not_found)
 }
 
 async fn withdraw(
-    gateway: &Gateway,
+    books: &Books,
     consent: ConsentId,
     by: Author,
     reason: Option<String>,
 ) -> Result<(Consented, bool), Problem> {
-    let anew = gateway.writer.withdraw(Withdrawal { consent, by, reason }).await?;
-    Ok((find(gateway, consent, |_found| true).await?, anew))
+    let anew = books.writer.withdraw(Withdrawal { consent, by, reason }).await?;
+    Ok((find(books, consent, |_found| true).await?, anew))
 }
 
 fn answer((found, anew): &(Consented, bool), to_staff: bool) -> HttpResponse {

@@ -74,6 +74,7 @@ pub async fn agree(
         given_at: consent.given_at,
     };
     let kept = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
@@ -107,6 +108,7 @@ pub async fn withdraw_contact(
     let withdrawn_at = clock::now();
     let partner = behaviour::own(&gateway.registry).ok_or_else(Problem::not_found)?;
     let stopped = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
@@ -123,7 +125,7 @@ pub async fn withdraw_contact(
     let stopped = stopped.ok_or_else(Problem::not_found)?;
     for referral in stopped {
         let order = Move::new(referral, Step::Withdraw, Actor::Customer);
-        match gateway.writer.advance(order).await {
+        match gateway.main.writer.advance(order).await {
             // What has ended, or was converted, stays as it is.
             Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
             Err(error) => return Err(error.into()),

@@ -108,7 +108,7 @@ pub async fn propose_adjustment(
 ) -> Result<HttpResponse, Problem> {
     let (id, what, reason) = read_object(&body, read_adjustment)?;
     let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// A transaction undone exactly.
@@ -138,7 +138,7 @@ pub async fn propose_reversal(
     })?;
     let what = Asked::Reversal { transaction };
     let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// Another person has it posted.
@@ -157,7 +157,7 @@ pub async fn approve(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let order = Order { id, by: staff.id, step: Step::Approve };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// It comes to nothing.
@@ -176,7 +176,7 @@ pub async fn reject(
     let id = read_id(path)?;
     let reason = read_object(&body, read_reason)?;
     let order = Order { id, by: staff.id, step: Step::Reject { reason } };
-    answer(&gateway.writer.correct(order).await?)
+    answer(&gateway.main.writer.correct(order).await?)
 }
 
 /// One, with its receipt once it is posted.
@@ -191,7 +191,7 @@ pub async fn get_correction(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let found = gateway.read(move |db| corrections::get(db, &id)).await?;
+    let found = gateway.main.read(move |db| corrections::get(db, &id)).await?;
     let (correction, receipt) = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(view(&correction, receipt.as_deref())?))
 }
@@ -215,6 +215,7 @@ pub async fn get_corrections(
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
     let (after, rows_max) = (place.after.clone(), place.rows_max());
     let mut found = gateway
+        .main
         .read(move |db| {
             let after = after.as_ref().map(|(at, id)| (*at, id));
             corrections::page(db, &state, after, rows_max)

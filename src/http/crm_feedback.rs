@@ -88,6 +88,7 @@ pub async fn post_feedback(
     let (lead, stage) = read(&body)?;
     let seen = id.clone();
     let stands = gateway
+        .main
         .read(move |db| {
             let stands = referrals::get(db, lead)?.map(|it| it.state);
             Ok((crm_feedback::is_done(db, &seen)?, stands))
@@ -98,10 +99,13 @@ pub async fn post_feedback(
         (true, Some(state)) => Told { state, moved: false },
         (false, Some(_)) => {
             let by = Actor::Crm("webhook".to_owned());
-            let told = tell(&gateway.pool, &gateway.writer, (lead, stage), &by).await?;
+            let told = tell(&gateway.main.pool, &gateway.main.writer, (lead, stage), &by).await?;
             let now = clock::now();
             let times = (now, now.plus(REMEMBERED));
-            gateway.read(move |db| db.write(|tx| crm_feedback::mark_done(tx, &id, times))).await?;
+            gateway
+                .main
+                .read(move |db| db.write(|tx| crm_feedback::mark_done(tx, &id, times)))
+                .await?;
             told
         }
     };

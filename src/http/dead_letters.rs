@@ -9,6 +9,7 @@ use super::Gateway;
 use super::page::Place;
 use super::problem::{NOT_DEAD, Problem};
 use super::staff::{Operate, Staff};
+use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::ids::MessageId;
 use crate::store::outbox::Channel;
@@ -77,7 +78,7 @@ pub async fn get_dead_letters(
         .transpose()?;
     let place = Place::read(limit, cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let (after, rows_max) = (place.after.unwrap_or(0), place.rows_max());
-    let mut found = gateway.read(move |db| dead::page(db, channel, after, rows_max)).await?;
+    let mut found = gateway.main.read(move |db| dead::page(db, channel, after, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.position.to_string());
     let dead_letters = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { dead_letters, next }))
@@ -96,7 +97,7 @@ pub async fn replay_dead_letter(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = MessageId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let message = replay(&gateway, id).await?;
+    let message = replay(&gateway.main, id).await?;
     tracing::info!(message = %id, staff = %staff.id, "a dead letter is in line again");
     Ok(HttpResponse::Accepted().json(View::of(message)))
 }
@@ -122,8 +123,8 @@ impl View {
 ///
 /// # Errors
 /// [`NOT_DEAD`] when it was not given up; not found when there is none.
-pub(super) async fn replay(gateway: &Gateway, id: MessageId) -> Result<Message, Problem> {
-    let (replayed, message) = gateway
+pub(super) async fn replay(books: &Books, id: MessageId) -> Result<Message, Problem> {
+    let (replayed, message) = books
         .read(move |db| {
             db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
         })
@@ -133,6 +134,6 @@ pub(super) async fn replay(gateway: &Gateway, id: MessageId) -> Result<Message, 
         let state = message.state.name();
         return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
     }
-    gateway.messages_waiting.notify_one();
+    books.messages_waiting.notify_one();
     Ok(message)
 }

@@ -90,6 +90,7 @@ pub async fn claim(
 ) -> Result<Result<(), Refusal>, super::problem::Problem> {
     let Proof { thumbprint, jti, forget_at, .. } = proof;
     let first = gateway
+        .main
         .read(move |db| db.write(|tx| dpop_proofs::claim(tx, &thumbprint, &jti, forget_at)))
         .await?;
     Ok(if first { Ok(()) } else { Err(Refusal::Replayed) })

@@ -12,6 +12,7 @@ use super::auth::{Caller, Needs, bearer, gateway};
 use super::idempotency::Speaker;
 use super::problem::Problem;
 use super::staff::{NeedsRole, Staff};
+use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::ids::StaffId;
 use crate::partner::Partner;
@@ -26,6 +27,16 @@ pub enum Asker {
 pub struct PartnerOrStaff<S: Needs, R: NeedsRole> {
     pub asker: Asker,
     needs: PhantomData<(S, R)>,
+}
+
+impl Asker {
+    /// Those that the question is about: a partner's own, or the main ones.
+    pub fn books<'g>(&self, gateway: &'g Gateway) -> &'g Books {
+        match self {
+            Self::Partner(partner) => gateway.books(partner),
+            Self::Staff(_) => &gateway.main,
+        }
+    }
 }
 
 impl<S: Needs, R: NeedsRole> FromRequest for PartnerOrStaff<S, R> {
@@ -54,7 +65,7 @@ fn is_of_staff(gateway: &Gateway, token: &str) -> bool {
 }
 
 impl<S: Needs, R: NeedsRole> Speaker for PartnerOrStaff<S, R> {
-    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
         let staff = <Staff<R> as Speaker>::name(gateway, token, now);
         staff.or_else(|| <Caller<S> as Speaker>::name(gateway, token, now))
     }

@@ -86,7 +86,8 @@ pub async fn post_erasure(
     let of = match of {
         Of::Referral(id) => Erased::Referral(id),
         Of::Member(partner, member) => {
-            let found = gateway.read(move |db| customers::by_member(db, &partner, &member)).await?;
+            let found =
+                gateway.main.read(move |db| customers::by_member(db, &partner, &member)).await?;
             Erased::Customer(found.ok_or_else(Problem::not_found)?)
         }
     };
@@ -106,7 +107,7 @@ pub async fn erase_own_data(
     customer: Customer,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let found = gateway.read(move |db| customers::by_subject(db, &customer.subject)).await?;
+    let found = gateway.main.read(move |db| customers::by_subject(db, &customer.subject)).await?;
     let id = found.ok_or_else(Problem::not_found)?;
     let (of, by) = (Erased::Customer(id), Author::Customer(id));
     let order = Erasure { of, by, reason: "asked by the customer".to_owned() };
@@ -126,7 +127,7 @@ pub async fn get_erasure(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
-    let found = gateway.read(move |db| erasures::get(db, ErasureId::from_uuid(id))).await?;
+    let found = gateway.main.read(move |db| erasures::get(db, ErasureId::from_uuid(id))).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(View::of(found, true)))
 }
@@ -144,7 +145,7 @@ pub async fn get_erasures(
     let read = |cursor: &str| ErasureId::try_from(cursor).ok();
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
-    let mut found = gateway.read(move |db| erasures::page(db, before, rows_max)).await?;
+    let mut found = gateway.main.read(move |db| erasures::page(db, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let erasures = found.into_iter().map(|it| View::of(it, true)).collect();
     Ok(HttpResponse::Ok().json(Views { erasures, next }))
@@ -152,8 +153,8 @@ pub async fn get_erasures(
 
 /// Erases, and then sees to it that the bytes are gone.
 async fn erase(gateway: &Gateway, order: Erasure) -> Result<Done, Problem> {
-    let done = gateway.writer.erase(order).await?.ok_or_else(Problem::not_found)?;
-    gateway.read(store::scrub).await?;
+    let done = gateway.main.writer.erase(order).await?.ok_or_else(Problem::not_found)?;
+    gateway.main.read(store::scrub).await?;
     Ok(done)
 }
 

@@ -1,5 +1,7 @@
 //! Partners post what happened, one event or a batch, and get a receipt for each.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,11 +13,13 @@ use super::auth::{Caller, EventsRead, EventsWrite};
 use super::idempotency::REPLAYED;
 use super::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use super::problem::Problem;
+use super::sandbox::{problems, watch};
 use super::signature;
 use crate::clock;
 use crate::event::{self, Event, Malformed};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
+use crate::store::signatures::NewSignature;
 use crate::writer::{Outcome, Submission, WriteError};
 
 /// Events in one batch.
@@ -47,9 +51,20 @@ pub async fn post_event(
     let reading = debug_span!("parse", bytes = body.len());
     let event = reading.in_scope(|| read_event(&caller, &gateway, request.headers(), &body))?;
     drop(reading);
-    let submission = Submission { partner: caller.partner, event, signed };
-    let outcome = gateway.writer.submit(submission).await?;
-    Ok(receipt_response(outcome))
+    let outcome = submit(&caller, &gateway, (event.clone(), signed)).await;
+    let told = (&event.id, Some(&event));
+    watch::note_outcome(&request, &caller.partner, told, outcome.as_ref());
+    Ok(receipt_response(outcome?))
+}
+
+async fn submit(
+    caller: &Caller<EventsWrite>,
+    gateway: &Gateway,
+    (event, signed): (Event, Option<Arc<NewSignature>>),
+) -> Result<Outcome, Problem> {
+    problems::by_event_id(&event.id, &caller.partner)?;
+    let submission = Submission { partner: Arc::clone(&caller.partner), event, signed };
+    Ok(gateway.books(&caller.partner).writer.submit(submission).await?)
 }
 
 /// Up to 1,000 events, each with an outcome of its own, in their order.
@@ -79,22 +94,34 @@ pub async fn post_event_batch(
     let key = &gateway.keys.fingerprint;
     let reading = debug_span!("parse", bytes = body.len(), events = items.len());
     let mut submissions = Vec::with_capacity(items.len());
-    let mut malformed = Vec::with_capacity(items.len());
+    let mut read = Vec::with_capacity(items.len());
     for item in &items {
-        match reading.in_scope(|| event::parse_value(&caller.partner.id, item, key)) {
-            Ok(event) => {
-                let (partner, signed) = (caller.partner.clone(), signed.clone());
-                submissions.push(Submission { partner, event, signed });
-                malformed.push(None);
-            }
-            Err(problem) => malformed.push(Some(problem)),
-        }
+        let parsed = reading.in_scope(|| event::parse_value(&caller.partner.id, item, key));
+        let parsed = parsed.map_err(Problem::from);
+        let asked = parsed
+            .and_then(|event| problems::by_event_id(&event.id, &caller.partner).map(|()| event));
+        read.push(asked.map(|event| {
+            let id = event.id.clone();
+            let (partner, signed) = (Arc::clone(&caller.partner), signed.clone());
+            submissions.push(Submission { partner, event, signed });
+            id
+        }));
     }
     drop(reading);
-    let mut answers = gateway.writer.submit_all(submissions).await.into_iter();
-    let outcomes = malformed.into_iter().map(|problem| match problem {
-        Some(problem) => Err(Problem::from(problem)),
-        None => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
+    let writer = &gateway.books(&caller.partner).writer;
+    let mut answers = writer.submit_all(submissions).await.into_iter();
+    let outcomes = read.into_iter().map(|read| {
+        let outcome = match &read {
+            Err(problem) => Err(problem.clone()),
+            Ok(_id) => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
+        };
+        if let Ok(id) = &read {
+            watch::note_outcome(&request, &caller.partner, (id, None), outcome.as_ref());
+        }
+        if let Err(problem) = &outcome {
+            watch::note_problem(&request, problem);
+        }
+        outcome
     });
     Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes, &gateway)))
 }
@@ -136,7 +163,8 @@ pub async fn get_receipt(
     if !accepts(request.headers(), "application/jose") {
         return Ok(response.content_type("application/json").body(receipt));
     }
-    let signed = gateway.keys.token.sign(RECEIPT_TYPE, receipt.as_bytes(), clock::now());
+    let keys = &gateway.books(&caller.partner).keys;
+    let signed = keys.sign(RECEIPT_TYPE, receipt.as_bytes(), clock::now());
     Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
 }
 
@@ -147,7 +175,7 @@ async fn stored_receipt(
 ) -> Result<String, Problem> {
     let id = EventId::try_from(event).map_err(|_invalid| Problem::not_found())?;
     let key = EventKey::of(&caller.partner.id, &id);
-    let receipt = gateway.read(move |db| events::receipt(db, key)).await?;
+    let receipt = gateway.books(&caller.partner).read(move |db| events::receipt(db, key)).await?;
     receipt.ok_or_else(Problem::not_found)
 }
 

@@ -56,6 +56,7 @@ pub async fn get_flagged_payments(
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
     let (after, rows_max) = (place.after, place.rows_max());
     let mut found = gateway
+        .main
         .read(move |db| flagged_payments::page(db, partner.as_ref(), after, rows_max))
         .await?;
     let next = place.cut(&mut found, |last| {

@@ -22,9 +22,10 @@ pub async fn get_health() -> HttpResponse {
     responses((status = 200, description = "It can do its work.", body = StatusBody))
 )]
 pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
-    let pending = gateway.read(store::pending).await?;
-    if !pending.is_empty() {
-        return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
+    for books in std::iter::once(&gateway.main).chain(&gateway.sandbox) {
+        if !books.read(store::pending).await?.is_empty() {
+            return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
+        }
     }
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }

@@ -76,9 +76,9 @@ pub async fn get_held(
     let Page { cursor, limit } = page.into_inner();
     let place = read_place(limit, cursor.as_deref())?;
     let filter = Filter { partner: None, state: Some(State::OnHold), after: None };
-    let (found, next) = read_page(&gateway, filter, place).await?;
+    let (found, next) = read_page(&gateway.main, filter, place).await?;
     let ids: Vec<ReferralId> = found.iter().map(|referral| referral.id).collect();
-    let holds = gateway.read(move |db| referral_moves::holds(db, &ids)).await?;
+    let holds = gateway.main.read(move |db| referral_moves::holds(db, &ids)).await?;
     let held = found.iter().filter_map(|record| {
         let (finding, held_at) = holds.get(&record.id)?;
         Some(Held {
@@ -137,7 +137,7 @@ async fn decide(
     let reason = read_object(body, read_reason)?;
     let order = Move::new(id, step, Actor::Staff(staff.id)).because(reason);
     let Moved { referral, state, replayed, transaction, .. } =
-        gateway.writer.advance(order).await?;
+        gateway.main.writer.advance(order).await?;
     let mut response = HttpResponse::Ok();
     if replayed {
         response.insert_header((REPLAYED, "true"));

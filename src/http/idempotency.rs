@@ -20,6 +20,7 @@ use super::Gateway;
 use super::auth::{Caller, Customer, Needs};
 use super::problem::{IDEMPOTENCY_KEY, IDEMPOTENCY_MISMATCH, Problem};
 use super::staff::{NeedsRole, Staff};
+use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::customer::Sealed;
 use crate::ids::{LeaseId, RequestKey};
@@ -39,28 +40,29 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Who a token is from. Not whether it may: that is asked before anything is told.
 pub trait Speaker: FromRequest<Error = Problem> + 'static {
-    /// The caller's name, the same whatever token it comes with.
-    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String>;
+    /// The caller's name, the same whatever token it comes with, and the caller's books.
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)>;
 }
 
 impl<S: Needs> Speaker for Caller<S> {
-    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
         let grant = gateway.tokens.read(token, now).ok()?;
-        Some(format!("partner {}", grant.partner))
+        let partner = gateway.registry.get(&grant.partner)?;
+        Some((format!("partner {}", grant.partner), gateway.books(&partner)))
     }
 }
 
 impl Speaker for Customer {
-    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
         let vouched = gateway.customer_issuer.as_ref()?.read(token, now).ok()?;
-        Some(format!("customer {}", vouched.subject))
+        Some((format!("customer {}", vouched.subject), &gateway.main))
     }
 }
 
 impl<R: NeedsRole> Speaker for Staff<R> {
-    fn name(gateway: &Gateway, token: &str, now: Moment) -> Option<String> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
         let vouched = gateway.staff_issuer.as_ref()?.read(token, now).ok()?;
-        Some(format!("staff {}", vouched.subject))
+        Some((format!("staff {}", vouched.subject), &gateway.main))
     }
 }
 
@@ -75,17 +77,17 @@ pub async fn answer_once<S: Speaker>(
     if request.method().is_safe() || !request.headers().contains_key(KEY) {
         return next.call(request).await;
     }
-    let (gateway, asked) = match read_request::<S>(&mut request).await {
+    let (desk, asked) = match read_request::<S>(&mut request).await {
         Ok(Some(read)) => read,
         // Nobody whom we know: the handler says what is wrong with the token.
         Ok(None) => return next.call(request).await,
         Err(error) => return Ok(request.error_response(error)),
     };
-    match claim(&gateway, asked).await {
+    match claim(&desk.books, asked).await {
         Ok(Claim::Ours) => {
             // In a task of its own: when the caller hangs up, the work and its record go on, and
             // the caller's next try finds them.
-            let work = work(gateway, asked, request, next).in_current_span();
+            let work = work(desk, asked, request, next).in_current_span();
             let done = actix_web::rt::spawn(work).await;
             done.map_err(|_panicked| Problem::internal("the handler panicked"))?
         }
@@ -93,7 +95,7 @@ pub async fn answer_once<S: Speaker>(
             let (asker, payload) = request.parts_mut();
             // Who may not ask is told nothing of what was answered.
             let may_ask = S::from_request(asker, payload).await;
-            match may_ask.and_then(|_caller| answer(&gateway, &asked, found)) {
+            match may_ask.and_then(|_caller| answer(&desk.gateway, &asked, found)) {
                 Ok(response) => Ok(request.into_response(response)),
                 Err(problem) => Ok(request.error_response(problem)),
             }
@@ -102,15 +104,22 @@ pub async fn answer_once<S: Speaker>(
     }
 }
 
+/// Where a request with a key is looked up.
+struct Desk {
+    gateway: web::Data<Gateway>,
+    books: Books,
+}
+
 /// What is asked and by whom; none when the token is nobody's. The handler finds the body again.
 async fn read_request<S: Speaker>(
     request: &mut ServiceRequest,
-) -> Result<Option<(web::Data<Gateway>, Request)>, actix_web::Error> {
+) -> Result<Option<(Desk, Request)>, actix_web::Error> {
     let Some(key) = read_key(request.request())? else { return Ok(None) };
     let gateway = web::Data::clone(gateway_data(request.request())?);
     let now = clock::now();
     let name = token(request.request()).and_then(|token| S::name(&gateway, token, now));
-    let Some(name) = name else { return Ok(None) };
+    let Some((name, books)) = name else { return Ok(None) };
+    let books = books.clone();
     let body = request.extract::<web::Bytes>().await?;
     let asked = Request {
         key: request_key(request.request(), &name, &key),
@@ -122,7 +131,7 @@ async fn read_request<S: Speaker>(
     };
     let payload = stream::once(std::future::ready(Ok(body)));
     request.set_payload(Payload::Stream { payload: Box::pin(payload) });
-    Ok(Some((gateway, asked)))
+    Ok(Some((Desk { gateway, books }, asked)))
 }
 
 /// The answer to a request whose work is not to be done now.
@@ -139,7 +148,7 @@ fn answer(gateway: &Gateway, asked: &Request, found: Claim) -> Result<HttpRespon
 
 /// Does the work, and keeps its answer or gives the key back.
 async fn work(
-    gateway: web::Data<Gateway>,
+    desk: Desk,
     asked: Request,
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -149,11 +158,12 @@ async fn work(
         Err(error) => Err(error),
     };
     let kept = match &done {
-        Ok((_response, Some(answer))) => Some(seal(&gateway, &asked, answer)),
+        Ok((_response, Some(answer))) => Some(seal(&desk.gateway, &asked, answer)),
         _ => None,
     };
     let kept = kept.transpose()?;
-    let noted = gateway
+    let noted = desk
+        .books
         .read(move |db| {
             db.write(|tx| match &kept {
                 Some(answer) => idempotency_keys::keep(tx, &asked, answer),
@@ -182,7 +192,8 @@ async fn keepable(
     let status = response.status();
     if let Some(error) = response.response().error() {
         // A problem of ours is the same for whoever asks again; what the framework says is not.
-        let problem = error.as_error::<Problem>().filter(|_it| is_final(status));
+        let problem = error.as_error::<Problem>();
+        let problem = problem.filter(|it| is_final(status) && !it.is_provoked());
         let answer = problem.map(|problem| Answer {
             status,
             content_type: Some("application/problem+json".to_owned()),
@@ -239,11 +250,11 @@ fn replay(
 }
 
 /// Takes the key, waiting a moment for a twin that is at work.
-async fn claim(gateway: &Gateway, asked: Request) -> Result<Claim, Problem> {
+async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(10);
     loop {
-        let claimed = gateway
+        let claimed = books
             .read(move |db| db.write(|tx| idempotency_keys::claim(tx, &asked, clock::now())))
             .await?;
         if !matches!(claimed, Claim::UnderWay) || waited >= WAIT_MAX {

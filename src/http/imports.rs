@@ -10,6 +10,7 @@ use super::Gateway;
 use super::auth::{Caller, FilesWrite};
 use super::page::Place;
 use super::problem::Problem;
+use crate::books::Books;
 use crate::clock::Moment;
 use crate::ids::ImportId;
 use crate::intake::Rejects;
@@ -107,7 +108,8 @@ pub async fn get_imports(
     let Page { cursor, limit } = page.into_inner();
     let place = Place::read(limit, cursor.as_deref(), |text| ImportId::try_from(text).ok())?;
     let (partner, before, rows_max) = (caller.partner.id.clone(), place.after, place.rows_max());
-    let mut found = gateway.read(move |db| imports::page(db, &partner, before, rows_max)).await?;
+    let books = gateway.books(&caller.partner);
+    let mut found = books.read(move |db| imports::page(db, &partner, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let imports = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { imports, next }))
@@ -145,17 +147,20 @@ pub async fn get_rejects(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let import = find(&caller.partner, &gateway, &path).await?;
-    let id = import.id;
+    let (id, books) = (import.id, gateway.books(&caller.partner).clone());
     // A group at a time, however many there are.
     let header = stream::once(std::future::ready(Ok(web::Bytes::from(Rejects::header()))));
-    let groups = stream::unfold((gateway, Some(0)), move |(gateway, after)| async move {
-        let after = after?;
-        match rejects(&gateway, id, after).await {
-            Ok(None) => None,
-            Ok(Some((at, csv))) => Some((Ok(web::Bytes::from(csv)), (gateway, Some(at)))),
-            Err(problem) => {
-                problem.log_cause();
-                Some((Err(actix_web::Error::from(problem)), (gateway, None)))
+    let groups = stream::unfold((gateway, Some(0)), move |(gateway, after)| {
+        let books = books.clone();
+        async move {
+            let after = after?;
+            match rejects((&gateway, &books), id, after).await {
+                Ok(None) => None,
+                Ok(Some((at, csv))) => Some((Ok(web::Bytes::from(csv)), (gateway, Some(at)))),
+                Err(problem) => {
+                    problem.log_cause();
+                    Some((Err(actix_web::Error::from(problem)), (gateway, None)))
+                }
             }
         }
     });
@@ -167,11 +172,11 @@ pub async fn get_rejects(
 }
 
 async fn rejects(
-    gateway: &Gateway,
+    (gateway, books): (&Gateway, &Books),
     id: ImportId,
     after: i64,
 ) -> Result<Option<(i64, Vec<u8>)>, Problem> {
-    let found = gateway.read(move |db| imports::rejects_after(db, id, after)).await?;
+    let found = books.read(move |db| imports::rejects_after(db, id, after)).await?;
     let Some((at, sealed)) = found else { return Ok(None) };
     let key = part_key(id, "rejects", at);
     let csv = gateway.keys.personal.open(key.bytes(), &sealed).map_err(Problem::internal)?;
@@ -184,8 +189,8 @@ async fn find(
     path: &web::Path<String>,
 ) -> Result<Import, Problem> {
     let id = ImportId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let partner = partner.id.clone();
-    let found = gateway.read(move |db| imports::get(db, &partner, id)).await?;
+    let (books, partner) = (gateway.books(partner), partner.id.clone());
+    let found = books.read(move |db| imports::get(db, &partner, id)).await?;
     found.ok_or_else(Problem::not_found)
 }
 

@@ -29,6 +29,12 @@ pub struct Allowance {
 }
 
 impl Allowance {
+    /// The same with nothing left.
+    #[must_use]
+    pub fn exhausted(self) -> Self {
+        Self { left: 0, full_in: self.full_in.max(1), ..self }
+    }
+
     /// `RateLimit-Policy`: what was agreed.
     #[must_use]
     pub fn policy(&self) -> String {

@@ -80,16 +80,18 @@ pub async fn get_resource_metadata(gateway: web::Data<Gateway>) -> HttpResponse 
 }
 
 /// The keys that sign access tokens, receipts and heads (RFC 7517): the one that does now, those
-/// that did, and the one that will.
+/// that did, and the one that will; then those of the sandbox, where it has books of its own.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "Authorization", security(()),
     responses((status = 200, description = "The public keys.", body = serde_json::Value))
 )]
 pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
-    let keys = gateway.keys.token.all();
-    let keys: Vec<Value> = keys
+    let (main, sandbox) = (gateway.keys.token.all(), gateway.keys.sandbox.all());
+    let sandbox = sandbox.iter().rev().filter(|_key| gateway.sandbox.is_some());
+    let keys: Vec<Value> = main
         .iter()
         .rev()
+        .chain(sandbox)
         .map(|key| {
             json!({
                 "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",

@@ -44,9 +44,9 @@ async fn scrape(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
 }
 
 async fn read(gateway: &Gateway) -> Result<HttpResponse, Problem> {
-    let outbox = waiting(&gateway.pool).await;
-    let (pool_in_use, pool_idle) = gateway.pool.in_use_and_idle();
-    let queue = gateway.writer.depth();
+    let outbox = waiting(&gateway.main.pool).await;
+    let (pool_in_use, pool_idle) = gateway.main.pool.in_use_and_idle();
+    let queue = gateway.main.writer.depth();
     let levels = Levels { queue, pool_in_use, pool_idle, outbox: outbox.as_deref() };
     let text = gateway.metrics.text(&levels).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))

@@ -41,6 +41,7 @@ mod request_id;
 mod revocation;
 mod revoked;
 mod routes;
+mod sandbox;
 mod signature;
 mod slow_body;
 mod staff;
@@ -60,17 +61,17 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
-use tokio::sync::Notify;
 
+use crate::books::Books;
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
 use crate::customer::keys::Keys;
+use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
 use crate::settings::WebhookSettings;
-use crate::store::{Db, Pool, StoreError};
+use crate::store::{Db, StoreError};
 use crate::telemetry::metrics::Metrics;
-use crate::webhook::WebhookSender;
-use crate::writer::{WriteError, Writer};
+use crate::writer::WriteError;
 pub use conditional::tag_resources;
 pub use crm_feedback::feedback_secret;
 pub use hardening::harden;
@@ -79,6 +80,7 @@ pub use metrics::scraped_routes;
 use problem::Problem;
 pub use request_id::log_requests;
 pub use routes::routes;
+pub use sandbox::watch::watch_trials;
 pub use slow_body::await_bodies;
 use stream::Streams;
 use token::Tokens;
@@ -90,15 +92,15 @@ pub use version::speak_version;
 pub struct Gateway {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
+    /// The books of real partners, of customers and of staff. What concerns a partner goes to
+    /// [`Gateway::books`].
+    pub main: Books,
+    sandbox: Option<Books>,
     /// Our own URL, without a slash at the end.
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
     /// Bytes of an uploaded file.
     upload_bytes_max: i64,
-    /// Told when a file has become whole.
-    files_waiting: Arc<Notify>,
     streams: Streams,
     pub metrics: Arc<Metrics>,
     /// Whether the public address gives the metrics to staff.
@@ -106,9 +108,6 @@ pub struct Gateway {
     /// The API's description, as JSON.
     openapi: web::Bytes,
     webhooks: WebhookSettings,
-    webhook: WebhookSender,
-    /// Told when something was put in line to go out.
-    messages_waiting: Arc<Notify>,
     customer_issuer: Option<TokenIssuer>,
     staff_issuer: Option<TokenIssuer>,
     feedback_secret: Option<SharedSecret>,
@@ -120,18 +119,19 @@ pub struct Gateway {
     body_patience: Duration,
     /// Of the shops' pages, as long as nobody is signed in.
     strangers: Limits,
+    /// What partners on trial do.
+    observations: Arc<Observations>,
 }
 
 /// What a gateway is made of.
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub keys: Keys,
-    pub pool: Pool,
-    pub writer: Writer,
+    pub main: Books,
+    pub sandbox: Option<Books>,
     pub issuer: String,
     pub time_zone: chrono_tz::Tz,
     pub upload_bytes_max: i64,
-    pub files_waiting: Arc<Notify>,
     pub metrics: Arc<Metrics>,
     pub metrics_public: bool,
     pub customer_issuer: Option<TokenIssuer>,
@@ -140,8 +140,7 @@ pub struct Parts {
     pub client_certificates: bool,
     pub body_patience: Duration,
     pub webhooks: WebhookSettings,
-    pub webhook: WebhookSender,
-    pub messages_waiting: Arc<Notify>,
+    pub observations: Arc<Observations>,
 }
 
 impl Gateway {
@@ -152,12 +151,11 @@ impl Gateway {
         Self {
             registry: parts.registry,
             keys: parts.keys,
-            pool: parts.pool,
-            writer: parts.writer,
+            main: parts.main,
+            sandbox: parts.sandbox,
             issuer: parts.issuer,
             time_zone: parts.time_zone,
             upload_bytes_max: parts.upload_bytes_max,
-            files_waiting: parts.files_waiting,
             streams: Streams::default(),
             metrics: parts.metrics,
             metrics_public: parts.metrics_public,
@@ -166,16 +164,41 @@ impl Gateway {
             staff_issuer: parts.staff_issuer,
             feedback_secret: parts.feedback_secret,
             webhooks: parts.webhooks,
-            webhook: parts.webhook,
-            messages_waiting: parts.messages_waiting,
             tokens,
             limits: Limits::default(),
             client_certificates: parts.client_certificates,
             body_patience: parts.body_patience,
             strangers: Limits::default(),
+            observations: parts.observations,
         }
     }
 
+    /// The books of a partner, by its status now: the one place where it is asked.
+    fn books(&self, partner: &Partner) -> &Books {
+        let own = self.sandbox.as_ref().filter(|_it| partner.status.is_trial());
+        own.unwrap_or(&self.main)
+    }
+
+    /// Whether a partner's books are apart from those of real partners and of customers.
+    fn is_apart(&self, partner: &Partner) -> bool {
+        self.sandbox.is_some() && partner.status.is_trial()
+    }
+
+    /// Takes a request out of the partner's rate.
+    fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
+        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
+        let (Ok(allowance) | Err(allowance)) = taken;
+        request_id::note_allowance(request, allowance);
+        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
+    }
+
+    /// The business day of a moment, in the programme's time zone.
+    fn day(&self, moment: Moment) -> NaiveDate {
+        moment.utc().with_timezone(&self.time_zone).date_naive()
+    }
+}
+
+impl Books {
     /// Runs blocking database work off the async threads.
     async fn read<T: Send + 'static>(
         &self,
@@ -207,18 +230,5 @@ impl Gateway {
         let pool = self.pool.clone();
         let done = web::block(move || pool.with(work)).await;
         done.map_err(|_cancelled| Problem::busy("The service is stopping."))?.map_err(E::into)
-    }
-
-    /// Takes a request out of the partner's rate.
-    fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
-        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
-        let (Ok(allowance) | Err(allowance)) = taken;
-        request_id::note_allowance(request, allowance);
-        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
-    }
-
-    /// The business day of a moment, in the programme's time zone.
-    fn day(&self, moment: Moment) -> NaiveDate {
-        moment.utc().with_timezone(&self.time_zone).date_naive()
     }
 }

@@ -60,6 +60,7 @@ async fn set_wanted(
     }
     let now = clock::now();
     let done = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {

@@ -55,6 +55,7 @@ pub async fn get_own_data(
     let language = language(&request, form.lang.as_deref())?;
     let keys = gateway.keys.personal.clone();
     let data = gateway
+        .main
         .run(move |db| {
             db.write(|tx| {
                 let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
@@ -88,7 +89,7 @@ pub async fn find_data(
     let language = language(&request, None)?;
     let keys = gateway.keys.personal.clone();
     let reading = Reading { reader: Who::Staff(staff.id), purpose };
-    let data = gateway.run(move |db| find(db, &keys, &of, &reading)).await?;
+    let data = gateway.main.run(move |db| find(db, &keys, &of, &reading)).await?;
     answer(&data.ok_or_else(Problem::not_found)?, &request, language)
 }
 

@@ -82,6 +82,7 @@ pub async fn get_points(
 ) -> Result<HttpResponse, Problem> {
     let place = Place::read(page.limit, page.cursor.as_deref(), read_cursor)?;
     let points = gateway
+        .main
         .read(move |db| {
             db.snapshot(|db| {
                 let Some(id) = customers::by_subject(db, &customer.subject)? else {
@@ -122,9 +123,11 @@ pub async fn link_member(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let partner = PartnerId::try_from(path.into_inner()).map_err(|_bad| Problem::not_found())?;
-    gateway.registry.get(&partner).ok_or_else(Problem::not_found)?;
+    let known = gateway.registry.get(&partner).filter(|partner| !gateway.is_apart(partner));
+    known.ok_or_else(Problem::not_found)?;
     let named = partner.clone();
     let member: MemberRef = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 let member = customers::link(tx, &customer.subject, &named, clock::now())?;

@@ -1,5 +1,7 @@
 //! A till asks beforehand what discount and points a basket would get.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -10,6 +12,7 @@ use super::Gateway;
 use super::auth::{Caller, EventsWrite};
 use super::openapi::bodies::{QuoteRequest, Reason};
 use super::problem::Problem;
+use super::sandbox::clock_of;
 use super::signature;
 use crate::clock::{self, Moment};
 use crate::event::{Event, FingerprintKey, Malformed, Payment, Said, parse_value};
@@ -59,12 +62,13 @@ pub async fn post_quote(
     // A quote is a question: its signature is checked, and not kept.
     signature::read(&partner, &gateway, &request, &body)?;
     let asked = serde_json::from_slice(&body).map_err(|error| Malformed::not_json(&error))?;
-    let now = clock::now();
+    let books = gateway.books(&partner);
+    let now = clock_of(books, &partner).await?;
     let event = as_payment(asked, &partner, &gateway, now)?;
     let zone = gateway.time_zone;
-    let submission = Submission { partner, event, signed: None };
+    let submission = Submission { partner: Arc::clone(&partner), event, signed: None };
     let (quote, decision) =
-        gateway.read_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
+        books.read_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
     let (id, standing) = quote;
     Ok(HttpResponse::Created().json(Quote {
         quote: id,
@@ -126,7 +130,7 @@ fn decide(db: &mut Db, submission: &Submission, occasion: Occasion) -> Result<Qu
             discount: payment.discount,
             expires_at: occasion.recorded_at.plus(GOOD_FOR),
         };
-        quotes::insert(tx, id, &quote, occasion.recorded_at.minus(KEPT_FOR))?;
+        quotes::insert(tx, id, &quote, clock::now().minus(KEPT_FOR))?;
         Ok(((id, quote), decision))
     })
 }

@@ -67,7 +67,8 @@ pub async fn get_readings(
     let read = |cursor: &str| ReadingId::try_from(cursor).ok();
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
-    let mut found = gateway.read(move |db| readings::page(db, subject, before, rows_max)).await?;
+    let mut found =
+        gateway.main.read(move |db| readings::page(db, subject, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let readings = found.into_iter().map(View::from).collect();
     Ok(HttpResponse::Ok().json(Views { readings, next }))

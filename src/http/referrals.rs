@@ -9,6 +9,7 @@ use super::Gateway;
 use super::auth::{Caller, ReferralsRead};
 use super::page::Place;
 use super::problem::Problem;
+use crate::books::Books;
 use crate::clock::Moment;
 use crate::ids::{ConsentId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
@@ -107,6 +108,7 @@ pub async fn get_referral(
     let id = read_id(&path)?;
     let partner = caller.partner.id.clone();
     let found = gateway
+        .books(&caller.partner)
         .read(move |db| {
             let Some(referral) = referrals::of_partner(db, &partner, id)? else { return Ok(None) };
             let moves = referral_moves::of(db, id)?;
@@ -136,20 +138,20 @@ pub async fn get_referrals(
     let state = state.map(|name| read_state(&name)).transpose()?;
     let place = read_place(limit, cursor.as_deref())?;
     let filter = Filter { partner: Some(caller.partner.id.clone()), state, after: None };
-    let (found, next) = read_page(&gateway, filter, place).await?;
+    let (found, next) = read_page(gateway.books(&caller.partner), filter, place).await?;
     let referrals = found.iter().map(View::from).collect();
     Ok(HttpResponse::Ok().json(Views { referrals, next }))
 }
 
 /// A page, and where the next one begins.
 pub(super) async fn read_page(
-    gateway: &Gateway,
+    books: &Books,
     mut filter: Filter,
     place: Place<ReferralId>,
 ) -> Result<(Vec<ReferralRecord>, Option<String>), Problem> {
     filter.after = place.after;
     let rows_max = place.rows_max();
-    let mut found = gateway.read(move |db| referrals::page(db, &filter, rows_max)).await?;
+    let mut found = books.read(move |db| referrals::page(db, &filter, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     Ok((found, next))
 }

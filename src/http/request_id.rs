@@ -178,6 +178,18 @@ pub fn note_nonce(request: &HttpRequest, nonce: HeaderValue) {
     }
 }
 
+/// Notes for the answer that nothing is left of the partner's rate.
+pub fn note_nothing_left(request: &HttpRequest) {
+    if let Some(speaker) = request.extensions().get::<Speaker>() {
+        speaker.allowance.set(speaker.allowance.get().map(Allowance::exhausted));
+    }
+}
+
+/// The partner that a request turned out to be from.
+pub fn noted_partner(request: &HttpRequest) -> Option<Arc<Partner>> {
+    request.extensions().get::<Speaker>()?.partner.get().cloned()
+}
+
 fn tell_nonce(response: &mut ServiceResponse<BoxBody>) {
     let speaker = response.request().extensions();
     let nonce = speaker.get::<Speaker>().and_then(|speaker| speaker.dpop_nonce.get().cloned());

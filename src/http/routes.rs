@@ -14,8 +14,8 @@ use super::staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
 use super::{
     codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
     flagged_payments, health, held, imports, merchant, metadata, metrics, notices, oauth, openapi,
-    person_data, points, proofs, quotes, readings, referrals, revocation, stream, tus, uploads,
-    webhook_deliveries, webhook_endpoints,
+    person_data, points, proofs, quotes, readings, referrals, revocation, sandbox, stream, tus,
+    uploads, webhook_deliveries, webhook_endpoints,
 };
 
 /// A single event's body.
@@ -56,6 +56,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         .configure(file_routes)
+        .configure(sandbox_routes)
         // Partners: webhooks:manage
         .configure(webhook_routes)
         // Partners: referrals:read
@@ -82,6 +83,23 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(health::get_readiness)),
         )
         .default_service(web::to(unknown));
+}
+
+/// Those of partners on trial: events:write.
+fn sandbox_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            at("/v1/sandbox/clock", web::get().to(sandbox::clock::get_clock))
+                .route(web::put().to(sandbox::clock::put_clock)),
+        )
+        .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/members",
+            web::post().to(sandbox::members::make_member),
+        ))
+        .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/codes",
+            web::post().to(sandbox::members::make_sandbox_code),
+        ));
 }
 
 /// Of customers, and of what they agreed to.

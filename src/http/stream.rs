@@ -308,7 +308,7 @@ impl Recording {
         let answers = if submissions.is_empty() {
             Vec::new()
         } else {
-            record(&self.gateway.writer, submissions).await
+            record(&self.gateway.books(&self.partner).writer, submissions).await
         };
         let mut answers = answers.into_iter();
         let (mut text, mut told) = (String::new(), false);

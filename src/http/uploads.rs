@@ -51,7 +51,7 @@ pub async fn create_upload(
     may_be_unsigned(&caller.partner)?;
     let (id, expires_at) = begin(&gateway, &caller.partner, announced).await?;
     // An empty file is whole already.
-    gateway.files_waiting.notify_one();
+    gateway.books(&caller.partner).files_waiting.notify_one();
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, format!("{}/{id}", tus::PATH)))
         .insert_header((tus::EXPIRES, tus::http_date(expires_at)))
@@ -122,14 +122,14 @@ pub async fn append_upload(
             let part = whole_part(body).await?;
             checksum.check(&part)?;
             for piece in part.chunks(PART_BYTES) {
-                keep(&gateway, &mut import, piece.to_vec()).await?;
+                keep((&gateway, &caller.partner), &mut import, piece.to_vec()).await?;
             }
         }
-        None => keep_as_it_comes(&gateway, &mut import, body).await?,
+        None => keep_as_it_comes((&gateway, &caller.partner), &mut import, body).await?,
     }
     let mut response = HttpResponse::NoContent();
     if import.received == import.length {
-        gateway.files_waiting.notify_one();
+        gateway.books(&caller.partner).files_waiting.notify_one();
         response.insert_header((header::CONTENT_LOCATION, format!("/v1/imports/{}", import.id)));
     }
     Ok(tell_offset(&mut response, &import).finish())
@@ -153,7 +153,11 @@ pub async fn delete_upload(
     tus::check_version(request.headers())?;
     let import = find(&caller.partner, &gateway, &path).await?;
     let id = import.id;
-    if !gateway.read(move |db| db.write(|tx| imports::remove(tx, id))).await? {
+    if !gateway
+        .books(&caller.partner)
+        .read(move |db| db.write(|tx| imports::remove(tx, id)))
+        .await?
+    {
         return Err(Problem::new(&UPLOAD_CONFLICT, "The file is whole, and is taken in."));
     }
     Ok(HttpResponse::NoContent().finish())
@@ -177,13 +181,13 @@ pub async fn keep_whole(
         sha256: None,
     };
     let (id, _expires_at) = begin(gateway, partner, announced).await?;
-    let owner = partner.id.clone();
-    let found = gateway.read(move |db| imports::get(db, &owner, id)).await?;
+    let (books, owner) = (gateway.books(partner), partner.id.clone());
+    let found = books.read(move |db| imports::get(db, &owner, id)).await?;
     let mut import = found.ok_or_else(Problem::not_found)?;
     for piece in content.chunks(PART_BYTES) {
-        keep(gateway, &mut import, piece.to_vec()).await?;
+        keep((gateway, partner), &mut import, piece.to_vec()).await?;
     }
-    gateway.files_waiting.notify_one();
+    books.files_waiting.notify_one();
     Ok(id)
 }
 
@@ -199,8 +203,8 @@ async fn begin(
     }
     let (id, now) = (ImportId::random(), clock::now());
     let expires_at = now.plus(EXPIRES_AFTER);
-    let partner = partner.id.clone();
-    let begun = gateway
+    let (books, partner) = (gateway.books(partner), partner.id.clone());
+    let begun = books
         .read(move |db| {
             if imports::receiving(db, &partner, now)? >= OPEN_MAX {
                 return Ok(false);
@@ -243,8 +247,8 @@ async fn find(
     path: &web::Path<String>,
 ) -> Result<Import, Problem> {
     let id = ImportId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let partner = partner.id.clone();
-    let found = gateway.read(move |db| imports::get(db, &partner, id)).await?;
+    let (books, partner) = (gateway.books(partner), partner.id.clone());
+    let found = books.read(move |db| imports::get(db, &partner, id)).await?;
     let import = found.ok_or_else(Problem::not_found)?;
     if import.state == State::Receiving && import.expires_at <= clock::now() {
         return Err(Problem::new(&UPLOAD_EXPIRED, "A file must be whole within 24 hours."));
@@ -294,7 +298,7 @@ async fn whole_part(mut body: web::Payload) -> Result<Vec<u8>, Problem> {
 }
 
 async fn keep_as_it_comes(
-    gateway: &Gateway,
+    of: (&Gateway, &Partner),
     import: &mut Import,
     mut body: web::Payload,
 ) -> Result<(), Problem> {
@@ -308,7 +312,7 @@ async fn keep_as_it_comes(
         };
         part.extend_from_slice(&more);
         if part.len() >= PART_BYTES || !matches!(ended, Ok(false)) {
-            keep(gateway, import, std::mem::take(&mut part)).await?;
+            keep(of, import, std::mem::take(&mut part)).await?;
         }
         if ended? {
             return Ok(());
@@ -317,7 +321,11 @@ async fn keep_as_it_comes(
 }
 
 /// Seals a part and adds it to the end of the file.
-async fn keep(gateway: &Gateway, import: &mut Import, part: Vec<u8>) -> Result<(), Problem> {
+async fn keep(
+    (gateway, partner): (&Gateway, &Partner),
+    import: &mut Import,
+    part: Vec<u8>,
+) -> Result<(), Problem> {
     if part.is_empty() {
         return Ok(());
     }
@@ -331,6 +339,7 @@ async fn keep(gateway: &Gateway, import: &mut Import, part: Vec<u8>) -> Result<(
     let sealed = sealed.map_err(|_cancelled| Problem::busy("The service is stopping."))?;
     let sealed = sealed.map_err(Problem::internal)?;
     let kept = gateway
+        .books(partner)
         .read(move |db| db.write(|tx| imports::append(tx, id, (start, end), &sealed, clock::now())))
         .await?;
     match kept {

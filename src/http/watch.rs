@@ -60,7 +60,7 @@ impl Watch {
 /// Which tokens others have revoked.
 async fn hear(gateway: &Gateway) {
     let now = clock::now();
-    match gateway.read(move |db| revoked_tokens::in_force(db, now)).await {
+    match gateway.main.read(move |db| revoked_tokens::in_force(db, now)).await {
         Ok(tokens) => gateway.tokens.revoked.learn(tokens, now),
         Err(problem) => {
             problem.log_cause();
@@ -71,6 +71,7 @@ async fn hear(gateway: &Gateway) {
 async fn clear(gateway: &Gateway) {
     let now = clock::now();
     let cleared = gateway
+        .main
         .read(move |db| {
             db.write(|tx| {
                 revoked_tokens::forget_expired(tx, now)?;

@@ -74,6 +74,7 @@ pub async fn get_deliveries(
     gateway: web::Data<Gateway>,
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
+    let books = gateway.books(&caller.partner);
     let Page { endpoint, state, cursor, limit } = page.into_inner();
     let unknown_state = || {
         let names = State::ALL.map(State::name).join(", ");
@@ -83,15 +84,15 @@ pub async fn get_deliveries(
     let place = Place::read(limit, cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let (before, rows_max) = (place.after.unwrap_or(i64::MAX), place.rows_max());
     let endpoints = match endpoint {
-        Some(id) => vec![own(&gateway, &caller.partner.id, &id).await?.id],
+        Some(id) => vec![own(books, &caller.partner.id, &id).await?.id],
         None => {
             let partner = caller.partner.id.clone();
-            let all = gateway.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
+            let all = books.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
             all.into_iter().map(|endpoint| endpoint.id).collect()
         }
     };
     let found = move |db: &mut _| deliveries::page(db, &endpoints, state, before, rows_max);
-    let mut found = gateway.read(found).await?;
+    let mut found = books.read(found).await?;
     let next = place.cut(&mut found, |last| last.position.to_string());
     let webhook_deliveries = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { webhook_deliveries, next }))
@@ -109,15 +110,16 @@ pub async fn replay_delivery(
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    let books = gateway.books(&caller.partner);
     let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
     let id = MessageId::from_uuid(id);
-    let message = gateway.read(move |db| dead::get(db, id)).await?;
+    let message = books.read(move |db| dead::get(db, id)).await?;
     let message = message.ok_or_else(Problem::not_found)?;
     let Destination::Webhook(endpoint) = message.destination else {
         return Err(Problem::not_found());
     };
-    own(&gateway, &caller.partner.id, &endpoint.to_string()).await?;
-    let message = replay(&gateway, id).await?;
+    own(books, &caller.partner.id, &endpoint.to_string()).await?;
+    let message = replay(books, id).await?;
     Ok(HttpResponse::Accepted().json(View::of(message)))
 }
 

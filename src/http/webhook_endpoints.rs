@@ -10,6 +10,7 @@ use super::Gateway;
 use super::auth::{Caller, WebhooksManage};
 use super::openapi::bodies::WebhookEndpointBody;
 use super::problem::{ENDPOINTS_FULL, Problem};
+use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::event::{Reader, read_object};
 use crate::ids::{EndpointId, MessageId, PartnerId};
@@ -88,6 +89,7 @@ pub async fn make_endpoint(
     };
     let kept = endpoint.clone();
     let made = gateway
+        .books(&caller.partner)
         .read(move |db| {
             db.write(|tx| {
                 let there = webhook_endpoints::of_partner(tx.db(), &kept.partner)?;
@@ -116,7 +118,8 @@ pub async fn get_endpoints(
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let partner = caller.partner.id.clone();
-    let found = gateway.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
+    let books = gateway.books(&caller.partner);
+    let found = books.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
     let webhook_endpoints = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { webhook_endpoints }))
 }
@@ -133,8 +136,9 @@ pub async fn delete_endpoint(
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = own(&gateway, &caller.partner.id, &path).await?.id;
-    gateway
+    let books = gateway.books(&caller.partner);
+    let id = own(books, &caller.partner.id, &path).await?.id;
+    books
         .read(move |db| {
             db.write(|tx| {
                 let now = clock::now();
@@ -158,11 +162,12 @@ pub async fn rotate_secret(
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let mut endpoint = own(&gateway, &caller.partner.id, &path).await?;
+    let books = gateway.books(&caller.partner);
+    let mut endpoint = own(books, &caller.partner.id, &path).await?;
     let present = endpoint.clone();
     let now = clock::now();
     let until = now.plus(BOTH_SIGN_FOR);
-    let rotated = gateway
+    let rotated = books
         .read(move |db| db.write(|tx| webhook_endpoints::rotate(tx, &present, until, now)))
         .await?;
     if !rotated {
@@ -186,15 +191,16 @@ pub async fn test_endpoint(
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let endpoint = own(&gateway, &caller.partner.id, &path).await?;
+    let books = gateway.books(&caller.partner);
+    let endpoint = own(books, &caller.partner.id, &path).await?;
     let message = MessageId::random();
     let body = json!({
         "type": "endpoint.test", "timestamp": clock::now(), "data": { "endpoint": endpoint.id },
     });
-    let sent = Box::pin(gateway.webhook.post(&endpoint, message, &body.to_string())).await;
+    let sent = Box::pin(books.webhook.post(&endpoint, message, &body.to_string())).await;
     if sent.is_ok() {
         let id = endpoint.id;
-        gateway
+        books
             .read(move |db| {
                 db.write(|tx| {
                     let now = clock::now();
@@ -203,7 +209,7 @@ pub async fn test_endpoint(
                 })
             })
             .await?;
-        gateway.messages_waiting.notify_one();
+        books.messages_waiting.notify_one();
     }
     let (status, error) = match sent {
         Ok(status) => (Some(status), None),
@@ -214,13 +220,9 @@ pub async fn test_endpoint(
 }
 
 /// The caller's own endpoint of that id; another partner's is as unknown as one that is deleted.
-pub(super) async fn own(
-    gateway: &Gateway,
-    partner: &PartnerId,
-    id: &str,
-) -> Result<Endpoint, Problem> {
+pub(super) async fn own(books: &Books, partner: &PartnerId, id: &str) -> Result<Endpoint, Problem> {
     let id = EndpointId::try_from(id).map_err(|_invalid| Problem::not_found())?;
-    let found = gateway.read(move |db| webhook_endpoints::get(db, id)).await?;
+    let found = books.read(move |db| webhook_endpoints::get(db, id)).await?;
     found
         .filter(|endpoint| endpoint.partner == *partner && endpoint.state != State::Deleted)
         .ok_or_else(Problem::not_found)

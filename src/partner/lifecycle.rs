@@ -95,6 +95,12 @@ impl Status {
         matches!(self, Self::Applied | Self::Listed | Self::Sandbox | Self::Conformant)
     }
 
+    /// Whether it does business that is meant for real, or did.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        matches!(self, Self::Pilot | Self::Full | Self::Frozen | Self::Drained | Self::Settled)
+    }
+
     /// The statuses that may follow. Forward one at a time; back only where nothing is lost by it.
     #[must_use]
     pub const fn next(self) -> &'static [Self] {

@@ -25,8 +25,10 @@ mod revision;
 pub mod reward;
 pub mod scheme;
 pub mod scope;
+pub mod sign;
 pub mod signature;
 pub mod terms;
+pub mod test_clock;
 
 pub use lifecycle::Status;
 pub use manifest::{Kind, Partner};

@@ -11,6 +11,7 @@ use crate::ids::PartnerId;
 #[derive(Debug)]
 pub struct Registry {
     folder: PathBuf,
+    separate_sandbox: bool,
     now: RwLock<Arc<Partners>>,
 }
 
@@ -49,7 +50,25 @@ impl Registry {
     /// [`RegistryError`] for the first manifest that is wrong: none is taken then.
     pub fn load(folder: &Path) -> Result<Self, RegistryError> {
         let now = RwLock::new(Arc::new(Partners::read(folder)?));
-        Ok(Self { folder: folder.to_owned(), now })
+        Ok(Self { folder: folder.to_owned(), separate_sandbox: false, now })
+    }
+
+    /// Whether partners on trial have books of their own.
+    #[must_use]
+    pub fn with_separate_sandbox(mut self, separate: bool) -> Self {
+        self.separate_sandbox = separate;
+        self
+    }
+
+    #[must_use]
+    pub const fn has_separate_sandbox(&self) -> bool {
+        self.separate_sandbox
+    }
+
+    /// Whether a partner is on trial now.
+    #[must_use]
+    pub fn is_trial(&self, id: &PartnerId) -> bool {
+        self.now().get(id).is_some_and(|partner| partner.status.is_trial())
     }
 
     /// Where the partners are read.

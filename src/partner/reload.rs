@@ -2,10 +2,12 @@
 //! change, taken up or refused, is recorded with its whole text. Every gateway on a database reads
 //! its own copy of the folder; which of them was first makes no difference.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -17,7 +19,7 @@ use crate::clock::{self, Moment};
 use crate::ids::PartnerId;
 use crate::partner::Status;
 use crate::store::partners::{self, Change};
-use crate::store::{Db, Pool, StoreError};
+use crate::store::{Db, Pool, StoreError, conformance, events};
 use crate::telemetry::metrics::Pulse;
 
 /// What made us read the folder.
@@ -74,7 +76,8 @@ pub fn start(
     let poked = Arc::clone(&poke);
     let task = tokio::spawn(async move {
         let mut seen = look(&registry).await;
-        let mut taken = seen.clone();
+        // What changed since the start read it is read again: nothing is missed in between.
+        let mut taken = Looks::new();
         while !*stopped.borrow() && stopped.has_changed().is_ok() {
             let cause = tokio::select! {
                 () = tokio::time::sleep(every) => Cause::File,
@@ -180,6 +183,10 @@ pub fn take_up(
         let known = partners::latest(tx.db())?;
         let mut changes = Vec::new();
         let mut against = Vec::new();
+        if let Some(why) = against_mixture(tx.db(), registry, &found, &known)? {
+            changes.push(folder_change(&known, why.clone(), cause, now));
+            against.push(why);
+        }
         let files = found.texts().keys().chain(known.keys());
         let files: std::collections::BTreeSet<&String> = files.collect();
         for file in files.into_iter().filter(|file| *file != FOLDER) {
@@ -248,6 +255,9 @@ fn against_change(
         against.push(format!("{} does not follow {was}: expected {next}", after.status));
     } else if after.status != was {
         against.extend(unsettled(db, &id, after.status)?);
+        if (was, after.status) == (Status::Sandbox, Status::Conformant) {
+            against.extend(unproven(db, &id)?);
+        }
     }
     if !was.is_trial() {
         let now = found.texts().get(file).map_or("", String::as_str);
@@ -271,6 +281,68 @@ fn unsettled(db: &mut Db, id: &PartnerId, to: Status) -> Result<Option<String>, 
     })
 }
 
+/// For how long a run of the conformance kit speaks for a partner's integration.
+const PASS_DAYS: i64 = 90;
+
+/// What is against a partner's being called conformant.
+fn unproven(db: &mut Db, id: &PartnerId) -> Result<Option<String>, StoreError> {
+    let from = clock::now().minus(TimeDelta::days(PASS_DAYS));
+    let run = match conformance::last_since(db, id, from)? {
+        Some(true) => return Ok(None),
+        Some(false) => "the last run of the conformance kit failed".to_owned(),
+        None => format!("the conformance kit has not passed in the last {PASS_DAYS} days"),
+    };
+    Ok(Some(format!("{run}: tallystick partners conform {id} --record")))
+}
+
+type Known = BTreeMap<String, (Option<Change>, Change)>;
+
+/// What is against these partners' sharing the books that there are: trial and real events never
+/// meet in one ledger.
+fn against_mixture(
+    db: &mut Db,
+    registry: &Registry,
+    found: &Partners,
+    known: &Known,
+) -> Result<Option<String>, StoreError> {
+    let on_trial = |status: Status| matches!(status, Status::Sandbox | Status::Conformant);
+    let first = |is: &dyn Fn(Status) -> bool| found.iter().find(|partner| is(partner.status));
+    let (trial, real) = (first(&on_trial), first(&Status::is_real));
+    let ever_real = partners::ever_real(db)?;
+    if let Some(trial) = trial.filter(|_it| !registry.has_separate_sandbox()) {
+        let real = match real {
+            Some(real) => format!("{} is {}", real.id, real.status),
+            None if ever_real => "its database holds events of real partners".to_owned(),
+            None => return Ok(None),
+        };
+        return Ok(Some(format!(
+            "{} is on trial ({}), and {real}: they never share books. Set sandbox.database_url \
+             to a database for the partners on trial",
+            trial.id, trial.status
+        )));
+    }
+    let taken = known.values().filter_map(|(taken, _last)| taken.as_ref()?.status);
+    let was_sandbox = !ever_real && taken.into_iter().any(on_trial);
+    let Some(real) = real.filter(|_it| was_sandbox) else { return Ok(None) };
+    Ok(events::any(db)?.then(|| {
+        format!(
+            "{} is {}, and the database holds events of partners on trial: give the real books \
+             another database (database_url), and this one to sandbox.database_url",
+            real.id, real.status
+        )
+    }))
+}
+
+/// That the folder as a whole is refused, and whether that is on record already.
+fn folder_change(known: &Known, reasons: String, cause: Cause, now: Moment) -> (Change, bool) {
+    let last = known.get(FOLDER).map(|(_taken, last)| last);
+    let told = last.is_some_and(|last| last.reasons == reasons);
+    let number = last.map_or(1, |last| last.number.saturating_add(1));
+    let (file, cause) = (FOLDER.to_owned(), cause.name().to_owned());
+    let (status, content) = (None, None);
+    (Change { file, number, recorded_at: now, cause, status, content, reasons }, told)
+}
+
 fn record_unreadable(
     db: &mut Db,
     folder: &Path,
@@ -285,14 +357,7 @@ fn record_unreadable(
     let reasons = reasons.replace(&format!("{}/", folder.display()), "");
     db.write(|tx| {
         let known = partners::latest(tx.db())?;
-        let last = known.get(FOLDER).map(|(_taken, last)| last);
-        if last.is_some_and(|last| last.reasons == reasons) {
-            return Ok(());
-        }
-        let number = last.map_or(1, |last| last.number.saturating_add(1));
-        let (file, cause) = (FOLDER.to_owned(), cause.name().to_owned());
-        let (status, content) = (None, None);
-        let change = Change { file, number, recorded_at: now, cause, status, content, reasons };
-        partners::insert(tx, &[change])
+        let (change, told) = folder_change(&known, reasons, cause, now);
+        if told { Ok(()) } else { partners::insert(tx, &[change]) }
     })
 }

@@ -7,7 +7,7 @@ use super::explain::Reason;
 use super::hold::{self, HoldStanding, HoldState};
 use super::lot::{self, Lot, Lots};
 use crate::clock::Moment;
-use crate::ids::{CustomerId, EventKey};
+use crate::ids::{CustomerId, EventKey, LotId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
 
@@ -46,19 +46,20 @@ pub fn time_out(
 }
 
 /// All that has fallen due for a customer by now, in the order in which it did: maturing, expiry.
-/// The lots follow, so asking again gives nothing.
+/// What time it is may differ from lot to lot. The lots follow, so asking again gives nothing.
 ///
 /// # Errors
 /// [`Refusal::Range`].
 pub fn fall_due(
     customer: CustomerId,
     lots: &mut Lots,
-    now: Moment,
+    now: impl Fn(LotId) -> Moment,
 ) -> Result<Vec<FallenDue>, Refusal> {
     let mut fallen = Vec::new();
-    while let Some((effective_at, kind)) = next_due(customer, lots, now) {
+    while let Some((effective_at, kind)) = next_due(customer, lots, &now) {
         let mut decision = Decision { customer: Some(customer), ..Decision::default() };
-        let ready = |lot: &&Lot| due_of(lot).contains(&(effective_at, kind));
+        let ready =
+            |lot: &&Lot| due_of(lot).contains(&(effective_at, kind)) && effective_at <= now(lot.id);
         let due: Vec<Lot> = lots.of(customer).into_iter().filter(ready).cloned().collect();
         for lot in &due {
             if kind == MATURED {
@@ -75,12 +76,18 @@ pub fn fall_due(
 
 /// Which of the customer's dates that are past comes first. What matures and expires at once
 /// matures first: the kinds' names sort so by chance only, hence the number.
-fn next_due(customer: CustomerId, lots: &Lots, now: Moment) -> Option<(Moment, &'static str)> {
+fn next_due(
+    customer: CustomerId,
+    lots: &Lots,
+    now: impl Fn(LotId) -> Moment,
+) -> Option<(Moment, &'static str)> {
     let dates: BTreeSet<(Moment, bool, &str)> = lots
         .of(customer)
         .into_iter()
-        .flat_map(due_of)
-        .filter(|(at, _kind)| *at <= now)
+        .flat_map(|lot| {
+            let now = now(lot.id);
+            due_of(lot).into_iter().filter(move |(at, _kind)| *at <= now)
+        })
         .map(|(at, kind)| (at, kind == EXPIRED, kind))
         .collect();
     dates.first().map(|(at, _expired, kind)| (*at, *kind))

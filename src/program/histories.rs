@@ -143,10 +143,11 @@ impl World {
                 self.post(fallen.decision);
             }
         }
-        for fallen in fall_due(self.customer, &mut self.standings.lots, self.now).unwrap() {
+        let now = self.now;
+        for fallen in fall_due(self.customer, &mut self.standings.lots, |_lot| now).unwrap() {
             self.post(fallen.decision);
         }
-        let again = fall_due(self.customer, &mut self.standings.lots, self.now).unwrap();
+        let again = fall_due(self.customer, &mut self.standings.lots, |_lot| now).unwrap();
         assert!(again.is_empty(), "what fell due falls due again");
     }
 

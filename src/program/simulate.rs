@@ -211,7 +211,7 @@ impl Course {
     /// What the gateway does by itself, done when the customer's next event comes.
     fn let_fall_due(&mut self, customer: CustomerId, now: Moment) -> Result<(), Refusal> {
         let Some(holds) = self.holds.get_mut(&customer) else {
-            return fall_due(customer, &mut self.standings.lots, now).map(|_fallen| ());
+            return fall_due(customer, &mut self.standings.lots, |_lot| now).map(|_fallen| ());
         };
         let mut open = Vec::new();
         for key in holds.drain(..) {
@@ -227,7 +227,7 @@ impl Course {
             }
         }
         *holds = open;
-        fall_due(customer, &mut self.standings.lots, now).map(|_fallen| ())
+        fall_due(customer, &mut self.standings.lots, |_lot| now).map(|_fallen| ())
     }
 }
 

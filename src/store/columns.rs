@@ -19,6 +19,9 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         };
     }
     check!(
+        test_clocks,
+        observations,
+        conformance_runs,
         customers,
         members,
         events,

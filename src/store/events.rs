@@ -202,3 +202,12 @@ pub fn body(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
     let row = events::table.find(key.bytes().as_slice());
     Ok(row.select(events::body).first(db).optional()?)
 }
+
+/// Whether there are any.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn any(db: &mut Db) -> Result<bool, StoreError> {
+    let first: Option<String> = events::table.select(events::partner_id).first(db).optional()?;
+    Ok(first.is_some())
+}

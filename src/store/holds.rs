@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, LotId, PartnerId};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, Asset};
+use crate::partner::test_clock::TestClocks;
 use crate::program::{HoldStanding, HoldState, HoldStep};
 
 /// Whose hold a step is of.
@@ -90,40 +91,56 @@ pub fn customers(db: &mut Db, keys: &[EventKey]) -> Result<Vec<CustomerId>, Stor
     rows.iter().map(|id| types::uuid(id, "holds.customer_id").map(CustomerId::from_uuid)).collect()
 }
 
-/// Customers with holds whose time is over: so many at most.
+/// Customers with holds, at all partners or at one, whose time is over: so many at most.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn timed_out(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>, StoreError> {
-    let rows: Vec<Vec<u8>> = both!(db, db => holds::table
+pub fn timed_out(
+    db: &mut Db,
+    partner: Option<&PartnerId>,
+    now: Moment,
+    max: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let mut query = holds::table
         .filter(holds::state.eq(HoldState::Held.name()))
         .filter(holds::times_out_at.le(now.naive()))
         .order(holds::times_out_at)
         .limit(max)
         .select(holds::customer_id)
-        .load(db))?;
+        .into_boxed();
+    if let Some(partner) = partner {
+        query = query.filter(holds::partner_id.eq(partner.as_str()));
+    }
+    let rows: Vec<Vec<u8>> = query.load(db)?;
     rows.iter().map(|id| types::uuid(id, "holds.customer_id").map(CustomerId::from_uuid)).collect()
 }
 
-/// The holds of these customers whose time is over. The customers must be locked.
+/// The holds of these customers whose time is over by the clocks of their partners. The customers
+/// must be locked.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn timed_out_of(
     db: &mut Db,
     customers: &[CustomerId],
-    now: Moment,
+    clocks: &TestClocks,
 ) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
     let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
-    let rows: Vec<Vec<u8>> = both!(db, db => holds::table
+    let rows: Vec<(Vec<u8>, String, chrono::NaiveDateTime)> = both!(db, db => holds::table
         .filter(holds::state.eq(HoldState::Held.name()))
-        .filter(holds::times_out_at.le(now.naive()))
+        .filter(holds::times_out_at.le(clocks.latest().naive()))
         .filter(holds::customer_id.eq_any(&ids))
-        .select(holds::id)
+        .select((holds::id, holds::partner_id, holds::times_out_at))
         .load(db))?;
-    let keys: Result<Vec<EventKey>, StoreError> =
-        rows.iter().map(|id| Ok(EventKey::from_bytes(types::bytes16(id, "holds.id")?))).collect();
-    load(db, &keys?)
+    let mut keys = Vec::with_capacity(rows.len());
+    for (id, partner, times_out_at) in rows {
+        let partner = PartnerId::try_from(partner)
+            .map_err(|_invalid| StoreError::Corrupt("holds.partner_id"))?;
+        if types::moment(times_out_at) <= clocks.now_of(&partner) {
+            keys.push(EventKey::from_bytes(types::bytes16(&id, "holds.id")?));
+        }
+    }
+    load(db, &keys)
 }
 
 type HoldRow = (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, i64);

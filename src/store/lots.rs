@@ -1,7 +1,7 @@
 //! Lots of points. The parts of a lot are kept beside the entries that name it and can be proved
 //! from them; the customers' rows are the lock over their lots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 use super::schema::{accounts, customers, lots};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{CustomerId, LotId, TransactionId};
+use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode, Posting};
 use crate::money::{Amount, Asset};
 use crate::program::{Lot, NewLot, Parts};
@@ -196,27 +196,63 @@ pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
     rows.into_iter().map(lot).collect()
 }
 
-/// Customers of whose points some matured or expired by now: so many at most.
+/// The partners at which the lots of these customers were earned, of lots with points still.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn fallen_due(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>, StoreError> {
-    let maturing = lots::table
+pub fn partners(
+    db: &mut Db,
+    customers: &[CustomerId],
+) -> Result<HashMap<LotId, PartnerId>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let with_points = lots::pending.gt(0).or(lots::available.gt(0)).or(lots::held.gt(0));
+    let rows: Vec<(Vec<u8>, String)> = both!(db, db => lots::table
+        .filter(lots::customer_id.eq_any(&ids))
+        .filter(with_points)
+        .select((lots::id, lots::partner_id))
+        .load(db))?;
+    rows.into_iter()
+        .map(|(id, partner)| {
+            let partner = PartnerId::try_from(partner);
+            let partner = partner.map_err(|_invalid| StoreError::Corrupt("lots.partner_id"))?;
+            Ok((LotId::from_uuid(types::uuid(&id, "lots.id")?), partner))
+        })
+        .collect()
+}
+
+/// Customers of whose points, of all partners or of one, some matured or expired by now: so many at
+/// most.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn fallen_due(
+    db: &mut Db,
+    partner: Option<&PartnerId>,
+    now: Moment,
+    max: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let mut maturing = lots::table
         .filter(lots::pending.gt(0))
         .filter(lots::matures_at.is_not_null())
         .filter(lots::matures_at.le(now.naive()))
         .order(lots::matures_at)
         .limit(max)
-        .select(lots::customer_id);
-    let expiring = lots::table
+        .select(lots::customer_id)
+        .into_boxed();
+    let mut expiring = lots::table
         .filter(lots::available.gt(0))
         .filter(lots::expires_at.is_not_null())
         .filter(lots::expires_at.le(now.naive()))
         .order(lots::expires_at)
         .limit(max)
-        .select(lots::customer_id);
-    let mut rows: Vec<Vec<u8>> = both!(db, db => maturing.load(db))?;
-    let more: Vec<Vec<u8>> = both!(db, db => expiring.load(db))?;
+        .select(lots::customer_id)
+        .into_boxed();
+    if let Some(partner) = partner {
+        maturing = maturing.filter(lots::partner_id.eq(partner.as_str()));
+        expiring = expiring.filter(lots::partner_id.eq(partner.as_str()));
+    }
+    let mut rows: Vec<Vec<u8>> = maturing.load(db)?;
+    let more: Vec<Vec<u8>> = expiring.load(db)?;
     rows.extend(more);
     rows.sort_unstable();
     rows.dedup();

@@ -142,6 +142,22 @@ fn change(row: Row) -> Result<Change, StoreError> {
     Ok(Change { file, number, recorded_at, cause, status, content, reasons })
 }
 
+/// Whether a partner has ever been in business for real.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
+    let real = Status::ALL.into_iter().filter(|status| status.is_real()).map(Status::name);
+    let real: Vec<&str> = real.collect();
+    let found: Option<String> = both!(db, db => partner_changes::table
+        .filter(partner_changes::outcome.eq(APPLIED))
+        .filter(partner_changes::status.eq_any(&real))
+        .select(partner_changes::file)
+        .first(db)
+        .optional())?;
+    Ok(found.is_some())
+}
+
 /// How many of a partner's holds are open.
 ///
 /// # Errors

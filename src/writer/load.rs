@@ -7,10 +7,10 @@ use chrono_tz::Tz;
 
 use super::Submission;
 use super::record::RecordError;
-use crate::clock::Moment;
 use crate::event::Said;
 use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::partner::manifest::Enrolment as EnrolmentRule;
+use crate::partner::test_clock::TestClocks;
 use crate::program::{CustomerStanding, Lots, Needed, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
@@ -96,10 +96,10 @@ pub fn load<'a>(
     tx: &mut LedgerTx<'_>,
     submissions: impl Iterator<Item = &'a Submission> + Clone,
     zone: Tz,
-    now: Moment,
+    clocks: &TestClocks,
 ) -> Result<Loaded, RecordError> {
     let mut loaded = Loaded { standings: Standings::default(), enrolments: HashMap::new() };
-    let mut held = load_members(tx, submissions.clone(), now, &mut loaded)?;
+    let mut held = load_members(tx, submissions.clone(), clocks, &mut loaded)?;
     let named = Named::by(submissions.clone());
     let mut spenders = named.customers(tx)?;
     held.extend(&spenders);
@@ -183,7 +183,7 @@ pub fn load_lots(
 fn load_members<'a>(
     tx: &mut LedgerTx<'_>,
     submissions: impl Iterator<Item = &'a Submission> + Clone,
-    now: Moment,
+    clocks: &TestClocks,
     loaded: &mut Loaded,
 ) -> Result<BTreeSet<CustomerId>, RecordError> {
     let named = submissions.filter_map(|it| it.event.said.member().map(|member| (it, member)));
@@ -196,8 +196,9 @@ fn load_members<'a>(
         if known.contains_key(&key) || loaded.enrolments.contains_key(&key) || !enrols {
             continue;
         }
+        let enrolled_at = clocks.now_of(&submission.partner.id);
         let customer =
-            CustomerStanding { id: CustomerId::random(), enrolled_at: now, birth_month: None };
+            CustomerStanding { id: CustomerId::random(), enrolled_at, birth_month: None };
         loaded.standings.add_customer(key, customer);
         let partner = submission.partner.id.clone();
         loaded.enrolments.insert(key, Enrolment { partner, member: member.clone(), customer });

@@ -31,6 +31,7 @@ use crate::customer::erasure::Done;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::{Difference, Event};
 use crate::ids::{CustomerId, EventId, ReferralId};
+use crate::partner::test_clock::TestClocks;
 use crate::partner::{Partner, Registry};
 use crate::program::{CorrectionRefusal, Occasion, Refusal, Standings};
 use crate::referral::Move;
@@ -170,7 +171,8 @@ pub fn quote_standings(
     occasion: Occasion,
 ) -> Result<Standings, WriteError> {
     let asked = std::iter::once(submission);
-    Ok(load::load(tx, asked, occasion.zone, occasion.recorded_at)?.standings)
+    let clocks = TestClocks::real(occasion.recorded_at);
+    Ok(load::load(tx, asked, occasion.zone, &clocks)?.standings)
 }
 
 impl From<StoreError> for WriteError {

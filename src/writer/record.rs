@@ -2,10 +2,9 @@
 //! writing down of it all.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::advance::MoveRefusal;
@@ -19,9 +18,12 @@ use crate::customer::personal::SealError;
 use crate::ids::{CustomerId, EventKey, PartnerId};
 use crate::ledger::Unbalanced;
 use crate::partner::Registry;
+use crate::partner::test_clock::TestClocks;
 use crate::program::{self, CorrectionRefusal, Lots, Occasion, Refusal};
 use crate::referral::IllegalMove;
-use crate::store::{LedgerTx, StoreError, customers, daily_events, duplicates, holds, lots};
+use crate::store::{
+    LedgerTx, StoreError, customers, daily_events, duplicates, holds, lots, test_clocks,
+};
 use crate::trace_parent::TraceParent;
 
 /// What the new events of a group come to.
@@ -89,6 +91,22 @@ impl RecordError {
 }
 
 impl Recorder {
+    /// What time it is for the partners of these submissions.
+    fn clocks(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        submissions: &[Submission],
+        now: Moment,
+    ) -> Result<TestClocks, StoreError> {
+        let on_trial = |it: &Submission| it.partner.status.is_trial();
+        if !submissions.iter().any(on_trial) {
+            return Ok(TestClocks::real(now));
+        }
+        test_clocks::load(tx.db(), now, |id| {
+            submissions.iter().any(|it| on_trial(it) && it.partner.id == *id)
+        })
+    }
+
     /// Records a group in the transaction. Either all of its accepted events are in it, with an
     /// answer for each submission, or the transaction must be rolled back.
     pub fn record(
@@ -97,17 +115,20 @@ impl Recorder {
         (submissions, traces): (&[Submission], &[Option<TraceParent>]),
         now: Moment,
     ) -> Result<RecordedGroup, RecordError> {
+        let clocks = self.clocks(tx, submissions, now)?;
         let mut group = Group::find(tx, submissions, traces)?;
         loop {
             let fresh: Vec<Fresh<'_>> = group.fresh().collect();
-            let Drafted { mut drafts, undrafted, counted } = self.draft(tx, &group, &fresh, now)?;
+            let Drafted { mut drafts, undrafted, counted } =
+                self.draft(tx, &group, &fresh, &clocks)?;
             // Rarely: an event refers to another by an id that the other has got anew.
             if group.find_aliases(tx, &undrafted)? {
                 continue;
             }
             drafts.write(tx, now)?;
             for (partner, events) in counted {
-                daily_events::add(tx, &partner, now.day_in(self.time_zone), events)?;
+                let today = clocks.now_of(&partner).day_in(self.time_zone);
+                daily_events::add(tx, &partner, today, events)?;
             }
             let duplicates = undrafted.new_duplicates(&group);
             if duplicates::insert(tx, &duplicates, now)? < duplicates.len() {
@@ -124,7 +145,7 @@ impl Recorder {
         tx: &mut LedgerTx<'_>,
         group: &Group<'_>,
         fresh: &'f [Fresh<'_>],
-        now: Moment,
+        clocks: &TestClocks,
     ) -> Result<Drafted<'f>, RecordError> {
         let (mut drafts, mut undrafted) = (Drafts::default(), Undrafted::default());
         let mut unheard = Vec::with_capacity(fresh.len());
@@ -134,19 +155,23 @@ impl Recorder {
             }
         }
         let named = unheard.iter().map(|(_index, _key, submission)| *submission);
-        let capped = lock_caps(tx, named.clone(), now.day_in(self.time_zone))?;
-        let mut loaded = load(tx, named.clone(), self.time_zone, now)?;
-        introduce::load(tx, named, (&self.keys, self.time_zone), now, &mut loaded.standings)?;
+        let capped = lock_caps(tx, named.clone(), clocks, self.time_zone)?;
+        let mut loaded = load(tx, named.clone(), self.time_zone, clocks)?;
+        let at = clocks.now();
+        introduce::load(tx, named, (&self.keys, self.time_zone), at, &mut loaded.standings)?;
         capped.iter().for_each(|(id, recorded)| loaded.standings.add_recorded_today(id, *recorded));
         for (index, key, submission) in unheard {
             let (event, partner) = (&submission.event, &submission.partner);
             if group.is_taken(tx, (key, event), &mut undrafted)? {
                 continue;
             }
+            let now = clocks.now_of(&partner.id);
             let occasion = Occasion::new(event.effective_at, now, self.time_zone);
+            // Decided on at the time of the partner's clock, and recorded at ours.
+            let recorded = Occasion { recorded_at: clocks.now(), ..occasion };
             match program::decide(event, partner, &mut loaded.standings, occasion) {
                 Ok(decision) => {
-                    let mut draft = Draft::new(submission, key, decision, occasion, &self.keys)?;
+                    let mut draft = Draft::new(submission, key, decision, recorded, &self.keys)?;
                     draft.set_trace(group.trace(index));
                     drafts.push(draft);
                     drafts.enrol(submission, &mut loaded.enrolments);
@@ -180,14 +205,20 @@ impl Recorder {
         for (customer, owed) in lots::owed(tx.db(), &held)? {
             standing.add_owed(customer, owed);
         }
-        let holds = holds::timed_out_of(tx.db(), &held, now)?;
+        let clocks = test_clocks::load(tx.db(), now, |id| self.registry.is_trial(id))?;
+        let earned_at = match clocks.ahead().next() {
+            None => HashMap::new(),
+            Some(_ahead) => lots::partners(tx.db(), &held)?,
+        };
+        let now_of = |lot| earned_at.get(&lot).map_or(now, |partner| clocks.now_of(partner));
+        let holds = holds::timed_out_of(tx.db(), &held, &clocks)?;
         let mut drafts = Drafts::default();
         for (key, hold) in holds {
             let fallen = program::time_out(key, &hold, &mut standing)?;
             drafts.push(Draft::of_due(fallen, now)?);
         }
         for customer in held {
-            for fallen in program::fall_due(customer, &mut standing, now)? {
+            for fallen in program::fall_due(customer, &mut standing, now_of)? {
                 drafts.push(Draft::of_due(fallen, now)?);
             }
         }
@@ -207,10 +238,14 @@ impl From<IllegalMove> for RecordError {
 fn lock_caps<'a>(
     tx: &mut LedgerTx<'_>,
     fresh: impl Iterator<Item = &'a Submission>,
-    today: NaiveDate,
+    clocks: &TestClocks,
+    zone: Tz,
 ) -> Result<BTreeMap<PartnerId, i64>, StoreError> {
     let capped = fresh.filter(|it| it.partner.access.events_per_day.is_some());
     let partners: BTreeSet<&PartnerId> = capped.map(|it| &it.partner.id).collect();
-    let count = |id: &PartnerId| Ok((id.clone(), daily_events::lock(tx, id, today)?));
+    let count = |id: &PartnerId| {
+        let today = clocks.now_of(id).day_in(zone);
+        Ok((id.clone(), daily_events::lock(tx, id, today)?))
+    };
     partners.into_iter().map(count).collect()
 }

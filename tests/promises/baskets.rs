@@ -70,7 +70,7 @@ async fn half_a_year_comes_to_what_is_reckoned_without_us(store: Store) {
     assert!(imported.status.success(), "{imported:?}");
     // What expired long ago expires as soon as the service runs.
     let app = trial.start().await;
-    while !lots::fallen_due(&mut app.trial.db(), clock::now(), 1).unwrap().is_empty() {
+    while !lots::fallen_due(&mut app.trial.db(), None, clock::now(), 1).unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

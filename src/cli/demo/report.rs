@@ -86,9 +86,8 @@ async fn report_leads(
     for (id, crm_id) in &known {
         println!("  {id} is opportunity {crm_id}");
     }
-    let Crm::Tryton(tryton) = Crm::new(&stage.crm.settings(), None, DELIVERY_MAX)? else {
-        return Err("the demo's CRM is a Tryton".into());
-    };
+    let crm = Crm::new(&stage.crm.settings(), None, DELIVERY_MAX)?;
+    let Crm::Tryton(tryton) = crm else { return Err("the demo's CRM is a Tryton".into()) };
     let theirs: BTreeMap<String, String> =
         tryton.references().await?.into_iter().map(|(id, crm)| (id, crm.to_string())).collect();
     checks.equal("leads in the CRM", &theirs, &known);

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::cutoff::CutoffArgs;
 use super::Failure;
 use crate::customer::key_source::KeySource;
-use crate::customer::keys::Keys;
+use crate::customer::keys::{Keys, TokenKeys};
 use crate::ledger::account::chart;
 use crate::ledger::seal;
 use crate::ledger::seal::check::Outside;
@@ -29,8 +29,17 @@ use crate::money::Amount;
 use crate::settings::Settings;
 use crate::store::{self, Db, accounts, seals};
 
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The books of the partners on trial instead, where they have their own.
+    #[arg(long, global = true)]
+    sandbox: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+enum Command {
     /// Prove balances, sums, events, leads and seals; exits 1 and says where they do not add up.
     Verify(VerifyArgs),
     /// Seal what is not sealed yet; gateways do so by themselves.
@@ -78,13 +87,19 @@ pub struct AccountsArgs {
 
 /// # Errors
 /// When the database cannot be read.
-pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
-    let mut db = store::open(&settings.database_url)?;
-    match command {
-        Command::Verify(args) => print_proof(&mut db, settings, args.heads.as_deref()),
+pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
+    let mut db = store::open(settings.books_url(args.sandbox)?)?;
+    match &args.command {
+        Command::Verify(verify) => {
+            let source = KeySource::from(settings);
+            let there = source.is_there();
+            let keys = there.then(|| Keys::from_source(&source)).transpose()?;
+            let keys = keys.as_ref().map(|(keys, _made)| head_keys(keys, args.sandbox));
+            print_proof(&mut db, keys, &source, verify.heads.as_deref())
+        }
         Command::Seal => {
             let (keys, _made) = Keys::from_source(&KeySource::from(settings))?;
-            println!("{} sealed", seal::seal_all(&mut db, &keys.token)?);
+            println!("{} sealed", seal::seal_all(&mut db, head_keys(&keys, args.sandbox))?);
             Ok(true)
         }
         Command::Heads(args) => print_heads(&mut db, args.from),
@@ -109,24 +124,26 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     }
 }
 
-fn print_proof(db: &mut Db, settings: &Settings, heads: Option<&Path>) -> Result<bool, Failure> {
-    let source = KeySource::from(settings);
-    let there = source.is_there();
-    let keys = there.then(|| Keys::from_source(&source)).transpose()?.map(|(keys, _made)| keys);
+/// What signs the heads of these books.
+const fn head_keys(keys: &Keys, sandbox: bool) -> &TokenKeys {
+    if sandbox { &keys.sandbox } else { &keys.token }
+}
+
+fn print_proof(
+    db: &mut Db,
+    keys: Option<&TokenKeys>,
+    source: &KeySource,
+    heads: Option<&Path>,
+) -> Result<bool, Failure> {
     let heads = heads.map(read_heads).transpose()?;
     if keys.is_none() {
-        let path = settings.keys.display();
+        let place = source.to_string();
         if heads.is_some() {
-            return Err(
-                format!("heads are checked with the key file, and {path} is not there").into()
-            );
+            return Err(format!("heads are checked with {place}, which is not there").into());
         }
-        println!("no key file at {path}: the signatures of heads are not checked");
+        println!("no keys at {place}: the signatures of heads are not checked");
     }
-    let outside = Outside {
-        key: keys.as_ref().map(|keys| &keys.token),
-        heads: heads.as_deref().unwrap_or_default(),
-    };
+    let outside = Outside { key: keys, heads: heads.as_deref().unwrap_or_default() };
     let proof = verify_against(db, outside)?;
     let (counts, sealed) = (proof.counts, proof.sealed);
     println!(

@@ -1,6 +1,7 @@
 //! `tallystick partners`: check the folders of partners, and make keys for them.
 
 mod check;
+pub mod conform;
 mod history;
 pub mod keygen;
 mod pin;
@@ -18,6 +19,9 @@ pub enum Command {
     Check(CheckArgs),
     /// What changed in the partners' files, when, and what was refused.
     History(history::Args),
+    /// Walk a partner's key through the guide in the sandbox, and look at what its software did there;
+    /// exits 1 when a rule is broken.
+    Conform(conform::Args),
     /// Make a key pair for a partner and say what goes where.
     Keygen(keygen::Args),
     /// Read phone numbers of a partner's staff, one a line, and print them as the manifest has them.
@@ -37,11 +41,12 @@ pub struct CheckArgs {
 
 /// # Errors
 /// When the folder cannot be read or a file cannot be written.
-pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
+pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
     match command {
         Command::Check(args) => {
             check::run(&args.partners.unwrap_or_else(|| settings.partners.clone()), settings)
         }
+        Command::Conform(args) => conform::run(args, settings).await,
         Command::History(args) => history::run(&args, settings),
         Command::Keygen(args) => keygen::run(&args, settings),
         Command::StaffIndex => staff_index::run(settings),

@@ -25,10 +25,12 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
         Command::Due => {
             let core = Core::start(&settings)?;
             let mut customers = 0_usize;
-            loop {
-                match due::round(&core.pool, &core.writer).await? {
-                    0 => break,
-                    more => customers = customers.saturating_add(more),
+            for books in core.all_books() {
+                loop {
+                    match due::round(&books.pool, &books.writer, &core.registry).await? {
+                        0 => break,
+                        more => customers = customers.saturating_add(more),
+                    }
                 }
             }
             core.stop().await;

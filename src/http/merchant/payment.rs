@@ -189,11 +189,11 @@ pub fn read_event(
 pub async fn send(gateway: &Gateway, shop: &Shop, event: Event) -> Result<Sent, Problem> {
     let (id, body) = (event.id.clone(), event.body.clone());
     let submission = Submission { partner: shop.partner.clone(), event, signed: None };
-    Ok(match gateway.writer.submit(submission).await {
+    Ok(match gateway.books(&shop.partner).writer.submit(submission).await {
         Ok(outcome) => Sent::Recorded(outcome.duplicate_of.unwrap_or(id)),
         Err(WriteError::Conflict) => {
             let key = EventKey::of(&shop.partner.id, &id);
-            let first = gateway.read(move |db| events::body(db, key)).await?;
+            let first = gateway.books(&shop.partner).read(move |db| events::body(db, key)).await?;
             let differences = event::differences(&first.unwrap_or_default(), &body);
             let same = differences.iter().all(|difference| difference.pointer == "/time");
             if same { Sent::Recorded(id) } else { Sent::Otherwise }

@@ -77,8 +77,9 @@ pub async fn get_receipt(
     // Of the shop's events only those that it typed in here.
     let id = EventId::try_from(id).ok().filter(|id| id.as_str().starts_with(PREFIX));
     let key = EventKey::of(&shop.partner.id, &id.ok_or_else(Problem::not_found)?);
+    let books = gateway.books(&shop.partner);
     let found =
-        gateway.read(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
+        books.read(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
     let (receipt, body) = found.ok_or_else(Problem::not_found)?;
     let receipt: Receipt = serde_json::from_str(&receipt).map_err(Problem::internal)?;
     let Said { data } = serde_json::from_str(&body).map_err(Problem::internal)?;

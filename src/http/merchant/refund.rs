@@ -117,6 +117,9 @@ async fn payment_of(
         return Ok(None);
     };
     let key = BusinessKey::of(&shop.partner.id, Payment::TYPE, &order, &stage);
-    let found = gateway.read(move |db| db.write(|tx| business_keys::firsts(tx, &[key]))).await?;
+    let found = gateway
+        .books(&shop.partner)
+        .read(move |db| db.write(|tx| business_keys::firsts(tx, &[key])))
+        .await?;
     Ok(found.into_values().next().map(|first| first.id))
 }

@@ -63,6 +63,7 @@ pub async fn post_session(
     let words = super::words::Words::of(&request);
     let partner = shop.partner.id.clone();
     let tried = gateway
+        .books(&shop.partner)
         .read(move |db| {
             db.write(|tx| {
                 let now = clock::now();
@@ -87,7 +88,10 @@ pub async fn post_session(
         return ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.pin_wrong);
     }
     let partner = shop.partner.id.clone();
-    gateway.read(move |db| db.write(|tx| form_attempts::forget(tx, &partner))).await?;
+    gateway
+        .books(&shop.partner)
+        .read(move |db| db.write(|tx| form_attempts::forget(tx, &partner)))
+        .await?;
     let mut response = see_other(&shop.path(""));
     let cookie = Session::begin(&shop)?.cookie(&gateway, &shop)?;
     response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -369,6 +369,20 @@ pub struct MemberLink {
     pub member: MemberRef,
 }
 
+/// How far the clock is to be ahead.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockBody {
+    #[schema(minimum = 0, maximum = 316_224_000)]
+    pub ahead_seconds: u32,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeBody {
+    pub member: MemberRef,
+}
+
 #[derive(ToSchema)]
 pub struct TokenForm {
     #[schema(pattern = "^client_credentials$")]

@@ -23,6 +23,8 @@ const REQUESTS: &[Example] = &[
     example!("post_event_stream", "One line", "payment.json"),
     example!("append_upload", "The beginning of a file", "part.json"),
     example!("post_quote", "A basket", "quote.json"),
+    example!("put_clock", "A month ahead", "clock.json"),
+    example!("make_sandbox_code", "For one of the partner's members", "sandbox_code.json"),
     example!("propose_adjustment", "Points taken", "adjustment.json"),
     example!("propose_reversal", "A payment recorded by mistake", "reversal.json"),
     example!("reject", "Why not", "rejection.json"),
@@ -63,6 +65,10 @@ const ANSWERS: &[Example] = &[
     example!("withdraw_contact", "Withdrawn", "withdrawn.json"),
     example!("opt_out", "No more of them", "notice_wish.json"),
     example!("opt_in", "As it was", "notice_wished.json"),
+    example!("get_clock", "A month ahead", "clock_answer.json"),
+    example!("put_clock", "A month ahead", "clock_answer.json"),
+    example!("make_member", "The reference", "member.json"),
+    example!("make_sandbox_code", "To show at a till", "code.json"),
     example!("propose_adjustment", "Within the limit", "correction.json"),
     example!("propose_reversal", "Waiting for another person", "correction_proposed.json"),
     example!("approve", "Posted", "correction.json"),
@@ -108,8 +114,9 @@ const ERRORS: &[Example] = &[
 /// Adds the examples to their operations.
 pub fn add(document: &mut OpenApi) {
     let items = document.paths.paths.values_mut();
-    let operations =
-        items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch]).flatten();
+    let operations = items
+        .flat_map(|item| [&mut item.get, &mut item.post, &mut item.put, &mut item.patch])
+        .flatten();
     for operation in operations {
         let id = operation.operation_id.clone().unwrap_or_default();
         if let Some(RefOr::T(body)) = &mut operation.request_body {

@@ -21,7 +21,7 @@ use super::oauth::TOKEN_PATH;
 use super::{
     Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
     flagged_payments, health, held, imports, metadata, notices, oauth, person_data, points, proofs,
-    quotes, readings, referrals, revocation, stream, uploads, webhook_deliveries,
+    quotes, readings, referrals, revocation, sandbox, stream, uploads, webhook_deliveries,
     webhook_endpoints,
 };
 use crate::partner::scope::Scope;
@@ -34,7 +34,8 @@ pub const PATH: &str = "/openapi.json";
         title = "Tallystick",
         description = "Partners post what happened, and get a receipt for each event; customers \
                        look up their points; staff correct. Amounts are decimals in strings, \
-                       times RFC 3339. Errors are problem documents (RFC 9457).",
+                       times RFC 3339. Errors are problem documents (RFC 9457). Partners on trial \
+                       get any of them by `Sandbox-Problem: <slug>`.",
     ),
     paths(
         events::post_event,
@@ -43,6 +44,10 @@ pub const PATH: &str = "/openapi.json";
         events::get_event,
         events::get_receipt,
         proofs::get_proof,
+        sandbox::clock::get_clock,
+        sandbox::clock::put_clock,
+        sandbox::members::make_member,
+        sandbox::members::make_sandbox_code,
         quotes::post_quote,
         uploads::create_upload,
         uploads::get_upload,

@@ -97,6 +97,10 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_imports", &[&[&kind::PARAMETER]]),
     ("get_import", &[&[&kind::NOT_FOUND]]),
     ("get_rejects", &[&[&kind::NOT_FOUND]]),
+    ("get_clock", &[&[&kind::SANDBOX_ONLY]]),
+    ("put_clock", &[&[&kind::SANDBOX_ONLY, &kind::TOO_LARGE, &kind::TIMEOUT]]),
+    ("make_member", &[&[&kind::SANDBOX_ONLY]]),
+    ("make_sandbox_code", &[&[&kind::SANDBOX_ONLY, &kind::MEMBER_UNKNOWN]]),
     ("get_event", &[&[&kind::NOT_FOUND]]),
     ("get_receipt", &[&[&kind::NOT_FOUND]]),
     ("get_proof", &[&[&kind::NOT_FOUND, &kind::NOT_SEALED]]),
@@ -148,6 +152,7 @@ pub fn describe(document: &mut OpenApi) {
             (HttpMethod::Get, &mut item.get),
             (HttpMethod::Post, &mut item.post),
             (HttpMethod::Head, &mut item.head),
+            (HttpMethod::Put, &mut item.put),
             (HttpMethod::Patch, &mut item.patch),
             (HttpMethod::Delete, &mut item.delete),
         ];
@@ -307,7 +312,9 @@ mod tests {
         let document = super::super::document("https://bank.example");
         let items = document.paths.paths.values();
         let operations = items
-            .flat_map(|item| [&item.get, &item.post, &item.head, &item.patch, &item.delete])
+            .flat_map(|item| {
+                [&item.get, &item.post, &item.head, &item.put, &item.patch, &item.delete]
+            })
             .flatten();
         let ids: Vec<&str> =
             operations.filter_map(|operation| operation.operation_id.as_deref()).collect();

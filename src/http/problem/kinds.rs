@@ -50,6 +50,8 @@ kinds! {
         "Talk to the bank: the partner is suspended, or not in its term.";
     PRODUCT_NOT_LISTED "product-not-listed" 403 "The partner may not offer this product"
         "Offer only the products on the bank's list for you.";
+    SANDBOX_ONLY "sandbox-only" 403 "Only a partner on trial may do this"
+        "Use this in the sandbox; a real partner has real customers and real time.";
     NOT_FOUND "not-found" 404 "There is nothing of yours here"
         "Check the id: it does not exist, or it is not yours.";
     METHOD "method-not-allowed" 405 "The resource does not know this method"

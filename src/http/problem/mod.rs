@@ -4,6 +4,7 @@
 mod causes;
 mod challenge;
 mod kinds;
+mod samples;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -237,6 +238,32 @@ impl Problem {
         }
     }
 
+    /// About one field of the body.
+    #[must_use]
+    pub fn field(kind: &'static Kind, pointer: &str, why: &impl fmt::Display) -> Self {
+        Self::at(kind, pointer, why)
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    #[must_use]
+    pub fn fields(&self) -> &[FieldProblem] {
+        &self.fields
+    }
+
+    #[must_use]
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
+    }
+
     fn at(kind: &'static Kind, pointer: &str, refusal: &impl fmt::Display) -> Self {
         let detail = refusal.to_string();
         let field = FieldProblem { pointer: pointer.to_owned(), detail: detail.clone() };
@@ -292,6 +319,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
+        if self.is_provoked() && self.kind == &METHOD {
+            response.insert_header((header::ALLOW, "GET, POST"));
+        }
         for line in self.challenge.iter().flat_map(|challenge| challenge.lines()) {
             response.append_header((header::WWW_AUTHENTICATE, line));
         }
@@ -301,7 +331,7 @@ impl Problem {
     /// Tells the log what the caller is not told, and returns whether there was anything. Whoever
     /// answers with the problem calls this; the middleware does where it is the whole response.
     pub fn log_cause(&self) -> bool {
-        let Some(cause) = &self.cause else {
+        let Some(cause) = self.cause.as_ref().filter(|_it| !self.is_provoked()) else {
             return false;
         };
         let mut chain = cause.to_string();

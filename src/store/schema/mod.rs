@@ -7,6 +7,7 @@ mod files;
 mod leads;
 mod notice;
 mod persons;
+mod trial;
 
 pub use crm::*;
 pub use delivery::*;
@@ -14,6 +15,7 @@ pub use files::*;
 pub use leads::*;
 pub use notice::*;
 pub use persons::*;
+pub use trial::*;
 
 diesel::table! {
     customers (id) {

@@ -11,7 +11,7 @@ use tallystick::ids::ReferralId;
 use tallystick::ledger::verify::verify;
 use tallystick::partner::form::PinRecord;
 use tallystick::referral::{Actor, Move, Step};
-use tallystick::settings::{Settings, TokenSettings};
+use tallystick::settings::{SandboxSettings, Settings, TokenSettings};
 use tallystick::store::{self, Db};
 use tallystick::writer::{Moved, WriteError};
 use tempfile::TempDir;
@@ -31,7 +31,8 @@ pub struct Trial {
     customer_key: KeyPair,
     staff_key: KeyPair,
     keys: Vec<(String, KeyPair)>,
-    database: Option<String>,
+    /// PostgreSQL's databases, to be dropped.
+    databases: Vec<String>,
 }
 
 /// A running service.
@@ -58,6 +59,7 @@ impl Trial {
             Some(TokenSettings { issuer, audience, jwks })
         };
         let (database_url, database) = database(store, folder.path());
+        let databases = database.into_iter().collect();
         let mut settings = Settings::load(None).unwrap();
         settings.database_url = DatabaseUrl::parse(&database_url).unwrap();
         settings.listen = "127.0.0.1:0".parse().unwrap();
@@ -69,7 +71,32 @@ impl Trial {
         settings.log.level = "warn".to_owned();
         settings.customer_tokens = tokens(CUSTOMER_ISSUER, "jwks.json", &customer_key);
         settings.staff_tokens = tokens(STAFF_ISSUER, "staff-jwks.json", &staff_key);
-        Self { folder, settings, customer_key, staff_key, keys, database }
+        Self { folder, settings, customer_key, staff_key, keys, databases }
+    }
+
+    /// The same, where partners on trial have books of their own.
+    pub fn with_sandbox_on(store: Store) -> Self {
+        let mut trial = Self::on(store);
+        let apart = trial.folder.path().join("sandbox");
+        std::fs::create_dir(&apart).unwrap();
+        let (database_url, database) = database(store, &apart);
+        trial.databases.extend(database);
+        let database_url = DatabaseUrl::parse(&database_url).unwrap();
+        trial.settings.sandbox = Some(SandboxSettings { database_url });
+        trial
+    }
+
+    /// A database connection to the books of partners on trial.
+    pub fn sandbox_db(&self) -> Db {
+        store::open(self.settings.books_url(self.settings.sandbox.is_some()).unwrap()).unwrap()
+    }
+
+    /// Edits a partner's manifest before the service starts.
+    pub fn edit(&self, partner: &str, from: &str, to: &str) {
+        let path = self.settings.partners.join(partner).join("partner.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{partner} has no {from:?}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
     }
 
     /// Runs a test against a service on this trial, then stops it and proves the books.
@@ -91,7 +118,7 @@ impl Trial {
 
     /// The name of the PostgreSQL database.
     pub fn database_name(&self) -> &str {
-        self.database.as_deref().unwrap()
+        self.databases.first().unwrap()
     }
 
     pub fn key(&self, partner: &str) -> &KeyPair {
@@ -131,7 +158,7 @@ pub fn run_sql(trial: &Trial, sql: &str) -> Result<(), String> {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        if let Some(database) = &self.database {
+        for database in &self.databases {
             Cluster::shared().drop_database(database);
         }
     }
@@ -203,9 +230,12 @@ impl TestApp {
     pub async fn stop_and_prove(mut self) {
         self.app.take().unwrap().stop().await;
         assert_eq!(self.trial.findings(), []);
+        assert_eq!(verify(&mut self.trial.sandbox_db()).unwrap().findings, []);
         if !self.leads_may_wait {
-            let depth = store::outbox::depth(&mut self.trial.db()).unwrap();
-            assert_eq!((depth.waiting, depth.dead), (0, 0), "leads are left: {depth:?}");
+            for mut db in [self.trial.db(), self.trial.sandbox_db()] {
+                let depth = store::outbox::depth(&mut db).unwrap();
+                assert_eq!((depth.waiting, depth.dead), (0, 0), "leads are left: {depth:?}");
+            }
         }
     }
 }

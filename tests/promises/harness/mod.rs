@@ -22,6 +22,24 @@ pub use staff::{adjustment, reversal, staff};
 
 /// Makes a test of each store out of one async block that is given a running service.
 macro_rules! on_both_stores {
+    // Partners on trial have books of their own.
+    ($(#[$doc:meta])* sandboxed async fn $name:ident($app:ident) $body:block) => {
+        mod $name {
+            use super::*;
+
+            async fn run($app: &mut crate::harness::TestApp) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                crate::harness::Trial::with_sandbox_on(crate::harness::Store::Sqlite).run(async |app| run(app).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                crate::harness::Trial::with_sandbox_on(crate::harness::Store::Postgres).run(async |app| run(app).await).await;
+            }
+        }
+    };
     ($(#[$doc:meta])* async fn $name:ident($app:ident) $body:block) => {
         mod $name {
             use super::*;

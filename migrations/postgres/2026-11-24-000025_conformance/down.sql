@@ -1,0 +1,2 @@
+DROP TABLE conformance_runs;
+DROP TABLE observations;

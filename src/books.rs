@@ -1,0 +1,105 @@
+//! A set of books: a database with its ledger, and the writer on it. The service keeps one; and
+//! where the settings name a database for the sandbox, a second one, with the same tables, for the
+//! partners on trial. No event, member or point is ever in both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::customer::keys::{Keys, TokenKeys};
+use crate::database_url::DatabaseUrl;
+use crate::partner::Registry;
+use crate::settings::Settings;
+use crate::store::{self, Pool, StoreError};
+use crate::telemetry::metrics::Metrics;
+use crate::webhook::WebhookSender;
+use crate::writer::{self, Writer, WriterSettings, WriterThreads};
+
+/// The way into a set of books; cheap to clone.
+#[derive(Clone)]
+pub struct Books {
+    pub pool: Pool,
+    pub writer: Writer,
+    /// They sign their receipts and heads.
+    pub keys: TokenKeys,
+    /// To the endpoints that stand in them.
+    pub webhook: WebhookSender,
+    /// Told when something was put in line to go out.
+    pub messages_waiting: Arc<Notify>,
+    /// Told when a file has become whole.
+    pub files_waiting: Arc<Notify>,
+}
+
+/// A set of books with its writer's threads.
+pub struct OpenBooks {
+    pub books: Books,
+    threads: WriterThreads,
+}
+
+/// Whose books they are, and where.
+pub struct Place<'a> {
+    pub url: &'a DatabaseUrl,
+    pub keys: &'a TokenKeys,
+}
+
+/// What all books share.
+pub struct Shared<'a> {
+    pub settings: &'a Settings,
+    pub keys: &'a Keys,
+    pub registry: &'a Arc<Registry>,
+    pub metrics: &'a Arc<Metrics>,
+}
+
+/// Why books cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BooksError {
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    #[error("there can be no HTTP client")]
+    HttpClient(#[from] reqwest::Error),
+}
+
+impl OpenBooks {
+    /// Starts the writer on a database that is migrated.
+    ///
+    /// # Errors
+    /// [`BooksError`].
+    pub fn start(place: &Place<'_>, shared: &Shared<'_>) -> Result<Self, BooksError> {
+        let Shared { settings, keys, registry, metrics } = shared;
+        let pool = store::pool(place.url, settings.pool_max);
+        // A request to an endpoint takes at most a third of a lease.
+        let (webhook_keys, longest) = (keys.webhook.clone(), lease(settings) / 3);
+        let webhook = WebhookSender::new(settings.webhooks, webhook_keys, pool.clone(), longest)?;
+        let messages_waiting = Arc::new(Notify::new());
+        let (writer, threads) = writer::start(WriterSettings {
+            url: place.url.clone(),
+            keys: keys.personal.clone(),
+            time_zone: settings.time_zone,
+            registry: Arc::clone(registry),
+            writers: settings.writers,
+            queue_max: settings.queue_max,
+            group_max: settings.group_max,
+            leads_waiting: Arc::clone(&messages_waiting),
+            metrics: Arc::clone(metrics),
+        })?;
+        let (keys, files_waiting) = (place.keys.clone(), Arc::new(Notify::new()));
+        let books = Books { pool, writer, keys, webhook, messages_waiting, files_waiting };
+        Ok(Self { books, threads })
+    }
+
+    /// Waits until the writer has recorded what waits.
+    pub async fn stop(self) {
+        drop(self.books);
+        let joined = tokio::task::spawn_blocking(move || self.threads.join()).await;
+        if joined.is_err() {
+            tracing::error!("the writer could not be waited for");
+        }
+    }
+}
+
+/// For how long a message that goes out is its sender's.
+#[must_use]
+pub fn lease(settings: &Settings) -> Duration {
+    Duration::from_secs(u64::from(settings.lead_lease_seconds.max(3)))
+}

@@ -1,0 +1,120 @@
+//! The kit's way through the guide: what it needs at each step, and what it notes.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::report::{Report, Verdict};
+use super::visitor::{Answer, Visitor};
+use crate::clock::{self, Moment};
+use crate::partner::Partner;
+
+/// Sections of docs/partner-guide.md.
+pub const TOKEN: &str = "2. A token";
+pub const EVENT: &str = "3. An event";
+pub const EVENTS: &str = "Events";
+pub const MANY: &str = "Many events";
+pub const SIGNING: &str = "Signing";
+pub const SANDBOX: &str = "The sandbox";
+pub const ERRORS: &str = "Errors";
+
+pub struct Walk {
+    pub visitor: Visitor,
+    pub partner: Arc<Partner>,
+    pub report: Report,
+    /// Keeps the ids of one run apart from those of all others.
+    run: String,
+    /// How far the partner's clock is ahead.
+    pub ahead: i64,
+    /// A member of the partner.
+    pub member: String,
+}
+
+impl Walk {
+    #[must_use]
+    pub fn new(visitor: Visitor, partner: Arc<Partner>) -> Self {
+        let report = Report::new(partner.id.clone(), visitor.url.clone(), clock::now());
+        let run = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect();
+        Self { visitor, partner, report, run, ahead: 0, member: String::new() }
+    }
+
+    /// An event id of this run.
+    #[must_use]
+    pub fn id(&self, name: &str) -> String {
+        format!("conform-{}-{name}", self.run)
+    }
+
+    /// The time by the partner's clock.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        clock::now().plus(TimeDelta::seconds(self.ahead))
+    }
+
+    #[must_use]
+    pub fn event(&self, name: &str, kind: &str, data: Value) -> Value {
+        json!({
+            "specversion": "1.0", "id": self.id(name), "source": "/conform", "type": kind,
+            "time": self.now().to_string(), "data": data,
+        })
+    }
+
+    /// A payment without a discount, of an order of its own name.
+    #[must_use]
+    pub fn payment(&self, name: &str, amount: &str) -> Value {
+        let data = json!({
+            "member": self.member, "order": self.id(name), "stage": "whole", "currency": "CNY",
+            "gross": amount, "discount": "0.00", "paid": amount,
+        });
+        self.event(name, "payment.discounted", data)
+    }
+
+    #[must_use]
+    pub fn refund(&self, name: &str, payment: &str, amount: &str) -> Value {
+        let data = json!({ "payment": self.id(payment), "currency": "CNY", "amount": amount });
+        self.event(name, "payment.refunded", data)
+    }
+
+    /// Holds an answer against what is expected; whether it is so.
+    pub fn expect(
+        &mut self,
+        rule: (&'static str, &'static str),
+        answer: &Answer,
+        (status, slug): (u16, &str),
+    ) -> bool {
+        let fits = answer.status == status && (slug.is_empty() || answer.slug() == slug);
+        let seen = answer.in_words();
+        if fits {
+            self.report.note(rule, Verdict::Passed, seen);
+        } else {
+            let expected = format!("expected {status} {slug}");
+            self.report.note(rule, Verdict::Failed, format!("{}, got {seen}", expected.trim_end()));
+        }
+        fits
+    }
+
+    /// Notes whether something else is so.
+    pub fn note(
+        &mut self,
+        rule: (&'static str, &'static str),
+        fits: bool,
+        seen: impl Into<String>,
+    ) {
+        self.report.note(rule, if fits { Verdict::Passed } else { Verdict::Failed }, seen);
+    }
+
+    pub fn skip(&mut self, rule: (&'static str, &'static str), why: &str) {
+        self.report.note(rule, Verdict::NotTried, why);
+    }
+
+    /// Moves the partner's clock ahead by so many seconds.
+    pub async fn wait(&mut self, seconds: i64) -> Answer {
+        let ahead = self.ahead.saturating_add(seconds);
+        let answer =
+            self.visitor.put("/v1/sandbox/clock", &json!({ "ahead_seconds": ahead })).await;
+        if answer.status == 200 {
+            self.ahead = ahead;
+        }
+        answer
+    }
+}

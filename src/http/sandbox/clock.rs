@@ -1,0 +1,121 @@
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::on_trial;
+use crate::books::Books;
+use crate::clock::{self, Moment};
+use crate::due;
+use crate::event::{FieldProblem, Malformed, Reader};
+use crate::http::Gateway;
+use crate::http::auth::{Caller, EventsWrite};
+use crate::http::openapi::bodies::ClockBody;
+use crate::http::problem::Problem;
+use crate::partner::Partner;
+use crate::partner::test_clock::{AHEAD_SECONDS_MAX, TestClocks};
+use crate::store::test_clocks;
+
+/// What time it is for the partner.
+#[derive(Serialize, ToSchema)]
+pub struct Clock {
+    now: Moment,
+    /// How far it is ahead of the gateway's own clock.
+    #[schema(minimum = 0)]
+    ahead_seconds: i64,
+}
+
+/// Rounds of what falls due when a clock is moved: 200 customers each. What is left is done as it
+/// is done by itself, within the minute.
+const ROUNDS_MAX: usize = 500;
+
+/// The time by a partner's clock: by ours, unless it is on trial and has moved its own.
+///
+/// # Errors
+/// [`Problem`] when the database cannot be read.
+pub async fn clock_of(books: &Books, partner: &Partner) -> Result<Moment, Problem> {
+    let now = clock::now();
+    if !partner.status.is_trial() {
+        return Ok(now);
+    }
+    let id = partner.id.clone();
+    let clocks: TestClocks =
+        books.read(move |db| test_clocks::load(db, now, |other| *other == id)).await?;
+    Ok(clocks.now_of(&partner.id))
+}
+
+/// What time it is for a partner on trial.
+#[utoipa::path(
+    get, path = "/v1/sandbox/clock", tag = "Sandbox", security(("partner" = ["events:write"])),
+    responses((status = 200, description = "The clock.", body = Clock))
+)]
+pub async fn get_clock(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    on_trial(&caller.partner)?;
+    let id = caller.partner.id.clone();
+    let books = gateway.books(&caller.partner);
+    let ahead = books.read(move |db| test_clocks::ahead_seconds(db, &id)).await?;
+    Ok(answer(ahead))
+}
+
+/// Moves the clock of a partner on trial ahead, never back and ten years at most. What falls due by
+/// it for the partner's customers has happened when this is answered. The same again changes
+/// nothing.
+#[utoipa::path(
+    put, path = "/v1/sandbox/clock", tag = "Sandbox", security(("partner" = ["events:write"])),
+    request_body = ClockBody,
+    responses((status = 200, description = "The clock as it is now.", body = Clock))
+)]
+pub async fn put_clock(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    on_trial(&caller.partner)?;
+    let asked = read(&body)?;
+    let id = caller.partner.id.clone();
+    let books = gateway.books(&caller.partner);
+    let ahead = books
+        .read(move |db| db.write(|tx| test_clocks::advance(tx, &id, asked, clock::now())))
+        .await?;
+    if ahead > asked {
+        let detail = format!("the clock is {ahead} s ahead already, and does not go back");
+        return Err(not_taken(detail).into());
+    }
+    for _round in 0..ROUNDS_MAX {
+        let done = due::round(&books.pool, &books.writer, &gateway.registry).await;
+        match done {
+            Ok(0) => break,
+            Ok(_more) => {}
+            Err(due::DueError::Store(error)) => return Err(error.into()),
+            Err(due::DueError::Write(error)) => return Err(error.into()),
+        }
+    }
+    Ok(answer(ahead))
+}
+
+fn answer(ahead_seconds: i64) -> HttpResponse {
+    let now = clock::now().plus(chrono::TimeDelta::seconds(ahead_seconds));
+    HttpResponse::Ok().json(Clock { now, ahead_seconds })
+}
+
+fn read(body: &[u8]) -> Result<i64, Malformed> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
+    let mut problems = Vec::new();
+    let max = u32::try_from(AHEAD_SECONDS_MAX).unwrap_or(u32::MAX);
+    let ahead = Reader::new(&value, "", &mut problems).and_then(|mut reader| {
+        let ahead = reader.count("ahead_seconds", 0..=max);
+        reader.finish();
+        ahead
+    });
+    match ahead {
+        Some(ahead) if problems.is_empty() => Ok(i64::from(ahead)),
+        _ => Err(Malformed::Fields(problems)),
+    }
+}
+
+fn not_taken(detail: String) -> Malformed {
+    Malformed::Fields(vec![FieldProblem { pointer: "/ahead_seconds".to_owned(), detail }])
+}

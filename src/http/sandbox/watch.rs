@@ -1,0 +1,220 @@
+//! Watches what the software of partners on trial does, for the conformance kit. Nothing of a body is
+//! kept: kinds of problem, routes, and hashes of event ids.
+
+use std::cell::RefCell;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, web};
+use chrono::TimeDelta;
+use futures_util::stream;
+use serde_json::Value;
+
+use super::problems;
+use crate::clock::{self, Moment};
+use crate::event::{AMOUNT_IS_NUMBER, Event, Said, UNKNOWN_FIELD};
+use crate::http::Gateway;
+use crate::http::oauth::TOKEN_PATH;
+use crate::http::problem::{EVENT_TIME, Problem, RATE_LIMITED};
+use crate::http::request_id::noted_partner;
+use crate::ids::{EventId, EventKey};
+use crate::observations::Waiting;
+use crate::partner::{Partner, sign};
+use crate::writer::Outcome;
+
+/// What handlers have seen of a request's events.
+#[derive(Default)]
+struct Sightings(RefCell<Vec<Sighting>>);
+
+enum Sighting {
+    Sign(&'static str),
+    /// An event, and how long it is to wait where it could not be taken.
+    Event(EventKey, Option<u64>),
+}
+
+/// A client that comes a little early has a clock that is a little off.
+const EARLY_PERMILLE: u64 = 900;
+/// What a partner's other threads send before they know is not held against it.
+const AT_ONCE: TimeDelta = TimeDelta::milliseconds(250);
+
+/// Notes what came of an event of a request.
+pub fn note_outcome(
+    request: &HttpRequest,
+    partner: &Partner,
+    (id, event): (&EventId, Option<&Event>),
+    outcome: Result<&Outcome, &Problem>,
+) {
+    let extensions = request.extensions();
+    let Some(sightings) = extensions.get::<Sightings>().filter(|_it| partner.status.is_trial())
+    else {
+        return;
+    };
+    let mut sightings = sightings.0.borrow_mut();
+    let key = EventKey::of(&partner.id, id);
+    match outcome {
+        Ok(outcome) => {
+            sightings.push(Sighting::Event(key, None));
+            if outcome.duplicate_of.is_some() {
+                sightings.push(Sighting::Sign(sign::ORDER_RESENT));
+            } else if let (false, Some(event)) = (outcome.replayed, event) {
+                sightings.extend(stage_of(event).map(Sighting::Sign));
+            }
+        }
+        Err(problem) => sightings.push(Sighting::Event(key, passing(problem))),
+    }
+}
+
+/// Notes a problem that is not the answer to the whole request.
+pub fn note_problem(request: &HttpRequest, problem: &Problem) {
+    let extensions = request.extensions();
+    if let Some(sightings) = extensions.get::<Sightings>() {
+        let mut sightings = sightings.0.borrow_mut();
+        sightings.extend(signs_of(problem).into_iter().map(Sighting::Sign));
+    }
+}
+
+fn stage_of(event: &Event) -> Option<&'static str> {
+    match &event.said {
+        Said::Payment(_) | Said::Refund(_) if event.business_key().is_some() => {
+            Some(sign::STAGE_NAMED)
+        }
+        Said::Payment(_) => Some(sign::STAGE_MISSING),
+        _ => None,
+    }
+}
+
+/// An event by its hash.
+fn subject(key: EventKey) -> String {
+    uuid::Uuid::from_bytes(*key.bytes()).simple().to_string()
+}
+
+/// How many seconds to wait, where a problem passes.
+fn passing(problem: &Problem) -> Option<u64> {
+    let passes = matches!(problem.status().as_u16(), 429 | 500..=599);
+    passes.then(|| problem.retry_after_seconds().unwrap_or(0))
+}
+
+/// What a problem says of the software that met it; nothing, where it was asked for.
+fn signs_of(problem: &Problem) -> Vec<&'static str> {
+    if problem.is_provoked() {
+        return Vec::new();
+    }
+    let mut signs = vec![problem.kind().slug];
+    let told = |detail: &str| problem.fields().iter().any(|it| it.detail.starts_with(detail));
+    if told(AMOUNT_IS_NUMBER) {
+        signs.push(sign::AMOUNT_AS_NUMBER);
+    }
+    if told(UNKNOWN_FIELD) {
+        signs.push(sign::FIELD_UNKNOWN);
+    }
+    if *problem.kind() == EVENT_TIME && problem.detail().contains("future") {
+        signs.push(sign::TIME_IN_FUTURE);
+    }
+    signs
+}
+
+/// Middleware: counts what partners on trial do.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn watch_trials(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = clock::now();
+    let asked_for = match asked_for(&mut request).await {
+        Ok(id) => id,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    request.extensions_mut().insert(Sightings::default());
+    let response = next.call(request).await?.map_into_boxed_body();
+    let partner = noted_partner(response.request()).filter(|it| it.status.is_trial());
+    let partner = partner.filter(|_it| !is_the_kit(response.request()));
+    if let (Some(gateway), Some(partner)) =
+        (response.request().app_data::<web::Data<Gateway>>(), partner)
+    {
+        count(gateway, &partner, &response, (began, asked_for));
+    }
+    Ok(response)
+}
+
+/// Whether it is the conformance kit's, which breaks every rule on purpose.
+fn is_the_kit(request: &HttpRequest) -> bool {
+    let agent = request.headers().get(header::USER_AGENT);
+    agent.is_some_and(|agent| agent.as_bytes() == sign::KIT_AGENT.as_bytes())
+}
+
+/// The id of the event that a request brings which asks for a problem: its handler reads no body.
+async fn asked_for(request: &mut ServiceRequest) -> Result<Option<EventId>, actix_web::Error> {
+    let is_asked = request.headers().contains_key(problems::HEADER);
+    if !is_asked || request.path() != "/v1/events" {
+        return Ok(None);
+    }
+    if let Some(id) = request.headers().get("ce-id") {
+        return Ok(id.to_str().ok().and_then(|id| EventId::try_from(id).ok()));
+    }
+    let body = request.extract::<web::Bytes>().await?;
+    let event: Option<Value> = serde_json::from_slice(&body).ok();
+    let id = event.as_ref().and_then(|event| event.get("id")?.as_str());
+    let id = id.and_then(|id| EventId::try_from(id).ok());
+    let payload = stream::once(std::future::ready(Ok(body)));
+    request.set_payload(Payload::Stream { payload: Box::pin(payload) });
+    Ok(id)
+}
+
+fn count<B>(
+    gateway: &Gateway,
+    partner: &Partner,
+    response: &ServiceResponse<B>,
+    (began, asked_for): (Moment, Option<EventId>),
+) {
+    let (request, seen, now) = (response.request(), &gateway.observations, clock::now());
+    let route = request.match_pattern().unwrap_or_default();
+    let sign = |sign: &'static str| seen.count(&partner.id, sign, (&route, ""), now);
+    if route == TOKEN_PATH {
+        match response.status().as_u16() {
+            200 => sign(sign::TOKEN),
+            // Whose assertion is not its own is not told whose it is: this one was shown before.
+            401 => sign(sign::ASSERTION_REUSED),
+            _ => {}
+        }
+        return;
+    }
+    sign(sign::REQUEST);
+    let error = response.response().error();
+    let problem = error.and_then(|error| error.as_error::<Problem>());
+    problem.map(signs_of).unwrap_or_default().into_iter().for_each(sign);
+    let mut events = Vec::new();
+    if let Some(sightings) = request.extensions().get::<Sightings>() {
+        for sighting in sightings.0.borrow_mut().drain(..) {
+            match sighting {
+                Sighting::Sign(name) => sign(name),
+                Sighting::Event(key, wait) => events.push((key, wait)),
+            }
+        }
+    }
+    let wait = problem.and_then(passing);
+    events.extend(asked_for.map(|id| (EventKey::of(&partner.id, &id), wait)));
+    let mut early = false;
+    let until = |seconds: u64| {
+        let millis = seconds.saturating_mul(EARLY_PERMILLE);
+        now.plus(TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(0)))
+    };
+    for (key, wait) in events {
+        early |= seen.is_early(&Waiting::Event(key), began);
+        if let Some(seconds) = wait {
+            seen.count(&partner.id, sign::DEFERRED, (&route, &subject(key)), now);
+            seen.told_to_wait(Waiting::Event(key), (now, until(seconds)));
+        }
+    }
+    let whole = Waiting::Partner(partner.id.clone());
+    early |= seen.is_early(&whole, began);
+    if let (Some(seconds), Some(&RATE_LIMITED)) = (wait, problem.map(Problem::kind)) {
+        seen.told_to_wait(whole, (now.plus(AT_ONCE), until(seconds)));
+    }
+    if early {
+        sign(sign::RETRY_TOO_EARLY);
+    }
+}
