@@ -45,10 +45,7 @@ type Counts = BTreeMap<String, BTreeMap<&'static str, i64>>;
 pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     let source = KeySource::from(settings);
     match command {
-        Command::Status => {
-            let mut db = store::open(&settings.database_url)?;
-            print_status(&source, &mut db)
-        }
+        Command::Status => print_status(&source, &mut all_books(settings)?),
         Command::Rotate(args) => {
             let kind = if args.index { KeyKind::Index } else { KeyKind::Personal };
             let wait = TimeDelta::seconds(i64::from(args.wait));
@@ -57,10 +54,10 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             Ok(true)
         }
         Command::Retire(args) => {
-            let mut db = store::open(&settings.database_url)?;
+            let mut books = all_books(settings)?;
             let left: i64 = [KeyKind::Personal, KeyKind::Index]
                 .into_iter()
-                .map(|kind| Ok(counts(&mut db, kind)?.remove(&args.id).unwrap_or_default()))
+                .map(|kind| Ok(counts(&mut books, kind)?.remove(&args.id).unwrap_or_default()))
                 .collect::<Result<Vec<_>, StoreError>>()?
                 .iter()
                 .flat_map(BTreeMap::values)
@@ -87,11 +84,17 @@ pub fn tell(source: &KeySource, changed: &key_rotation::Changed, what: &str) {
     }
 }
 
-fn print_status(source: &KeySource, db: &mut Db) -> Result<bool, Failure> {
+/// The databases whose personal data these keys seal.
+fn all_books(settings: &Settings) -> Result<Vec<Db>, StoreError> {
+    let sandbox = settings.sandbox.as_ref().map(|sandbox| &sandbox.database_url);
+    std::iter::once(&settings.database_url).chain(sandbox).map(store::open).collect()
+}
+
+fn print_status(source: &KeySource, books: &mut [Db]) -> Result<bool, Failure> {
     for (kind, says) in [(KeyKind::Personal, "keys that seal"), (KeyKind::Index, "keys that find")]
     {
         println!("{says}");
-        let mut counts = counts(db, kind)?;
+        let mut counts = counts(books, kind)?;
         let mut older = 0_i64;
         for (id, standing) in key_rotation::standings(source, kind)? {
             let of_key = counts.remove(&id).unwrap_or_default();
@@ -124,20 +127,23 @@ fn list(counts: &BTreeMap<&'static str, i64>) -> String {
     if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }
 
-fn counts(db: &mut Db, kind: KeyKind) -> Result<Counts, StoreError> {
-    let [sealed, indexed] = personal::count_by_key(db)?;
+fn counts(books: &mut [Db], kind: KeyKind) -> Result<Counts, StoreError> {
     let mut counts = Counts::new();
     let mut add = |what: &'static str, rows: Vec<(String, i64)>| {
         for (id, count) in rows {
-            counts.entry(id).or_default().insert(what, count);
+            let sum = counts.entry(id).or_default().entry(what).or_default();
+            *sum = count.saturating_add(*sum);
         }
     };
-    match kind {
-        KeyKind::Index => add("phone numbers", indexed),
-        KeyKind::Personal => {
-            add("contacts", sealed);
-            add("signed requests", signatures::count_by_key(db)?);
-            add("answers", idempotency_keys::count_by_key(db)?);
+    for db in books {
+        let [sealed, indexed] = personal::count_by_key(db)?;
+        match kind {
+            KeyKind::Index => add("phone numbers", indexed),
+            KeyKind::Personal => {
+                add("contacts", sealed);
+                add("signed requests", signatures::count_by_key(db)?);
+                add("answers", idempotency_keys::count_by_key(db)?);
+            }
         }
     }
     Ok(counts)

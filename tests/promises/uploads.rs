@@ -32,7 +32,7 @@ fn line(number: usize) -> String {
     )
 }
 
-fn file(lines: usize) -> String {
+pub fn file(lines: usize) -> String {
     HEADER.to_owned() + &(1..=lines).map(line).collect::<String>()
 }
 
@@ -65,7 +65,7 @@ fn append(partner: &Partner, url: &str, offset: usize, part: &[u8]) -> RequestBu
 }
 
 /// Uploads a whole file at once; the path of its import.
-async fn upload(partner: &Partner, content: &[u8], pairs: &[(&str, &str)]) -> String {
+pub async fn upload(partner: &Partner, content: &[u8], pairs: &[(&str, &str)]) -> String {
     let begun = begin(partner, content.len(), pairs).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
     let url = begun.headers["location"].to_str().unwrap().to_owned();
@@ -75,7 +75,7 @@ async fn upload(partner: &Partner, content: &[u8], pairs: &[(&str, &str)]) -> St
 }
 
 /// Waits until an import has ended.
-async fn ended(partner: &Partner, import: &str) -> Value {
+pub async fn ended(partner: &Partner, import: &str) -> Value {
     for tries in 0.. {
         assert!(tries < 1_200, "{import} does not end");
         let answer = partner.get(import).await;
@@ -106,7 +106,7 @@ fn tool(url: &str, token: &str, path: &Path, more: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-const DAY: [(&str, &str); 1] = [("business_date", "2026-11-23")];
+pub const DAY: [(&str, &str); 1] = [("business_date", "2026-11-23")];
 
 on_both_stores! {
     async fn another_makers_client_uploads_a_file_breaks_off_and_resumes(app) {

@@ -14,13 +14,13 @@ use tallystick::store::outbox::{self, Destination};
 use crate::harness::{Answer, Partner, Store, TestApp, Trial, payment, referral};
 
 /// A partner's server, in Python, that checks signatures with the published library.
-struct Receiver {
+pub struct Receiver {
     process: Child,
     url: String,
 }
 
 impl Receiver {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut process = Command::new(root.join(".tools/venv/bin/python"))
             .arg(root.join("tests/tools/webhook_receiver.py"))
@@ -32,7 +32,7 @@ impl Receiver {
         Self { process, url: format!("http://127.0.0.1:{}", line.trim()) }
     }
 
-    async fn plan(&self, secrets: &[&str], answers: Value) {
+    pub async fn plan(&self, secrets: &[&str], answers: Value) {
         let plan = json!({ "secrets": secrets, "answers": answers });
         let request = reqwest::Client::new().post(format!("{}/plan", self.url)).json(&plan);
         assert_eq!(Answer::of(request).await.status, 200);
@@ -44,7 +44,7 @@ impl Receiver {
     }
 
     /// What has come once there are so many.
-    async fn wait_for(&self, count: usize) -> Vec<Value> {
+    pub async fn wait_for(&self, count: usize) -> Vec<Value> {
         let started = Instant::now();
         loop {
             let received = self.received().await;
@@ -77,7 +77,7 @@ async fn make(partner: &Partner, url: &str, events: &[&str]) -> Answer {
     partner.send("/v1/webhook-endpoints", &json!({ "url": url, "events": events })).await
 }
 
-async fn made(partner: &Partner, receiver: &Receiver, events: &[&str]) -> (String, String) {
+pub async fn made(partner: &Partner, receiver: &Receiver, events: &[&str]) -> (String, String) {
     let answer = make(partner, &format!("{}/hook", receiver.url), events).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     let text = |name: &str| answer.body[name].as_str().unwrap().to_owned();
