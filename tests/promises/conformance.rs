@@ -1,6 +1,8 @@
 //! The conformance kit walks a key through the guide, names the faults of a partner's software, and
 //! without its pass nobody becomes conformant.
 
+use std::io::Write;
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,9 +10,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::store::partners;
 
+use crate::delivery::read_whole;
 use crate::harness::{
     Answer, Partner, Store, TestApp, Trial, assertion, cloud_event, payment, refund,
 };
+use crate::webhooks::{Receiver, made};
 
 /// Runs the kit; whether all is in order, and its report.
 fn kit(app: &TestApp, partner: &str, more: &[&str]) -> (bool, Value) {
@@ -85,6 +89,68 @@ async fn a_partner_that_must_sign_is_walked_with_signatures() {
             assert!(in_order, "{:#?}", rules(&report, "failed"));
             let told = rules(&report, "passed").join("\n");
             assert!(told.contains("what is not signed is refused"), "{told}");
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_whose_tokens_are_bound_is_walked_with_proofs() {
+    let trial = Trial::with_sandbox_on(Store::Sqlite);
+    trial.edit("green-basket", "[access]", "[access]\nsender_constrained = \"dpop\"");
+    trial
+        .run(async |app| {
+            let key = key_file(app, "green-basket");
+            let (in_order, report) = kit(app, "green-basket", &["--key", &key]);
+            assert!(in_order, "{:#?}", rules(&report, "failed"));
+            let told = rules(&report, "passed").join("\n");
+            for rule in ["worth nothing without a proof", "a proof that was shown is refused"] {
+                assert!(told.contains(rule), "{told}");
+            }
+        })
+        .await;
+}
+
+/// An endpoint that believes whoever comes.
+fn credulous() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            if read_whole(&mut stream).is_ok() {
+                let taken = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+                drop(stream.write_all(taken.as_bytes()));
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_takes_what_we_have_not_signed_is_named() {
+    let mut trial = Trial::with_sandbox_on(Store::Sqlite);
+    trial.settings.webhooks.allow_http = true;
+    trial.settings.webhooks.allow_private_addresses = true;
+    trial
+        .run(async |app| {
+            let (partner, receiver) = (app.partner("sunny-travel").await, Receiver::start());
+            let (_id, secret) = made(&partner, &receiver, &["referral.qualified"]).await;
+            receiver.plan(&[&secret], json!({})).await;
+            let key = key_file(app, "sunny-travel");
+            let (in_order, report) = kit(app, "sunny-travel", &["--key", &key]);
+            assert!(in_order, "{:#?}", rules(&report, "failed"));
+            let told = rules(&report, "passed").join("\n");
+            for rule in ["each endpoint takes a signed message", "refuses what is not signed"] {
+                assert!(told.contains(rule), "{told}");
+            }
+            let endpoint = json!({ "url": credulous(), "events": ["referral.qualified"] });
+            assert_eq!(partner.send("/v1/webhook-endpoints", &endpoint).await.status, 201);
+            let (in_order, report) = kit(app, "sunny-travel", &["--key", &key]);
+            assert!(!in_order);
+            let failed = rules(&report, "failed");
+            assert!(
+                failed.len() == 1 && failed[0].contains("refuses what is not signed"),
+                "{failed:?}"
+            );
         })
         .await;
 }

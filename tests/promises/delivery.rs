@@ -398,7 +398,7 @@ fn says(answer: &'static str) -> (String, Arc<Mutex<Vec<Instant>>>) {
 }
 
 /// What is left unread when a connection is closed may reset it before the answer is seen.
-fn read_whole(stream: &mut TcpStream) -> std::io::Result<()> {
+pub fn read_whole(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream);
     let mut length = 0;
     loop {

@@ -1,7 +1,8 @@
 """Receives webhooks as a partner would: checks each with the published `standardwebhooks` library.
 
 POST /hook             a webhook; what came of it is kept, and the next planned answer is given
-POST /plan             {"secrets": [...], "answers": [[status, {header: value}], ...]} (then 200)
+POST /plan             {"secrets": [...], "answers": [[status, {header: value}], ...]} (then 200, and 401 for
+                       what none of the secrets has signed)
 GET  /received         everything that came, in order
 
 Prints the port that it listens on.
@@ -47,7 +48,10 @@ class Handler(BaseHTTPRequestHandler):
             ANSWERS[:] = plan.get("answers", [])
             return self.answer(200, {})
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, more = ANSWERS.pop(0) if ANSWERS else (200, {})
+        verified = [verifies(secret, body, headers) for secret in SECRETS]
+        # As a partner's software should: what no secret vouches for is not believed.
+        believed = any(verified) or not SECRETS
+        status, more = ANSWERS.pop(0) if ANSWERS else (200 if believed else 401, {})
         RECEIVED.append(
             {
                 "path": self.path,
@@ -56,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
                 "signatures": headers["webhook-signature"].split(" "),
                 "content_type": headers["content-type"],
                 "bytes": len(body),
-                "verified": [verifies(secret, body, headers) for secret in SECRETS],
+                "verified": verified,
                 # The same with one byte changed must not pass, or the check says nothing.
                 "forged": any(verifies(secret, body + b" ", headers) for secret in SECRETS),
                 "body": json.loads(body),

@@ -2,7 +2,9 @@
 //! sandbox, and looks at what the partner's own software did there.
 
 mod access;
+mod dpop;
 mod key;
+mod lanes;
 mod observed;
 mod payments;
 mod problems;
@@ -11,6 +13,7 @@ mod referrals;
 pub mod report;
 mod visitor;
 mod walk;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use self::dpop::Prover;
 use self::key::PrivateKey;
 use self::observed::Span;
 use self::report::{Report, Verdict};
@@ -27,6 +31,7 @@ use crate::cli::Failure;
 use crate::clock::{self, Moment};
 use crate::ids::PartnerId;
 use crate::partner::Registry;
+use crate::partner::constraint::SenderConstraint;
 use crate::settings::Settings;
 use crate::store::conformance::{self, Run};
 use crate::store::{self, Db};
@@ -73,6 +78,9 @@ pub async fn run(args: Args, settings: &Settings) -> Result<bool, Failure> {
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
     let mut walk = Walk::new(Visitor::new(&args.url, args.id.clone(), key)?, Arc::clone(&partner));
     walk.visitor.signs = partner.access.signed_requests;
+    if partner.access.sender_constrained == Some(SenderConstraint::Dpop) {
+        walk.visitor.prover = Some(Prover::new()?);
+    }
     let per_second = partner.access.requests_per_second.max(1);
     walk.visitor.pause = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
     access::metadata(&mut walk).await;
@@ -98,12 +106,15 @@ async fn follow_the_guide(walk: &mut Walk) {
     if !access::tokens(walk).await || !problems::sandbox(walk).await {
         return;
     }
+    dpop::bound(walk).await;
     if payments::payments(walk).await {
+        lanes::lanes(walk).await;
         redemption::redemption(walk).await;
         problems::problems(walk).await;
     }
     referrals::referrals(walk).await;
     payments::signing(walk).await;
+    webhooks::webhooks(walk).await;
 }
 
 fn span(args: &Args) -> Result<Span, Failure> {

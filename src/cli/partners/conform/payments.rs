@@ -1,8 +1,8 @@
-//! Payments and refunds, what comes again, batches, and signatures.
+//! Payments and refunds, what comes again, and signatures.
 
 use serde_json::{Value, json};
 
-use super::walk::{EVENT, EVENTS, MANY, SIGNING, Walk};
+use super::walk::{EVENT, EVENTS, SIGNING, Walk};
 
 /// Whether a payment was taken.
 pub async fn payments(walk: &mut Walk) -> bool {
@@ -31,14 +31,13 @@ pub async fn payments(walk: &mut Walk) -> bool {
         (409, "event-conflict"),
     );
     let path = format!("/v1/events/{}", walk.id("p-1"));
-    if walk.partner.access.scopes.iter().any(|scope| scope.name() == "events:read") {
+    if walk.may("events:read") {
         let read = walk.visitor.get(&path).await;
         walk.expect((EVENT, "the receipt can be read again"), &read, (200, ""));
     }
     wrong(walk).await;
     refunds(walk).await;
     repeated(walk).await;
-    batch(walk).await;
     true
 }
 
@@ -117,16 +116,6 @@ async fn repeated(walk: &mut Walk) {
     let answer = walk.visitor.event(&changed).await;
     let rule = (EVENTS, "an order's stage with other content is refused");
     walk.expect(rule, &answer, (409, "conflicting-duplicate"));
-}
-
-async fn batch(walk: &mut Walk) {
-    let batch = json!([walk.payment("b-1", "5.00"), {}, walk.payment("b-2", "5.00")]);
-    let answer = walk.visitor.post("/v1/events:batch", &batch, &[]).await;
-    let outcomes = answer.body.pointer("/outcomes").and_then(Value::as_array);
-    let statuses: Vec<u64> =
-        outcomes.into_iter().flatten().filter_map(|it| it.get("status")?.as_u64()).collect();
-    let rule = (MANY, "a bad event of a batch fails only itself");
-    walk.note(rule, statuses == [201, 422, 201], format!("{} {statuses:?}", answer.in_words()));
 }
 
 /// What a partner whose requests must be signed has to keep to.

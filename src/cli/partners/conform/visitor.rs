@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use super::dpop::Prover;
 use super::key::PrivateKey;
 use crate::cli::Failure;
 use crate::clock;
@@ -22,6 +23,7 @@ use crate::partner::signature::TAG;
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
+    /// JSON; of several values, one a line, their list.
     pub body: Value,
     /// Why there is none.
     pub error: String,
@@ -60,6 +62,9 @@ impl Answer {
     }
 }
 
+/// Where the metadata of every gateway says that tokens are given.
+const TOKEN_PATH: &str = "/oauth/token";
+
 /// A client of the gateway.
 pub struct Visitor {
     http: reqwest::Client,
@@ -71,6 +76,8 @@ pub struct Visitor {
     pub token: String,
     /// Whether what is posted is signed.
     pub signs: bool,
+    /// Proves each request, where tokens are bound to a key.
+    pub prover: Option<Prover>,
     /// How long it waits before each request, so as to keep to the partner's rate.
     pub pause: Duration,
 }
@@ -85,10 +92,67 @@ impl Visitor {
             .build()?;
         let url = url.trim_end_matches('/').to_owned();
         let (issuer, token) = (url.clone(), String::new());
-        Ok(Self { http, url, issuer, id, key, token, signs: false, pause: Duration::ZERO })
+        let pause = Duration::ZERO;
+        Ok(Self { http, url, issuer, id, key, token, signs: false, prover: None, pause })
     }
 
-    async fn send(&self, request: RequestBuilder) -> Answer {
+    /// A request to the gateway.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// A request to somebody else.
+    #[must_use]
+    pub fn foreign(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    /// Sends it with the token, and with a proof where tokens are bound; once more where the gateway
+    /// asks for its nonce in the proof (RFC 9449, sections 8 and 9).
+    pub async fn send_as_partner(
+        &self,
+        target: (&Method, &str),
+        request: RequestBuilder,
+    ) -> Answer {
+        let Some(prover) = &self.prover else {
+            let bare = self.token.is_empty();
+            let request = if bare { request } else { request.bearer_auth(&self.token) };
+            return self.send(request).await;
+        };
+        let again = request.try_clone();
+        let answer = self.prove_and_send(prover, target, request).await;
+        match again {
+            Some(again) if prover.is_asked_for_a_nonce(&answer) => {
+                self.prove_and_send(prover, target, again).await
+            }
+            _ => answer,
+        }
+    }
+
+    async fn prove_and_send(
+        &self,
+        prover: &Prover,
+        (method, path): (&Method, &str),
+        request: RequestBuilder,
+    ) -> Answer {
+        let token = Some(self.token.as_str()).filter(|_it| path != TOKEN_PATH);
+        let uri = format!("{}{path}", self.issuer);
+        let proof = match prover.prove((method.as_str(), &uri), token) {
+            Ok(proof) => proof,
+            Err(error) => return Answer { error: error.to_string(), ..Answer::default() },
+        };
+        let request = match token {
+            Some(token) => request.header("authorization", format!("DPoP {token}")),
+            None => request,
+        };
+        let answer = self.send(request.header("dpop", proof)).await;
+        prover.note(&answer);
+        answer
+    }
+
+    /// Sends it as it is.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
         let failed =
             |error: reqwest::Error| Answer { error: error.to_string(), ..Answer::default() };
         tokio::time::sleep(self.pause).await;
@@ -99,7 +163,9 @@ impl Visitor {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         match response.bytes().await {
             Ok(bytes) => {
-                let body = serde_json::from_slice(&bytes).unwrap_or_default();
+                let lines = || serde_json::Deserializer::from_slice(&bytes).into_iter().flatten();
+                let body = serde_json::from_slice(&bytes);
+                let body = body.unwrap_or_else(|_no_single| Value::Array(lines().collect()));
                 Answer { status, headers, body, error: String::new() }
             }
             Err(error) => failed(error),
@@ -107,24 +173,19 @@ impl Visitor {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        let request = self.http.get(format!("{}{path}", self.url));
-        self.send(if self.token.is_empty() { request } else { request.bearer_auth(&self.token) })
-            .await
+        self.send_as_partner((&Method::GET, path), self.request(Method::GET, path)).await
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
-        let request = self.http.put(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        self.send(request.json(body)).await
+        let request = self.request(Method::PUT, path).json(body);
+        self.send_as_partner((&Method::PUT, path), request).await
     }
 
     /// Posts JSON; signed, where the visitor signs.
     pub async fn post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         let bytes = body.to_string().into_bytes();
-        let mut request = self
-            .http
-            .request(Method::POST, format!("{}{path}", self.url))
-            .bearer_auth(&self.token)
-            .header("content-type", "application/json");
+        let mut request =
+            self.request(Method::POST, path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -138,7 +199,7 @@ impl Visitor {
                 Err(error) => return Answer { error: error.to_string(), ..Answer::default() },
             }
         }
-        self.send(request.body(bytes)).await
+        self.send_as_partner((&Method::POST, path), request.body(bytes)).await
     }
 
     pub async fn event(&self, event: &Value) -> Answer {
@@ -193,6 +254,11 @@ impl Visitor {
             ("client_assertion", assertion),
         ];
         form.extend(scope.map(|scope| ("scope", scope)));
-        self.send(self.http.post(format!("{}/oauth/token", self.url)).form(&form)).await
+        let request = self.request(Method::POST, TOKEN_PATH).form(&form);
+        if self.prover.is_some() {
+            self.send_as_partner((&Method::POST, TOKEN_PATH), request).await
+        } else {
+            self.send(request).await
+        }
     }
 }

@@ -12,9 +12,11 @@ use crate::partner::Partner;
 
 /// Sections of docs/partner-guide.md.
 pub const TOKEN: &str = "2. A token";
+pub const BOUND: &str = "Bound to a key (DPoP)";
 pub const EVENT: &str = "3. An event";
 pub const EVENTS: &str = "Events";
 pub const MANY: &str = "Many events";
+pub const WEBHOOKS: &str = "Webhooks";
 pub const SIGNING: &str = "Signing";
 pub const SANDBOX: &str = "The sandbox";
 pub const ERRORS: &str = "Errors";
@@ -37,6 +39,12 @@ impl Walk {
         let report = Report::new(partner.id.clone(), visitor.url.clone(), clock::now());
         let run = uuid::Uuid::new_v4().simple().to_string().chars().take(12).collect();
         Self { visitor, partner, report, run, ahead: 0, member: String::new() }
+    }
+
+    /// Whether the partner's manifest has that scope.
+    #[must_use]
+    pub fn may(&self, scope: &str) -> bool {
+        self.partner.access.scopes.iter().any(|it| it.name() == scope)
     }
 
     /// An event id of this run.
