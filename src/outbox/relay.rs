@@ -58,7 +58,8 @@ pub struct RelaySettings {
 /// Deliveries under way, and the ways that they go.
 struct Traffic {
     lanes: HashMap<Destination, Lane>,
-    deliveries: JoinSet<(Destination, Option<Failure>)>,
+    /// Each counts as under way until its lane has heard what it told of the destination.
+    deliveries: JoinSet<(Destination, Option<Failure>, Arc<()>)>,
 }
 
 /// Starts a relay that ends when it is stopped. It is poked by `poked` after a commit that put
@@ -96,8 +97,9 @@ async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stopped: watch::Receiv
         loop {
             tokio::select! {
                 Some(ended) = traffic.deliveries.join_next() => match ended {
-                    Ok((destination, failure)) => {
+                    Ok((destination, failure, held)) => {
                         traffic.ended(destination, failure.as_ref());
+                        drop(held);
                         if !*stopped.borrow() {
                             traffic.fill(&worker, destination).await;
                         }
@@ -140,8 +142,7 @@ impl Traffic {
             }
             let delivery = async move {
                 let failure = worker.deliver(claimed).await;
-                drop(held);
-                (destination, failure)
+                (destination, failure, held)
             };
             self.deliveries.spawn(delivery.instrument(span));
         }
