@@ -97,13 +97,11 @@ impl Visitor {
     }
 
     /// A request to the gateway.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
     /// A request to somebody else.
-    #[must_use]
     pub fn foreign(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.request(method, url)
     }
