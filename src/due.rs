@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, PartnerId};
 use crate::partner::Registry;
 use crate::partner::programme::HOURS_MAX;
+use crate::partner::test_clock::TestClocks;
 use crate::referral::{Actor, Move, Step};
 use crate::store::{
     Db, Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards,
@@ -89,7 +90,7 @@ pub async fn round(
     let (reading, registry) = (pool.clone(), Arc::clone(registry));
     let find = move || reading.with(|db| find(db, &registry));
     let found = tokio::task::spawn_blocking(find).await;
-    let customers = found.map_err(|_cancelled| WriteError::Stopped)??;
+    let (customers, clocks) = found.map_err(|_cancelled| WriteError::Stopped)??;
     let count = customers.len();
     if count > 0 {
         let transactions = writer.record_due(customers).await?;
@@ -99,23 +100,35 @@ pub async fn round(
             "points matured or expired, or holds timed out"
         );
     }
-    Ok(count.saturating_add(of_referrals(pool, writer, clock::now()).await?))
+    let mut count = count.saturating_add(of_referrals(pool, writer, (None, clocks.now())).await?);
+    for (partner, now) in clocks.ahead() {
+        let due = of_referrals(pool, writer, (Some(partner), now)).await?;
+        count = count.saturating_add(due);
+    }
+    Ok(count)
 }
 
-/// What falls due for referrals at that time: those of which nothing came in their time expire, and
-/// commissions whose reservation is over may be paid. Returns how many there were. A referral on
-/// hold is none of them, however old.
+/// What falls due at that time for referrals of all partners or of one: those of which nothing came
+/// in their time expire, and commissions whose reservation is over may be paid. Returns how many
+/// there were. A referral on hold is none of them, however old.
 ///
 /// # Errors
 /// [`DueError`]; what was recorded stays so.
-pub async fn of_referrals(pool: &Pool, writer: &Writer, now: Moment) -> Result<usize, DueError> {
-    let reading = pool.clone();
+pub async fn of_referrals(
+    pool: &Pool,
+    writer: &Writer,
+    (partner, now): (Option<&PartnerId>, Moment),
+) -> Result<usize, DueError> {
+    let (reading, partner) = (pool.clone(), partner.cloned());
     let find = move || {
         reading.with(|db| {
             let before = now.minus(TimeDelta::hours(i64::from(HOURS_MAX)));
-            referral_claims::forget_sightings(db, before, KEYS_MAX)?;
-            let expired = referrals::expired(db, now, REFERRALS_MAX)?;
-            Ok::<_, StoreError>((expired, referral_rewards::fallen_due(db, now, REFERRALS_MAX)?))
+            if partner.is_none() {
+                referral_claims::forget_sightings(db, before, KEYS_MAX)?;
+            }
+            let whose = (partner.as_ref(), now);
+            let expired = referrals::expired(db, whose, REFERRALS_MAX)?;
+            Ok::<_, StoreError>((expired, referral_rewards::fallen_due(db, whose, REFERRALS_MAX)?))
         })
     };
     let found = tokio::task::spawn_blocking(find).await;
@@ -138,7 +151,7 @@ pub async fn of_referrals(pool: &Pool, writer: &Writer, now: Moment) -> Result<u
 
 /// Some of the customers for whom something has fallen due, by our clock or by that of a partner on
 /// trial.
-fn find(db: &mut Db, registry: &Registry) -> Result<Vec<CustomerId>, StoreError> {
+fn find(db: &mut Db, registry: &Registry) -> Result<(Vec<CustomerId>, TestClocks), StoreError> {
     let clocks = test_clocks::load(db, clock::now(), |id| registry.is_trial(id))?;
     let mut customers = lots::fallen_due(db, None, clocks.now(), CUSTOMERS_MAX)?;
     customers.extend(holds::timed_out(db, None, clocks.now(), CUSTOMERS_MAX)?);
@@ -146,7 +159,7 @@ fn find(db: &mut Db, registry: &Registry) -> Result<Vec<CustomerId>, StoreError>
         customers.extend(lots::fallen_due(db, Some(partner), now, CUSTOMERS_MAX)?);
         customers.extend(holds::timed_out(db, Some(partner), now, CUSTOMERS_MAX)?);
     }
-    Ok(customers)
+    Ok((customers, clocks))
 }
 
 /// Forgets some of the idempotency keys whose day is over.

@@ -14,7 +14,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] =
+    pub const ALL: [Self; 5] =
         [Self::Contacted, Self::Converted, Self::FirstRepayment, Self::Lost, Self::Cancelled];
 
     #[must_use]

@@ -49,12 +49,18 @@ pub(super) struct LeadStage {
 /// What came of it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LeadStageTold)]
-pub(super) struct View {
+pub struct View {
     lead: ReferralId,
     /// Where the referral stands now.
     state: &'static str,
     /// Whether this message moved it: news that come late or again move nothing.
     moved: bool,
+}
+
+impl View {
+    pub(super) const fn of(lead: ReferralId, told: &Told) -> Self {
+        Self { lead, state: told.state.name(), moved: told.moved }
+    }
 }
 
 /// The secret that the CRM signs with, where it may tell.
@@ -109,7 +115,7 @@ pub async fn post_feedback(
             told
         }
     };
-    Ok(HttpResponse::Ok().json(View { lead, state: told.state.name(), moved: told.moved }))
+    Ok(HttpResponse::Ok().json(View::of(lead, &told)))
 }
 
 /// The message's id, when it is the CRM that speaks, now.

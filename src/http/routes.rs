@@ -97,6 +97,10 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
             web::post().to(sandbox::members::make_member),
         ))
         .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/referrals/{referral}/stage",
+            web::post().to(sandbox::leads::tell_stage),
+        ))
+        .service(once::<Caller<EventsWrite>>(
             "/v1/sandbox/codes",
             web::post().to(sandbox::members::make_sandbox_code),
         ));

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::schema::referral_rewards;
+use super::schema::{referral_rewards, referrals};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{CounterKey, CustomerId, LotId, ReferralId, TransactionId};
+use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, TransactionId};
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::reward::{Given, To};
@@ -173,18 +173,32 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
     Ok(count > 0)
 }
 
-/// Referrals with commissions whose reservation is over: so many at most.
+/// Referrals, of all partners or of one, with commissions whose reservation is over: so many at
+/// most.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn fallen_due(db: &mut Db, now: Moment, max: i64) -> Result<Vec<ReferralId>, StoreError> {
-    let rows: Vec<Vec<u8>> = both!(db, db => referral_rewards::table
-        .filter(referral_rewards::state.eq("pending"))
-        .filter(referral_rewards::matures_at.le(now.naive()))
-        .order(referral_rewards::matures_at)
-        .limit(max)
-        .select(referral_rewards::referral_id)
-        .load(db))?;
+pub fn fallen_due(
+    db: &mut Db,
+    (partner, now): (Option<&PartnerId>, Moment),
+    max: i64,
+) -> Result<Vec<ReferralId>, StoreError> {
+    let rows: Vec<Vec<u8>> = both!(db, db => {
+        let mut query = referral_rewards::table
+            .filter(referral_rewards::state.eq("pending"))
+            .filter(referral_rewards::matures_at.le(now.naive()))
+            .order(referral_rewards::matures_at)
+            .limit(max)
+            .select(referral_rewards::referral_id)
+            .into_boxed();
+        if let Some(partner) = partner {
+            let theirs = referrals::table
+                .filter(referrals::partner_id.eq(partner.as_str()))
+                .select(referrals::id);
+            query = query.filter(referral_rewards::referral_id.eq_any(theirs));
+        }
+        query.load(db)
+    })?;
     let mut found: Vec<ReferralId> = Vec::with_capacity(rows.len());
     for id in rows {
         let id = ReferralId::from_uuid(types::uuid(&id, "referral_rewards.referral_id")?);

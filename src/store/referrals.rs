@@ -203,19 +203,30 @@ pub fn place(tx: &mut LedgerTx<'_>, record: &ReferralRecord) -> Result<(), Store
     Ok(())
 }
 
-/// Referrals whose time is over with nothing come of them: so many at most.
+/// Referrals, of all partners or of one, whose time is over with nothing come of them: so many at
+/// most.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn expired(db: &mut Db, now: Moment, max: i64) -> Result<Vec<ReferralId>, StoreError> {
+pub fn expired(
+    db: &mut Db,
+    (partner, now): (Option<&PartnerId>, Moment),
+    max: i64,
+) -> Result<Vec<ReferralId>, StoreError> {
     let open = [State::Qualified, State::Sent, State::Contacted].map(State::name);
-    let rows: Vec<Vec<u8>> = both!(db, db => referrals::table
-        .filter(referrals::state.eq_any(open))
-        .filter(referrals::expires_at.le(now.naive()))
-        .order(referrals::expires_at)
-        .limit(max)
-        .select(referrals::id)
-        .load(db))?;
+    let rows: Vec<Vec<u8>> = both!(db, db => {
+        let mut query = referrals::table
+            .filter(referrals::state.eq_any(open))
+            .filter(referrals::expires_at.le(now.naive()))
+            .order(referrals::expires_at)
+            .limit(max)
+            .select(referrals::id)
+            .into_boxed();
+        if let Some(partner) = partner {
+            query = query.filter(referrals::partner_id.eq(partner.as_str()));
+        }
+        query.load(db)
+    })?;
     rows.iter().map(|id| types::uuid(id, "referrals.id").map(ReferralId::from_uuid)).collect()
 }
 

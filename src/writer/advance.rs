@@ -7,7 +7,7 @@ use super::draft::{About, Draft, Drafts};
 use super::load::load_lots;
 use super::record::{RecordError, Recorder};
 use crate::clock::Moment;
-use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, LotId, PartnerId, ReferralId, RuleId, TransactionId};
 use crate::partner::reward::Stage;
 use crate::program::reward::{self, Promise, To};
 use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
@@ -18,7 +18,7 @@ use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
     LedgerTx, StoreError, counters, customers, lots, outbox, personal, referral_claims,
-    referral_moves, referral_rewards, referrals,
+    referral_moves, referral_rewards, referrals, test_clocks,
 };
 
 /// What became of a move: durable when it is given.
@@ -70,7 +70,8 @@ impl Recorder {
             return Ok(Moved { referral, state, replayed: true, transaction: None, lead: false });
         }
         let path = held.path(order.step)?;
-        let mut decision = self.decide_move(tx, &held, order.step, now)?;
+        let theirs = self.time_of(tx, &held.record.partner, now)?;
+        let mut decision = self.decide_move(tx, &held, order.step, theirs)?;
         let rewards = std::mem::take(&mut decision.rewards);
         let mut drafts = Drafts::default();
         let mut transaction = None;
@@ -92,7 +93,7 @@ impl Recorder {
         held.record_moves(tx, order, (&path, transaction), now)?;
         let lead = order.step == Step::Release;
         if lead {
-            self.put_in_line(tx, &mut held, now)?;
+            self.put_in_line(tx, &mut held, (theirs, now))?;
         }
         if order.step == Step::Reject {
             // The bank has no use for the person's data any more.
@@ -105,6 +106,20 @@ impl Recorder {
         let state = path.last().map_or(held.record.state, |last| last.to());
         held.let_go(tx, state)?;
         Ok(Moved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// What time it is for a partner: another than for us only for one on trial that has moved its
+    /// clock.
+    fn time_of(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        partner: &PartnerId,
+        now: Moment,
+    ) -> Result<Moment, StoreError> {
+        if !self.registry.is_trial(partner) {
+            return Ok(now);
+        }
+        Ok(test_clocks::load(tx.db(), now, |id| id == partner)?.now_of(partner))
     }
 
     fn hold(&self, tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Held, RecordError> {
@@ -169,7 +184,7 @@ impl Recorder {
         &self,
         tx: &mut LedgerTx<'_>,
         held: &mut Held,
-        now: Moment,
+        (theirs, now): (Moment, Moment),
     ) -> Result<(), RecordError> {
         let programme = self.registry.programme();
         let region = held.record.region.clone();
@@ -180,7 +195,7 @@ impl Recorder {
         let assigned = program::refer::place(&mut held.record.placement, to, &counted);
         let key = EventKey::of_lead(held.record.id);
         counters::apply(tx, assigned.into_iter().map(|counted| (key, counted)))?;
-        held.record.expires_at = held.terms.expires_at(now);
+        held.record.expires_at = held.terms.expires_at(theirs);
         held.record.terms.get_or_insert_with(|| held.terms.clone());
         referrals::place(tx, &held.record)?;
         referral_claims::keep_until(tx, held.record.id, held.record.expires_at)?;

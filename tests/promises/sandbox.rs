@@ -134,6 +134,55 @@ on_both_stores! {
     }
 }
 
+/// Tells of a lead what the bank's CRM would.
+async fn tell(partner: &Partner, referral: &str, stage: &str) -> Answer {
+    let path = format!("/v1/sandbox/referrals/{referral}/stage");
+    partner.send(&path, &json!({ "stage": stage })).await
+}
+
+on_both_stores! {
+    sandboxed async fn what_the_crm_would_tell_moves_a_referral_and_the_clock_lets_it_mature_or_expire(app) {
+        let home = app.partner("oak-home").await;
+        let mut ids = Vec::new();
+        for number in 0..2 {
+            let mut event = referral(&format!("g-{number}"), "green-loan", "20000.00", "new-town");
+            event["data"]["member"] = json!(member(&home).await);
+            event["data"]["contact"]["phone"] = json!(format!("+861990000120{number}"));
+            let receipt = home.record(&event).await;
+            ids.push(receipt["referral"]["id"].as_str().unwrap().to_owned());
+        }
+        let referral = async |id: &str| home.get(&format!("/v1/referrals/{id}")).await.body;
+        assert_eq!(slug(&tell(&home, &ids[0], "promised").await), (422, "invalid"));
+        let told = tell(&home, &ids[0], "converted").await;
+        assert_eq!((told.status.as_u16(), &told.body["moved"]), (200, &json!(true)), "{told:?}");
+        let pending = referral(&ids[0]).await;
+        assert_eq!(pending["state"], "converted");
+        assert_eq!(pending["commissions"][0]["state"], "pending");
+        // Another partner knows nothing of it.
+        let other = app.partner("sunny-travel").await;
+        assert_eq!(tell(&other, &ids[1], "contacted").await.status, 404);
+        assert_eq!(clock(&home, 31 * 86_400).await.status, 200);
+        assert_eq!(referral(&ids[0]).await["commissions"][0]["state"], "given");
+        assert_ne!(referral(&ids[1]).await["state"], "expired");
+        // A reservation that begins now begins by the partner's clock.
+        tell(&home, &ids[1], "converted").await;
+        assert_eq!(referral(&ids[1]).await["commissions"][0]["state"], "pending");
+        assert_eq!(clock(&home, 62 * 86_400).await.status, 200);
+        assert_eq!(referral(&ids[1]).await["commissions"][0]["state"], "given");
+        // What nobody has done anything about expires by that clock too, and not before.
+        let late = referral_of(&home, "g-2").await;
+        assert_ne!(referral(&late).await["state"], "expired");
+        assert_eq!(clock(&home, 500 * 86_400).await.status, 200);
+        assert_eq!(referral(&late).await["state"], "expired");
+    }
+}
+
+async fn referral_of(home: &Partner, id: &str) -> String {
+    let event = referral(id, "green-loan", "20000.00", "new-town");
+    let receipt = home.record(&event).await;
+    receipt["referral"]["id"].as_str().unwrap().to_owned()
+}
+
 /// Every other way in for a partner leads to the books of its status too: nothing of it is seen in
 /// the real ones.
 async fn all_lanes_lead_to_the_sandbox(store: Store) {

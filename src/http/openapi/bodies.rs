@@ -379,6 +379,13 @@ pub struct ClockBody {
 
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct StageBody {
+    #[schema(pattern = "^(contacted|converted|first_repayment|lost|cancelled)$")]
+    pub stage: String,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CodeBody {
     pub member: MemberRef,
 }

@@ -48,6 +48,7 @@ pub const PATH: &str = "/openapi.json";
         sandbox::clock::put_clock,
         sandbox::members::make_member,
         sandbox::members::make_sandbox_code,
+        sandbox::leads::tell_stage,
         quotes::post_quote,
         uploads::create_upload,
         uploads::get_upload,

@@ -100,6 +100,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_clock", &[&[&kind::SANDBOX_ONLY]]),
     ("put_clock", &[&[&kind::SANDBOX_ONLY, &kind::TOO_LARGE, &kind::TIMEOUT]]),
     ("make_member", &[&[&kind::SANDBOX_ONLY]]),
+    ("tell_stage", &[&[&kind::SANDBOX_ONLY, &kind::NOT_FOUND]]),
     ("make_sandbox_code", &[&[&kind::SANDBOX_ONLY, &kind::MEMBER_UNKNOWN]]),
     ("get_event", &[&[&kind::NOT_FOUND]]),
     ("get_receipt", &[&[&kind::NOT_FOUND]]),

@@ -2,6 +2,7 @@
 //! bank's app, and ask for problems.
 
 pub mod clock;
+pub mod leads;
 pub mod members;
 pub mod problems;
 pub mod watch;

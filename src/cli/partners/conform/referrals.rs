@@ -27,6 +27,9 @@ pub async fn referrals(walk: &mut Walk) {
     let state = given.text("/referral/state");
     let seen = format!("its state is {state:?}");
     walk.note((EVENTS, "a referral with consent tells its state"), !state.is_empty(), seen);
+    if state == "qualified" && walk.may("referrals:read") {
+        followed(walk, given.text("/referral/id")).await;
+    }
     let mut silent = data.clone();
     if let Value::Object(data) = &mut silent {
         data.remove("consent");
@@ -42,4 +45,18 @@ pub async fn referrals(walk: &mut Walk) {
     let answer = walk.visitor.event(&walk.event("l-3", "referral.created", other)).await;
     let rule = (EVENTS, "a product that is not agreed is refused");
     walk.expect(rule, &answer, (403, "product-not-listed"));
+}
+
+/// Lets the lead be lost, as the bank's CRM would tell.
+async fn followed(walk: &mut Walk, referral: &str) {
+    let path = format!("/v1/sandbox/referrals/{referral}/stage");
+    let told = walk.visitor.post(&path, &json!({ "stage": "lost" }), &[]).await;
+    let read = walk.visitor.get(&format!("/v1/referrals/{referral}")).await;
+    let state = read.text("/state");
+    let rule = (EVENTS, "a referral's state follows what the bank tells");
+    walk.note(
+        rule,
+        told.status == 200 && state == "lost",
+        format!("{} {state:?}", told.in_words()),
+    );
 }

@@ -1,0 +1,51 @@
+use actix_web::{HttpResponse, web};
+
+use super::on_trial;
+use crate::crm::Stage;
+use crate::crm::feedback::tell;
+use crate::event::{self, Reader};
+use crate::http::Gateway;
+use crate::http::auth::{Caller, EventsWrite};
+use crate::http::crm_feedback::View;
+use crate::http::openapi::bodies::StageBody;
+use crate::http::problem::Problem;
+use crate::ids::ReferralId;
+use crate::referral::Actor;
+use crate::store::referrals;
+
+/// What the bank's CRM would tell of the lead of one of the partner's referrals: it moves the
+/// referral, gives rewards or takes them back, and is told by webhook. News that come late or again
+/// move nothing.
+#[utoipa::path(
+    post, path = "/v1/sandbox/referrals/{referral}/stage", tag = "Sandbox",
+    security(("partner" = ["events:write"])),
+    params(("referral" = ReferralId, Path, description = "The `referral.id` of its receipt.")),
+    request_body = StageBody,
+    responses((status = 200, description = "Where the referral stands now.", body = View))
+)]
+pub async fn tell_stage(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    on_trial(&caller.partner)?;
+    let lead = ReferralId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
+    let stage = event::read_object(&body, read)?;
+    let (books, owner) = (gateway.books(&caller.partner), caller.partner.id.clone());
+    let own = books.read(move |db| referrals::of_partner(db, &owner, lead)).await?;
+    own.ok_or_else(Problem::not_found)?;
+    let by = Actor::Crm("sandbox".to_owned());
+    let told = tell(&books.pool, &books.writer, (lead, stage), &by).await?;
+    Ok(HttpResponse::Ok().json(View::of(lead, &told)))
+}
+
+fn read(body: &mut Reader<'_>) -> Option<Stage> {
+    let name = body.text("stage", 20)?;
+    let stage = Stage::by_name(name);
+    if stage.is_none() {
+        let names = Stage::ALL.map(Stage::name).join(", ");
+        body.fail("stage", format!("expected one of {names}"));
+    }
+    stage
+}
