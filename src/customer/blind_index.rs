@@ -3,6 +3,18 @@
 use super::PersonalKeys;
 
 impl PersonalKeys {
+    /// The keyed hashes of a normalised text of that sort under each key, the current one's first.
+    #[must_use]
+    pub fn blind_indexes(&self, sort: &str, text: &str) -> Vec<[u8; 32]> {
+        let current = self.blind_index(sort, text);
+        let all = match sort {
+            "phone" => self.phone_indexes(text),
+            _ => self.phone_indexes(&format!("{sort}:{text}")),
+        };
+        let older = all.into_iter().filter(|index| *index != current);
+        std::iter::once(current).chain(older).collect()
+    }
+
     /// A keyed hash of a normalised text of that sort. Of a phone number it is
     /// [`phone_index`](Self::phone_index), by which phones are kept.
     #[must_use]

@@ -11,8 +11,11 @@ use super::reading::Reading;
 use crate::clock;
 use crate::event::Contact;
 use crate::ids::{ReferralId, RequestKey, SignatureId};
+use crate::referral::Person;
 use crate::store::personal::Resealed;
-use crate::store::{Db, Pool, StoreError, idempotency_keys, personal, signatures};
+use crate::store::{
+    Db, Pool, StoreError, idempotency_keys, personal, referral_claims, referrals, signatures,
+};
 
 /// A running search for what is sealed with older keys.
 pub struct Resealer {
@@ -132,15 +135,22 @@ fn contacts(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, S
             pass.contact = Some(*id);
             let anew = keys.open(id.bytes(), sealed).and_then(|plain| {
                 let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
-                Ok(Resealed {
+                let resealed = Resealed {
                     id: *id,
                     was: sealed.key_id.clone(),
                     sealed: keys.seal(id.bytes(), &plain)?,
                     phone_index: keys.phone_index(&contact.phone),
-                })
+                };
+                let person = Person::of(&contact, |sort, text| keys.blind_indexes(sort, text));
+                Ok((resealed, person))
             });
-            if let Some(anew) = pass.note(anew) {
+            if let Some((anew, person)) = pass.note(anew) {
                 pass.add(personal::reseal(tx, &anew)?);
+                // Whose referral the person is holds under the current key of the index too.
+                let product = referrals::get(tx.db(), *id)?.and_then(|it| it.product.parse().ok());
+                if let Some(product) = product {
+                    referral_claims::claim_anew(tx, *id, &person.claims(&product))?;
+                }
             }
         }
         Ok(!older.is_empty())

@@ -54,13 +54,13 @@ impl Introductions {
         let Some(person) = self.people.get(&referral) else {
             return Known { enrolled_at, ..Known::default() };
         };
-        let claims = product.attribution.as_ref().map(|_| person.claims(&product.id));
+        let claims = product.attribution.as_ref().map(|_| person.all_claims(&product.id));
         Known {
             enrolled_at,
-            is_staff: partner.staff.has(person.phone()),
+            is_staff: person.phones().any(|phone| partner.staff.has(phone)),
             is_customer: self.of_bank.contains(&referral),
             is_claimed: claims.into_iter().flatten().any(|claim| self.claimed.contains(&claim)),
-            patterns: self.patterns(&person.sightings(&partner.id), &partner.programme.pattern),
+            patterns: self.patterns(&person.all_sightings(&partner.id), &partner.programme.pattern),
         }
     }
 
@@ -68,7 +68,8 @@ impl Introductions {
         let is_one_too_many = |pattern: &&Pattern| {
             let alike = here.iter().filter(|(likeness, _key)| *likeness == pattern.same);
             let before = alike.filter_map(|(_, key)| self.seen.get(&(*key, pattern.hours)));
-            before.max().is_some_and(|before| *before >= i64::from(pattern.referrals))
+            let times = before.fold(0_i64, |sum, times| sum.saturating_add(*times));
+            times >= i64::from(pattern.referrals)
         };
         patterns.iter().filter(is_one_too_many).map(|pattern| pattern.id.clone()).collect()
     }

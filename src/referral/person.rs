@@ -3,41 +3,58 @@ use crate::ids::{ClaimKey, PartnerId, RuleId, SightingKey};
 use crate::partner::attribution::Likeness;
 
 /// Who was introduced, by keyed hashes: enough to tell that it is the same person again, and not
-/// who it is.
+/// who it is. There is a hash for each key of the index, the current one's first: what was hashed
+/// with an older one is found as long as there is that key.
 #[derive(Clone, Debug, Default)]
 pub struct Person {
-    phone: [u8; 32],
     /// Every way in which this referral may be like others.
-    likenesses: Vec<(Likeness, [u8; 32])>,
+    likenesses: Vec<(Likeness, Vec<[u8; 32]>)>,
 }
 
 impl Person {
-    /// Of contact data, by a keyed hash of a sort of text and a normalised text.
-    pub fn of(contact: &Contact, index: impl Fn(&str, &str) -> [u8; 32]) -> Self {
-        let phone = index("phone", &contact.phone);
-        let mut likenesses = vec![(Likeness::Phone, phone)];
-        let others = [
+    /// Of contact data, by the keyed hashes of a sort of text and a normalised text.
+    pub fn of(contact: &Contact, indexes: impl Fn(&str, &str) -> Vec<[u8; 32]>) -> Self {
+        let texts = [
+            (Likeness::Phone, Some(contact.phone.clone())),
             (Likeness::Document, contact.document.as_deref().map(letters_and_digits)),
             (Likeness::Email, contact.email.as_deref().map(str::to_lowercase)),
             (Likeness::Address, contact.address.as_deref().map(letters_and_digits)),
         ];
-        for (likeness, text) in others {
-            likenesses.extend(text.map(|text| (likeness, index(likeness.name(), &text))));
-        }
-        Self { phone, likenesses }
+        let hashed = texts
+            .into_iter()
+            .filter_map(|(likeness, text)| Some((likeness, indexes(likeness.name(), &text?))));
+        Self { likenesses: hashed.collect() }
     }
 
-    #[must_use]
-    pub const fn phone(&self) -> &[u8; 32] {
-        &self.phone
+    /// The phone under each key.
+    pub fn phones(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.likenesses
+            .iter()
+            .filter(|(likeness, _)| *likeness == Likeness::Phone)
+            .flat_map(|it| &it.1)
     }
 
     /// What the person is claimed by for a product: the phone, and the document where it is known.
     #[must_use]
     pub fn claims(&self, product: &RuleId) -> Vec<ClaimKey> {
+        self.claims_by(product, |indexes| indexes.get(..1).unwrap_or_default())
+    }
+
+    /// What the person may have been claimed by, whichever key was the current one.
+    #[must_use]
+    pub fn all_claims(&self, product: &RuleId) -> Vec<ClaimKey> {
+        self.claims_by(product, |indexes| indexes)
+    }
+
+    fn claims_by(
+        &self,
+        product: &RuleId,
+        of: impl Fn(&[[u8; 32]]) -> &[[u8; 32]],
+    ) -> Vec<ClaimKey> {
         let whole = |likeness| matches!(likeness, Likeness::Phone | Likeness::Document);
-        let named = self.likenesses.iter().filter(|(likeness, _index)| whole(*likeness));
+        let named = self.likenesses.iter().filter(|(likeness, _indexes)| whole(*likeness));
         named
+            .flat_map(|(likeness, indexes)| of(indexes).iter().map(move |index| (likeness, index)))
             .map(|(likeness, index)| {
                 ClaimKey::of_name(&[likeness.name(), &hex(index), product.as_str()])
             })
@@ -47,8 +64,23 @@ impl Person {
     /// What a referral of the person by a partner is counted under.
     #[must_use]
     pub fn sightings(&self, partner: &PartnerId) -> Vec<(Likeness, SightingKey)> {
-        let own = self.likenesses.iter().map(|(likeness, index)| {
-            (*likeness, SightingKey::of_name(&[likeness.name(), &hex(index)]))
+        self.sightings_by(partner, |indexes| indexes.get(..1).unwrap_or_default())
+    }
+
+    /// What earlier ones may have been counted under, whichever key was the current one.
+    #[must_use]
+    pub fn all_sightings(&self, partner: &PartnerId) -> Vec<(Likeness, SightingKey)> {
+        self.sightings_by(partner, |indexes| indexes)
+    }
+
+    fn sightings_by(
+        &self,
+        partner: &PartnerId,
+        of: impl Fn(&[[u8; 32]]) -> &[[u8; 32]],
+    ) -> Vec<(Likeness, SightingKey)> {
+        let own = self.likenesses.iter().flat_map(|(likeness, indexes)| {
+            let key = |index| SightingKey::of_name(&[likeness.name(), &hex(index)]);
+            of(indexes).iter().map(move |index| (*likeness, key(index)))
         });
         let of_partner = SightingKey::of_name(&[Likeness::Partner.name(), partner.as_str()]);
         own.chain([(Likeness::Partner, of_partner)]).collect()
@@ -78,7 +110,7 @@ mod tests {
         };
         let ring = crate::customer::personal::Ring::new(("k", &[1; 32]), ("i", b"index"));
         let keys = crate::customer::PersonalKeys::new(ring.unwrap());
-        Person::of(&contact, |sort, text| keys.blind_index(sort, text))
+        Person::of(&contact, |sort, text| keys.blind_indexes(sort, text))
     }
 
     #[test]

@@ -68,6 +68,30 @@ pub fn claim(tx: &mut LedgerTx<'_>, list: &[NewClaim], now: Moment) -> Result<bo
     Ok(true)
 }
 
+/// What a referral has claimed by keys of an older index is claimed by these too, as long.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn claim_anew(
+    tx: &mut LedgerTx<'_>,
+    referral: ReferralId,
+    keys: &[ClaimKey],
+) -> Result<(), StoreError> {
+    let own = referral_claims::referral_id.eq(referral.bytes().as_slice());
+    let until: Option<Option<chrono::NaiveDateTime>> =
+        referral_claims::table.filter(own).select(referral_claims::until).first(tx.0).optional()?;
+    let Some(until) = until else { return Ok(()) };
+    for key in keys {
+        let id = referral_claims::id.eq(key.bytes().as_slice());
+        let row = (id, own, referral_claims::until.eq(until));
+        both!(tx.0, db => diesel::insert_into(referral_claims::table)
+            .values(&row)
+            .on_conflict_do_nothing()
+            .execute(db))?;
+    }
+    Ok(())
+}
+
 /// What a referral has claimed stays so until then.
 ///
 /// # Errors

@@ -47,12 +47,12 @@ pub fn load<'a>(
         let day = it.submission.event.effective_at.day_in(zone);
         let product = partner.scheme.product_on(&it.referral.product, day);
         if let Some(attribution) = product.and_then(|product| product.attribution.as_ref()) {
-            claims.extend(it.person.claims(&it.referral.product));
+            claims.extend(it.person.all_claims(&it.referral.product));
             if attribution.existing_customers == Existing::Reject {
                 asked.push(it);
             }
         }
-        for (likeness, key) in it.person.sightings(&partner.id) {
+        for (likeness, key) in it.person.all_sightings(&partner.id) {
             let patterns = partner.programme.pattern.iter();
             let like = patterns.filter(|pattern| pattern.same == likeness);
             sightings.extend(like.map(|pattern| (key, pattern.hours)));
@@ -79,7 +79,7 @@ fn introduction<'a>(submission: &'a Submission, keys: &PersonalKeys) -> Option<I
     let Said::Referral(referral) = &submission.event.said else { return None };
     referral.consent.as_ref()?;
     let key = EventKey::of(&submission.partner.id, &submission.event.id);
-    let person = Person::of(&referral.contact, |sort, text| keys.blind_index(sort, text));
+    let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));
     Some(Introduction { key, submission, referral, person })
 }
 
@@ -99,11 +99,11 @@ fn note_customers(
     };
     let ids: Vec<CustomerId> = asked.iter().filter_map(|it| customer(it, standings)).collect();
     let of_bank = customers::of_bank(tx.db(), &ids)?;
-    let phones: Vec<[u8; 32]> = asked.iter().map(|it| *it.person.phone()).collect();
+    let phones: Vec<[u8; 32]> = asked.iter().flat_map(|it| it.person.phones().copied()).collect();
     let converted = referral_claims::converted(tx.db(), &phones)?;
     for it in asked {
         let known = customer(it, standings).is_some_and(|id| of_bank.contains(&id));
-        if known || converted.contains(it.person.phone()) {
+        if known || it.person.phones().any(|phone| converted.contains(phone)) {
             standings.introductions.add_customer(it.key);
         }
     }

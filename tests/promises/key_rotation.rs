@@ -110,6 +110,13 @@ on_both_stores! {
         }
         keys(&app.trial, &["rotate", "--index", "--wait", "0"]).unwrap();
         let bob = staff(app, "bob", &["privacy"]);
+        // Whose referral a person is holds whichever key was the current one.
+        let again = async |number: usize, time: &str| {
+            let mut event = named(number);
+            event["id"] = json!(format!("again-{number}-{time}"));
+            travel.record(&event).await["referral"]["state"].clone()
+        };
+        assert_eq!(again(0, "at-once").await, "duplicate");
         for _ in 0..20 {
             assert_eq!(found(&bob, 1).await.status, 200);
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -122,6 +129,9 @@ on_both_stores! {
         assert!(keys(&app.trial, &["retire", "index-1"]).unwrap().contains("gone"));
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert_eq!(found(&bob, 0).await.status, 200);
+        for number in 0..4 {
+            assert_eq!(again(number, "in-the-end").await, "duplicate");
+        }
     }
 }
 

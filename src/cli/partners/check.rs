@@ -185,7 +185,7 @@ fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Res
     {
         let ring = Ring::new(("examples", &[0; 32]), ("examples", b"examples are not kept"));
         let keys = PersonalKeys::new(ring.map_err(|error| error.to_string())?);
-        let person = Person::of(&referral.contact, |sort, text| keys.blind_index(sort, text));
+        let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));
         let introductions = &mut standings.introductions;
         for (likeness, key) in person.sightings(&partner.id) {
             let like = partner.programme.pattern.iter().filter(|it| it.same == likeness);
