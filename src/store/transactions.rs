@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
+use super::moment::StoredMoment;
 use super::schema::{accounts, entries, events, transactions};
 use super::{Db, LedgerTx, StoreError, corrections, counters, lines, seals, types};
 use crate::clock::Moment;
@@ -49,8 +50,8 @@ struct Row<'a> {
     kind: &'static str,
     entry_count: i64,
     receipt: &'a str,
-    effective_at: chrono::NaiveDateTime,
-    recorded_at: chrono::NaiveDateTime,
+    effective_at: StoredMoment,
+    recorded_at: StoredMoment,
 }
 
 #[derive(Insertable)]
@@ -58,13 +59,13 @@ struct Row<'a> {
 struct EntryRow<'a> {
     transaction_id: &'a [u8],
     seq: i64,
-    account_id: [u8; 16],
+    account_id: &'a [u8],
     lot_id: Option<&'a [u8]>,
     asset: &'static str,
     amount: i64,
     rule: &'a str,
-    effective_at: chrono::NaiveDateTime,
-    recorded_at: chrono::NaiveDateTime,
+    effective_at: StoredMoment,
+    recorded_at: StoredMoment,
 }
 
 /// Appends transactions with their entries. On PostgreSQL a transaction is proved when the
@@ -132,8 +133,8 @@ fn row<'a>(new: &'a NewTransaction<'a>) -> Row<'a> {
         kind: new.kind,
         entry_count: i64::try_from(new.transaction.postings().len()).unwrap_or(i64::MAX),
         receipt: new.receipt,
-        effective_at: new.effective_at.naive(),
-        recorded_at: new.recorded_at.naive(),
+        effective_at: new.effective_at.into(),
+        recorded_at: new.recorded_at.into(),
     }
 }
 
@@ -141,13 +142,13 @@ fn entry_rows<'a>(new: &'a NewTransaction<'a>) -> impl Iterator<Item = EntryRow<
     (0..).zip(new.transaction.postings()).map(|(seq, posting)| EntryRow {
         transaction_id: new.transaction.id_bytes(),
         seq,
-        account_id: *posting.account.id().bytes(),
+        account_id: posting.account_id.bytes(),
         lot_id: posting.lot.as_ref().map(|lot| lot.bytes().as_slice()),
         asset: posting.account.asset.code(),
         amount: posting.amount.minor(),
         rule: posting.rule.as_str(),
-        effective_at: new.effective_at.naive(),
-        recorded_at: new.recorded_at.naive(),
+        effective_at: new.effective_at.into(),
+        recorded_at: new.recorded_at.into(),
     })
 }
 
