@@ -2,7 +2,7 @@
 //! its event, in an encoding that can be read in one way only. docs/proofs.md describes it for others.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, SecondsFormat};
 
 use super::chain::Hash;
 
@@ -77,7 +77,7 @@ const HIDDEN_DOMAIN: &str = "tallystick hidden v1";
 impl Leaf {
     #[must_use]
     pub fn of(recorded: &Recorded) -> Self {
-        let mut leaf = Self { fields: Vec::new(), hidden: Context::new(&SHA256) };
+        let mut leaf = Self { fields: Vec::with_capacity(64), hidden: Context::new(&SHA256) };
         update(&mut leaf.hidden, HIDDEN_DOMAIN);
         leaf.add_transaction(recorded);
         for entry in &recorded.entries {
@@ -225,14 +225,16 @@ fn update(context: &mut Context, text: &str) {
 }
 
 fn moment(naive: NaiveDateTime) -> String {
-    naive.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+    naive.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
     let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
+    text.extend(nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)));
+    text
 }
 
 #[cfg(test)]

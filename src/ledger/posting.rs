@@ -1,5 +1,5 @@
 use super::Account;
-use crate::ids::LotId;
+use crate::ids::{AccountId, LotId};
 use crate::money::Amount;
 
 /// What a rule puts on an account: positive adds to what the owner holds or is owed. Once it is
@@ -7,6 +7,8 @@ use crate::money::Amount;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
     pub account: Account,
+    /// The account's id, worked out once: it is a hash.
+    pub account_id: AccountId,
     pub amount: Amount,
     /// `kind:id@version` of the rule that proposed it.
     pub rule: RuleVersion,
@@ -17,7 +19,7 @@ pub struct Posting {
 impl Posting {
     #[must_use]
     pub fn new(account: Account, amount: Amount, rule: &RuleVersion) -> Self {
-        Self { account, amount, rule: rule.clone(), lot: None }
+        Self { account_id: account.id(), account, amount, rule: rule.clone(), lot: None }
     }
 
     /// The same, moving points of that lot.

@@ -33,8 +33,7 @@ pub fn apply<'a>(
 ) -> Result<(), StoreError> {
     let mut changes: BTreeMap<AccountId, (&Account, i64)> = BTreeMap::new();
     for posting in postings {
-        let (_account, change) =
-            changes.entry(posting.account.id()).or_insert((&posting.account, 0));
+        let (_account, change) = changes.entry(posting.account_id).or_insert((&posting.account, 0));
         *change = change.checked_add(posting.amount.minor()).ok_or(StoreError::OutOfRange)?;
     }
     let rows: Vec<Row<'_>> = changes

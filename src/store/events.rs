@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
+use super::moment::StoredMoment;
 use super::schema::{duplicates, events, transactions};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
@@ -51,8 +52,8 @@ struct Row<'a> {
     refers_to: Option<&'a [u8]>,
     asset: &'static str,
     amount: i64,
-    effective_at: chrono::NaiveDateTime,
-    recorded_at: chrono::NaiveDateTime,
+    effective_at: StoredMoment,
+    recorded_at: StoredMoment,
 }
 
 impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
@@ -69,8 +70,8 @@ impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
             refers_to: event.refers_to.as_ref().map(|key| key.bytes().as_slice()),
             asset: event.amount.asset().code(),
             amount: event.amount.minor(),
-            effective_at: event.effective_at.naive(),
-            recorded_at: event.recorded_at.naive(),
+            effective_at: event.effective_at.into(),
+            recorded_at: event.recorded_at.into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
+use super::moment::StoredMoment;
 use super::schema::{accounts, customers, lots};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
@@ -33,10 +34,10 @@ struct Row<'a> {
     issued: i64,
     by_partner: i64,
     unit_cost: String,
-    matures_at: Option<chrono::NaiveDateTime>,
-    expires_at: Option<chrono::NaiveDateTime>,
-    effective_at: chrono::NaiveDateTime,
-    recorded_at: chrono::NaiveDateTime,
+    matures_at: Option<StoredMoment>,
+    expires_at: Option<StoredMoment>,
+    effective_at: StoredMoment,
+    recorded_at: StoredMoment,
     pending: i64,
     available: i64,
     held: i64,
@@ -57,10 +58,10 @@ impl<'a> Row<'a> {
             issued: lot.issued.minor(),
             by_partner: lot.by_partner.minor(),
             unit_cost: lot.unit_cost.to_string(),
-            matures_at: lot.matures_at.map(Moment::naive),
-            expires_at: lot.expires_at.map(Moment::naive),
-            effective_at: record.effective_at.naive(),
-            recorded_at: record.recorded_at.naive(),
+            matures_at: lot.matures_at.map(StoredMoment::from),
+            expires_at: lot.expires_at.map(StoredMoment::from),
+            effective_at: record.effective_at.into(),
+            recorded_at: record.recorded_at.into(),
             pending: parts.pending.minor(),
             available: parts.available.minor(),
             held: parts.held.minor(),

@@ -56,6 +56,7 @@ pub mod imports;
 pub mod lines;
 pub mod lots;
 mod migrate;
+mod moment;
 pub mod notices;
 pub mod observations;
 pub mod outbox;

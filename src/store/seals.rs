@@ -165,12 +165,11 @@ pub struct Stretch {
 /// Transactions that are looked at in one statement, so that none takes long.
 const STRETCH_MAX: i64 = 10_000;
 
-/// Looks at the transactions after `after` until so many are found that are not sealed, and no
-/// further than one statement should.
+/// Looks at the transactions after `after`, as many as one statement should.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn unsealed(db: &mut Db, after: &[u8], ids_max: usize) -> Result<Stretch, StoreError> {
+pub fn unsealed(db: &mut Db, after: &[u8]) -> Result<Stretch, StoreError> {
     let rows: Vec<(Vec<u8>, Option<i64>)> = both!(db, connection => transactions::table
         .left_join(seals::table)
         .filter(transactions::id.gt(after))
@@ -178,17 +177,9 @@ pub fn unsealed(db: &mut Db, after: &[u8], ids_max: usize) -> Result<Stretch, St
         .limit(STRETCH_MAX)
         .select((transactions::id, seals::block.nullable()))
         .load(connection))?;
-    let mut stretch = Stretch { unsealed: Vec::new(), last: None };
-    for (id, block) in rows {
-        if stretch.unsealed.len() == ids_max {
-            break;
-        }
-        if block.is_none() {
-            stretch.unsealed.push(id.clone());
-        }
-        stretch.last = Some(id);
-    }
-    Ok(stretch)
+    let last = rows.last().map(|(id, _block)| id.clone());
+    let unsealed = rows.into_iter().filter(|(_id, block)| block.is_none());
+    Ok(Stretch { unsealed: unsealed.map(|(id, _none)| id).collect(), last })
 }
 
 /// Appends a block with its seals.

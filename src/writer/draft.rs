@@ -288,6 +288,12 @@ impl<'a> Draft<'a> {
 }
 
 impl<'a> Drafts<'a> {
+    /// With room for so many.
+    pub fn with_capacity(drafts: usize) -> Self {
+        let (list, by_key) = (Vec::with_capacity(drafts), HashMap::with_capacity(drafts));
+        Self { list, by_key, ..Self::default() }
+    }
+
     pub fn push(&mut self, draft: Draft<'a>) {
         if let Some((_submission, key)) = draft.said {
             self.by_key.insert(key, self.list.len());

@@ -147,7 +147,8 @@ impl Recorder {
         fresh: &'f [Fresh<'_>],
         clocks: &TestClocks,
     ) -> Result<Drafted<'f>, RecordError> {
-        let (mut drafts, mut undrafted) = (Drafts::default(), Undrafted::default());
+        let mut drafts = Drafts::with_capacity(fresh.len());
+        let mut undrafted = Undrafted::default();
         let mut unheard = Vec::with_capacity(fresh.len());
         for (index, key, submission) in fresh {
             if !group.is_taken(tx, (*key, &submission.event), &mut undrafted)? {

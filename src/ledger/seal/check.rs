@@ -156,13 +156,15 @@ impl Walk<'_> {
         let mut after = Vec::new();
         let newest = self.newest;
         loop {
-            let stretch = seals::unsealed(db, &after, usize::from(LEAVES_MAX))?;
+            let stretch = seals::unsealed(db, &after)?;
             let Some(last) = stretch.last else { return Ok(()) };
             after = last;
-            let wanted: Vec<&[u8]> = stretch.unsealed.iter().map(Vec::as_slice).collect();
-            for recorded in seals::recorded(db, &wanted)?.values() {
-                self.transaction(recorded, newest);
-                self.sealed.unsealed = self.sealed.unsealed.saturating_add(1);
+            for part in stretch.unsealed.chunks(usize::from(LEAVES_MAX)) {
+                let wanted: Vec<&[u8]> = part.iter().map(Vec::as_slice).collect();
+                for recorded in seals::recorded(db, &wanted)?.values() {
+                    self.transaction(recorded, newest);
+                    self.sealed.unsealed = self.sealed.unsealed.saturating_add(1);
+                }
             }
         }
     }
