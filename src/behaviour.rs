@@ -259,7 +259,14 @@ fn spent(
 
 /// The payments behind the entries on an account that were recorded since, newest first: what
 /// happened in a period was not recorded before it.
-fn payments(db: &mut Db, account: &Account, since: Moment) -> Result<Vec<EventKey>, StoreError> {
+///
+/// # Errors
+/// [`StoreError`].
+pub fn payments(
+    db: &mut Db,
+    account: &Account,
+    since: Moment,
+) -> Result<Vec<EventKey>, StoreError> {
     let since = since.minus(TimeDelta::hours(1));
     let (mut keys, mut after) = (Vec::new(), None);
     loop {

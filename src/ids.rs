@@ -208,6 +208,16 @@ text_id!(
     }
 );
 text_id!(
+    /// What the bank's systems call something that will fall due, unique for ever.
+    AnnouncementId,
+    "announcement id",
+    "1 to 64 letters, digits, points, hyphens and underscores",
+    |text| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+        (1..=64).contains(&text.len()) && text.bytes().all(plain)
+    }
+);
+text_id!(
     /// What the bank's identity provider calls a member of its staff (OpenID Connect `sub`).
     StaffId,
     "staff id",
@@ -268,6 +278,11 @@ random_id!(
     EndpointId
 );
 
+random_id!(
+    /// Something that a customer manager is to do, by its rule and its cause.
+    TaskId
+);
+
 name_id!(
     /// A partner's event, by partner and event id. As it is the primary key of events, the
     /// database itself holds each event to once, for ever.
@@ -323,6 +338,15 @@ impl EventKey {
     #[must_use]
     pub fn of(partner: &PartnerId, event: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), event.as_str()])
+    }
+}
+
+impl TaskId {
+    /// By the name of its cause: so that a cause makes one task (RFC 9562, version 8).
+    #[must_use]
+    pub fn of_name(parts: &[&str]) -> Self {
+        let hash = EventKey::of_name(&[&["task"], parts].concat());
+        Self(uuid::Builder::from_custom_bytes(*hash.bytes()).into_uuid())
     }
 }
 

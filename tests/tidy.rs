@@ -78,6 +78,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "customer/export",
             "customer/reseal",
             "customer/retention",
+            "follow_up/chore",
+            "follow_up/spend",
             "reconcile/breaks",
             "reconcile/settlement",
             "reconcile/pain001",
@@ -85,8 +87,20 @@ const LAYERS: &[(Layer, &[&str])] = &[
     ),
     (Store, &["store"]),
     (Rim, &["settings", "telemetry", "task"]),
-    (Rules, &["event", "partner", "customer", "ledger", "program", "referral", "reconcile"]),
-    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent"]),
+    (
+        Rules,
+        &[
+            "event",
+            "partner",
+            "customer",
+            "ledger",
+            "program",
+            "referral",
+            "reconcile",
+            "follow_up",
+        ],
+    ),
+    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent", "template"]),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.
@@ -94,6 +108,7 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("event", &["partner"]),
     ("referral", &["event", "partner", "customer"]),
     ("program", &["event", "partner", "ledger", "referral"]),
+    ("follow_up", &["partner", "referral"]),
     ("reconcile", &["ledger"]),
 ];
 

@@ -12,6 +12,7 @@ use crate::crm::{Crm, Gathered};
 use crate::customer::reseal::{self, Resealer};
 use crate::customer::retention::{self, Enforcement};
 use crate::due::{self, Due};
+use crate::follow_up::chore::{self, FollowUp, FollowUpSettings};
 use crate::intake::job::{self, Intake, IntakeSettings};
 use crate::ledger::seal::{self, Sealer};
 use crate::notice::{self, NoticeSearch, Notices};
@@ -34,6 +35,7 @@ pub struct BooksChores {
     notices: Option<Notices>,
     due: Due,
     behaviours: Behaviours,
+    follow_up: FollowUp,
     sealer: Sealer,
     intake: Intake,
     resealer: Resealer,
@@ -66,9 +68,10 @@ impl BooksChores {
         };
         Ok(Self {
             relay: start_relay(settings, core, (books, world))?,
-            notices: (world == World::Real).then(|| start_notices(settings, books)).flatten(),
+            notices: (world == World::Real).then(|| start_notices(settings, core, books)).flatten(),
             due: due::start(pool.clone(), writer.clone(), Arc::clone(registry), (every, due)),
             behaviours: behaviour::start(search, every),
+            follow_up: start_follow_up(settings, core, books),
             sealer: seal::start(pool.clone(), books.keys.clone(), sealer),
             intake: start_intake(settings, core, books),
             resealer: reseal::start(pool.clone(), core.keys.personal.clone(), every),
@@ -86,6 +89,7 @@ impl BooksChores {
             notices.stop().await;
         }
         self.due.stop().await;
+        self.follow_up.stop().await;
         self.behaviours.stop().await;
         self.sealer.stop().await;
     }
@@ -99,7 +103,7 @@ fn start_relay(
 ) -> Result<Relay, AppError> {
     let time_out = lease(settings) / 4;
     let (crm, notice) = match world {
-        World::Real => (real_crm(settings, time_out)?, notice_sender(settings, books)?),
+        World::Real => (real_crm(settings, time_out)?, notice_sender(settings, core, books)?),
         World::Sandbox => (Some(Crm::Pretended), None),
     };
     let crm = crm.map(|crm| CrmSender {
@@ -107,6 +111,7 @@ fn start_relay(
         pool: books.pool.clone(),
         keys: core.keys.personal.clone(),
         registry: Arc::clone(&core.registry),
+        time_zone: settings.time_zone,
     });
     let relay = RelaySettings {
         pool: books.pool.clone(),
@@ -124,7 +129,11 @@ fn real_crm(settings: &Settings, time_out: Duration) -> Result<Option<Crm>, AppE
     crm.map_err(|error| AppError::Crm(error.to_string()))
 }
 
-fn notice_sender(settings: &Settings, books: &Books) -> Result<Option<NoticeSender>, AppError> {
+fn notice_sender(
+    settings: &Settings,
+    core: &Core,
+    books: &Books,
+) -> Result<Option<NoticeSender>, AppError> {
     let Some(notices) = &settings.notices else { return Ok(None) };
     let way = match notices {
         NoticeSettings::Log => NoticeWay::Log,
@@ -140,17 +149,29 @@ fn notice_sender(settings: &Settings, books: &Books) -> Result<Option<NoticeSend
             NoticeWay::Webhook { url: url.clone(), secret: Box::new(secret), http }
         }
     };
-    Ok(Some(NoticeSender { pool: books.pool.clone(), time_zone: settings.time_zone, way }))
+    let (pool, registry) = (books.pool.clone(), Arc::clone(&core.registry));
+    Ok(Some(NoticeSender { pool, registry, time_zone: settings.time_zone, way }))
 }
 
-fn start_notices(settings: &Settings, books: &Books) -> Option<Notices> {
+fn start_notices(settings: &Settings, core: &Core, books: &Books) -> Option<Notices> {
     settings.notices.as_ref()?;
     Some(notice::start(NoticeSearch {
         pool: books.pool.clone(),
+        registry: Arc::clone(&core.registry),
         time_zone: settings.time_zone,
         every: Duration::from_secs(settings.due_seconds.max(1)),
         poked: Arc::clone(&books.messages_waiting),
     }))
+}
+
+fn start_follow_up(settings: &Settings, core: &Core, books: &Books) -> FollowUp {
+    chore::start(FollowUpSettings {
+        pool: books.pool.clone(),
+        registry: Arc::clone(&core.registry),
+        time_zone: settings.time_zone,
+        every: Duration::from_secs(settings.due_seconds.max(1)),
+        poked: Arc::clone(&books.messages_waiting),
+    })
 }
 
 /// Takes in files as they become whole.

@@ -1,8 +1,12 @@
 use std::fmt;
 
+use chrono::NaiveDate;
+
 use crate::clock::Moment;
 use crate::event::Contact;
-use crate::ids::{ConsentId, PartnerId, ReferralId};
+use crate::follow_up::Stage;
+use crate::follow_up::task::TaskState;
+use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId, TaskId};
 use crate::money::Amount;
 use crate::referral::Placement;
 
@@ -24,6 +28,10 @@ pub struct Lead {
     pub reasons: Vec<String>,
     /// How it scores and why, what to do next, and which customer manager is to.
     pub placement: Placement,
+    /// The campaign that the partner's offer belongs to.
+    pub campaign: Option<String>,
+    /// How far the customer has come with the bank, where the person is one.
+    pub customer_stage: Option<Stage>,
     pub consent: ConsentId,
     pub consent_purpose: String,
     pub consent_text_version: String,
@@ -40,7 +48,23 @@ pub struct Withdrawal {
     pub at: Moment,
 }
 
-/// The CRM's own id of a lead.
+/// Something that a customer manager is to do about a lead. Holds nothing of the person.
+#[derive(Clone, Debug)]
+pub struct LeadTask {
+    pub id: TaskId,
+    /// Rises with everything that becomes of it.
+    pub revision: i64,
+    pub lead: ReferralId,
+    pub rule: RuleId,
+    pub says: String,
+    pub says_zh: String,
+    pub due_on: NaiveDate,
+    pub state: TaskState,
+    pub branch: Option<RuleId>,
+    pub manager: Option<RuleId>,
+}
+
+/// The CRM's own id of a lead, or of a task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CrmId(pub String);
 

@@ -19,7 +19,7 @@ mod wire;
 pub use changes::{Change, Changes, Watermark};
 pub use error::CrmError;
 pub use gather::Gathered;
-pub use lead::{CrmId, Lead, Withdrawal};
+pub use lead::{CrmId, Lead, LeadTask, Withdrawal};
 pub use mapping::{Mapping, MappingError, Targets, Value};
 pub use salesforce::Salesforce;
 pub use sample::sample;
@@ -138,6 +138,20 @@ impl Crm {
             Self::Salesforce(salesforce) => salesforce.withdraw(withdrawal).await,
             Self::Webhook(webhook) => webhook.withdraw(withdrawal).await.map(Some),
             Self::Pretended => Ok(Some(CrmId::pretended(withdrawal.lead))),
+        }
+    }
+
+    /// Tells the CRM what is to be done about a lead that it has, and what became of that; its id of
+    /// the task. `None` where the mapping tells of no tasks.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
+        match self {
+            Self::Tryton(tryton) => tryton.tell_task(task).await,
+            Self::Salesforce(salesforce) => salesforce.tell_task(task).await,
+            Self::Webhook(webhook) => webhook.tell_task(task).await,
+            Self::Pretended => Ok(None),
         }
     }
 

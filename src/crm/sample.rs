@@ -1,6 +1,7 @@
 use super::Lead;
 use crate::clock::Moment;
 use crate::event::Contact;
+use crate::follow_up::Stage;
 use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId};
 use crate::money::{Amount, Asset};
 use crate::referral::Placement;
@@ -32,6 +33,8 @@ pub fn sample() -> Option<Lead> {
             address: None,
         },
         reasons: vec!["The amount is within 5000 to 200000.".to_owned()],
+        campaign: Some("Summer journeys".to_owned()),
+        customer_stage: Some(Stage::Considering),
         consent: ConsentId::from_uuid(uuid::Uuid::from_u128(
             0x0192_0000_0000_7000_8000_0000_0000_0002,
         )),

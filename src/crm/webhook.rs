@@ -12,7 +12,7 @@ use super::login::Login;
 use super::mapping::{Mapping, Targets, Value};
 use super::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
 use super::wire::{self, Answered, Unanswered};
-use super::{CrmError, CrmId, CrmSetupError, Lead, Withdrawal};
+use super::{CrmError, CrmId, CrmSetupError, Lead, LeadTask, Withdrawal};
 use crate::clock;
 use crate::ids::ReferralId;
 use crate::settings::CrmWebhookSettings;
@@ -33,7 +33,8 @@ pub(super) const TARGETS: Targets = Targets {
     kind: "webhook",
     required: &[],
     known: &[],
-    reserved: &["lead", "revision", "state"],
+    reserved: &["lead", "revision", "state", "task"],
+    of_task: &[],
 };
 
 #[derive(Serialize)]
@@ -41,6 +42,17 @@ struct Body<'a> {
     lead: String,
     revision: i64,
     /// `live`, or `withdrawn`.
+    state: &'static str,
+    #[serde(flatten)]
+    fields: BTreeMap<&'a str, Value>,
+}
+
+#[derive(Serialize)]
+struct TaskBody<'a> {
+    task: String,
+    lead: String,
+    revision: i64,
+    /// `open`, `done` or `cancelled`.
     state: &'static str,
     #[serde(flatten)]
     fields: BTreeMap<&'a str, Value>,
@@ -92,26 +104,55 @@ impl Webhook {
         self.put(withdrawal.lead, &body).await
     }
 
+    /// Puts a task of a lead; the receiver's id of it.
+    ///
+    /// # Errors
+    /// [`CrmError`].
+    pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
+        let Some(mapping) = self.mapping.task() else { return Ok(None) };
+        let body = TaskBody {
+            task: task.id.to_string(),
+            lead: task.lead.to_string(),
+            revision: task.revision,
+            state: task.state.name(),
+            fields: mapping.apply(task),
+        };
+        let bytes = serde_json::to_vec(&body)
+            .map_err(|_error| CrmError::Refused("a task that is no JSON".to_owned()))?;
+        let (place, message) = (format!("tasks/{}", body.task), format!("task-{}", body.task));
+        let message = format!("{message}-{}", body.revision);
+        self.put_bytes((&place, &message, &body.task), bytes).await.map(Some)
+    }
+
     async fn put(&self, lead: ReferralId, body: &Body<'_>) -> Result<CrmId, CrmError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|_error| CrmError::Refused("a lead that is no JSON".to_owned()))?;
         // The same for every attempt, so that the receiver knows a repetition.
         let id = format!("lead-{lead}-{}", body.revision);
-        match tokio::time::timeout(self.time_out.saturating_mul(2), self.send(lead, &id, bytes))
-            .await
-        {
-            Ok(answered) => self.told(lead, &answered?),
+        let own = lead.to_string();
+        self.put_bytes((&format!("leads/{own}"), &id, &own), bytes).await
+    }
+
+    /// Puts what is there under our own id; the receiver's id of it.
+    async fn put_bytes(
+        &self,
+        (place, id, own): (&str, &str, &str),
+        bytes: Vec<u8>,
+    ) -> Result<CrmId, CrmError> {
+        let sent = self.send(place, id, bytes);
+        match tokio::time::timeout(self.time_out.saturating_mul(2), sent).await {
+            Ok(answered) => told(own, &answered?),
             Err(_elapsed) => Err(CrmError::Unavailable("no answer".to_owned())),
         }
     }
 
-    async fn send(&self, lead: ReferralId, id: &str, body: Vec<u8>) -> Result<Answered, CrmError> {
+    async fn send(&self, place: &str, id: &str, body: Vec<u8>) -> Result<Answered, CrmError> {
         let mut refused = None;
         loop {
             let now = clock::now();
             let mut request = self
                 .http
-                .put(format!("{}/leads/{lead}", self.url))
+                .put(format!("{}/{place}", self.url))
                 .header("content-type", "application/json")
                 .header(ID, id)
                 .header(TIMESTAMP, now.unix_seconds())
@@ -135,22 +176,19 @@ impl Webhook {
             }
         }
     }
+}
 
-    fn told(&self, lead: ReferralId, answered: &Answered) -> Result<CrmId, CrmError> {
-        if let Some(trouble) = answered.trouble() {
-            return Err(trouble);
+fn told(own: &str, answered: &Answered) -> Result<CrmId, CrmError> {
+    if let Some(trouble) = answered.trouble() {
+        return Err(trouble);
+    }
+    match answered.status {
+        // 409: it has a later revision, which is what an older write is to find.
+        StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::CONFLICT => {
+            let answer = answered.json();
+            let id = answer.as_ref().and_then(|answer| answer.get("id")?.as_str());
+            Ok(CrmId(id.unwrap_or(own).to_owned()))
         }
-        match answered.status {
-            // 409: it has a later revision, which is what an older write is to find.
-            StatusCode::OK
-            | StatusCode::CREATED
-            | StatusCode::NO_CONTENT
-            | StatusCode::CONFLICT => {
-                let answer = answered.json();
-                let id = answer.as_ref().and_then(|answer| answer.get("id")?.as_str());
-                Ok(CrmId(id.map_or_else(|| lead.to_string(), str::to_owned)))
-            }
-            status => Err(CrmError::Refused(format!("status {}", status.as_str()))),
-        }
+        status => Err(CrmError::Refused(format!("status {}", status.as_str()))),
     }
 }

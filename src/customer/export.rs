@@ -1,6 +1,7 @@
 //! All that is held about a person, for the person or for staff who answer for them. Opening it is
 //! recorded as readings, which are part of what is held.
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -19,8 +20,8 @@ use crate::store::readings::ReadingRecord;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::HistoryLine;
 use crate::store::{
-    LedgerTx, StoreError, accounts, consents, customers, erasures, lots, personal, readings,
-    referrals, signatures, transactions,
+    LedgerTx, StoreError, accounts, announcements, consents, customer_stages, customers, erasures,
+    lots, personal, readings, referrals, signatures, transactions,
 };
 
 /// All that is held about a person.
@@ -54,8 +55,37 @@ pub struct Membership {
     pub pending: Amount,
     pub held: Amount,
     pub owed: Amount,
+    /// How far the customer has come with the bank, as the bank reckons it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub stage: Option<&'static str>,
+    /// How that came about; the oldest first.
+    pub stages: Vec<StageSince>,
+    /// What the bank's systems announced: fees and instalments.
+    pub announcements: Vec<Announced>,
     /// What moved the points that may be spent; the newest first, at most 10,000.
     pub entries: Vec<Entry>,
+}
+
+/// One move of a customer to a stage.
+#[derive(Serialize, ToSchema)]
+pub struct StageSince {
+    pub stage: &'static str,
+    pub says: String,
+    pub says_zh: String,
+    pub moved_at: Moment,
+}
+
+/// Something that was announced to fall due.
+#[derive(Serialize, ToSchema)]
+pub struct Announced {
+    pub kind: String,
+    pub amount: Amount,
+    pub currency: Asset,
+    #[schema(value_type = String, format = Date)]
+    pub due_on: NaiveDate,
+    pub cancelled: bool,
+    pub recorded_at: Moment,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -222,6 +252,23 @@ fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership
     let available = account(AccountCode::POINTS_AVAILABLE);
     let lines = transactions::history(db, &available, None, ENTRIES_MAX)?;
     let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
+    let stage = customer_stages::get(db, id)?.map(|record| record.stage.name());
+    let since = |it: customer_stages::StageMove| StageSince {
+        stage: it.stage.name(),
+        says: it.says,
+        says_zh: it.says_zh,
+        moved_at: it.moved_at,
+    };
+    let stages = customer_stages::moves(db, id)?.into_iter().map(since).collect();
+    let announced = |it: announcements::Announcement| Announced {
+        kind: it.kind,
+        amount: it.amount,
+        currency: it.amount.asset(),
+        due_on: it.due_on,
+        cancelled: it.cancelled.is_some(),
+        recorded_at: it.recorded_at,
+    };
+    let announcements = announcements::of_customer(db, id)?.into_iter().map(announced).collect();
     let member = |(partner, member, enrolled_at)| Member { partner, member, enrolled_at };
     Ok(Some(Membership {
         enrolled_at: profile.enrolled_at,
@@ -232,6 +279,9 @@ fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership
         pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
         held: accounts::balance(db, &account(AccountCode::POINTS_HELD))?,
         owed: owed.unwrap_or(Amount::zero(Asset::PTS)),
+        stage,
+        stages,
+        announcements,
         entries: lines.into_iter().map(Entry::from).collect(),
     }))
 }

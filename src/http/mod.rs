@@ -1,6 +1,7 @@
 //! The gateway's HTTP face: `routes` says who may call what. What a handler needs of
 //! its caller is in its signature; every error is a problem document.
 
+mod announcements;
 pub mod auth;
 mod bound;
 mod client;
@@ -10,6 +11,7 @@ mod consents;
 mod contact;
 mod corrections;
 mod crm_feedback;
+mod customer_stages;
 mod dead_letters;
 mod dpop;
 mod either;
@@ -46,6 +48,7 @@ mod signature;
 mod slow_body;
 mod staff;
 mod stream;
+mod tasks;
 pub mod tls;
 mod token;
 pub mod token_issuer;

@@ -10,12 +10,12 @@ use super::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
 use super::either::PartnerOrStaff;
 use super::idempotency::{Speaker, answer_once};
 use super::problem::{self, Problem};
-use super::staff::{Adjust, Approve, Decide, Operate, Privacy, Staff};
+use super::staff::{Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff};
 use super::{
-    codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, imports, merchant, metadata, metrics, notices, oauth, openapi,
-    person_data, points, proofs, quotes, readings, referrals, revocation, sandbox, stream, tus,
-    uploads, webhook_deliveries, webhook_endpoints,
+    announcements, codes, consents, contact, corrections, crm_feedback, customer_stages,
+    dead_letters, erasures, events, flagged_payments, health, held, imports, merchant, metadata,
+    metrics, notices, oauth, openapi, person_data, points, proofs, quotes, readings, referrals,
+    revocation, sandbox, stream, tasks, tus, uploads, webhook_deliveries, webhook_endpoints,
 };
 
 /// A single event's body.
@@ -66,6 +66,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
         .configure(customer_routes)
         .configure(staff_routes)
+        .configure(follow_up_routes)
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
         // Everybody: the reference
@@ -128,6 +129,7 @@ fn customer_routes(config: &mut web::ServiceConfig) {
             "/v1/customers/me/contact/withdrawal",
             web::post().to(contact::withdraw_contact),
         ))
+        .service(at("/v1/customers/me/notices", web::get().to(notices::get_notices)))
         .service(once::<Customer>(
             "/v1/customers/me/notices/{kind}/opt-out",
             web::post().to(notices::opt_out),
@@ -202,6 +204,37 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Operate>>(
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
+        ));
+}
+
+/// What becomes of customers after the lead, for staff and for the bank's own systems.
+fn follow_up_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: announce
+        .service(once::<Staff<Announce>>(
+            "/v1/announcements",
+            web::post().to(announcements::post_announcement),
+        ))
+        .service(at(
+            "/v1/announcements/{announcement}",
+            web::get().to(announcements::get_announcement),
+        ))
+        .service(once::<Staff<Announce>>(
+            "/v1/announcements/{announcement}/cancellation",
+            web::post().to(announcements::cancel_announcement),
+        ))
+        // Staff: manage
+        .service(at("/v1/customer-stages", web::get().to(customer_stages::get_stages)))
+        .service(at("/v1/customers/{customer}/stage", web::get().to(customer_stages::get_stage)))
+        .service(at("/v1/tasks", web::get().to(tasks::get_tasks)))
+        .service(at("/v1/tasks/{task}", web::get().to(tasks::get_task)))
+        .service(once::<Staff<Manage>>(
+            "/v1/tasks/{task}/completion",
+            web::post().to(tasks::complete_task),
+        ))
+        .service(once::<Staff<Manage>>(
+            "/v1/tasks/{task}/cancellation",
+            web::post().to(tasks::cancel_task),
         ));
 }
 

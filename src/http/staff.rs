@@ -28,6 +28,10 @@ pub enum Role {
     Operate,
     /// Look after personal data: withdrawals, erasures, what is held of whom and who read it.
     Privacy,
+    /// Announce what will fall due for customers, as the bank's own systems do.
+    Announce,
+    /// Look after customers: how far they have come, and what is to be done.
+    Manage,
 }
 
 impl Role {
@@ -39,6 +43,8 @@ impl Role {
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Privacy => "privacy",
+            Self::Announce => "announce",
+            Self::Manage => "manage",
         }
     }
 }
@@ -61,7 +67,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Decide, Read, Operate, Privacy);
+roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

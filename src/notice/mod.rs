@@ -1,17 +1,19 @@
-//! What customers are told before it happens: points that expire, 30, 7 and 1 days ahead, each once.
-//! Nobody is told at night.
+//! What customers are told before it happens: points that expire, and what the bank's systems
+//! announce, as many days ahead as the programme says, each once. Nobody is told at night.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Timelike};
+use chrono::{Days, TimeDelta, Timelike};
 use chrono_tz::Tz;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
-use crate::store::notices::{NewNotice, POINTS_EXPIRING};
-use crate::store::{Pool, StoreError, lots, notices};
+use crate::partner::Registry;
+use crate::partner::notice::{NoticeKind, POINTS_EXPIRING};
+use crate::store::notices::NewNotice;
+use crate::store::{Pool, StoreError, announcements, lots, notices};
 
 /// A running search for what is to be told.
 pub struct Notices {
@@ -22,16 +24,15 @@ pub struct Notices {
 /// What the search works with.
 pub struct NoticeSearch {
     pub pool: Pool,
+    pub registry: Arc<Registry>,
     pub time_zone: Tz,
     pub every: Duration,
     /// Told when something was put in line.
     pub poked: Arc<Notify>,
 }
 
-/// How many days ahead, each with the days at which the next one takes over.
-const AHEAD: [(i64, i64); 3] = [(1, 0), (7, 1), (30, 7)];
 /// Notices put in line in one transaction.
-const GROUP: usize = 200;
+const GROUP: i64 = 200;
 /// From this hour on nobody is told, until that one.
 const NIGHT: u32 = 21;
 const MORNING: u32 = 8;
@@ -90,21 +91,40 @@ pub fn night_left(at: Moment, zone: Tz) -> Option<Duration> {
 }
 
 fn round(search: &NoticeSearch, now: Moment) -> Result<usize, StoreError> {
-    let ahead = |days: i64| now.plus(TimeDelta::days(days));
+    let programme = search.registry.programme();
+    let mut count = 0_usize;
+    for kind in &programme.notice {
+        count = count.saturating_add(if kind.kind == POINTS_EXPIRING {
+            tell_of_points(search, kind, now)?
+        } else {
+            tell_of_announcements(search, kind, now)?
+        });
+    }
+    Ok(count)
+}
+
+/// Points that expire.
+fn tell_of_points(
+    search: &NoticeSearch,
+    kind: &NoticeKind,
+    now: Moment,
+) -> Result<usize, StoreError> {
+    let ahead = |days: u32| now.plus(TimeDelta::days(i64::from(days)));
     let mut list = Vec::new();
-    for (days, next) in AHEAD {
-        let found = search.pool.with(|db| lots::expiring(db, ahead(next), ahead(days)))?;
+    for (days, next) in kind.ahead() {
+        let from = ahead(next.unwrap_or(0));
+        let found = search.pool.with(|db| lots::expiring(db, from, ahead(days)))?;
         // Whom the bank does not know by name it cannot reach.
         list.extend(found.into_iter().filter(|it| it.subject.is_some()).map(|it| NewNotice {
             customer: it.customer,
             kind: POINTS_EXPIRING,
             object: it.expires_at.day_in(search.time_zone).to_string(),
-            days,
+            days: i64::from(days),
             points: it.points,
         }));
     }
     let mut count = 0_usize;
-    for group in list.chunks(GROUP) {
+    for group in list.chunks(usize::try_from(GROUP).unwrap_or(1)) {
         let told = search.pool.with(|db| {
             db.write(|tx| {
                 let mut told = 0_usize;
@@ -115,6 +135,41 @@ fn round(search: &NoticeSearch, now: Moment) -> Result<usize, StoreError> {
             })
         })?;
         count = count.saturating_add(told);
+    }
+    Ok(count)
+}
+
+/// What the bank's systems announced, until the end of the day on which it falls due.
+fn tell_of_announcements(
+    search: &NoticeSearch,
+    kind: &NoticeKind,
+    now: Moment,
+) -> Result<usize, StoreError> {
+    let today = now.day_in(search.time_zone);
+    let day = |ahead: u32| today.checked_add_days(Days::new(ahead.into())).unwrap_or(today);
+    let named = (kind.kind.as_str(), kind.required);
+    let mut count = 0_usize;
+    for (days, next) in kind.ahead() {
+        let after = next.map_or_else(|| today.pred_opt().unwrap_or(today), day);
+        loop {
+            let span = (after, day(days));
+            let due = |db: &mut _| announcements::due(db, named, days, span, GROUP);
+            let found = search.pool.with(due)?;
+            if found.is_empty() {
+                break;
+            }
+            let told = search.pool.with(|db| {
+                db.write(|tx| {
+                    let mut told = 0_usize;
+                    for id in &found {
+                        let new = announcements::announce(tx, id, days, now)?;
+                        told = told.saturating_add(usize::from(new));
+                    }
+                    Ok::<_, StoreError>(told)
+                })
+            })?;
+            count = count.saturating_add(told);
+        }
     }
     Ok(count)
 }

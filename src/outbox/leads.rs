@@ -3,16 +3,20 @@
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::{Failure, Sent};
 use crate::clock;
-use crate::crm::{Gathered, Lead, Withdrawal};
+use crate::crm::{Gathered, Lead, LeadTask, Withdrawal};
 use crate::customer::personal::SealError;
 use crate::customer::{PersonalKeys, Reading};
 use crate::event::Contact;
+use crate::follow_up::task::closing;
+use crate::ids::{RuleId, TaskId};
 use crate::partner::Registry;
 use crate::store::outbox::Kind;
 use crate::store::outbox::claims::Claimed;
-use crate::store::{Pool, StoreError, consents, personal, referrals};
+use crate::store::{Pool, StoreError, consents, customer_stages, personal, referrals, tasks};
 
 /// The way to the CRM.
 #[derive(Clone)]
@@ -21,6 +25,7 @@ pub struct CrmSender {
     pub pool: Pool,
     pub keys: PersonalKeys,
     pub registry: Arc<Registry>,
+    pub time_zone: Tz,
 }
 
 impl CrmSender {
@@ -44,17 +49,49 @@ impl CrmSender {
                 };
                 self.crm.crm().withdraw(&withdrawal).await?
             }
+            Kind::Task => {
+                let (sender, message) = (self.clone(), claimed.clone());
+                let read = tokio::task::spawn_blocking(move || sender.task(&message)).await;
+                let task = read.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted.into()))?;
+                self.crm.crm().tell_task(&task).await?
+            }
             // Nothing else is put in line for it.
             _ => return Err(StoreError::Corrupt("outbox.kind").into()),
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })
     }
 
+    /// All that the CRM is told of a task. What the referral has ended is not to be done any more,
+    /// also where nobody has followed that up yet.
+    fn task(&self, claimed: &Claimed) -> Result<LeadTask, Failure> {
+        let id = TaskId::from_uuid(uuid::Uuid::from_bytes(claimed.subject));
+        let (task, referral) = self.pool.with(|db| {
+            let corrupt = || StoreError::Corrupt("outbox.subject");
+            let task = tasks::get(db, id)?.ok_or_else(corrupt)?;
+            let referral = task.referral.ok_or_else(corrupt)?;
+            let referral = referrals::get(db, referral)?.ok_or_else(corrupt)?;
+            Ok::<_, StoreError>((task, referral))
+        })?;
+        let ended = closing(task.cause, referral.state);
+        Ok(LeadTask {
+            id,
+            revision: claimed.revision,
+            lead: referral.id,
+            rule: task.rule,
+            says: task.says,
+            says_zh: task.says_zh,
+            due_on: task.due_on,
+            state: if task.state.is_closed() { task.state } else { ended.unwrap_or(task.state) },
+            branch: task.branch,
+            manager: task.manager,
+        })
+    }
+
     /// All that the CRM is told of a lead.
     fn lead(&self, claimed: &Claimed) -> Result<Lead, Failure> {
         let id = claimed.referral();
         let reading = Reading::by_program("relay", "to tell the CRM of the lead");
-        let (referral, sealed, consent) = self.pool.with(|db| {
+        let (referral, sealed, consent, stage) = self.pool.with(|db| {
             let referral = referrals::get(db, id)?.ok_or(StoreError::Corrupt("outbox.subject"))?;
             let consent = match referral.consent {
                 Some(consent) => consents::get(db, consent)?,
@@ -66,7 +103,11 @@ impl CrmSender {
                 Some(_live) => db.write(|tx| personal::read(tx, id, &reading, clock::now()))?,
                 None => None,
             };
-            Ok::<_, StoreError>((referral, sealed, consent))
+            let stage = match referral.customer {
+                Some(customer) => customer_stages::get(db, customer)?,
+                None => None,
+            };
+            Ok::<_, StoreError>((referral, sealed, consent, stage))
         })?;
         let (Some(sealed), Some(consent)) = (sealed, consent) else {
             return Err(Failure::no_consent());
@@ -74,6 +115,11 @@ impl CrmSender {
         let plain = self.keys.open(id.bytes(), &sealed)?;
         let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
         let partner = self.registry.get(&referral.partner);
+        let day = referral.effective_at.day_in(self.time_zone);
+        let campaign = partner.as_ref().and_then(|partner| {
+            let product = RuleId::try_from(referral.product.as_str()).ok()?;
+            partner.scheme.product_on(&product, day)?.campaign.clone()
+        });
         Ok(Lead {
             id,
             revision: claimed.revision,
@@ -85,6 +131,8 @@ impl CrmSender {
             contact,
             reasons: referral.reasons,
             placement: referral.placement,
+            campaign,
+            customer_stage: stage.map(|record| record.stage),
             consent: consent.id,
             consent_purpose: consent.given.purpose,
             consent_text_version: consent.given.text_version,

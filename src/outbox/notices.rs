@@ -1,25 +1,30 @@
 //! Notices on their way to customers: into the log, or to the bank's own gateway for messages,
 //! which knows where a customer is reached. We do not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::failure::Blame;
 use super::{Failure, Sent};
 use crate::clock;
 use crate::crm::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
+use crate::money::Asset;
 use crate::notice::night_left;
+use crate::partner::Registry;
+use crate::store::notices::{self, Notice};
 use crate::store::outbox::claims::Claimed;
-use crate::store::{Pool, StoreError, notices};
+use crate::store::{Pool, StoreError};
 
 /// The way to customers.
 pub struct NoticeSender {
     pub pool: Pool,
+    pub registry: Arc<Registry>,
     pub time_zone: Tz,
     pub way: NoticeWay,
 }
@@ -44,6 +49,10 @@ impl NoticeSender {
         let read = tokio::task::spawn_blocking(move || pool.with(|db| notices::get(db, &subject)));
         let notice = read.await.unwrap_or(Err(StoreError::Exhausted))?;
         let Some(notice) = notice else { return Err(Failure::no_consent()) };
+        if notice.date < clock::now().day_in(self.time_zone).to_string() {
+            let failed = failure("late", "its day is over".to_owned(), Blame::Ourselves);
+            return Err(Failure { is_final: true, ..failed });
+        }
         let id = Uuid::from_bytes(claimed.subject);
         match &self.way {
             NoticeWay::Log => {
@@ -51,11 +60,7 @@ impl NoticeSender {
                 Ok(Sent { remote_id: None, status: None })
             }
             NoticeWay::Webhook { url, secret, http } => {
-                let body = json!({
-                    "notice": id, "customer": notice.subject, "kind": notice.kind,
-                    "date": notice.object, "days": notice.days, "points": notice.points,
-                });
-                let body = body.to_string().into_bytes();
+                let body = self.body(id, &notice).to_string().into_bytes();
                 let (id, now) = (format!("notice-{id}"), clock::now());
                 let request = http
                     .post(url)
@@ -72,6 +77,38 @@ impl NoticeSender {
                 told(response.status(), seconds.map(Duration::from_secs))
             }
         }
+    }
+}
+
+impl NoticeSender {
+    /// What the bank's gateway gets. In both languages: it knows which one the customer reads.
+    fn body(&self, id: Uuid, notice: &Notice) -> Value {
+        let mut body = json!({
+            "notice": id, "customer": notice.subject, "kind": notice.kind,
+            "date": notice.date, "days": notice.days,
+        });
+        let Some(fields) = body.as_object_mut() else { return body };
+        let (amount, currency) = (notice.amount.to_string(), notice.amount.asset().code());
+        if notice.amount.asset() == Asset::PTS {
+            fields.insert("points".to_owned(), json!(amount));
+        } else {
+            fields.insert("amount".to_owned(), json!(amount));
+            fields.insert("currency".to_owned(), json!(currency));
+        }
+        if let Some(announcement) = &notice.announcement {
+            fields.insert("announcement".to_owned(), json!(announcement));
+        }
+        if let Some(kind) = self.registry.programme().notice(&notice.kind) {
+            let value = |name: &str| match name {
+                "points" | "amount" => Some(amount.as_str()),
+                "currency" => Some(currency),
+                "date" => Some(notice.date.as_str()),
+                _ => None,
+            };
+            fields.insert("says".to_owned(), json!(kind.says.fill(value)));
+            fields.insert("says_zh".to_owned(), json!(kind.says_zh.fill(value)));
+        }
+        body
     }
 }
 

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use super::attribution::Pattern;
 use super::behaviour::Behaviour;
 use super::consent_text::ConsentText;
+use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::manifest::{ManifestError, Place};
+use super::notice::{self, NoticeKind};
 use super::retention::Retention;
 use super::terms;
 use crate::ids::RuleId;
@@ -36,6 +38,17 @@ pub struct Programme {
     pub consent_text: Vec<ConsentText>,
     #[serde(default)]
     pub retention: Retention,
+    /// What customers are told beforehand.
+    #[serde(default = "notice::usual")]
+    pub notice: Vec<NoticeKind>,
+    /// What makes of a customer's facts a stage; without it nobody has one.
+    pub stage: Option<StageRules>,
+    /// What customer managers are to do.
+    #[serde(default)]
+    pub task: Vec<TaskRule>,
+    /// On which days they work.
+    #[serde(default)]
+    pub calendar: Calendar,
 }
 
 /// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
@@ -120,6 +133,10 @@ impl Default for Programme {
             pattern: Vec::new(),
             consent_text: Vec::new(),
             retention: Retention::default(),
+            notice: Vec::new(),
+            stage: None,
+            task: Vec::new(),
+            calendar: Calendar::default(),
         })
     }
 }
@@ -134,6 +151,12 @@ impl Programme {
     #[must_use]
     pub fn text(&self, version: &str, sha256: &[u8; 32]) -> Option<&ConsentText> {
         self.consent_text.iter().find(|text| text.version == version && text.sha256 == *sha256)
+    }
+
+    /// The kind of notice of that name.
+    #[must_use]
+    pub fn notice(&self, kind: &str) -> Option<&NoticeKind> {
+        self.notice.iter().find(|it| it.kind == kind)
     }
 
     /// Reads the programme. `file` is its name for errors.
@@ -155,6 +178,12 @@ impl Programme {
             return Err(place.error(0, format!("consent_text: {what} is empty")));
         }
         if let Some(what) = programme.retention.fault() {
+            return Err(place.error(0, what));
+        }
+        if let Some(what) = notice::fault(&programme.notice) {
+            return Err(place.error(0, format!("notice: {what}")));
+        }
+        if let Some(what) = follow_up::fault(programme.stage.as_ref(), &programme.task) {
             return Err(place.error(0, what));
         }
         if let Some(tiers) = &programme.tiers {

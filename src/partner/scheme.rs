@@ -97,6 +97,8 @@ pub struct Product {
     pub id: RuleId,
     pub version: u32,
     pub name: String,
+    /// As the CRM's people call the campaign that the offer belongs to.
+    pub campaign: Option<String>,
     from: NaiveDate,
     until: Option<NaiveDate>,
     pub qualify: Qualify,

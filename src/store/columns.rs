@@ -5,20 +5,23 @@ use diesel::prelude::*;
 use super::schema::*;
 use super::{Db, StoreError};
 
+macro_rules! check {
+    ($db:expr; $($table:ident),*) => {
+        $(both!($db, connection => $table::table
+            .select($table::all_columns)
+            .limit(0)
+            .execute(connection))?;)*
+    };
+}
+
 /// Asks for no row of every table with all the columns of the schema: an error names what differs.
 ///
 /// # Errors
 /// [`StoreError::Refused`] when a table or a column is missing.
 pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
-    macro_rules! check {
-        ($($table:ident),*) => {
-            $(both!(db, connection => $table::table
-                .select($table::all_columns)
-                .limit(0)
-                .execute(connection))?;)*
-        };
-    }
+    check_follow_up(db)?;
     check!(
+        db;
         test_clocks,
         observations,
         conformance_runs,
@@ -73,6 +76,19 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         withdrawals,
         readings,
         erasures
+    );
+    Ok(())
+}
+
+fn check_follow_up(db: &mut Db) -> Result<(), StoreError> {
+    check!(
+        db;
+        announcements,
+        announcement_notices,
+        customer_stages,
+        customer_stage_moves,
+        follow_ups,
+        tasks
     );
     Ok(())
 }

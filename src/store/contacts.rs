@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use super::schema::{
     behaviour_evaluations, consents, customer_contacts, events, personal_data, referrals,
 };
-use super::{Db, LedgerTx, StoreError, consents as consent_records, outbox, personal, types};
+use super::{
+    Db, LedgerTx, StoreError, consents as consent_records, customer_stages, outbox, personal, types,
+};
 use crate::clock::Moment;
 use crate::customer::{Author, Sealed};
 use crate::event::ConsentGiven;
@@ -71,12 +73,25 @@ pub fn withdraw(
         .optional()?;
     let Some((record, consent)) = kept else { return Ok(false) };
     diesel::delete(own).execute(tx.0)?;
+    customer_stages::look_again(tx, customer, now)?;
     let record = types::uuid(&record, "customer_contacts.personal_id")?;
     personal::delete(tx, &[ReferralId::from_uuid(record)])?;
     let consent = types::uuid(&consent, "customer_contacts.consent_id")?;
     let by = Author::Customer(customer);
     consent_records::withdraw(tx, ConsentId::from_uuid(consent), &by, None, now)?;
     Ok(true)
+}
+
+/// In which region a customer may be contacted; `None` where they did not agree to be.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, StoreError> {
+    Ok(customer_contacts::table
+        .find(customer.bytes().as_slice())
+        .select(customer_contacts::region)
+        .first(db)
+        .optional()?)
 }
 
 /// Stops what was begun by a customer's behaviour: the consents of those leads are withdrawn, what

@@ -81,6 +81,12 @@ const RIGHTS: &[(&str, &str)] = &[
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
     ("notices", "SELECT, INSERT"),
     ("notice_opt_outs", "SELECT, INSERT, DELETE"),
+    ("announcements", "SELECT, INSERT, UPDATE (cancelled_by, cancelled_because, cancelled_at)"),
+    ("announcement_notices", "SELECT, INSERT"),
+    ("customer_stages", "SELECT, INSERT, UPDATE (stage, since, look_at)"),
+    ("customer_stage_moves", "SELECT, INSERT"),
+    ("follow_ups", "SELECT, INSERT, DELETE"),
+    ("tasks", "SELECT, INSERT, UPDATE (state, closed_by_kind, closed_by, note, closed_at)"),
     ("crm_messages", "SELECT, INSERT, DELETE"),
     ("crm_watermarks", "SELECT, INSERT, UPDATE (watermark, looked_at)"),
     (

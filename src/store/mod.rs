@@ -27,6 +27,7 @@ macro_rules! column {
 }
 
 pub mod accounts;
+pub mod announcements;
 pub mod assertions;
 pub mod books;
 pub mod business_keys;
@@ -38,6 +39,7 @@ pub mod contacts;
 pub mod corrections;
 pub mod counters;
 pub mod crm_feedback;
+pub mod customer_stages;
 pub mod customers;
 pub mod daily_events;
 mod db;
@@ -47,6 +49,7 @@ pub mod erasures;
 mod error;
 pub mod events;
 pub mod flagged_payments;
+pub mod follow_ups;
 pub mod form_attempts;
 mod grants;
 pub mod history;
@@ -74,6 +77,7 @@ pub mod revoked_tokens;
 mod schema;
 pub mod seals;
 pub mod signatures;
+pub mod tasks;
 pub mod test_clocks;
 pub mod transactions;
 mod tx;

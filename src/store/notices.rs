@@ -2,16 +2,13 @@
 
 use diesel::prelude::*;
 
+use super::announcements;
 use super::outbox::{self, Destination, Kind, NewMessage};
-use super::schema::customers;
-use super::schema::{notice_opt_outs, notices};
+use super::schema::{customers, notice_opt_outs, notices};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{CustomerId, MessageId, NoticeId, OrderKey};
+use crate::ids::{AnnouncementId, CustomerId, MessageId, NoticeId, OrderKey};
 use crate::money::{Amount, Asset};
-
-/// The one kind there is: points that expire unless they are spent.
-pub const POINTS_EXPIRING: &str = "points_expiring";
 
 /// What is to be told.
 #[derive(Clone, Debug)]
@@ -30,9 +27,13 @@ pub struct NewNotice {
 pub struct Notice {
     pub subject: String,
     pub kind: String,
-    pub object: String,
+    /// The day on which it happens.
+    pub date: String,
     pub days: i64,
-    pub points: Amount,
+    /// Points that expire, or money that is due.
+    pub amount: Amount,
+    /// What the bank's systems call it, where they announced it.
+    pub announcement: Option<AnnouncementId>,
 }
 
 #[derive(Insertable)]
@@ -92,7 +93,8 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
     Ok(true)
 }
 
-/// A notice and whom it is for; `None` when the bank does not know the customer any more.
+/// A notice and whom it is for; `None` when the bank does not know the customer any more, or what
+/// was announced is cancelled.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -110,9 +112,20 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
         ))
         .first(db)
         .optional())?;
-    Ok(stored.and_then(|(subject, kind, object, days, points)| {
-        let points = Amount::from_minor(points, Asset::PTS);
-        Some(Notice { subject: subject?, kind, object, days, points })
+    if let Some((subject, kind, date, days, points)) = stored {
+        let amount = Amount::from_minor(points, Asset::PTS);
+        let notice = |subject| Notice { subject, kind, date, days, amount, announcement: None };
+        return Ok(subject.map(notice));
+    }
+    let Some((it, days)) = announcements::of_notice(db, id)? else { return Ok(None) };
+    let subject = super::customers::subject(db, it.customer)?;
+    Ok(subject.filter(|_| it.cancelled.is_none()).map(|subject| Notice {
+        subject,
+        kind: it.kind,
+        date: it.due_on.to_string(),
+        days,
+        amount: it.amount,
+        announcement: Some(it.id),
     }))
 }
 
@@ -153,7 +166,18 @@ pub fn set_wanted(
         let id = types::bytes16(&id, "notices.id")?;
         outbox::cancel(tx, Destination::Notice, &id, now)?;
     }
-    Ok(())
+    announcements::hush(tx, customer, kind, now)
+}
+
+/// Which kinds a customer does not want.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn unwanted(db: &mut Db, customer: CustomerId) -> Result<Vec<String>, StoreError> {
+    Ok(notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
+        .select(notice_opt_outs::kind)
+        .load(db)?)
 }
 
 diesel::allow_tables_to_appear_in_same_query!(notices, customers);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::schema::referral_moves;
-use super::{Db, LedgerTx, StoreError, referrals, types};
+use super::{Db, LedgerTx, StoreError, follow_ups, referrals, types};
 use crate::clock::Moment;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
 use crate::referral::{Actor, Advance, State, Step};
@@ -115,7 +115,9 @@ pub fn record(tx: &mut LedgerTx<'_>, list: &[NewMove<'_>], now: Moment) -> Resul
             moved_at: now.naive(),
         })
         .collect();
-    append(tx, &rows)
+    append(tx, &rows)?;
+    let moved: Vec<(ReferralId, i64)> = list.iter().map(|it| (it.referral, it.seq)).collect();
+    follow_ups::note(tx, &moved)
 }
 
 fn append(tx: &mut LedgerTx<'_>, rows: &[Row<'_>]) -> Result<(), StoreError> {

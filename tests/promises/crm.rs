@@ -38,6 +38,8 @@ fn lead() -> Lead {
             address: None,
         },
         reasons: vec!["The amount is within 5000 to 200000.".to_owned()],
+        campaign: None,
+        customer_stage: None,
         consent: ConsentId::random(),
         consent_purpose: "to be called about this product".to_owned(),
         consent_text_version: "2026-10".to_owned(),

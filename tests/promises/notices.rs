@@ -1,9 +1,10 @@
 //! Customers hear beforehand that points expire: once, never at night, and not if they do not want
-//! to. The message goes to the bank's gateway, which knows where they are reached; we do not.
+//! to; and that a fee or an instalment is due, which the bank's systems announce and nobody can do
+//! without. The message goes to the bank's gateway, which knows where they are reached; we do not.
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Timelike};
+use chrono::{Days, TimeDelta, Timelike};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::clock;
@@ -56,7 +57,8 @@ async fn told_once(store: Store) {
         (customer(&app, "person-1"), customer(&app, "person-2"), customer(&app, "person-3"));
     member(&eve, "green-basket").await;
     let answer = wish(&eve, "opt-out").await;
-    assert_eq!(answer.body, json!({ "kind": "points_expiring", "wanted": false }), "{answer:?}");
+    let expected = json!({ "kind": "points_expiring", "wanted": false, "required": false });
+    assert_eq!(answer.body, expected, "{answer:?}");
     give(&app, &ann, "a-1", 5).await;
     give(&app, &ben, "a-2", 20).await;
     give(&app, &ben, "a-3", 200).await;
@@ -111,4 +113,184 @@ async fn nobody_is_told_at_night() {
     let depth = outbox::depth(&mut app.trial.db()).unwrap();
     assert_eq!((depth.waiting, depth.delivered), (0, 0));
     Box::pin(app.stop_and_prove()).await;
+}
+
+/// What the bank's core system says will fall due so many days from now.
+fn announcement(app: &TestApp, id: &str, (kind, customer): (&str, &str), days: u64) -> Value {
+    let today = clock::now().day_in(app.trial.settings.time_zone);
+    let due_on = today.checked_add_days(Days::new(days)).unwrap();
+    json!({
+        "id": id, "kind": kind, "customer": customer, "amount": "25.00", "currency": "CNY",
+        "due_on": due_on.to_string(),
+    })
+}
+
+async fn announced(core: &Partner, id: &str) -> Value {
+    core.get(&format!("/v1/announcements/{id}")).await.body
+}
+
+/// Waits until the receiver has so many notices.
+async fn until_told(receiver: &Simulator, count: usize) -> Vec<Value> {
+    for _ in 0..600 {
+        let told = notices(receiver).await;
+        if told.len() >= count {
+            return told;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    unreachable!("never were {count} notices: {:?}", notices(receiver).await);
+}
+
+async fn told_of_what_is_due(store: Store) {
+    let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
+    let mut app = trial(store, 12, &receiver).start().await;
+    let ann = customer(&app, "person-1");
+    member(&ann, "green-basket").await;
+    let core = staff(&app, "core-banking", &["announce"]);
+    let fee = announcement(&app, "fee-1", ("fee_due", "person-1"), 5);
+    let made = core.send("/v1/announcements", &fee).await;
+    assert_eq!((made.status.as_u16(), &made.body["required"]), (201, &json!(true)), "{made:?}");
+    // The same again is the same one; the same id with other content is refused.
+    let again = core.send("/v1/announcements", &fee).await;
+    assert_eq!((again.status.as_u16(), &again.body["id"]), (200, &json!("fee-1")), "{again:?}");
+    let mut other = fee.clone();
+    other["amount"] = json!("26.00");
+    let refused = core.send("/v1/announcements", &other).await;
+    assert_eq!(refused.told(), (409, "announcement-conflict"));
+    // Too early to be told of, and nearer than the longest time ahead.
+    let far = announcement(&app, "loan-1", ("instalment_due", "person-1"), 40);
+    assert_eq!(core.send("/v1/announcements", &far).await.status, 201);
+    let near = announcement(&app, "loan-2", ("instalment_due", "person-1"), 2);
+    assert_eq!(core.send("/v1/announcements", &near).await.status, 201);
+    until_told(&receiver, 2).await;
+    app.restart().await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let told = notices(&receiver).await;
+    assert_eq!(told.len(), 2, "each once: {told:?}");
+    let of = |id: &str| told.iter().find(|it| it["announcement"] == id).unwrap().clone();
+    let date = fee["due_on"].as_str().unwrap();
+    let mut expected = json!({
+        "customer": "person-1", "kind": "fee_due", "date": date, "days": 7, "amount": "25.00",
+        "currency": "CNY", "announcement": "fee-1",
+        "says": format!("A fee of 25.00 CNY will be charged on {date}."),
+        "says_zh": format!("您将于 {date} 被收取费用 25.00 CNY。"),
+    });
+    expected["notice"] = of("fee-1")["notice"].clone();
+    assert_eq!(of("fee-1"), expected);
+    assert_eq!(
+        (&of("loan-2")["days"], &of("loan-2")["kind"]),
+        (&json!(3), &json!("instalment_due"))
+    );
+    let core = staff(&app, "core-banking", &["announce"]);
+    let there = announced(&core, "fee-1").await;
+    assert_eq!(there["notices"][0]["state"], "delivered", "{there}");
+    // Who is told knows what is held of them.
+    let held = customer(&app, "person-1").get("/v1/customers/me/data").await.body;
+    assert_eq!(held["customer"]["announcements"].as_array().unwrap().len(), 3, "{held}");
+    Box::pin(app.stop_and_prove()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fee_and_an_instalment_are_told_beforehand_once_sqlite() {
+    Box::pin(told_of_what_is_due(Store::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fee_and_an_instalment_are_told_beforehand_once_postgres() {
+    Box::pin(told_of_what_is_due(Store::Postgres)).await;
+}
+
+async fn cancelled_before_it_is_sent(store: Store) {
+    let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
+    // The bank's gateway for messages is away all the while.
+    receiver.order(json!({ "do": "fail", "with": 503, "times": 1000 })).await;
+    let mut app = trial(store, 12, &receiver).start().await;
+    app.leads_may_wait = true; // the other instalment's notice does
+    member(&customer(&app, "person-1"), "green-basket").await;
+    let core = staff(&app, "core-banking", &["announce"]);
+    for id in ["loan-1", "loan-2"] {
+        let due = announcement(&app, id, ("instalment_due", "person-1"), 2);
+        assert_eq!(core.send("/v1/announcements", &due).await.status, 201);
+    }
+    for tries in 0.. {
+        if announced(&core, "loan-1").await["notices"][0]["state"] == "waiting" {
+            break;
+        }
+        assert!(tries < 600, "{}", announced(&core, "loan-1").await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let cancel = "/v1/announcements/loan-1/cancellation";
+    let paid = json!({ "reason": "paid already" });
+    let cancelled = core.send(cancel, &paid).await;
+    assert_eq!((cancelled.status.as_u16(), &cancelled.body["state"]), (200, &json!("cancelled")));
+    // An attempt that is under way is the last.
+    for tries in 0.. {
+        let there = announced(&core, "loan-1").await;
+        if there["notices"][0]["state"] == "cancelled" {
+            break;
+        }
+        assert!(tries < 600, "{there}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let again = core.send(cancel, &json!({ "reason": "again" })).await;
+    assert_eq!(again.body["cancelled_because"], "paid already", "it is cancelled once");
+    assert_eq!(announced(&core, "loan-2").await["notices"][0]["state"], "waiting");
+    // What is cancelled before its time is told to nobody.
+    let far = announcement(&app, "loan-3", ("instalment_due", "person-1"), 40);
+    assert_eq!(core.send("/v1/announcements", &far).await.status, 201);
+    let gone = core.send("/v1/announcements/loan-3/cancellation", &paid).await;
+    assert_eq!(gone.body["notices"], json!([]));
+    assert_eq!(core.send("/v1/announcements/none/cancellation", &paid).await.status, 404);
+    Box::pin(app.stop_and_prove()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_paid_is_not_told_any_more_sqlite() {
+    Box::pin(cancelled_before_it_is_sent(Store::Sqlite)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_paid_is_not_told_any_more_postgres() {
+    Box::pin(cancelled_before_it_is_sent(Store::Postgres)).await;
+}
+
+on_both_stores! {
+    async fn what_the_law_requires_cannot_be_declined_and_only_the_banks_systems_announce(app) {
+        let ann = customer(app, "person-1");
+        member(&ann, "green-basket").await;
+        let out = |kind: &str| format!("/v1/customers/me/notices/{kind}/opt-out");
+        for kind in ["fee_due", "instalment_due"] {
+            let refused = Answer::of(ann.request(Method::POST, &out(kind))).await;
+            assert_eq!(refused.told(), (409, "notice-required"));
+            assert!(refused.text.contains("Law or contract"), "{refused:?}");
+        }
+        assert_eq!(wish(&ann, "opt-out").await.status, 200);
+        assert_eq!(Answer::of(ann.request(Method::POST, &out("weather"))).await.status, 404);
+        let kinds = ann.get("/v1/customers/me/notices").await.body;
+        let of = |kind: &str| {
+            let list = kinds["notices"].as_array().unwrap();
+            let found = list.iter().find(|it| it["kind"] == kind).unwrap();
+            (found["wanted"].clone(), found["required"].clone())
+        };
+        assert_eq!(of("points_expiring"), (json!(false), json!(false)), "{kinds}");
+        assert_eq!(of("fee_due"), (json!(true), json!(true)), "{kinds}");
+        let core = staff(app, "core-banking", &["announce"]);
+        let fee = announcement(app, "fee-1", ("fee_due", "person-1"), 5);
+        let operator = staff(app, "ann", &["operate", "read", "privacy"]);
+        assert_eq!(operator.send("/v1/announcements", &fee).await.told(), (403, "role-missing"));
+        let stranger = announcement(app, "fee-2", ("fee_due", "nobody"), 5);
+        let refused = core.send("/v1/announcements", &stranger).await;
+        assert_eq!(refused.told(), (422, "customer-unknown"));
+        for (field, wrong) in [
+            ("kind", json!("points_expiring")), ("amount", json!("0")), ("amount", json!(25)),
+            ("currency", json!("USD")), ("due_on", json!("2020-01-01")), ("due_on", json!("soon")),
+            ("id", json!("a b")), ("customer", json!("")),
+        ] {
+            let mut bad = fee.clone();
+            bad[field] = wrong;
+            let refused = core.send("/v1/announcements", &bad).await;
+            assert_eq!(refused.told(), (422, "invalid"), "{field}");
+            assert!(refused.text.contains(&format!("\"/{field}\"")), "{refused:?}");
+        }
+    }
 }

@@ -12,8 +12,8 @@ use tallystick::store::outbox::claims::{self, Claim, Outcome};
 use tallystick::store::{self, Db, referral_moves};
 
 use crate::harness::{
-    Cluster, Store, Trial, adjustment, cloud_event, code, customer, member, payment, phone_of,
-    referral, refund, staff, until,
+    Cluster, Store, TestApp, Trial, adjustment, cloud_event, code, customer, member, payment,
+    phone_of, referral, refund, staff, until,
 };
 
 const PASSWORD: &str = "only-for-this-run";
@@ -83,6 +83,7 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     assert_eq!(bob.approve("a-1").await.status, 201);
     until(&person, "295.00", "0.00").await;
     assert_eq!(person.get("/readyz").await.status, 200);
+    customers_are_followed_up(&app).await;
     for _ in 0..100 {
         if shop.get("/v1/events/p-2/proof").await.status == 200 {
             break;
@@ -104,6 +105,30 @@ async fn the_gateway_serves_as_a_role_that_cannot_change_history() {
     history_cannot_be_changed(&app.trial);
     Box::pin(app.stop_and_prove()).await;
     Cluster::shared().psql("postgres", "DROP OWNED BY gateway_of_the_bank");
+}
+
+/// Notices, stages and tasks.
+async fn customers_are_followed_up(app: &TestApp) {
+    let core = staff(app, "core-banking", &["announce"]);
+    let fee = json!({
+        "id": "fee-1", "kind": "fee_due", "customer": "subject-1", "amount": "25.00",
+        "currency": "CNY", "due_on": "9999-01-01",
+    });
+    assert_eq!(core.send("/v1/announcements", &fee).await.status, 201);
+    let cancel = "/v1/announcements/fee-1/cancellation";
+    assert_eq!(core.send(cancel, &json!({ "reason": "waived" })).await.status, 200);
+    let manager = staff(app, "mia", &["manage"]);
+    for tries in 0.. {
+        let stages = manager.get("/v1/customer-stages").await.body;
+        let tasks = manager.get("/v1/tasks").await.body;
+        if let (Some(_), Some(task)) = (stages["customers"].get(0), tasks["tasks"].get(0)) {
+            let path = format!("/v1/tasks/{}/completion", task["task"].as_str().unwrap());
+            assert_eq!(manager.send(&path, &json!({ "note": "called" })).await.status, 200);
+            break;
+        }
+        assert!(tries < 600, "{stages} {tasks}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// By whoever has the gateway's password.
@@ -148,6 +173,11 @@ fn history_cannot_be_changed(trial: &Trial) {
         "UPDATE referral_rewards SET amount = 1",
         "UPDATE outbox SET subject = id",
         "UPDATE attempts SET outcome = 'again'",
+        "UPDATE announcements SET amount = 1",
+        "DELETE FROM announcement_notices",
+        "UPDATE customer_stage_moves SET says = ''",
+        "UPDATE tasks SET says = ''",
+        "DELETE FROM tasks",
     ] {
         let said = refused(trial, sql);
         assert!(said.contains("permission denied"), "{sql}: {said}");

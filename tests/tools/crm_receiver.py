@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 secret, mode = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "")
 lock = threading.Lock()
-leads, faults, tokens, ids, notices = {}, [], set(), [], []
+leads, tasks, faults, tokens, ids, notices = {}, {}, [], set(), [], []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,6 +84,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/notices":
             notices.append(told)
             return self.answer(200, {})
+        if self.path == f"/tasks/{told.get('task')}":
+            there = tasks.get(told["task"])
+            if there and there["revision"] > told["revision"]:
+                return self.answer(409, {})
+            tasks[told["task"]] = told
+            return self.answer(200 if there else 201, {"id": f"T-{told['task']}"})
         if self.path != f"/leads/{told['lead']}":
             return self.answer(404, {})
         if told.get("region") == "nowhere":
@@ -98,7 +104,8 @@ class Handler(BaseHTTPRequestHandler):
     def test(self, order):
         if order["do"] == "fail":
             faults.extend([order["with"]] * order.get("times", 1))
-        return self.answer(200, {"leads": list(leads.values()), "ids": ids, "notices": notices})
+        return self.answer(200, {"leads": list(leads.values()), "ids": ids, "notices": notices,
+                                 "tasks": list(tasks.values())})
 
 
 if __name__ == "__main__":

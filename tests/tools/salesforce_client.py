@@ -76,6 +76,12 @@ seen["collection"] = [
             {"attributes": {"type": "Lead"}, "Tallystick_Id__c": "sf-1", **person},
             {"attributes": {"type": "Lead"}, "Tallystick_Id__c": "sf-3", **person},
             {"attributes": {"type": "Lead"}, "Tallystick_Id__c": "sf-4", "LastName": "Test"}]}))]
+task = {"Subject": "Call", "ActivityDate": "2026-12-01", "Status": "Not Started",
+        "WhoId": sf.Lead.get_by_custom_id("Tallystick_Id__c", "sf-1")["Id"], "Tallystick_Revision__c": 2}
+seen["task"] = [sf.Task.upsert("Tallystick_Id__c/t-1", task), sf.Task.upsert("Tallystick_Id__c/t-1", task)]
+seen["task of nobody"] = error(lambda: sf.Task.upsert("Tallystick_Id__c/t-2", {**task, "WhoId": "00Q0"}))
+seen["older task"] = error(
+    lambda: sf.Task.upsert("Tallystick_Id__c/t-1", {**task, "Tallystick_Revision__c": 1}))
 simulator(do="fail", **{"with": "duplicate"})
 seen["duplicate"] = error(lambda: sf.Lead.upsert("Tallystick_Id__c/sf-5", person))
 simulator(do="fail", **{"with": "limit"})

@@ -1,4 +1,4 @@
-"""A Salesforce org with nothing in it but Leads, Contacts and what their REST API documents.
+"""A Salesforce org with nothing in it but Leads, Contacts, Tasks and what their REST API documents.
 
     salesforce_simulator.py [PORT]
 
@@ -36,6 +36,11 @@ LEAD = {
     "Description": (str, 32000), "Rating": (str, 255), "DoNotCall": (bool, 0),
     "HasOptedOutOfEmail": (bool, 0), EXTERNAL_ID: (str, 64), REVISION: (int, 0),
 }
+# Custom fields of Activity are fields of Task: our own two again, with a validation rule as on Lead.
+TASK = {
+    "Subject": (str, 255), "Description": (str, 32000), "Status": (str, 255), "WhoId": (str, 18),
+    "ActivityDate": (str, 10), "Priority": (str, 255), EXTERNAL_ID: (str, 64), REVISION: (int, 0),
+}
 CONTACT = {"DoNotCall": (bool, 0), "HasOptedOutOfEmail": (bool, 0), "LastName": (str, 80)}
 READ_ONLY = ("Id", "SystemModstamp", "IsConverted", "ConvertedContactId", "CreatedDate")
 API_LIMIT = 15000
@@ -44,7 +49,7 @@ API_LIMIT = 15000
 class Org:
     def __init__(self):
         self.lock = threading.RLock()
-        self.leads, self.contacts, self.tokens = {}, {}, set()
+        self.leads, self.contacts, self.tasks, self.tokens = {}, {}, {}, set()
         self.faults, self.calls, self.made = [], 0, 0
 
     def new_id(self, prefix):
@@ -130,6 +135,30 @@ def upsert(external_id, fields, update_only=False):
         return lead["Id"], not there
 
 
+def upsert_task(external_id, fields):
+    """(id, created)"""
+    with org.lock:
+        if EXTERNAL_ID in fields:
+            raise Refused(400, "INVALID_FIELD",
+                          f"The {EXTERNAL_ID} field should not be specified in the sobject data.")
+        check(fields, TASK, None)
+        who = fields.get("WhoId")
+        if who and who not in org.leads and who not in org.contacts:
+            raise Refused(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["WhoId"])
+        if who in org.leads and org.leads[who]["IsConverted"]:
+            raise Refused(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", fields.get("ActivityDate") or "2026-01-01"):
+            raise Refused(400, "JSON_PARSER_ERROR", "Cannot deserialize instance of date")
+        there = org.tasks.get(external_id)
+        if there and (fields.get(REVISION) or 0) < (there.get(REVISION) or 0):
+            raise Refused(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "A later revision is here.",
+                          [REVISION])
+        task = there or {"Id": org.new_id("00T"), EXTERNAL_ID: external_id}
+        task.update(fields)
+        org.tasks[external_id] = task
+        return task["Id"], not there
+
+
 def fault(name, status, code, message):
     with org.lock:
         if org.faults and org.faults[0] == name:
@@ -139,6 +168,12 @@ def fault(name, status, code, message):
 
 def query(soql):
     """The small part of SOQL that is asked here; anything else is MALFORMED_QUERY."""
+    task = re.fullmatch(
+        r"SELECT Id FROM Task WHERE " + EXTERNAL_ID + r" = '([^'\\]*)' LIMIT 1", soql.strip())
+    if task:
+        found = [{"attributes": {"type": "Task"}, "Id": it["Id"]}
+                 for it in [org.tasks.get(task[1])] if it]
+        return {"totalSize": len(found), "done": True, "records": found}
     form = re.fullmatch(
         r"SELECT ([\w, ]+) FROM Lead(?: WHERE (.+?))?(?: ORDER BY SystemModstamp ASC, Id ASC)?"
         r"(?: LIMIT (\d+))?", soql.strip())
@@ -268,6 +303,10 @@ class Handler(BaseHTTPRequestHandler):
             if not there:
                 raise Refused(404, "NOT_FOUND", "The requested resource does not exist")
             return 200, {"attributes": {"type": "Lead"}, **there[0]}
+        if method == "PATCH" and path[:3] == ["sobjects", "Task", EXTERNAL_ID] and len(path) == 4:
+            task, created = upsert_task(path[3], json.loads(self.received))
+            body = {"id": task, "success": True, "errors": [], "created": created}
+            return (201 if created else 200), body
         if method == "PATCH" and path[:2] == ["sobjects", "Contact"] and path[2] in org.contacts:
             fields = json.loads(self.received)
             check(fields, CONTACT, None)
@@ -296,7 +335,8 @@ class Handler(BaseHTTPRequestHandler):
         with org.lock:
             match order["do"]:
                 case "records":
-                    return {"leads": list(org.leads.values()), "contacts": list(org.contacts.values())}
+                    return {"leads": list(org.leads.values()), "contacts": list(org.contacts.values()),
+                            "tasks": list(org.tasks.values())}
                 case "set":
                     lead = org.of(order["id"])[0]
                     lead.update(order["fields"], SystemModstamp=org.stamp())

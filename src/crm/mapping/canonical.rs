@@ -20,6 +20,8 @@ pub enum Canonical {
     Phone,
     Email,
     Reasons,
+    Campaign,
+    CustomerStage,
     Consent,
     ConsentPurpose,
     ConsentTextVersion,
@@ -28,7 +30,7 @@ pub enum Canonical {
 }
 
 impl Canonical {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Lead,
         Self::Revision,
         Self::Partner,
@@ -45,6 +47,8 @@ impl Canonical {
         Self::Phone,
         Self::Email,
         Self::Reasons,
+        Self::Campaign,
+        Self::CustomerStage,
         Self::Consent,
         Self::ConsentPurpose,
         Self::ConsentTextVersion,
@@ -71,6 +75,8 @@ impl Canonical {
             Self::Phone => "phone",
             Self::Email => "email",
             Self::Reasons => "reasons",
+            Self::Campaign => "campaign",
+            Self::CustomerStage => "customer_stage",
             Self::Consent => "consent",
             Self::ConsentPurpose => "consent_purpose",
             Self::ConsentTextVersion => "consent_text_version",
@@ -110,6 +116,10 @@ impl Canonical {
             Self::Phone => text(&lead.contact.phone),
             Self::Email => lead.contact.email.as_deref().map_or(Value::Nothing, text),
             Self::Reasons => Value::Text(lead.reasons.join(" ")),
+            Self::Campaign => lead.campaign.as_deref().map_or(Value::Nothing, text),
+            Self::CustomerStage => {
+                lead.customer_stage.map_or(Value::Nothing, |stage| text(stage.name()))
+            }
             Self::Consent => Value::Text(lead.consent.to_string()),
             Self::ConsentPurpose => text(&lead.consent_purpose),
             Self::ConsentTextVersion => text(&lead.consent_text_version),

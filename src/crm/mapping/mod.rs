@@ -4,9 +4,11 @@
 
 mod canonical;
 mod rule;
+mod task;
 mod value;
 
 pub use canonical::Canonical;
+pub use task::TaskMapping;
 pub use value::Value;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ pub struct Mapping {
     fields: Vec<(String, Rule)>,
     withdrawal: BTreeMap<String, Value>,
     stages: BTreeMap<String, Stage>,
+    task: Option<TaskMapping>,
 }
 
 /// What an adapter can write, and what it must be told.
@@ -37,6 +40,8 @@ pub struct Targets {
     pub known: &'static [&'static str],
     /// Fields that the adapter writes itself.
     pub reserved: &'static [&'static str],
+    /// Every field of a task there is; empty where the bank may have made fields of its own.
+    pub of_task: &'static [&'static str],
 }
 
 /// Why a mapping is not used, by the name of what is wrong in it.
@@ -60,6 +65,8 @@ pub enum MappingError {
     Rule { field: String, why: String },
     #[error("stage {0:?}: expected contacted, converted, first_repayment, lost or cancelled")]
     Stage(String),
+    #[error("task state {0:?}: expected planned, open, done or cancelled")]
+    TaskState(String),
     #[error("withdrawal {0:?}: expected a text, a whole number, or true or false")]
     Constant(String),
 }
@@ -74,6 +81,9 @@ struct RawMapping {
     withdrawal: BTreeMap<String, toml::Value>,
     #[serde(default)]
     stages: BTreeMap<String, String>,
+    task: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    task_states: BTreeMap<String, String>,
 }
 
 const VERSION_MAX: usize = 40;
@@ -132,7 +142,9 @@ impl Mapping {
             let stage = Stage::by_name(&ours).ok_or_else(|| MappingError::Stage(theirs.clone()))?;
             stages.insert(theirs, stage);
         }
-        Ok(Self { version: raw.version, fields, withdrawal, stages })
+        let states = raw.task_states;
+        let task = raw.task.map(|fields| TaskMapping::read(fields, states, targets)).transpose()?;
+        Ok(Self { version: raw.version, fields, withdrawal, stages, task })
     }
 
     /// The mapping's own version, for logs and for whoever compares two.
@@ -159,6 +171,12 @@ impl Mapping {
         &self.withdrawal
     }
 
+    /// How tasks are told; `None` where they are not.
+    #[must_use]
+    pub const fn task(&self) -> Option<&TaskMapping> {
+        self.task.as_ref()
+    }
+
     /// What a stage of the CRM means to us; `None` for one that moves nothing.
     #[must_use]
     pub fn stage(&self, theirs: &str) -> Option<Stage> {
@@ -168,12 +186,20 @@ impl Mapping {
 
 impl Targets {
     fn check(&self, name: &str) -> Result<(), MappingError> {
+        self.check_field(name, self.known)
+    }
+
+    fn check_task(&self, name: &str) -> Result<(), MappingError> {
+        self.check_field(name, self.of_task)
+    }
+
+    fn check_field(&self, name: &str, known: &[&str]) -> Result<(), MappingError> {
         if self.reserved.contains(&name) {
             return Err(MappingError::Reserved(name.to_owned()));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let named = !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(plain);
-        if !named || (!self.known.is_empty() && !self.known.contains(&name)) {
+        if !named || (!known.is_empty() && !known.contains(&name)) {
             return Err(MappingError::Target(name.to_owned()));
         }
         Ok(())
@@ -185,8 +211,13 @@ mod tests {
     use super::*;
     use crate::crm::sample;
 
-    const ANY: Targets =
-        Targets { kind: "test", required: &["Name"], known: &[], reserved: &["Id"] };
+    const ANY: Targets = Targets {
+        kind: "test",
+        required: &["Name"],
+        known: &[],
+        reserved: &["Id"],
+        of_task: &["Note"],
+    };
 
     fn with(fields: &str) -> Result<Mapping, MappingError> {
         let head =
@@ -245,6 +276,12 @@ mod tests {
         assert!(matches!(with("\"a b\" = { from = \"lead\" }"), Err(MappingError::Target(_))));
         assert!(matches!(with("[stages]\nWon = \"won\""), Err(MappingError::Stage(_))));
         assert!(matches!(with("[withdrawal]\nX = 1.5"), Err(MappingError::Constant(_))));
+        let task = |rest: &str| with(&format!("[task]\n{rest}"));
+        assert!(task("Note = \"{says} {due_on}\"").unwrap().task().is_some());
+        assert!(matches!(task("Other = \"x\""), Err(MappingError::Target(_))));
+        assert!(matches!(task("Note = \"{name}\""), Err(MappingError::Rule { .. })));
+        let states = "Note = \"x\"\n[task_states]\nended = \"x\"";
+        assert!(matches!(task(states), Err(MappingError::TaskState(_))));
         let other = "kind = \"test\"\nversion = \"1\"\n[fields]\nX = { from = \"name\" }";
         assert_eq!(Mapping::parse(other, &ANY).unwrap_err(), MappingError::Missing("Name"));
         let kind = "kind = \"else\"\nversion = \"1\"\n[fields]\n";

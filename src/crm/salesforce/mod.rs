@@ -20,6 +20,7 @@ use crate::ids::ReferralId;
 use crate::settings::{LoginSettings, SalesforceSettings};
 
 mod refusal;
+mod task;
 
 use refusal::Refusal;
 
@@ -48,6 +49,7 @@ pub(super) const TARGETS: Targets = Targets {
     known: &[],
     // The default names of our own two fields; the id of a record is never set.
     reserved: &["Id", "attributes", "Tallystick_Id__c", "Tallystick_Revision__c"],
+    of_task: &[],
 };
 
 impl Salesforce {

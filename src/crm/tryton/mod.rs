@@ -12,6 +12,7 @@ mod deliver;
 mod opportunity;
 mod party;
 mod session;
+mod task;
 mod withdraw;
 
 pub(super) use changes::set_back;
@@ -70,6 +71,7 @@ pub(super) const TARGETS: Targets = Targets {
         "employee.code",
     ],
     reserved: &["party.code", "opportunity.reference"],
+    of_task: &["note"],
 };
 
 impl Tryton {

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 mod examples;
+pub mod follow_up;
 mod problems;
 mod strict;
 mod values;
@@ -19,10 +20,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::oauth::TOKEN_PATH;
 use super::{
-    Gateway, codes, consents, contact, corrections, crm_feedback, dead_letters, erasures, events,
-    flagged_payments, health, held, imports, metadata, notices, oauth, person_data, points, proofs,
-    quotes, readings, referrals, revocation, sandbox, stream, uploads, webhook_deliveries,
-    webhook_endpoints,
+    Gateway, announcements, codes, consents, contact, corrections, crm_feedback, customer_stages,
+    dead_letters, erasures, events, flagged_payments, health, held, imports, metadata, notices,
+    oauth, person_data, points, proofs, quotes, readings, referrals, revocation, sandbox, stream,
+    tasks, uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::partner::scope::Scope;
 
@@ -78,6 +79,7 @@ pub const PATH: &str = "/openapi.json";
         erasures::get_erasure,
         erasures::get_erasures,
         readings::get_readings,
+        notices::get_notices,
         notices::opt_out,
         notices::opt_in,
         corrections::propose_adjustment,
@@ -87,6 +89,15 @@ pub const PATH: &str = "/openapi.json";
         corrections::get_correction,
         corrections::get_corrections,
         flagged_payments::get_flagged_payments,
+        announcements::post_announcement,
+        announcements::get_announcement,
+        announcements::cancel_announcement,
+        customer_stages::get_stages,
+        customer_stages::get_stage,
+        tasks::get_tasks,
+        tasks::get_task,
+        tasks::complete_task,
+        tasks::cancel_task,
         webhook_endpoints::make_endpoint,
         webhook_endpoints::get_endpoints,
         webhook_endpoints::delete_endpoint,

@@ -112,7 +112,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("reject_referral", &[OF_DECISION]),
     ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),
     ("get_points", &[&[&kind::PARAMETER]]),
-    ("opt_out", &[&[&kind::NOT_FOUND]]),
+    ("opt_out", &[&[&kind::NOT_FOUND, &kind::NOTICE_REQUIRED]]),
     ("opt_in", &[&[&kind::NOT_FOUND]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
     ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
@@ -136,6 +136,18 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
     ("get_flagged_payments", &[&[&kind::PARAMETER]]),
+    (
+        "post_announcement",
+        &[&[&kind::ANNOUNCEMENT_CONFLICT, &kind::CUSTOMER_UNKNOWN, &kind::OUT_OF_RANGE]],
+    ),
+    ("get_announcement", &[&[&kind::NOT_FOUND]]),
+    ("cancel_announcement", &[&[&kind::NOT_FOUND]]),
+    ("get_stages", &[&[&kind::PARAMETER]]),
+    ("get_stage", &[&[&kind::NOT_FOUND]]),
+    ("get_tasks", &[&[&kind::PARAMETER]]),
+    ("get_task", &[&[&kind::NOT_FOUND]]),
+    ("complete_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
+    ("cancel_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
     ("make_endpoint", &[&[&kind::ENDPOINTS_FULL]]),
     ("delete_endpoint", &[&[&kind::NOT_FOUND]]),
     ("rotate_secret", &[&[&kind::NOT_FOUND]]),
@@ -202,7 +214,7 @@ fn by_status(
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" || tag == "CRM" => {}
             [tag]
-                if ["Corrections", "Decisions", "Operations", "Privacy"]
+                if ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up"]
                     .contains(&tag.as_str()) =>
             {
                 kinds.push(&kind::ROLE_MISSING);

@@ -6,8 +6,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    ConsentId, CorrectionId, EndpointId, ErasureId, EventId, ImportId, MemberRef, MessageId,
-    PartnerId, QuoteId, ReadingId, RedemptionCode, ReferralId, RuleId, StaffId, TransactionId,
+    AnnouncementId, ConsentId, CorrectionId, CustomerId, EndpointId, ErasureId, EventId, ImportId,
+    MemberRef, MessageId, PartnerId, QuoteId, ReadingId, RedemptionCode, ReferralId, RuleId,
+    StaffId, TaskId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -41,6 +42,7 @@ text_in_the_form! {
     EventId "^[!-~]{1,128}$" "A reference of the partner's own.";
     MemberRef "^[!-~]{1,64}$" "What the partner calls the customer.";
     RedemptionCode "^[0-9]{16}$" "What the customer shows at the till, good once.";
+    AnnouncementId "^[A-Za-z0-9._-]{1,64}$" "What the bank's systems call it, unique for ever.";
     CorrectionId "^[A-Za-z0-9._-]{1,64}$" "What staff call the correction, unique for ever.";
 }
 
@@ -78,6 +80,7 @@ macro_rules! uuid {
 
 uuid!(
     ConsentId,
+    CustomerId,
     EndpointId,
     ErasureId,
     ImportId,
@@ -85,6 +88,7 @@ uuid!(
     QuoteId,
     ReadingId,
     ReferralId,
+    TaskId,
     TransactionId
 );
 

@@ -66,6 +66,12 @@ kinds! {
         "Give a new correction a new id.";
     CORRECTION_CLOSED "correction-closed" 409 "The correction is posted or rejected already"
         "Read the correction: it is posted or rejected already.";
+    ANNOUNCEMENT_CONFLICT "announcement-conflict" 409 "The announcement id is taken by other content"
+        "Give a new announcement a new id, or cancel the one that is there.";
+    TASK_CLOSED "task-closed" 409 "The task is done or cancelled already"
+        "Read the task: somebody has closed it, or things have moved on.";
+    NOTICE_REQUIRED "notice-required" 409 "This notice cannot be declined"
+        "Nothing can be done: law or contract requires this notice.";
     REFERRAL_STATE "referral-state" 409 "The referral does not go there from where it stands"
         "Read the referral: it has gone on already, or has ended.";
     NOT_REVERSIBLE "not-reversible" 409 "The transaction cannot be reversed"
@@ -104,6 +110,8 @@ kinds! {
         "Check the event's time: no earning scheme was in force on that day.";
     MEMBER_UNKNOWN "member-unknown" 422 "The member is not known"
         "Have the customer linked first; this partner's events enrol nobody.";
+    CUSTOMER_UNKNOWN "customer-unknown" 422 "The customer is not known"
+        "Announce only for customers of the programme: they join it by themselves.";
     PAYMENT_UNKNOWN "payment-unknown" 422 "The payment is not known"
         "Send the payment first, or name it by its event id.";
     LINE_UNKNOWN "line-unknown" 422 "The payment has no such line"

@@ -55,6 +55,8 @@ kinds! {
     Lead "lead";
     /// To the CRM: the person of a lead does not agree any longer.
     ConsentWithdrawn "consent_withdrawn";
+    /// To the CRM: something that a customer manager is to do, as it is now.
+    Task "task";
     /// To webhooks, from here on.
     ReferralQualified "referral.qualified";
     ReferralConverted "referral.converted";

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use super::schema::{outbox, personal_data};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{MessageId, OrderKey, ReferralId};
+use crate::ids::{MessageId, OrderKey, ReferralId, TaskId};
 
 /// How many rows are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +85,27 @@ pub fn lead_changed(
 ) -> Result<(), StoreError> {
     let order = order_of(tx.0, referral)?;
     tell_crm(tx, Kind::Lead, referral, order, now)
+}
+
+/// What has become of a task is told to the CRM, after what waits about its person.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn task_changed(
+    tx: &mut LedgerTx<'_>,
+    task: TaskId,
+    referral: ReferralId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let order = order_of(tx.0, referral)?;
+    let revision = next_revision(tx.0, Destination::Crm, task.bytes())?;
+    let message = NewMessage {
+        kind: Kind::Task,
+        subject: *task.bytes(),
+        revision,
+        ..NewMessage::lead(referral, order)
+    };
+    insert(tx, &[message], now)
 }
 
 /// The person of a lead does not agree any longer: what waits is cancelled, and a CRM that was told

@@ -4,6 +4,7 @@
 mod crm;
 mod delivery;
 mod files;
+mod follow_up;
 mod leads;
 mod notice;
 mod persons;
@@ -12,6 +13,7 @@ mod trial;
 pub use crm::*;
 pub use delivery::*;
 pub use files::*;
+pub use follow_up::*;
 pub use leads::*;
 pub use notice::*;
 pub use persons::*;
@@ -401,4 +403,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     withdrawals,
     readings,
     erasures,
+    customer_stages,
 );

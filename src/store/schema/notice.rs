@@ -19,3 +19,28 @@ diesel::table! {
         since -> Timestamp,
     }
 }
+
+diesel::table! {
+    announcements (id) {
+        id -> Text,
+        kind -> Text,
+        customer_id -> Binary,
+        asset -> Text,
+        amount -> BigInt,
+        due_on -> Text,
+        announced_by -> Text,
+        recorded_at -> Timestamp,
+        cancelled_by -> Nullable<Text>,
+        cancelled_because -> Nullable<Text>,
+        cancelled_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    announcement_notices (id) {
+        id -> Binary,
+        announcement_id -> Text,
+        days -> BigInt,
+        recorded_at -> Timestamp,
+    }
+}

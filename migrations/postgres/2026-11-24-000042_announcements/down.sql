@@ -1,0 +1,3 @@
+DROP TABLE announcement_notices;
+DROP TABLE announcements;
+DROP FUNCTION announcements_only_cancel;

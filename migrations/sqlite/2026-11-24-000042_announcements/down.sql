@@ -1,0 +1,2 @@
+DROP TABLE announcement_notices;
+DROP TABLE announcements;

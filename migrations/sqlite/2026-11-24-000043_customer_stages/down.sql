@@ -1,0 +1,3 @@
+DROP TABLE follow_ups;
+DROP TABLE customer_stage_moves;
+DROP TABLE customer_stages;

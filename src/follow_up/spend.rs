@@ -1,0 +1,47 @@
+//! What is known of a customer, put together from ledger and referrals.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::stage::Facts;
+use crate::behaviour;
+use crate::clock::Moment;
+use crate::ids::CustomerId;
+use crate::ledger::{Account, AccountCode};
+use crate::money::Asset;
+use crate::partner::follow_up::StageRules;
+use crate::referral::State;
+use crate::store::referrals::ReferralRecord;
+use crate::store::{Db, StoreError, customer_stages};
+
+/// The facts of a customer now. Payments are those that brought points, because the entries on a
+/// customer's points lead to them.
+pub fn facts(
+    db: &mut Db,
+    customer: CustomerId,
+    referrals: &[ReferralRecord],
+    (rules, zone): (&StageRules, Tz),
+    now: Moment,
+) -> Result<Facts, StoreError> {
+    let windows = i64::from(rules.window_days).saturating_mul(2);
+    let since = now.minus(TimeDelta::days(windows));
+    let mut keys = Vec::new();
+    for code in [AccountCode::POINTS_AVAILABLE, AccountCode::POINTS_PENDING] {
+        let account = Account::customer(code, customer, Asset::PTS);
+        keys.extend(behaviour::payments(db, &account, since)?);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let paid = customer_stages::paid(db, &keys)?;
+    let product = |states: &[State]| {
+        let last = referrals.iter().rev().find(|it| states.contains(&it.state));
+        last.map(|it| it.product.clone())
+    };
+    Ok(Facts {
+        today: now.day_in(zone),
+        before: customer_stages::get(db, customer)?.map(|record| record.stage),
+        considers: product(&[State::Qualified, State::Sent, State::Contacted]),
+        has: product(&[State::Converted, State::Rewarded]),
+        payments: paid.into_iter().map(|(at, amount)| (at.day_in(zone), amount)).collect(),
+    })
+}

@@ -1,0 +1,123 @@
+//! What customers are told beforehand, how long before, and in which words, as the programme writes
+//! it.
+
+use serde::Deserialize;
+
+use super::programme::Programme;
+use crate::template::{self, Template};
+
+/// Points that expire unless they are spent: the one kind that the gateway finds by itself. All
+/// others are announced by the bank's systems.
+pub const POINTS_EXPIRING: &str = "points_expiring";
+
+/// A kind of notice.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeKind {
+    pub kind: String,
+    /// How many days ahead customers are told: once for each.
+    pub days: Vec<u32>,
+    /// Law or contract asks for it: nobody can do without.
+    #[serde(default)]
+    pub required: bool,
+    #[serde(deserialize_with = "template::read")]
+    pub says: Template,
+    #[serde(deserialize_with = "template::read")]
+    pub says_zh: Template,
+}
+
+/// Beyond a year nobody is told of anything.
+const DAYS_MAX: u32 = 366;
+
+impl NoticeKind {
+    /// How many days ahead, the longest first, each with the number at which the next one takes
+    /// over.
+    #[must_use]
+    pub fn ahead(&self) -> Vec<(u32, Option<u32>)> {
+        let mut days = self.days.clone();
+        days.sort_unstable();
+        days.dedup();
+        let below = std::iter::once(None).chain(days.iter().copied().map(Some));
+        let mut ahead: Vec<(u32, Option<u32>)> = days.iter().copied().zip(below).collect();
+        ahead.reverse();
+        ahead
+    }
+
+    /// What is wrong with it, if anything is.
+    fn fault(&self) -> Option<String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if self.kind.is_empty() || self.kind.len() > 40 || !self.kind.chars().all(plain) {
+            return Some("expected a kind of 1 to 40 lower-case letters, digits and _".to_owned());
+        }
+        if self.days.is_empty() || self.days.iter().any(|days| !(1..=DAYS_MAX).contains(days)) {
+            return Some(format!("{}: expected days from 1 to {DAYS_MAX}", self.kind));
+        }
+        let known: &[&str] = if self.kind == POINTS_EXPIRING {
+            &["points", "date"]
+        } else {
+            &["amount", "currency", "date"]
+        };
+        let texts = [&self.says, &self.says_zh];
+        if texts.iter().any(|text| text.is_empty()) {
+            return Some(format!("{}: a text is empty", self.kind));
+        }
+        let unknown = texts.iter().find_map(|text| text.unknown(known))?;
+        Some(format!("{}: there is no {{{unknown}}}; there is {}", self.kind, known.join(", ")))
+    }
+}
+
+/// What is wrong with these, if anything is.
+#[must_use]
+pub fn fault(kinds: &[NoticeKind]) -> Option<String> {
+    let twice = kinds
+        .iter()
+        .enumerate()
+        .find(|(place, it)| kinds.iter().take(*place).any(|earlier| earlier.kind == it.kind));
+    if let Some((_place, twice)) = twice {
+        return Some(format!("{} stands twice", twice.kind));
+    }
+    kinds.iter().find_map(NoticeKind::fault)
+}
+
+/// What holds where the programme says nothing of notices.
+#[must_use]
+pub fn usual() -> Vec<NoticeKind> {
+    #[derive(Deserialize)]
+    struct Notices {
+        notice: Vec<NoticeKind>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |it: Notices| it.notice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_with_the_program_tells_of_points_fees_and_instalments() {
+        let kinds = usual();
+        assert_eq!(fault(&kinds), None);
+        let of = |name: &str| kinds.iter().find(|it| it.kind == name).unwrap();
+        assert!(!of(POINTS_EXPIRING).required);
+        assert!(of("fee_due").required && of("instalment_due").required);
+        assert_eq!(of(POINTS_EXPIRING).ahead(), [(30, Some(7)), (7, Some(1)), (1, None)]);
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_found() {
+        let kinds = |change: fn(&mut NoticeKind)| {
+            let mut kinds = usual();
+            kinds.iter_mut().for_each(change);
+            fault(&kinds).unwrap_or_default()
+        };
+        assert!(kinds(|it| it.days.clear()).contains("expected days"));
+        assert!(
+            kinds(|it| it.kind = "Fee".to_owned()).contains("expected a kind")
+                || kinds(|it| it.kind = "Fee".to_owned()).contains("twice")
+        );
+        assert!(kinds(|it| it.says = Template::parse("{name}").unwrap()).contains("no {name}"));
+        assert!(kinds(|it| it.says_zh = Template::parse("").unwrap()).contains("empty"));
+        assert!(kinds(|it| it.kind = "same".to_owned()).contains("twice"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Sentences with `{names}` in them, written as data and filled in when they are said.
+
+/// A checked sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Words(String),
+    Name(String),
+}
+
+impl Template {
+    /// Reads a sentence. A doubled brace is a brace.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (mut pieces, mut words) = (Vec::new(), String::new());
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '{' | '}' if rest.next_if_eq(&c).is_some() => words.push(c),
+                '{' => {
+                    let mut name = String::new();
+                    loop {
+                        match rest.next() {
+                            Some('}') => break,
+                            Some(c) => name.push(c),
+                            None => return Err("a brace is never closed".to_owned()),
+                        }
+                    }
+                    pieces.push(Piece::Words(std::mem::take(&mut words)));
+                    pieces.push(Piece::Name(name));
+                }
+                '}' => return Err("a brace is never opened: write }} for a brace".to_owned()),
+                other => words.push(other),
+            }
+        }
+        pieces.push(Piece::Words(words));
+        Ok(Self(pieces))
+    }
+
+    /// The first name in it that is none of these.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Option<&str> {
+        self.0.iter().find_map(|piece| match piece {
+            Piece::Name(name) if !known.contains(&name.as_str()) => Some(name.as_str()),
+            Piece::Name(_) | Piece::Words(_) => None,
+        })
+    }
+
+    /// The sentence, with each name's value in its place, and nothing where there is none.
+    #[must_use]
+    pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Words(words) => text.push_str(words),
+                Piece::Name(name) => text.push_str(value(name).unwrap_or_default()),
+            }
+        }
+        text
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|piece| matches!(piece, Piece::Words(words) if words.trim().is_empty()))
+    }
+}
+
+/// For data: reads a sentence with an error that names the place in the file.
+///
+/// # Errors
+/// What [`Template::parse`] says.
+pub fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
+    let text: String = serde::Deserialize::deserialize(deserializer)?;
+    Template::parse(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_filled_in_and_what_is_not_known_is_found() {
+        let template = Template::parse("{amount} due on {day}. {{so}}").unwrap();
+        let value = |name: &str| (name == "amount").then_some("12.50");
+        assert_eq!(template.fill(value), "12.50 due on . {so}");
+        assert_eq!(template.unknown(&["amount"]), Some("day"));
+        assert_eq!(template.unknown(&["amount", "day"]), None);
+        assert!(Template::parse("{amount").is_err() && Template::parse("amount}").is_err());
+        assert!(Template::parse(" ").unwrap().is_empty() && !template.is_empty());
+    }
+}
