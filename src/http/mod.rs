@@ -96,7 +96,7 @@ pub struct Gateway {
     pub registry: Arc<Registry>,
     pub keys: Keys,
     /// The books of real partners, of customers and of staff. What concerns a partner goes to
-    /// [`Gateway::books`].
+    /// `books`.
     pub main: Books,
     sandbox: Option<Books>,
     /// Our own URL, without a slash at the end.
