@@ -2,43 +2,55 @@
 
 /// A checked sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Piece>);
+pub struct Template(Vec<Piece<String>>);
 
+/// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub enum Piece<N> {
     Words(String),
-    Name(String),
+    Name(N),
+}
+
+/// Takes a sentence apart, with what each name stands for. A doubled brace is a brace.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn pieces<N>(
+    text: &str,
+    named: impl Fn(&str) -> Result<N, String>,
+) -> Result<Vec<Piece<N>>, String> {
+    let (mut pieces, mut words) = (Vec::new(), String::new());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '{' | '}' if rest.next_if_eq(&c).is_some() => words.push(c),
+            '{' => {
+                let mut name = String::new();
+                loop {
+                    match rest.next() {
+                        Some('}') => break,
+                        Some(c) => name.push(c),
+                        None => return Err("a brace is never closed".to_owned()),
+                    }
+                }
+                pieces.push(Piece::Words(std::mem::take(&mut words)));
+                pieces.push(Piece::Name(named(&name)?));
+            }
+            '}' => return Err("a brace is never opened: write }} for a brace".to_owned()),
+            other => words.push(other),
+        }
+    }
+    pieces.push(Piece::Words(words));
+    Ok(pieces)
 }
 
 impl Template {
-    /// Reads a sentence. A doubled brace is a brace.
+    /// Reads a sentence, whatever its names are.
     ///
     /// # Errors
-    /// What is wrong with it, in a sentence.
+    /// Those of [`pieces`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (mut pieces, mut words) = (Vec::new(), String::new());
-        let mut rest = text.chars().peekable();
-        while let Some(c) = rest.next() {
-            match c {
-                '{' | '}' if rest.next_if_eq(&c).is_some() => words.push(c),
-                '{' => {
-                    let mut name = String::new();
-                    loop {
-                        match rest.next() {
-                            Some('}') => break,
-                            Some(c) => name.push(c),
-                            None => return Err("a brace is never closed".to_owned()),
-                        }
-                    }
-                    pieces.push(Piece::Words(std::mem::take(&mut words)));
-                    pieces.push(Piece::Name(name));
-                }
-                '}' => return Err("a brace is never opened: write }} for a brace".to_owned()),
-                other => words.push(other),
-            }
-        }
-        pieces.push(Piece::Words(words));
-        Ok(Self(pieces))
+        pieces(text, |name| Ok(name.to_owned())).map(Self)
     }
 
     /// The first name in it that is none of these.

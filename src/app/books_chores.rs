@@ -123,7 +123,8 @@ fn start_relay(
     Ok(relay::start(relay, Arc::clone(&books.messages_waiting)))
 }
 
-fn real_crm(settings: &Settings, time_out: Duration) -> Result<Option<Crm>, AppError> {
+/// A client of the CRM, where the settings have one.
+pub(super) fn real_crm(settings: &Settings, time_out: Duration) -> Result<Option<Crm>, AppError> {
     let crm = settings.crm.as_ref();
     let crm = crm.map(|crm| Crm::new(crm, settings.crm_mapping.as_deref(), time_out)).transpose();
     crm.map_err(|error| AppError::Crm(error.to_string()))

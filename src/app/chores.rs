@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::books_chores::{BooksChores, World};
+use super::books_chores::{BooksChores, World, real_crm};
 use super::{AppError, Core};
-use crate::crm::Crm;
 use crate::crm::feedback::{self, Feedback, FeedbackSettings};
 use crate::customer::key_source::KeySource;
 use crate::customer::key_watch::{self, KeyWatch};
@@ -82,13 +81,13 @@ impl Chores {
 
 /// A CRM that is asked what has become of our leads.
 fn start_feedback(settings: &Settings, core: &Core) -> Result<Option<Feedback>, AppError> {
-    let Some(crm) = &settings.crm else { return Ok(None) };
+    let crm = settings.crm.as_ref().zip(real_crm(settings, FEEDBACK_TIME_OUT)?);
+    let Some((told, crm)) = crm else { return Ok(None) };
     let feedback = FeedbackSettings {
         pool: core.main.books.pool.clone(),
         writer: core.main.books.writer.clone(),
-        place: crm.place(),
-        crm: Crm::new(crm, settings.crm_mapping.as_deref(), FEEDBACK_TIME_OUT)
-            .map_err(|error| AppError::Crm(error.to_string()))?,
+        place: told.place(),
+        crm,
         every: Duration::from_millis(settings.crm_poll_millis.max(100)),
     };
     Ok(Some(feedback::start(feedback)))

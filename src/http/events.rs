@@ -13,7 +13,8 @@ use super::auth::{Caller, EventsRead, EventsWrite};
 use super::idempotency::REPLAYED;
 use super::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use super::problem::Problem;
-use super::sandbox::{problems, watch};
+use super::sandbox::problems;
+use super::sandbox::watch::{self, Watched};
 use super::signature;
 use crate::clock;
 use crate::event::{self, Event, Malformed};
@@ -51,9 +52,9 @@ pub async fn post_event(
     let reading = debug_span!("parse", bytes = body.len());
     let event = reading.in_scope(|| read_event(&caller, &gateway, request.headers(), &body))?;
     drop(reading);
-    let outcome = submit(&caller, &gateway, (event.clone(), signed)).await;
-    let told = (&event.id, Some(&event));
-    watch::note_outcome(&request, &caller.partner, told, outcome.as_ref());
+    let watched = Watched::of(&caller.partner, &event);
+    let outcome = submit(&caller, &gateway, (event, signed)).await;
+    watch::note_outcome(&request, watched, outcome.as_ref());
     Ok(receipt_response(outcome?))
 }
 
@@ -101,10 +102,10 @@ pub async fn post_event_batch(
         let asked = parsed
             .and_then(|event| problems::by_event_id(&event.id, &caller.partner).map(|()| event));
         read.push(asked.map(|event| {
-            let id = event.id.clone();
+            let watched = Watched::of(&caller.partner, &event).map(Watched::among_others);
             let (partner, signed) = (Arc::clone(&caller.partner), signed.clone());
             submissions.push(Submission { partner, event, signed });
-            id
+            watched
         }));
     }
     drop(reading);
@@ -113,10 +114,12 @@ pub async fn post_event_batch(
     let outcomes = read.into_iter().map(|read| {
         let outcome = match &read {
             Err(problem) => Err(problem.clone()),
-            Ok(_id) => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
+            Ok(_watched) => {
+                answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from)
+            }
         };
-        if let Ok(id) = &read {
-            watch::note_outcome(&request, &caller.partner, (id, None), outcome.as_ref());
+        if let Ok(watched) = read {
+            watch::note_outcome(&request, watched, outcome.as_ref());
         }
         if let Err(problem) = &outcome {
             watch::note_problem(&request, problem);

@@ -4,11 +4,11 @@ use chrono::NaiveDate;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-use super::outbox::{self, Destination, Kind, NewMessage};
+use super::outbox::{self, Destination};
 use super::schema::{announcement_notices, announcements, notice_opt_outs, outbox as messages};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{AnnouncementId, CustomerId, MessageId, NoticeId, OrderKey, StaffId};
+use crate::ids::{AnnouncementId, CustomerId, NoticeId, StaffId};
 use crate::money::Amount;
 
 /// That something will fall due for a customer.
@@ -213,17 +213,7 @@ pub fn announce(
     if inserted == 0 {
         return Ok(false);
     }
-    let message = NewMessage {
-        id: MessageId::random(),
-        destination: Destination::Notice,
-        kind: Kind::Notice,
-        subject: *notice.bytes(),
-        revision: 1,
-        order: OrderKey::from_bytes(*announcement.customer.bytes()),
-        body: None,
-        trace: None,
-    };
-    outbox::insert(tx, &[message], now)?;
+    outbox::notice_due(tx, (notice, announcement.customer), now)?;
     Ok(true)
 }
 

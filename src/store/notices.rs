@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 
 use super::announcements;
-use super::outbox::{self, Destination, Kind, NewMessage};
+use super::outbox::{self, Destination};
 use super::schema::{customers, notice_opt_outs, notices};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{AnnouncementId, CustomerId, MessageId, NoticeId, OrderKey};
+use crate::ids::{AnnouncementId, CustomerId, NoticeId};
 use crate::money::{Amount, Asset};
 
 /// What is to be told.
@@ -79,17 +79,7 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
     if inserted == 0 {
         return Ok(false);
     }
-    let message = NewMessage {
-        id: MessageId::random(),
-        destination: Destination::Notice,
-        kind: Kind::Notice,
-        subject: *id.bytes(),
-        revision: 1,
-        order: OrderKey::from_bytes(*new.customer.bytes()),
-        body: None,
-        trace: None,
-    };
-    outbox::insert(tx, &[message], now)?;
+    outbox::notice_due(tx, (id, new.customer), now)?;
     Ok(true)
 }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Canonical, Value};
 use crate::crm::Lead;
+use crate::template::{Piece, pieces};
 
 /// How one field of the CRM is made out of the lead.
 #[derive(Clone, Debug)]
@@ -11,13 +12,7 @@ pub(super) enum Rule {
     Rename(Canonical),
     Enum { from: Canonical, table: BTreeMap<String, String>, otherwise: Option<String> },
     Concat { from: Vec<Canonical>, separator: String },
-    Format(Vec<Piece>),
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Piece {
-    Words(String),
-    Field(Canonical),
+    Format(Vec<Piece<Canonical>>),
 }
 
 /// As it stands in the file.
@@ -58,7 +53,9 @@ impl Rule {
                 let from = concat.iter().map(|name| field(name)).collect::<Result<_, _>>()?;
                 Ok(Self::Concat { from, separator: raw.separator.unwrap_or_default() })
             }
-            (None, None, Some(format)) if raw.table.is_none() => Ok(Self::Format(pieces(&format)?)),
+            (None, None, Some(format)) if raw.table.is_none() => {
+                Ok(Self::Format(pieces(&format, field)?))
+            }
             _ => Err("expected exactly one of from (with enum or without), concat, format".into()),
         }
     }
@@ -80,7 +77,7 @@ impl Rule {
                 for piece in pieces {
                     match piece {
                         Piece::Words(words) => text.push_str(words),
-                        Piece::Field(field) => text.push_str(field.of(lead).text()),
+                        Piece::Name(field) => text.push_str(field.of(lead).text()),
                     }
                 }
                 Value::Text(text)
@@ -94,32 +91,4 @@ fn field(name: &str) -> Result<Canonical, String> {
         let known: Vec<&str> = Canonical::ALL.iter().map(|field| field.name()).collect();
         format!("a lead has no {name:?}; it has {}", known.join(", "))
     })
-}
-
-/// Words and `{fields}`; a doubled brace is a brace.
-fn pieces(format: &str) -> Result<Vec<Piece>, String> {
-    let mut pieces = Vec::new();
-    let mut words = String::new();
-    let mut rest = format.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '{' | '}' if rest.next_if_eq(&c).is_some() => words.push(c),
-            '{' => {
-                let mut name = String::new();
-                loop {
-                    match rest.next() {
-                        Some('}') => break,
-                        Some(c) => name.push(c),
-                        None => return Err("a brace is never closed".to_owned()),
-                    }
-                }
-                pieces.push(Piece::Words(std::mem::take(&mut words)));
-                pieces.push(Piece::Field(field(&name)?));
-            }
-            '}' => return Err("a brace is never opened: write }} for a brace".to_owned()),
-            other => words.push(other),
-        }
-    }
-    pieces.push(Piece::Words(words));
-    Ok(pieces)
 }

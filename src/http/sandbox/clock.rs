@@ -1,13 +1,12 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::on_trial;
 use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::due;
-use crate::event::{FieldProblem, Malformed, Reader};
+use crate::event::{FieldProblem, Malformed, Reader, read_object};
 use crate::http::Gateway;
 use crate::http::auth::{Caller, EventsWrite};
 use crate::http::openapi::bodies::ClockBody;
@@ -74,7 +73,7 @@ pub async fn put_clock(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
-    let asked = read(&body)?;
+    let asked = read_object(&body, read)?;
     let id = caller.partner.id.clone();
     let books = gateway.books(&caller.partner);
     let ahead = books
@@ -101,19 +100,9 @@ fn answer(ahead_seconds: i64) -> HttpResponse {
     HttpResponse::Ok().json(Clock { now, ahead_seconds })
 }
 
-fn read(body: &[u8]) -> Result<i64, Malformed> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
-    let mut problems = Vec::new();
+fn read(body: &mut Reader<'_>) -> Option<i64> {
     let max = u32::try_from(AHEAD_SECONDS_MAX).unwrap_or(u32::MAX);
-    let ahead = Reader::new(&value, "", &mut problems).and_then(|mut reader| {
-        let ahead = reader.count("ahead_seconds", 0..=max);
-        reader.finish();
-        ahead
-    });
-    match ahead {
-        Some(ahead) if problems.is_empty() => Ok(i64::from(ahead)),
-        _ => Err(Malformed::Fields(problems)),
-    }
+    body.count("ahead_seconds", 0..=max).map(i64::from)
 }
 
 fn not_taken(detail: String) -> Malformed {

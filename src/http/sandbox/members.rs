@@ -1,15 +1,14 @@
 use actix_web::{HttpResponse, web};
-use serde_json::Value;
 
 use super::{clock_of, on_trial};
 use crate::clock;
-use crate::event::{FieldProblem, Malformed, Reader};
+use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::auth::{Caller, EventsWrite};
 use crate::http::codes::{Code, GOOD_FOR, random_code};
 use crate::http::openapi::bodies::{CodeBody, MemberLink};
 use crate::http::problem::{MEMBER_UNKNOWN, Problem};
-use crate::ids::{CodeKey, MemberKey, MemberRef};
+use crate::ids::{CodeKey, MemberKey};
 use crate::store::{StoreError, codes, customers};
 
 /// What came of asking for a code.
@@ -52,7 +51,8 @@ pub async fn make_sandbox_code(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
-    let member = MemberKey::of(&caller.partner.id, &read(&body)?);
+    let member = read_object(&body, |body| body.parsed("member"))?;
+    let member = MemberKey::of(&caller.partner.id, &member);
     let books = gateway.books(&caller.partner);
     let now = clock_of(books, &caller.partner).await?;
     let code = random_code()?;
@@ -77,15 +77,4 @@ pub async fn make_sandbox_code(
         Made::TooMany => Err(Problem::too_many_codes(GOOD_FOR.num_seconds())),
         Made::Code => Ok(HttpResponse::Created().json(Code { code, expires_at })),
     }
-}
-
-fn read(body: &[u8]) -> Result<MemberRef, Malformed> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
-    let mut problems: Vec<FieldProblem> = Vec::new();
-    let member = Reader::new(&value, "", &mut problems).and_then(|mut reader| {
-        let member = reader.parsed("member");
-        reader.finish();
-        member
-    });
-    member.filter(|_it| problems.is_empty()).ok_or(Malformed::Fields(problems))
 }

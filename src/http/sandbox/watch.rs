@@ -39,27 +39,48 @@ const EARLY_PERMILLE: u64 = 900;
 /// What a partner's other threads send before they know is not held against it.
 const AT_ONCE: TimeDelta = TimeDelta::milliseconds(250);
 
+/// What is to be noted of an event, whatever comes of it.
+#[derive(Clone, Copy)]
+pub struct Watched {
+    key: EventKey,
+    /// Whether it names its order's stage.
+    stage: Option<&'static str>,
+}
+
+impl Watched {
+    /// None of a partner that is not on trial.
+    pub fn of(partner: &Partner, event: &Event) -> Option<Self> {
+        partner
+            .status
+            .is_trial()
+            .then(|| Self { key: EventKey::of(&partner.id, &event.id), stage: stage_of(event) })
+    }
+
+    /// Of a batch whether stages are named is not noted.
+    pub const fn among_others(self) -> Self {
+        Self { stage: None, ..self }
+    }
+}
+
 /// Notes what came of an event of a request.
 pub fn note_outcome(
     request: &HttpRequest,
-    partner: &Partner,
-    (id, event): (&EventId, Option<&Event>),
+    watched: Option<Watched>,
     outcome: Result<&Outcome, &Problem>,
 ) {
     let extensions = request.extensions();
-    let Some(sightings) = extensions.get::<Sightings>().filter(|_it| partner.status.is_trial())
+    let (Some(Watched { key, stage }), Some(sightings)) = (watched, extensions.get::<Sightings>())
     else {
         return;
     };
     let mut sightings = sightings.0.borrow_mut();
-    let key = EventKey::of(&partner.id, id);
     match outcome {
         Ok(outcome) => {
             sightings.push(Sighting::Event(key, None));
             if outcome.duplicate_of.is_some() {
                 sightings.push(Sighting::Sign(sign::ORDER_RESENT));
-            } else if let (false, Some(event)) = (outcome.replayed, event) {
-                sightings.extend(stage_of(event).map(Sighting::Sign));
+            } else if !outcome.replayed {
+                sightings.extend(stage.map(Sighting::Sign));
             }
         }
         Err(problem) => sightings.push(Sighting::Event(key, passing(problem))),

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use super::schema::{outbox, personal_data};
 use super::{Db, LedgerTx, StoreError, types};
 use crate::clock::Moment;
-use crate::ids::{MessageId, OrderKey, ReferralId, TaskId};
+use crate::ids::{CustomerId, MessageId, NoticeId, OrderKey, ReferralId, TaskId};
 
 /// How many rows are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,28 @@ struct Row<'a> {
     next_attempt_at: chrono::NaiveDateTime,
     recorded_at: chrono::NaiveDateTime,
     traceparent: Option<String>,
+}
+
+/// Puts a notice in line, in the order of its customer's.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn notice_due(
+    tx: &mut LedgerTx<'_>,
+    (notice, customer): (NoticeId, CustomerId),
+    now: Moment,
+) -> Result<(), StoreError> {
+    let message = NewMessage {
+        id: MessageId::random(),
+        destination: Destination::Notice,
+        kind: Kind::Notice,
+        subject: *notice.bytes(),
+        revision: 1,
+        order: OrderKey::from_bytes(*customer.bytes()),
+        body: None,
+        trace: None,
+    };
+    insert(tx, &[message], now)
 }
 
 /// Puts messages in line, in the transaction that is the reason for them. One that makes older
