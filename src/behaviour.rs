@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
-use crate::customer::keys::Keys;
 use crate::customer::personal::SealError;
 use crate::event::{self, Contact, Event, Payment, Referral, Said};
 use crate::ids::{CustomerId, EventId, EventKey, PartnerId};
@@ -24,6 +23,7 @@ use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::behaviour::{Behaviour, Period};
 use crate::partner::{Kind, Partner, Registry};
+use crate::secrets::keys::Keys;
 use crate::store::contacts::{self, ContactRecord};
 use crate::store::{Db, Pool, StoreError, transactions};
 use crate::writer::{Submission, WriteError, Writer};

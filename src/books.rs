@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::customer::keys::{Keys, TokenKeys};
 use crate::database_url::DatabaseUrl;
 use crate::partner::Registry;
+use crate::secrets::keys::{Keys, TokenKeys};
 use crate::settings::Settings;
 use crate::store::{self, Pool, StoreError};
 use crate::telemetry::metrics::Metrics;

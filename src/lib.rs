@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod partner;
 pub mod program;
 pub mod referral;
+pub mod secrets;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

@@ -9,7 +9,6 @@ use crate::behaviour::{self, Behaviours, Search};
 use crate::books::{Books, lease};
 use crate::crm::standard_webhook::SharedSecret;
 use crate::crm::{Crm, Gathered};
-use crate::customer::reseal::{self, Resealer};
 use crate::customer::retention::{self, Enforcement};
 use crate::due::{self, Due};
 use crate::follow_up::chore::{self, FollowUp, FollowUpSettings};
@@ -18,6 +17,7 @@ use crate::ledger::seal::{self, Sealer};
 use crate::notice::{self, NoticeSearch, Notices};
 use crate::outbox::relay::{self, Relay, RelaySettings};
 use crate::outbox::{CrmSender, NoticeSender, NoticeWay, Senders};
+use crate::secrets::reseal::{self, Resealer};
 use crate::settings::{NoticeSettings, Settings};
 
 const NOTICE_TIME_OUT: Duration = Duration::from_secs(10);

@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use super::books_chores::{BooksChores, World, real_crm};
 use super::{AppError, Core};
 use crate::crm::feedback::{self, Feedback, FeedbackSettings};
-use crate::customer::key_source::KeySource;
-use crate::customer::key_watch::{self, KeyWatch};
 use crate::observations::{self, Observations, Recording};
 use crate::partner::reload::{self, Reloader};
+use crate::secrets::key_source::KeySource;
+use crate::secrets::key_watch::{self, KeyWatch};
 use crate::settings::Settings;
 
 /// How long one page of the CRM's changes may take.

@@ -9,7 +9,8 @@ use actix_web::{App as WebApp, HttpServer, web};
 use rustls::ServerConfig;
 
 use super::AppError;
-use crate::http::{self, Gateway, tls};
+use crate::http::server::tls;
+use crate::http::{self, Gateway};
 use crate::settings::Settings;
 
 /// How long a request's head may take.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::Failure;
-use crate::customer::key_rotation;
-use crate::customer::key_set::{KeyKind, Standing};
-use crate::customer::key_source::KeySource;
+use crate::secrets::key_rotation;
+use crate::secrets::key_set::{KeyKind, Standing};
+use crate::secrets::key_source::KeySource;
 use crate::settings::Settings;
 use crate::store::{self, Db, StoreError, idempotency_keys, personal, signatures};
 

@@ -6,9 +6,9 @@ use clap::Subcommand;
 use super::Failure;
 use super::keys::tell;
 use crate::clock;
-use crate::customer::key_rotation;
-use crate::customer::key_source::KeySource;
-use crate::customer::keys::Keys;
+use crate::secrets::key_rotation;
+use crate::secrets::key_source::KeySource;
+use crate::secrets::keys::Keys;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]

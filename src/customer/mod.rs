@@ -7,16 +7,9 @@ pub mod certificate;
 pub mod consent_receipt;
 pub mod erasure;
 pub mod export;
-pub mod key_rotation;
-pub mod key_set;
-pub mod key_source;
-pub mod key_watch;
-pub mod keys;
 pub mod personal;
 pub mod reading;
-pub mod reseal;
 pub mod retention;
-pub mod token_keys;
 
 pub use author::Author;
 pub use personal::{PersonalKeys, Sealed};

@@ -1,63 +1,16 @@
 //! The gateway's HTTP face: `routes` says who may call what. What a handler needs of
 //! its caller is in its signature; every error is a problem document.
 
-mod announcements;
-pub mod auth;
-mod bound;
-mod client;
-mod codes;
-mod conditional;
-mod consents;
-mod contact;
-mod corrections;
-mod crm_feedback;
-mod customer_stages;
-mod dead_letters;
-mod dpop;
-mod either;
-mod erasures;
-mod events;
-mod flagged_payments;
-mod hardening;
-mod health;
-mod held;
-mod idempotency;
-mod imports;
-mod limit;
+pub mod access;
+mod customer;
 pub mod merchant;
-mod metadata;
-mod metrics;
-mod notices;
-mod oauth;
 mod openapi;
-mod page;
-mod person_data;
-mod person_page;
-mod points;
+mod partner;
 pub mod problem;
-mod proofs;
-mod quotes;
-mod readings;
-mod referrals;
-mod request_id;
-mod revocation;
-mod revoked;
 mod routes;
 mod sandbox;
-mod signature;
-mod slow_body;
+pub mod server;
 mod staff;
-mod stream;
-mod tasks;
-pub mod tls;
-mod token;
-pub mod token_issuer;
-mod tus;
-mod uploads;
-mod version;
-pub mod watch;
-mod webhook_deliveries;
-mod webhook_endpoints;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,28 +21,28 @@ use chrono::NaiveDate;
 use crate::books::Books;
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
-use crate::customer::keys::Keys;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
+use crate::secrets::keys::Keys;
 use crate::settings::WebhookSettings;
 use crate::store::{Db, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::writer::WriteError;
-pub use conditional::tag_resources;
-pub use crm_feedback::feedback_secret;
-pub use hardening::harden;
-use limit::Limits;
-pub use metrics::scraped_routes;
+use access::token::Tokens;
+use access::token_issuer::TokenIssuer;
+pub use partner::crm_feedback::feedback_secret;
+use partner::stream::Streams;
+pub use partner::tus::speak_tus;
 use problem::Problem;
-pub use request_id::log_requests;
 pub use routes::routes;
 pub use sandbox::watch::watch_trials;
-pub use slow_body::await_bodies;
-use stream::Streams;
-use token::Tokens;
-use token_issuer::TokenIssuer;
-pub use tus::speak_tus;
-pub use version::speak_version;
+pub use server::conditional::tag_resources;
+pub use server::hardening::harden;
+use server::limit::Limits;
+pub use server::metrics::scraped_routes;
+pub use server::request_id::log_requests;
+pub use server::slow_body::await_bodies;
+pub use server::version::speak_version;
 
 /// What handlers share.
 pub struct Gateway {
@@ -191,7 +144,7 @@ impl Gateway {
     fn limit(&self, request: &HttpRequest, partner: &Partner, now: Moment) -> Result<(), Problem> {
         let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
         let (Ok(allowance) | Err(allowance)) = taken;
-        request_id::note_allowance(request, allowance);
+        server::request_id::note_allowance(request, allowance);
         taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
     }
 

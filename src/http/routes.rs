@@ -6,16 +6,26 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, Resource, Route, web};
 
-use super::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
-use super::either::PartnerOrStaff;
-use super::idempotency::{Speaker, answer_once};
-use super::problem::{self, Problem};
-use super::staff::{Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff};
-use super::{
-    announcements, codes, consents, contact, corrections, crm_feedback, customer_stages,
-    dead_letters, erasures, events, flagged_payments, health, held, imports, merchant, metadata,
-    metrics, notices, oauth, openapi, person_data, points, proofs, quotes, readings, referrals,
-    revocation, sandbox, stream, tasks, tus, uploads, webhook_deliveries, webhook_endpoints,
+use crate::http::access::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
+use crate::http::access::either::PartnerOrStaff;
+use crate::http::access::staff::{
+    Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff,
+};
+use crate::http::access::{metadata, oauth, revocation};
+use crate::http::customer::{codes, consents, contact, notices, person_data, points};
+use crate::http::merchant;
+use crate::http::openapi;
+use crate::http::partner::{
+    crm_feedback, events, imports, proofs, quotes, referrals, stream, tus, uploads,
+    webhook_deliveries, webhook_endpoints,
+};
+use crate::http::problem::{self, Problem};
+use crate::http::sandbox;
+use crate::http::server::idempotency::{Speaker, answer_once};
+use crate::http::server::{health, metrics};
+use crate::http::staff::{
+    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
+    readings, tasks,
 };
 
 /// A single event's body.

@@ -26,70 +26,46 @@ macro_rules! column {
     };
 }
 
-pub mod accounts;
-pub mod announcements;
-pub mod assertions;
-pub mod books;
-pub mod business_keys;
-pub mod codes;
+pub mod access;
 mod columns;
-pub mod conformance;
-pub mod consents;
-pub mod contacts;
-pub mod corrections;
-pub mod counters;
-pub mod crm_feedback;
-pub mod customer_stages;
 pub mod customers;
-pub mod daily_events;
 mod db;
-pub mod dpop_proofs;
-pub mod duplicates;
-pub mod erasures;
 mod error;
 pub mod events;
-pub mod flagged_payments;
-pub mod follow_ups;
-pub mod form_attempts;
 mod grants;
-pub mod history;
-pub mod holds;
-pub mod idempotency_keys;
 pub mod imports;
-pub mod lines;
-pub mod lots;
+pub mod ledger;
 mod migrate;
 mod moment;
-pub mod notices;
-pub mod observations;
 pub mod outbox;
 pub mod partners;
-pub mod personal;
 mod pool;
-pub mod proof;
-pub mod quotes;
-pub mod readings;
-pub mod referral_claims;
-pub mod referral_moves;
-pub mod referral_rewards;
 pub mod referrals;
-pub mod revoked_tokens;
 mod schema;
-pub mod seals;
-pub mod signatures;
-pub mod tasks;
-pub mod test_clocks;
-pub mod transactions;
 mod tx;
 mod types;
-pub mod webhook_endpoints;
 
+// Callers name a table by itself (`store::lots`); the folders are for whoever reads the store.
+pub use access::{assertions, dpop_proofs, form_attempts, idempotency_keys, revoked_tokens};
 pub use columns::check_columns;
+pub use customers::{
+    announcements, consents, contacts, customer_stages, erasures, notices, personal, readings,
+};
 pub use db::Db;
 pub use error::StoreError;
+pub use events::{
+    business_keys, codes, daily_events, duplicates, flagged_payments, quotes, signatures,
+};
 pub use grants::grant;
+pub use ledger::{
+    accounts, books, corrections, counters, history, holds, lines, lots, proof, seals, transactions,
+};
 pub use migrate::{fresh_schema, migrate, pending};
+pub use partners::{conformance, observations, test_clocks, webhook_endpoints};
 pub use pool::{Pool, pool};
+pub use referrals::{
+    crm_feedback, follow_ups, referral_claims, referral_moves, referral_rewards, tasks,
+};
 pub use tx::LedgerTx;
 
 /// Opens a connection, set up so that both stores behave alike.

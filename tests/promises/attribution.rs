@@ -4,8 +4,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::customer::keys::Keys;
 use tallystick::referral::Step;
+use tallystick::secrets::keys::Keys;
 use tallystick::store::personal;
 
 use crate::crash::Served;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tallystick::app::App;
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::clock;
-use tallystick::customer::key_rotation::rotate_token;
-use tallystick::customer::key_source::KeySource;
+use tallystick::secrets::key_rotation::rotate_token;
+use tallystick::secrets::key_source::KeySource;
 
 use crate::harness::{Answer, DpopClient, Partner, TestApp, assertion, payment, staff};
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::clock;
-use tallystick::customer::keys::Keys;
+use tallystick::secrets::keys::Keys;
 
 use crate::harness::{
     Answer, Partner, Store, TestApp, Trial, adjustment, assertion, cloud_event, code, customer,
@@ -590,20 +590,25 @@ const UNDESCRIBED: [(&str, &str); 6] = [
     ("GET", "/metrics"), // for operators; on the public address only where the settings say so
 ];
 
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|it| if it.is_dir() { rust_files(&it) } else { vec![it] }).collect()
+}
+
 /// Each route that stands in `src/http/routes.rs`, by method and path.
 fn routes() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
-    let text = read("routes.rs").split_whitespace().collect::<Vec<_>>().join(" ");
+    let files = rust_files(&root);
+    let text = std::fs::read_to_string(root.join("routes.rs")).unwrap();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let path_of = |written: &str| match written.trim().trim_matches('"') {
         literal if literal.starts_with('/') => literal.to_owned(),
         constant => {
             let (module, name) = constant.split_once("::").unwrap();
-            let file = if root.join(format!("{module}.rs")).exists() {
-                read(&format!("{module}.rs"))
-            } else {
-                read(&format!("{module}/mod.rs"))
+            let named = |it: &PathBuf| {
+                it.ends_with(format!("{module}.rs")) || it.ends_with(format!("{module}/mod.rs"))
             };
+            let file = std::fs::read_to_string(files.iter().find(|it| named(it)).unwrap()).unwrap();
             let line = file.lines().find(|line| line.contains(&format!("const {name}:"))).unwrap();
             line.split('"').nth(1).unwrap().to_owned()
         }

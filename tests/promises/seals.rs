@@ -5,10 +5,10 @@ use std::process::{Command, Output};
 
 use diesel::connection::SimpleConnection;
 use tallystick::clock;
-use tallystick::customer::keys::Keys;
 use tallystick::ledger::seal::check::Outside;
 use tallystick::ledger::seal::seal_all;
 use tallystick::ledger::verify::{Proof, verify_against};
+use tallystick::secrets::keys::Keys;
 use tallystick::store::{Db, seals};
 
 use crate::crash::Served;

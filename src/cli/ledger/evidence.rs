@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::cli::Failure;
 use crate::clock;
 use crate::customer::Reading;
-use crate::customer::key_source::KeySource;
-use crate::customer::keys::Keys;
 use crate::ids::{EventId, EventKey, PartnerId};
 use crate::partner::signature::Content;
+use crate::secrets::key_source::KeySource;
+use crate::secrets::keys::Keys;
 use crate::settings::Settings;
 use crate::store::{Db, signatures};
 

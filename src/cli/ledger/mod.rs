@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use self::cutoff::CutoffArgs;
 use super::Failure;
-use crate::customer::key_source::KeySource;
-use crate::customer::keys::{Keys, TokenKeys};
 use crate::ledger::account::chart;
 use crate::ledger::seal;
 use crate::ledger::seal::check::Outside;
 use crate::ledger::verify::verify_against;
 use crate::ledger::{Account, Owner, as_of};
 use crate::money::Amount;
+use crate::secrets::key_source::KeySource;
+use crate::secrets::keys::{Keys, TokenKeys};
 use crate::settings::Settings;
 use crate::store::{self, Db, accounts, seals};
 

@@ -4,8 +4,8 @@
 use std::io::BufRead;
 
 use crate::cli::Failure;
-use crate::customer::keys::Keys;
 use crate::event::is_e164;
+use crate::secrets::keys::Keys;
 use crate::settings::Settings;
 
 /// Reads phone numbers, one a line, and prints the table to paste into `partner.toml`.

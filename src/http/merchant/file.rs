@@ -11,8 +11,9 @@ use super::session::Session;
 use super::words::Words;
 use super::{Shop, check_origin, see_other, sign_in};
 use crate::clock;
+use crate::http::Gateway;
+use crate::http::partner::uploads;
 use crate::http::problem::Problem;
-use crate::http::{Gateway, uploads};
 use crate::ids::ImportId;
 use crate::store::imports::{self, Import};
 

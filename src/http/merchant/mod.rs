@@ -18,11 +18,11 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::Gateway;
-use super::problem::{BAD_REQUEST, Problem};
-use super::request_id::note_partner;
-use super::routes::{BATCH_BYTES_MAX, at};
 use crate::clock;
+use crate::http::Gateway;
+use crate::http::problem::{BAD_REQUEST, Problem};
+use crate::http::routes::{BATCH_BYTES_MAX, at};
+use crate::http::server::request_id::note_partner;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::form::Form;

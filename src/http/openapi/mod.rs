@@ -18,12 +18,19 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ComponentsBuilder, OpenApi, Server};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::oauth::TOKEN_PATH;
-use super::{
-    Gateway, announcements, codes, consents, contact, corrections, crm_feedback, customer_stages,
-    dead_letters, erasures, events, flagged_payments, health, held, imports, metadata, notices,
-    oauth, person_data, points, proofs, quotes, readings, referrals, revocation, sandbox, stream,
-    tasks, uploads, webhook_deliveries, webhook_endpoints,
+use crate::http::Gateway;
+use crate::http::access::oauth::TOKEN_PATH;
+use crate::http::access::{metadata, oauth, revocation};
+use crate::http::customer::{codes, consents, contact, notices, person_data, points};
+use crate::http::partner::{
+    crm_feedback, events, imports, proofs, quotes, referrals, stream, uploads, webhook_deliveries,
+    webhook_endpoints,
+};
+use crate::http::sandbox;
+use crate::http::server::health;
+use crate::http::staff::{
+    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
+    readings, tasks,
 };
 use crate::partner::scope::Scope;
 

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 
 use crate::http::problem::{self as kind, Kind};
-use crate::http::version::VERSIONS;
+use crate::http::server::version::VERSIONS;
 
 /// What every operation below `/v1` may answer.
 const ALWAYS: &[&Kind] = &[

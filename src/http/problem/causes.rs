@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::super::token::TokenError;
 use super::Problem;
 use super::kinds::*;
 use crate::crm::feedback::FeedbackError;
 use crate::customer::export::ExportError;
 use crate::customer::personal::SealError;
 use crate::event::Malformed;
+use crate::http::access::token::TokenError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;

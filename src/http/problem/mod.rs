@@ -16,9 +16,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
-use super::dpop;
-use super::metadata::RESOURCE_PATH;
 use crate::event::{Difference, FieldProblem, Malformed};
+use crate::http::access::dpop;
+use crate::http::access::metadata::RESOURCE_PATH;
 use crate::ids::EventId;
 use crate::store::StoreError;
 use crate::writer::ConflictingDuplicate;

@@ -99,8 +99,8 @@ fn of_ids() -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kinds::{CONFLICTING_DUPLICATE, KINDS, LINE_UNKNOWN};
     use super::*;
+    use crate::http::problem::kinds::{CONFLICTING_DUPLICATE, KINDS, LINE_UNKNOWN};
 
     #[test]
     fn there_is_a_sample_of_every_kind_with_what_a_client_goes_by() {

@@ -8,7 +8,7 @@ use crate::clock::{self, Moment};
 use crate::due;
 use crate::event::{FieldProblem, Malformed, Reader, read_object};
 use crate::http::Gateway;
-use crate::http::auth::{Caller, EventsWrite};
+use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::openapi::bodies::ClockBody;
 use crate::http::problem::Problem;
 use crate::partner::Partner;

@@ -9,7 +9,7 @@ pub mod watch;
 
 pub use clock::clock_of;
 
-use super::problem::{Problem, SANDBOX_ONLY};
+use crate::http::problem::{Problem, SANDBOX_ONLY};
 use crate::partner::Partner;
 
 /// Whether a partner is on trial.

@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderName;
 
 use crate::clock;
 use crate::http::problem::{KINDS, Kind, Problem, RATE_LIMITED};
-use crate::http::request_id::note_nothing_left;
+use crate::http::server::request_id::note_nothing_left;
 use crate::ids::EventId;
 use crate::partner::Partner;
 

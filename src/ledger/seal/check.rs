@@ -1,10 +1,10 @@
 //! Recomputes the chain and names what is not as it was sealed. Reads only, a block at a time.
 
 use super::{LEAVES_MAX, head, made_at};
-use crate::customer::token_keys::TokenKeys;
 use crate::ledger::chain::{self, Block, Hash};
 use crate::ledger::leaf::{Leaf, Recorded, hex};
 use crate::program::{correction, fall_due, reward};
+use crate::secrets::token_keys::TokenKeys;
 use crate::store::proof::Finding;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, StoreError};

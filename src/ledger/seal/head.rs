@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Moment;
-use crate::customer::token_keys::TokenKeys;
 use crate::ledger::chain::{Block, Hash};
+use crate::secrets::token_keys::TokenKeys;
 
 /// The type that keeps heads apart from what else the key signs.
 pub const TYPE: &str = "head+jws";

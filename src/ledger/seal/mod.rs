@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::chain::{Block, Hash};
 use super::leaf::Leaf;
 use crate::clock;
-use crate::customer::token_keys::TokenKeys;
+use crate::secrets::token_keys::TokenKeys;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, Pool, StoreError};
 use crate::telemetry::metrics::Pulse;

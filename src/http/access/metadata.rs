@@ -1,0 +1,115 @@
+//! What others need to know of us to come in: where the endpoints are and what they take (RFC 8414,
+//! RFC 9728), and the keys by which our tokens and receipts can be checked (RFC 7517).
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use crate::http::Gateway;
+use crate::http::access::oauth::TOKEN_PATH;
+use crate::http::access::revocation::{INTROSPECTION_PATH, REVOCATION_PATH};
+use crate::jwt;
+use crate::partner::dpop;
+use crate::partner::scope::Scope;
+
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+pub const SERVER_PATH: &str = "/.well-known/oauth-authorization-server";
+pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// Metadata may be kept so long; a new key is published well before it signs.
+const KEPT_FOR: &str = "public, max-age=300";
+
+/// Where the authorization server is, and what it knows (RFC 8414).
+#[utoipa::path(
+    get, path = "/.well-known/oauth-authorization-server", tag = "Authorization", security(()),
+    responses((status = 200, description = "The metadata.", body = serde_json::Value))
+)]
+pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
+    let issuer = &gateway.issuer;
+    let mut algorithms = jwt::ALGORITHMS.map(|(_algorithm, name)| name).to_vec();
+    algorithms.push("Ed25519");
+    let mut metadata = json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}{TOKEN_PATH}"),
+        "revocation_endpoint": format!("{issuer}{REVOCATION_PATH}"),
+        "introspection_endpoint": format!("{issuer}{INTROSPECTION_PATH}"),
+        "jwks_uri": format!("{issuer}{JWKS_PATH}"),
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
+        "scopes_supported": Scope::ALL.map(Scope::name),
+        "protected_resources": [issuer],
+        "service_documentation": format!("{issuer}/docs/"),
+    });
+    bind_to_certificates(&gateway, &mut metadata);
+    if let (true, Some(metadata)) = (gateway.client_certificates, metadata.as_object_mut()) {
+        // One address takes both: a certificate is asked for, and may be left out.
+        let aliases = json!({
+            "token_endpoint": format!("{issuer}{TOKEN_PATH}"),
+            "revocation_endpoint": format!("{issuer}{REVOCATION_PATH}"),
+        });
+        metadata.insert("mtls_endpoint_aliases".to_owned(), aliases);
+    }
+    answer(&metadata)
+}
+
+/// What is protected here, and by which authorization server (RFC 9728).
+#[utoipa::path(
+    get, path = "/.well-known/oauth-protected-resource", tag = "Authorization", security(()),
+    responses((status = 200, description = "The metadata.", body = serde_json::Value))
+)]
+pub async fn get_resource_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
+    let issuer = &gateway.issuer;
+    let mut metadata = json!({
+        "resource": issuer,
+        "resource_name": "Tallystick",
+        "authorization_servers": [issuer],
+        "jwks_uri": format!("{issuer}{JWKS_PATH}"),
+        "scopes_supported": Scope::ALL.map(Scope::name),
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
+        "dpop_bound_access_tokens_required": false,
+        "resource_documentation": format!("{issuer}/docs/"),
+    });
+    bind_to_certificates(&gateway, &mut metadata);
+    answer(&metadata)
+}
+
+/// The keys that sign access tokens, receipts and heads (RFC 7517): the one that does now, those
+/// that did, and the one that will; then those of the sandbox, where it has books of its own.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "Authorization", security(()),
+    responses((status = 200, description = "The public keys.", body = serde_json::Value))
+)]
+pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
+    let (main, sandbox) = (gateway.keys.token.all(), gateway.keys.sandbox.all());
+    let sandbox = sandbox.iter().rev().filter(|_key| gateway.sandbox.is_some());
+    let keys: Vec<Value> = main
+        .iter()
+        .rev()
+        .chain(sandbox)
+        .map(|key| {
+            json!({
+                "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
+                "kid": key.kid, "x": key.public_x,
+            })
+        })
+        .collect();
+    answer(&json!({ "keys": keys }))
+}
+
+/// RFC 8705, section 3.3.
+fn bind_to_certificates(gateway: &Gateway, metadata: &mut Value) {
+    if let Some(metadata) = metadata.as_object_mut() {
+        let name = "tls_client_certificate_bound_access_tokens".to_owned();
+        metadata.insert(name, json!(gateway.client_certificates));
+    }
+}
+
+fn answer(document: &Value) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, KEPT_FOR)).json(document)
+}

@@ -1,0 +1,133 @@
+//! Tokens given up before they expire (RFC 7009), and told apart for operators (RFC 7662).
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::clock;
+use crate::http::Gateway;
+use crate::http::access::client::{
+    Credentials, authenticate, bad, unreadable, use_up, used_before,
+};
+use crate::http::access::staff::{Read, Staff};
+use crate::http::access::token::{Confirmation, scope_text};
+use crate::http::openapi::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
+use crate::partner::constraint::Binding;
+use crate::store::revoked_tokens;
+
+pub const REVOCATION_PATH: &str = "/oauth/revoke";
+pub const INTROSPECTION_PATH: &str = "/oauth/introspect";
+
+/// RFC 7009, section 2.1; what is hinted of the token's type is passed over.
+#[derive(Deserialize)]
+pub struct RevocationRequest {
+    token: Option<String>,
+    client_id: Option<String>,
+    client_assertion_type: Option<String>,
+    client_assertion: Option<String>,
+}
+
+/// RFC 7662, section 2.1.
+#[derive(Deserialize)]
+pub struct IntrospectionRequest {
+    token: Option<String>,
+}
+
+/// Gives up one of the client's own access tokens: within seconds no gateway takes it any more. A
+/// token that is none any more is as good as revoked.
+///
+/// # Errors
+/// As RFC 6749, section 5.2; a problem document where the service itself cannot.
+#[utoipa::path(
+    post, path = "/oauth/revoke", tag = "Authorization", security(()),
+    request_body(content = RevocationForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "It is no token any more."),
+        (status = 400, description = "The request is no good.", body = TokenError),
+        (status = 401, description = "The client did not prove who it is.", body = TokenError),
+        (status = 403, description = "The client is not on the bank's list.", body = TokenError),
+    )
+)]
+pub async fn revoke_token(
+    request: HttpRequest,
+    gateway: web::Data<Gateway>,
+    form: Result<web::Form<RevocationRequest>, actix_web::Error>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let form = form.map_err(unreadable)?;
+    let now = clock::now();
+    let Some(token) = form.token.as_deref() else {
+        return Err(bad("invalid_request", "token is missing").into());
+    };
+    let credentials = Credentials {
+        client_id: form.client_id.as_deref(),
+        client_assertion_type: form.client_assertion_type.as_deref(),
+        client_assertion: form.client_assertion.as_deref(),
+    };
+    let (partner, assertion) = authenticate(&request, &gateway, &credentials, now)?;
+    let grant = gateway.tokens.read_revoked(token, now).ok();
+    if grant.as_ref().is_some_and(|grant| grant.partner != partner.id) {
+        return Err(bad("invalid_grant", "the token was issued to another client").into());
+    }
+    let (owner, revoked) = (partner.id.clone(), grant.clone());
+    let used = use_up(&gateway, partner.id.clone(), assertion, now, move |tx| match revoked {
+        Some(grant) => revoked_tokens::insert(tx, &owner, grant.jti, grant.expires_at),
+        None => Ok(()),
+    });
+    used.await?.ok_or_else(used_before)?;
+    if let Some(grant) = grant {
+        gateway.tokens.revoked.add(grant.jti, grant.expires_at);
+    }
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}
+
+/// What a partner's access token says, and whether it is good now. Of whatever is not, nothing is
+/// told but that.
+///
+/// # Errors
+/// `invalid_request` without a token.
+#[utoipa::path(
+    post, path = "/oauth/introspect", tag = "Authorization", security(("staff" = [])),
+    request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What the token says.", body = Introspection),
+        (status = 400, description = "The request is no good.", body = TokenError),
+    )
+)]
+pub async fn introspect_token(
+    _staff: Staff<Read>,
+    gateway: web::Data<Gateway>,
+    form: Result<web::Form<IntrospectionRequest>, actix_web::Error>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let form = form.map_err(unreadable)?;
+    let now = clock::now();
+    let Some(token) = form.token.as_deref() else {
+        return Err(bad("invalid_request", "token is missing").into());
+    };
+    let good = gateway.tokens.read(token, now).ok().filter(|grant| {
+        // As at any endpoint: the manifest is asked, whatever the token says.
+        let partner = gateway.registry.get(&grant.partner);
+        partner.is_some_and(|partner| partner.listed_on(gateway.day(now)).is_ok())
+    });
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let Some(grant) = good else { return Ok(response.json(json!({ "active": false }))) };
+    let mut told = json!({
+        "active": true,
+        "scope": scope_text(&grant.scopes),
+        "client_id": grant.partner,
+        "sub": grant.partner,
+        "aud": gateway.issuer,
+        "iss": gateway.issuer,
+        "jti": grant.jti,
+        "iat": grant.issued_at.unix_seconds(),
+        "exp": grant.expires_at.unix_seconds(),
+        "token_type": if matches!(grant.binding, Binding::Key(_)) { "DPoP" } else { "Bearer" },
+    });
+    if let (Some(confirmation), Some(told)) =
+        (Confirmation::of(&grant.binding), told.as_object_mut())
+    {
+        told.insert("cnf".to_owned(), json!(confirmation));
+    }
+    Ok(response.json(told))
+}

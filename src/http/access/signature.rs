@@ -1,0 +1,64 @@
+//! Requests that a partner signed: verified before anything is done, and kept with what they brought.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+
+use crate::clock;
+use crate::http::Gateway;
+use crate::http::problem::Problem;
+use crate::ids::SignatureId;
+use crate::partner::Partner;
+use crate::partner::key::in_force;
+use crate::partner::signature::{Message, verify};
+use crate::store::signatures::NewSignature;
+
+/// The signature on a request, ready to be kept; none where there is none and none is required.
+///
+/// # Errors
+/// [`Problem`], with what is wrong with it.
+pub fn read(
+    partner: &Partner,
+    gateway: &Gateway,
+    request: &HttpRequest,
+    body: &[u8],
+) -> Result<Option<Arc<NewSignature>>, Problem> {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target_uri = format!("{}{target}", gateway.issuer);
+    let message = Message {
+        method: request.method().as_str(),
+        target_uri: &target_uri,
+        field: &|name| field(request, name),
+        body,
+    };
+    let access = &partner.access;
+    let now = clock::now();
+    let keys = in_force(&access.keys, gateway.day(now));
+    let verified = verify(&message, keys, access.signed_requests, now)?;
+    let Some(signed) = verified else { return Ok(None) };
+    let id = SignatureId::random();
+    let content = signed.content.with_body(body).map_err(Problem::internal)?;
+    // Even its digest would let a phone number be guessed by whoever holds the database.
+    let content = gateway.keys.personal.seal(id.bytes(), &content).map_err(Problem::internal)?;
+    Ok(Some(Arc::new(NewSignature {
+        id,
+        partner: partner.id.clone(),
+        kid: signed.kid,
+        algorithm: signed.algorithm,
+        thumbprint: signed.thumbprint,
+        jwk: signed.jwk,
+        created_at: signed.created_at,
+        content,
+    })))
+}
+
+/// RFC 9421, section 2.1: each line without the space around it, joined by a comma and a space.
+fn field(request: &HttpRequest, name: &str) -> Option<String> {
+    let lines: Vec<&str> = request
+        .headers()
+        .get_all(name)
+        .map(|value| value.to_str().map(str::trim))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    if lines.is_empty() { None } else { Some(lines.join(", ")) }
+}

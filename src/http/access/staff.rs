@@ -1,0 +1,102 @@
+//! The bank's staff. `Staff<Adjust>` in a signature is a person for whom the staff's identity
+//! provider vouches now, with that role. Without settings for such tokens nobody is.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::clock;
+use crate::http::Gateway;
+use crate::http::access::auth::{bearer, gateway};
+use crate::http::problem::Problem;
+use crate::ids::StaffId;
+
+/// What a member of staff may do: one of the claim `roles`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Propose adjustments and reversals, and post them within the limit.
+    Adjust,
+    /// Approve or reject what others proposed.
+    Approve,
+    /// Decide on referrals that are held.
+    Decide,
+    /// Look at all of it.
+    Read,
+    /// See to what was given up on its way out.
+    Operate,
+    /// Look after personal data: withdrawals, erasures, what is held of whom and who read it.
+    Privacy,
+    /// Announce what will fall due for customers, as the bank's own systems do.
+    Announce,
+    /// Look after customers: how far they have come, and what is to be done.
+    Manage,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Adjust => "adjust",
+            Self::Approve => "approve",
+            Self::Decide => "decide",
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Privacy => "privacy",
+            Self::Announce => "announce",
+            Self::Manage => "manage",
+        }
+    }
+}
+
+/// Ties a type to the role that it stands for.
+pub trait NeedsRole: 'static {
+    const ROLE: Role;
+}
+
+macro_rules! roles {
+    ($($name:ident),*) => {
+        $(
+            #[doc = concat!("Needs the role `", stringify!($name), "`.")]
+            pub struct $name;
+
+            impl NeedsRole for $name {
+                const ROLE: Role = Role::$name;
+            }
+        )*
+    };
+}
+
+roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage);
+
+/// A member of staff whose token is good and states the role.
+pub struct Staff<R: NeedsRole> {
+    pub id: StaffId,
+    role: PhantomData<R>,
+}
+
+impl<R: NeedsRole> FromRequest for Staff<R> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
+    }
+}
+
+impl<R: NeedsRole> Staff<R> {
+    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+        let token = bearer(request)?;
+        let Some(issuer) = &gateway.staff_issuer else {
+            let detail = "This service is not set up for tokens of staff.";
+            return Err(Problem::bad_token(&detail));
+        };
+        let vouched = issuer.read(token, clock::now());
+        let vouched = vouched.map_err(|error| Problem::bad_token(&error))?;
+        if !vouched.roles.iter().any(|role| role == R::ROLE.name()) {
+            return Err(Problem::role_missing(R::ROLE.name()));
+        }
+        let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
+        Ok(Self { id, role: PhantomData })
+    }
+}

@@ -1,0 +1,175 @@
+//! What is held about a person: for the person, and for staff who answer for them. As JSON, or as
+//! a page to read in English or 简体中文. Never stored on the way, and never asked for by a phone
+//! number in a URL.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::clock;
+use crate::customer::export::{self, ExportError, PersonData, REFERRALS_MAX};
+use crate::customer::{PersonalKeys, Reader as Who, Reading};
+use crate::event::{self, Reader, is_e164};
+use crate::http::Gateway;
+use crate::http::access::auth::Customer;
+use crate::http::access::staff::{Privacy, Staff};
+use crate::http::customer::person_page::{Language, page};
+use crate::http::openapi::bodies::PersonBody;
+use crate::http::problem::Problem;
+use crate::ids::{MemberRef, PartnerId};
+use crate::store::{Db, customers, personal, referrals};
+
+const PURPOSE_CHARACTERS_MAX: usize = 200;
+
+/// In which language, where it is a page.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// `en` or `zh-CN`; without it as `Accept-Language` says.
+    #[param(pattern = "^(en|zh-CN)$")]
+    lang: Option<String>,
+}
+
+/// Whom staff ask about.
+enum Of {
+    Member(PartnerId, MemberRef),
+    Phone(String),
+}
+
+/// All that is held about the customer; with `Accept: text/html` as a page to read.
+#[utoipa::path(
+    get, path = "/v1/customers/me/data", tag = "Customers", security(("customer" = [])),
+    params(Form),
+    responses((status = 200, description = "The data.", content(
+        (PersonData = "application/json"), (String = "text/html")
+    )))
+)]
+pub async fn get_own_data(
+    customer: Customer,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    form: web::Query<Form>,
+) -> Result<HttpResponse, Problem> {
+    let language = language(&request, form.lang.as_deref())?;
+    let keys = gateway.keys.personal.clone();
+    let data = gateway
+        .main
+        .run(move |db| {
+            db.write(|tx| {
+                let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
+                    return Ok(None);
+                };
+                let purpose = "to answer the person themselves".to_owned();
+                let reading = Reading { reader: Who::Customer(id), purpose };
+                export::of_customer(tx, &keys, id, &reading, clock::now()).map(Some)
+            })
+        })
+        .await?;
+    answer(&data.ok_or_else(Problem::not_found)?, &request, language)
+}
+
+/// All that is held about a person, by member reference or by phone number; recorded as a reading
+/// with its purpose.
+#[utoipa::path(
+    post, path = "/v1/customers/data", tag = "Privacy", security(("staff" = ["privacy"])),
+    request_body = PersonBody,
+    responses((status = 200, description = "The data.", content(
+        (PersonData = "application/json"), (String = "text/html")
+    )))
+)]
+pub async fn find_data(
+    staff: Staff<Privacy>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let (of, purpose) = event::read_object(&body, read_body)?;
+    let language = language(&request, None)?;
+    let keys = gateway.keys.personal.clone();
+    let reading = Reading { reader: Who::Staff(staff.id), purpose };
+    let data = gateway.main.run(move |db| find(db, &keys, &of, &reading)).await?;
+    answer(&data.ok_or_else(Problem::not_found)?, &request, language)
+}
+
+fn find(
+    db: &mut Db,
+    keys: &PersonalKeys,
+    of: &Of,
+    reading: &Reading,
+) -> Result<Option<PersonData>, ExportError> {
+    db.write(|tx| match of {
+        Of::Member(partner, member) => match customers::by_member(tx.db(), partner, member)? {
+            Some(id) => export::of_customer(tx, keys, id, reading, clock::now()).map(Some),
+            None => Ok(None),
+        },
+        Of::Phone(phone) => {
+            let indexes = keys.phone_indexes(phone);
+            let ids = personal::by_phone(tx.db(), &indexes, REFERRALS_MAX)?;
+            let mut list = Vec::with_capacity(ids.len());
+            for id in ids {
+                list.extend(referrals::get(tx.db(), id)?);
+            }
+            if list.is_empty() {
+                return Ok(None);
+            }
+            export::of_referrals(tx, keys, &list, reading, clock::now()).map(Some)
+        }
+    })
+}
+
+fn read_body(body: &mut Reader<'_>) -> Option<(Of, String)> {
+    let purpose = body.text("purpose", PURPOSE_CHARACTERS_MAX).map(str::to_owned);
+    let phone = body.optional_text("phone", 16).map(str::to_owned);
+    if phone.as_deref().is_some_and(|phone| !is_e164(phone)) {
+        body.fail("phone", "expected E.164, such as \"+8613800000000\"");
+        return None;
+    }
+    let member = body.object("customer").map(|mut customer| {
+        let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
+        customer.finish();
+        Some(Of::Member(partner?, member?))
+    });
+    let of = match (phone, member) {
+        (Some(phone), None) => Some(Of::Phone(phone)),
+        (None, Some(of)) => of,
+        _ => {
+            body.fail("customer", "expected either customer or phone");
+            None
+        }
+    };
+    Some((of?, purpose?))
+}
+
+fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Problem> {
+    match asked {
+        Some("en") => Ok(Language::English),
+        Some("zh-CN") => Ok(Language::Chinese),
+        Some(_) => Err(Problem::parameter("lang", "expected en or zh-CN")),
+        None => {
+            let header = request.headers().get(header::ACCEPT_LANGUAGE);
+            let first = header.and_then(|value| value.to_str().ok()).unwrap_or("zh");
+            Ok(if first.trim_start().starts_with("en") {
+                Language::English
+            } else {
+                Language::Chinese
+            })
+        }
+    }
+}
+
+fn answer(
+    data: &PersonData,
+    request: &HttpRequest,
+    language: Language,
+) -> Result<HttpResponse, Problem> {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if accept.is_some_and(|accept| accept.trim_start().starts_with("text/html")) {
+        let text = page(data, language).map_err(Problem::internal)?;
+        return Ok(response.content_type("text/html; charset=utf-8").body(text));
+    }
+    Ok(response.json(data))
+}

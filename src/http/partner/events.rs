@@ -1,0 +1,276 @@
+//! Partners post what happened, one event or a batch, and get a receipt for each.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+use tracing::debug_span;
+
+use crate::clock;
+use crate::event::{self, Event, Malformed};
+use crate::http::Gateway;
+use crate::http::access::auth::{Caller, EventsRead, EventsWrite};
+use crate::http::access::signature;
+use crate::http::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
+use crate::http::problem::Problem;
+use crate::http::sandbox::problems;
+use crate::http::sandbox::watch::{self, Watched};
+use crate::http::server::idempotency::REPLAYED;
+use crate::ids::{EventId, EventKey};
+use crate::store::events;
+use crate::store::signatures::NewSignature;
+use crate::writer::{Outcome, Submission, WriteError};
+
+/// Events in one batch.
+pub const BATCH_MAX: usize = 1_000;
+
+/// The type that keeps receipts apart from what else the key signs.
+const RECEIPT_TYPE: &str = "receipt+jws";
+
+/// One event: a CloudEvent, structured, or binary with its attributes in `ce-` headers. Answered
+/// when it is durable; the same event again gets the first receipt.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "Events", security(("partner" = ["events:write"])),
+    request_body(content(
+        (EventBody = "application/json"),
+        (EventBody = "application/cloudevents+json"),
+    )),
+    responses(
+        (status = 201, description = "Recorded now.", body = Receipt),
+        (status = 200, description = "Recorded before: the first receipt.", body = Receipt),
+    )
+)]
+pub async fn post_event(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
+    let reading = debug_span!("parse", bytes = body.len());
+    let event = reading.in_scope(|| read_event(&caller, &gateway, request.headers(), &body))?;
+    drop(reading);
+    let watched = Watched::of(&caller.partner, &event);
+    let outcome = submit(&caller, &gateway, (event, signed)).await;
+    watch::note_outcome(&request, watched, outcome.as_ref());
+    Ok(receipt_response(outcome?))
+}
+
+async fn submit(
+    caller: &Caller<EventsWrite>,
+    gateway: &Gateway,
+    (event, signed): (Event, Option<Arc<NewSignature>>),
+) -> Result<Outcome, Problem> {
+    problems::by_event_id(&event.id, &caller.partner)?;
+    let submission = Submission { partner: Arc::clone(&caller.partner), event, signed };
+    Ok(gateway.books(&caller.partner).writer.submit(submission).await?)
+}
+
+/// Up to 1,000 events, each with an outcome of its own, in their order.
+#[utoipa::path(
+    post, path = "/v1/events:batch", tag = "Events", security(("partner" = ["events:write"])),
+    request_body(content(
+        (BatchBody = "application/json"),
+        (BatchBody = "application/cloudevents-batch+json"),
+    )),
+    responses((status = 200, description = "What came of each, in order.", body = BatchAnswer))
+)]
+pub async fn post_event_batch(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
+    let items: Vec<Value> = match serde_json::from_slice(&body) {
+        Ok(Value::Array(items)) => items,
+        Ok(_) => return Err(Problem::expected_array()),
+        Err(error) => return Err(Malformed::not_json(&error).into()),
+    };
+    if items.len() > BATCH_MAX {
+        return Err(Problem::too_many_items(BATCH_MAX));
+    }
+    let key = &gateway.keys.fingerprint;
+    let reading = debug_span!("parse", bytes = body.len(), events = items.len());
+    let mut submissions = Vec::with_capacity(items.len());
+    let mut read = Vec::with_capacity(items.len());
+    for item in &items {
+        let parsed = reading.in_scope(|| event::parse_value(&caller.partner.id, item, key));
+        let parsed = parsed.map_err(Problem::from);
+        let asked = parsed
+            .and_then(|event| problems::by_event_id(&event.id, &caller.partner).map(|()| event));
+        read.push(asked.map(|event| {
+            let watched = Watched::of(&caller.partner, &event).map(Watched::among_others);
+            let (partner, signed) = (Arc::clone(&caller.partner), signed.clone());
+            submissions.push(Submission { partner, event, signed });
+            watched
+        }));
+    }
+    drop(reading);
+    let writer = &gateway.books(&caller.partner).writer;
+    let mut answers = writer.submit_all(submissions).await.into_iter();
+    let outcomes = read.into_iter().map(|read| {
+        let outcome = match &read {
+            Err(problem) => Err(problem.clone()),
+            Ok(_watched) => {
+                answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from)
+            }
+        };
+        if let Ok(watched) = read {
+            watch::note_outcome(&request, watched, outcome.as_ref());
+        }
+        if let Err(problem) = &outcome {
+            watch::note_problem(&request, problem);
+        }
+        outcome
+    });
+    Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes, &gateway)))
+}
+
+/// The receipt of one of the caller's own events, the same bytes for ever.
+#[utoipa::path(
+    get, path = "/v1/events/{event}", tag = "Events", security(("partner" = ["events:read"])),
+    params(("event" = EventId, Path, description = "The event's id.")),
+    responses((status = 200, description = "The receipt.", body = Receipt))
+)]
+pub async fn get_event(
+    caller: Caller<EventsRead>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let receipt = stored_receipt(&caller, &gateway, path.into_inner()).await?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(receipt))
+}
+
+/// The same, or with `Accept: application/jose` the same bytes signed (RFC 7515, compact), which
+/// anyone can check who has our public key.
+#[utoipa::path(
+    get, path = "/v1/events/{event}/receipt", tag = "Events",
+    security(("partner" = ["events:read"])),
+    params(("event" = EventId, Path, description = "The event's id.")),
+    responses((status = 200, description = "The receipt, or the receipt signed.", content(
+        (Receipt = "application/json"), (String = "application/jose"),
+    )))
+)]
+pub async fn get_receipt(
+    caller: Caller<EventsRead>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let receipt = stored_receipt(&caller, &gateway, path.into_inner()).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::VARY, "Accept"));
+    if !accepts(request.headers(), "application/jose") {
+        return Ok(response.content_type("application/json").body(receipt));
+    }
+    let keys = &gateway.books(&caller.partner).keys;
+    let signed = keys.sign(RECEIPT_TYPE, receipt.as_bytes(), clock::now());
+    Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
+}
+
+async fn stored_receipt(
+    caller: &Caller<EventsRead>,
+    gateway: &Gateway,
+    event: String,
+) -> Result<String, Problem> {
+    let id = EventId::try_from(event).map_err(|_invalid| Problem::not_found())?;
+    let key = EventKey::of(&caller.partner.id, &id);
+    let receipt = gateway.books(&caller.partner).read(move |db| events::receipt(db, key)).await?;
+    receipt.ok_or_else(Problem::not_found)
+}
+
+/// Whether a media type is named among those that the caller takes.
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let named = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    let mut ranges = named.flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let name = range.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case(media_type)
+    })
+}
+
+fn read_event(
+    caller: &Caller<EventsWrite>,
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Event, Malformed> {
+    let (partner, key) = (&caller.partner.id, &gateway.keys.fingerprint);
+    if !headers.contains_key("ce-specversion") {
+        return event::parse(partner, body, key);
+    }
+    let attributes =
+        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let value =
+        event::binary_mode(attributes, body).map_err(|error| Malformed::not_json(&error))?;
+    event::parse_value(partner, &value, key)
+}
+
+/// 201 for what was recorded now, 200 with the first receipt for a replay.
+fn receipt_response(outcome: Outcome) -> HttpResponse {
+    let status = if outcome.replayed { StatusCode::OK } else { StatusCode::CREATED };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    if outcome.replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    match (&outcome.duplicate_of, outcome.receipt.strip_prefix('{')) {
+        (Some(first), Some(rest)) => {
+            response.body(format!("{{\"duplicate_of\":{},{rest}", in_json(first)))
+        }
+        _ => response.body(outcome.receipt),
+    }
+}
+
+/// An event's id may hold quotes and backslashes.
+fn in_json(id: &EventId) -> Value {
+    Value::String(id.as_str().to_owned())
+}
+
+/// Receipts are JSON already, and are passed on to the byte.
+fn batch_body(
+    outcomes: impl Iterator<Item = Result<Outcome, Problem>>,
+    gateway: &Gateway,
+) -> String {
+    let mut body = String::from("{\"outcomes\":[");
+    // What fails a whole group fails each of its events alike: told to the log once.
+    let mut told = false;
+    for (index, outcome) in outcomes.enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push('{');
+        body.push_str(&outcome_members(&outcome, true));
+        body.push('}');
+        if let Err(problem) = &outcome {
+            gateway.metrics.problem(problem.slug());
+        }
+        told = told || outcome.is_err_and(|problem| problem.log_cause());
+    }
+    body.push_str("]}");
+    body
+}
+
+/// The members of one event's outcome. Receipts are JSON already, and are passed on to the byte.
+pub(in crate::http) fn outcome_members(
+    outcome: &Result<Outcome, Problem>,
+    with_receipt: bool,
+) -> String {
+    match outcome {
+        Ok(Outcome { receipt, replayed, duplicate_of }) => {
+            let status = if *replayed { 200 } else { 201 };
+            let receipt =
+                if with_receipt { format!(",\"receipt\":{receipt}") } else { String::new() };
+            let first = duplicate_of.as_ref();
+            let first = first.map(|first| format!(",\"duplicate_of\":{}", in_json(first)));
+            format!("\"status\":{status}{receipt}{}", first.unwrap_or_default())
+        }
+        Err(problem) => {
+            let status = problem.status().as_u16();
+            format!("\"status\":{status},\"problem\":{}", problem.document())
+        }
+    }
+}

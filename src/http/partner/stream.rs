@@ -1,0 +1,398 @@
+//! A stream of events, one a line (NDJSON), of any length. Lines are read as fast as they are
+//! recorded and no faster, and answered in their order as they become durable: whoever stops reading
+//! the answers is read no further. Memory is bounded by two groups of lines, whatever the length.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::FutureExt;
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use crate::clock;
+use crate::event::{self, Malformed};
+use crate::http::Gateway;
+use crate::http::access::auth::{Caller, EventsWrite};
+use crate::http::openapi::bodies::{StreamLine, StreamOutcome};
+use crate::http::partner::events::outcome_members;
+use crate::http::problem::{
+    MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, SIGNATURE_REQUIRED, TOO_LARGE,
+};
+use crate::ids::PartnerId;
+use crate::intake::record;
+use crate::partner::Partner;
+use crate::writer::{Outcome, Submission, WriteError};
+
+const NDJSON: &str = "application/x-ndjson";
+const PREFER: &str = "prefer";
+
+/// Lines that go to the writer together.
+const LINES_AT_ONCE: usize = 200;
+/// Lines for which a stream pays as a batch does: one request of the partner's rate.
+const LINES_A_REQUEST: usize = crate::http::partner::events::BATCH_MAX;
+/// How long a caller may send nothing, or read nothing of what it is answered.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// Streams of one partner at a gateway at once.
+const STREAMS_MAX: usize = 4;
+
+/// How many streams each partner has open.
+#[derive(Clone, Default)]
+pub struct Streams(Arc<Mutex<HashMap<PartnerId, usize>>>);
+
+/// A stream that is open, until this is dropped.
+struct Open {
+    streams: Streams,
+    partner: PartnerId,
+}
+
+/// A line as it came, or what is wrong with it.
+struct Line {
+    number: u64,
+    read: Result<Vec<u8>, Problem>,
+}
+
+/// Events of any number, one a line, answered line by line as they become durable. A line that is
+/// not taken fails no other. Interrupted, the whole is simply sent again: what was recorded is
+/// answered with its first receipt.
+#[utoipa::path(
+    post, path = "/v1/events:stream", tag = "Events", security(("partner" = ["events:write"])),
+    request_body(content((StreamLine = "application/x-ndjson"))),
+    responses((
+        status = 200, description = "An outcome a line, in order.",
+        content((StreamOutcome = "application/x-ndjson")),
+    ))
+)]
+pub async fn post_event_stream(
+    caller: Caller<EventsWrite>,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    check(&caller.partner, request.headers())?;
+    let open = gateway.streams.open(&caller.partner.id).ok_or_else(Problem::too_many_streams)?;
+    let (groups, read) = mpsc::channel(1);
+    let (answers, answered) = mpsc::channel::<web::Bytes>(1);
+    actix_web::rt::spawn(read_lines(body, groups));
+    let minimal = wants_minimal(request.headers());
+    let paid = LINES_A_REQUEST;
+    let recording = Recording { gateway, partner: caller.partner, paid, minimal, open };
+    actix_web::rt::spawn(recording.run(read, answers).in_current_span());
+    let body = stream::unfold(answered, |mut answered| async {
+        let next = answered.recv().await?;
+        Some((Ok::<_, Infallible>(next), answered))
+    });
+    let mut response = HttpResponse::Ok();
+    if minimal {
+        response.insert_header(("preference-applied", "return=minimal"));
+    }
+    Ok(response.content_type(NDJSON).streaming(body))
+}
+
+/// What makes a request no stream.
+fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
+    may_be_unsigned(partner)?;
+    if headers.contains_key("signature") || headers.contains_key("signature-input") {
+        let detail = "A stream cannot be signed: its digest is known only at its end. Send signed \
+                      batches, or leave the signature away.";
+        return Err(Problem::new(&SIGNATURE_MALFORMED, detail));
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case(NDJSON) || headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Problem::new(&MEDIA_TYPE, "Send it as application/x-ndjson, not packed."));
+    }
+    Ok(())
+}
+
+fn may_be_unsigned(partner: &Partner) -> Result<(), Problem> {
+    if partner.access.signed_requests {
+        return Err(Problem::new(
+            &SIGNATURE_REQUIRED,
+            "What this partner sends must be signed, and a stream cannot be: its digest is known \
+             only at its end. Send signed batches.",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the caller wants no more of an answer than it needs (RFC 7240).
+fn wants_minimal(headers: &HeaderMap) -> bool {
+    let named = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
+    let mut preferences = named.flat_map(|value| value.split(','));
+    preferences.any(|preference| {
+        let name = preference.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("return=minimal")
+    })
+}
+
+/// Reads lines and passes them on in groups: whatever has come, without waiting for more.
+async fn read_lines(mut body: web::Payload, groups: mpsc::Sender<Vec<Line>>) {
+    let mut cut = Cut::default();
+    loop {
+        // The caller may be slow; nobody waits for it but this stream.
+        let next = tokio::time::timeout(IDLE_MAX, body.next()).await;
+        let mut group = Vec::new();
+        let mut next = match next {
+            Ok(next) => next,
+            Err(_elapsed) => {
+                let problem =
+                    Problem::new(&crate::http::problem::TIMEOUT, "Nothing came for too long.");
+                let line = Line { number: cut.number.saturating_add(1), read: Err(problem) };
+                let _gone = groups.send(vec![line]).await;
+                return;
+            }
+        };
+        loop {
+            match next {
+                Some(Ok(bytes)) => cut.add(&bytes, &mut group),
+                // Torn off: the line in hand is not whole, and nobody is there to be told.
+                Some(Err(_torn)) => return,
+                None => {
+                    cut.end(&mut group);
+                    for part in in_groups(group) {
+                        if groups.send(part).await.is_err() {
+                            return;
+                        }
+                    }
+                    return;
+                }
+            }
+            if group.len() >= LINES_AT_ONCE {
+                break;
+            }
+            match body.next().now_or_never() {
+                Some(more) => next = more,
+                None => break,
+            }
+        }
+        for part in in_groups(group) {
+            if groups.send(part).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A piece of the body may hold more lines than one group does.
+fn in_groups(mut lines: Vec<Line>) -> Vec<Vec<Line>> {
+    let mut groups = Vec::new();
+    while lines.len() > LINES_AT_ONCE {
+        let rest = lines.split_off(LINES_AT_ONCE);
+        groups.push(std::mem::replace(&mut lines, rest));
+    }
+    if !lines.is_empty() {
+        groups.push(lines);
+    }
+    groups
+}
+
+/// Cuts a body into lines.
+#[derive(Default)]
+struct Cut {
+    line: Vec<u8>,
+    too_long: bool,
+    /// Of the line before.
+    number: u64,
+}
+
+impl Cut {
+    fn add(&mut self, bytes: &[u8], lines: &mut Vec<Line>) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (piece, is_end) = match piece.strip_suffix(b"\n") {
+                Some(rest) => (rest, true),
+                None => (piece, false),
+            };
+            let room = crate::http::routes::EVENT_BYTES_MAX.saturating_sub(self.line.len());
+            if piece.len() > room {
+                self.too_long = true;
+                self.line.clear();
+            } else if !self.too_long {
+                self.line.extend_from_slice(piece);
+            }
+            if is_end {
+                self.end(lines);
+            }
+        }
+    }
+
+    /// Ends a line. An empty one says nothing, and is answered nothing.
+    fn end(&mut self, lines: &mut Vec<Line>) {
+        let line = std::mem::take(&mut self.line);
+        let too_long = std::mem::take(&mut self.too_long);
+        self.number = self.number.saturating_add(1);
+        if too_long {
+            let detail =
+                format!("A line has at most {} bytes.", crate::http::routes::EVENT_BYTES_MAX);
+            lines.push(Line { number: self.number, read: Err(Problem::new(&TOO_LARGE, detail)) });
+        } else if !line.trim_ascii().is_empty() {
+            lines.push(Line { number: self.number, read: Ok(line) });
+        }
+    }
+}
+
+struct Recording {
+    gateway: web::Data<Gateway>,
+    partner: Arc<Partner>,
+    /// Lines that are paid for out of the partner's rate.
+    paid: usize,
+    /// Answers without receipts.
+    minimal: bool,
+    open: Open,
+}
+
+impl Recording {
+    async fn run(
+        mut self,
+        mut groups: mpsc::Receiver<Vec<Line>>,
+        answers: mpsc::Sender<web::Bytes>,
+    ) {
+        while let Some(group) = groups.recv().await {
+            self.pay(group.len()).await;
+            let number = group.first().map_or(0, |line| line.number);
+            let (text, goes_on) = match self.still_listed() {
+                Ok(()) => (self.record(group).await, true),
+                Err(problem) => (self.outcome_line(number, &Err(problem)), false),
+            };
+            let sent = tokio::time::timeout(IDLE_MAX, answers.send(text.into())).await;
+            if !goes_on || !matches!(sent, Ok(Ok(()))) {
+                break;
+            }
+        }
+        drop(self.open);
+    }
+
+    /// A stream pays as batches do, and waits where they would be turned away.
+    async fn pay(&mut self, lines: usize) {
+        while self.paid < lines {
+            let Partner { id, access, .. } = &*self.partner;
+            let rate = access.requests_per_second;
+            if self.gateway.limits.take(id, rate, clock::now()).is_ok() {
+                self.paid = self.paid.saturating_add(LINES_A_REQUEST);
+            } else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        self.paid = self.paid.saturating_sub(lines);
+    }
+
+    /// The manifests are asked for each group, as for each request.
+    fn still_listed(&mut self) -> Result<(), Problem> {
+        let day = self.gateway.day(clock::now());
+        let partner = self.gateway.registry.get(&self.partner.id).ok_or_else(Problem::not_found)?;
+        partner.listed_on(day).map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
+        may_be_unsigned(&partner)?;
+        self.partner = partner;
+        Ok(())
+    }
+
+    async fn record(&self, group: Vec<Line>) -> String {
+        let key = &self.gateway.keys.fingerprint;
+        let mut submissions = Vec::with_capacity(group.len());
+        let mut read = Vec::with_capacity(group.len());
+        for line in group {
+            let parsed = line.read.and_then(|bytes| {
+                event::parse(&self.partner.id, &bytes, key)
+                    .map_err(|malformed: Malformed| malformed.into())
+            });
+            let refused = match parsed {
+                Ok(event) => {
+                    let partner = Arc::clone(&self.partner);
+                    submissions.push(Submission { partner, event, signed: None });
+                    None
+                }
+                Err(problem) => Some(problem),
+            };
+            read.push((line.number, refused));
+        }
+        let answers = if submissions.is_empty() {
+            Vec::new()
+        } else {
+            record(&self.gateway.books(&self.partner).writer, submissions).await
+        };
+        let mut answers = answers.into_iter();
+        let (mut text, mut told) = (String::new(), false);
+        for (number, refused) in read {
+            let outcome = match refused {
+                Some(problem) => Err(problem),
+                None => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
+            };
+            text.push_str(&self.outcome_line(number, &outcome));
+            told = told || outcome.is_err_and(|problem| problem.log_cause());
+        }
+        text
+    }
+
+    fn outcome_line(&self, number: u64, outcome: &Result<Outcome, Problem>) -> String {
+        format!("{{\"line\":{number},{}}}\n", outcome_members(outcome, !self.minimal))
+    }
+}
+
+impl Streams {
+    fn open(&self, partner: &PartnerId) -> Option<Open> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(partner.clone()).or_default();
+        if *count >= STREAMS_MAX {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Open { streams: self.clone(), partner: partner.clone() })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.partner) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(pieces: &[&[u8]]) -> Vec<(u64, Result<String, u16>)> {
+        let (mut cut, mut lines) = (Cut::default(), Vec::new());
+        pieces.iter().for_each(|piece| cut.add(piece, &mut lines));
+        cut.end(&mut lines);
+        let told = |line: Line| {
+            let read = line.read.map(|bytes| String::from_utf8(bytes).unwrap());
+            (line.number, read.map_err(|problem| problem.status().as_u16()))
+        };
+        lines.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn lines_are_cut_wherever_the_pieces_end() {
+        let whole = cut(&[b"{\"a\":1}\n\n{\"b\":2}\r\n{\"c\":3}"]);
+        assert_eq!(whole.iter().map(|line| line.0).collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(cut(&[b"{\"a\"", b":1}", b"\n", b"\n{\"b\":2}\r\n{\"c", b"\":3}"]), whole);
+        assert_eq!(cut(&[b""]), []);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_fails_no_other() {
+        let long = vec![b'x'; crate::http::routes::EVENT_BYTES_MAX + 1];
+        let lines = cut(&[b"a\n", &long, b"yy", b"\nb\n", &long[1..], b"\n"]);
+        assert_eq!(lines.len(), 4);
+        assert_eq!((lines[1].clone(), &lines[2].1), ((2, Err(413)), &Ok("b".to_owned())));
+        assert!(lines[3].1.is_ok());
+    }
+
+    #[test]
+    fn groups_are_never_longer_than_one() {
+        let line = |number| Line { number, read: Ok(Vec::new()) };
+        let sizes = |count: u64| {
+            in_groups((0..count).map(line).collect()).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(450), [200, 200, 50]);
+        assert_eq!(sizes(200), [200]);
+        assert_eq!(sizes(0), [0_usize; 0]);
+    }
+}

@@ -1,0 +1,245 @@
+//! The upload protocol tus 1.0.0 (tus.io/protocols/resumable-upload), as far as headers go: core,
+//! creation, termination, checksum, expiration.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+use aws_lc_rs::digest::{self, Algorithm};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
+
+use crate::clock::Moment;
+use crate::http::Gateway;
+use crate::http::problem::{Problem, TUS_VERSION, UPLOAD_CHECKSUM};
+use crate::intake::Charset;
+use crate::ledger::chain::Hash;
+
+pub const PATH: &str = "/v1/uploads";
+pub const LENGTH: &str = "upload-length";
+pub const OFFSET: &str = "upload-offset";
+pub const EXPIRES: &str = "upload-expires";
+const METADATA: &str = "upload-metadata";
+const CHECKSUM: &str = "upload-checksum";
+const VERSION: &str = "1.0.0";
+const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const VERSIONS: HeaderName = HeaderName::from_static("tus-version");
+const FILE_NAME_CHARACTERS_MAX: usize = 200;
+
+/// Middleware: says which protocol is spoken on every answer about uploads, errors among them.
+///
+/// # Errors
+/// None of its own.
+pub async fn speak_tus(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let is_upload = request.path().starts_with(PATH);
+    let is_options = request.method() == Method::OPTIONS;
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if is_upload {
+        let is_other = response.status() == StatusCode::PRECONDITION_FAILED;
+        let headers = response.headers_mut();
+        headers.insert(RESUMABLE, HeaderValue::from_static(VERSION));
+        if is_other || is_options {
+            headers.insert(VERSIONS, HeaderValue::from_static(VERSION));
+        }
+    }
+    Ok(response)
+}
+
+/// `OPTIONS`: what of the protocol is spoken here.
+pub async fn get_options(gateway: web::Data<Gateway>) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header(("tus-extension", "creation,termination,checksum,expiration"))
+        .insert_header(("tus-max-size", gateway.upload_bytes_max))
+        .insert_header(("tus-checksum-algorithm", "sha1,sha256"))
+        .finish()
+}
+
+/// What a caller says of a file that it is going to upload.
+pub struct Announced {
+    pub length: i64,
+    pub business_date: NaiveDate,
+    pub file_name: Option<String>,
+    pub charset: Option<Charset>,
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// The checksum that a part must have.
+pub struct Checksum {
+    algorithm: &'static Algorithm,
+    expected: Vec<u8>,
+}
+
+/// Whether the caller speaks our version.
+///
+/// # Errors
+/// [`Problem`], when it does not.
+pub fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(RESUMABLE) {
+        Some(version) if version.as_bytes() == VERSION.as_bytes() => Ok(()),
+        _ => Err(Problem::new(&TUS_VERSION, "Tus-Resumable: expected 1.0.0.")),
+    }
+}
+
+/// A count of bytes in a header.
+///
+/// # Errors
+/// [`Problem`], when it is missing or no such number.
+pub fn bytes_in(headers: &HeaderMap, name: &'static str) -> Result<i64, Problem> {
+    let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = is_number.then(|| text.parse().ok()).flatten();
+    count.ok_or_else(|| Problem::parameter(name, "expected a number of bytes"))
+}
+
+/// Reads what a creation says of the file.
+///
+/// # Errors
+/// [`Problem`], with the header, or the key of the metadata, that is wrong.
+pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
+    let length = bytes_in(headers, LENGTH)?;
+    let metadata = read_metadata(headers)?;
+    let value =
+        |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, it)| it.as_str());
+    let wrong = |key: &str, expected: &str| {
+        Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
+    };
+    let day = value("business_date").and_then(|day| day.parse().ok());
+    let business_date =
+        day.ok_or_else(|| wrong("business_date", "the file's day, such as 2026-11-24"))?;
+    let is_name = |name: &str| {
+        (1..=FILE_NAME_CHARACTERS_MAX).contains(&name.chars().count())
+            && !name.chars().any(char::is_control)
+    };
+    let file_name = match value("filename") {
+        Some(name) if !is_name(name) => return Err(wrong("filename", "1 to 200 characters")),
+        name => name.map(str::to_owned),
+    };
+    let charset = value("charset")
+        .map(|name| Charset::by_name(name).ok_or_else(|| wrong("charset", "utf-8 or gb18030")));
+    let sha256 = value("sha256").map(|hash| {
+        Hash::parse(hash).map(|it| it.0).ok_or_else(|| wrong("sha256", "64 hexadecimal digits"))
+    });
+    Ok(Announced {
+        length,
+        business_date,
+        file_name,
+        charset: charset.transpose()?,
+        sha256: sha256.transpose()?,
+    })
+}
+
+/// Keys and values, these in base64; a key may stand alone.
+fn read_metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
+    let Some(text) = headers.get(METADATA) else { return Ok(Vec::new()) };
+    let expected = "expected keys and values in base64, such as filename ZGF5LmNzdg==,…";
+    let wrong = || Problem::parameter(METADATA, expected);
+    let text = text.to_str().map_err(|_not_ascii| wrong())?;
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
+            let value = STANDARD.decode(value.trim()).map_err(|_bad| wrong())?;
+            let value = String::from_utf8(value).map_err(|_bad| wrong())?;
+            Ok((key.to_owned(), value))
+        })
+        .collect()
+}
+
+/// The checksum that came with a part, if one did.
+///
+/// # Errors
+/// [`Problem`], when it cannot be read or is of a kind that is not checked here.
+pub fn read_checksum(headers: &HeaderMap) -> Result<Option<Checksum>, Problem> {
+    let Some(text) = headers.get(CHECKSUM) else { return Ok(None) };
+    let wrong =
+        || Problem::parameter(CHECKSUM, "expected sha1 or sha256, a space, and the hash in base64");
+    let text = text.to_str().map_err(|_not_ascii| wrong())?;
+    let (name, hash) = text.split_once(' ').ok_or_else(wrong)?;
+    let algorithm = match name {
+        "sha1" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        "sha256" => &digest::SHA256,
+        _ => return Err(wrong()),
+    };
+    let expected = STANDARD.decode(hash).map_err(|_bad| wrong())?;
+    Ok(Some(Checksum { algorithm, expected }))
+}
+
+impl Checksum {
+    /// # Errors
+    /// [`Problem`], when the part is another.
+    pub fn check(&self, part: &[u8]) -> Result<(), Problem> {
+        if digest::digest(self.algorithm, part).as_ref() == self.expected {
+            return Ok(());
+        }
+        Err(Problem::new(&UPLOAD_CHECKSUM, "The part is not what its Upload-Checksum says."))
+    }
+}
+
+/// RFC 9110, section 5.6.7.
+#[must_use]
+pub fn http_date(moment: Moment) -> String {
+    moment.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
+        let request = list.iter().fold(TestRequest::post(), |it, pair| it.append_header(*pair));
+        request.to_http_request().headers().clone()
+    }
+
+    fn told(list: &[(&'static str, &str)]) -> String {
+        match read_announced(&headers(list)) {
+            Ok(it) => format!("{} {} {:?}", it.length, it.business_date, it.file_name),
+            Err(problem) => problem.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_announced_is_read_and_what_is_wrong_is_named() {
+        let day = format!("business_date {}", STANDARD.encode("2026-11-24"));
+        let whole = format!("{day},filename {},kept", STANDARD.encode("日报.csv"));
+        assert_eq!(told(&[(LENGTH, "12"), (METADATA, &whole)]), "12 2026-11-24 Some(\"日报.csv\")");
+        for (length, metadata, part) in [
+            ("", day.as_str(), "upload-length"),
+            ("-1", day.as_str(), "upload-length"),
+            ("+1", day.as_str(), "upload-length"),
+            ("1", "", "business_date"),
+            ("1", "business_date !", "base64"),
+            ("1", &format!("{day},charset {}", STANDARD.encode("latin-1")), "charset"),
+            ("1", &format!("{day},sha256 {}", STANDARD.encode("abc")), "sha256"),
+            ("1", &format!("{day},filename {}", STANDARD.encode("a\nb")), "filename"),
+        ] {
+            let told = told(&[(LENGTH, length), (METADATA, metadata)]);
+            assert!(told.starts_with("parameter: ") && told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_what_its_checksum_says() {
+        let sum = |text: &str| read_checksum(&headers(&[(CHECKSUM, text)]));
+        let good = sum("sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=").unwrap().unwrap();
+        assert!(good.check(b"abc").is_ok());
+        assert_eq!(good.check(b"abd").unwrap_err().status().as_u16(), 460);
+        for bad in ["md5 abc=", "sha1", "sha1 !!"] {
+            assert_eq!(sum(bad).err().unwrap().status(), 400, "{bad}");
+        }
+        assert!(read_checksum(&headers(&[])).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_date_is_as_http_writes_it() {
+        let moment = Moment::parse("2026-11-24T09:05:03.5Z").unwrap();
+        assert_eq!(http_date(moment), "Tue, 24 Nov 2026 09:05:03 GMT");
+    }
+}

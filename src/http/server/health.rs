@@ -1,0 +1,31 @@
+//! Whether the process lives, and whether it can do its work.
+
+use actix_web::{HttpResponse, web};
+
+use crate::http::Gateway;
+use crate::http::openapi::bodies::StatusBody;
+use crate::http::problem::Problem;
+use crate::store;
+
+/// The process lives.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Operation", security(()),
+    responses((status = 200, description = "It lives.", body = StatusBody))
+)]
+pub async fn get_health() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "alive" }))
+}
+
+/// The database answers and has every migration.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Operation", security(()),
+    responses((status = 200, description = "It can do its work.", body = StatusBody))
+)]
+pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
+    for books in std::iter::once(&gateway.main).chain(&gateway.sandbox) {
+        if !books.read(store::pending).await?.is_empty() {
+            return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
+        }
+    }
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
+}

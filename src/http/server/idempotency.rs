@@ -1,0 +1,344 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) around every route that changes
+//! something: the same request again gets the first one's answer, whichever gateway it reaches.
+//! Without the header nothing happens here. Scoped by caller and route; answers are kept for a day,
+//! sealed, because a code is a secret while it is good. What says to come back (429, 5xx) and what
+//! depends on who asks (401, 403) is not kept.
+
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, to_bytes};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use chrono::TimeDelta;
+use futures_util::stream;
+use tracing::Instrument;
+
+use crate::books::Books;
+use crate::clock::{self, Moment};
+use crate::customer::Sealed;
+use crate::http::Gateway;
+use crate::http::access::auth::{Caller, Customer, Needs};
+use crate::http::access::staff::{NeedsRole, Staff};
+use crate::http::problem::{IDEMPOTENCY_KEY, IDEMPOTENCY_MISMATCH, Problem};
+use crate::ids::{LeaseId, RequestKey};
+use crate::store::idempotency_keys::{self, Claim, KeptAnswer, Request};
+
+/// Stands on every answer that was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const KEY_CHARACTERS_MAX: usize = 255;
+/// How long the work may take before a twin takes over: longer than any request takes.
+const LEASE: TimeDelta = TimeDelta::seconds(120);
+/// How long a twin waits for the first one's answer before it is told to come back.
+const WAIT_MAX: Duration = Duration::from_secs(3);
+/// A larger answer is not kept.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Who a token is from. Not whether it may: that is asked before anything is told.
+pub trait Speaker: FromRequest<Error = Problem> + 'static {
+    /// The caller's name, the same whatever token it comes with, and the caller's books.
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)>;
+}
+
+impl<S: Needs> Speaker for Caller<S> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
+        let grant = gateway.tokens.read(token, now).ok()?;
+        let partner = gateway.registry.get(&grant.partner)?;
+        Some((format!("partner {}", grant.partner), gateway.books(&partner)))
+    }
+}
+
+impl Speaker for Customer {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
+        let vouched = gateway.customer_issuer.as_ref()?.read(token, now).ok()?;
+        Some((format!("customer {}", vouched.subject), &gateway.main))
+    }
+}
+
+impl<R: NeedsRole> Speaker for Staff<R> {
+    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
+        let vouched = gateway.staff_issuer.as_ref()?.read(token, now).ok()?;
+        Some((format!("staff {}", vouched.subject), &gateway.main))
+    }
+}
+
+/// Middleware: does the work of a request with a key once.
+///
+/// # Errors
+/// Those of the handler; its own are answers.
+pub async fn answer_once<S: Speaker>(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.method().is_safe() || !request.headers().contains_key(KEY) {
+        return next.call(request).await;
+    }
+    let (desk, asked) = match read_request::<S>(&mut request).await {
+        Ok(Some(read)) => read,
+        // Nobody whom we know: the handler says what is wrong with the token.
+        Ok(None) => return next.call(request).await,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    match claim(&desk.books, asked).await {
+        Ok(Claim::Ours) => {
+            // In a task of its own: when the caller hangs up, the work and its record go on, and
+            // the caller's next try finds them.
+            let work = work(desk, asked, request, next).in_current_span();
+            let done = actix_web::rt::spawn(work).await;
+            done.map_err(|_panicked| Problem::internal("the handler panicked"))?
+        }
+        Ok(found) => {
+            let (asker, payload) = request.parts_mut();
+            // Who may not ask is told nothing of what was answered.
+            let may_ask = S::from_request(asker, payload).await;
+            match may_ask.and_then(|_caller| answer(&desk.gateway, &asked, found)) {
+                Ok(response) => Ok(request.into_response(response)),
+                Err(problem) => Ok(request.error_response(problem)),
+            }
+        }
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
+/// Where a request with a key is looked up.
+struct Desk {
+    gateway: web::Data<Gateway>,
+    books: Books,
+}
+
+/// What is asked and by whom; none when the token is nobody's. The handler finds the body again.
+async fn read_request<S: Speaker>(
+    request: &mut ServiceRequest,
+) -> Result<Option<(Desk, Request)>, actix_web::Error> {
+    let Some(key) = read_key(request.request())? else { return Ok(None) };
+    let gateway = web::Data::clone(gateway_data(request.request())?);
+    let now = clock::now();
+    let name = token(request.request()).and_then(|token| S::name(&gateway, token, now));
+    let Some((name, books)) = name else { return Ok(None) };
+    let books = books.clone();
+    let body = request.extract::<web::Bytes>().await?;
+    let asked = Request {
+        key: request_key(request.request(), &name, &key),
+        caller: RequestKey::of_caller(&name),
+        fingerprint: fingerprint(&gateway, request.request(), &body),
+        lease: LeaseId::random(),
+        lease_until: now.plus(LEASE),
+        expires_at: now.plus(gateway.registry.programme().retention.answers()),
+    };
+    let payload = stream::once(std::future::ready(Ok(body)));
+    request.set_payload(Payload::Stream { payload: Box::pin(payload) });
+    Ok(Some((Desk { gateway, books }, asked)))
+}
+
+/// The answer to a request whose work is not to be done now.
+fn answer(gateway: &Gateway, asked: &Request, found: Claim) -> Result<HttpResponse, Problem> {
+    match found {
+        Claim::Answered(kept) => replay(gateway, asked, kept),
+        Claim::OtherContent => Err(Problem::new(
+            &IDEMPOTENCY_MISMATCH,
+            "This Idempotency-Key came with another request. A new request needs a new key.",
+        )),
+        Claim::UnderWay | Claim::Ours => Err(Problem::under_way()),
+    }
+}
+
+/// Does the work, and keeps its answer or gives the key back.
+async fn work(
+    desk: Desk,
+    asked: Request,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let done = match next.call(request).await {
+        Ok(response) => keepable(response).await,
+        Err(error) => Err(error),
+    };
+    let kept = match &done {
+        Ok((_response, Some(answer))) => Some(seal(&desk.gateway, &asked, answer)),
+        _ => None,
+    };
+    let kept = kept.transpose()?;
+    let noted = desk
+        .books
+        .read(move |db| {
+            db.write(|tx| match &kept {
+                Some(answer) => idempotency_keys::keep(tx, &asked, answer),
+                None => idempotency_keys::release(tx, &asked),
+            })
+        })
+        .await;
+    // The work is done and is answered: when the lease is over, a twin does it again, which adds
+    // nothing (docs/api.md says so of each route).
+    if let Err(problem) = noted {
+        problem.log_cause();
+    }
+    done.map(|(response, _answer)| response)
+}
+
+/// What is told to whoever asks again.
+struct Answer {
+    status: StatusCode,
+    content_type: Option<String>,
+    body: Vec<u8>,
+}
+
+async fn keepable(
+    response: ServiceResponse<BoxBody>,
+) -> Result<(ServiceResponse<BoxBody>, Option<Answer>), actix_web::Error> {
+    let status = response.status();
+    if let Some(error) = response.response().error() {
+        // A problem of ours is the same for whoever asks again; what the framework says is not.
+        let problem = error.as_error::<Problem>();
+        let problem = problem.filter(|it| is_final(status) && !it.is_provoked());
+        let answer = problem.map(|problem| Answer {
+            status,
+            content_type: Some("application/problem+json".to_owned()),
+            body: problem.document().into_bytes(),
+        });
+        return Ok((response, answer));
+    }
+    // What must not be stored anywhere, such as a person's data, is not kept here either.
+    let cache = response.headers().get(header::CACHE_CONTROL);
+    let secret = cache.is_some_and(|value| value.as_bytes() == b"no-store");
+    if secret || !is_final(status) {
+        return Ok((response, None));
+    }
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    // In memory already.
+    let body = to_bytes(body).await.map_err(|error| Problem::internal(error.to_string()))?;
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // One that is too large is not kept: the work is done again, and adds nothing.
+    let small = body.len() <= ANSWER_BYTES_MAX;
+    let answer = small.then(|| Answer { status, content_type, body: body.to_vec() });
+    let response = response.set_body(body).map_into_boxed_body();
+    Ok((ServiceResponse::new(request, response), answer))
+}
+
+/// Whether the same request would be answered so again, whoever comes with it.
+fn is_final(status: StatusCode) -> bool {
+    status.is_success()
+        || (status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 413 | 429))
+}
+
+fn seal(gateway: &Gateway, asked: &Request, answer: &Answer) -> Result<KeptAnswer, Problem> {
+    let sealed = gateway.keys.personal.seal(asked.key.bytes(), &answer.body);
+    let sealed: Sealed = sealed.map_err(Problem::internal)?;
+    let content_type = answer.content_type.clone();
+    Ok(KeptAnswer { status: answer.status.as_u16(), content_type, sealed })
+}
+
+fn replay(
+    gateway: &Gateway,
+    asked: &Request,
+    kept: KeptAnswer,
+) -> Result<HttpResponse<BoxBody>, Problem> {
+    let body = gateway.keys.personal.open(asked.key.bytes(), &kept.sealed);
+    let body = body.map_err(Problem::internal)?;
+    let status = StatusCode::from_u16(kept.status).map_err(Problem::internal)?;
+    let mut response = HttpResponse::build(status);
+    if let Some(content_type) = kept.content_type {
+        response.insert_header((header::CONTENT_TYPE, content_type));
+    }
+    response.insert_header((REPLAYED, "true"));
+    Ok(response.body(body))
+}
+
+/// Takes the key, waiting a moment for a twin that is at work.
+async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
+    let mut waited = Duration::ZERO;
+    let mut pause = Duration::from_millis(10);
+    loop {
+        let claimed = books
+            .read(move |db| db.write(|tx| idempotency_keys::claim(tx, &asked, clock::now())))
+            .await?;
+        if !matches!(claimed, Claim::UnderWay) || waited >= WAIT_MAX {
+            return Ok(claimed);
+        }
+        tokio::time::sleep(pause).await;
+        waited = waited.saturating_add(pause);
+        pause = pause.saturating_mul(2).min(Duration::from_millis(250));
+    }
+}
+
+/// The key that a request came with: a structured field String, quoted, or bare as many send it.
+fn read_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let mut values = request.headers().get_all(&KEY);
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().map(str::trim).filter(|_only| values.next().is_none());
+    let key = text.and_then(|text| match text.strip_prefix('"') {
+        None => Some(text.to_owned()),
+        Some(_quoted) => {
+            let item: sfv::Item = sfv::Parser::new(text).parse().ok()?;
+            Some(item.bare_item.as_string()?.as_str().to_owned())
+        }
+    });
+    let visible = |key: &String| {
+        (1..=KEY_CHARACTERS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+    };
+    let expected = "Idempotency-Key: expected once, as a string in quotes of 1 to 255 visible ASCII \
+                    characters, such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\".";
+    key.filter(visible).map(Some).ok_or_else(|| Problem::new(&IDEMPOTENCY_KEY, expected))
+}
+
+fn token(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?;
+    let (_scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    Some(token.trim())
+}
+
+fn request_key(request: &HttpRequest, name: &str, key: &str) -> RequestKey {
+    let route = request.match_pattern().unwrap_or_default();
+    RequestKey::of_name(&[name, request.method().as_str(), &route, key])
+}
+
+/// Keyed, as an event's is: a body may hold a phone number.
+fn fingerprint(gateway: &Gateway, request: &HttpRequest, body: &[u8]) -> [u8; 32] {
+    let mut attributes: Vec<(&[u8], &[u8])> = request
+        .headers()
+        .iter()
+        .filter(|(name, _value)| name.as_str().starts_with("ce-"))
+        .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+        .collect();
+    attributes.sort_unstable();
+    let path = request.uri().path_and_query().map_or("", |it| it.as_str());
+    let mut parts = vec![b"request".as_slice(), path.as_bytes(), body];
+    parts.extend(attributes.into_iter().flat_map(|(name, value)| [name, value]));
+    gateway.keys.fingerprint.of_parts(&parts)
+}
+
+fn gateway_data(request: &HttpRequest) -> Result<&web::Data<Gateway>, Problem> {
+    request.app_data().ok_or_else(|| Problem::busy("The service is starting."))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_key_may_be_quoted_or_bare_and_is_the_same_key() {
+        let key = |values: &[&str]| {
+            let request = values
+                .iter()
+                .fold(TestRequest::post(), |it, value| it.append_header((KEY, *value)));
+            read_key(&request.to_http_request()).map_err(|problem| problem.status().as_u16())
+        };
+        assert_eq!(key(&[]), Ok(None));
+        let same = Ok(Some("a-1".to_owned()));
+        assert_eq!(key(&["\"a-1\""]), same);
+        assert_eq!(key(&["a-1"]), same);
+        assert_eq!(key(&["\"a-1\"; v=1"]), same);
+        let long = "a".repeat(256);
+        for bad in [&["\"\""][..], &["\"a b\""], &["a b"], &["\"a"], &["a", "a"], &[&long], &["é"]]
+        {
+            assert_eq!(key(bad), Err(400), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Personal data is erased on request, and a certificate says what went.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::clock::Moment;
+use crate::customer::Author;
+use crate::customer::certificate::{Certificate, Erased};
+use crate::customer::erasure::Done;
+use crate::event::{self, Reader};
+use crate::http::Gateway;
+use crate::http::access::auth::Customer;
+use crate::http::access::staff::{Privacy, Staff};
+use crate::http::openapi::bodies::ErasureBody;
+use crate::http::problem::Problem;
+use crate::http::server::page::Place;
+use crate::ids::{ErasureId, MemberRef, PartnerId, ReferralId};
+use crate::store::erasures::{self, ErasureRecord};
+use crate::store::{self, customers};
+use crate::writer::Erasure;
+
+const REASON_CHARACTERS_MAX: usize = 500;
+
+/// Which page of them.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u16>,
+}
+
+/// A certificate of erasure.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Erasure)]
+pub(in crate::http) struct View {
+    erasure: ErasureId,
+    /// `customer`, `staff`, or `program` where a period was over.
+    by: String,
+    /// Told to staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    by_whom: Option<String>,
+    /// `customer`, `referral`, or `period`.
+    subject: String,
+    reason: String,
+    /// What went.
+    erased: Certificate,
+    erased_at: Moment,
+}
+
+/// A page of certificates, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Erasures)]
+pub(in crate::http) struct Views {
+    erasures: Vec<View>,
+    /// Where the next page begins; null on the last.
+    next: Option<String>,
+}
+
+/// Whose data is to go.
+enum Of {
+    Referral(ReferralId),
+    Member(PartnerId, MemberRef),
+}
+
+/// The personal data of a referral, or of a customer, is erased. The ledger stays as it is.
+#[utoipa::path(
+    post, path = "/v1/erasures", tag = "Privacy", security(("staff" = ["privacy"])),
+    request_body = ErasureBody,
+    responses(
+        (status = 201, description = "Erased now.", body = View),
+        (status = 200, description = "Nothing was left: the last certificate.", body = View),
+    )
+)]
+pub async fn post_erasure(
+    staff: Staff<Privacy>,
+    gateway: web::Data<Gateway>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let (of, reason) = event::read_object(&body, read_body)?;
+    let of = match of {
+        Of::Referral(id) => Erased::Referral(id),
+        Of::Member(partner, member) => {
+            let found =
+                gateway.main.read(move |db| customers::by_member(db, &partner, &member)).await?;
+            Erased::Customer(found.ok_or_else(Problem::not_found)?)
+        }
+    };
+    let done = erase(&gateway, Erasure { of, by: Author::Staff(staff.id), reason }).await?;
+    Ok(answer(done, true))
+}
+
+/// The customer's own personal data is erased. Points stay.
+#[utoipa::path(
+    post, path = "/v1/customers/me/erasure", tag = "Customers", security(("customer" = [])),
+    responses(
+        (status = 201, description = "Erased now.", body = View),
+        (status = 200, description = "Nothing was left: the last certificate.", body = View),
+    )
+)]
+pub async fn erase_own_data(
+    customer: Customer,
+    gateway: web::Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let found = gateway.main.read(move |db| customers::by_subject(db, &customer.subject)).await?;
+    let id = found.ok_or_else(Problem::not_found)?;
+    let (of, by) = (Erased::Customer(id), Author::Customer(id));
+    let order = Erasure { of, by, reason: "asked by the customer".to_owned() };
+    let done = erase(&gateway, order).await?;
+    Ok(answer(done, false))
+}
+
+/// One certificate.
+#[utoipa::path(
+    get, path = "/v1/erasures/{erasure}", tag = "Privacy", security(("staff" = ["privacy"])),
+    params(("erasure" = ErasureId, Path, description = "The certificate's id.")),
+    responses((status = 200, description = "The certificate.", body = View))
+)]
+pub async fn get_erasure(
+    _staff: Staff<Privacy>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
+    let found = gateway.main.read(move |db| erasures::get(db, ErasureId::from_uuid(id))).await?;
+    let found = found.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(View::of(found, true)))
+}
+
+/// All certificates, the newest first: on request, and by the periods of retention.
+#[utoipa::path(
+    get, path = "/v1/erasures", tag = "Privacy", security(("staff" = ["privacy"])),
+    params(Page), responses((status = 200, description = "A page.", body = Views))
+)]
+pub async fn get_erasures(
+    _staff: Staff<Privacy>,
+    gateway: web::Data<Gateway>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let read = |cursor: &str| ErasureId::try_from(cursor).ok();
+    let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
+    let (before, rows_max) = (place.after, place.rows_max());
+    let mut found = gateway.main.read(move |db| erasures::page(db, before, rows_max)).await?;
+    let next = place.cut(&mut found, |last| last.id.to_string());
+    let erasures = found.into_iter().map(|it| View::of(it, true)).collect();
+    Ok(HttpResponse::Ok().json(Views { erasures, next }))
+}
+
+/// Erases, and then sees to it that the bytes are gone.
+async fn erase(gateway: &Gateway, order: Erasure) -> Result<Done, Problem> {
+    let done = gateway.main.writer.erase(order).await?.ok_or_else(Problem::not_found)?;
+    gateway.main.read(store::scrub).await?;
+    Ok(done)
+}
+
+fn answer(done: Done, to_staff: bool) -> HttpResponse {
+    let Done { erasure, anew } = done;
+    let mut response = if anew { HttpResponse::Created() } else { HttpResponse::Ok() };
+    response.json(View::of(erasure, to_staff))
+}
+
+fn read_body(body: &mut Reader<'_>) -> Option<(Of, String)> {
+    let reason = body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned);
+    let referral = body.optional_parsed("referral").map(Of::Referral);
+    let member = body.object("customer").map(|mut customer| {
+        let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
+        customer.finish();
+        Some(Of::Member(partner?, member?))
+    });
+    let of = match (referral, member) {
+        (Some(of), None) => Some(of),
+        (None, Some(of)) => of,
+        _ => {
+            body.fail("referral", "expected either referral or customer");
+            None
+        }
+    };
+    Some((of?, reason?))
+}
+
+impl View {
+    fn of(record: ErasureRecord, to_staff: bool) -> Self {
+        Self {
+            erasure: record.id,
+            by: record.by_kind,
+            by_whom: to_staff.then_some(record.by_whom),
+            subject: record.subject_kind,
+            reason: record.reason,
+            erased: record.certificate,
+            erased_at: record.erased_at,
+        }
+    }
+}

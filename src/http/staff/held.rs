@@ -1,0 +1,146 @@
+//! Staff look at referrals that are on hold, and let them go on or not.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::clock::Moment;
+use crate::event::read_object;
+use crate::http::Gateway;
+use crate::http::access::staff::{Decide, Staff};
+use crate::http::openapi::bodies::DecisionBody;
+use crate::http::partner::referrals::{View, read_id, read_page, read_place};
+use crate::http::problem::Problem;
+use crate::http::server::idempotency::REPLAYED;
+use crate::http::staff::corrections::read_reason;
+use crate::ids::{PartnerId, ReferralId, TransactionId};
+use crate::referral::{Actor, Move, State, Step};
+use crate::store::referral_moves;
+use crate::store::referrals::Filter;
+use crate::writer::Moved;
+
+/// Which page.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// The `next` of the page before.
+    #[param(value_type = Option<ReferralId>)]
+    cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u16>,
+}
+
+/// A referral on hold, as staff see it: without the person, whom only the sealed data names.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldReferral)]
+struct Held<'a> {
+    #[serde(flatten)]
+    referral: View<'a>,
+    partner: &'a PartnerId,
+    /// Why it is on hold.
+    finding: &'a str,
+    score: i64,
+    why: &'a [String],
+    held_at: Moment,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeldReferrals)]
+pub(in crate::http) struct HeldPage<'a> {
+    referrals: Vec<Held<'a>>,
+    /// Where the next page begins; null on the last.
+    next: Option<String>,
+}
+
+/// What was decided.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Decided {
+    referral: ReferralId,
+    state: &'static str,
+    /// What it posted, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<TransactionId>,
+}
+
+/// Referrals on hold, the oldest first. They stay so until somebody decides.
+#[utoipa::path(
+    get, path = "/v1/held-referrals", tag = "Decisions", security(("staff" = ["decide"])),
+    params(Page), responses((status = 200, description = "A page.", body = HeldPage<'static>))
+)]
+pub async fn get_held(
+    _staff: Staff<Decide>,
+    gateway: web::Data<Gateway>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let Page { cursor, limit } = page.into_inner();
+    let place = read_place(limit, cursor.as_deref())?;
+    let filter = Filter { partner: None, state: Some(State::OnHold), after: None };
+    let (found, next) = read_page(&gateway.main, filter, place).await?;
+    let ids: Vec<ReferralId> = found.iter().map(|referral| referral.id).collect();
+    let holds = gateway.main.read(move |db| referral_moves::holds(db, &ids)).await?;
+    let held = found.iter().filter_map(|record| {
+        let (finding, held_at) = holds.get(&record.id)?;
+        Some(Held {
+            referral: View::from(record),
+            partner: &record.partner,
+            finding,
+            score: record.placement.score,
+            why: &record.placement.why,
+            held_at: *held_at,
+        })
+    });
+    Ok(HttpResponse::Ok().json(HeldPage { referrals: held.collect(), next }))
+}
+
+/// It goes on: it is a lead from now on, and what that brings is given.
+#[utoipa::path(
+    post, path = "/v1/referrals/{referral}/release", tag = "Decisions",
+    security(("staff" = ["decide"])),
+    params(("referral" = ReferralId, Path, description = "The referral.")),
+    request_body = DecisionBody,
+    responses((status = 200, description = "Released, now or before.", body = Decided))
+)]
+pub async fn release(
+    staff: Staff<Decide>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    decide(staff, &gateway, &path, (Step::Release, &body)).await
+}
+
+/// It does not: the partner is told only that, and the person's data is erased.
+#[utoipa::path(
+    post, path = "/v1/referrals/{referral}/rejection", tag = "Decisions",
+    security(("staff" = ["decide"])),
+    params(("referral" = ReferralId, Path, description = "The referral.")),
+    request_body = DecisionBody,
+    responses((status = 200, description = "Rejected, now or before.", body = Decided))
+)]
+pub async fn reject_referral(
+    staff: Staff<Decide>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    decide(staff, &gateway, &path, (Step::Reject, &body)).await
+}
+
+async fn decide(
+    staff: Staff<Decide>,
+    gateway: &Gateway,
+    id: &str,
+    (step, body): (Step, &[u8]),
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(id)?;
+    let reason = read_object(body, read_reason)?;
+    let order = Move::new(id, step, Actor::Staff(staff.id)).because(reason);
+    let Moved { referral, state, replayed, transaction, .. } =
+        gateway.main.writer.advance(order).await?;
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header((REPLAYED, "true"));
+    }
+    Ok(response.json(Decided { referral, state: state.name(), transaction }))
+}

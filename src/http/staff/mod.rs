@@ -1,0 +1,13 @@
+//! Endpoints that the bank's staff call, each with a role of its own. They correct, decide held
+//! referrals, work on tasks, replay dead letters and erase personal data. The act itself stands in
+//! the room that it belongs to; a handler here reads the request and writes the answer.
+
+pub(in crate::http) mod announcements;
+pub(in crate::http) mod corrections;
+pub(in crate::http) mod customer_stages;
+pub(in crate::http) mod dead_letters;
+pub(in crate::http) mod erasures;
+pub(in crate::http) mod flagged_payments;
+pub(in crate::http) mod held;
+pub(in crate::http) mod readings;
+pub(in crate::http) mod tasks;

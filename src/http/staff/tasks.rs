@@ -1,0 +1,245 @@
+//! What customer managers are to do: they look at their tasks, and close them with a note.
+
+use actix_web::{HttpResponse, web};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::clock::{self, Moment};
+use crate::event::read_object;
+use crate::follow_up::task::{Closed, Task, TaskState};
+use crate::http::Gateway;
+use crate::http::access::staff::{Manage, Staff};
+use crate::http::openapi::follow_up::TaskNoteBody;
+use crate::http::problem::{Problem, TASK_CLOSED};
+use crate::http::server::idempotency::REPLAYED;
+use crate::http::server::page::Place;
+use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
+use crate::store::tasks::{self, Filter};
+
+const NOTE_CHARACTERS_MAX: usize = 500;
+
+/// Which page of whose tasks.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// Of this customer manager alone.
+    #[param(value_type = Option<RuleId>)]
+    manager: Option<String>,
+    /// `open` without it.
+    #[param(pattern = "^(planned|open|done|cancelled)$")]
+    state: Option<String>,
+    /// Due before this day.
+    #[param(value_type = Option<String>, format = Date)]
+    due_before: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u16>,
+}
+
+/// Something that a customer manager is to do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Task)]
+pub(in crate::http) struct View {
+    task: TaskId,
+    /// The programme's rule that made it.
+    rule: RuleId,
+    /// `qualified`, `contacted` or `at_risk`.
+    cause: &'static str,
+    /// `planned`, `open`, `done` or `cancelled`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    referral: Option<ReferralId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    customer: Option<CustomerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    branch: Option<RuleId>,
+    /// Absent where nobody could be chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    manager: Option<RuleId>,
+    says: String,
+    says_zh: String,
+    opens_at: Moment,
+    #[schema(value_type = String, format = Date)]
+    due_on: NaiveDate,
+    recorded_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    closed: Option<Closing>,
+}
+
+/// How it ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TaskClosing)]
+struct Closing {
+    /// `staff`, or `program` where things moved on by themselves.
+    by_kind: String,
+    by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    note: Option<String>,
+    closed_at: Moment,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tasks)]
+pub(in crate::http) struct Views {
+    tasks: Vec<View>,
+    /// Where the next page begins; null on the last.
+    next: Option<String>,
+}
+
+/// Tasks, those due first first.
+#[utoipa::path(
+    get, path = "/v1/tasks", tag = "Follow-up", security(("staff" = ["manage"])),
+    params(Page), responses((status = 200, description = "A page.", body = Views))
+)]
+pub async fn get_tasks(
+    _staff: Staff<Manage>,
+    gateway: web::Data<Gateway>,
+    page: web::Query<Page>,
+) -> Result<HttpResponse, Problem> {
+    let Page { manager, state, due_before, cursor, limit } = page.into_inner();
+    let expected =
+        |name: &'static str, what: &str| Problem::parameter(name, &format!("expected {what}"));
+    let manager = manager.map(RuleId::try_from).transpose();
+    let manager = manager.map_err(|_bad| expected("manager", "a customer manager's id"))?;
+    let names = TaskState::ALL.map(TaskState::name).join(", ");
+    let state = TaskState::by_name(state.as_deref().unwrap_or("open"));
+    let state = state.ok_or_else(|| expected("state", &names))?;
+    let due_before = due_before.map(|text| text.parse::<NaiveDate>()).transpose();
+    let due_before =
+        due_before.map_err(|_bad| expected("due_before", "a date, such as 2026-12-31"))?;
+    let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
+    let filter = Filter { state: Some(state), manager, due_before, after: place.after };
+    let rows_max = place.rows_max();
+    let mut found = gateway.main.read(move |db| tasks::page(db, &filter, rows_max)).await?;
+    let next = place.cut(&mut found, |last| format!("{}~{}", last.due_on, last.id));
+    let tasks = found.into_iter().map(View::of).collect();
+    Ok(HttpResponse::Ok().json(Views { tasks, next }))
+}
+
+/// One task.
+#[utoipa::path(
+    get, path = "/v1/tasks/{task}", tag = "Follow-up", security(("staff" = ["manage"])),
+    params(("task" = TaskId, Path, description = "The task.")),
+    responses((status = 200, description = "The task.", body = View))
+)]
+pub async fn get_task(
+    _staff: Staff<Manage>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(&path)?;
+    let task =
+        gateway.main.read(move |db| tasks::get(db, id)).await?.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(View::of(task)))
+}
+
+/// It is done.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/completion", tag = "Follow-up",
+    security(("staff" = ["manage"])),
+    params(("task" = TaskId, Path, description = "The task.")),
+    request_body = TaskNoteBody,
+    responses((status = 200, description = "Done, now or before.", body = View))
+)]
+pub async fn complete_task(
+    staff: Staff<Manage>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    close(staff, &gateway, &path, (TaskState::Done, &body)).await
+}
+
+/// It is not to be done any more.
+#[utoipa::path(
+    post, path = "/v1/tasks/{task}/cancellation", tag = "Follow-up",
+    security(("staff" = ["manage"])),
+    params(("task" = TaskId, Path, description = "The task.")),
+    request_body = TaskNoteBody,
+    responses((status = 200, description = "Cancelled, now or before.", body = View))
+)]
+pub async fn cancel_task(
+    staff: Staff<Manage>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    close(staff, &gateway, &path, (TaskState::Cancelled, &body)).await
+}
+
+async fn close(
+    staff: Staff<Manage>,
+    gateway: &Gateway,
+    path: &str,
+    (state, body): (TaskState, &[u8]),
+) -> Result<HttpResponse, Problem> {
+    let id = read_id(path)?;
+    let note = read_object(body, |body| body.text("note", NOTE_CHARACTERS_MAX).map(str::to_owned))?;
+    let by = staff.id.to_string();
+    let closed =
+        Closed { by_kind: "staff".to_owned(), by: by.clone(), note: Some(note), at: clock::now() };
+    let (is_new, task) = gateway
+        .main
+        .read(move |db| {
+            let is_new = db.write(|tx| tasks::close(tx, id, (state, &closed)))?;
+            Ok((is_new, tasks::get(db, id)?))
+        })
+        .await?;
+    let task = task.ok_or_else(Problem::not_found)?;
+    if is_new {
+        gateway.main.messages_waiting.notify_one();
+        return Ok(HttpResponse::Ok().json(View::of(task)));
+    }
+    // Whoever repeats their own step gets its answer again.
+    let own = task.closed.as_ref().is_some_and(|it| it.by_kind == "staff" && it.by == by);
+    if !own || task.state != state {
+        let detail = format!("It is {} already.", task.state.name());
+        return Err(Problem::new(&TASK_CLOSED, detail));
+    }
+    Ok(HttpResponse::Ok().insert_header((REPLAYED, "true")).json(View::of(task)))
+}
+
+fn read_id(path: &str) -> Result<TaskId, Problem> {
+    TaskId::try_from(path).map_err(|_invalid| Problem::not_found())
+}
+
+fn read_cursor(cursor: &str) -> Option<(NaiveDate, TaskId)> {
+    let (day, id) = cursor.split_once('~')?;
+    Some((day.parse().ok()?, TaskId::try_from(id).ok()?))
+}
+
+impl View {
+    fn of(task: Task) -> Self {
+        let closing = |it: Closed| Closing {
+            by_kind: it.by_kind,
+            by: it.by,
+            note: it.note,
+            closed_at: it.at,
+        };
+        Self {
+            task: task.id,
+            rule: task.rule,
+            cause: task.cause.name(),
+            state: task.state.name(),
+            referral: task.referral,
+            customer: task.customer,
+            branch: task.branch,
+            manager: task.manager,
+            says: task.says,
+            says_zh: task.says_zh,
+            opens_at: task.opens_at,
+            due_on: task.due_on,
+            recorded_at: task.recorded_at,
+            closed: task.closed.map(closing),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! After a new key has come, what older ones sealed is sealed anew in the background, in bounded
+//! rounds, until an older key has nothing left and can be retired.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock;
+use crate::customer::personal::{PersonalKeys, SealError};
+use crate::customer::reading::Reading;
+use crate::event::Contact;
+use crate::ids::{ReferralId, RequestKey, SignatureId};
+use crate::referral::Person;
+use crate::store::personal::Resealed;
+use crate::store::{
+    Db, Pool, StoreError, idempotency_keys, personal, referral_claims, referrals, signatures,
+};
+
+/// A running search for what is sealed with older keys.
+pub struct Resealer {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// How far one pass over everything has come, and what it did.
+#[derive(Default)]
+pub struct Pass {
+    contact: Option<ReferralId>,
+    content: Option<SignatureId>,
+    answer: Option<RequestKey>,
+    /// Records sealed anew.
+    pub sealed: u64,
+    /// Records that could not be opened.
+    pub unreadable: u64,
+}
+
+/// Records of each kind in one round: one transaction of the database.
+const ROWS_MAX: i64 = 200;
+
+/// Starts the search, at once and then every so often, until it is stopped.
+#[must_use]
+pub fn start(pool: Pool, keys: PersonalKeys, every: Duration) -> Resealer {
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        while !*stopped.borrow() {
+            let mut pass = Pass::default();
+            while !*stopped.borrow() {
+                let (pool, keys) = (pool.clone(), keys.clone());
+                let work = move || {
+                    let more = pool.with(|db| round(db, &keys, &mut pass))?;
+                    Ok::<_, StoreError>((more, pass))
+                };
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(Ok((more, so_far))) => {
+                        pass = so_far;
+                        if more {
+                            continue;
+                        }
+                        pass.log();
+                    }
+                    Ok(Err(error)) => tracing::warn!(%error, "nothing is sealed anew now"),
+                    Err(error) => tracing::error!(%error, "a round of sealing anew was lost"),
+                }
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    });
+    Resealer { stop, task }
+}
+
+impl Resealer {
+    /// Lets the round under way end, then ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the search for what older keys sealed was lost");
+        }
+    }
+}
+
+impl Pass {
+    fn log(&self) {
+        if self.sealed > 0 || self.unreadable > 0 {
+            let (sealed, unreadable) = (self.sealed, self.unreadable);
+            tracing::info!(sealed, unreadable, "sealed anew with the current key");
+        }
+    }
+
+    /// A record that does not open is left as it is, and passed over: whoever looks at
+    /// `keys status` sees that its key still has something.
+    fn note<T>(&mut self, done: Result<T, SealError>) -> Option<T> {
+        match done {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.unreadable = self.unreadable.saturating_add(1);
+                tracing::error!(%error, "a record cannot be sealed anew");
+                None
+            }
+        }
+    }
+
+    const fn add(&mut self, changed: bool) {
+        if changed {
+            self.sealed = self.sealed.saturating_add(1);
+        }
+    }
+}
+
+/// Seals some records anew; `false` when there are no more after those of the pass.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn round(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
+    let contacts = contacts(db, keys, pass)?;
+    let contents = contents(db, keys, pass)?;
+    let answers = answers(db, keys, pass)?;
+    Ok(contacts || contents || answers)
+}
+
+fn reading() -> Reading {
+    Reading::by_program("reseal", "to seal it with the current key")
+}
+
+fn contacts(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
+    db.write(|tx| {
+        let (current, index) = (keys.key_id(), keys.index_id());
+        let (page, read) = ((pass.contact, ROWS_MAX), (&reading(), clock::now()));
+        let older = personal::read_older(tx, (&current, &index), page, read)?;
+        for (id, sealed) in &older {
+            pass.contact = Some(*id);
+            let anew = keys.open(id.bytes(), sealed).and_then(|plain| {
+                let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
+                let resealed = Resealed {
+                    id: *id,
+                    was: sealed.key_id.clone(),
+                    sealed: keys.seal(id.bytes(), &plain)?,
+                    phone_index: keys.phone_index(&contact.phone),
+                };
+                let person = Person::of(&contact, |sort, text| keys.blind_indexes(sort, text));
+                Ok((resealed, person))
+            });
+            if let Some((anew, person)) = pass.note(anew) {
+                pass.add(personal::reseal(tx, &anew)?);
+                // Whose referral the person is holds under the current key of the index too.
+                let product = referrals::get(tx.db(), *id)?.and_then(|it| it.product.parse().ok());
+                if let Some(product) = product {
+                    referral_claims::claim_anew(tx, *id, &person.claims(&product))?;
+                }
+            }
+        }
+        Ok(!older.is_empty())
+    })
+}
+
+fn contents(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
+    db.write(|tx| {
+        let current = keys.key_id();
+        let (page, read) = ((pass.content, ROWS_MAX), (&reading(), clock::now()));
+        let older = signatures::read_older(tx, &current, page, read)?;
+        for (id, sealed) in &older {
+            pass.content = Some(*id);
+            let plain = keys.open(id.bytes(), sealed);
+            let anew = plain.and_then(|plain| keys.seal(id.bytes(), &plain));
+            if let Some(anew) = pass.note(anew) {
+                pass.add(signatures::reseal(tx, *id, &sealed.key_id, &anew)?);
+            }
+        }
+        Ok(!older.is_empty())
+    })
+}
+
+fn answers(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
+    db.write(|tx| {
+        let page = (pass.answer, ROWS_MAX);
+        let older = idempotency_keys::sealed_with_older(tx.db(), &keys.key_id(), page)?;
+        for (id, sealed) in &older {
+            pass.answer = Some(*id);
+            let plain = keys.open(id.bytes(), sealed);
+            let anew = plain.and_then(|plain| keys.seal(id.bytes(), &plain));
+            if let Some(anew) = pass.note(anew) {
+                pass.add(idempotency_keys::reseal(tx, *id, sealed, &anew)?);
+            }
+        }
+        Ok(!older.is_empty())
+    })
+}

@@ -1,0 +1,322 @@
+//! What the bank's own systems say will fall due for a customer, and which notices came of it.
+
+use chrono::NaiveDate;
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::ids::{AnnouncementId, CustomerId, NoticeId, StaffId};
+use crate::money::Amount;
+use crate::store::outbox::{self, Destination};
+use crate::store::schema::{
+    announcement_notices, announcements, notice_opt_outs, outbox as messages,
+};
+use crate::store::{Db, LedgerTx, StoreError, types};
+
+/// That something will fall due for a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// What the bank's systems call it.
+    pub id: AnnouncementId,
+    pub kind: String,
+    pub customer: CustomerId,
+    pub amount: Amount,
+    pub due_on: NaiveDate,
+    pub announced_by: StaffId,
+    pub recorded_at: Moment,
+    pub cancelled: Option<Cancelled>,
+}
+
+/// That it will not: it was paid, say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    pub by: StaffId,
+    pub because: String,
+    pub at: Moment,
+}
+
+/// What became of announcing it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    New(Announcement),
+    /// It had been announced before.
+    Same(Announcement),
+    /// The id is taken by other content.
+    Other,
+}
+
+/// A notice of one, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeOf {
+    pub days: i64,
+    /// The message's: `waiting`, `delivered`, `dead` or `cancelled`.
+    pub state: String,
+    pub delivered_at: Option<Moment>,
+}
+
+type Stored = (
+    String,
+    String,
+    Vec<u8>,
+    String,
+    i64,
+    String,
+    String,
+    chrono::NaiveDateTime,
+    Option<String>,
+    Option<String>,
+    Option<chrono::NaiveDateTime>,
+);
+
+/// Records an announcement, once for ever.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn insert(tx: &mut LedgerTx<'_>, new: &Announcement) -> Result<Recorded, StoreError> {
+    let row = (
+        announcements::id.eq(new.id.as_str()),
+        announcements::kind.eq(&new.kind),
+        announcements::customer_id.eq(new.customer.bytes().as_slice()),
+        announcements::asset.eq(new.amount.asset().code()),
+        announcements::amount.eq(new.amount.minor()),
+        announcements::due_on.eq(new.due_on.to_string()),
+        announcements::announced_by.eq(new.announced_by.as_str()),
+        announcements::recorded_at.eq(new.recorded_at.naive()),
+    );
+    let inserted = both!(tx.0, db => diesel::insert_into(announcements::table)
+        .values(&row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    if inserted == 1 {
+        return Ok(Recorded::New(new.clone()));
+    }
+    let there = get(tx.0, &new.id)?.ok_or(StoreError::Corrupt("announcements.id"))?;
+    let same = |it: &Announcement| (it.kind.clone(), it.customer, it.amount, it.due_on);
+    Ok(if same(&there) == same(new) { Recorded::Same(there) } else { Recorded::Other })
+}
+
+/// One, whosever it is.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn get(db: &mut Db, id: &AnnouncementId) -> Result<Option<Announcement>, StoreError> {
+    let stored: Option<Stored> = announcements::table.find(id.as_str()).first(db).optional()?;
+    stored.map(Announcement::try_from).transpose()
+}
+
+/// All of a customer, in the order of their ids.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<Announcement>, StoreError> {
+    let rows: Vec<Stored> = announcements::table
+        .filter(announcements::customer_id.eq(customer.bytes().as_slice()))
+        .order(announcements::id)
+        .load(db)?;
+    rows.into_iter().map(Announcement::try_from).collect()
+}
+
+/// It will not fall due after all: notices that wait are not sent. `false` when it had been
+/// cancelled before, or is not there.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn cancel(
+    tx: &mut LedgerTx<'_>,
+    id: &AnnouncementId,
+    cancelled: &Cancelled,
+) -> Result<bool, StoreError> {
+    let live = announcements::table
+        .filter(announcements::id.eq(id.as_str()))
+        .filter(announcements::cancelled_at.is_null());
+    let changed = diesel::update(live)
+        .set((
+            announcements::cancelled_by.eq(cancelled.by.as_str()),
+            announcements::cancelled_because.eq(&cancelled.because),
+            announcements::cancelled_at.eq(cancelled.at.naive()),
+        ))
+        .execute(tx.0)?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    for (notice, _days) in told(tx.0, id)? {
+        outbox::cancel(tx, Destination::Notice, &notice, cancelled.at)?;
+    }
+    Ok(true)
+}
+
+/// Announcements of a kind that fall due after one day and by another, of which nobody was told so
+/// many days ahead yet: so many at most.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn due(
+    db: &mut Db,
+    (kind, is_required): (&str, bool),
+    days: u32,
+    (after, by): (NaiveDate, NaiveDate),
+    max: i64,
+) -> Result<Vec<AnnouncementId>, StoreError> {
+    let done = announcement_notices::table
+        .filter(announcement_notices::announcement_id.eq(announcements::id))
+        .filter(announcement_notices::days.eq(i64::from(days)));
+    let unwanted = notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(announcements::customer_id))
+        .filter(notice_opt_outs::kind.eq(announcements::kind));
+    let mut query = announcements::table
+        .filter(announcements::kind.eq(kind))
+        .filter(announcements::cancelled_at.is_null())
+        .filter(announcements::due_on.gt(after.to_string()))
+        .filter(announcements::due_on.le(by.to_string()))
+        .filter(not(exists(done)))
+        .order((announcements::due_on, announcements::id))
+        .limit(max)
+        .select(announcements::id)
+        .into_boxed();
+    if !is_required {
+        query = query.filter(not(exists(unwanted)));
+    }
+    let rows: Vec<String> = query.load(db)?;
+    rows.into_iter().map(read_id).collect()
+}
+
+/// Puts a notice of one in line, once for its days; `false` when it was, or is cancelled.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn announce(
+    tx: &mut LedgerTx<'_>,
+    id: &AnnouncementId,
+    days: u32,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    // Whoever cancels it at this moment waits, and then finds the message.
+    if let Db::Postgres(db) = &mut *tx.0 {
+        announcements::table
+            .find(id.as_str())
+            .select(announcements::id)
+            .for_no_key_update()
+            .load::<String>(db)?;
+    }
+    let Some(announcement) = get(tx.0, id)?.filter(|it| it.cancelled.is_none()) else {
+        return Ok(false);
+    };
+    let notice = NoticeId::of_name(&["announcement", id.as_str(), &days.to_string()]);
+    let row = (
+        announcement_notices::id.eq(notice.bytes().as_slice()),
+        announcement_notices::announcement_id.eq(id.as_str()),
+        announcement_notices::days.eq(i64::from(days)),
+        announcement_notices::recorded_at.eq(now.naive()),
+    );
+    let inserted = both!(tx.0, db => diesel::insert_into(announcement_notices::table)
+        .values(&row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    outbox::notice_due(tx, (notice, announcement.customer), now)?;
+    Ok(true)
+}
+
+/// The announcement behind a notice, and how many days ahead it tells of it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_notice(
+    db: &mut Db,
+    notice: &[u8; 16],
+) -> Result<Option<(Announcement, i64)>, StoreError> {
+    let found: Option<(String, i64)> = announcement_notices::table
+        .find(notice.as_slice())
+        .select((announcement_notices::announcement_id, announcement_notices::days))
+        .first(db)
+        .optional()?;
+    let Some((id, days)) = found else { return Ok(None) };
+    Ok(get(db, &read_id(id)?)?.map(|announcement| (announcement, days)))
+}
+
+/// The notices of one, the earliest first, and what became of them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn notices(db: &mut Db, id: &AnnouncementId) -> Result<Vec<NoticeOf>, StoreError> {
+    let mut list = Vec::new();
+    for (notice, days) in told(db, id)? {
+        let message: Option<(String, Option<chrono::NaiveDateTime>)> = messages::table
+            .filter(messages::destination.eq(Destination::Notice.to_string()))
+            .filter(messages::subject.eq(notice.as_slice()))
+            .select((messages::state, messages::delivered_at))
+            .first(db)
+            .optional()?;
+        let (state, delivered_at) = message.ok_or(StoreError::Corrupt("outbox.subject"))?;
+        list.push(NoticeOf { days, state, delivered_at: delivered_at.map(types::moment) });
+    }
+    Ok(list)
+}
+
+/// No notices of this kind any more: those of a customer that wait are cancelled.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn hush(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    kind: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
+    for it in of_customer(tx.0, customer)?.into_iter().filter(|it| it.kind == kind) {
+        for (notice, _days) in told(tx.0, &it.id)? {
+            outbox::cancel(tx, Destination::Notice, &notice, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn told(db: &mut Db, id: &AnnouncementId) -> Result<Vec<([u8; 16], i64)>, StoreError> {
+    let rows: Vec<(Vec<u8>, i64)> = announcement_notices::table
+        .filter(announcement_notices::announcement_id.eq(id.as_str()))
+        .order(announcement_notices::days.desc())
+        .select((announcement_notices::id, announcement_notices::days))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(id, days)| Ok((types::bytes16(&id, "announcement_notices.id")?, days)))
+        .collect()
+}
+
+fn read_id(id: String) -> Result<AnnouncementId, StoreError> {
+    AnnouncementId::try_from(id).map_err(|_invalid| StoreError::Corrupt("announcements.id"))
+}
+
+impl TryFrom<Stored> for Announcement {
+    type Error = StoreError;
+
+    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+        let (id, kind, customer, asset, amount, due_on, by, recorded_at, gone_by, why, gone_at) =
+            stored;
+        let staff = |id: String| {
+            StaffId::try_from(id).map_err(|_invalid| StoreError::Corrupt("announcements.by"))
+        };
+        let cancelled = match (gone_by, why, gone_at) {
+            (Some(by), Some(because), Some(at)) => {
+                Some(Cancelled { by: staff(by)?, because, at: types::moment(at) })
+            }
+            _ => None,
+        };
+        let customer = types::uuid(&customer, "announcements.customer_id")?;
+        Ok(Self {
+            id: read_id(id)?,
+            kind,
+            customer: CustomerId::from_uuid(customer),
+            amount: Amount::from_minor(amount, types::asset(&asset)?),
+            due_on: due_on
+                .parse()
+                .map_err(|_invalid| StoreError::Corrupt("announcements.due_on"))?,
+            announced_by: staff(by)?,
+            recorded_at: types::moment(recorded_at),
+            cancelled,
+        })
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(announcements, announcement_notices, notice_opt_outs,);

@@ -1,0 +1,328 @@
+//! Customers, and the member references by which partners know them.
+
+pub mod announcements;
+pub mod consents;
+pub mod contacts;
+pub mod customer_stages;
+pub mod erasures;
+pub mod notices;
+pub mod personal;
+pub mod readings;
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId, RuleId};
+use crate::program::{CustomerStanding, TierHeld};
+use crate::store::schema::{customers, members};
+use crate::store::{Db, LedgerTx, StoreError, types};
+
+/// A member seen for the first time, and the customer opened for them.
+pub struct Enrolment {
+    pub partner: PartnerId,
+    pub member: MemberRef,
+    pub customer: CustomerStanding,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = customers, treat_none_as_default_value = false)]
+struct CustomerRow<'a> {
+    id: &'a [u8],
+    bank_subject: Option<&'a str>,
+    enrolled_at: chrono::NaiveDateTime,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = members, treat_none_as_default_value = false)]
+struct MemberRow<'a> {
+    id: [u8; 16],
+    partner_id: &'a str,
+    member_ref: &'a str,
+    customer_id: &'a [u8],
+    enrolled_at: chrono::NaiveDateTime,
+}
+
+type MemberOf = (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, Option<i64>);
+type TierOf = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>);
+
+/// The customers behind members, of those that are known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_members(
+    tx: &mut LedgerTx<'_>,
+    keys: &[MemberKey],
+) -> Result<HashMap<MemberKey, CustomerStanding>, StoreError> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<MemberOf> = both!(tx.0, db => members::table
+            .inner_join(customers::table)
+            .filter(members::id.eq_any(&keys))
+            .select((members::id, customers::id, customers::enrolled_at, customers::birth_month))
+            .load(db))?;
+    rows.into_iter()
+        .map(|(member, customer, enrolled_at, birth_month)| {
+            let key = MemberKey::from_bytes(types::bytes16(&member, "members.id")?);
+            let id = CustomerId::from_uuid(types::uuid(&customer, "customers.id")?);
+            let birth_month = birth_month.and_then(|month| u32::try_from(month).ok());
+            let enrolled_at = types::moment(enrolled_at);
+            Ok((key, CustomerStanding { id, enrolled_at, birth_month }))
+        })
+        .collect()
+}
+
+/// Opens a customer for each new member. Returns how many members were new: fewer than given means
+/// that another gateway has enrolled one of them in the meantime.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreError> {
+    let mut list: Vec<&Enrolment> = list.iter().collect();
+    // In one order everywhere, so that two writers never wait for each other in a circle.
+    list.sort_unstable_by_key(|new| MemberKey::of(&new.partner, &new.member));
+    let mut enrolled = 0_usize;
+    for part in list.chunks(crate::store::rows_max(5)) {
+        let customer_rows: Vec<CustomerRow<'_>> = part
+            .iter()
+            .map(|new| CustomerRow {
+                id: new.customer.id.bytes(),
+                bank_subject: None,
+                enrolled_at: new.customer.enrolled_at.naive(),
+            })
+            .collect();
+        let member_rows: Vec<MemberRow<'_>> =
+            part.iter().map(|new| member_row(&new.partner, &new.member, &new.customer)).collect();
+        let count = both!(tx.0, db => {
+            diesel::insert_into(customers::table).values(&customer_rows).execute(db)?;
+            diesel::insert_into(members::table)
+                .values(&member_rows)
+                .on_conflict_do_nothing()
+                .execute(db)
+        })?;
+        enrolled = enrolled.saturating_add(count);
+    }
+    Ok(enrolled)
+}
+
+/// Holds these customers until the transaction ends, in the order of their ids so that two
+/// gateways never wait for each other in a circle. SQLite has one writer and needs no row locks.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError> {
+    let Db::Postgres(db) = &mut *tx.0 else {
+        return Ok(());
+    };
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    customers::table
+        .filter(customers::id.eq_any(&ids))
+        .order(customers::id)
+        .select(customers::id)
+        .for_no_key_update()
+        .load::<Vec<u8>>(db)?;
+    Ok(())
+}
+
+/// Which of these the bank itself knows: by the subject that its identity provider gives them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<Vec<u8>> = both!(db, db => customers::table
+        .filter(customers::id.eq_any(&ids))
+        .filter(customers::bank_subject.is_not_null())
+        .select(customers::id)
+        .load(db))?;
+    rows.iter().map(|id| types::uuid(id, "customers.id").map(CustomerId::from_uuid)).collect()
+}
+
+/// The tiers that these customers have reached, of those that have any. The customers must be
+/// locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHeld)>, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<TierOf> = both!(db, db => customers::table
+            .filter(customers::id.eq_any(&ids))
+            .filter(customers::tier.is_not_null())
+            .select((customers::id, customers::tier, customers::tier_held_until))
+            .load(db))?;
+    rows.into_iter()
+        .map(|(id, tier, held_until)| {
+            let id = CustomerId::from_uuid(types::uuid(&id, "customers.id")?);
+            let tier = RuleId::try_from(tier.unwrap_or_default())
+                .map_err(|_invalid| StoreError::Corrupt("customers.tier"))?;
+            let held_until = held_until.ok_or(StoreError::Corrupt("customers.tier_held_until"))?;
+            Ok((id, TierHeld { tier, held_until: types::moment(held_until) }))
+        })
+        .collect()
+}
+
+/// Keeps the tier that a customer reached.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn set_tier(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    held: &TierHeld,
+) -> Result<(), StoreError> {
+    diesel::update(customers::table.find(customer.bytes().as_slice()))
+        .set((
+            customers::tier.eq(held.tier.as_str()),
+            customers::tier_held_until.eq(held.held_until.naive()),
+        ))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+/// Keeps the month of a customer's birthday, as the bank's identity provider tells it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Result<(), StoreError> {
+    diesel::update(customers::table.filter(customers::bank_subject.eq(subject)))
+        .set(customers::birth_month.eq(i64::from(month)))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+/// The customer whom the bank's identity provider calls by this subject.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, StoreError> {
+    let id: Option<Vec<u8>> = customers::table
+        .filter(customers::bank_subject.eq(subject))
+        .select(customers::id)
+        .first(db)
+        .optional()?;
+    id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid)).transpose()
+}
+
+/// What the bank's identity provider calls a customer, where it is known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError> {
+    let subject: Option<Option<String>> = customers::table
+        .find(id.bytes().as_slice())
+        .select(customers::bank_subject)
+        .first(db)
+        .optional()?;
+    Ok(subject.flatten())
+}
+
+/// Forgets the month of a customer's birthday; returns how many were known.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_birth_month(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<usize, StoreError> {
+    let known = customers::table
+        .filter(customers::id.eq(id.bytes().as_slice()))
+        .filter(customers::birth_month.is_not_null());
+    Ok(diesel::update(known).set(customers::birth_month.eq(None::<i64>)).execute(tx.0)?)
+}
+
+/// What is kept of a customer beside points.
+pub struct Profile {
+    pub enrolled_at: Moment,
+    pub birth_month: Option<i64>,
+    pub tier: Option<String>,
+    pub members: Vec<(PartnerId, String, Moment)>,
+}
+
+/// # Errors
+/// [`StoreError`].
+pub fn profile(db: &mut Db, id: CustomerId) -> Result<Option<Profile>, StoreError> {
+    type Found = (chrono::NaiveDateTime, Option<i64>, Option<String>);
+    let found: Option<Found> = customers::table
+        .find(id.bytes().as_slice())
+        .select((customers::enrolled_at, customers::birth_month, customers::tier))
+        .first(db)
+        .optional()?;
+    let Some((enrolled_at, birth_month, tier)) = found else { return Ok(None) };
+    let rows: Vec<(String, String, chrono::NaiveDateTime)> = members::table
+        .filter(members::customer_id.eq(id.bytes().as_slice()))
+        .order(members::partner_id)
+        .select((members::partner_id, members::member_ref, members::enrolled_at))
+        .load(db)?;
+    let member = |(partner, member, at): (String, String, chrono::NaiveDateTime)| {
+        Ok::<_, StoreError>((types::partner(&partner)?, member, types::moment(at)))
+    };
+    let members = rows.into_iter().map(member).collect::<Result<_, _>>()?;
+    Ok(Some(Profile { enrolled_at: types::moment(enrolled_at), birth_month, tier, members }))
+}
+
+/// The customer behind a member.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn by_member(
+    db: &mut Db,
+    partner: &PartnerId,
+    member: &MemberRef,
+) -> Result<Option<CustomerId>, StoreError> {
+    let id: Option<Vec<u8>> = members::table
+        .find(MemberKey::of(partner, member).bytes().as_slice())
+        .select(members::customer_id)
+        .first(db)
+        .optional()?;
+    id.map(|id| types::uuid(&id, "members.customer_id").map(CustomerId::from_uuid)).transpose()
+}
+
+/// The member reference by which a partner knows a customer, given out at the first asking: the
+/// customer is opened too where the bank's subject is new.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn link(
+    tx: &mut LedgerTx<'_>,
+    subject: &str,
+    partner: &PartnerId,
+    now: Moment,
+) -> Result<MemberRef, StoreError> {
+    let opened = CustomerId::random();
+    let row =
+        CustomerRow { id: opened.bytes(), bank_subject: Some(subject), enrolled_at: now.naive() };
+    both!(tx.0, db => diesel::insert_into(customers::table)
+        .values(&row)
+        .on_conflict(customers::bank_subject)
+        .do_nothing()
+        .execute(db))?;
+    let customer = by_subject(tx.0, subject)?.ok_or(StoreError::Corrupt("customers"))?;
+    lock(tx, &[customer])?;
+    let given: Option<String> = members::table
+        .filter(members::customer_id.eq(customer.bytes().as_slice()))
+        .filter(members::partner_id.eq(partner.as_str()))
+        .select(members::member_ref)
+        .first(tx.0)
+        .optional()?;
+    if let Some(given) = given {
+        return MemberRef::try_from(given).map_err(|_invalid| StoreError::Corrupt("member_ref"));
+    }
+    // A random reference says nothing of the customer, and nothing to another partner.
+    let text = format!("m-{}", uuid::Uuid::new_v4().simple());
+    let member = MemberRef::try_from(text).map_err(|_invalid| StoreError::Corrupt("member_ref"))?;
+    let standing = CustomerStanding { id: customer, enrolled_at: now, birth_month: None };
+    let row = member_row(partner, &member, &standing);
+    both!(tx.0, db => diesel::insert_into(members::table).values(&row).execute(db))?;
+    Ok(member)
+}
+
+fn member_row<'a>(
+    partner: &'a PartnerId,
+    member: &'a MemberRef,
+    customer: &'a CustomerStanding,
+) -> MemberRow<'a> {
+    MemberRow {
+        id: *MemberKey::of(partner, member).bytes(),
+        partner_id: partner.as_str(),
+        member_ref: member.as_str(),
+        customer_id: customer.id.bytes(),
+        enrolled_at: customer.enrolled_at.naive(),
+    }
+}

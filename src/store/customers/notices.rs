@@ -1,0 +1,173 @@
+//! What customers are told before it happens, and what they do not want to be told.
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::ids::{AnnouncementId, CustomerId, NoticeId};
+use crate::money::{Amount, Asset};
+use crate::store::announcements;
+use crate::store::outbox::{self, Destination};
+use crate::store::schema::{customers, notice_opt_outs, notices};
+use crate::store::{Db, LedgerTx, StoreError, types};
+
+/// What is to be told.
+#[derive(Clone, Debug)]
+pub struct NewNotice {
+    pub customer: CustomerId,
+    pub kind: &'static str,
+    /// The day on which it happens.
+    pub object: String,
+    /// At most so many days ahead.
+    pub days: i64,
+    pub points: Amount,
+}
+
+/// A notice on its way, with what the bank's identity provider calls the customer.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub subject: String,
+    pub kind: String,
+    /// The day on which it happens.
+    pub date: String,
+    pub days: i64,
+    /// Points that expire, or money that is due.
+    pub amount: Amount,
+    /// What the bank's systems call it, where they announced it.
+    pub announcement: Option<AnnouncementId>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = notices, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    customer_id: &'a [u8],
+    kind: &'a str,
+    object: &'a str,
+    days: i64,
+    points: i64,
+    recorded_at: chrono::NaiveDateTime,
+}
+
+/// Puts a notice in line, once for ever; `false` when it was, or is not wanted.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<bool, StoreError> {
+    let wants_none: i64 = notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(new.customer.bytes().as_slice()))
+        .filter(notice_opt_outs::kind.eq(new.kind))
+        .count()
+        .get_result(tx.0)?;
+    if wants_none > 0 {
+        return Ok(false);
+    }
+    let (customer, days) = (new.customer.to_string(), new.days.to_string());
+    let id = NoticeId::of_name(&["notice", &customer, new.kind, &new.object, &days]);
+    let row = Row {
+        id: id.bytes(),
+        customer_id: new.customer.bytes(),
+        kind: new.kind,
+        object: &new.object,
+        days: new.days,
+        points: new.points.minor(),
+        recorded_at: now.naive(),
+    };
+    let inserted = both!(tx.0, db => diesel::insert_into(notices::table)
+        .values(&row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    outbox::notice_due(tx, (id, new.customer), now)?;
+    Ok(true)
+}
+
+/// A notice and whom it is for; `None` when the bank does not know the customer any more, or what
+/// was announced is cancelled.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
+    type Stored = (Option<String>, String, String, i64, i64);
+    let stored: Option<Stored> = both!(db, db => notices::table
+        .inner_join(customers::table.on(customers::id.eq(notices::customer_id)))
+        .filter(notices::id.eq(id.as_slice()))
+        .select((
+            customers::bank_subject,
+            notices::kind,
+            notices::object,
+            notices::days,
+            notices::points,
+        ))
+        .first(db)
+        .optional())?;
+    if let Some((subject, kind, date, days, points)) = stored {
+        let amount = Amount::from_minor(points, Asset::PTS);
+        let notice = |subject| Notice { subject, kind, date, days, amount, announcement: None };
+        return Ok(subject.map(notice));
+    }
+    let Some((it, days)) = announcements::of_notice(db, id)? else { return Ok(None) };
+    let subject = crate::store::customers::subject(db, it.customer)?;
+    Ok(subject.filter(|_| it.cancelled.is_none()).map(|subject| Notice {
+        subject,
+        kind: it.kind,
+        date: it.due_on.to_string(),
+        days,
+        amount: it.amount,
+        announcement: Some(it.id),
+    }))
+}
+
+/// A customer wants notices of a kind, or wants them no more: then those that wait are cancelled.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn set_wanted(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    (kind, wanted): (&str, bool),
+    now: Moment,
+) -> Result<(), StoreError> {
+    let own = notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
+        .filter(notice_opt_outs::kind.eq(kind));
+    if wanted {
+        diesel::delete(own).execute(tx.0)?;
+        return Ok(());
+    }
+    let row = (
+        notice_opt_outs::customer_id.eq(customer.bytes().as_slice()),
+        notice_opt_outs::kind.eq(kind),
+        notice_opt_outs::since.eq(now.naive()),
+    );
+    both!(tx.0, db => diesel::insert_into(notice_opt_outs::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    let told: Vec<Vec<u8>> = notices::table
+        .filter(notices::customer_id.eq(customer.bytes().as_slice()))
+        .filter(notices::kind.eq(kind))
+        .order(notices::recorded_at.desc())
+        .limit(100)
+        .select(notices::id)
+        .load(tx.0)?;
+    for id in told {
+        let id = types::bytes16(&id, "notices.id")?;
+        outbox::cancel(tx, Destination::Notice, &id, now)?;
+    }
+    announcements::hush(tx, customer, kind, now)
+}
+
+/// Which kinds a customer does not want.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn unwanted(db: &mut Db, customer: CustomerId) -> Result<Vec<String>, StoreError> {
+    Ok(notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
+        .select(notice_opt_outs::kind)
+        .load(db)?)
+}
+
+diesel::allow_tables_to_appear_in_same_query!(notices, customers);

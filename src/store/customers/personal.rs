@@ -1,0 +1,226 @@
+//! Sealed personal data: the only rows of a person that may be deleted. It comes out only with a
+//! reading, which is recorded in the same transaction.
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::customer::personal::{FIRST_INDEX, PhoneIndex};
+use crate::customer::{Reading, Sealed, Subject};
+use crate::ids::ReferralId;
+use crate::store::schema::{personal_data, referrals};
+use crate::store::{Db, LedgerTx, StoreError, readings, types};
+
+/// A person's contact data, sealed for the referral it came with.
+pub struct NewPersonal {
+    pub id: ReferralId,
+    pub sealed: Sealed,
+    pub phone_index: PhoneIndex,
+    pub recorded_at: Moment,
+}
+
+/// The same, sealed and indexed with other keys.
+pub struct Resealed {
+    pub id: ReferralId,
+    /// The key with which it was sealed before: another means that somebody else was first.
+    pub was: String,
+    pub sealed: Sealed,
+    pub phone_index: PhoneIndex,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = personal_data, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    key_id: &'a str,
+    sealed: &'a [u8],
+    phone_index: &'a [u8],
+    recorded_at: chrono::NaiveDateTime,
+    index_key_id: Option<&'a str>,
+}
+
+/// # Errors
+/// [`StoreError`].
+pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewPersonal]) -> Result<(), StoreError> {
+    for part in list.chunks(crate::store::rows_max(6)) {
+        let rows: Vec<Row<'_>> = part
+            .iter()
+            .map(|new| Row {
+                id: new.id.bytes(),
+                key_id: &new.sealed.key_id,
+                sealed: &new.sealed.bytes,
+                phone_index: &new.phone_index.hash,
+                recorded_at: new.recorded_at.naive(),
+                index_key_id: Some(&new.phone_index.key_id),
+            })
+            .collect();
+        both!(tx.0, db => diesel::insert_into(personal_data::table).values(&rows).execute(db))?;
+    }
+    Ok(())
+}
+
+/// Takes out what is kept of a referral's person, and records the reading.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read(
+    tx: &mut LedgerTx<'_>,
+    id: ReferralId,
+    reading: &Reading,
+    now: Moment,
+) -> Result<Option<Sealed>, StoreError> {
+    let stored: Option<(String, Vec<u8>)> = personal_data::table
+        .filter(personal_data::id.eq(id.bytes().as_slice()))
+        .select((personal_data::key_id, personal_data::sealed))
+        .first(tx.0)
+        .optional()?;
+    let Some((key_id, bytes)) = stored else { return Ok(None) };
+    readings::insert(tx, reading, &[Subject::Referral(id)], now)?;
+    Ok(Some(Sealed { key_id, bytes }))
+}
+
+/// Whether anything is kept of a referral's person.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
+    let count: i64 = personal_data::table
+        .filter(personal_data::id.eq(id.bytes().as_slice()))
+        .count()
+        .get_result(db)?;
+    Ok(count > 0)
+}
+
+/// The referrals of whoever has a phone number with one of these indexes, oldest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn by_phone(
+    db: &mut Db,
+    indexes: &[[u8; 32]],
+    rows_max: i64,
+) -> Result<Vec<ReferralId>, StoreError> {
+    let indexes: Vec<&[u8]> = indexes.iter().map(<[u8; 32]>::as_slice).collect();
+    let ids: Vec<Vec<u8>> = both!(db, db => personal_data::table
+        .filter(personal_data::phone_index.eq_any(&indexes))
+        .order(personal_data::id)
+        .limit(rows_max)
+        .select(personal_data::id)
+        .load(db))?;
+    referral_ids(&ids)
+}
+
+/// Deletes what is kept of these referrals' persons; returns of how many.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreError> {
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
+    Ok(both!(tx.0, db => {
+        diesel::delete(personal_data::table.filter(personal_data::id.eq_any(&ids))).execute(db)
+    })?)
+}
+
+/// Takes out what is sealed or indexed with another key than the current ones, after an id, and
+/// records that it was read.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_older(
+    tx: &mut LedgerTx<'_>,
+    (current, current_index): (&str, &str),
+    (after, rows_max): (Option<ReferralId>, i64),
+    (reading, now): (&Reading, Moment),
+) -> Result<Vec<(ReferralId, Sealed)>, StoreError> {
+    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
+    let page = personal_data::table
+        .filter(personal_data::id.gt(&after))
+        .order(personal_data::id)
+        .limit(rows_max)
+        .select((personal_data::id, personal_data::key_id, personal_data::sealed));
+    let older = personal_data::key_id.ne(current).or(personal_data::index_key_id.ne(current_index));
+    let rows: Vec<(Vec<u8>, String, Vec<u8>)> = if current_index == FIRST_INDEX {
+        page.filter(older).load(tx.0)?
+    } else {
+        // What names no key of its index has the first one.
+        page.filter(older.or(personal_data::index_key_id.is_null())).load(tx.0)?
+    };
+    let found: Vec<(ReferralId, Sealed)> = rows
+        .into_iter()
+        .map(|(id, key_id, bytes)| {
+            let id = ReferralId::from_uuid(types::uuid(&id, "personal_data.id")?);
+            Ok((id, Sealed { key_id, bytes }))
+        })
+        .collect::<Result<_, StoreError>>()?;
+    let subjects: Vec<Subject> = found.iter().map(|(id, _sealed)| Subject::Referral(*id)).collect();
+    readings::insert(tx, reading, &subjects, now)?;
+    Ok(found)
+}
+
+/// Puts a record in the place of what it was made from; `false` when that is gone.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reseal(tx: &mut LedgerTx<'_>, anew: &Resealed) -> Result<bool, StoreError> {
+    let row = personal_data::table
+        .filter(personal_data::id.eq(anew.id.bytes().as_slice()))
+        .filter(personal_data::key_id.eq(&anew.was));
+    let changed = diesel::update(row)
+        .set((
+            personal_data::key_id.eq(&anew.sealed.key_id),
+            personal_data::sealed.eq(&anew.sealed.bytes),
+            personal_data::phone_index.eq(anew.phone_index.hash.as_slice()),
+            personal_data::index_key_id.eq(&anew.phone_index.key_id),
+        ))
+        .execute(tx.0)?;
+    Ok(changed == 1)
+}
+
+/// How many records there are under each key of each kind.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> {
+    let sealed: Vec<(String, i64)> = personal_data::table
+        .group_by(personal_data::key_id)
+        .select((personal_data::key_id, diesel::dsl::count_star()))
+        .load(db)?;
+    let indexed: Vec<(Option<String>, i64)> = personal_data::table
+        .group_by(personal_data::index_key_id)
+        .select((personal_data::index_key_id, diesel::dsl::count_star()))
+        .load(db)?;
+    let named =
+        |(id, count): (Option<String>, i64)| (id.unwrap_or_else(|| FIRST_INDEX.to_owned()), count);
+    Ok([sealed, indexed.into_iter().map(named).collect()])
+}
+
+/// A key that data is sealed with and that is not among these.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn sealed_with_a_key_beyond(
+    db: &mut Db,
+    known: &[String],
+) -> Result<Option<String>, StoreError> {
+    let [sealed, _indexed] = count_by_key(db)?;
+    Ok(sealed.into_iter().map(|(id, _count)| id).find(|id| !known.contains(id)))
+}
+
+/// Persons of referrals that were recorded before a moment and did not convert, oldest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn outlived(db: &mut Db, before: Moment, rows_max: i64) -> Result<Vec<ReferralId>, StoreError> {
+    let ids: Vec<Vec<u8>> = personal_data::table
+        .inner_join(referrals::table.on(referrals::id.eq(personal_data::id)))
+        .filter(personal_data::recorded_at.lt(before.naive()))
+        .filter(referrals::state.ne("converted").and(referrals::state.ne("rewarded")))
+        .order((personal_data::recorded_at, personal_data::id))
+        .limit(rows_max)
+        .select(personal_data::id)
+        .load(db)?;
+    referral_ids(&ids)
+}
+
+fn referral_ids(ids: &[Vec<u8>]) -> Result<Vec<ReferralId>, StoreError> {
+    ids.iter().map(|id| Ok(ReferralId::from_uuid(types::uuid(id, "personal_data.id")?))).collect()
+}

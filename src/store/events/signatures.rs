@@ -1,0 +1,279 @@
+//! Requests that partners signed, kept in the transaction of the events that they brought. What was
+//! signed is sealed, in a table from which it can be erased.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::customer::{Reading, Sealed, Subject};
+use crate::ids::{EventKey, PartnerId, SignatureId};
+use crate::store::schema::{event_signatures, signatures, signed_contents};
+use crate::store::{Db, LedgerTx, StoreError, readings, types};
+
+/// A signed request to be kept.
+#[derive(Clone, Debug)]
+pub struct NewSignature {
+    pub id: SignatureId,
+    pub partner: PartnerId,
+    pub kid: String,
+    pub algorithm: &'static str,
+    pub thumbprint: String,
+    pub jwk: String,
+    pub created_at: Moment,
+    pub content: Sealed,
+}
+
+/// A signed request as it is kept.
+pub struct Signature {
+    pub id: SignatureId,
+    pub kid: String,
+    pub algorithm: String,
+    pub thumbprint: String,
+    pub jwk: String,
+    pub created_at: Moment,
+    pub recorded_at: Moment,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = signatures, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    partner_id: &'a str,
+    kid: &'a str,
+    algorithm: &'a str,
+    thumbprint: &'a str,
+    jwk: &'a str,
+    created_at: chrono::NaiveDateTime,
+    recorded_at: chrono::NaiveDateTime,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = signed_contents, treat_none_as_default_value = false)]
+struct ContentRow<'a> {
+    id: &'a [u8],
+    key_id: &'a str,
+    sealed: &'a [u8],
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = event_signatures, treat_none_as_default_value = false)]
+struct EventRow<'a> {
+    event_id: &'a [u8],
+    signature_id: &'a [u8],
+}
+
+/// Appends the requests that brought these new events, each once.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn insert(
+    tx: &mut LedgerTx<'_>,
+    list: &[(EventKey, &NewSignature)],
+    recorded_at: Moment,
+) -> Result<(), StoreError> {
+    let requests: BTreeMap<SignatureId, &NewSignature> =
+        list.iter().map(|(_key, new)| (new.id, *new)).collect();
+    for new in requests.values() {
+        let row = Row {
+            id: new.id.bytes(),
+            partner_id: new.partner.as_str(),
+            kid: &new.kid,
+            algorithm: new.algorithm,
+            thumbprint: &new.thumbprint,
+            jwk: &new.jwk,
+            created_at: new.created_at.naive(),
+            recorded_at: recorded_at.naive(),
+        };
+        let content = ContentRow {
+            id: new.id.bytes(),
+            key_id: &new.content.key_id,
+            sealed: &new.content.bytes,
+        };
+        // A batch whose events had to be recorded one by one is there already.
+        both!(tx.0, db => diesel::insert_into(signatures::table)
+            .values(&row)
+            .on_conflict_do_nothing()
+            .execute(db))?;
+        both!(tx.0, db => diesel::insert_into(signed_contents::table)
+            .values(&content)
+            .on_conflict_do_nothing()
+            .execute(db))?;
+    }
+    let rows: Vec<EventRow<'_>> = list
+        .iter()
+        .map(|(key, new)| EventRow { event_id: key.bytes(), signature_id: new.id.bytes() })
+        .collect();
+    for part in rows.chunks(crate::store::rows_max(2)) {
+        both!(tx.0, db => diesel::insert_into(event_signatures::table).values(part).execute(db))?;
+    }
+    Ok(())
+}
+
+/// The signed request that brought an event, if it was signed.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreError> {
+    type Found =
+        (Vec<u8>, String, String, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
+    let found: Option<Found> = event_signatures::table
+        .inner_join(signatures::table)
+        .filter(event_signatures::event_id.eq(key.bytes().as_slice()))
+        .select((
+            signatures::id,
+            signatures::kid,
+            signatures::algorithm,
+            signatures::thumbprint,
+            signatures::jwk,
+            signatures::created_at,
+            signatures::recorded_at,
+        ))
+        .first(db)
+        .optional()?;
+    let Some((id, kid, algorithm, thumbprint, jwk, created_at, recorded_at)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Signature {
+        id: SignatureId::from_uuid(types::uuid(&id, "signatures.id")?),
+        kid,
+        algorithm,
+        thumbprint,
+        jwk,
+        created_at: types::moment(created_at),
+        recorded_at: types::moment(recorded_at),
+    }))
+}
+
+/// Takes out what was signed, and records the reading; none once it is erased.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_content(
+    tx: &mut LedgerTx<'_>,
+    id: SignatureId,
+    reading: &Reading,
+    now: Moment,
+) -> Result<Option<Sealed>, StoreError> {
+    let content: Option<(String, Vec<u8>)> = signed_contents::table
+        .find(id.bytes().as_slice())
+        .select((signed_contents::key_id, signed_contents::sealed))
+        .first(tx.0)
+        .optional()?;
+    let Some((key_id, bytes)) = content else { return Ok(None) };
+    readings::insert(tx, reading, &[Subject::Signature(id)], now)?;
+    Ok(Some(Sealed { key_id, bytes }))
+}
+
+/// Takes out contents that are sealed with another key, after an id, and records the reading.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn read_older(
+    tx: &mut LedgerTx<'_>,
+    current: &str,
+    (after, rows_max): (Option<SignatureId>, i64),
+    (reading, now): (&Reading, Moment),
+) -> Result<Vec<(SignatureId, Sealed)>, StoreError> {
+    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
+    let rows: Vec<(Vec<u8>, String, Vec<u8>)> = signed_contents::table
+        .filter(signed_contents::id.gt(&after))
+        .filter(signed_contents::key_id.ne(current))
+        .order(signed_contents::id)
+        .limit(rows_max)
+        .select((signed_contents::id, signed_contents::key_id, signed_contents::sealed))
+        .load(tx.0)?;
+    let found: Vec<(SignatureId, Sealed)> = rows
+        .into_iter()
+        .map(|(id, key_id, bytes)| {
+            let id = SignatureId::from_uuid(types::uuid(&id, "signed_contents.id")?);
+            Ok((id, Sealed { key_id, bytes }))
+        })
+        .collect::<Result<_, StoreError>>()?;
+    let subjects: Vec<Subject> =
+        found.iter().map(|(id, _sealed)| Subject::Signature(*id)).collect();
+    readings::insert(tx, reading, &subjects, now)?;
+    Ok(found)
+}
+
+/// Puts the same content in the place of what was sealed with an older key: a new row, because no
+/// row of this table is ever changed. `false` when the old one is gone.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reseal(
+    tx: &mut LedgerTx<'_>,
+    id: SignatureId,
+    was: &str,
+    sealed: &Sealed,
+) -> Result<bool, StoreError> {
+    let old = signed_contents::table
+        .filter(signed_contents::id.eq(id.bytes().as_slice()))
+        .filter(signed_contents::key_id.eq(was));
+    if diesel::delete(old).execute(tx.0)? == 0 {
+        return Ok(false);
+    }
+    let row = ContentRow { id: id.bytes(), key_id: &sealed.key_id, sealed: &sealed.bytes };
+    both!(tx.0, db => diesel::insert_into(signed_contents::table).values(&row).execute(db))?;
+    Ok(true)
+}
+
+/// The signed requests that brought these events.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, StoreError> {
+    let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
+    let ids: Vec<Vec<u8>> = both!(db, db => event_signatures::table
+        .filter(event_signatures::event_id.eq_any(&events))
+        .select(event_signatures::signature_id)
+        .load(db))?;
+    ids.iter().map(|id| Ok(SignatureId::from_uuid(types::uuid(id, "signature_id")?))).collect()
+}
+
+/// Erases what was signed by the requests that brought these events; returns how many there were.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreError> {
+    let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
+    Ok(both!(tx.0, db => {
+        let ids: Vec<Vec<u8>> = event_signatures::table
+            .filter(event_signatures::event_id.eq_any(&events))
+            .select(event_signatures::signature_id)
+            .load(db)?;
+        diesel::delete(signed_contents::table.filter(signed_contents::id.eq_any(&ids))).execute(db)
+    })?)
+}
+
+/// Erases up to `rows_max` contents whose requests were recorded before a moment.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn erase_before(
+    tx: &mut LedgerTx<'_>,
+    before: Moment,
+    rows_max: i64,
+) -> Result<usize, StoreError> {
+    Ok(both!(tx.0, db => {
+        let ids: Vec<Vec<u8>> = signed_contents::table
+            .inner_join(signatures::table.on(signatures::id.eq(signed_contents::id)))
+            .filter(signatures::recorded_at.lt(before.naive()))
+            .order(signatures::recorded_at)
+            .limit(rows_max)
+            .select(signed_contents::id)
+            .load(db)?;
+        diesel::delete(signed_contents::table.filter(signed_contents::id.eq_any(&ids))).execute(db)
+    })?)
+}
+
+/// How many contents there are under each key.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(signed_contents::table
+        .group_by(signed_contents::key_id)
+        .select((signed_contents::key_id, diesel::dsl::count_star()))
+        .load(db)?)
+}

@@ -1,0 +1,218 @@
+//! Points held for redemptions, and what became of them.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::ids::{CustomerId, EventKey, LotId, PartnerId};
+use crate::ledger::AccountCode;
+use crate::money::{Amount, Asset};
+use crate::partner::test_clock::TestClocks;
+use crate::program::{HoldStanding, HoldState, HoldStep};
+use crate::store::schema::{accounts, entries, events, holds, transactions};
+use crate::store::{Db, LedgerTx, StoreError, codes, types};
+
+/// Whose hold a step is of.
+pub struct HoldOf<'a> {
+    pub key: EventKey,
+    pub customer: CustomerId,
+    /// None for a hold whose time is over: it is there already.
+    pub partner: Option<&'a PartnerId>,
+    pub recorded_at: Moment,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = holds, treat_none_as_default_value = false)]
+struct Row<'a> {
+    id: &'a [u8],
+    customer_id: &'a [u8],
+    partner_id: &'a str,
+    points: i64,
+    times_out_at: chrono::NaiveDateTime,
+    recorded_at: chrono::NaiveDateTime,
+    state: &'static str,
+    committed: i64,
+    returned: i64,
+    value: i64,
+}
+
+/// Records what a decision does to a hold. The customer must be locked.
+///
+/// # Errors
+/// [`StoreError`]; the database refuses to close a hold twice.
+pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<(), StoreError> {
+    let row = holds::table.find(of.key.bytes().as_slice());
+    match step {
+        HoldStep::Opened { code, points, times_out_at } => {
+            codes::mark_used(tx, code)?;
+            let row = Row {
+                id: of.key.bytes(),
+                customer_id: of.customer.bytes(),
+                partner_id: of.partner.map_or("", PartnerId::as_str),
+                points: points.minor(),
+                times_out_at: times_out_at.naive(),
+                recorded_at: of.recorded_at.naive(),
+                state: HoldState::Held.name(),
+                committed: 0,
+                returned: 0,
+                value: 0,
+            };
+            both!(tx.0, db => diesel::insert_into(holds::table).values(&row).execute(db))?;
+        }
+        HoldStep::Closed { state, committed, value } => {
+            diesel::update(row)
+                .set((
+                    holds::state.eq(state.name()),
+                    holds::committed.eq(committed.minor()),
+                    holds::value.eq(value.minor()),
+                ))
+                .execute(tx.0)?;
+        }
+        HoldStep::Returned { points } => {
+            diesel::update(row)
+                .set(holds::returned.eq(holds::returned + points.minor()))
+                .execute(tx.0)?;
+        }
+    }
+    Ok(())
+}
+
+/// The customers whose points these holds set aside.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn customers(db: &mut Db, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
+    let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<Vec<u8>> = both!(db, db => holds::table
+        .filter(holds::id.eq_any(&ids))
+        .select(holds::customer_id)
+        .load(db))?;
+    rows.iter().map(|id| types::uuid(id, "holds.customer_id").map(CustomerId::from_uuid)).collect()
+}
+
+/// Customers with holds, at all partners or at one, whose time is over: so many at most.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn timed_out(
+    db: &mut Db,
+    partner: Option<&PartnerId>,
+    now: Moment,
+    max: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let mut query = holds::table
+        .filter(holds::state.eq(HoldState::Held.name()))
+        .filter(holds::times_out_at.le(now.naive()))
+        .order(holds::times_out_at)
+        .limit(max)
+        .select(holds::customer_id)
+        .into_boxed();
+    if let Some(partner) = partner {
+        query = query.filter(holds::partner_id.eq(partner.as_str()));
+    }
+    let rows: Vec<Vec<u8>> = query.load(db)?;
+    rows.iter().map(|id| types::uuid(id, "holds.customer_id").map(CustomerId::from_uuid)).collect()
+}
+
+/// The holds of these customers whose time is over by the clocks of their partners. The customers
+/// must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn timed_out_of(
+    db: &mut Db,
+    customers: &[CustomerId],
+    clocks: &TestClocks,
+) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let rows: Vec<(Vec<u8>, String, chrono::NaiveDateTime)> = both!(db, db => holds::table
+        .filter(holds::state.eq(HoldState::Held.name()))
+        .filter(holds::times_out_at.le(clocks.latest().naive()))
+        .filter(holds::customer_id.eq_any(&ids))
+        .select((holds::id, holds::partner_id, holds::times_out_at))
+        .load(db))?;
+    let mut keys = Vec::with_capacity(rows.len());
+    for (id, partner, times_out_at) in rows {
+        let partner = PartnerId::try_from(partner)
+            .map_err(|_invalid| StoreError::Corrupt("holds.partner_id"))?;
+        if types::moment(times_out_at) <= clocks.now_of(&partner) {
+            keys.push(EventKey::from_bytes(types::bytes16(&id, "holds.id")?));
+        }
+    }
+    load(db, &keys)
+}
+
+type HoldRow = (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, i64);
+
+/// What stands of these holds, of those that are known. The customers must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
+    let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let rows: Vec<HoldRow> = both!(db, db => holds::table
+        .filter(holds::id.eq_any(&ids))
+        .select((
+            holds::id,
+            holds::customer_id,
+            holds::points,
+            holds::times_out_at,
+            holds::state,
+            holds::committed,
+            holds::returned,
+            holds::value,
+        ))
+        .load(db))?;
+    let mut standings = HashMap::with_capacity(rows.len());
+    for (id, customer, points, times_out_at, state, committed, returned, value) in rows {
+        let key = EventKey::from_bytes(types::bytes16(&id, "holds.id")?);
+        let of_lots = |db: &mut Db, code| lots_moved(db, key, code);
+        let points_of = |minor| Amount::from_minor(minor, Asset::PTS);
+        let standing = HoldStanding {
+            customer: CustomerId::from_uuid(types::uuid(&customer, "holds.customer_id")?),
+            state: HoldState::by_name(&state).ok_or(StoreError::Corrupt("holds.state"))?,
+            times_out_at: types::moment(times_out_at),
+            points: points_of(points),
+            held: of_lots(db, AccountCode::POINTS_HELD)?,
+            redeemed: of_lots(db, AccountCode::POINTS_REDEMPTION)?,
+            committed: points_of(committed),
+            returned: points_of(returned),
+            value: Amount::from_minor(value, Asset::CNY),
+        };
+        standings.insert(key, standing);
+    }
+    Ok(standings)
+}
+
+/// What the events of a hold have put on accounts of that code by now, lot by lot, in the order in
+/// which it was first put there.
+fn lots_moved(
+    db: &mut Db,
+    hold: EventKey,
+    code: AccountCode,
+) -> Result<Vec<(LotId, Amount)>, StoreError> {
+    let id = hold.bytes().as_slice();
+    let rows: Vec<(Option<Vec<u8>>, i64)> = both!(db, db => entries::table
+        .inner_join(events::table.on(events::transaction_id.eq(entries::transaction_id)))
+        .inner_join(transactions::table)
+        .inner_join(accounts::table)
+        .filter(events::id.eq(id).or(events::refers_to.eq(id)))
+        .filter(accounts::code.eq(code.name()))
+        .order((entries::transaction_id, entries::seq))
+        .select((entries::lot_id, entries::amount))
+        .load(db))?;
+    let mut moved: Vec<(LotId, Amount)> = Vec::new();
+    for (lot, amount) in rows {
+        let lot = lot.ok_or(StoreError::Corrupt("entries.lot_id"))?;
+        let lot = LotId::from_uuid(types::uuid(&lot, "entries.lot_id")?);
+        let amount = Amount::from_minor(amount, Asset::PTS);
+        match moved.iter_mut().find(|(id, _)| *id == lot) {
+            Some((_lot, sum)) => {
+                *sum = sum.checked_add(amount).map_err(|_range| StoreError::OutOfRange)?;
+            }
+            None => moved.push((lot, amount)),
+        }
+    }
+    Ok(moved)
+}

@@ -1,0 +1,14 @@
+//! The tables of the books: accounts, transactions and their entries, lots, counters, holds,
+//! corrections, seals, and the queries that prove them.
+
+pub mod accounts;
+pub mod books;
+pub mod corrections;
+pub mod counters;
+pub mod history;
+pub mod holds;
+pub mod lines;
+pub mod lots;
+pub mod proof;
+pub mod seals;
+pub mod transactions;

@@ -1,0 +1,259 @@
+//! What referrals were rewarded with, and whether that still stands.
+
+use diesel::prelude::*;
+
+use crate::clock::Moment;
+use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, TransactionId};
+use crate::ledger::RuleVersion;
+use crate::money::{Amount, Asset};
+use crate::program::reward::{Given, To};
+use crate::store::schema::{referral_rewards, referrals};
+use crate::store::{Db, LedgerTx, StoreError, types};
+
+#[derive(Insertable)]
+#[diesel(table_name = referral_rewards, treat_none_as_default_value = false)]
+struct Row<'a> {
+    referral_id: &'a [u8],
+    number: i64,
+    receiver: &'static str,
+    rule: &'a str,
+    amount: i64,
+    customer_id: Option<&'a [u8]>,
+    lot_id: Option<&'a [u8]>,
+    counter_id: Option<&'a [u8]>,
+    transaction_id: &'a [u8],
+    matures_at: Option<chrono::NaiveDateTime>,
+    state: &'static str,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = referral_rewards)]
+struct Stored {
+    number: i64,
+    rule: String,
+    amount: i64,
+    customer_id: Option<Vec<u8>>,
+    lot_id: Option<Vec<u8>>,
+    counter_id: Option<Vec<u8>>,
+    matures_at: Option<chrono::NaiveDateTime>,
+    state: String,
+}
+
+/// A commission as its partner reads it.
+#[derive(Clone, Debug)]
+pub struct CommissionRecord {
+    pub amount: Amount,
+    /// `pending`, `given` or `clawed_back`.
+    pub state: String,
+    pub matures_at: Option<Moment>,
+    pub rule: String,
+    pub transaction: TransactionId,
+}
+
+/// What the partner was given for a referral, whatever became of it since.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn commissions(db: &mut Db, referral: ReferralId) -> Result<Vec<CommissionRecord>, StoreError> {
+    type Columns = (i64, String, Option<chrono::NaiveDateTime>, String, Vec<u8>);
+    let rows: Vec<Columns> = referral_rewards::table
+        .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
+        .filter(referral_rewards::receiver.eq("partner"))
+        .order(referral_rewards::number)
+        .select((
+            referral_rewards::amount,
+            referral_rewards::state,
+            referral_rewards::matures_at,
+            referral_rewards::rule,
+            referral_rewards::transaction_id,
+        ))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(amount, state, matures_at, rule, transaction)| {
+            let transaction = types::uuid(&transaction, "referral_rewards.transaction_id")?;
+            Ok(CommissionRecord {
+                amount: Amount::from_minor(amount, Asset::CNY),
+                state,
+                matures_at: matures_at.map(types::moment),
+                rule,
+                transaction: TransactionId::from_uuid(transaction),
+            })
+        })
+        .collect()
+}
+
+/// Keeps what a transaction gave.
+///
+/// # Errors
+/// [`StoreError`]; the database holds each reward of a referral to once.
+pub fn insert(
+    tx: &mut LedgerTx<'_>,
+    referral: ReferralId,
+    transaction: TransactionId,
+    list: &[Given],
+) -> Result<(), StoreError> {
+    for given in list {
+        let (receiver, customer, lot, state) = match &given.to {
+            To::Customer { customer, lot } => {
+                ("customer", Some(customer.bytes()), Some(lot.bytes()), "given")
+            }
+            To::Partner { pending: true } => ("partner", None, None, "pending"),
+            To::Partner { pending: false } => ("partner", None, None, "given"),
+        };
+        let row = Row {
+            referral_id: referral.bytes(),
+            number: i64::try_from(given.number).unwrap_or(i64::MAX),
+            receiver,
+            rule: given.rule.as_str(),
+            amount: given.amount.minor(),
+            customer_id: customer.map(|id| id.as_slice()),
+            lot_id: lot.map(|id| id.as_slice()),
+            counter_id: given.counter.as_ref().map(|key| key.bytes().as_slice()),
+            transaction_id: transaction.bytes(),
+            matures_at: given.matures_at.map(Moment::naive),
+            state,
+        };
+        both!(tx.0, db => diesel::insert_into(referral_rewards::table).values(&row).execute(db))?;
+    }
+    Ok(())
+}
+
+/// What a referral was given and was not taken back.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<Given>, StoreError> {
+    let rows: Vec<Stored> = referral_rewards::table
+        .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
+        .filter(referral_rewards::state.ne("clawed_back"))
+        .order(referral_rewards::number)
+        .select(Stored::as_select())
+        .load(db)?;
+    rows.into_iter().map(Given::try_from).collect()
+}
+
+/// Marks all of a referral's rewards as taken back. The referral must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), StoreError> {
+    let standing = referral_rewards::table
+        .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
+        .filter(referral_rewards::state.ne("clawed_back"));
+    diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?;
+    Ok(())
+}
+
+/// Marks the rewards of a transaction that is reversed as taken back.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reversed(tx: &mut LedgerTx<'_>, transaction: TransactionId) -> Result<(), StoreError> {
+    let standing = referral_rewards::table
+        .filter(referral_rewards::transaction_id.eq(transaction.bytes().as_slice()))
+        .filter(referral_rewards::state.ne("clawed_back"));
+    diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?;
+    Ok(())
+}
+
+/// Whether a reward that a transaction gave has gone on since: matured, or taken back.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreError> {
+    let matured = referral_rewards::state
+        .eq("given")
+        .and(referral_rewards::receiver.eq("partner"))
+        .and(referral_rewards::matures_at.is_not_null());
+    let count: i64 = referral_rewards::table
+        .filter(referral_rewards::transaction_id.eq(transaction.bytes().as_slice()))
+        .filter(referral_rewards::state.eq("clawed_back").or(matured))
+        .count()
+        .get_result(db)?;
+    Ok(count > 0)
+}
+
+/// Referrals, of all partners or of one, with commissions whose reservation is over: so many at
+/// most.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn fallen_due(
+    db: &mut Db,
+    (partner, now): (Option<&PartnerId>, Moment),
+    max: i64,
+) -> Result<Vec<ReferralId>, StoreError> {
+    let rows: Vec<Vec<u8>> = both!(db, db => {
+        let mut query = referral_rewards::table
+            .filter(referral_rewards::state.eq("pending"))
+            .filter(referral_rewards::matures_at.le(now.naive()))
+            .order(referral_rewards::matures_at)
+            .limit(max)
+            .select(referral_rewards::referral_id)
+            .into_boxed();
+        if let Some(partner) = partner {
+            let theirs = referrals::table
+                .filter(referrals::partner_id.eq(partner.as_str()))
+                .select(referrals::id);
+            query = query.filter(referral_rewards::referral_id.eq_any(theirs));
+        }
+        query.load(db)
+    })?;
+    let mut found: Vec<ReferralId> = Vec::with_capacity(rows.len());
+    for id in rows {
+        let id = ReferralId::from_uuid(types::uuid(&id, "referral_rewards.referral_id")?);
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// Marks a commission as one that may be paid. The referral must be locked.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn mature(
+    tx: &mut LedgerTx<'_>,
+    referral: ReferralId,
+    number: usize,
+) -> Result<(), StoreError> {
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let key = (referral.bytes().as_slice(), number);
+    diesel::update(referral_rewards::table.find(key))
+        .set(referral_rewards::state.eq("given"))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+impl TryFrom<Stored> for Given {
+    type Error = StoreError;
+
+    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+        let to = match (stored.customer_id, stored.lot_id) {
+            (Some(customer), Some(lot)) => To::Customer {
+                customer: CustomerId::from_uuid(types::uuid(
+                    &customer,
+                    "referral_rewards.customer_id",
+                )?),
+                lot: LotId::from_uuid(types::uuid(&lot, "referral_rewards.lot_id")?),
+            },
+            _ => To::Partner { pending: stored.state == "pending" },
+        };
+        let asset = match to {
+            To::Customer { .. } => Asset::PTS,
+            To::Partner { .. } => Asset::CNY,
+        };
+        let counter =
+            stored.counter_id.map(|id| types::bytes16(&id, "referral_rewards.counter_id"));
+        Ok(Self {
+            number: usize::try_from(stored.number)
+                .map_err(|_negative| StoreError::Corrupt("referral_rewards.number"))?,
+            to,
+            amount: Amount::from_minor(stored.amount, asset),
+            rule: RuleVersion::built_in(&stored.rule),
+            counter: counter.transpose()?.map(CounterKey::from_bytes),
+            matures_at: stored.matures_at.map(types::moment),
+        })
+    }
+}
