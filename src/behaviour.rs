@@ -259,9 +259,6 @@ fn spent(
 
 /// The payments behind the entries on an account that were recorded since, newest first: what
 /// happened in a period was not recorded before it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn payments(
     db: &mut Db,
     account: &Account,

@@ -62,9 +62,6 @@ pub enum BooksError {
 
 impl OpenBooks {
     /// Starts the writer on a database that is migrated.
-    ///
-    /// # Errors
-    /// [`BooksError`].
     pub fn start(place: &Place<'_>, shared: &Shared<'_>) -> Result<Self, BooksError> {
         let Shared { settings, keys, registry, metrics } = shared;
         let pool = store::pool(place.url, settings.pool_max);

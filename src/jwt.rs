@@ -71,9 +71,6 @@ pub enum Audience {
 
 /// Reads the header and holds it to the algorithms taken and to the types given, in lower case. A
 /// token without a type passes only where `""` is among them.
-///
-/// # Errors
-/// [`HeaderError`].
 pub fn header(token: &str, types: &[&str]) -> Result<Header, HeaderError> {
     let encoded = token.split('.').next().unwrap_or_default();
     let header = read_header(encoded)?;
@@ -91,9 +88,6 @@ pub fn header(token: &str, types: &[&str]) -> Result<Header, HeaderError> {
 
 /// Checks the signature with that key and that one algorithm, and reads the claims. What the
 /// claims must be is for the caller to check, times included.
-///
-/// # Errors
-/// [`OpenError`].
 pub fn open<T: DeserializeOwned>(
     token: &str,
     algorithm: Algorithm,
@@ -154,9 +148,6 @@ pub fn sign(
 }
 
 /// Whether a token is in force, with [`SKEW`] allowed on every side.
-///
-/// # Errors
-/// [`Untimely`].
 pub fn in_force(
     expires: NumericDate,
     not_before: Option<NumericDate>,

@@ -143,9 +143,6 @@ impl Reader {
 }
 
 /// Moves a referral to where the CRM says that its lead has come, if it is not there or beyond.
-///
-/// # Errors
-/// [`FeedbackError`].
 pub async fn tell(
     pool: &Pool,
     writer: &Writer,

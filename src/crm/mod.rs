@@ -129,9 +129,6 @@ impl Crm {
     }
 
     /// Tells the CRM that a consent was withdrawn; its id of the lead, where it has it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.withdraw(withdrawal).await,
@@ -143,9 +140,6 @@ impl Crm {
 
     /// Tells the CRM what is to be done about a lead that it has, and what became of that; its id of
     /// the task. `None` where the mapping tells of no tasks.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.tell_task(task).await,
@@ -166,9 +160,6 @@ impl Crm {
     }
 
     /// A page of what has become of our leads since then; `None` for a CRM that tells by itself.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn changes(&self, since: &Watermark) -> Result<Option<Changes>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.changes(since).await.map(Some),
@@ -189,9 +180,6 @@ impl Crm {
 }
 
 /// The mapping of a CRM: the bank's own, or the built-in one.
-///
-/// # Errors
-/// [`MappingError`].
 pub fn load_mapping(settings: &CrmSettings, own: Option<&Path>) -> Result<Mapping, MappingError> {
     let (targets, built_in) = match settings {
         CrmSettings::Tryton { .. } => (tryton::TARGETS, tryton::BUILT_IN),

@@ -57,8 +57,6 @@ impl SharedSecret {
         format!("v1,{}", STANDARD.encode(self.tag(id, &at.unix_seconds().to_string(), body)))
     }
 
-    /// # Errors
-    /// [`Unbelieved`].
     pub fn verify(
         &self,
         headers: &Headers<'_>,

@@ -82,9 +82,6 @@ impl Webhook {
     }
 
     /// Puts the lead; the receiver's id of it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         let fields = self.mapping.apply(lead);
         let body =
@@ -93,9 +90,6 @@ impl Webhook {
     }
 
     /// Puts the lead without the person.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<CrmId, CrmError> {
         let constants = self.mapping.withdrawal().iter();
         let fields = constants.map(|(name, value)| (name.as_str(), value.clone())).collect();
@@ -105,9 +99,6 @@ impl Webhook {
     }
 
     /// Puts a task of a lead; the receiver's id of it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         let Some(mapping) = self.mapping.task() else { return Ok(None) };
         let body = TaskBody {

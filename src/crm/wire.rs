@@ -43,9 +43,6 @@ pub(super) fn client(time_out: Duration) -> Result<Client, CrmError> {
 }
 
 /// Sends a request and reads the whole answer.
-///
-/// # Errors
-/// [`Unanswered`].
 pub(super) async fn send(mut request: RequestBuilder) -> Result<Answered, Unanswered> {
     let span = debug_span!("crm", otel.kind = "client");
     if let Some(place) = traces::place(&span) {

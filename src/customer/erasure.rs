@@ -23,9 +23,6 @@ pub struct Done {
 }
 
 /// Records what was erased; where nothing was left, the newest certificate stands.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn certify(
     tx: &mut LedgerTx<'_>,
     erased: Erased,
@@ -43,9 +40,6 @@ pub fn certify(
 }
 
 /// Records what was erased.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn record(
     tx: &mut LedgerTx<'_>,
     erased: Erased,

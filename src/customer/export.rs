@@ -182,9 +182,6 @@ const ENTRIES_MAX: i64 = 10_000;
 pub const REFERRALS_MAX: i64 = 1_000;
 
 /// All that is held about a customer.
-///
-/// # Errors
-/// [`ExportError`].
 pub fn of_customer(
     tx: &mut LedgerTx<'_>,
     keys: &PersonalKeys,
@@ -206,9 +203,6 @@ pub fn of_customer(
 }
 
 /// All that is held about whoever was introduced by these referrals.
-///
-/// # Errors
-/// [`ExportError`].
 pub fn of_referrals(
     tx: &mut LedgerTx<'_>,
     keys: &PersonalKeys,

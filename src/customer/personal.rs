@@ -54,9 +54,6 @@ pub const FIRST_INDEX: &str = "index-1";
 
 impl Ring {
     /// A ring with one key of each kind.
-    ///
-    /// # Errors
-    /// [`SealError::KeyLength`].
     pub fn new(sealing: (&str, &[u8]), index: (&str, &[u8])) -> Result<Self, SealError> {
         let ring = Self {
             current: sealing.0.to_owned(),
@@ -68,9 +65,6 @@ impl Ring {
     }
 
     /// The same with another key that opens and does not seal.
-    ///
-    /// # Errors
-    /// [`SealError::KeyLength`].
     pub fn with(mut self, id: &str, key: &[u8]) -> Result<Self, SealError> {
         let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_short| SealError::KeyLength)?;
         self.sealing.insert(id.to_owned(), LessSafeKey::new(key));

@@ -60,9 +60,6 @@ impl Enforcement {
 }
 
 /// Erases some of what has outlived its period; `false` when nothing had.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn round(db: &mut Db, retention: Retention, now: Moment) -> Result<bool, StoreError> {
     let before = |days: u32| now.minus(TimeDelta::days(i64::from(days)));
     let mut certificate = Certificate::default();

@@ -4,9 +4,6 @@ use super::problem::{FieldProblem, Malformed};
 use super::reader::Reader;
 
 /// Reads a JSON object field by field, with every problem found and not only the first.
-///
-/// # Errors
-/// [`Malformed`].
 pub fn read_object<T>(
     body: &[u8],
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,

@@ -107,9 +107,6 @@ impl Window {
 
 /// Where a customer stands, and why. A talk under way comes before a worry: whoever is talked to is
 /// looked after already.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn stage(rules: &StageRules, facts: &Facts) -> Result<(Stage, Reason), AmountError> {
     let days = i64::from(rules.window_days);
     let both = days.saturating_mul(2);

@@ -67,9 +67,6 @@ pub(super) struct Metered<R> {
 
 impl<R: Read> Lines<R> {
     /// Reads the header.
-    ///
-    /// # Errors
-    /// [`IntakeError`].
     pub fn open(
         reader: R,
         bytes_max: u64,
@@ -109,9 +106,6 @@ impl<R: Read> Lines<R> {
     }
 
     /// Passes over lines that were taken in before.
-    ///
-    /// # Errors
-    /// [`IntakeError`].
     pub fn skip(&mut self, lines: u64) -> Result<(), IntakeError> {
         let mut record = ByteRecord::new();
         for _ in 0..lines {

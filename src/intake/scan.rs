@@ -9,9 +9,6 @@ use super::unpack::unpack;
 use crate::store::imports::Scan;
 
 /// Reads a whole file once: what it is, and whether it unpacks within its bound.
-///
-/// # Errors
-/// [`IntakeError`].
 pub fn scan<R: Read + Send + 'static>(
     file: R,
     bytes_max: u64,

@@ -6,18 +6,12 @@ use crate::money::Amount;
 use crate::store::{Db, StoreError, books};
 
 /// The balance of an account as of the cut-off.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount, StoreError> {
     db.snapshot(|db| books::balance(db, account, cutoff))
 }
 
 /// A trial balance as of the cut-off: every account with an entry by then, by code, owner and
 /// asset.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, StoreError> {
     db.snapshot(|db| books::balances(db, cutoff))
 }

@@ -29,9 +29,6 @@ pub enum BreakageError {
 /// What is recognised in total by now: the allocated amount times the points redeemed so far over
 /// the points expected to be redeemed in total, rounded half away from zero to the amount's smallest
 /// unit. All of it once no more is expected to be redeemed, be it that nothing ever was (B46).
-///
-/// # Errors
-/// [`BreakageError`].
 pub fn recognised(allocated: Amount, estimate: Estimate) -> Result<Amount, BreakageError> {
     let Estimate { redeemed, expected } = estimate;
     if [allocated, redeemed, expected].into_iter().any(Amount::is_negative) {
@@ -50,9 +47,6 @@ pub fn recognised(allocated: Amount, estimate: Estimate) -> Result<Amount, Break
 
 /// What to recognise now, when `before` was recognised under earlier estimates: the cumulative
 /// catch-up. Negative when more is expected to be redeemed than was thought.
-///
-/// # Errors
-/// [`BreakageError`].
 pub fn catch_up(
     allocated: Amount,
     before: Amount,

@@ -54,9 +54,6 @@ impl Cutoff {
     }
 
     /// Reads an RFC 3339 moment, or a day, which counts to its end in this time zone.
-    ///
-    /// # Errors
-    /// [`InvalidCutoff::Moment`].
     pub fn parse(text: &str, by: By, zone: Tz) -> Result<Self, InvalidCutoff> {
         if let Some(moment) = Moment::parse(text) {
             return Ok(Self::through(moment, by));

@@ -58,9 +58,6 @@ pub enum LiabilityError {
 }
 
 /// Rolls what customers are owed forward over the month, by partner.
-///
-/// # Errors
-/// [`LiabilityError`].
 pub fn roll_forward(db: &mut Db, month: Month) -> Result<Vec<Line>, LiabilityError> {
     let (opening, closing) = db.snapshot(|db| {
         Ok::<_, StoreError>((
@@ -74,9 +71,6 @@ pub fn roll_forward(db: &mut Db, month: Month) -> Result<Vec<Line>, LiabilityErr
 
 impl Month {
     /// Reads a month such as 2026-11.
-    ///
-    /// # Errors
-    /// [`LiabilityError::Month`].
     pub fn parse(text: &str, by: By, zone: Tz) -> Result<Self, LiabilityError> {
         let days = || {
             let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;

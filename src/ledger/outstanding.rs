@@ -29,9 +29,6 @@ pub struct Outstanding {
 }
 
 /// What is outstanding up to the cut-off, reckoned from this day.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn outstanding(
     db: &mut Db,
     cutoff: Cutoff,

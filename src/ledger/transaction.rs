@@ -24,9 +24,6 @@ pub enum Unbalanced {
 
 impl Transaction {
     /// Closes postings into a transaction. Postings of zero are left out: they say nothing.
-    ///
-    /// # Errors
-    /// [`Unbalanced`].
     pub fn new(id: TransactionId, postings: Vec<Posting>) -> Result<Self, Unbalanced> {
         let mut sums: BTreeMap<Asset, Amount> = BTreeMap::new();
         for posting in &postings {

@@ -15,17 +15,11 @@ pub struct Proof {
 }
 
 /// Examines the whole ledger at one moment in time.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn verify(db: &mut Db) -> Result<Proof, StoreError> {
     verify_against(db, Outside::default())
 }
 
 /// The same, held against what is known outside of the database as well.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn verify_against(db: &mut Db, outside: Outside<'_>) -> Result<Proof, StoreError> {
     db.snapshot(|db| {
         let counts = proof::counts(db)?;

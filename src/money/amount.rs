@@ -72,9 +72,6 @@ impl Amount {
     }
 
     /// Brings an unrounded value to the asset's scale.
-    ///
-    /// # Errors
-    /// [`AmountError::OutOfRange`].
     pub fn round(
         unrounded: Decimal,
         asset: Asset,

@@ -30,9 +30,6 @@ pub struct CrmSender {
 
 impl CrmSender {
     /// Tells the CRM.
-    ///
-    /// # Errors
-    /// [`Failure`].
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
         let remote_id = match claimed.kind {
             Kind::Lead => {

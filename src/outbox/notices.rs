@@ -38,8 +38,6 @@ pub enum NoticeWay {
 }
 
 impl NoticeSender {
-    /// # Errors
-    /// [`Failure`].
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
         if let Some(left) = night_left(clock::now(), self.time_zone) {
             let text = "nobody is told at night".to_owned();

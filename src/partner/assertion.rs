@@ -103,9 +103,6 @@ pub fn claimed_client(assertion: &str) -> Option<PartnerId> {
 /// Verifies that `partner` signed the assertion, for us and for now, with a key that is good on
 /// that day. `None` stands for a client that is not known, which is answered as a wrong signature
 /// is.
-///
-/// # Errors
-/// [`AssertionError`].
 pub fn verify(
     assertion: &str,
     partner: Option<&Partner>,

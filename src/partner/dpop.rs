@@ -88,9 +88,6 @@ struct Claims {
 
 /// Verifies that the proof is for this request, and was made a moment ago by whoever holds the key
 /// that stands in it (RFC 9449, section 4.3).
-///
-/// # Errors
-/// [`DpopError`].
 pub fn verify(proof: &str, request: Proven<'_>, now: Moment) -> Result<Proof, DpopError> {
     if proof.len() > BYTES_MAX {
         return Err(DpopError::Header(HeaderError::Malformed));

@@ -56,9 +56,6 @@ const SCHEME: &str = "pbkdf2-sha256";
 
 impl PinRecord {
     /// The record of a PIN; takes a while.
-    ///
-    /// # Errors
-    /// [`PinError::Digits`].
     pub fn of(pin: &str, salt: [u8; 16], iterations: NonZeroU32) -> Result<Self, PinError> {
         let is_pin = (PIN_DIGITS_MIN..=PIN_DIGITS_MAX).contains(&pin.len())
             && pin.bytes().all(|byte| byte.is_ascii_digit());

@@ -151,9 +151,6 @@ pub fn partner_of(file: &str) -> Option<PartnerId> {
 }
 
 /// Reads the programme that stands beside the partners' folders, or what holds without one.
-///
-/// # Errors
-/// [`RegistryError`].
 pub fn load_programme(folder: &Path) -> Result<Arc<Programme>, RegistryError> {
     let path = folder.join(Programme::FILE);
     let text = read_if_there(&path)?.unwrap_or_else(|| Programme::DEFAULT.to_owned());
@@ -161,9 +158,6 @@ pub fn load_programme(folder: &Path) -> Result<Arc<Programme>, RegistryError> {
 }
 
 /// Reads one manifest, and gives its text with it; its folder's name is the partner's id.
-///
-/// # Errors
-/// [`RegistryError`].
 pub fn load_one(
     path: &Path,
     programme: &Arc<Programme>,
@@ -189,9 +183,6 @@ fn read_if_there(path: &Path) -> Result<Option<String>, RegistryError> {
 }
 
 /// The manifests below a folder, by name.
-///
-/// # Errors
-/// [`RegistryError::Unreadable`].
 pub fn manifests(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
     let unreadable = |source| RegistryError::Unreadable { path: folder.to_owned(), source };
     let mut paths = Vec::new();

@@ -96,9 +96,6 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, SignatureError> {
 }
 
 /// Verifies the signature on a request by one of the keys; `None` when there is none and none is required.
-///
-/// # Errors
-/// [`SignatureError`].
 pub fn verify<'k>(
     message: &Message<'_>,
     mut keys: impl Iterator<Item = &'k PartnerKey>,

@@ -41,9 +41,6 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
 }
 
 /// Whether the partner's cap on events of a business day, if it has one, leaves room for another.
-///
-/// # Errors
-/// [`Refusal::DayFull`].
 pub fn within_day(
     partner: &Partner,
     standings: &Standings,
@@ -72,9 +69,6 @@ const fn needed(said: &Said) -> Taken {
 }
 
 /// The product, if the partner may offer it on the day of the event and still today.
-///
-/// # Errors
-/// [`Refusal::ProductNotOffered`].
 pub fn offered<'a>(
     partner: &'a Partner,
     product: &RuleId,

@@ -179,9 +179,6 @@ impl Correction {
     }
 
     /// Whether this person may reject it now. `Ok(false)` when they did already, for that reason.
-    ///
-    /// # Errors
-    /// [`CorrectionRefusal::Closed`].
     pub fn rejection(&self, by: &StaffId, reason: &str) -> Result<bool, CorrectionRefusal> {
         match &self.state {
             CorrectionState::Proposed => Ok(true),
@@ -199,9 +196,6 @@ impl Correction {
 
 /// Whether what is to be posted is beyond what one person may do alone. The limit is in points, so
 /// that whatever moves money is.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn is_above(alone_max: Amount, decision: &Decision) -> Result<bool, AmountError> {
     let moves_money = decision.postings.iter().any(|posting| posting.account.asset != Asset::PTS);
     let moved = customer_points(&decision.postings)?;
@@ -209,9 +203,6 @@ pub fn is_above(alone_max: Amount, decision: &Decision) -> Result<bool, AmountEr
 }
 
 /// What postings give a customer in points, on whichever of the customer's accounts.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn customer_points(postings: &[Posting]) -> Result<Amount, AmountError> {
     let own = postings.iter().filter(|posting| posting.account.customer_id().is_some());
     own.map(|posting| posting.amount).try_fold(Amount::zero(Asset::PTS), Amount::checked_add)

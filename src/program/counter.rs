@@ -38,9 +38,6 @@ impl Counters {
     }
 
     /// Lets the counters follow a decision.
-    ///
-    /// # Errors
-    /// [`AmountError::OutOfRange`].
     pub fn follow(&mut self, decision: &Decision) -> Result<(), AmountError> {
         for counted in decision.counted.iter().chain(&decision.assigned) {
             let value = self.0.entry(counted.counter).or_insert(0);

@@ -90,9 +90,6 @@ pub fn excepted(except: &Condition, facts: &Facts<'_>) -> bool {
 
 /// How much of what was paid counts: all of it, or the lines that `when` means, less those that
 /// `except` means.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn counting(
     payment: &Payment,
     when: &Condition,

@@ -31,9 +31,6 @@ pub const KINDS: [&str; 3] = [MATURED, TIMED_OUT, EXPIRED];
 
 /// A hold's time is over: its points are free again, of which what has expired meanwhile falls
 /// due next.
-///
-/// # Errors
-/// [`Refusal::Range`].
 pub fn time_out(
     key: EventKey,
     standing: &HoldStanding,
@@ -47,9 +44,6 @@ pub fn time_out(
 
 /// All that has fallen due for a customer by now, in the order in which it did: maturing, expiry.
 /// What time it is may differ from lot to lot. The lots follow, so asking again gives nothing.
-///
-/// # Errors
-/// [`Refusal::Range`].
 pub fn fall_due(
     customer: CustomerId,
     lots: &mut Lots,

@@ -77,9 +77,6 @@ impl Parts {
     };
 
     /// Follows a posting on the account of that code.
-    ///
-    /// # Errors
-    /// [`AmountError::OutOfRange`].
     pub fn follow(&mut self, code: AccountCode, amount: Amount) -> Result<(), AmountError> {
         let part = match code {
             AccountCode::POINTS_PENDING => &mut self.pending,
@@ -130,9 +127,6 @@ impl Lots {
     }
 
     /// Lets the lots follow a decision.
-    ///
-    /// # Errors
-    /// [`AmountError::OutOfRange`].
     pub fn follow(&mut self, decision: &Decision) -> Result<(), AmountError> {
         for new in &decision.lots {
             self.add(Lot {

@@ -81,9 +81,6 @@ impl Promise<'_> {
     }
 
     /// Gives what is due at a stage.
-    ///
-    /// # Errors
-    /// [`Refusal::Range`].
     pub fn give(
         &self,
         stage: Stage,
@@ -197,9 +194,6 @@ struct Due<'a> {
 
 /// Takes back all that was given and still stands: points where they are by now, commission from
 /// what is owed to the partner, which may leave the partner owing; and the budgets have it again.
-///
-/// # Errors
-/// [`Refusal::Range`].
 pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<Decision, Refusal> {
     let rule = RuleVersion::built_in("reward:claw-back@1");
     let mut decision = Decision::default();
@@ -253,9 +247,6 @@ fn owed(taken: &[Posting]) -> Result<Option<Reason>, AmountError> {
 }
 
 /// Commissions whose reservation is over may be paid.
-///
-/// # Errors
-/// [`Refusal::Range`].
 pub fn mature(partner: &PartnerId, commission: Amount) -> Result<Decision, Refusal> {
     let rule = RuleVersion::built_in("commission:maturing@1");
     let account = |code| Account::partner(code, partner, Asset::CNY);

@@ -18,9 +18,6 @@ pub struct TierHeld {
 
 /// The tier that counts for a payment: the one held, until its review and the grace after it; from
 /// then on the one that the window's spend gives.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn in_force<'a>(
     tiers: &'a Tiers,
     held: Option<&'a TierHeld>,
@@ -38,9 +35,6 @@ pub fn in_force<'a>(
 }
 
 /// What a payment makes of the tier: reached anew, or held for longer. `None` leaves it.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn after_payment(
     tiers: &Tiers,
     (customer, held): (CustomerId, Option<&TierHeld>),
@@ -60,9 +54,6 @@ pub fn after_payment(
 }
 
 /// What was paid in the window of whole months that ends with the month of the day.
-///
-/// # Errors
-/// [`AmountError::OutOfRange`].
 pub fn window(
     tiers: &Tiers,
     customer: CustomerId,

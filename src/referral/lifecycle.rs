@@ -136,9 +136,6 @@ impl State {
     }
 
     /// The move to another state.
-    ///
-    /// # Errors
-    /// [`IllegalMove`].
     pub fn advance(self, to: Self) -> Result<Advance, IllegalMove> {
         if self.next().contains(&to) {
             Ok(Advance { from: self, to })

@@ -20,9 +20,6 @@ pub struct Changed {
 }
 
 /// Adds a key that seals, or indexes, from `wait` from now on.
-///
-/// # Errors
-/// [`KeysError`].
 pub fn rotate(source: &KeySource, kind: KeyKind, wait: TimeDelta) -> Result<Changed, KeysError> {
     change(source, |document| {
         let (now, key) = (clock::now(), random_secret()?);
@@ -32,17 +29,11 @@ pub fn rotate(source: &KeySource, kind: KeyKind, wait: TimeDelta) -> Result<Chan
 
 /// Adds a key that signs access tokens, receipts and heads from a moment on. Given up, the keys
 /// before it vouch for no access token from then on.
-///
-/// # Errors
-/// [`KeysError`].
 pub fn rotate_token(source: &KeySource, from: Moment, give_up: bool) -> Result<Changed, KeysError> {
     change(source, |document| document.add_token_key(from, give_up))
 }
 
 /// Takes an older key away; whoever asks has seen that nothing is sealed with it.
-///
-/// # Errors
-/// [`KeysError`].
 pub fn retire(source: &KeySource, id: &str) -> Result<Changed, KeysError> {
     change(source, |document| {
         let removed = key_set::remove(document, id, clock::now());
@@ -51,9 +42,6 @@ pub fn retire(source: &KeySource, id: &str) -> Result<Changed, KeysError> {
 }
 
 /// Every key of a kind and how it stands, the oldest first.
-///
-/// # Errors
-/// [`KeysError`].
 pub fn standings(source: &KeySource, kind: KeyKind) -> Result<Vec<(String, Standing)>, KeysError> {
     let document = Document::read(&key_source::text(source)?, &source.to_string())?;
     key_set::standings(&document, kind, clock::now()).map_err(|why| wrong(source, why))

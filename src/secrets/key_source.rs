@@ -62,9 +62,6 @@ impl fmt::Display for KeySource {
 }
 
 /// The key set as it stands there. Blocks for as long as a command may take.
-///
-/// # Errors
-/// [`KeysError`].
 pub fn text(source: &KeySource) -> Result<String, KeysError> {
     let failed = |why: String| KeysError::Source { place: source.to_string(), why };
     match source {

@@ -108,9 +108,6 @@ impl Document {
 
 impl Keys {
     /// Reads the key file.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub fn load(path: &Path) -> Result<Self, KeysError> {
         let text = fs::read_to_string(path)
             .map_err(|source| KeysError::File { path: path.to_owned(), source })?;
@@ -119,9 +116,6 @@ impl Keys {
 
     /// Reads the keys from wherever they are; a file with fresh ones is made where there is none.
     /// The second value says whether it was.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub fn from_source(source: &KeySource) -> Result<(Self, bool), KeysError> {
         match source {
             KeySource::File(path) => Self::load_or_create(path),
@@ -133,9 +127,6 @@ impl Keys {
     }
 
     /// Reads the keys as they hold now. `place` is where they are from, for errors.
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub fn parse(text: &str, place: &str) -> Result<Self, KeysError> {
         let document = Document::read(text, place)?;
         let malformed = |what: String| KeysError::Malformed { place: place.to_owned(), what };
@@ -155,9 +146,6 @@ impl Keys {
 
     /// Reads the key file, after making one with fresh secrets where there is none. The second
     /// value says whether it was made. Only the owner may read it (mode 0600).
-    ///
-    /// # Errors
-    /// [`KeysError`].
     pub fn load_or_create(path: &Path) -> Result<(Self, bool), KeysError> {
         let made = !path.exists() && create(path)?;
         Ok((Self::load(path)?, made))

@@ -112,9 +112,6 @@ impl Pass {
 }
 
 /// Seals some records anew; `false` when there are no more after those of the pass.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn round(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
     let contacts = contacts(db, keys, pass)?;
     let contents = contents(db, keys, pass)?;

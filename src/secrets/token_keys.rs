@@ -46,9 +46,6 @@ pub enum TokenKeysError {
 
 impl TokenKey {
     /// Of a PKCS #8 document (RFC 5958), DER.
-    ///
-    /// # Errors
-    /// [`TokenKeysError::Key`].
     pub fn new(
         private_der: &[u8],
         from: Option<Moment>,
@@ -65,9 +62,6 @@ impl TokenKey {
     }
 
     /// A key made from such a document for the sandbox, with a name that says so.
-    ///
-    /// # Errors
-    /// [`TokenKeysError::Key`].
     pub fn for_sandbox(
         private_der: &[u8],
         from: Option<Moment>,

@@ -35,9 +35,6 @@ pub fn migrate(db: &mut Db) -> Result<Vec<String>, StoreError> {
 
 /// Empties (or makes) a schema of a PostgreSQL database, and gives the URL that works in it: a
 /// place for trials beside whatever else the database holds.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn fresh_schema(url: &DatabaseUrl, schema: &'static str) -> Result<DatabaseUrl, StoreError> {
     let mut db = open(url)?;
     let statements = format!(

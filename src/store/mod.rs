@@ -108,9 +108,6 @@ const fn rows_max(columns: usize) -> usize {
 /// Sees to it that what was deleted is gone from the store's files, as far as a gateway can: SQLite
 /// overwrites what it deletes (`secure_delete`), and here gives up the log that still had it. Of
 /// PostgreSQL this is its owner's to do (VACUUM).
-///
-/// # Errors
-/// [`StoreError`].
 pub fn scrub(db: &mut Db) -> Result<(), StoreError> {
     if let Db::Sqlite(connection) = db {
         // While others read, the log stays a little longer: the next scrub gives it up.

@@ -72,9 +72,6 @@ impl Db {
     /// Until the end of the snapshot: whoever reads everything is not looking up by key, which is
     /// what PostgreSQL's planner is held to otherwise. Held to it, it would go through one table
     /// whole for each row of another.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub fn read_everything(&mut self) -> Result<(), StoreError> {
         match self {
             Self::Postgres(connection) => connection.batch_execute(

@@ -94,9 +94,6 @@ impl WebhookSender {
 
     /// Sends a message to an endpoint that is enabled; the status of the answer. One that says it is
     /// gone is disabled.
-    ///
-    /// # Errors
-    /// [`Undelivered`].
     pub async fn send(
         &self,
         endpoint: EndpointId,
@@ -126,9 +123,6 @@ impl WebhookSender {
     }
 
     /// The same, whatever the endpoint's state is, and with nothing kept of the answer.
-    ///
-    /// # Errors
-    /// [`Undelivered`].
     pub async fn post(
         &self,
         endpoint: &Endpoint,

@@ -162,9 +162,6 @@ pub struct WriterSettings {
 }
 
 /// What stands for a payment that is only asked about.
-///
-/// # Errors
-/// [`WriteError::Store`].
 pub fn quote_standings(
     tx: &mut LedgerTx<'_>,
     submission: &Submission,
@@ -217,9 +214,6 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
 
 impl Writer {
     /// Hands in one event and waits until it is durable or refused.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, WriteError> {
         let answers = self.submit_all(vec![submission]).await;
         answers.into_iter().next().unwrap_or(Err(WriteError::Stopped))
@@ -239,9 +233,6 @@ impl Writer {
     }
 
     /// Records what has fallen due for these customers; returns the number of transactions.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn record_due(&self, customers: Vec<CustomerId>) -> Result<usize, WriteError> {
         let (answer, recorded) = oneshot::channel();
         self.0.0.push(None, 0, Job::Due { customers, answer })?;
@@ -249,9 +240,6 @@ impl Writer {
     }
 
     /// Takes a step of a correction, and waits until it is durable or refused.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn correct(&self, order: Order) -> Result<Corrected, WriteError> {
         let (answer, corrected) = oneshot::channel();
         let job = Job::Correct { order: Box::new(order), answer };
@@ -271,9 +259,6 @@ impl Writer {
     }
 
     /// Records which commissions may be paid at that time; returns the number of transactions.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn mature(&self, due: Vec<ReferralId>, at: Moment) -> Result<usize, WriteError> {
         let (answer, matured) = oneshot::channel();
         self.0.0.push(None, 0, Job::Mature { due: (due, at), answer })?;

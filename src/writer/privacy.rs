@@ -40,9 +40,6 @@ pub struct Erasure {
 impl Writer {
     /// Withdraws a consent, and waits until that is durable. `false` when it had been withdrawn
     /// before, or there is none of that id: then nothing changes.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn withdraw(&self, order: Withdrawal) -> Result<bool, WriteError> {
         let (answer, withdrawn) = oneshot::channel();
         self.0.0.push(None, 1, Job::Withdraw { order: Box::new(order), answer })?;
@@ -51,9 +48,6 @@ impl Writer {
 
     /// Erases personal data, and waits until that is durable. `None` when there is no such
     /// customer or referral.
-    ///
-    /// # Errors
-    /// [`WriteError`].
     pub async fn erase(&self, order: Erasure) -> Result<Option<Done>, WriteError> {
         let (answer, erased) = oneshot::channel();
         self.0.0.push(None, 1, Job::Erase { order: Box::new(order), answer })?;

@@ -92,9 +92,6 @@ impl TrytonServer {
     }
 
     /// Starts the process again, on the same port and database, and waits until it answers.
-    ///
-    /// # Errors
-    /// [`TrytonError`].
     pub fn restart(&mut self) -> Result<(), TrytonError> {
         self.kill();
         let log_path = self.place.folder.join("trytond.log");

@@ -16,8 +16,6 @@ pub struct CutoffArgs {
 }
 
 impl CutoffArgs {
-    /// # Errors
-    /// [`InvalidCutoff`].
     pub fn read(&self, settings: &Settings) -> Result<Option<Cutoff>, InvalidCutoff> {
         let by = self.by.unwrap_or_default();
         let read = |text| Cutoff::parse(text, by, settings.time_zone);

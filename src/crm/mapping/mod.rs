@@ -92,9 +92,6 @@ const NAME_MAX: usize = 80;
 
 impl Mapping {
     /// Reads and checks a mapping file.
-    ///
-    /// # Errors
-    /// [`MappingError`].
     pub fn load(path: &Path, targets: &Targets) -> Result<Self, MappingError> {
         let text = std::fs::read_to_string(path)
             .map_err(|_unreadable| MappingError::Unreadable(path.display().to_string()))?;
@@ -102,9 +99,6 @@ impl Mapping {
     }
 
     /// Reads and checks a mapping.
-    ///
-    /// # Errors
-    /// [`MappingError`].
     pub fn parse(text: &str, targets: &Targets) -> Result<Self, MappingError> {
         let raw: RawMapping = toml::from_str(text)
             .map_err(|error: toml::de::Error| MappingError::Form(error.message().to_owned()))?;

@@ -20,8 +20,6 @@ const NAMES: [&str; 9] =
     ["task", "lead", "rule", "says", "says_zh", "due_on", "state", "manager", "branch"];
 
 impl TaskMapping {
-    /// # Errors
-    /// [`MappingError`].
     pub(super) fn read(
         fields: BTreeMap<String, String>,
         states: BTreeMap<String, String>,

@@ -78,9 +78,6 @@ impl Salesforce {
     }
 
     /// Upserts one lead.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         self.within(async {
             let answered =
@@ -146,9 +143,6 @@ impl Salesforce {
     }
 
     /// Tells Salesforce that a consent was withdrawn, of the lead or of the contact that it became.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         self.within(async {
             let mut body: BTreeMap<&str, Value> = self
@@ -189,9 +183,6 @@ impl Salesforce {
     }
 
     /// The leads of ours written to since then, first written first.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn changes(&self, since: &Watermark) -> Result<Changes, CrmError> {
         let id_field = &self.settings.external_id;
         let later = read(since).map(|(at, id)| {
@@ -219,9 +210,6 @@ impl Salesforce {
     }
 
     /// The record with our id.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn find(&self, lead: ReferralId) -> Result<Option<CrmId>, CrmError> {
         Ok(self.query(&self.by_id(lead, "Id")).await?.first().and_then(id_in))
     }

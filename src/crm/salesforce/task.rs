@@ -15,9 +15,6 @@ use crate::ids::TaskId;
 
 impl Salesforce {
     /// Upserts the Task; its id, or `None` where the mapping tells of none.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         let Some(mapping) = self.mapping.task() else { return Ok(None) };
         self.within(async {

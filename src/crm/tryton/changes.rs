@@ -15,9 +15,6 @@ impl Tryton {
     /// The opportunities of ours written to since then, first written first. What is read may be
     /// read again: a write that Tryton had not committed yet can turn up behind the watermark, so
     /// each reading starts a little before it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn changes(&self, since: &Watermark) -> Result<Changes, CrmError> {
         let mut domain = vec![json!(["reference", "!=", null]), json!(["write_date", "!=", null])];
         if let Some((at, id)) = read(since) {

@@ -14,9 +14,6 @@ type Outcomes = HashMap<ReferralId, Result<CrmId, CrmError>>;
 impl Tryton {
     /// Makes the lead as a party and an opportunity, whatever of it is not there yet, in at most
     /// twice the time-out.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         self.within(self.find_or_create(lead)).await
     }

@@ -90,9 +90,6 @@ impl Tryton {
 
     /// The opportunity with this reference, which is our id of the lead. The first one, should
     /// somebody have copied it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn find(&self, reference: &str) -> Result<Option<CrmId>, CrmError> {
         let domain = json!([["reference", "=", reference]]);
         let found = self.search("sale.opportunity", domain, 1, &["id"]).await?;
@@ -100,9 +97,6 @@ impl Tryton {
     }
 
     /// Every opportunity that has a reference: `(reference, id)`, oldest first.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn references(&self) -> Result<Vec<(String, CrmId)>, CrmError> {
         let mut all = Vec::new();
         let mut last = 0;

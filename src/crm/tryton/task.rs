@@ -14,9 +14,6 @@ const NOTES_MAX: usize = 100;
 
 impl Tryton {
     /// Makes the note; its id, or `None` where the mapping has none.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         self.within(self.note_task(task)).await
     }

@@ -11,9 +11,6 @@ use crate::crm::{CrmError, CrmId, Withdrawal};
 
 impl Tryton {
     /// Tells Tryton of it; its id of the lead, or `None` when it never had it.
-    ///
-    /// # Errors
-    /// [`CrmError`].
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         self.within(self.withdraw_now(withdrawal)).await
     }

@@ -51,9 +51,6 @@ impl Refusal {
 }
 
 /// The proof on a request, verified but for its being new; none where there is none.
-///
-/// # Errors
-/// [`Refusal`].
 pub fn read(
     gateway: &Gateway,
     request: &HttpRequest,

@@ -143,9 +143,6 @@ impl Tokens {
     }
 
     /// What a token grants at a moment.
-    ///
-    /// # Errors
-    /// [`TokenError`].
     pub fn read(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
         let grant = self.read_revoked(token, now)?;
         match self.revoked.standing(&grant.jti, now) {
@@ -156,9 +153,6 @@ impl Tokens {
     }
 
     /// The same, whether it was revoked or not.
-    ///
-    /// # Errors
-    /// [`TokenError`].
     pub fn read_revoked(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
         if token.len() > BYTES_MAX {
             return Err(TokenError::Foreign);

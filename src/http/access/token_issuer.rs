@@ -84,9 +84,6 @@ const SUBJECT_BYTES_MAX: usize = 255;
 
 impl TokenIssuer {
     /// Reads the identity provider's public keys; `table` is the name of its settings.
-    ///
-    /// # Errors
-    /// [`TokenIssuerError`].
     pub fn load(settings: &TokenSettings, table: &'static str) -> Result<Self, TokenIssuerError> {
         let path = || settings.jwks.clone();
         let text = std::fs::read_to_string(&settings.jwks)
@@ -104,9 +101,6 @@ impl TokenIssuer {
     }
 
     /// Whose token it is: the bank's subject id, and the roles that it states.
-    ///
-    /// # Errors
-    /// [`IssuedTokenError`].
     pub fn read(&self, token: &str, now: Moment) -> Result<Vouched, IssuedTokenError> {
         let header = jwt::header(token, &TYPES)?;
         let key = self.find(header.kid.as_deref(), header.alg);

@@ -55,9 +55,6 @@ pub async fn get_poster(
 }
 
 /// The same as a file that stands alone, to be printed where no gateway is.
-///
-/// # Errors
-/// [`PosterError`].
 pub fn render(shop: &str, url: &str) -> Result<String, PosterError> {
     Ok(poster(shop, url, Code::of(url)?, include_str!("form.css")).render()?)
 }

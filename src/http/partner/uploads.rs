@@ -166,9 +166,6 @@ pub async fn delete_upload(
 }
 
 /// Keeps a file that came whole and small, by another way than in parts.
-///
-/// # Errors
-/// [`Problem`].
 pub async fn keep_whole(
     gateway: &Gateway,
     partner: &Partner,

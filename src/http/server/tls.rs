@@ -60,9 +60,6 @@ pub fn note_certificate(connection: &dyn Any, data: &mut Extensions) {
 
 /// TLS 1.2 and 1.3 with the library's own choice of ciphers; client certificates as the settings
 /// say.
-///
-/// # Errors
-/// [`TlsError`].
 pub fn server_config(settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let certificates = read_certificates(&settings.certificate)?;

@@ -46,9 +46,6 @@ struct Walk<'a> {
 }
 
 /// Everything that is not as it was sealed, and how much is. `events` is how many there are.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn check(
     db: &mut Db,
     outside: Outside<'_>,

@@ -35,9 +35,6 @@ pub struct Proof {
 }
 
 /// The proof for an event.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_event(db: &mut Db, key: EventKey) -> Result<Inclusion, StoreError> {
     let Some(seal) = seals::of_event(db, key)? else { return Ok(Inclusion::Unknown) };
     let Some(seal) = seal else { return Ok(Inclusion::NotSealed) };

@@ -18,9 +18,6 @@ struct Row<'a> {
 }
 
 /// Remembers a partner's assertion until it expires; `false` when it has been seen before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -37,9 +34,6 @@ pub fn claim(
 }
 
 /// Forgets up to `rows_max` assertions that have expired; returns how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_expired(
     tx: &mut LedgerTx<'_>,
     now: Moment,

@@ -16,9 +16,6 @@ struct Row<'a> {
 }
 
 /// Remembers a key's proof until it is too old to be taken; `false` when it has been seen before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(
     tx: &mut LedgerTx<'_>,
     thumbprint: &str,
@@ -41,9 +38,6 @@ pub fn claim(
 }
 
 /// Forgets up to `rows_max` that are too old to be taken; returns how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_expired(
     tx: &mut LedgerTx<'_>,
     now: Moment,

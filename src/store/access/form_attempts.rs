@@ -16,9 +16,6 @@ pub struct Attempts {
 }
 
 /// Holds a partner's tries until the transaction ends, and reads them.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -49,9 +46,6 @@ pub fn lock(
 }
 
 /// Notes what is known now. They must be held by [`lock`].
-///
-/// # Errors
-/// [`StoreError`].
 pub fn put(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -68,9 +62,6 @@ pub fn put(
 }
 
 /// A good try forgets those before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget(tx: &mut LedgerTx<'_>, partner: &PartnerId) -> Result<(), StoreError> {
     diesel::delete(form_attempts::table.find(partner.as_str())).execute(tx.0)?;
     Ok(())

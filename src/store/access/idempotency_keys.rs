@@ -65,9 +65,6 @@ struct Stored {
 }
 
 /// Takes the key, or finds what stands under it. Of several at once one takes it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(tx: &mut LedgerTx<'_>, asked: &Request, now: Moment) -> Result<Claim, StoreError> {
     let row = Row {
         id: asked.key.bytes(),
@@ -141,9 +138,6 @@ fn find(db: &mut Db, key: RequestKey) -> Result<Option<Stored>, StoreError> {
 }
 
 /// Keeps the answer of the work that was done under the lease; not when another took over.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn keep(tx: &mut LedgerTx<'_>, asked: &Request, answer: &KeptAnswer) -> Result<(), StoreError> {
     diesel::update(
         idempotency_keys::table
@@ -161,9 +155,6 @@ pub fn keep(tx: &mut LedgerTx<'_>, asked: &Request, answer: &KeptAnswer) -> Resu
 }
 
 /// Gives the key back: whoever asks next does the work.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn release(tx: &mut LedgerTx<'_>, asked: &Request) -> Result<(), StoreError> {
     let own = idempotency_keys::table
         .find(asked.key.bytes().as_slice())
@@ -173,9 +164,6 @@ pub fn release(tx: &mut LedgerTx<'_>, asked: &Request) -> Result<(), StoreError>
 }
 
 /// Forgets up to `rows_max` keys that have expired; returns how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, StoreError> {
     let ids: Vec<Vec<u8>> = idempotency_keys::table
         .filter(idempotency_keys::expires_at.le(now.naive()))
@@ -196,9 +184,6 @@ pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, 
 }
 
 /// Forgets the answers that a caller was given; what is under way goes on. Returns how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize, StoreError> {
     let answered = idempotency_keys::table
         .filter(idempotency_keys::caller.eq(caller.bytes().as_slice()))
@@ -207,9 +192,6 @@ pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize,
 }
 
 /// Answers that are sealed with another key, after an id.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn sealed_with_older(
     db: &mut Db,
     current: &str,
@@ -236,9 +218,6 @@ pub fn sealed_with_older(
 }
 
 /// Puts an answer that was sealed anew in its place; `false` when that has changed meanwhile.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reseal(
     tx: &mut LedgerTx<'_>,
     key: RequestKey,
@@ -258,9 +237,6 @@ pub fn reseal(
 }
 
 /// How many answers there are under each key.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
     let rows: Vec<(Option<String>, i64)> = idempotency_keys::table
         .filter(idempotency_keys::key_id.is_not_null())

@@ -18,9 +18,6 @@ struct Row<'a> {
 }
 
 /// Revokes a token; a second time changes nothing.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -37,9 +34,6 @@ pub fn insert(
 }
 
 /// All that have not expired, each with its end.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn in_force(db: &mut Db, now: Moment) -> Result<Vec<(Uuid, Moment)>, StoreError> {
     let rows: Vec<(Vec<u8>, NaiveDateTime)> = revoked_tokens::table
         .filter(revoked_tokens::expires_at.gt(now.naive()))
@@ -53,9 +47,6 @@ pub fn in_force(db: &mut Db, now: Moment) -> Result<Vec<(Uuid, Moment)>, StoreEr
 }
 
 /// Forgets those that have expired: they are refused for that.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_expired(tx: &mut LedgerTx<'_>, now: Moment) -> Result<usize, StoreError> {
     let expired = revoked_tokens::table.filter(revoked_tokens::expires_at.le(now.naive()));
     Ok(diesel::delete(expired).execute(tx.0)?)

@@ -69,9 +69,6 @@ type Stored = (
 );
 
 /// Records an announcement, once for ever.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, new: &Announcement) -> Result<Recorded, StoreError> {
     let row = (
         announcements::id.eq(new.id.as_str()),
@@ -96,18 +93,12 @@ pub fn insert(tx: &mut LedgerTx<'_>, new: &Announcement) -> Result<Recorded, Sto
 }
 
 /// One, whosever it is.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: &AnnouncementId) -> Result<Option<Announcement>, StoreError> {
     let stored: Option<Stored> = announcements::table.find(id.as_str()).first(db).optional()?;
     stored.map(Announcement::try_from).transpose()
 }
 
 /// All of a customer, in the order of their ids.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<Announcement>, StoreError> {
     let rows: Vec<Stored> = announcements::table
         .filter(announcements::customer_id.eq(customer.bytes().as_slice()))
@@ -118,9 +109,6 @@ pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<Announcement
 
 /// It will not fall due after all: notices that wait are not sent. `false` when it had been
 /// cancelled before, or is not there.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn cancel(
     tx: &mut LedgerTx<'_>,
     id: &AnnouncementId,
@@ -147,9 +135,6 @@ pub fn cancel(
 
 /// Announcements of a kind that fall due after one day and by another, of which nobody was told so
 /// many days ahead yet: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn due(
     db: &mut Db,
     (kind, is_required): (&str, bool),
@@ -181,9 +166,6 @@ pub fn due(
 }
 
 /// Puts a notice of one in line, once for its days; `false` when it was, or is cancelled.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn announce(
     tx: &mut LedgerTx<'_>,
     id: &AnnouncementId,
@@ -220,9 +202,6 @@ pub fn announce(
 }
 
 /// The announcement behind a notice, and how many days ahead it tells of it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_notice(
     db: &mut Db,
     notice: &[u8; 16],
@@ -237,9 +216,6 @@ pub fn of_notice(
 }
 
 /// The notices of one, the earliest first, and what became of them.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn notices(db: &mut Db, id: &AnnouncementId) -> Result<Vec<NoticeOf>, StoreError> {
     let mut list = Vec::new();
     for (notice, days) in told(db, id)? {
@@ -256,9 +232,6 @@ pub fn notices(db: &mut Db, id: &AnnouncementId) -> Result<Vec<NoticeOf>, StoreE
 }
 
 /// No notices of this kind any more: those of a customer that wait are cancelled.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn hush(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,

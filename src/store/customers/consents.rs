@@ -75,8 +75,6 @@ struct WithdrawalRow {
     withdrawn_at: chrono::NaiveDateTime,
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewConsent<'_>]) -> Result<(), StoreError> {
     for part in list.chunks(crate::store::rows_max(17)) {
         let rows: Vec<Row> = part.iter().map(Row::of).collect();
@@ -85,8 +83,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewConsent<'_>]) -> Result<(), Stor
     Ok(())
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: ConsentId) -> Result<Option<ConsentRecord>, StoreError> {
     let row: Option<(Row, Option<WithdrawalRow>)> = consents::table
         .left_join(withdrawals::table)
@@ -98,9 +94,6 @@ pub fn get(db: &mut Db, id: ConsentId) -> Result<Option<ConsentRecord>, StoreErr
 }
 
 /// A consent with its referral.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn consented(db: &mut Db, id: ConsentId) -> Result<Option<Consented>, StoreError> {
     let found: Option<(Vec<u8>, Option<Vec<u8>>)> = referrals::table
         .filter(referrals::consent_id.eq(id.bytes().as_slice()))
@@ -120,9 +113,6 @@ pub fn consented(db: &mut Db, id: ConsentId) -> Result<Option<Consented>, StoreE
 
 /// The consents that a customer gave, the newest first, before the one with which the page before
 /// ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customer(
     db: &mut Db,
     customer: CustomerId,
@@ -148,9 +138,6 @@ pub fn of_customer(
 }
 
 /// Records a withdrawal; `false` when the consent was withdrawn before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn withdraw(
     tx: &mut LedgerTx<'_>,
     id: ConsentId,
@@ -178,9 +165,6 @@ pub fn withdraw(
 
 /// Clears where the proof is, and who collected it, of consents that were recorded before a moment.
 /// What was agreed to stays. Returns of how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_evidence(
     tx: &mut LedgerTx<'_>,
     before: Moment,

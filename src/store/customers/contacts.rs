@@ -37,9 +37,6 @@ type Stored = (Vec<u8>, Vec<u8>, String, (String, Vec<u8>), Vec<u8>);
 
 /// Keeps where a customer may be contacted, instead of what was kept before. The customer must be
 /// locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn put(tx: &mut LedgerTx<'_>, new: NewContact<'_>, now: Moment) -> Result<(), StoreError> {
     withdraw(tx, new.customer, now)?;
     let (record, consent) = (new.personal.id, new.consent.id);
@@ -58,9 +55,6 @@ pub fn put(tx: &mut LedgerTx<'_>, new: NewContact<'_>, now: Moment) -> Result<()
 
 /// The customer may be contacted no more: the consent is withdrawn and the data erased. `false` when
 /// there was none. The customer must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn withdraw(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -83,9 +77,6 @@ pub fn withdraw(
 }
 
 /// In which region a customer may be contacted; `None` where they did not agree to be.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, StoreError> {
     Ok(customer_contacts::table
         .find(customer.bytes().as_slice())
@@ -97,9 +88,6 @@ pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, Store
 /// Stops what was begun by a customer's behaviour: the consents of those leads are withdrawn, what
 /// waits for the CRM is cancelled, and a CRM that has them is told. Returns the leads, which are
 /// still to be moved. The customer must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn stop_leads(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -140,9 +128,6 @@ pub fn event_id(rule: &str, period: &str, customer: CustomerId) -> String {
 
 /// Customers who may be contacted and were not yet held against a rule for a period: so many at
 /// most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn unevaluated(
     db: &mut Db,
     (rule, period): (&str, &str),
@@ -171,9 +156,6 @@ pub fn unevaluated(
 }
 
 /// Notes what came of holding a customer against a rule.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn evaluated(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -196,9 +178,6 @@ pub fn evaluated(
 }
 
 /// Events as they were said, by their keys.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn said(
     db: &mut Db,
     keys: &[EventKey],

@@ -34,9 +34,6 @@ type Stored = (Vec<u8>, String, chrono::NaiveDateTime);
 type StoredMove = (Option<String>, String, String, String, chrono::NaiveDateTime);
 
 /// Customers after one who stand nowhere yet, in the order of their ids: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn unstaged(db: &mut Db, after: CustomerId, max: i64) -> Result<Vec<CustomerId>, StoreError> {
     let staged = customer_stages::table.filter(customer_stages::customer_id.eq(customers::id));
     let rows: Vec<Vec<u8>> = customers::table
@@ -50,9 +47,6 @@ pub fn unstaged(db: &mut Db, after: CustomerId, max: i64) -> Result<Vec<Customer
 }
 
 /// Customers whose stage is to be reckoned again: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn to_look_at(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>, StoreError> {
     let rows: Vec<Vec<u8>> = customer_stages::table
         .filter(customer_stages::look_at.le(now.naive()))
@@ -64,9 +58,6 @@ pub fn to_look_at(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>,
 }
 
 /// Something has happened: the customer's stage is reckoned again soon.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn look_again(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -80,9 +71,6 @@ pub fn look_again(
 }
 
 /// A customer's stage is reckoned again at that time, and not before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn postpone(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -95,9 +83,6 @@ pub fn postpone(
 }
 
 /// Keeps where a customer stands, and how they came there if they moved: the number of that move.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn put(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -156,9 +141,6 @@ pub fn put(
 }
 
 /// Where a customer stands; `None` where nobody has reckoned it yet.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, customer: CustomerId) -> Result<Option<StageRecord>, StoreError> {
     let stored: Option<Stored> = customer_stages::table
         .find(customer.bytes().as_slice())
@@ -169,9 +151,6 @@ pub fn get(db: &mut Db, customer: CustomerId) -> Result<Option<StageRecord>, Sto
 }
 
 /// All moves of a customer, in their order.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn moves(db: &mut Db, customer: CustomerId) -> Result<Vec<StageMove>, StoreError> {
     let rows: Vec<StoredMove> = customer_stage_moves::table
         .filter(customer_stage_moves::customer_id.eq(customer.bytes().as_slice()))
@@ -198,9 +177,6 @@ pub fn moves(db: &mut Db, customer: CustomerId) -> Result<Vec<StageMove>, StoreE
 }
 
 /// Customers in a stage, or in any, in the order of their ids.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     stage: Option<Stage>,
@@ -224,9 +200,6 @@ pub fn page(
 
 /// When these payments were made, and what was paid less what was refunded; nothing of those that
 /// were reversed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn paid(db: &mut Db, keys: &[EventKey]) -> Result<Vec<(Moment, Amount)>, StoreError> {
     type Paid = (Vec<u8>, String, i64, chrono::NaiveDateTime);
     let mut list = Vec::new();

@@ -49,8 +49,6 @@ struct Row<'a> {
 type Stored =
     (Vec<u8>, String, String, String, Option<Vec<u8>>, String, String, chrono::NaiveDateTime);
 
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, new: &NewErasure<'_>) -> Result<(), StoreError> {
     let certificate = serde_json::to_string(new.certificate);
     let row = Row {
@@ -67,8 +65,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, new: &NewErasure<'_>) -> Result<(), StoreEr
     Ok(())
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: ErasureId) -> Result<Option<ErasureRecord>, StoreError> {
     let row: Option<Stored> = erasures::table
         .find(id.bytes().as_slice())
@@ -79,9 +75,6 @@ pub fn get(db: &mut Db, id: ErasureId) -> Result<Option<ErasureRecord>, StoreErr
 }
 
 /// The newest, before the one with which the page before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     before: Option<ErasureId>,
@@ -98,9 +91,6 @@ pub fn page(
 }
 
 /// Those of a customer or of referrals, the newest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_subjects(db: &mut Db, subjects: &[Erased]) -> Result<Vec<ErasureRecord>, StoreError> {
     let ids: Vec<&[u8]> = subjects.iter().filter_map(Erased::bytes).collect();
     let rows: Vec<Stored> = both!(db, db => erasures::table

@@ -48,9 +48,6 @@ type MemberOf = (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, Option<i64>);
 type TierOf = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>);
 
 /// The customers behind members, of those that are known.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_members(
     tx: &mut LedgerTx<'_>,
     keys: &[MemberKey],
@@ -74,9 +71,6 @@ pub fn of_members(
 
 /// Opens a customer for each new member. Returns how many members were new: fewer than given means
 /// that another gateway has enrolled one of them in the meantime.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreError> {
     let mut list: Vec<&Enrolment> = list.iter().collect();
     // In one order everywhere, so that two writers never wait for each other in a circle.
@@ -107,9 +101,6 @@ pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreEr
 
 /// Holds these customers until the transaction ends, in the order of their ids so that two
 /// gateways never wait for each other in a circle. SQLite has one writer and needs no row locks.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError> {
     let Db::Postgres(db) = &mut *tx.0 else {
         return Ok(());
@@ -125,9 +116,6 @@ pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError>
 }
 
 /// Which of these the bank itself knows: by the subject that its identity provider gives them.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<Vec<u8>> = both!(db, db => customers::table
@@ -140,9 +128,6 @@ pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, Store
 
 /// The tiers that these customers have reached, of those that have any. The customers must be
 /// locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHeld)>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<TierOf> = both!(db, db => customers::table
@@ -162,9 +147,6 @@ pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHel
 }
 
 /// Keeps the tier that a customer reached.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn set_tier(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -180,9 +162,6 @@ pub fn set_tier(
 }
 
 /// Keeps the month of a customer's birthday, as the bank's identity provider tells it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Result<(), StoreError> {
     diesel::update(customers::table.filter(customers::bank_subject.eq(subject)))
         .set(customers::birth_month.eq(i64::from(month)))
@@ -191,9 +170,6 @@ pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Resu
 }
 
 /// The customer whom the bank's identity provider calls by this subject.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, StoreError> {
     let id: Option<Vec<u8>> = customers::table
         .filter(customers::bank_subject.eq(subject))
@@ -204,9 +180,6 @@ pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, Stor
 }
 
 /// What the bank's identity provider calls a customer, where it is known.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError> {
     let subject: Option<Option<String>> = customers::table
         .find(id.bytes().as_slice())
@@ -217,9 +190,6 @@ pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError
 }
 
 /// Forgets the month of a customer's birthday; returns how many were known.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_birth_month(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<usize, StoreError> {
     let known = customers::table
         .filter(customers::id.eq(id.bytes().as_slice()))
@@ -235,8 +205,6 @@ pub struct Profile {
     pub members: Vec<(PartnerId, String, Moment)>,
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn profile(db: &mut Db, id: CustomerId) -> Result<Option<Profile>, StoreError> {
     type Found = (chrono::NaiveDateTime, Option<i64>, Option<String>);
     let found: Option<Found> = customers::table
@@ -258,9 +226,6 @@ pub fn profile(db: &mut Db, id: CustomerId) -> Result<Option<Profile>, StoreErro
 }
 
 /// The customer behind a member.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn by_member(
     db: &mut Db,
     partner: &PartnerId,
@@ -276,9 +241,6 @@ pub fn by_member(
 
 /// The member reference by which a partner knows a customer, given out at the first asking: the
 /// customer is opened too where the bank's subject is new.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn link(
     tx: &mut LedgerTx<'_>,
     subject: &str,

@@ -49,9 +49,6 @@ struct Row<'a> {
 }
 
 /// Puts a notice in line, once for ever; `false` when it was, or is not wanted.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<bool, StoreError> {
     let wants_none: i64 = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(new.customer.bytes().as_slice()))
@@ -85,9 +82,6 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
 
 /// A notice and whom it is for; `None` when the bank does not know the customer any more, or what
 /// was announced is cancelled.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
     type Stored = (Option<String>, String, String, i64, i64);
     let stored: Option<Stored> = both!(db, db => notices::table
@@ -120,9 +114,6 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
 }
 
 /// A customer wants notices of a kind, or wants them no more: then those that wait are cancelled.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn set_wanted(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -160,9 +151,6 @@ pub fn set_wanted(
 }
 
 /// Which kinds a customer does not want.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn unwanted(db: &mut Db, customer: CustomerId) -> Result<Vec<String>, StoreError> {
     Ok(notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))

@@ -38,8 +38,6 @@ struct Row<'a> {
     index_key_id: Option<&'a str>,
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewPersonal]) -> Result<(), StoreError> {
     for part in list.chunks(crate::store::rows_max(6)) {
         let rows: Vec<Row<'_>> = part
@@ -59,9 +57,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewPersonal]) -> Result<(), StoreEr
 }
 
 /// Takes out what is kept of a referral's person, and records the reading.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read(
     tx: &mut LedgerTx<'_>,
     id: ReferralId,
@@ -79,9 +74,6 @@ pub fn read(
 }
 
 /// Whether anything is kept of a referral's person.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
     let count: i64 = personal_data::table
         .filter(personal_data::id.eq(id.bytes().as_slice()))
@@ -91,9 +83,6 @@ pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
 }
 
 /// The referrals of whoever has a phone number with one of these indexes, oldest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn by_phone(
     db: &mut Db,
     indexes: &[[u8; 32]],
@@ -110,9 +99,6 @@ pub fn by_phone(
 }
 
 /// Deletes what is kept of these referrals' persons; returns of how many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     Ok(both!(tx.0, db => {
@@ -122,9 +108,6 @@ pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreE
 
 /// Takes out what is sealed or indexed with another key than the current ones, after an id, and
 /// records that it was read.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read_older(
     tx: &mut LedgerTx<'_>,
     (current, current_index): (&str, &str),
@@ -157,9 +140,6 @@ pub fn read_older(
 }
 
 /// Puts a record in the place of what it was made from; `false` when that is gone.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reseal(tx: &mut LedgerTx<'_>, anew: &Resealed) -> Result<bool, StoreError> {
     let row = personal_data::table
         .filter(personal_data::id.eq(anew.id.bytes().as_slice()))
@@ -176,9 +156,6 @@ pub fn reseal(tx: &mut LedgerTx<'_>, anew: &Resealed) -> Result<bool, StoreError
 }
 
 /// How many records there are under each key of each kind.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> {
     let sealed: Vec<(String, i64)> = personal_data::table
         .group_by(personal_data::key_id)
@@ -194,9 +171,6 @@ pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> 
 }
 
 /// A key that data is sealed with and that is not among these.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn sealed_with_a_key_beyond(
     db: &mut Db,
     known: &[String],
@@ -206,9 +180,6 @@ pub fn sealed_with_a_key_beyond(
 }
 
 /// Persons of referrals that were recorded before a moment and did not convert, oldest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn outlived(db: &mut Db, before: Moment, rows_max: i64) -> Result<Vec<ReferralId>, StoreError> {
     let ids: Vec<Vec<u8>> = personal_data::table
         .inner_join(referrals::table.on(referrals::id.eq(personal_data::id)))

@@ -36,9 +36,6 @@ struct Row {
 type Stored = (Vec<u8>, String, String, String, String, Vec<u8>, chrono::NaiveDateTime);
 
 /// Appends a reading of each subject.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     reading: &Reading,
@@ -64,9 +61,6 @@ pub fn insert(
 }
 
 /// The newest readings, before the one with which the page before ended; of one subject, or of all.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     subject: Option<uuid::Uuid>,
@@ -90,9 +84,6 @@ pub fn page(
 }
 
 /// Readings of any of these subjects, the newest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_subjects(
     db: &mut Db,
     subjects: &[Subject],

@@ -25,9 +25,6 @@ struct Row<'a> {
 }
 
 /// The events that came first under these keys, of those that are known.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn firsts(
     tx: &mut LedgerTx<'_>,
     keys: &[BusinessKey],
@@ -64,9 +61,6 @@ pub fn firsts(
 
 /// Appends keys and returns how many were new: fewer than given means that another gateway was
 /// first with one of them.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[(BusinessKey, EventKey)],

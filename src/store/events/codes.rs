@@ -24,9 +24,6 @@ struct Row<'a> {
 
 /// Keeps a new code; `false` when the customer has as many waiting as may wait. Codes long out of
 /// date are swept away on the occasion. The customer must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     code: CodeKey,
@@ -52,9 +49,6 @@ pub fn insert(
 }
 
 /// These codes, of those that are known.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStanding>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<(Vec<u8>, Vec<u8>, chrono::NaiveDateTime, bool)> = both!(db, db => codes::table
@@ -71,9 +65,6 @@ pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStandi
 }
 
 /// Marks a code as used.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn mark_used(tx: &mut LedgerTx<'_>, code: CodeKey) -> Result<(), StoreError> {
     diesel::update(codes::table.find(code.bytes().as_slice()))
         .set(codes::used.eq(true))

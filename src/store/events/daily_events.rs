@@ -8,9 +8,6 @@ use crate::store::schema::daily_events;
 use crate::store::{LedgerTx, StoreError};
 
 /// Locks a partner's count of a day until the transaction ends, and reads it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(tx: &mut LedgerTx<'_>, partner: &PartnerId, day: NaiveDate) -> Result<i64, StoreError> {
     add(tx, partner, day, 0)?;
     let row = daily_events::table.find((partner.as_str(), day.to_string()));
@@ -18,9 +15,6 @@ pub fn lock(tx: &mut LedgerTx<'_>, partner: &PartnerId, day: NaiveDate) -> Resul
 }
 
 /// Adds to a partner's count of a day.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn add(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,

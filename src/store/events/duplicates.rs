@@ -28,9 +28,6 @@ struct Row<'a> {
 
 /// Appends duplicates and returns how many were new: fewer than given means that another gateway
 /// has recorded one of them in the meantime.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[NewDuplicate],

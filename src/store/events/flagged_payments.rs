@@ -23,8 +23,6 @@ struct Row<'a> {
     recorded_at: chrono::NaiveDateTime,
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[(EventKey, &PartnerId)],
@@ -45,9 +43,6 @@ pub fn insert(
 }
 
 /// The next ones, of one partner or of all, in the order in which they were recorded.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     partner: Option<&PartnerId>,

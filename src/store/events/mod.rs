@@ -86,9 +86,6 @@ impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
 
 /// Which of these events are recorded already, or came before as duplicates of another, with their
 /// stored outcomes.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn recorded(
     tx: &mut LedgerTx<'_>,
     keys: &[EventKey],
@@ -135,9 +132,6 @@ pub fn recorded(
 
 /// Appends events and returns how many were new: fewer than given means that another gateway has
 /// recorded one of them in the meantime.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, StoreError> {
     let mut rows: Vec<Row<'_>> = list.iter().map(Row::from).collect();
     // In one order everywhere: two writers with the same events never wait for each other in a
@@ -181,9 +175,6 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> 
 }
 
 /// The stored outcome of one event, or of the one that it duplicates.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
     let receipt = events::table
         .inner_join(transactions::table)
@@ -204,18 +195,12 @@ pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError>
 }
 
 /// What is kept of what a partner said: its content without personal data.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn body(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
     let row = events::table.find(key.bytes().as_slice());
     Ok(row.select(events::body).first(db).optional()?)
 }
 
 /// Whether there are any.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn any(db: &mut Db) -> Result<bool, StoreError> {
     let first: Option<String> = events::table.select(events::partner_id).first(db).optional()?;
     Ok(first.is_some())

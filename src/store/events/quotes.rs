@@ -23,9 +23,6 @@ struct Row<'a> {
 }
 
 /// Keeps a quote, and sweeps away those that ended before `swept`.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     id: QuoteId,
@@ -48,9 +45,6 @@ pub fn insert(
 type QuoteRow = (Vec<u8>, String, Option<String>, i64, i64, chrono::NaiveDateTime);
 
 /// These quotes, of those that are kept.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn load(db: &mut Db, ids: &[QuoteId]) -> Result<HashMap<QuoteId, QuoteStanding>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<QuoteRow> = both!(db, db => quotes::table

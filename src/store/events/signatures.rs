@@ -64,9 +64,6 @@ struct EventRow<'a> {
 }
 
 /// Appends the requests that brought these new events, each once.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[(EventKey, &NewSignature)],
@@ -111,9 +108,6 @@ pub fn insert(
 }
 
 /// The signed request that brought an event, if it was signed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreError> {
     type Found =
         (Vec<u8>, String, String, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
@@ -146,9 +140,6 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreEr
 }
 
 /// Takes out what was signed, and records the reading; none once it is erased.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read_content(
     tx: &mut LedgerTx<'_>,
     id: SignatureId,
@@ -166,9 +157,6 @@ pub fn read_content(
 }
 
 /// Takes out contents that are sealed with another key, after an id, and records the reading.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read_older(
     tx: &mut LedgerTx<'_>,
     current: &str,
@@ -198,9 +186,6 @@ pub fn read_older(
 
 /// Puts the same content in the place of what was sealed with an older key: a new row, because no
 /// row of this table is ever changed. `false` when the old one is gone.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reseal(
     tx: &mut LedgerTx<'_>,
     id: SignatureId,
@@ -219,9 +204,6 @@ pub fn reseal(
 }
 
 /// The signed requests that brought these events.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, StoreError> {
     let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
     let ids: Vec<Vec<u8>> = both!(db, db => event_signatures::table
@@ -232,9 +214,6 @@ pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, S
 }
 
 /// Erases what was signed by the requests that brought these events; returns how many there were.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreError> {
     let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
     Ok(both!(tx.0, db => {
@@ -247,9 +226,6 @@ pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreE
 }
 
 /// Erases up to `rows_max` contents whose requests were recorded before a moment.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn erase_before(
     tx: &mut LedgerTx<'_>,
     before: Moment,
@@ -268,9 +244,6 @@ pub fn erase_before(
 }
 
 /// How many contents there are under each key.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
     Ok(signed_contents::table
         .group_by(signed_contents::key_id)

@@ -11,9 +11,6 @@ use crate::store::{Db, LedgerTx, StoreError};
 
 /// Adds a part to the end of a file: of several at once one is added. Whether the file is whole
 /// by it; `None` when its end is no longer at `start`, and nothing is added.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn append(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -47,9 +44,6 @@ pub fn append(
 }
 
 /// The part that begins at a place; `None` at the file's end.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read_part(db: &mut Db, id: ImportId, start: i64) -> Result<Option<Sealed>, StoreError> {
     let found: Option<(String, Vec<u8>)> = import_parts::table
         .find((id.bytes().as_slice(), start))
@@ -60,9 +54,6 @@ pub fn read_part(db: &mut Db, id: ImportId, start: i64) -> Result<Option<Sealed>
 }
 
 /// The next group of lines that were not taken, after that number of lines, and its place.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn rejects_after(
     db: &mut Db,
     id: ImportId,

@@ -121,9 +121,6 @@ impl State {
 }
 
 /// Begins to receive a file; an empty one is whole at once.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn create(tx: &mut LedgerTx<'_>, new: &NewImport<'_>) -> Result<(), StoreError> {
     let state = if new.length == 0 { State::Waiting } else { State::Receiving };
     let row = (
@@ -150,9 +147,6 @@ pub fn create(tx: &mut LedgerTx<'_>, new: &NewImport<'_>) -> Result<(), StoreErr
 }
 
 /// How many files of a partner are still being received.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn receiving(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, StoreError> {
     let open = imports::table
         .filter(imports::partner_id.eq(partner.as_str()))
@@ -162,9 +156,6 @@ pub fn receiving(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, S
 }
 
 /// One of a partner's own.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, partner: &PartnerId, id: ImportId) -> Result<Option<Import>, StoreError> {
     let row: Option<Row> = imports::table
         .find(id.bytes().as_slice())
@@ -177,9 +168,6 @@ pub fn get(db: &mut Db, partner: &PartnerId, id: ImportId) -> Result<Option<Impo
 
 /// A partner's files that are whole, the newest first, before the one with which the page before
 /// ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     partner: &PartnerId,
@@ -199,9 +187,6 @@ pub fn page(
 }
 
 /// Gives up a file that is not whole; `false` when it is whole already.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn remove(tx: &mut LedgerTx<'_>, id: ImportId) -> Result<bool, StoreError> {
     let row = imports::table
         .filter(imports::id.eq(id.bytes().as_slice()))

@@ -39,9 +39,6 @@ pub struct Rejects<'a> {
 
 /// Claims the oldest file that nobody is at work on: one of a partner at a time, as far as this
 /// can be seen, so that no partner's many files keep another's waiting.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(tx: &mut LedgerTx<'_>, claim: &Claim) -> Result<Option<Import>, StoreError> {
     let now = claim.now.naive();
     let busy: Vec<String> = imports::table
@@ -77,9 +74,6 @@ pub fn claim(tx: &mut LedgerTx<'_>, claim: &Claim) -> Result<Option<Import>, Sto
 
 /// Notes what a file is; where the same file of that partner and day came before, the import that
 /// it came in.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn scanned(
     tx: &mut LedgerTx<'_>,
     import: &Import,
@@ -111,9 +105,6 @@ pub fn scanned(
 
 /// Notes how far it is, and goes on holding it. `false` when the lease is another's: then nothing
 /// is changed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn progress(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -145,9 +136,6 @@ pub fn progress(
 
 /// Ends it, well or with a reason why not, and lets go what the file held. `false` when the lease
 /// is another's.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn close(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -171,9 +159,6 @@ pub fn close(
 }
 
 /// Gives it back: from that moment on it is anybody's.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn release(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -187,9 +172,6 @@ pub fn release(
 }
 
 /// Forgets up to `rows_max` files that never became whole in time, and old rejected lines.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, StoreError> {
     let ids: Vec<Vec<u8>> = imports::table
         .filter(imports::state.eq(State::Receiving.name()))

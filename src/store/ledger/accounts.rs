@@ -81,9 +81,6 @@ fn apply_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<()> {
 }
 
 /// The balance of an account; zero for one that was never posted to.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn balance(db: &mut Db, account: &Account) -> Result<Amount, StoreError> {
     let minor: Option<i64> = accounts::table
         .filter(accounts::id.eq(account.id().bytes().as_slice()))
@@ -94,9 +91,6 @@ pub fn balance(db: &mut Db, account: &Account) -> Result<Amount, StoreError> {
 }
 
 /// All accounts with their balances, by code, owner and asset.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn all(db: &mut Db) -> Result<Vec<(Account, Amount)>, StoreError> {
     let rows: Vec<(String, String, String, String, i64)> = accounts::table
         .select((

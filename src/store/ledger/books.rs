@@ -138,9 +138,6 @@ const LOTS_BY_SPAN: &str = "
     GROUP BY 1, 2, 3 HAVING SUM(e.amount) <> 0 ORDER BY 1, 2, 3";
 
 /// The sum of an account's entries up to the cut-off.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount, StoreError> {
     let id = account.id();
     let row: SumRow = both!(db, connection => diesel::sql_query(BALANCE)
@@ -153,9 +150,6 @@ pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount,
 
 /// The sums of all accounts' entries up to the cut-off, by code, owner and asset. Accounts without
 /// an entry by then are left out.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, StoreError> {
     db.read_everything()?;
     let rows: Vec<BalanceRow> = both!(db, connection => diesel::sql_query(BALANCES)
@@ -173,9 +167,6 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
 
 /// What customers have in points up to the cut-off, whichever of their accounts it is on, by whose
 /// lots and by the kind of transaction or [`DEBT`].
-///
-/// # Errors
-/// [`StoreError`].
 pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints>, StoreError> {
     db.read_everything()?;
     let rows: Vec<CustomerPointsRow> = both!(db, connection => diesel::sql_query(CUSTOMER_POINTS)
@@ -193,9 +184,6 @@ pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints
 
 /// What is in customers' lots up to the cut-off, by span: earned since each of these moments, the
 /// latest first; expiring before each of those, the earliest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lots_by_span(
     db: &mut Db,
     cutoff: Cutoff,
@@ -233,9 +221,6 @@ pub fn lots_by_span(
 }
 
 /// How many transactions the journal has up to the cut-off.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count(db: &mut Db, cutoff: Cutoff) -> Result<i64, StoreError> {
     Ok(transactions::table
         .filter(transactions::effective_at.le(cutoff.effective.naive()))
@@ -245,9 +230,6 @@ pub fn count(db: &mut Db, cutoff: Cutoff) -> Result<i64, StoreError> {
 }
 
 /// The next accounts by id after the one where the page before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn accounts_page(
     db: &mut Db,
     after: Option<AccountId>,
@@ -268,9 +250,6 @@ pub fn accounts_page(
 type TransactionRow = (Vec<u8>, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
 /// The next transactions by id after the one where the page before ended, up to the cut-off.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn journal_page(
     db: &mut Db,
     cutoff: Cutoff,

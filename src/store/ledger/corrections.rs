@@ -41,9 +41,6 @@ struct Closing {
 }
 
 /// Keeps a new correction; `false` when its id is taken, or its transaction is reversed already.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, correction: &Correction) -> Result<bool, StoreError> {
     let row = Row::of(correction);
     let count = both!(tx.0, db => diesel::insert_into(corrections::table)
@@ -65,9 +62,6 @@ pub fn close(tx: &mut LedgerTx<'_>, correction: &Correction) -> Result<(), Store
 }
 
 /// Holds a correction until the transaction ends, before any customer is held, and reads it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(
     tx: &mut LedgerTx<'_>,
     id: &CorrectionId,
@@ -83,9 +77,6 @@ pub fn lock(
 }
 
 /// A correction, and the receipt of its transaction once it is posted.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(
     db: &mut Db,
     id: &CorrectionId,
@@ -102,9 +93,6 @@ pub fn get(
 }
 
 /// Corrections in that state, the oldest first, after the one with which the page before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     state: &str,
@@ -126,9 +114,6 @@ pub fn page(
 }
 
 /// The correction that reverses a transaction or proposes to.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reversing(db: &mut Db, id: TransactionId) -> Result<Option<CorrectionId>, StoreError> {
     let found: Option<String> = corrections::table
         .filter(corrections::reverses.eq(id.bytes().as_slice()))
@@ -140,9 +125,6 @@ pub fn reversing(db: &mut Db, id: TransactionId) -> Result<Option<CorrectionId>,
 }
 
 /// Those of these events whose transactions are reversed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reversed(db: &mut Db, keys: &[EventKey]) -> Result<Vec<EventKey>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<Vec<u8>> = both!(db, db => events::table

@@ -28,9 +28,6 @@ struct CountedRow<'a> {
 /// Holds counters that customers share until the transaction ends, in the order of their keys so
 /// that two writers never wait for each other in a circle: the last point of a budget goes to one.
 /// SQLite has one writer and needs no row locks.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(
     tx: &mut LedgerTx<'_>,
     keys: impl Iterator<Item = CounterKey>,
@@ -59,9 +56,6 @@ pub fn lock(
 }
 
 /// The values of these counters, of those that something was added to.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn load(db: &mut Db, keys: &[CounterKey]) -> Result<Vec<(CounterKey, i64)>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<(Vec<u8>, i64)> = both!(db, db => counters::table
@@ -74,9 +68,6 @@ pub fn load(db: &mut Db, keys: &[CounterKey]) -> Result<Vec<(CounterKey, i64)>, 
 }
 
 /// What these events added to counters, by event.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_events(
     db: &mut Db,
     keys: &[EventKey],

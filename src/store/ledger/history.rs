@@ -43,9 +43,6 @@ struct OfEvent {
 }
 
 /// The next transactions after the one where the page before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     after: Option<TransactionId>,
@@ -170,9 +167,6 @@ fn posted(db: &mut Db, ids: &[&[u8]]) -> Result<Posted, StoreError> {
 }
 
 /// How many transactions there are.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count(db: &mut Db) -> Result<i64, StoreError> {
     Ok(transactions::table.count().get_result(db)?)
 }

@@ -79,9 +79,6 @@ pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<()
 }
 
 /// The customers whose points these holds set aside.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn customers(db: &mut Db, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<Vec<u8>> = both!(db, db => holds::table
@@ -92,9 +89,6 @@ pub fn customers(db: &mut Db, keys: &[EventKey]) -> Result<Vec<CustomerId>, Stor
 }
 
 /// Customers with holds, at all partners or at one, whose time is over: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn timed_out(
     db: &mut Db,
     partner: Option<&PartnerId>,
@@ -117,9 +111,6 @@ pub fn timed_out(
 
 /// The holds of these customers whose time is over by the clocks of their partners. The customers
 /// must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn timed_out_of(
     db: &mut Db,
     customers: &[CustomerId],
@@ -146,9 +137,6 @@ pub fn timed_out_of(
 type HoldRow = (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, i64);
 
 /// What stands of these holds, of those that are known. The customers must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<HoldRow> = both!(db, db => holds::table

@@ -20,9 +20,6 @@ struct Row<'a> {
 }
 
 /// Appends the lines of an event.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, event: EventKey, list: &[LinePart]) -> Result<(), StoreError> {
     let rows: Vec<Row<'_>> = list
         .iter()
@@ -40,9 +37,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, event: EventKey, list: &[LinePart]) -> Resu
 }
 
 /// The lines of these events, by event.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_events(
     db: &mut Db,
     keys: &[EventKey],

@@ -170,9 +170,6 @@ macro_rules! lot_columns {
 }
 
 /// The lots of these customers in which there are points still.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, StoreError> {
     let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
     let with_points = lots::pending.gt(0).or(lots::available.gt(0)).or(lots::held.gt(0));
@@ -185,9 +182,6 @@ pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, S
 }
 
 /// These lots, whatever is left in them.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
     let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<LotRow> = both!(db, db => lots::table
@@ -198,9 +192,6 @@ pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
 }
 
 /// The partners at which the lots of these customers were earned, of lots with points still.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn partners(
     db: &mut Db,
     customers: &[CustomerId],
@@ -223,9 +214,6 @@ pub fn partners(
 
 /// Customers of whose points, of all partners or of one, some matured or expired by now: so many at
 /// most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn fallen_due(
     db: &mut Db,
     partner: Option<&PartnerId>,
@@ -273,9 +261,6 @@ type ExpiringRow = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>, i64)
 
 /// What expires in a span of time unless it is spent, soonest first: a line for each customer and
 /// moment.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn expiring(db: &mut Db, after: Moment, until: Moment) -> Result<Vec<Expiring>, StoreError> {
     let rows: Vec<ExpiringRow> = both!(db, db => lots::table
             .inner_join(customers::table.on(customers::id.eq(lots::customer_id)))
@@ -302,9 +287,6 @@ pub fn expiring(db: &mut Db, after: Moment, until: Moment) -> Result<Vec<Expirin
 }
 
 /// What these customers owe, of those that owe anything.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn owed(
     db: &mut Db,
     customers: &[CustomerId],

@@ -250,9 +250,6 @@ struct Moved {
 }
 
 /// Everything that does not add up: at most 100 findings of each sort. To be called in a snapshot.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     db.read_everything()?;
     let mut findings = Vec::new();
@@ -319,8 +316,6 @@ fn misnamed(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     }
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn counts(db: &mut Db) -> Result<Counts, StoreError> {
     Ok(both!(db, connection => diesel::sql_query(COUNTS).get_result(connection))?)
 }

@@ -32,9 +32,6 @@ type BlockRow = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, String, NaiveDateTime
 
 /// Lets one gateway at a time go on to the chain, until the transaction ends. SQLite has one
 /// writer.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(tx: &mut LedgerTx<'_>) -> Result<(), StoreError> {
     if let Db::Postgres(db) = &mut *tx.0 {
         diesel::sql_query("SELECT pg_advisory_xact_lock(7310295)").execute(db)?;
@@ -43,9 +40,6 @@ pub fn lock(tx: &mut LedgerTx<'_>) -> Result<(), StoreError> {
 }
 
 /// The last block.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn last_block(db: &mut Db) -> Result<Option<StoredBlock>, StoreError> {
     let row: Option<BlockRow> =
         blocks::table.order(blocks::position.desc()).first(db).optional()?;
@@ -53,9 +47,6 @@ pub fn last_block(db: &mut Db) -> Result<Option<StoredBlock>, StoreError> {
 }
 
 /// Whether that is still the last block, as seen by who holds the [`lock`].
-///
-/// # Errors
-/// [`StoreError`].
 pub fn is_last(tx: &mut LedgerTx<'_>, position: Option<i64>) -> Result<bool, StoreError> {
     let last: Option<i64> = blocks::table
         .order(blocks::position.desc())
@@ -65,8 +56,6 @@ pub fn is_last(tx: &mut LedgerTx<'_>, position: Option<i64>) -> Result<bool, Sto
     Ok(last == position)
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn block(db: &mut Db, position: i64) -> Result<Option<StoredBlock>, StoreError> {
     let row: Option<BlockRow> =
         blocks::table.filter(blocks::position.eq(position)).first(db).optional()?;
@@ -74,9 +63,6 @@ pub fn block(db: &mut Db, position: i64) -> Result<Option<StoredBlock>, StoreErr
 }
 
 /// The next blocks from a position on, in order.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn blocks_from(
     db: &mut Db,
     position: i64,
@@ -108,9 +94,6 @@ fn hash_of(bytes: &[u8], column: &'static str) -> Result<Hash, StoreError> {
 }
 
 /// The seals of a block in the order of its leaves, at most so many.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_block(db: &mut Db, position: i64, rows_max: i64) -> Result<Vec<Seal>, StoreError> {
     let rows: Vec<(Vec<u8>, i64, i64, Vec<u8>)> = seals::table
         .filter(seals::block.eq(position))
@@ -122,9 +105,6 @@ pub fn of_block(db: &mut Db, position: i64, rows_max: i64) -> Result<Vec<Seal>, 
 
 /// Where the transaction of an event is sealed: `None` within when it is not yet, `None` outside
 /// when there is no such event.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Option<Seal>>, StoreError> {
     let id: Option<Vec<u8>> = events::table
         .filter(events::id.eq(key.bytes().as_slice()))
@@ -143,9 +123,6 @@ fn seal(row: (Vec<u8>, i64, i64, Vec<u8>)) -> Result<Seal, StoreError> {
 }
 
 /// The greatest id of a transaction that is sealed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn newest(db: &mut Db) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(seals::table
         .order(seals::transaction_id.desc())
@@ -166,9 +143,6 @@ pub struct Stretch {
 const STRETCH_MAX: i64 = 10_000;
 
 /// Looks at the transactions after `after`, as many as one statement should.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn unsealed(db: &mut Db, after: &[u8]) -> Result<Stretch, StoreError> {
     let rows: Vec<(Vec<u8>, Option<i64>)> = both!(db, connection => transactions::table
         .left_join(seals::table)
@@ -183,9 +157,6 @@ pub fn unsealed(db: &mut Db, after: &[u8]) -> Result<Stretch, StoreError> {
 }
 
 /// Appends a block with its seals.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     stored: &StoredBlock,
@@ -242,9 +213,6 @@ fn insert_arrays(db: &mut PgConnection, list: &[Seal]) -> QueryResult<usize> {
 type TransactionRow = (Vec<u8>, String, i64, String, NaiveDateTime, NaiveDateTime);
 
 /// These transactions with their entries and events; those that are not there are left out.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn recorded(db: &mut Db, ids: &[&[u8]]) -> Result<HashMap<Vec<u8>, Recorded>, StoreError> {
     let rows: Vec<TransactionRow> = both!(db, connection => transactions::table
         .filter(transactions::id.eq_any(ids))
@@ -443,9 +411,6 @@ pub struct Stray {
 
 /// Among the next events after `after`, those whose transaction's receipt does not name them, and
 /// the key with which to go on; `None` after the last.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn strays(
     db: &mut Db,
     after: &[u8],

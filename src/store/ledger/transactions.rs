@@ -166,9 +166,6 @@ fn entry_rows(new: &NewTransaction<'_>) -> impl Iterator<Item = EntryRow> {
 /// What stands of these payments: what they brought, and what refunds have taken back by now.
 /// Ids that are not payments are left out. The customers must be locked first, or a refund on
 /// another gateway could be missed: [`payers`] says who they are.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn payments(
     tx: &mut LedgerTx<'_>,
     keys: &[EventKey],
@@ -220,9 +217,6 @@ pub fn payments(
 }
 
 /// The customers who made these payments.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn payers(tx: &mut LedgerTx<'_>, keys: &[EventKey]) -> Result<Vec<CustomerId>, StoreError> {
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<Option<Vec<u8>>> = both!(tx.0, db => events::table
@@ -330,9 +324,6 @@ fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Pos
 
 /// A transaction as it is to be reversed, and the event that it is of; `None` when there is none of
 /// that id. Whether it was refunded is for the caller to find out.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn original(
     tx: &mut LedgerTx<'_>,
     id: TransactionId,
@@ -378,9 +369,6 @@ type HistoryRow =
     (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
 /// The latest entries on an account, newest first, after the place where the page before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn history(
     db: &mut Db,
     account: &Account,

@@ -93,9 +93,6 @@ struct Attempt<'a> {
 }
 
 /// Destinations that have something waiting.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn destinations(db: &mut Db) -> Result<Vec<Destination>, StoreError> {
     let rows: Vec<(String, String)> = outbox::table
         .filter(outbox::state.eq("waiting"))
@@ -107,9 +104,6 @@ pub fn destinations(db: &mut Db) -> Result<Vec<Destination>, StoreError> {
 
 /// Claims messages that are due and that nobody holds, the longest due first, and of one order key
 /// only the first. What a newer revision has made pointless is passed over, for good.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(tx: &mut LedgerTx<'_>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
     end_cancelled(tx, claim)?;
     let due = if claim.destination.is_in_one_order() {
@@ -226,9 +220,6 @@ fn end_cancelled(tx: &mut LedgerTx<'_>, claim: Claim) -> Result<(), StoreError> 
 
 /// Records what became of an attempt. `false` when the lease is no longer the holder's: then
 /// nothing is changed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn settle(
     tx: &mut LedgerTx<'_>,
     claimed: &Claimed,

@@ -58,9 +58,6 @@ pub(super) struct Stored {
 }
 
 /// What was given up, the oldest first, after that position.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     channel: Option<Channel>,
@@ -88,9 +85,6 @@ pub fn page(
 }
 
 /// One message, in whatever state.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: MessageId) -> Result<Option<Message>, StoreError> {
     let stored: Option<Stored> = outbox::table
         .filter(outbox::id.eq(id.bytes().as_slice()))
@@ -101,9 +95,6 @@ pub fn get(db: &mut Db, id: MessageId) -> Result<Option<Message>, StoreError> {
 }
 
 /// Its delivery log.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn attempts(db: &mut Db, id: MessageId) -> Result<Vec<Attempt>, StoreError> {
     type Row =
         (i64, chrono::NaiveDateTime, chrono::NaiveDateTime, String, Option<i64>, Option<String>);
@@ -132,9 +123,6 @@ pub fn attempts(db: &mut Db, id: MessageId) -> Result<Vec<Attempt>, StoreError> 
 
 /// Puts a message that was given up in line again, as if it had never failed. `false` when it is
 /// not dead (any more).
-///
-/// # Errors
-/// [`StoreError`].
 pub fn replay(tx: &mut LedgerTx<'_>, id: MessageId, now: Moment) -> Result<bool, StoreError> {
     let dead =
         outbox::table.filter(outbox::id.eq(id.bytes().as_slice())).filter(outbox::state.eq("dead"));

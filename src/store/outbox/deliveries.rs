@@ -10,9 +10,6 @@ use crate::store::schema::outbox;
 use crate::store::{Db, LedgerTx, StoreError};
 
 /// Messages to these endpoints, the newest first, before that position.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     endpoints: &[EndpointId],
@@ -38,9 +35,6 @@ pub fn page(
 }
 
 /// What waits for an endpoint need not wait any longer: it has shown that it answers.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn hasten(tx: &mut LedgerTx<'_>, endpoint: EndpointId, now: Moment) -> Result<(), StoreError> {
     let waiting = outbox::table
         .filter(outbox::destination.eq(Destination::Webhook(endpoint).to_string()))
@@ -51,9 +45,6 @@ pub fn hasten(tx: &mut LedgerTx<'_>, endpoint: EndpointId, now: Moment) -> Resul
 }
 
 /// Nothing more goes to an endpoint that is deleted.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn cancel_all(
     tx: &mut LedgerTx<'_>,
     endpoint: EndpointId,

@@ -56,9 +56,6 @@ struct Row<'a> {
 }
 
 /// Puts a notice in line, in the order of its customer's.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn notice_due(
     tx: &mut LedgerTx<'_>,
     (notice, customer): (NoticeId, CustomerId),
@@ -97,9 +94,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewMessage], now: Moment) -> Result
 
 /// What has changed about a lead is told to the CRM: its next revision, read from the referral when
 /// it goes out.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lead_changed(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -110,9 +104,6 @@ pub fn lead_changed(
 }
 
 /// What has become of a task is told to the CRM, after what waits about its person.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn task_changed(
     tx: &mut LedgerTx<'_>,
     task: TaskId,
@@ -132,9 +123,6 @@ pub fn task_changed(
 
 /// The person of a lead does not agree any longer: what waits is cancelled, and a CRM that was told
 /// of them, or may have been, is told of the withdrawal.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn consent_withdrawn(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -149,9 +137,6 @@ pub fn consent_withdrawn(
 
 /// Nothing more about a subject goes to a destination: what waits or is dead is cancelled, and an
 /// attempt under way is the last. Whether the destination was told, or may have been.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn cancel(
     tx: &mut LedgerTx<'_>,
     destination: Destination,
@@ -181,9 +166,6 @@ pub fn cancel(
 }
 
 /// The number of the next message about a subject to a destination.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn next_revision(
     db: &mut Db,
     destination: Destination,
@@ -252,8 +234,6 @@ fn supersede(tx: &mut LedgerTx<'_>, new: &NewMessage, now: Moment) -> Result<(),
     Ok(())
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn depth(db: &mut Db) -> Result<Depth, StoreError> {
     let rows: Vec<(String, i64)> = outbox::table
         .group_by(outbox::state)
@@ -273,9 +253,6 @@ pub fn depth(db: &mut Db) -> Result<Depth, StoreError> {
 }
 
 /// How far each destination is behind that has something waiting or dead.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lag(db: &mut Db) -> Result<Vec<Lag>, StoreError> {
     let rows: Vec<(String, String, String, i64, Option<chrono::NaiveDateTime>)> = outbox::table
         .filter(outbox::state.eq("waiting").or(outbox::state.eq("dead")))
@@ -308,9 +285,6 @@ pub fn lag(db: &mut Db) -> Result<Vec<Lag>, StoreError> {
 }
 
 /// The CRM's ids of the leads it has, with our own.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn crm_ids(db: &mut Db) -> Result<Vec<(ReferralId, String)>, StoreError> {
     let rows: Vec<(Vec<u8>, Option<String>)> = outbox::table
         .filter(outbox::channel.eq(Channel::Crm.name()))

@@ -20,9 +20,6 @@ const PASSED: &str = "passed";
 const FAILED: &str = "failed";
 
 /// Keeps a run.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, run: &Run<'_>) -> Result<(), StoreError> {
     let id = uuid::Uuid::now_v7();
     let row = (
@@ -37,9 +34,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, run: &Run<'_>) -> Result<(), StoreError> {
 }
 
 /// Whether the partner's last run since then was passed; `None` when there was none.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn last_since(
     db: &mut Db,
     partner: &PartnerId,

@@ -70,9 +70,6 @@ const APPLIED: &str = "applied";
 const REFUSED: &str = "refused";
 
 /// Appends changes. One whose number is taken was recorded by another gateway.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, changes: &[Change]) -> Result<(), StoreError> {
     for change in changes {
         let row = NewRow {
@@ -94,9 +91,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, changes: &[Change]) -> Result<(), StoreErro
 }
 
 /// The changes of one file, or of all, from the first on.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn history(db: &mut Db, file: Option<&str>) -> Result<Vec<Change>, StoreError> {
     let mut query = partner_changes::table.into_boxed();
     if let Some(file) = file {
@@ -108,9 +102,6 @@ pub fn history(db: &mut Db, file: Option<&str>) -> Result<Vec<Change>, StoreErro
 }
 
 /// The last change that was taken up, and the last of all, of each file.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn latest(db: &mut Db) -> Result<BTreeMap<String, (Option<Change>, Change)>, StoreError> {
     // Numbers first: the texts of all times would be a lot.
     let rows: Vec<(String, i64, String)> = partner_changes::table
@@ -148,9 +139,6 @@ fn change(row: Row) -> Result<Change, StoreError> {
 }
 
 /// Whether a partner has ever been in business for real.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
     let real = Status::ALL.into_iter().filter(|status| status.is_real()).map(Status::name);
     let real: Vec<&str> = real.collect();
@@ -164,9 +152,6 @@ pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
 }
 
 /// How many of a partner's holds are open.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn holds_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     Ok(holds::table
         .filter(holds::partner_id.eq(partner.as_str()))
@@ -176,9 +161,6 @@ pub fn holds_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
 }
 
 /// How many of the accounts between the bank and a partner are not at zero.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn accounts_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     Ok(accounts::table
         .filter(accounts::owner_kind.eq("partner"))

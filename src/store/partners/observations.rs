@@ -26,9 +26,6 @@ const ROWS_MAX: i64 = 500;
 type Row = (String, String, String, i64, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
 /// Adds to what was seen of a partner. What would be one row too many is dropped.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn add(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -66,9 +63,6 @@ pub fn add(
 }
 
 /// What was to be seen again has been.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn settle(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -86,9 +80,6 @@ pub fn settle(
 }
 
 /// What was seen of a partner since then.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn since(
     db: &mut Db,
     partner: &PartnerId,

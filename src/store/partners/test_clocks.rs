@@ -13,9 +13,6 @@ use crate::store::{Db, LedgerTx, StoreError};
 
 /// What time it is for the partners on trial: `is_trial` says who is. A clock that a partner moved
 /// before it became a real one counts no more.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn load(
     db: &mut Db,
     now: Moment,
@@ -37,9 +34,6 @@ pub fn load(
 }
 
 /// How many seconds a partner's clock is ahead.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn ahead_seconds(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     let row = test_clocks::table.find(partner.as_str());
     let ahead: Option<i64> = row.select(test_clocks::ahead_seconds).first(db).optional()?;
@@ -48,9 +42,6 @@ pub fn ahead_seconds(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError
 
 /// Moves a partner's clock ahead to that far. Returns how far it is then: where it was further
 /// already, it stays so.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn advance(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,

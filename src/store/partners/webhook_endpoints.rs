@@ -46,8 +46,6 @@ struct Row {
     changed_at: chrono::NaiveDateTime,
 }
 
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, endpoint: &Endpoint) -> Result<(), StoreError> {
     let names: Vec<&str> = endpoint.events.iter().map(|kind| kind.name()).collect();
     let row = Row {
@@ -66,9 +64,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, endpoint: &Endpoint) -> Result<(), StoreErr
 }
 
 /// One, whosever it is, deleted ones too.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
     let row: Option<Row> = webhook_endpoints::table
         .filter(webhook_endpoints::id.eq(id.bytes().as_slice()))
@@ -79,17 +74,11 @@ pub fn get(db: &mut Db, id: EndpointId) -> Result<Option<Endpoint>, StoreError> 
 }
 
 /// A partner's own, in the order in which they were made, without the deleted.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_partner(db: &mut Db, partner: &PartnerId) -> Result<Vec<Endpoint>, StoreError> {
     of_partners(db, &[partner])
 }
 
 /// Those of several partners.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_partners(db: &mut Db, partners: &[&PartnerId]) -> Result<Vec<Endpoint>, StoreError> {
     let names: Vec<&str> = partners.iter().map(|partner| partner.as_str()).collect();
     let rows: Vec<Row> = both!(db, db => webhook_endpoints::table
@@ -123,9 +112,6 @@ pub fn set_state(
 
 /// The next secret signs from now on, the present one too until then. `false` when another rotation
 /// came first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn rotate(
     tx: &mut LedgerTx<'_>,
     endpoint: &Endpoint,

@@ -25,9 +25,6 @@ struct Message<'a> {
 
 /// Takes the next look at a CRM, unless another gateway has looked since `before`; how far it has
 /// been read.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn take_look(
     tx: &mut LedgerTx<'_>,
     crm: &str,
@@ -55,9 +52,6 @@ pub fn take_look(
 }
 
 /// Keeps how far a CRM has been read: what is before it is done.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn keep_watermark(tx: &mut LedgerTx<'_>, crm: &str, watermark: &str) -> Result<(), StoreError> {
     let id = hash(crm);
     diesel::update(crm_watermarks::table.find(id.as_slice()))
@@ -67,9 +61,6 @@ pub fn keep_watermark(tx: &mut LedgerTx<'_>, crm: &str, watermark: &str) -> Resu
 }
 
 /// Whether a message of this id is done.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn is_done(db: &mut Db, message: &str) -> Result<bool, StoreError> {
     let id = hash(message);
     let found: Option<Vec<u8>> =
@@ -78,9 +69,6 @@ pub fn is_done(db: &mut Db, message: &str) -> Result<bool, StoreError> {
 }
 
 /// Remembers that a message is done, and forgets up to a thousand whose time is over.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn mark_done(
     tx: &mut LedgerTx<'_>,
     message: &str,

@@ -8,9 +8,6 @@ use crate::store::schema::follow_ups;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// Notes that referrals have moved, each by the move of that number.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn note(tx: &mut LedgerTx<'_>, moves: &[(ReferralId, i64)]) -> Result<(), StoreError> {
     for part in moves.chunks(crate::store::rows_max(2)) {
         let rows: Vec<_> = part
@@ -26,9 +23,6 @@ pub fn note(tx: &mut LedgerTx<'_>, moves: &[(ReferralId, i64)]) -> Result<(), St
 }
 
 /// Some of them, a referral's in order: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn some(db: &mut Db, max: i64) -> Result<Vec<(ReferralId, i64)>, StoreError> {
     let rows: Vec<(Vec<u8>, i64)> =
         follow_ups::table.order((follow_ups::referral_id, follow_ups::seq)).limit(max).load(db)?;
@@ -41,9 +35,6 @@ pub fn some(db: &mut Db, max: i64) -> Result<Vec<(ReferralId, i64)>, StoreError>
 }
 
 /// A move is followed up by whoever takes it first. `false` when another has.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn take(tx: &mut LedgerTx<'_>, referral: ReferralId, seq: i64) -> Result<bool, StoreError> {
     let own = follow_ups::table.find((referral.bytes().as_slice(), seq));
     Ok(diesel::delete(own).execute(tx.0)? == 1)

@@ -185,9 +185,6 @@ pub fn insert<'r>(
 }
 
 /// Holds a referral until the transaction ends, before any customer is held, and reads it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn lock(tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Option<ReferralRecord>, StoreError> {
     if let Db::Postgres(db) = &mut *tx.0 {
         referrals::table
@@ -200,9 +197,6 @@ pub fn lock(tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Option<ReferralReco
 }
 
 /// Keeps what is known of a lead now that it is one. The referral must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn place(tx: &mut LedgerTx<'_>, record: &ReferralRecord) -> Result<(), StoreError> {
     diesel::update(referrals::table.filter(referrals::id.eq(record.id.bytes().as_slice())))
         .set(Lead::of(record))
@@ -212,9 +206,6 @@ pub fn place(tx: &mut LedgerTx<'_>, record: &ReferralRecord) -> Result<(), Store
 
 /// Referrals, of all partners or of one, whose time is over with nothing come of them: so many at
 /// most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn expired(
     db: &mut Db,
     (partner, now): (Option<&PartnerId>, Moment),
@@ -249,9 +240,6 @@ pub struct Filter {
 }
 
 /// Referrals, the oldest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(
     db: &mut Db,
     filter: &Filter,
@@ -272,9 +260,6 @@ pub fn page(
 }
 
 /// One referral, whosever it is.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<ReferralRecord>, StoreError> {
     let stored: Option<Stored> =
         referrals::table.filter(referrals::id.eq(id.bytes().as_slice())).first(db).optional()?;
@@ -282,9 +267,6 @@ pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<ReferralRecord>, StoreE
 }
 
 /// A partner's own referral; `None` when there is none of that id or it is another partner's.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_partner(
     db: &mut Db,
     partner: &PartnerId,
@@ -294,9 +276,6 @@ pub fn of_partner(
 }
 
 /// A customer's referrals, oldest first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<ReferralRecord>, StoreError> {
     let rows: Vec<Stored> = referrals::table
         .filter(referrals::customer_id.eq(customer.bytes().as_slice()))
@@ -306,9 +285,6 @@ pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<ReferralReco
 }
 
 /// How many referrals of each partner are in each state.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count_by_state(db: &mut Db) -> Result<Vec<(PartnerId, String, i64)>, StoreError> {
     let rows: Vec<(String, String, i64)> = referrals::table
         .group_by((referrals::partner_id, referrals::state))

@@ -20,9 +20,6 @@ pub struct NewClaim {
 }
 
 /// Which of these are some referral's at that time.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn live(db: &mut Db, keys: &[ClaimKey], now: Moment) -> Result<Vec<ClaimKey>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let stands = referral_claims::until.is_null().or(referral_claims::until.gt(now.naive()));
@@ -38,9 +35,6 @@ pub fn live(db: &mut Db, keys: &[ClaimKey], now: Moment) -> Result<Vec<ClaimKey>
 /// Claims people; what was another's until now is taken over. `false` when another gateway was
 /// first with one of them: then the transaction must be rolled back, and whoever looks again sees
 /// whose it is.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim(tx: &mut LedgerTx<'_>, list: &[NewClaim], now: Moment) -> Result<bool, StoreError> {
     let mut list = list.to_vec();
     // In one order everywhere, so that two writers never wait for each other in a circle.
@@ -69,9 +63,6 @@ pub fn claim(tx: &mut LedgerTx<'_>, list: &[NewClaim], now: Moment) -> Result<bo
 }
 
 /// What a referral has claimed by keys of an older index is claimed by these too, as long.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn claim_anew(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -93,9 +84,6 @@ pub fn claim_anew(
 }
 
 /// What a referral has claimed stays so until then.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn keep_until(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -109,9 +97,6 @@ pub fn keep_until(
 }
 
 /// Gives up what a referral has claimed.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn free(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), StoreError> {
     let own = referral_claims::referral_id.eq(referral.bytes().as_slice());
     diesel::delete(referral_claims::table.filter(own)).execute(tx.0)?;
@@ -119,9 +104,6 @@ pub fn free(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), StoreErro
 }
 
 /// Notes under what a referral was seen.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn note_sightings(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -143,9 +125,6 @@ pub fn note_sightings(
 }
 
 /// Forgets under what these referrals were seen: their persons are erased.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_seen(tx: &mut LedgerTx<'_>, list: &[ReferralId]) -> Result<(), StoreError> {
     for referral in list {
         let seen = referral_sightings::referral_id.eq(referral.bytes().as_slice());
@@ -155,9 +134,6 @@ pub fn forget_seen(tx: &mut LedgerTx<'_>, list: &[ReferralId]) -> Result<(), Sto
 }
 
 /// How often something was seen after that time.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn seen_since(db: &mut Db, key: SightingKey, since: Moment) -> Result<i64, StoreError> {
     Ok(referral_sightings::table
         .filter(referral_sightings::id.eq(key.bytes().as_slice()))
@@ -167,9 +143,6 @@ pub fn seen_since(db: &mut Db, key: SightingKey, since: Moment) -> Result<i64, S
 }
 
 /// Forgets some of what was seen before that time.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget_sightings(db: &mut Db, before: Moment, max: i64) -> Result<usize, StoreError> {
     let rows: Vec<(Vec<u8>, Vec<u8>)> = referral_sightings::table
         .filter(referral_sightings::seen_at.lt(before.naive()))
@@ -186,9 +159,6 @@ pub fn forget_sightings(db: &mut Db, before: Moment, max: i64) -> Result<usize, 
 
 /// Which of these phones, by their keyed hashes, are of people who have a product of the bank by
 /// some referral.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn converted(db: &mut Db, phones: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StoreError> {
     let phones: Vec<&[u8]> = phones.iter().map(<[u8; 32]>::as_slice).collect();
     let has = [State::Converted, State::Rewarded].map(State::name);

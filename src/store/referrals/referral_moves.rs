@@ -67,9 +67,6 @@ type Stored =
     (i64, String, String, String, String, Option<String>, Option<Vec<u8>>, chrono::NaiveDateTime);
 
 /// Appends the first move of each: that it was received.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn receive(
     tx: &mut LedgerTx<'_>,
     list: &[Received<'_>],
@@ -128,9 +125,6 @@ fn append(tx: &mut LedgerTx<'_>, rows: &[Row<'_>]) -> Result<(), StoreError> {
 }
 
 /// All moves of a referral, in their order.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of(db: &mut Db, referral: ReferralId) -> Result<Vec<MoveRecord>, StoreError> {
     let rows: Vec<Stored> = referral_moves::table
         .filter(referral_moves::referral_id.eq(referral.bytes().as_slice()))
@@ -150,9 +144,6 @@ pub fn of(db: &mut Db, referral: ReferralId) -> Result<Vec<MoveRecord>, StoreErr
 }
 
 /// Why and since when these are on hold.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn holds(
     db: &mut Db,
     referrals: &[ReferralId],
@@ -176,9 +167,6 @@ pub fn holds(
 }
 
 /// Records that the CRM has a lead; what has gone on already stays where it is.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn send(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,

@@ -51,9 +51,6 @@ pub struct CommissionRecord {
 }
 
 /// What the partner was given for a referral, whatever became of it since.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn commissions(db: &mut Db, referral: ReferralId) -> Result<Vec<CommissionRecord>, StoreError> {
     type Columns = (i64, String, Option<chrono::NaiveDateTime>, String, Vec<u8>);
     let rows: Vec<Columns> = referral_rewards::table
@@ -119,9 +116,6 @@ pub fn insert(
 }
 
 /// What a referral was given and was not taken back.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<Given>, StoreError> {
     let rows: Vec<Stored> = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
@@ -133,9 +127,6 @@ pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<Given>, StoreEr
 }
 
 /// Marks all of a referral's rewards as taken back. The referral must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), StoreError> {
     let standing = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
@@ -145,9 +136,6 @@ pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), Stor
 }
 
 /// Marks the rewards of a transaction that is reversed as taken back.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn reversed(tx: &mut LedgerTx<'_>, transaction: TransactionId) -> Result<(), StoreError> {
     let standing = referral_rewards::table
         .filter(referral_rewards::transaction_id.eq(transaction.bytes().as_slice()))
@@ -157,9 +145,6 @@ pub fn reversed(tx: &mut LedgerTx<'_>, transaction: TransactionId) -> Result<(),
 }
 
 /// Whether a reward that a transaction gave has gone on since: matured, or taken back.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreError> {
     let matured = referral_rewards::state
         .eq("given")
@@ -175,9 +160,6 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
 
 /// Referrals, of all partners or of one, with commissions whose reservation is over: so many at
 /// most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn fallen_due(
     db: &mut Db,
     (partner, now): (Option<&PartnerId>, Moment),
@@ -210,9 +192,6 @@ pub fn fallen_due(
 }
 
 /// Marks a commission as one that may be paid. The referral must be locked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn mature(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,

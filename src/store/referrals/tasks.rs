@@ -49,9 +49,6 @@ struct Row {
 }
 
 /// Records a task, once for its cause. `false` when it had been.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn insert(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<bool, StoreError> {
     let row = Row::of(task);
     let inserted = both!(tx.0, db => diesel::insert_into(tasks::table)
@@ -65,9 +62,6 @@ pub fn insert(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<bool, S
 }
 
 /// Tasks that were planned and whose time has come: so many at most.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn to_open(db: &mut Db, now: Moment, max: i64) -> Result<Vec<TaskId>, StoreError> {
     let rows: Vec<Vec<u8>> = tasks::table
         .filter(tasks::state.eq(TaskState::Planned.name()))
@@ -80,9 +74,6 @@ pub fn to_open(db: &mut Db, now: Moment, max: i64) -> Result<Vec<TaskId>, StoreE
 }
 
 /// A planned task opens; `false` when it is no longer planned.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn open(tx: &mut LedgerTx<'_>, id: TaskId, now: Moment) -> Result<bool, StoreError> {
     let planned = tasks::table
         .filter(tasks::id.eq(id.bytes().as_slice()))
@@ -98,9 +89,6 @@ pub fn open(tx: &mut LedgerTx<'_>, id: TaskId, now: Moment) -> Result<bool, Stor
 }
 
 /// A task ends: done, or cancelled. `false` when it had ended before.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn close(
     tx: &mut LedgerTx<'_>,
     id: TaskId,
@@ -140,9 +128,6 @@ fn tell_crm(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<(), Store
 }
 
 /// One, whosever it is.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn get(db: &mut Db, id: TaskId) -> Result<Option<Task>, StoreError> {
     let row: Option<Row> =
         tasks::table.find(id.bytes().as_slice()).select(Row::as_select()).first(db).optional()?;
@@ -150,9 +135,6 @@ pub fn get(db: &mut Db, id: TaskId) -> Result<Option<Task>, StoreError> {
 }
 
 /// What is still to be done about a referral as a lead.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_referral(db: &mut Db, referral: ReferralId) -> Result<Vec<Task>, StoreError> {
     let rows: Vec<Row> = tasks::table
         .filter(tasks::referral_id.eq(referral.bytes().as_slice()))
@@ -164,9 +146,6 @@ pub fn of_referral(db: &mut Db, referral: ReferralId) -> Result<Vec<Task>, Store
 }
 
 /// What is still to be done because a customer is at risk.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customer_at_risk(db: &mut Db, customer: CustomerId) -> Result<Vec<Task>, StoreError> {
     let rows: Vec<Row> = tasks::table
         .filter(tasks::customer_id.eq(customer.bytes().as_slice()))
@@ -178,9 +157,6 @@ pub fn of_customer_at_risk(db: &mut Db, customer: CustomerId) -> Result<Vec<Task
 }
 
 /// How many open tasks each of these customer managers has, of those that have any.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn open_of(db: &mut Db, managers: &[&RuleId]) -> Result<HashMap<String, i64>, StoreError> {
     let ids: Vec<&str> = managers.iter().map(|id| id.as_str()).collect();
     let rows: Vec<(Option<String>, i64)> = both!(db, db => tasks::table
@@ -193,9 +169,6 @@ pub fn open_of(db: &mut Db, managers: &[&RuleId]) -> Result<HashMap<String, i64>
 }
 
 /// Tasks, those due first first.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn page(db: &mut Db, filter: &Filter, rows_max: i64) -> Result<Vec<Task>, StoreError> {
     let mut query = tasks::table
         .order((tasks::due_on, tasks::id))
