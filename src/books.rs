@@ -11,7 +11,7 @@ use crate::database_url::DatabaseUrl;
 use crate::partner::Registry;
 use crate::secrets::keys::{Keys, TokenKeys};
 use crate::settings::Settings;
-use crate::store::{self, Pool, StoreError};
+use crate::store::{self, Db, LedgerTx, Pool, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::webhook::WebhookSender;
 use crate::writer::{self, Writer, WriterSettings, WriterThreads};
@@ -29,6 +29,48 @@ pub struct Books {
     pub messages_waiting: Arc<Notify>,
     /// Told when a file has become whole.
     pub files_waiting: Arc<Notify>,
+}
+
+impl Books {
+    /// Runs a read of the database off the async threads.
+    ///
+    /// # Errors
+    /// The store's. [`StoreError::Exhausted`] also means that the service is stopping.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask_or(question).await
+    }
+
+    /// The same, for a question with errors of its own.
+    pub async fn ask_or<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let pool = self.pool.clone();
+        let asked = tokio::task::spawn_blocking(move || pool.with(question)).await;
+        asked.unwrap_or_else(|_stopping| Err(StoreError::Exhausted.into()))
+    }
+
+    /// Runs one transaction off the async threads: all of its changes are kept, or none.
+    ///
+    /// # Errors
+    /// As [`Books::ask`].
+    pub async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut LedgerTx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_or(change).await
+    }
+
+    /// The same, for a change with errors of its own.
+    pub async fn write_or<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut LedgerTx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.ask_or(move |db| db.write(change)).await
+    }
 }
 
 /// A set of books with its writer's threads.

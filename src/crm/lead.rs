@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use crate::clock::Moment;
 use crate::event::Contact;
-use crate::follow_up::Stage;
+use crate::follow_up::CustomerStage;
 use crate::follow_up::task::TaskState;
 use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId, TaskId};
 use crate::money::Amount;
@@ -31,7 +31,7 @@ pub struct Lead {
     /// The campaign that the partner's offer belongs to.
     pub campaign: Option<String>,
     /// How far the customer has come with the bank, where the person is one.
-    pub customer_stage: Option<Stage>,
+    pub customer_stage: Option<CustomerStage>,
     pub consent: ConsentId,
     pub consent_purpose: String,
     pub consent_text_version: String,

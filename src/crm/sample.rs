@@ -1,7 +1,7 @@
 use super::Lead;
 use crate::clock::Moment;
 use crate::event::Contact;
-use crate::follow_up::Stage;
+use crate::follow_up::CustomerStage;
 use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId};
 use crate::money::{Amount, Asset};
 use crate::referral::Placement;
@@ -34,7 +34,7 @@ pub fn sample() -> Option<Lead> {
         },
         reasons: vec!["The amount is within 5000 to 200000.".to_owned()],
         campaign: Some("Summer journeys".to_owned()),
-        customer_stage: Some(Stage::Considering),
+        customer_stage: Some(CustomerStage::Considering),
         consent: ConsentId::from_uuid(uuid::Uuid::from_u128(
             0x0192_0000_0000_7000_8000_0000_0000_0002,
         )),

@@ -1,18 +1,21 @@
-//! All that is held about a person, for the person or for staff who answer for them. Opening it is
-//! recorded as readings, which are part of what is held.
+//! Collecting all that is held about a person, for the person or for staff who answer for them. Each
+//! collection is recorded as a reading, and readings are part of what is held.
 
-use chrono::NaiveDate;
-use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use super::certificate::Erased;
-use super::consent_receipt::{ConsentReceipt, receipt_for};
+use super::consent_receipt::receipt_for;
+use super::person_data::{
+    Announced, ContactData, Entry, Erasure, Member, Membership, PersonData, Read, Referred,
+    StageSince,
+};
 use super::personal::{PersonalKeys, SealError};
+use super::points::sentences;
 use super::reading::{Reader, Reading, Subject};
+use super::refusal::CustomerRefusal;
 use crate::clock::Moment;
 use crate::event::Contact;
-use crate::ids::{ConsentId, CustomerId, ErasureId, PartnerId, ReadingId, ReferralId};
+use crate::ids::{CustomerId, MemberRef, PartnerId, StaffId};
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
 use crate::store::erasures::ErasureRecord;
@@ -20,196 +23,113 @@ use crate::store::readings::ReadingRecord;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::HistoryLine;
 use crate::store::{
-    LedgerTx, StoreError, accounts, announcements, consents, customer_stages, customers, erasures,
-    lots, personal, readings, referrals, signatures, transactions,
+    Db, LedgerTx, StoreError, accounts, announcements, consents, customer_stages, customers,
+    erasures, lots, personal, readings, referrals, signatures, transactions,
 };
-
-/// All that is held about a person.
-#[derive(Serialize, ToSchema)]
-pub struct PersonData {
-    pub as_of: Moment,
-    /// Absent where the person is known by a referral only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub customer: Option<Membership>,
-    pub referrals: Vec<Referred>,
-    pub consents: Vec<ConsentReceipt>,
-    /// Who read the data, and what for; the newest first, at most 1,000.
-    pub readings: Vec<Read>,
-    pub erasures: Vec<Erasure>,
-}
-
-/// What is held of a customer.
-#[derive(Serialize, ToSchema)]
-pub struct Membership {
-    pub enrolled_at: Moment,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub birth_month: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub tier: Option<String>,
-    /// What each partner calls the customer.
-    pub members: Vec<Member>,
-    pub available: Amount,
-    pub pending: Amount,
-    pub held: Amount,
-    pub owed: Amount,
-    /// How far the customer has come with the bank, as the bank reckons it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub stage: Option<&'static str>,
-    /// How that came about; the oldest first.
-    pub stages: Vec<StageSince>,
-    /// What the bank's systems announced: fees and instalments.
-    pub announcements: Vec<Announced>,
-    /// What moved the points that may be spent; the newest first, at most 10,000.
-    pub entries: Vec<Entry>,
-}
-
-/// One move of a customer to a stage.
-#[derive(Serialize, ToSchema)]
-pub struct StageSince {
-    pub stage: &'static str,
-    pub says: String,
-    pub says_zh: String,
-    pub moved_at: Moment,
-}
-
-/// Something that was announced to fall due.
-#[derive(Serialize, ToSchema)]
-pub struct Announced {
-    pub kind: String,
-    pub amount: Amount,
-    pub currency: Asset,
-    #[schema(value_type = String, format = Date)]
-    pub due_on: NaiveDate,
-    pub cancelled: bool,
-    pub recorded_at: Moment,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = MemberSince)]
-pub struct Member {
-    pub partner: PartnerId,
-    pub member: String,
-    pub enrolled_at: Moment,
-}
-
-/// One movement of points.
-#[derive(Serialize, ToSchema)]
-#[schema(as = PointsEntry)]
-pub struct Entry {
-    pub amount: Amount,
-    /// The event's type.
-    pub kind: String,
-    pub explanation: Vec<String>,
-    pub explanation_zh: Vec<String>,
-    pub effective_at: Moment,
-    pub recorded_at: Moment,
-}
-
-/// One referral of the person.
-#[derive(Serialize, ToSchema)]
-pub struct Referred {
-    pub referral: ReferralId,
-    pub partner: PartnerId,
-    pub product: String,
-    pub currency: Asset,
-    pub amount: Amount,
-    pub region: String,
-    pub state: &'static str,
-    /// Absent where it was never kept, or is erased.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub contact: Option<ContactData>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub consent: Option<ConsentId>,
-    pub effective_at: Moment,
-    pub recorded_at: Moment,
-}
-
-/// How the person is reached.
-#[derive(Serialize, ToSchema)]
-pub struct ContactData {
-    pub name: String,
-    pub phone: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub email: Option<String>,
-}
-
-/// One reading of the person's data.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ReadingOfData)]
-pub struct Read {
-    pub reading: ReadingId,
-    /// `customer`, `staff` or `program`.
-    pub reader_kind: String,
-    /// Which part of the program; staff are not named to others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub reader: Option<String>,
-    pub purpose: String,
-    pub subject_kind: String,
-    pub read_at: Moment,
-}
-
-/// One erasure of the person's data.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ErasureOfData)]
-pub struct Erasure {
-    pub erasure: ErasureId,
-    pub by_kind: String,
-    pub contacts: u64,
-    pub signed_requests: u64,
-    pub erased_at: Moment,
-}
-
-/// Why the data cannot be given.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-}
 
 const READINGS_MAX: i64 = 1_000;
 const ENTRIES_MAX: i64 = 10_000;
-/// Referrals of one phone number.
-pub const REFERRALS_MAX: i64 = 1_000;
+/// Referrals that name one phone number.
+const REFERRALS_MAX: i64 = 1_000;
 
-/// All that is held about a customer.
-pub fn of_customer(
+/// The person whom staff ask about.
+#[derive(Clone, Debug)]
+pub enum Person {
+    Member {
+        partner: PartnerId,
+        member: MemberRef,
+    },
+    /// In E.164 (`+8613800000000`).
+    Phone(String),
+}
+
+/// A question of staff about a person.
+#[derive(Clone, Debug)]
+pub struct PersonQuestion {
+    pub person: Person,
+    /// Why they ask, without personal data.
+    pub purpose: String,
+}
+
+/// All that is held about the customer of a subject, who asks.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] for a subject that no customer has.
+pub fn read_own(
+    subject: &str,
+    db: &mut Db,
+    keys: &PersonalKeys,
+    now: Moment,
+) -> Result<PersonData, CustomerRefusal> {
+    db.write(|tx| {
+        let found = customers::by_subject(tx.db(), subject)?;
+        let id = found.ok_or(CustomerRefusal::NotFound)?;
+        let purpose = "to answer the person themselves".to_owned();
+        let reading = Reading { reader: Reader::Customer(id), purpose };
+        of_customer(tx, keys, id, &reading, now)
+    })
+}
+
+/// All that is held about the person whom staff ask about.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] when nothing is held.
+pub fn find(
+    who: StaffId,
+    db: &mut Db,
+    keys: &PersonalKeys,
+    question: PersonQuestion,
+    now: Moment,
+) -> Result<PersonData, CustomerRefusal> {
+    let PersonQuestion { person, purpose } = question;
+    let reading = Reading { reader: Reader::Staff(who), purpose };
+    db.write(|tx| match &person {
+        Person::Member { partner, member } => {
+            let found = customers::by_member(tx.db(), partner, member)?;
+            of_customer(tx, keys, found.ok_or(CustomerRefusal::NotFound)?, &reading, now)
+        }
+        Person::Phone(phone) => {
+            let ids = personal::by_phone(tx.db(), &keys.phone_indexes(phone), REFERRALS_MAX)?;
+            let mut list = Vec::with_capacity(ids.len());
+            for id in ids {
+                list.extend(referrals::get(tx.db(), id)?);
+            }
+            if list.is_empty() {
+                return Err(CustomerRefusal::NotFound);
+            }
+            of_referrals(tx, keys, &list, &reading, now)
+        }
+    })
+}
+
+fn of_customer(
     tx: &mut LedgerTx<'_>,
     keys: &PersonalKeys,
     id: CustomerId,
     reading: &Reading,
     now: Moment,
-) -> Result<PersonData, ExportError> {
+) -> Result<PersonData, CustomerRefusal> {
     readings::insert(tx, reading, &[Subject::Customer(id)], now)?;
     let list = referrals::of_customer(tx.db(), id)?;
     let customer = membership(tx, id)?;
     let mut data = of_referrals(tx, keys, &list, reading, now)?;
     let mut subjects = vec![Subject::Customer(id)];
     subjects.extend(subjects_of(tx, &list)?);
-    data.readings = told(tx, &subjects, &reading.reader)?;
+    data.readings = read_by(tx, &subjects, &reading.reader)?;
     let mut erased = vec![Erased::Customer(id)];
     erased.extend(list.iter().map(|referral| Erased::Referral(referral.id)));
     data.erasures = certificates(tx, &erased)?;
     Ok(PersonData { customer, ..data })
 }
 
-/// All that is held about whoever was introduced by these referrals.
-pub fn of_referrals(
+/// All that is held about the person of these referrals.
+fn of_referrals(
     tx: &mut LedgerTx<'_>,
     keys: &PersonalKeys,
     list: &[ReferralRecord],
     reading: &Reading,
     now: Moment,
-) -> Result<PersonData, ExportError> {
+) -> Result<PersonData, CustomerRefusal> {
     let (mut referred, mut given) = (Vec::new(), Vec::new());
     for referral in list {
         let contact = match personal::read(tx, referral.id, reading, now)? {
@@ -228,13 +148,13 @@ pub fn of_referrals(
         referred.push(Referred::of(referral, contact));
     }
     let subjects = subjects_of(tx, list)?;
-    let erased: Vec<Erased> = list.iter().map(|it| Erased::Referral(it.id)).collect();
+    let erased: Vec<Erased> = list.iter().map(|referral| Erased::Referral(referral.id)).collect();
     Ok(PersonData {
         as_of: now,
         customer: None,
         referrals: referred,
         consents: given,
-        readings: told(tx, &subjects, &reading.reader)?,
+        readings: read_by(tx, &subjects, &reading.reader)?,
         erasures: certificates(tx, &erased)?,
     })
 }
@@ -247,20 +167,20 @@ fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership
     let lines = transactions::history(db, &available, None, ENTRIES_MAX)?;
     let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
     let stage = customer_stages::get(db, id)?.map(|record| record.stage.name());
-    let since = |it: customer_stages::StageMove| StageSince {
-        stage: it.stage.name(),
-        says: it.says,
-        says_zh: it.says_zh,
-        moved_at: it.moved_at,
+    let since = |step: customer_stages::StageMove| StageSince {
+        stage: step.stage.name(),
+        says: step.says,
+        says_zh: step.says_zh,
+        moved_at: step.moved_at,
     };
     let stages = customer_stages::moves(db, id)?.into_iter().map(since).collect();
-    let announced = |it: announcements::Announcement| Announced {
-        kind: it.kind,
-        amount: it.amount,
-        currency: it.amount.asset(),
-        due_on: it.due_on,
-        cancelled: it.cancelled.is_some(),
-        recorded_at: it.recorded_at,
+    let announced = |known: announcements::Announcement| Announced {
+        kind: known.kind,
+        amount: known.amount,
+        currency: known.amount.asset(),
+        due_on: known.due_on,
+        cancelled: known.cancelled.is_some(),
+        recorded_at: known.recorded_at,
     };
     let announcements = announcements::of_customer(db, id)?.into_iter().map(announced).collect();
     let member = |(partner, member, enrolled_at)| Member { partner, member, enrolled_at };
@@ -287,8 +207,9 @@ fn subjects_of(tx: &mut LedgerTx<'_>, list: &[ReferralRecord]) -> Result<Vec<Sub
     Ok(referrals.chain(signed.into_iter().map(Subject::Signature)).collect())
 }
 
-/// Staff who look are told which of them looked; a person is told that staff did, and why.
-fn told(
+/// The readings of these subjects. Staff see which of them read; the person sees only that staff did,
+/// and why.
+fn read_by(
     tx: &mut LedgerTx<'_>,
     subjects: &[Subject],
     reader: &Reader,
@@ -348,16 +269,11 @@ impl From<Contact> for ContactData {
 impl From<HistoryLine> for Entry {
     fn from(line: HistoryLine) -> Self {
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
-        let reasons = receipt.get("explanation").and_then(Value::as_array);
-        let told = |says: &str| {
-            let text = |reason: &Value| Some(reason.get(says)?.as_str()?.to_owned());
-            reasons.into_iter().flatten().filter_map(text).collect()
-        };
         Self {
             amount: line.amount,
             kind: line.kind,
-            explanation: told("says"),
-            explanation_zh: told("says_zh"),
+            explanation: sentences(&receipt, "says"),
+            explanation_zh: sentences(&receipt, "says_zh"),
             effective_at: line.effective_at,
             recorded_at: line.recorded_at,
         }

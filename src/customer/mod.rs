@@ -1,14 +1,23 @@
-//! Whose points they are. A customer is known to each partner by another member reference; what
-//! is personal is sealed here and nowhere else, and what a person agreed to is a record.
+//! Customers, and people's personal data. Partners know a customer by different member references.
+//! Personal data is sealed here and nowhere else. What people and staff may do with it stands here,
+//! one file an act.
 
 mod author;
 mod blind_index;
 pub mod certificate;
+pub mod codes;
 pub mod consent_receipt;
+pub mod consents;
+pub mod contact;
 pub mod erasure;
 pub mod export;
+pub mod members;
+pub mod person_data;
 pub mod personal;
+pub mod points;
 pub mod reading;
+pub mod refusal;
+pub mod requester;
 pub mod retention;
 
 pub use author::Author;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Author;
 use super::certificate::{Certificate, Erased};
-use super::erasure::{self, Occasion, count};
+use super::erasure::{self, ErasureOccasion, count};
 use crate::clock::{self, Moment};
 use crate::partner::Registry;
 use crate::partner::retention::Retention;
@@ -83,7 +83,7 @@ pub fn round(db: &mut Db, retention: Retention, now: Moment) -> Result<bool, Sto
             return Ok::<(), StoreError>(());
         }
         let (by, reason) = (Author::Program("retention"), reasons.join(", "));
-        let occasion = Occasion { by: &by, reason: &reason, now };
+        let occasion = ErasureOccasion { by: &by, reason: &reason, now };
         erasure::record(tx, Erased::Period, &certificate, occasion).map(|_id| ())
     })?;
     if reasons.is_empty() {

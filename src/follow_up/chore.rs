@@ -11,15 +11,19 @@ use chrono_tz::Tz;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::spend::facts;
-use super::stage::{Reason, Stage, stage};
-use super::task::{About, Closed, Now, Task, TaskState, cause_of, choose, closing};
+use super::closing::{queue_for_crm, record};
+use super::spend::{Window, facts};
+use super::stage::{CustomerStage, StageReason, stage};
+use super::task::{
+    Task, TaskAbout, TaskClosing, TaskEnd, TaskState, TaskTime, TaskWord, cause_of, choose, end_of,
+};
 use crate::clock::{self, Moment};
 use crate::ids::{CustomerId, ReferralId, RuleId};
 use crate::partner::Registry;
 use crate::partner::follow_up::{Cause, StageRules, TaskRule};
 use crate::partner::programme::Programme;
 use crate::referral::State;
+use crate::store::customer_stages::NewStage;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
     LedgerTx, Pool, StoreError, contacts, customer_stages, follow_ups, referrals, tasks,
@@ -97,10 +101,17 @@ struct Round {
 }
 
 /// Where a customer stands, and by what.
-struct Reckoned {
+struct Standing {
+    customer: CustomerId,
     referrals: Vec<ReferralRecord>,
-    stage: Stage,
-    reason: Reason,
+    stage: CustomerStage,
+    reason: StageReason,
+}
+
+/// A customer whose stage cannot be worked out.
+struct Unknown {
+    customer: CustomerId,
+    error: StoreError,
 }
 
 impl FollowUpSettings {
@@ -113,11 +124,11 @@ impl FollowUpSettings {
         };
         let new = self.pool.with(|db| customer_stages::unstaged(db, new_after, ROUND_MAX))?;
         let again = self.pool.with(|db| customer_stages::to_look_at(db, now, ROUND_MAX))?;
-        let mut reckoned = Vec::new();
-        for customer in new.iter().chain(&again) {
-            reckoned.push((*customer, self.reckon(rules, *customer, now)));
-        }
-        self.keep(&programme, reckoned, now)?;
+        let customers = new.iter().chain(&again).copied();
+        let standings = customers.map(|customer| {
+            self.work_out(rules, customer, now).map_err(|error| Unknown { customer, error })
+        });
+        self.keep(&programme, standings.collect(), now)?;
         let new_after = if new.is_empty() {
             earliest_id(now.minus(COMMITTED_WITHIN))
         } else {
@@ -162,17 +173,16 @@ impl FollowUpSettings {
     ) -> Result<(), StoreError> {
         let state = referral.state;
         for task in tasks::of_referral(tx.db(), referral.id)? {
-            if let Some(end) = closing(task.cause, state) {
-                // What had not begun is not done.
-                let planned = task.state == TaskState::Planned;
-                let end = if planned { TaskState::Cancelled } else { end };
+            if let Some(end) = end_of(task.cause, state) {
+                // A task that had not begun cannot have been done.
+                let is_planned = task.state == TaskState::Planned;
+                let end = if is_planned { TaskEnd::Cancelled } else { end };
                 let why = format!("The referral is {}.", state.name());
-                tasks::close(tx, task.id, (end, &by_program(why, now)))?;
+                record(tx, task.id, end, &by_program(why, now))?;
             }
         }
         if let Some(cause) = cause_of(state) {
-            let about = of_referral(referral);
-            self.make(tx, programme, (cause, &about), now)?;
+            self.make(tx, programme, &about_referral(referral, cause), now)?;
         }
         if let Some(customer) = referral.customer {
             customer_stages::look_again(tx, customer, now)?;
@@ -180,17 +190,21 @@ impl FollowUpSettings {
         Ok(())
     }
 
+    /// Makes the tasks that the programme has for a cause.
     fn make(
         &self,
         tx: &mut LedgerTx<'_>,
         programme: &Programme,
-        (cause, about): (Cause, &About),
+        about: &TaskAbout,
         at: Moment,
     ) -> Result<(), StoreError> {
-        let now = Now { at, zone: self.time_zone, calendar: &programme.calendar };
-        let rules = programme.task.iter().filter(|rule: &&TaskRule| rule.on == cause);
+        let now = TaskTime { at, zone: self.time_zone, calendar: &programme.calendar };
+        let rules = programme.task.iter().filter(|rule: &&TaskRule| rule.on == about.cause);
         for rule in rules {
-            tasks::insert(tx, &Task::of(rule, about, now), at)?;
+            let task = Task::of(rule, about, now);
+            if tasks::insert(tx, &task)? && task.state == TaskState::Open {
+                queue_for_crm(tx, &task, at)?;
+            }
         }
         Ok(())
     }
@@ -203,7 +217,9 @@ impl FollowUpSettings {
         self.pool.with(|db| {
             db.write(|tx| {
                 for task in &found {
-                    tasks::open(tx, *task, now)?;
+                    if let Some(opened) = tasks::open(tx, *task)? {
+                        queue_for_crm(tx, &opened, now)?;
+                    }
                 }
                 Ok::<_, StoreError>(())
             })
@@ -212,43 +228,41 @@ impl FollowUpSettings {
     }
 
     /// Where a customer stands now.
-    fn reckon(
+    fn work_out(
         &self,
         rules: &StageRules,
         customer: CustomerId,
         now: Moment,
-    ) -> Result<Reckoned, StoreError> {
+    ) -> Result<Standing, StoreError> {
         let (referrals, facts) = self.pool.with(|db| {
             let list = referrals::of_customer(db, customer)?;
-            let facts = facts(db, customer, &list, (rules, self.time_zone), now)?;
+            let window = Window { rules, zone: self.time_zone, now };
+            let facts = facts(db, customer, &list, window)?;
             Ok::<_, StoreError>((list, facts))
         })?;
         let (stage, reason) = stage(rules, &facts).map_err(|_range| StoreError::OutOfRange)?;
-        Ok(Reckoned { referrals, stage, reason })
+        Ok(Standing { customer, referrals, stage, reason })
     }
 
-    /// Keeps where customers stand, and what that makes of tasks, in one transaction. One that cannot
-    /// be reckoned keeps nobody else waiting: it is tried again another day.
+    /// Keeps where customers stand, and what that makes of tasks, in one transaction. A customer
+    /// whose stage cannot be worked out is tried again another day, and delays nobody else.
     fn keep(
         &self,
         programme: &Programme,
-        list: Vec<(CustomerId, Result<Reckoned, StoreError>)>,
+        list: Vec<Result<Standing, Unknown>>,
         now: Moment,
     ) -> Result<(), StoreError> {
         if list.is_empty() {
             return Ok(());
         }
-        let look_at = now.plus(LOOK_EVERY);
         self.pool.with(|db| {
             db.write(|tx| {
-                for (customer, reckoned) in &list {
-                    match reckoned {
-                        Ok(reckoned) => {
-                            self.keep_one(tx, programme, (*customer, reckoned), (look_at, now))?;
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "a customer's stage cannot be reckoned");
-                            customer_stages::postpone(tx, *customer, look_at)?;
+                for standing in &list {
+                    match standing {
+                        Ok(standing) => self.keep_one(tx, programme, standing, now)?,
+                        Err(Unknown { customer, error }) => {
+                            tracing::warn!(%error, "the stage of a customer cannot be worked out");
+                            customer_stages::postpone(tx, *customer, now.plus(LOOK_EVERY))?;
                         }
                     }
                 }
@@ -261,41 +275,50 @@ impl FollowUpSettings {
         &self,
         tx: &mut LedgerTx<'_>,
         programme: &Programme,
-        (customer, reckoned): (CustomerId, &Reckoned),
-        (look_at, now): (Moment, Moment),
+        standing: &Standing,
+        now: Moment,
     ) -> Result<(), StoreError> {
-        let Reckoned { referrals, stage, reason } = reckoned;
-        let moved = customer_stages::put(tx, customer, (*stage, reason), look_at, now)?;
+        let Standing { customer, stage, reason, .. } = standing;
+        let new = NewStage {
+            customer: *customer,
+            stage: *stage,
+            reason,
+            moved_at: now,
+            look_at: now.plus(LOOK_EVERY),
+        };
+        let moved = customer_stages::put(tx, &new)?;
         // Nobody is called who did not agree to be.
-        let region = contacts::region(tx.db(), customer)?;
-        if *stage != Stage::AtRisk || region.is_none() {
+        let region = contacts::region(tx.db(), *customer)?;
+        if *stage != CustomerStage::AtRisk || region.is_none() {
             let why = match &region {
                 None => "The customer does not agree to be contacted.".to_owned(),
                 Some(_region) => reason.says(),
             };
-            for task in tasks::of_customer_at_risk(tx.db(), customer)? {
-                let closed = by_program(why.clone(), now);
-                tasks::close(tx, task.id, (TaskState::Cancelled, &closed))?;
+            for task in tasks::of_customer_at_risk(tx.db(), *customer)? {
+                let closing = by_program(why.clone(), now);
+                record(tx, task.id, TaskEnd::Cancelled, &closing)?;
             }
         }
-        if let (Stage::AtRisk, Some(seq), Some(region)) = (stage, moved, region) {
-            let about = About { occurrence: seq, ..of_customer(customer, referrals, reason) };
+        if let (CustomerStage::AtRisk, Some(seq), Some(region)) = (stage, moved, region) {
+            let about = TaskAbout { occurrence: seq, ..about_customer(standing) };
             let about = placed(tx, programme, about, &region)?;
-            self.make(tx, programme, (Cause::AtRisk, &about), now)?;
+            self.make(tx, programme, &about, now)?;
         }
         Ok(())
     }
 }
 
-fn by_program(note: String, at: Moment) -> Closed {
+fn by_program(note: String, at: Moment) -> TaskClosing {
     let (by_kind, by) = ("program".to_owned(), "follow-up".to_owned());
-    Closed { by_kind, by, note: Some(note), at }
+    TaskClosing { by_kind, by, note: Some(note), at }
 }
 
-fn of_referral(referral: &ReferralRecord) -> About {
+fn about_referral(referral: &ReferralRecord, cause: Cause) -> TaskAbout {
     let next_step = referral.placement.next_step.clone().unwrap_or_default();
-    let word = |name, text: &str| (name, text.to_owned(), text.to_owned());
-    About {
+    let word =
+        |name, text: &str| TaskWord { name, english: text.to_owned(), chinese: text.to_owned() };
+    TaskAbout {
+        cause,
         referral: Some(referral.id),
         customer: referral.customer,
         branch: referral.placement.branch.clone(),
@@ -309,38 +332,45 @@ fn of_referral(referral: &ReferralRecord) -> About {
     }
 }
 
-/// Whose the customer was last, and by which product the CRM knows them.
-fn of_customer(customer: CustomerId, list: &[ReferralRecord], reason: &Reason) -> About {
-    let had = list.iter().rev().find(|it| matches!(it.state, State::Converted | State::Rewarded));
-    let placed = list.iter().rev().find(|it| it.placement.manager.is_some());
-    About {
-        referral: had.map(|it| it.id),
-        customer: Some(customer),
-        branch: placed.and_then(|it| it.placement.branch.clone()),
-        manager: placed.and_then(|it| it.placement.manager.clone()),
+/// The manager who had the customer last, and the referral by which the CRM knows them.
+fn about_customer(standing: &Standing) -> TaskAbout {
+    let Standing { customer, referrals, reason, .. } = standing;
+    let has_product =
+        |referral: &&ReferralRecord| matches!(referral.state, State::Converted | State::Rewarded);
+    let had = referrals.iter().rev().find(has_product);
+    let placed = referrals.iter().rev().find(|referral| referral.placement.manager.is_some());
+    TaskAbout {
+        cause: Cause::AtRisk,
+        referral: had.map(|referral| referral.id),
+        customer: Some(*customer),
+        branch: placed.and_then(|referral| referral.placement.branch.clone()),
+        manager: placed.and_then(|referral| referral.placement.manager.clone()),
         occurrence: 0,
-        words: vec![("reason", reason.says(), reason.says_zh())],
+        words: vec![TaskWord { name: "reason", english: reason.says(), chinese: reason.says_zh() }],
     }
 }
 
-/// Whoever was nobody's gets the customer manager of their region who has the fewest open tasks.
+/// Chooses a manager where the customer has none: the one of their region with the fewest open tasks.
 fn placed(
     tx: &mut LedgerTx<'_>,
     programme: &Programme,
-    about: About,
+    about: TaskAbout,
     region: &str,
-) -> Result<About, StoreError> {
+) -> Result<TaskAbout, StoreError> {
     if about.manager.is_some() {
         return Ok(about);
     }
-    let managers: Vec<&RuleId> =
-        programme.branch.iter().flat_map(|it| it.managers.iter().map(|it| &it.id)).collect();
+    let managers: Vec<&RuleId> = programme
+        .branch
+        .iter()
+        .flat_map(|branch| branch.managers.iter().map(|manager| &manager.id))
+        .collect();
     let open: HashMap<String, i64> = tasks::open_of(tx.db(), &managers)?;
     let count = |id: &RuleId| open.get(id.as_str()).copied().unwrap_or(0);
     let (branch, manager) = choose(&programme.branch, region, count);
-    Ok(About {
-        branch: branch.map(|it| it.id.clone()),
-        manager: manager.map(|it| it.id.clone()),
+    Ok(TaskAbout {
+        branch: branch.map(|branch| branch.id.clone()),
+        manager: manager.map(|manager| manager.id.clone()),
         ..about
     })
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use super::stage::Facts;
+use super::stage::StageFacts;
 use crate::behaviour;
 use crate::clock::Moment;
 use crate::ids::CustomerId;
@@ -14,15 +14,23 @@ use crate::referral::State;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{Db, StoreError, customer_stages};
 
+/// The time that facts are taken of: two windows of the rules that end now.
+#[derive(Clone, Copy)]
+pub struct Window<'a> {
+    pub rules: &'a StageRules,
+    pub zone: Tz,
+    pub now: Moment,
+}
+
 /// The facts of a customer now. Payments are those that brought points, because the entries on a
 /// customer's points lead to them.
 pub fn facts(
     db: &mut Db,
     customer: CustomerId,
     referrals: &[ReferralRecord],
-    (rules, zone): (&StageRules, Tz),
-    now: Moment,
-) -> Result<Facts, StoreError> {
+    window: Window<'_>,
+) -> Result<StageFacts, StoreError> {
+    let Window { rules, zone, now } = window;
     let windows = i64::from(rules.window_days).saturating_mul(2);
     let since = now.minus(TimeDelta::days(windows));
     let mut keys = Vec::new();
@@ -34,10 +42,10 @@ pub fn facts(
     keys.dedup();
     let paid = customer_stages::paid(db, &keys)?;
     let product = |states: &[State]| {
-        let last = referrals.iter().rev().find(|it| states.contains(&it.state));
-        last.map(|it| it.product.clone())
+        let last = referrals.iter().rev().find(|referral| states.contains(&referral.state));
+        last.map(|referral| referral.product.clone())
     };
-    Ok(Facts {
+    Ok(StageFacts {
         today: now.day_in(zone),
         before: customer_stages::get(db, customer)?.map(|record| record.stage),
         considers: product(&[State::Qualified, State::Sent, State::Contacted]),

@@ -8,7 +8,7 @@ use crate::partner::follow_up::StageRules;
 
 /// How far a customer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum CustomerStage {
     /// Knows of the programme.
     Aware,
     /// Somebody talks to them about a product.
@@ -21,10 +21,10 @@ pub enum Stage {
 
 /// What is known of a customer on a day.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct StageFacts {
     pub today: NaiveDate,
     /// Where the customer stood.
-    pub before: Option<Stage>,
+    pub before: Option<CustomerStage>,
     /// The product of a referral that is open as a lead.
     pub considers: Option<String>,
     /// A product that the customer has by a referral.
@@ -35,7 +35,7 @@ pub struct Facts {
 
 /// Why a customer stands where they do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum StageReason {
     Enrolled,
     Considers {
         product: String,
@@ -60,7 +60,7 @@ pub enum Reason {
     NoLonger,
 }
 
-impl Stage {
+impl CustomerStage {
     pub const ALL: [Self; 4] = [Self::Aware, Self::Considering, Self::Using, Self::AtRisk];
 
     #[must_use]
@@ -88,7 +88,7 @@ struct Window {
 }
 
 impl Window {
-    fn of(facts: &Facts, holds: impl Fn(i64) -> bool) -> Result<Self, AmountError> {
+    fn of(facts: &StageFacts, holds: impl Fn(i64) -> bool) -> Result<Self, AmountError> {
         let mut window = Self { payments: 0, spent: Amount::zero(Asset::CNY) };
         for (day, paid) in &facts.payments {
             let ago = facts.today.signed_duration_since(*day).num_days();
@@ -107,7 +107,10 @@ impl Window {
 
 /// Where a customer stands, and why. A talk under way comes before a worry: whoever is talked to is
 /// looked after already.
-pub fn stage(rules: &StageRules, facts: &Facts) -> Result<(Stage, Reason), AmountError> {
+pub fn stage(
+    rules: &StageRules,
+    facts: &StageFacts,
+) -> Result<(CustomerStage, StageReason), AmountError> {
     let days = i64::from(rules.window_days);
     let both = days.saturating_mul(2);
     let late = Window::of(facts, |ago| ago < days)?;
@@ -116,26 +119,37 @@ pub fn stage(rules: &StageRules, facts: &Facts) -> Result<(Stage, Reason), Amoun
     if let Some(product) = &facts.considers
         && (worry.is_some() || !(facts.has.is_some() || late.is_regular(rules)))
     {
-        return Ok((Stage::Considering, Reason::Considers { product: product.clone() }));
+        return Ok((
+            CustomerStage::Considering,
+            StageReason::Considers { product: product.clone() },
+        ));
     }
     if let Some(worry) = worry {
-        return Ok((Stage::AtRisk, worry));
+        return Ok((CustomerStage::AtRisk, worry));
     }
     if let Some(product) = &facts.has {
-        return Ok((Stage::Using, Reason::Has { product: product.clone() }));
+        return Ok((CustomerStage::Using, StageReason::Has { product: product.clone() }));
     }
     if late.is_regular(rules) {
         let Window { payments, spent } = late;
-        return Ok((Stage::Using, Reason::Regular { payments, spent, days: rules.window_days }));
+        return Ok((
+            CustomerStage::Using,
+            StageReason::Regular { payments, spent, days: rules.window_days },
+        ));
     }
-    if matches!(facts.before, Some(Stage::Using | Stage::AtRisk)) {
-        return Ok((Stage::AtRisk, Reason::NoLonger));
+    if matches!(facts.before, Some(CustomerStage::Using | CustomerStage::AtRisk)) {
+        return Ok((CustomerStage::AtRisk, StageReason::NoLonger));
     }
-    Ok((Stage::Aware, Reason::Enrolled))
+    Ok((CustomerStage::Aware, StageReason::Enrolled))
 }
 
 /// What speaks for a regular being about to leave.
-fn worry(rules: &StageRules, facts: &Facts, late: Window, earlier: Window) -> Option<Reason> {
+fn worry(
+    rules: &StageRules,
+    facts: &StageFacts,
+    late: Window,
+    earlier: Window,
+) -> Option<StageReason> {
     if !earlier.is_regular(rules) {
         return None;
     }
@@ -143,17 +157,17 @@ fn worry(rules: &StageRules, facts: &Facts, late: Window, earlier: Window) -> Op
     let last = paid.map(|(day, _paid)| *day).max()?;
     let silent = facts.today.signed_duration_since(last).num_days();
     if silent >= i64::from(rules.silent_days) {
-        return Some(Reason::Silent { days: silent });
+        return Some(StageReason::Silent { days: silent });
     }
     let least = rules.fallen_below.part_rounded_down(earlier.spent);
-    (late.spent.minor() < least.minor()).then_some(Reason::Fallen {
+    (late.spent.minor() < least.minor()).then_some(StageReason::Fallen {
         spent: late.spent,
         before: earlier.spent,
         days: rules.window_days,
     })
 }
 
-impl Reason {
+impl StageReason {
     /// In a sentence.
     #[must_use]
     pub fn says(&self) -> String {
@@ -206,54 +220,63 @@ mod tests {
         .unwrap()
     }
 
-    fn facts(paid: &[(i64, i64)]) -> Facts {
+    fn facts(paid: &[(i64, i64)]) -> StageFacts {
         let today: NaiveDate = "2026-11-24".parse().unwrap();
         let payment = |(ago, yuan): &(i64, i64)| {
             (today - TimeDelta::days(*ago), Amount::from_minor(yuan * 100, Asset::CNY))
         };
         let payments = paid.iter().map(payment).collect();
-        Facts { today, before: None, considers: None, has: None, payments }
+        StageFacts { today, before: None, considers: None, has: None, payments }
     }
 
-    fn of(facts: &Facts) -> Stage {
+    fn of(facts: &StageFacts) -> CustomerStage {
         stage(&rules(), facts).unwrap().0
     }
 
     #[test]
     fn a_customer_becomes_aware_considers_uses_and_is_at_risk() {
-        assert_eq!(of(&facts(&[])), Stage::Aware);
-        assert_eq!(of(&facts(&[(1, 1000)])), Stage::Aware, "once is not regular");
+        assert_eq!(of(&facts(&[])), CustomerStage::Aware);
+        assert_eq!(of(&facts(&[(1, 1000)])), CustomerStage::Aware, "once is not regular");
         let product = || Some("travel-loan".to_owned());
-        assert_eq!(of(&Facts { considers: product(), ..facts(&[]) }), Stage::Considering);
-        assert_eq!(of(&Facts { has: product(), ..facts(&[]) }), Stage::Using);
+        assert_eq!(
+            of(&StageFacts { considers: product(), ..facts(&[]) }),
+            CustomerStage::Considering
+        );
+        assert_eq!(of(&StageFacts { has: product(), ..facts(&[]) }), CustomerStage::Using);
         let regular = [(3, 100), (20, 100), (40, 100)];
-        assert_eq!(of(&facts(&regular)), Stage::Using);
+        assert_eq!(of(&facts(&regular)), CustomerStage::Using);
         // Silent for 60 days, and 59.
         let was = [(100, 200), (120, 200), (130, 200)];
-        assert_eq!(of(&facts(&[&was[..], &[(59, 500)]].concat())), Stage::Aware);
+        assert_eq!(of(&facts(&[&was[..], &[(59, 500)]].concat())), CustomerStage::Aware);
         let (at_risk, why) = stage(&rules(), &facts(&[&was[..], &[(60, 500)]].concat())).unwrap();
-        assert_eq!((at_risk, why), (Stage::AtRisk, Reason::Silent { days: 60 }));
+        assert_eq!((at_risk, why), (CustomerStage::AtRisk, StageReason::Silent { days: 60 }));
         // Less than three tenths of what it was.
         let fallen = |late| of(&facts(&[&was[..], &[(5, late)]].concat()));
-        assert_eq!((fallen(179), fallen(180)), (Stage::AtRisk, Stage::Aware));
+        assert_eq!((fallen(179), fallen(180)), (CustomerStage::AtRisk, CustomerStage::Aware));
         // Whoever gave the product back was using.
-        let gave_back = Facts { before: Some(Stage::Using), ..facts(&[]) };
-        assert_eq!(stage(&rules(), &gave_back).unwrap(), (Stage::AtRisk, Reason::NoLonger));
+        let gave_back = StageFacts { before: Some(CustomerStage::Using), ..facts(&[]) };
+        assert_eq!(
+            stage(&rules(), &gave_back).unwrap(),
+            (CustomerStage::AtRisk, StageReason::NoLonger)
+        );
         // A talk under way comes before the worry.
-        assert_eq!(of(&Facts { considers: product(), ..gave_back }), Stage::Considering);
+        assert_eq!(
+            of(&StageFacts { considers: product(), ..gave_back }),
+            CustomerStage::Considering
+        );
     }
 
     #[test]
     fn what_was_refunded_is_no_payment() {
-        assert_eq!(of(&facts(&[(1, 500), (2, 0), (3, 0)])), Stage::Aware);
+        assert_eq!(of(&facts(&[(1, 500), (2, 0), (3, 0)])), CustomerStage::Aware);
     }
 
-    fn any_facts() -> impl Strategy<Value = Facts> {
+    fn any_facts() -> impl Strategy<Value = StageFacts> {
         let payments = prop::collection::vec((0_i64..200, 0_i64..400), 0..12);
-        let before = prop::option::of(prop::sample::select(Stage::ALL.to_vec()));
+        let before = prop::option::of(prop::sample::select(CustomerStage::ALL.to_vec()));
         (payments, before, any::<bool>(), any::<bool>()).prop_map(|(paid, before, open, has)| {
             let product = |it: bool| it.then(|| "travel-loan".to_owned());
-            Facts { before, considers: product(open), has: product(has), ..facts(&paid) }
+            StageFacts { before, considers: product(open), has: product(has), ..facts(&paid) }
         })
     }
 
@@ -263,10 +286,10 @@ mod tests {
             let (stage, reason) = stage(&rules(), &facts).unwrap();
             let known = facts.has.is_some() || !facts.payments.is_empty();
             match stage {
-                Stage::Aware => prop_assert!(facts.considers.is_none() && facts.has.is_none()),
-                Stage::Considering => prop_assert!(facts.considers.is_some()),
-                Stage::Using => prop_assert!(known),
-                Stage::AtRisk => {
+                CustomerStage::Aware => prop_assert!(facts.considers.is_none() && facts.has.is_none()),
+                CustomerStage::Considering => prop_assert!(facts.considers.is_some()),
+                CustomerStage::Using => prop_assert!(known),
+                CustomerStage::AtRisk => {
                     prop_assert!(facts.considers.is_none());
                     prop_assert!(known || facts.before.is_some());
                 }
@@ -279,13 +302,13 @@ mod tests {
             let before = of(&facts);
             let mut more = facts.clone();
             more.payments.push((facts.today, Amount::from_minor(yuan * 100, Asset::CNY)));
-            prop_assert!(before == Stage::AtRisk || of(&more) != Stage::AtRisk);
+            prop_assert!(before == CustomerStage::AtRisk || of(&more) != CustomerStage::AtRisk);
         }
 
         #[test]
         fn what_is_reckoned_again_stays(facts in any_facts()) {
             let first = of(&facts);
-            prop_assert_eq!(of(&Facts { before: Some(first), ..facts }), first);
+            prop_assert_eq!(of(&StageFacts { before: Some(first), ..facts }), first);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a customer manager is to do: who, what, by when, and when it is over by itself.
+//! A task of a customer manager: who does what by when, and when the task ends by itself.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use chrono::{NaiveDate, TimeDelta};
@@ -13,9 +13,16 @@ use crate::referral::State;
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
-    /// It opens at its time, unless things have moved on until then.
+    /// Opens at its time, unless the referral has moved on until then.
     Planned,
     Open,
+    Done,
+    Cancelled,
+}
+
+/// How a task ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskEnd {
     Done,
     Cancelled,
 }
@@ -29,22 +36,22 @@ pub struct Task {
     pub referral: Option<ReferralId>,
     pub customer: Option<CustomerId>,
     pub branch: Option<RuleId>,
-    /// Whose it is; nobody's where none could be chosen.
+    /// `None` where no manager could be chosen.
     pub manager: Option<RuleId>,
     pub says: String,
     pub says_zh: String,
-    /// Whether the CRM is told by a message of its own.
+    /// Whether the CRM gets a message for each change of this task.
     pub in_crm: bool,
     pub opens_at: Moment,
     pub due_on: NaiveDate,
     pub state: TaskState,
     pub recorded_at: Moment,
-    pub closed: Option<Closed>,
+    pub closed: Option<TaskClosing>,
 }
 
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
+pub struct TaskClosing {
     /// `staff` or `program`.
     pub by_kind: String,
     pub by: String,
@@ -52,22 +59,31 @@ pub struct Closed {
     pub at: Moment,
 }
 
-/// Whom and what a task is about.
-#[derive(Clone, Debug, Default)]
-pub struct About {
+/// The referral or customer that a task is about.
+#[derive(Clone, Debug)]
+pub struct TaskAbout {
+    pub cause: Cause,
     pub referral: Option<ReferralId>,
     pub customer: Option<CustomerId>,
     pub branch: Option<RuleId>,
     pub manager: Option<RuleId>,
-    /// Which occurrence of its cause it is, with referral or customer.
+    /// Which occurrence of its cause it is, counted per referral or customer.
     pub occurrence: i64,
-    /// What its sentence may name, in English and in Chinese.
-    pub words: Vec<(&'static str, String, String)>,
+    /// What the task's sentence may name.
+    pub words: Vec<TaskWord>,
 }
 
-/// When it is, and on which days people work.
+/// A name that a task's sentence may use, and the text for it in both languages.
+#[derive(Clone, Debug)]
+pub struct TaskWord {
+    pub name: &'static str,
+    pub english: String,
+    pub chinese: String,
+}
+
+/// The present moment, and the days on which people work.
 #[derive(Clone, Copy, Debug)]
-pub struct Now<'a> {
+pub struct TaskTime<'a> {
     pub at: Moment,
     pub zone: Tz,
     pub calendar: &'a Calendar,
@@ -98,10 +114,21 @@ impl TaskState {
     }
 }
 
+impl TaskEnd {
+    /// The state of a task that ended so.
+    #[must_use]
+    pub const fn state(self) -> TaskState {
+        match self {
+            Self::Done => TaskState::Done,
+            Self::Cancelled => TaskState::Cancelled,
+        }
+    }
+}
+
 impl Task {
     /// The task that a rule makes of a cause.
     #[must_use]
-    pub fn of(rule: &TaskRule, about: &About, now: Now<'_>) -> Self {
+    pub fn of(rule: &TaskRule, about: &TaskAbout, now: TaskTime<'_>) -> Self {
         let named = |id: Option<String>| id.unwrap_or_default();
         let id = TaskId::of_name(&[
             rule.id.as_str(),
@@ -110,8 +137,8 @@ impl Task {
             &about.occurrence.to_string(),
         ]);
         let word = |name: &str, chinese: bool| {
-            let found = about.words.iter().find(|(known, ..)| *known == name)?;
-            Some(if chinese { found.2.as_str() } else { found.1.as_str() })
+            let found = about.words.iter().find(|word| word.name == name)?;
+            Some(if chinese { found.chinese.as_str() } else { found.english.as_str() })
         };
         let opens_at = now.at.plus(TimeDelta::days(i64::from(rule.quiet_days)));
         let state = if rule.quiet_days == 0 { TaskState::Open } else { TaskState::Planned };
@@ -135,10 +162,10 @@ impl Task {
     }
 }
 
-/// What a referral that has come to a state makes of its tasks: done where somebody did what they
-/// were for, cancelled where nobody is to do it any more, nothing where they still are to be done.
+/// How a task of a cause ends when its referral comes to a state: done where somebody did what the
+/// task was for, cancelled where nobody is to do it any more. `None` while it is still to be done.
 #[must_use]
-pub const fn closing(cause: Cause, state: State) -> Option<TaskState> {
+pub const fn end_of(cause: Cause, state: State) -> Option<TaskEnd> {
     match (cause, state) {
         (Cause::AtRisk, _)
         | (Cause::Qualified, State::Qualified | State::Sent)
@@ -147,7 +174,7 @@ pub const fn closing(cause: Cause, state: State) -> Option<TaskState> {
         | (
             Cause::Qualified | Cause::Contacted,
             State::Converted | State::Rewarded | State::Lost | State::ClawedBack,
-        ) => Some(TaskState::Done),
+        ) => Some(TaskEnd::Done),
         (
             Cause::Qualified | Cause::Contacted,
             State::Received
@@ -158,23 +185,24 @@ pub const fn closing(cause: Cause, state: State) -> Option<TaskState> {
             | State::Expired
             | State::Withdrawn,
         )
-        | (Cause::Contacted, State::Qualified | State::Sent) => Some(TaskState::Cancelled),
+        | (Cause::Contacted, State::Qualified | State::Sent) => Some(TaskEnd::Cancelled),
     }
 }
 
-/// The branch of a region, and of its customer managers the one with the fewest open tasks: of
-/// equals the first by id.
+/// The branch of a region, and the one of its customer managers with the fewest open tasks. Among
+/// equals the first by id is chosen.
 pub fn choose<'b>(
     branches: &'b [Branch],
     region: &str,
     open: impl Fn(&RuleId) -> i64,
 ) -> (Option<&'b Branch>, Option<&'b Manager>) {
-    let branch = branches.iter().find(|it| it.regions.iter().any(|served| served == region));
+    let serves = |branch: &&Branch| branch.regions.iter().any(|served| served == region);
+    let branch = branches.iter().find(serves);
     let managers = branch.into_iter().flat_map(|branch| &branch.managers);
-    (branch, managers.min_by_key(|it| (open(&it.id), it.id.clone())))
+    (branch, managers.min_by_key(|manager| (open(&manager.id), manager.id.clone())))
 }
 
-/// Which cause a referral's state is, if it is one.
+/// The cause that a referral's state is for tasks, if it is one.
 #[must_use]
 pub const fn cause_of(state: State) -> Option<Cause> {
     match state {
@@ -203,12 +231,12 @@ mod tests {
         for state in State::ALL {
             for cause in [Cause::Qualified, Cause::Contacted] {
                 let lasts = cause_of(state) == Some(cause);
-                assert_eq!(closing(cause, state).is_none(), lasts, "{cause:?} {state:?}");
+                assert_eq!(end_of(cause, state).is_none(), lasts, "{cause:?} {state:?}");
             }
-            assert_eq!(closing(Cause::AtRisk, state), None);
+            assert_eq!(end_of(Cause::AtRisk, state), None);
         }
-        assert_eq!(closing(Cause::Qualified, State::Withdrawn), Some(TaskState::Cancelled));
-        assert_eq!(closing(Cause::Contacted, State::Converted), Some(TaskState::Done));
+        assert_eq!(end_of(Cause::Qualified, State::Withdrawn), Some(TaskEnd::Cancelled));
+        assert_eq!(end_of(Cause::Contacted, State::Converted), Some(TaskEnd::Done));
     }
 
     #[test]
@@ -219,23 +247,27 @@ mod tests {
         )
         .unwrap();
         let calendar = Calendar::default();
-        let now = |text: &str| Now {
+        let now = |text: &str| TaskTime {
             at: Moment::parse(text).unwrap(),
             zone: chrono_tz::Asia::Shanghai,
             calendar: &calendar,
         };
         let word = "travel-loan".to_owned();
-        let about = About {
+        let about = TaskAbout {
+            cause: Cause::Qualified,
             referral: Some(ReferralId::from_uuid(uuid::Uuid::from_u128(7))),
-            words: vec![("product", word.clone(), word)],
-            ..About::default()
+            customer: None,
+            branch: None,
+            manager: None,
+            occurrence: 0,
+            words: vec![TaskWord { name: "product", english: word.clone(), chinese: word }],
         };
         // Friday morning, so that it opens on Sunday and is due on Monday.
         let first = Task::of(&rule, &about, now("2026-11-27T02:00:00Z"));
         assert_eq!((first.says.as_str(), first.state), ("travel-loan:", TaskState::Planned));
         assert_eq!(first.due_on.to_string(), "2026-11-30");
         assert_eq!(Task::of(&rule, &about, now("2026-12-01T02:00:00Z")).id, first.id);
-        let other = About { occurrence: 2, ..about };
+        let other = TaskAbout { occurrence: 2, ..about };
         assert_ne!(Task::of(&rule, &other, now("2026-12-01T02:00:00Z")).id, first.id);
     }
 }

@@ -11,7 +11,7 @@ use crate::crm::{Gathered, Lead, LeadTask, Withdrawal};
 use crate::customer::personal::SealError;
 use crate::customer::{PersonalKeys, Reading};
 use crate::event::Contact;
-use crate::follow_up::task::closing;
+use crate::follow_up::task::end_of;
 use crate::ids::{RuleId, TaskId};
 use crate::partner::Registry;
 use crate::store::outbox::Kind;
@@ -69,7 +69,7 @@ impl CrmSender {
             let referral = referrals::get(db, referral)?.ok_or_else(corrupt)?;
             Ok::<_, StoreError>((task, referral))
         })?;
-        let ended = closing(task.cause, referral.state);
+        let ended = end_of(task.cause, referral.state);
         Ok(LeadTask {
             id,
             revision: claimed.revision,
@@ -78,7 +78,10 @@ impl CrmSender {
             says: task.says,
             says_zh: task.says_zh,
             due_on: task.due_on,
-            state: if task.state.is_closed() { task.state } else { ended.unwrap_or(task.state) },
+            state: match ended {
+                Some(end) if !task.state.is_closed() => end.state(),
+                Some(_) | None => task.state,
+            },
             branch: task.branch,
             manager: task.manager,
         })

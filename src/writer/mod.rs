@@ -27,7 +27,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
-use crate::customer::erasure::Done;
+use crate::customer::erasure::ErasureOutcome;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::{Difference, Event};
 use crate::ids::{CustomerId, EventId, ReferralId};
@@ -123,7 +123,10 @@ enum Job {
     /// A consent that is withdrawn.
     Withdraw { order: Box<Withdrawal>, answer: oneshot::Sender<Result<bool, WriteError>> },
     /// Personal data that is erased.
-    Erase { order: Box<Erasure>, answer: oneshot::Sender<Result<Option<Done>, WriteError>> },
+    Erase {
+        order: Box<Erasure>,
+        answer: oneshot::Sender<Result<Option<ErasureOutcome>, WriteError>>,
+    },
     /// Referrals with commissions whose reservation is over.
     Mature { due: (Vec<ReferralId>, Moment), answer: oneshot::Sender<Result<usize, WriteError>> },
 }

@@ -9,14 +9,15 @@ use super::{Job, WriteError, Writer};
 use crate::clock::Moment;
 use crate::customer::Author;
 use crate::customer::certificate::{Certificate, Erased};
-use crate::customer::erasure::{self, Done, Occasion, count};
+use crate::customer::contact;
+use crate::customer::erasure::{self, ErasureOccasion, ErasureOutcome, count};
 use crate::ids::{ConsentId, EventKey, ReferralId, RequestKey};
 use crate::referral::{Actor, Move, Step};
 use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, consents, contacts, customers, idempotency_keys, outbox, personal, referral_claims,
-    referrals, signatures,
+    LedgerTx, consents, customers, idempotency_keys, outbox, personal, referral_claims, referrals,
+    signatures,
 };
 
 /// A consent that is to be withdrawn. Whoever asks may.
@@ -48,7 +49,7 @@ impl Writer {
 
     /// Erases personal data, and waits until that is durable. `None` when there is no such
     /// customer or referral.
-    pub async fn erase(&self, order: Erasure) -> Result<Option<Done>, WriteError> {
+    pub async fn erase(&self, order: Erasure) -> Result<Option<ErasureOutcome>, WriteError> {
         let (answer, erased) = oneshot::channel();
         self.0.0.push(None, 1, Job::Erase { order: Box::new(order), answer })?;
         erased.await.unwrap_or(Err(WriteError::Stopped))
@@ -104,8 +105,8 @@ impl Recorder {
         tx: &mut LedgerTx<'_>,
         order: &Erasure,
         now: Moment,
-    ) -> Result<Option<Done>, RecordError> {
-        let occasion = Occasion { by: &order.by, reason: &order.reason, now };
+    ) -> Result<Option<ErasureOutcome>, RecordError> {
+        let occasion = ErasureOccasion { by: &order.by, reason: &order.reason, now };
         let mut certificate = Certificate::default();
         match order.of {
             Erased::Period => return Ok(None),
@@ -121,7 +122,7 @@ impl Recorder {
                 let list = referrals::of_customer(tx.db(), id)?;
                 self.erase_referrals(tx, &list, occasion, &mut certificate)?;
                 // Where they agreed to be contacted goes too, and with it what that consent was for.
-                if contacts::withdraw(tx, id, now)? {
+                if contact::erase(tx, id, now)? {
                     certificate.contacts = certificate.contacts.saturating_add(1);
                     certificate.withdrawals = certificate.withdrawals.saturating_add(1);
                 }
@@ -139,10 +140,10 @@ impl Recorder {
         &self,
         tx: &mut LedgerTx<'_>,
         list: &[ReferralRecord],
-        occasion: Occasion<'_>,
+        occasion: ErasureOccasion<'_>,
         certificate: &mut Certificate,
     ) -> Result<(), RecordError> {
-        let Occasion { by, reason, now } = occasion;
+        let ErasureOccasion { by, reason, now } = occasion;
         for consent in list.iter().filter_map(|referral| referral.consent) {
             let Some(consented) = consents::consented(tx.db(), consent)? else { continue };
             if self.withdraw_one(tx, &consented, (by, Some(reason)), now)? {

@@ -1,13 +1,13 @@
-//! What people agreed to, and their taking it back: as easily as it was given (PIPL, article 15).
+//! What people agreed to, and how they withdraw it.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::books::Books;
-use crate::customer::Author;
-use crate::customer::consent_receipt::{ConsentReceipt, receipt_for};
+use crate::customer::consent_receipt::ConsentReceipt;
+use crate::customer::consents::{self, WithdrawalOutcome};
+use crate::customer::requester::Requester;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::{ConsentsWrite, Customer, ReferralsRead};
@@ -17,13 +17,10 @@ use crate::http::openapi::bodies::WithdrawalBody;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::ConsentId;
-use crate::store::consents::{self, Consented};
-use crate::store::customers;
-use crate::writer::Withdrawal;
 
 const REASON_CHARACTERS_MAX: usize = 500;
 
-/// Which page of them.
+/// The page of consents that is asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -55,10 +52,8 @@ pub async fn get_consent(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let books = caller.asker.books(&gateway);
-    let found = find(books, id, |found| is_theirs(&caller.asker, found)).await?;
-    let to_staff = matches!(caller.asker, Asker::Staff(_));
-    let receipt = receipt_for(&found.consent, Some(found.referral), to_staff);
+    let (who, books) = (requester(&caller.asker), caller.asker.books(&gateway));
+    let receipt = books.run(move |db| consents::read(&who, db, id)).await?;
     Ok(HttpResponse::Ok().json(receipt))
 }
 
@@ -84,11 +79,8 @@ pub async fn withdraw_consent(
     let reason = event::read_object(&body, |body: &mut Reader<'_>| {
         Some(body.optional_text("reason", REASON_CHARACTERS_MAX).map(str::to_owned))
     })?;
-    let to_staff = matches!(caller.asker, Asker::Staff(_));
-    let books = caller.asker.books(&gateway);
-    find(books, id, |found| is_theirs(&caller.asker, found)).await?;
-    let done = withdraw(books, id, author(&caller.asker), reason).await?;
-    Ok(answer(&done, to_staff))
+    let (who, books) = (requester(&caller.asker), caller.asker.books(&gateway));
+    Ok(answer(&consents::withdraw(who, books, id, reason).await?))
 }
 
 /// All that the customer agreed to, the newest first.
@@ -104,16 +96,9 @@ pub async fn get_own_consents(
     let read = |cursor: &str| ConsentId::try_from(cursor).ok();
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
-    let mut found = gateway
-        .main
-        .read(move |db| match customers::by_subject(db, &customer.subject)? {
-            Some(id) => consents::of_customer(db, id, before, rows_max),
-            None => Ok(Vec::new()),
-        })
-        .await?;
-    let next = place.cut(&mut found, |(last, _referral)| last.id.to_string());
-    let receipt = |(record, referral)| receipt_for(&record, Some(referral), false);
-    let consents = found.into_iter().map(receipt).collect();
+    let list = move |db: &mut _| consents::of_customer(&customer.subject, db, before, rows_max);
+    let mut consents = gateway.main.read(list).await?;
+    let next = place.cut(&mut consents, |last| last.consent.to_string());
     Ok(HttpResponse::Ok().json(Consents { consents, next }))
 }
 
@@ -134,51 +119,21 @@ pub async fn withdraw_own_consent(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let subject = customer.subject;
-    let own = gateway.main.read(move |db| customers::by_subject(db, &subject)).await?;
-    let own = own.ok_or_else(Problem::not_found)?;
-    find(&gateway.main, id, |found| found.customer == Some(own)).await?;
-    let done = withdraw(&gateway.main, id, Author::Customer(own), None).await?;
-    Ok(answer(&done, false))
+    let who = Requester::Customer(customer.subject);
+    Ok(answer(&consents::withdraw(who, &gateway.main, id, None).await?))
 }
 
-/// A consent that whoever asks may see.
-async fn find(
-    books: &Books,
-    id: ConsentId,
-    may: impl FnOnce(&Consented) -> bool,
-) -> Result<Consented, Problem> {
-    let found = books.read(move |db| consents::consented(db, id)).await?;
-    found.filter(|found| may(found)).ok_or_else(Problem::not_found)
-}
-
-async fn withdraw(
-    books: &Books,
-    consent: ConsentId,
-    by: Author,
-    reason: Option<String>,
-) -> Result<(Consented, bool), Problem> {
-    let anew = books.writer.withdraw(Withdrawal { consent, by, reason }).await?;
-    Ok((find(books, consent, |_found| true).await?, anew))
-}
-
-fn answer((found, anew): &(Consented, bool), to_staff: bool) -> HttpResponse {
-    let receipt = receipt_for(&found.consent, Some(found.referral), to_staff);
-    let mut response = if *anew { HttpResponse::Created() } else { HttpResponse::Ok() };
-    response.json(receipt)
-}
-
-fn is_theirs(asker: &Asker, found: &Consented) -> bool {
-    match asker {
-        Asker::Partner(partner) => found.consent.partner == partner.id,
-        Asker::Staff(_) => true,
+fn answer(outcome: &WithdrawalOutcome) -> HttpResponse {
+    match outcome {
+        WithdrawalOutcome::Withdrawn(receipt) => HttpResponse::Created().json(receipt),
+        WithdrawalOutcome::WithdrawnBefore(receipt) => HttpResponse::Ok().json(receipt),
     }
 }
 
-fn author(asker: &Asker) -> Author {
+fn requester(asker: &Asker) -> Requester {
     match asker {
-        Asker::Partner(partner) => Author::Partner(partner.id.clone()),
-        Asker::Staff(id) => Author::Staff(id.clone()),
+        Asker::Partner(partner) => Requester::Partner(partner.id.clone()),
+        Asker::Staff(id) => Requester::Staff(id.clone()),
     }
 }
 

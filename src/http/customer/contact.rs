@@ -1,5 +1,4 @@
-//! Customers agree to be contacted by the bank, and withdraw it: without this nobody is made a lead
-//! by what they buy.
+//! Customers agree to be contacted by the bank, and withdraw it.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -7,17 +6,13 @@ use utoipa::ToSchema;
 
 use crate::behaviour;
 use crate::clock::{self, Moment};
-use crate::event::{ConsentGiven, read_contact, read_object};
+use crate::customer::contact::{self, Agreement, ContactOwner};
+use crate::event::{ConsentGiven, Reader, read_contact, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::openapi::bodies::ContactBody;
 use crate::http::problem::Problem;
-use crate::ids::ReferralId;
-use crate::referral::{Actor, Move, Step};
-use crate::store::contacts::{self, NewContact};
-use crate::store::personal::NewPersonal;
-use crate::store::{StoreError, customers};
-use crate::writer::{MoveRefusal, WriteError};
+use crate::ids::PartnerId;
 
 /// What was agreed to.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +23,7 @@ pub(in crate::http) struct Agreed {
     given_at: Moment,
 }
 
-/// That a consent stands no more.
+/// When a consent ended.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Withdrawn {
     withdrawn_at: Moment,
@@ -46,51 +41,16 @@ pub async fn agree(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
-    let (contact, consent, region) = read_object(&body, |body| {
-        let contact = read_contact(body);
-        let consent = match body.object("consent") {
-            Some(consent) => ConsentGiven::read(consent, Some(now)),
-            None => {
-                body.fail("consent", "missing: expected an object");
-                None
-            }
-        };
-        let region = body.text("region", 64).map(str::to_owned);
-        Some((contact?, consent?, region?))
-    })?;
-    let partner = behaviour::own(&gateway.registry).ok_or_else(Problem::not_found)?;
-    let id = ReferralId::random();
-    let plain = contact.to_json().map_err(Problem::internal)?;
-    let personal = NewPersonal {
-        id,
-        sealed: gateway.keys.personal.seal(id.bytes(), &plain).map_err(Problem::internal)?,
-        phone_index: gateway.keys.personal.phone_index(&contact.phone),
-        recorded_at: now,
-    };
+    let agreement = read_object(&body, |body| read(body, now))?;
+    let who = ContactOwner { subject: customer.subject, bank: bank(&gateway)? };
     let agreed = Agreed {
-        region: region.clone(),
-        purpose: consent.purpose.clone(),
-        text_version: consent.text_version.clone(),
-        given_at: consent.given_at,
+        region: agreement.region.clone(),
+        purpose: agreement.consent.purpose.clone(),
+        text_version: agreement.consent.text_version.clone(),
+        given_at: agreement.consent.given_at,
     };
-    let kept = gateway
-        .main
-        .read(move |db| {
-            db.write(|tx| {
-                let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
-                    return Ok::<_, StoreError>(false);
-                };
-                customers::lock(tx, &[id])?;
-                let consent = contacts::consent(&partner.id, &consent, now);
-                let new = NewContact { customer: id, personal, consent, region: &region };
-                contacts::put(tx, new, now)?;
-                Ok(true)
-            })
-        })
-        .await?;
-    if !kept {
-        return Err(Problem::not_found());
-    }
+    let keys = gateway.keys.personal.clone();
+    gateway.main.run(move |db| contact::agree(&who, db, agreement, &keys, now)).await?;
     Ok(HttpResponse::Created().json(agreed))
 }
 
@@ -106,30 +66,26 @@ pub async fn withdraw_contact(
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let withdrawn_at = clock::now();
-    let partner = behaviour::own(&gateway.registry).ok_or_else(Problem::not_found)?;
-    let stopped = gateway
-        .main
-        .read(move |db| {
-            db.write(|tx| {
-                let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
-                    return Ok::<_, StoreError>(None);
-                };
-                customers::lock(tx, &[id])?;
-                if !contacts::withdraw(tx, id, withdrawn_at)? {
-                    return Ok(None);
-                }
-                contacts::stop_leads(tx, id, &partner.id, withdrawn_at).map(Some)
-            })
-        })
-        .await?;
-    let stopped = stopped.ok_or_else(Problem::not_found)?;
-    for referral in stopped {
-        let order = Move::new(referral, Step::Withdraw, Actor::Customer);
-        match gateway.main.writer.advance(order).await {
-            // What has ended, or was converted, stays as it is.
-            Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let who = ContactOwner { subject: customer.subject, bank: bank(&gateway)? };
+    contact::withdraw(who, &gateway.main, withdrawn_at).await?;
     Ok(HttpResponse::Ok().json(Withdrawn { withdrawn_at }))
+}
+
+/// The partner that is the bank itself, where the programme has behaviour rules.
+fn bank(gateway: &Gateway) -> Result<PartnerId, Problem> {
+    let partner = behaviour::own(&gateway.registry).ok_or_else(Problem::not_found)?;
+    Ok(partner.id.clone())
+}
+
+fn read(body: &mut Reader<'_>, now: Moment) -> Option<Agreement> {
+    let contact = read_contact(body);
+    let consent = match body.object("consent") {
+        Some(consent) => ConsentGiven::read(consent, Some(now)),
+        None => {
+            body.fail("consent", "missing: expected an object");
+            None
+        }
+    };
+    let region = body.text("region", 64).map(str::to_owned);
+    Some(Agreement { contact: contact?, consent: consent?, region: region? })
 }

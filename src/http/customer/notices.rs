@@ -1,4 +1,4 @@
-//! Customers say which notices they want. What law or contract requires is told in any case.
+//! Customers say which notices they want.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -7,23 +7,13 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
-use crate::http::problem::{NOTICE_REQUIRED, Problem};
-use crate::store::{customers, notices};
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = NoticeWish)]
-pub(in crate::http) struct View {
-    /// `points_expiring`, `fee_due`, `instalment_due`, or another of the programme.
-    kind: String,
-    wanted: bool,
-    /// Law or contract asks for it: it is told in any case.
-    required: bool,
-}
+use crate::http::problem::Problem;
+use crate::notice::wishes::{self, NoticeWish};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = NoticeWishes)]
 pub(in crate::http) struct Views {
-    notices: Vec<View>,
+    notices: Vec<NoticeWish>,
 }
 
 /// Which kinds of notices there are, and which the customer gets.
@@ -36,19 +26,9 @@ pub async fn get_notices(
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let programme = gateway.registry.programme();
-    let unwanted = gateway
-        .main
-        .read(move |db| match customers::by_subject(db, &customer.subject)? {
-            Some(id) => notices::unwanted(db, id),
-            None => Ok(Vec::new()),
-        })
-        .await?;
-    let view = |kind: &crate::partner::notice::NoticeKind| View {
-        kind: kind.kind.clone(),
-        wanted: kind.required || !unwanted.contains(&kind.kind),
-        required: kind.required,
-    };
-    Ok(HttpResponse::Ok().json(Views { notices: programme.notice.iter().map(view).collect() }))
+    let list = move |db: &mut _| wishes::list(&customer.subject, db, &programme.notice);
+    let notices = gateway.main.read(list).await?;
+    Ok(HttpResponse::Ok().json(Views { notices }))
 }
 
 /// No more notices of this kind; those that wait are not sent. Of a kind that law or contract
@@ -57,14 +37,17 @@ pub async fn get_notices(
     post, path = "/v1/customers/me/notices/{kind}/opt-out", tag = "Customers",
     security(("customer" = [])),
     params(("kind" = String, Path, description = "`points_expiring`.")),
-    responses((status = 200, description = "What is wanted now.", body = View))
+    responses((status = 200, description = "What is wanted now.", body = NoticeWish))
 )]
 pub async fn opt_out(
     customer: Customer,
     gateway: web::Data<Gateway>,
     kind: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    set_wanted(&gateway, customer, kind.into_inner(), false).await
+    let programme = gateway.registry.programme();
+    let kind = programme.notice(&kind).cloned().ok_or_else(Problem::not_found)?;
+    let decline = move |db: &mut _| wishes::decline(&customer.subject, db, &kind, clock::now());
+    Ok(HttpResponse::Ok().json(gateway.main.run(decline).await?))
 }
 
 /// Notices of this kind again.
@@ -72,43 +55,15 @@ pub async fn opt_out(
     post, path = "/v1/customers/me/notices/{kind}/opt-in", tag = "Customers",
     security(("customer" = [])),
     params(("kind" = String, Path, description = "`points_expiring`.")),
-    responses((status = 200, description = "What is wanted now.", body = View))
+    responses((status = 200, description = "What is wanted now.", body = NoticeWish))
 )]
 pub async fn opt_in(
     customer: Customer,
     gateway: web::Data<Gateway>,
     kind: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    set_wanted(&gateway, customer, kind.into_inner(), true).await
-}
-
-async fn set_wanted(
-    gateway: &Gateway,
-    customer: Customer,
-    kind: String,
-    wanted: bool,
-) -> Result<HttpResponse, Problem> {
     let programme = gateway.registry.programme();
-    let required = programme.notice(&kind).ok_or_else(Problem::not_found)?.required;
-    if required && !wanted {
-        let why = "Law or contract requires the bank to tell its customers of this beforehand.";
-        return Err(Problem::new(&NOTICE_REQUIRED, why));
-    }
-    let (name, now) = (kind.clone(), clock::now());
-    let done = gateway
-        .main
-        .read(move |db| {
-            db.write(|tx| {
-                let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
-                    return Ok(false);
-                };
-                notices::set_wanted(tx, id, (&name, wanted), now)?;
-                Ok(true)
-            })
-        })
-        .await?;
-    if !done {
-        return Err(Problem::not_found());
-    }
-    Ok(HttpResponse::Ok().json(View { kind, wanted, required }))
+    let kind = programme.notice(&kind).cloned().ok_or_else(Problem::not_found)?;
+    let accept = move |db: &mut _| wishes::accept(&customer.subject, db, &kind);
+    Ok(HttpResponse::Ok().json(gateway.main.run(accept).await?))
 }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::clock;
-use crate::customer::export::{self, ExportError, PersonData, REFERRALS_MAX};
-use crate::customer::{PersonalKeys, Reader as Who, Reading};
+use crate::customer::export::{self, Person, PersonQuestion};
+use crate::customer::person_data::PersonData;
 use crate::event::{self, Reader, is_e164};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
@@ -17,8 +17,6 @@ use crate::http::access::staff::{Privacy, Staff};
 use crate::http::customer::person_page::{Language, page};
 use crate::http::openapi::bodies::PersonBody;
 use crate::http::problem::Problem;
-use crate::ids::{MemberRef, PartnerId};
-use crate::store::{Db, customers, personal, referrals};
 
 const PURPOSE_CHARACTERS_MAX: usize = 200;
 
@@ -30,12 +28,6 @@ pub struct Form {
     /// `en` or `zh-CN`; without it as `Accept-Language` says.
     #[param(pattern = "^(en|zh-CN)$")]
     lang: Option<String>,
-}
-
-/// Whom staff ask about.
-enum Of {
-    Member(PartnerId, MemberRef),
-    Phone(String),
 }
 
 /// All that is held about the customer; with `Accept: text/html` as a page to read.
@@ -54,20 +46,8 @@ pub async fn get_own_data(
 ) -> Result<HttpResponse, Problem> {
     let language = language(&request, form.lang.as_deref())?;
     let keys = gateway.keys.personal.clone();
-    let data = gateway
-        .main
-        .run(move |db| {
-            db.write(|tx| {
-                let Some(id) = customers::by_subject(tx.db(), &customer.subject)? else {
-                    return Ok(None);
-                };
-                let purpose = "to answer the person themselves".to_owned();
-                let reading = Reading { reader: Who::Customer(id), purpose };
-                export::of_customer(tx, &keys, id, &reading, clock::now()).map(Some)
-            })
-        })
-        .await?;
-    answer(&data.ok_or_else(Problem::not_found)?, &request, language)
+    let read = move |db: &mut _| export::read_own(&customer.subject, db, &keys, clock::now());
+    answer(&gateway.main.run(read).await?, &request, language)
 }
 
 /// All that is held about a person, by member reference or by phone number; recorded as a reading
@@ -85,41 +65,14 @@ pub async fn find_data(
     request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (of, purpose) = event::read_object(&body, read_body)?;
+    let asked = event::read_object(&body, read_body)?;
     let language = language(&request, None)?;
     let keys = gateway.keys.personal.clone();
-    let reading = Reading { reader: Who::Staff(staff.id), purpose };
-    let data = gateway.main.run(move |db| find(db, &keys, &of, &reading)).await?;
-    answer(&data.ok_or_else(Problem::not_found)?, &request, language)
+    let read = move |db: &mut _| export::find(staff.id, db, &keys, asked, clock::now());
+    answer(&gateway.main.run(read).await?, &request, language)
 }
 
-fn find(
-    db: &mut Db,
-    keys: &PersonalKeys,
-    of: &Of,
-    reading: &Reading,
-) -> Result<Option<PersonData>, ExportError> {
-    db.write(|tx| match of {
-        Of::Member(partner, member) => match customers::by_member(tx.db(), partner, member)? {
-            Some(id) => export::of_customer(tx, keys, id, reading, clock::now()).map(Some),
-            None => Ok(None),
-        },
-        Of::Phone(phone) => {
-            let indexes = keys.phone_indexes(phone);
-            let ids = personal::by_phone(tx.db(), &indexes, REFERRALS_MAX)?;
-            let mut list = Vec::with_capacity(ids.len());
-            for id in ids {
-                list.extend(referrals::get(tx.db(), id)?);
-            }
-            if list.is_empty() {
-                return Ok(None);
-            }
-            export::of_referrals(tx, keys, &list, reading, clock::now()).map(Some)
-        }
-    })
-}
-
-fn read_body(body: &mut Reader<'_>) -> Option<(Of, String)> {
+fn read_body(body: &mut Reader<'_>) -> Option<PersonQuestion> {
     let purpose = body.text("purpose", PURPOSE_CHARACTERS_MAX).map(str::to_owned);
     let phone = body.optional_text("phone", 16).map(str::to_owned);
     if phone.as_deref().is_some_and(|phone| !is_e164(phone)) {
@@ -129,17 +82,17 @@ fn read_body(body: &mut Reader<'_>) -> Option<(Of, String)> {
     let member = body.object("customer").map(|mut customer| {
         let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
         customer.finish();
-        Some(Of::Member(partner?, member?))
+        Some(Person::Member { partner: partner?, member: member? })
     });
-    let of = match (phone, member) {
-        (Some(phone), None) => Some(Of::Phone(phone)),
-        (None, Some(of)) => of,
-        _ => {
+    let person = match (phone, member) {
+        (Some(phone), None) => Some(Person::Phone(phone)),
+        (None, Some(member)) => member,
+        (Some(_), Some(_)) | (None, None) => {
             body.fail("customer", "expected either customer or phone");
             None
         }
     };
-    Some((of?, purpose?))
+    Some(PersonQuestion { person: person?, purpose: purpose? })
 }
 
 fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Problem> {

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use crate::customer::export::PersonData;
+use crate::customer::person_data::PersonData;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {

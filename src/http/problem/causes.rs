@@ -6,25 +6,12 @@ use std::sync::Arc;
 use super::Problem;
 use super::kinds::*;
 use crate::crm::feedback::FeedbackError;
-use crate::customer::export::ExportError;
-use crate::customer::personal::SealError;
 use crate::event::Malformed;
 use crate::http::access::token::TokenError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
 use crate::writer::{MoveRefusal, WriteError};
-
-impl From<ExportError> for Problem {
-    fn from(error: ExportError) -> Self {
-        match error {
-            ExportError::Store(error) => Self::from(error),
-            // What a key has not been found for may have one in a moment.
-            ExportError::Seal(SealError::UnknownKey) => Self::busy("A key is missing just now."),
-            ExportError::Seal(error) => Self::internal(error),
-        }
-    }
-}
 
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {

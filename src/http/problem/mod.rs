@@ -4,6 +4,7 @@
 mod causes;
 mod challenge;
 mod kinds;
+mod people;
 mod samples;
 
 use std::borrow::Cow;

@@ -1,22 +1,14 @@
 use actix_web::{HttpResponse, web};
 
 use super::{clock_of, on_trial};
-use crate::clock;
+use crate::customer::codes::{self, Code, CodeOwner};
 use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
-use crate::http::customer::codes::{Code, GOOD_FOR, random_code};
 use crate::http::openapi::bodies::{CodeBody, MemberLink};
-use crate::http::problem::{MEMBER_UNKNOWN, Problem};
-use crate::ids::{CodeKey, MemberKey};
-use crate::store::{StoreError, codes, customers};
-
-/// What came of asking for a code.
-enum Made {
-    Unknown,
-    TooMany,
-    Code,
-}
+use crate::http::problem::Problem;
+use crate::ids::MemberKey;
+use crate::store::customers;
 
 /// A customer who stands in for one whom the bank has linked: a reference to use in events.
 #[utoipa::path(
@@ -55,26 +47,7 @@ pub async fn make_sandbox_code(
     let member = MemberKey::of(&caller.partner.id, &member);
     let books = gateway.books(&caller.partner);
     let now = clock_of(books, &caller.partner).await?;
-    let code = random_code()?;
-    let (key, expires_at) = (CodeKey::of(&code), now.plus(GOOD_FOR));
-    let made = books
-        .read(move |db| {
-            db.write(|tx| {
-                let found = customers::of_members(tx, &[member])?;
-                let Some(customer) = found.get(&member) else { return Ok(Made::Unknown) };
-                customers::lock(tx, &[customer.id])?;
-                // Other partners' codes of the customer go by other clocks: swept by ours.
-                let kept = codes::insert(tx, key, customer.id, (clock::now(), expires_at))?;
-                Ok::<_, StoreError>(if kept { Made::Code } else { Made::TooMany })
-            })
-        })
-        .await?;
-    match made {
-        Made::Unknown => {
-            let detail = "this partner has no such member";
-            Err(Problem::field(&MEMBER_UNKNOWN, "/member", &detail))
-        }
-        Made::TooMany => Err(Problem::too_many_codes(GOOD_FOR.num_seconds())),
-        Made::Code => Ok(HttpResponse::Created().json(Code { code, expires_at })),
-    }
+    let owner = CodeOwner::Member(member);
+    let code = books.run(move |db| codes::make(&owner, db, now)).await?;
+    Ok(HttpResponse::Created().json(code))
 }

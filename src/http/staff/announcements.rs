@@ -1,5 +1,4 @@
-//! The bank's own systems announce what will fall due for customers, who are told some days ahead;
-//! and cancel it again, because it was paid, say.
+//! The bank's own systems announce what will fall due for customers, and cancel it again.
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -11,14 +10,16 @@ use crate::event::{Reader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Announce, Staff};
 use crate::http::openapi::follow_up::{AnnouncementBody, CancellationBody};
-use crate::http::problem::{ANNOUNCEMENT_CONFLICT, CUSTOMER_UNKNOWN, Problem};
+use crate::http::problem::Problem;
 use crate::http::server::idempotency::REPLAYED;
-use crate::http::staff::corrections::read_reason;
+use crate::http::staff::reason::read_reason;
 use crate::ids::{AnnouncementId, StaffId};
 use crate::money::{Amount, Asset};
+use crate::notice::announcing::{
+    self, Announced, AnnouncingOutcome, CancellingOutcome, NewAnnouncement,
+};
 use crate::partner::notice::{NoticeKind, POINTS_EXPIRING};
-use crate::store::announcements::{self, Announcement, Cancelled, NoticeOf, Recorded};
-use crate::store::{Db, StoreError, customers};
+use crate::store::announcements::NoticeOf;
 
 const CUSTOMER_CHARACTERS_MAX: usize = 255;
 
@@ -44,29 +45,20 @@ pub(in crate::http) struct View {
     cancelled_because: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelled_at: Option<Moment>,
-    /// Those put in line so far, the earliest first.
-    notices: Vec<Told>,
+    /// Those queued so far, the earliest first.
+    notices: Vec<NoticeView>,
 }
 
 /// One notice.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AnnouncementNotice)]
-struct Told {
+struct NoticeView {
     /// How many days ahead, at most.
     days: i64,
     /// `waiting`, `delivered`, `dead` or `cancelled`.
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered_at: Option<Moment>,
-}
-
-/// What is announced, before the customer is looked up.
-struct Said {
-    id: AnnouncementId,
-    kind: String,
-    customer: String,
-    amount: Amount,
-    due_on: NaiveDate,
 }
 
 /// Something will fall due for a customer: once for each id. The customer is told as many days
@@ -86,40 +78,16 @@ pub async fn post_announcement(
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
     let (programme, today) = (gateway.registry.programme(), gateway.day(now));
-    let said = read_object(&body, |body| read(body, &programme.notice, today))?;
-    let Said { id, kind, customer: subject, amount, due_on } = said;
-    let recorded = gateway
-        .main
-        .read(move |db| {
-            let Some(customer) = customers::by_subject(db, &subject)? else { return Ok(None) };
-            let new = Announcement {
-                id,
-                kind,
-                customer,
-                amount,
-                due_on,
-                announced_by: staff.id,
-                recorded_at: now,
-                cancelled: None,
-            };
-            let recorded = db.write(|tx| announcements::insert(tx, &new))?;
-            let (announcement, is_new) = match recorded {
-                Recorded::New(announcement) => (announcement, true),
-                Recorded::Same(announcement) => (announcement, false),
-                Recorded::Other => return Ok(Some(None)),
-            };
-            let notices = announcements::notices(db, &announcement.id)?;
-            Ok(Some(Some((announcement, notices, is_new))))
-        })
-        .await?;
-    let unknown = || Problem::new(&CUSTOMER_UNKNOWN, "No customer of the programme is called so.");
-    let taken = || Problem::new(&ANNOUNCEMENT_CONFLICT, "The id is taken by other content.");
-    let (announcement, notices, is_new) = recorded.ok_or_else(unknown)?.ok_or_else(taken)?;
-    let view = View::of(&gateway, announcement, notices);
-    if is_new {
-        return Ok(HttpResponse::Created().json(view));
-    }
-    Ok(HttpResponse::Ok().insert_header((REPLAYED, "true")).json(view))
+    let new = read_object(&body, |body| read(body, &programme.notice, today))?;
+    let announce = move |db: &mut _| announcing::announce(staff.id, db, new, now);
+    Ok(match gateway.main.run(announce).await? {
+        AnnouncingOutcome::Announced(announced) => {
+            HttpResponse::Created().json(View::of(&gateway, announced))
+        }
+        AnnouncingOutcome::AnnouncedBefore(announced) => {
+            HttpResponse::Ok().insert_header((REPLAYED, "true")).json(View::of(&gateway, announced))
+        }
+    })
 }
 
 /// What was announced under an id, and which notices came of it.
@@ -135,9 +103,9 @@ pub async fn get_announcement(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let found = gateway.main.read(move |db| load(db, &id)).await?;
-    let (announcement, notices) = found.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().json(View::of(&gateway, announcement, notices)))
+    let found = gateway.main.read(move |db| announcing::read(db, &id)).await?;
+    let announced = found.ok_or_else(Problem::not_found)?;
+    Ok(HttpResponse::Ok().json(View::of(&gateway, announced)))
 }
 
 /// It will not fall due after all: what waits is not sent. A notice that was delivered is not
@@ -157,65 +125,69 @@ pub async fn cancel_announcement(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let because = read_object(&body, read_reason)?;
-    let cancelled = Cancelled { by: staff.id, because, at: clock::now() };
-    let (is_new, found) = gateway
-        .main
-        .read(move |db| {
-            let is_new = db.write(|tx| announcements::cancel(tx, &id, &cancelled))?;
-            Ok((is_new, load(db, &id)?))
-        })
-        .await?;
-    let (announcement, notices) = found.ok_or_else(Problem::not_found)?;
-    let mut response = HttpResponse::Ok();
-    if !is_new {
-        response.insert_header((REPLAYED, "true"));
-    }
-    Ok(response.json(View::of(&gateway, announcement, notices)))
-}
-
-fn load(
-    db: &mut Db,
-    id: &AnnouncementId,
-) -> Result<Option<(Announcement, Vec<NoticeOf>)>, StoreError> {
-    let Some(announcement) = announcements::get(db, id)? else { return Ok(None) };
-    Ok(Some((announcement, announcements::notices(db, id)?)))
+    let cancel = move |db: &mut _| announcing::cancel(staff.id, db, &id, because, clock::now());
+    Ok(match gateway.main.run(cancel).await? {
+        CancellingOutcome::Cancelled(announced) => {
+            HttpResponse::Ok().json(View::of(&gateway, announced))
+        }
+        CancellingOutcome::CancelledBefore(announced) => {
+            HttpResponse::Ok().insert_header((REPLAYED, "true")).json(View::of(&gateway, announced))
+        }
+    })
 }
 
 fn read_id(path: &str) -> Result<AnnouncementId, Problem> {
     AnnouncementId::try_from(path).map_err(|_invalid| Problem::not_found())
 }
 
-fn read(body: &mut Reader<'_>, kinds: &[NoticeKind], today: NaiveDate) -> Option<Said> {
+fn read(body: &mut Reader<'_>, kinds: &[NoticeKind], today: NaiveDate) -> Option<NewAnnouncement> {
     let id = body.parsed("id");
-    let announced = || kinds.iter().map(|it| it.kind.as_str()).filter(|it| *it != POINTS_EXPIRING);
+    let announced =
+        || kinds.iter().map(|known| known.kind.as_str()).filter(|kind| *kind != POINTS_EXPIRING);
     let kind = body.text("kind", 40).map(str::to_owned);
     if kind.as_deref().is_some_and(|kind| !announced().any(|known| known == kind)) {
         let known: Vec<&str> = announced().collect();
         body.fail("kind", format!("expected {}", known.join(", ")));
     }
-    let customer = body.text("customer", CUSTOMER_CHARACTERS_MAX).map(str::to_owned);
+    let subject = body.text("customer", CUSTOMER_CHARACTERS_MAX).map(str::to_owned);
     let currency = body.currency();
     let amount = body.amount("amount", currency);
     if amount.is_some_and(Amount::is_zero) {
         body.fail("amount", "must not be 0");
     }
-    let due_on = body.text("due_on", 10).map(|text| text.parse::<NaiveDate>().ok());
-    match due_on {
-        Some(None) => body.fail("due_on", "expected a date, such as \"2026-12-31\""),
-        Some(Some(day)) if day < today => body.fail("due_on", "that day is over"),
-        _ => {}
+    let due_on = read_day(body, today);
+    Some(NewAnnouncement {
+        id: id?,
+        kind: kind?,
+        subject: subject?,
+        amount: amount?,
+        due_on: due_on?,
+    })
+}
+
+fn read_day(body: &mut Reader<'_>, today: NaiveDate) -> Option<NaiveDate> {
+    let Ok(day) = body.text("due_on", 10)?.parse::<NaiveDate>() else {
+        body.fail("due_on", "expected a date, such as \"2026-12-31\"");
+        return None;
+    };
+    if day < today {
+        body.fail("due_on", "that day is over");
     }
-    Some(Said { id: id?, kind: kind?, customer: customer?, amount: amount?, due_on: due_on?? })
+    Some(day)
 }
 
 impl View {
-    fn of(gateway: &Gateway, announcement: Announcement, notices: Vec<NoticeOf>) -> Self {
+    fn of(gateway: &Gateway, announced: Announced) -> Self {
+        let Announced { announcement, notices } = announced;
         let programme = gateway.registry.programme();
-        let told =
-            |it: NoticeOf| Told { days: it.days, state: it.state, delivered_at: it.delivered_at };
+        let notice = |of: NoticeOf| NoticeView {
+            days: of.days,
+            state: of.state,
+            delivered_at: of.delivered_at,
+        };
         let state = if announcement.cancelled.is_some() { "cancelled" } else { "announced" };
         let (by, because, at) = match announcement.cancelled {
-            Some(it) => (Some(it.by), Some(it.because), Some(it.at)),
+            Some(cancelled) => (Some(cancelled.by), Some(cancelled.because), Some(cancelled.at)),
             None => (None, None, None),
         };
         Self {
@@ -231,7 +203,7 @@ impl View {
             cancelled_by: by,
             cancelled_because: because,
             cancelled_at: at,
-            notices: notices.into_iter().map(told).collect(),
+            notices: notices.into_iter().map(notice).collect(),
         }
     }
 }

@@ -14,13 +14,12 @@ use crate::http::openapi::bodies::{AdjustmentBody, Receipt, RejectionBody, Rever
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::REPLAYED;
 use crate::http::server::page::Place;
+use crate::http::staff::reason::read_reason;
 use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::program::{Correction, CorrectionState, What};
 use crate::store::corrections;
 use crate::writer::{Asked, Corrected, Order, Step};
-
-const REASON_CHARACTERS_MAX: usize = 500;
 
 /// Which page of which corrections.
 #[derive(Deserialize, IntoParams)]
@@ -264,10 +263,6 @@ fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String
     Some((id?, what, reason?))
 }
 
-pub(in crate::http) fn read_reason(body: &mut Reader<'_>) -> Option<String> {
-    body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned)
-}
-
 /// 201 for what is posted now, 202 for what waits for another person, 200 otherwise.
 fn answer(corrected: &Corrected) -> Result<HttpResponse, Problem> {
     let Corrected { correction, receipt, replayed } = corrected;
@@ -286,10 +281,11 @@ fn answer(corrected: &Corrected) -> Result<HttpResponse, Problem> {
 
 fn view<'a>(correction: &'a Correction, receipt: Option<&'a str>) -> Result<View<'a>, Problem> {
     let (customer, expires_at, reverses) = match &correction.what {
-        What::Adjustment(it) => {
-            (Some(Member { partner: &it.partner, member: &it.member }), it.expires_at, None)
+        What::Adjustment(adjustment) => {
+            let member = Member { partner: &adjustment.partner, member: &adjustment.member };
+            (Some(member), adjustment.expires_at, None)
         }
-        What::Reversal(it) => (None, None, Some(it.transaction)),
+        What::Reversal(reversal) => (None, None, Some(reversal.transaction)),
     };
     let closing = match &correction.state {
         CorrectionState::Proposed => Closing::default(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::Moment;
-use crate::follow_up::Stage;
+use crate::follow_up::CustomerStage;
 use crate::http::Gateway;
 use crate::http::access::staff::{Manage, Staff};
 use crate::http::problem::Problem;
@@ -75,8 +75,8 @@ pub async fn get_stages(
 ) -> Result<HttpResponse, Problem> {
     let Page { stage, cursor, limit } = page.into_inner();
     let stage = stage.map(|name| {
-        let names = Stage::ALL.map(Stage::name).join(", ");
-        Stage::by_name(&name)
+        let names = CustomerStage::ALL.map(CustomerStage::name).join(", ");
+        CustomerStage::by_name(&name)
             .ok_or_else(|| Problem::parameter("stage", &format!("expected {names}")))
     });
     let stage = stage.transpose()?;
@@ -116,7 +116,7 @@ pub async fn get_stage(
 impl View {
     fn of(record: StageRecord, moves: Option<Vec<StageMove>>) -> Self {
         let moved = |it: StageMove| Moved {
-            from: it.from.map(Stage::name),
+            from: it.from.map(CustomerStage::name),
             stage: it.stage.name(),
             says: it.says,
             says_zh: it.says_zh,

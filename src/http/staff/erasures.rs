@@ -6,9 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::clock::Moment;
-use crate::customer::Author;
-use crate::customer::certificate::{Certificate, Erased};
-use crate::customer::erasure::Done;
+use crate::customer::certificate::Certificate;
+use crate::customer::erasure::{self, ErasureOutcome, ErasureSubject};
+use crate::customer::requester::Requester;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
@@ -16,10 +16,8 @@ use crate::http::access::staff::{Privacy, Staff};
 use crate::http::openapi::bodies::ErasureBody;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
-use crate::ids::{ErasureId, MemberRef, PartnerId, ReferralId};
+use crate::ids::ErasureId;
 use crate::store::erasures::{self, ErasureRecord};
-use crate::store::{self, customers};
-use crate::writer::Erasure;
 
 const REASON_CHARACTERS_MAX: usize = 500;
 
@@ -53,6 +51,12 @@ pub(in crate::http) struct View {
     erased_at: Moment,
 }
 
+/// What the body asks for.
+struct ErasureOrder {
+    subject: ErasureSubject,
+    reason: String,
+}
+
 /// A page of certificates, the newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Erasures)]
@@ -60,12 +64,6 @@ pub(in crate::http) struct Views {
     erasures: Vec<View>,
     /// Where the next page begins; null on the last.
     next: Option<String>,
-}
-
-/// Whose data is to go.
-enum Of {
-    Referral(ReferralId),
-    Member(PartnerId, MemberRef),
 }
 
 /// The personal data of a referral, or of a customer, is erased. The ledger stays as it is.
@@ -82,17 +80,10 @@ pub async fn post_erasure(
     gateway: web::Data<Gateway>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    let (of, reason) = event::read_object(&body, read_body)?;
-    let of = match of {
-        Of::Referral(id) => Erased::Referral(id),
-        Of::Member(partner, member) => {
-            let found =
-                gateway.main.read(move |db| customers::by_member(db, &partner, &member)).await?;
-            Erased::Customer(found.ok_or_else(Problem::not_found)?)
-        }
-    };
-    let done = erase(&gateway, Erasure { of, by: Author::Staff(staff.id), reason }).await?;
-    Ok(answer(done, true))
+    let ErasureOrder { subject, reason } = event::read_object(&body, read_body)?;
+    let outcome =
+        erasure::erase(Requester::Staff(staff.id), &gateway.main, subject, reason).await?;
+    Ok(answer(outcome, true))
 }
 
 /// The customer's own personal data is erased. Points stay.
@@ -107,12 +98,10 @@ pub async fn erase_own_data(
     customer: Customer,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let found = gateway.main.read(move |db| customers::by_subject(db, &customer.subject)).await?;
-    let id = found.ok_or_else(Problem::not_found)?;
-    let (of, by) = (Erased::Customer(id), Author::Customer(id));
-    let order = Erasure { of, by, reason: "asked by the customer".to_owned() };
-    let done = erase(&gateway, order).await?;
-    Ok(answer(done, false))
+    let (who, subject) = (Requester::Customer(customer.subject), ErasureSubject::Requester);
+    let reason = "asked by the customer".to_owned();
+    let outcome = erasure::erase(who, &gateway.main, subject, reason).await?;
+    Ok(answer(outcome, false))
 }
 
 /// One certificate.
@@ -147,40 +136,34 @@ pub async fn get_erasures(
     let (before, rows_max) = (place.after, place.rows_max());
     let mut found = gateway.main.read(move |db| erasures::page(db, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
-    let erasures = found.into_iter().map(|it| View::of(it, true)).collect();
+    let erasures = found.into_iter().map(|record| View::of(record, true)).collect();
     Ok(HttpResponse::Ok().json(Views { erasures, next }))
 }
 
-/// Erases, and then sees to it that the bytes are gone.
-async fn erase(gateway: &Gateway, order: Erasure) -> Result<Done, Problem> {
-    let done = gateway.main.writer.erase(order).await?.ok_or_else(Problem::not_found)?;
-    gateway.main.read(store::scrub).await?;
-    Ok(done)
+fn answer(outcome: ErasureOutcome, to_staff: bool) -> HttpResponse {
+    match outcome {
+        ErasureOutcome::Erased(record) => HttpResponse::Created().json(View::of(record, to_staff)),
+        ErasureOutcome::NothingLeft(record) => HttpResponse::Ok().json(View::of(record, to_staff)),
+    }
 }
 
-fn answer(done: Done, to_staff: bool) -> HttpResponse {
-    let Done { erasure, anew } = done;
-    let mut response = if anew { HttpResponse::Created() } else { HttpResponse::Ok() };
-    response.json(View::of(erasure, to_staff))
-}
-
-fn read_body(body: &mut Reader<'_>) -> Option<(Of, String)> {
+fn read_body(body: &mut Reader<'_>) -> Option<ErasureOrder> {
     let reason = body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned);
-    let referral = body.optional_parsed("referral").map(Of::Referral);
+    let referral = body.optional_parsed("referral").map(ErasureSubject::Referral);
     let member = body.object("customer").map(|mut customer| {
         let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
         customer.finish();
-        Some(Of::Member(partner?, member?))
+        Some(ErasureSubject::Member { partner: partner?, member: member? })
     });
-    let of = match (referral, member) {
-        (Some(of), None) => Some(of),
-        (None, Some(of)) => of,
-        _ => {
+    let subject = match (referral, member) {
+        (Some(referral), None) => Some(referral),
+        (None, Some(member)) => member,
+        (Some(_), Some(_)) | (None, None) => {
             body.fail("referral", "expected either referral or customer");
             None
         }
     };
-    Some((of?, reason?))
+    Some(ErasureOrder { subject: subject?, reason: reason? })
 }
 
 impl View {

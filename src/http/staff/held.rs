@@ -12,7 +12,7 @@ use crate::http::openapi::bodies::DecisionBody;
 use crate::http::partner::referrals::{View, read_id, read_page, read_place};
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::REPLAYED;
-use crate::http::staff::corrections::read_reason;
+use crate::http::staff::reason::read_reason;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
 use crate::referral::{Actor, Move, State, Step};
 use crate::store::referral_moves;
@@ -107,7 +107,7 @@ pub async fn release(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    decide(staff, &gateway, &path, (Step::Release, &body)).await
+    decide(staff, &gateway, &path, Step::Release, &body).await
 }
 
 /// It does not: the partner is told only that, and the person's data is erased.
@@ -124,14 +124,15 @@ pub async fn reject_referral(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    decide(staff, &gateway, &path, (Step::Reject, &body)).await
+    decide(staff, &gateway, &path, Step::Reject, &body).await
 }
 
 async fn decide(
     staff: Staff<Decide>,
     gateway: &Gateway,
     id: &str,
-    (step, body): (Step, &[u8]),
+    step: Step,
+    body: &[u8],
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(id)?;
     let reason = read_object(body, read_reason)?;

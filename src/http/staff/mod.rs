@@ -10,4 +10,5 @@ pub(in crate::http) mod erasures;
 pub(in crate::http) mod flagged_payments;
 pub(in crate::http) mod held;
 pub(in crate::http) mod readings;
+mod reason;
 pub(in crate::http) mod tasks;

@@ -7,11 +7,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::{self, Moment};
 use crate::event::read_object;
-use crate::follow_up::task::{Closed, Task, TaskState};
+use crate::follow_up::closing::{self, ClosingOutcome, TaskEnding};
+use crate::follow_up::task::{Task, TaskClosing, TaskEnd, TaskState};
 use crate::http::Gateway;
 use crate::http::access::staff::{Manage, Staff};
 use crate::http::openapi::follow_up::TaskNoteBody;
-use crate::http::problem::{Problem, TASK_CLOSED};
+use crate::http::problem::Problem;
 use crate::http::server::idempotency::REPLAYED;
 use crate::http::server::page::Place;
 use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
@@ -106,18 +107,13 @@ pub async fn get_tasks(
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     let Page { manager, state, due_before, cursor, limit } = page.into_inner();
-    let expected =
-        |name: &'static str, what: &str| Problem::parameter(name, &format!("expected {what}"));
-    let manager = manager.map(RuleId::try_from).transpose();
-    let manager = manager.map_err(|_bad| expected("manager", "a customer manager's id"))?;
-    let names = TaskState::ALL.map(TaskState::name).join(", ");
-    let state = TaskState::by_name(state.as_deref().unwrap_or("open"));
-    let state = state.ok_or_else(|| expected("state", &names))?;
-    let due_before = due_before.map(|text| text.parse::<NaiveDate>()).transpose();
-    let due_before =
-        due_before.map_err(|_bad| expected("due_before", "a date, such as 2026-12-31"))?;
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
-    let filter = Filter { state: Some(state), manager, due_before, after: place.after };
+    let filter = Filter {
+        state: Some(read_state(state.as_deref().unwrap_or("open"))?),
+        manager: manager.map(read_manager).transpose()?,
+        due_before: due_before.as_deref().map(read_day).transpose()?,
+        after: place.after,
+    };
     let rows_max = place.rows_max();
     let mut found = gateway.main.read(move |db| tasks::page(db, &filter, rows_max)).await?;
     let next = place.cut(&mut found, |last| format!("{}~{}", last.due_on, last.id));
@@ -156,7 +152,7 @@ pub async fn complete_task(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    close(staff, &gateway, &path, (TaskState::Done, &body)).await
+    close(staff, &gateway, &path, TaskEnd::Done, &body).await
 }
 
 /// It is not to be done any more.
@@ -173,43 +169,49 @@ pub async fn cancel_task(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    close(staff, &gateway, &path, (TaskState::Cancelled, &body)).await
+    close(staff, &gateway, &path, TaskEnd::Cancelled, &body).await
 }
 
 async fn close(
     staff: Staff<Manage>,
     gateway: &Gateway,
     path: &str,
-    (state, body): (TaskState, &[u8]),
+    end: TaskEnd,
+    body: &[u8],
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let note = read_object(body, |body| body.text("note", NOTE_CHARACTERS_MAX).map(str::to_owned))?;
-    let by = staff.id.to_string();
-    let closed =
-        Closed { by_kind: "staff".to_owned(), by: by.clone(), note: Some(note), at: clock::now() };
-    let (is_new, task) = gateway
-        .main
-        .read(move |db| {
-            let is_new = db.write(|tx| tasks::close(tx, id, (state, &closed)))?;
-            Ok((is_new, tasks::get(db, id)?))
-        })
-        .await?;
-    let task = task.ok_or_else(Problem::not_found)?;
-    if is_new {
-        gateway.main.messages_waiting.notify_one();
-        return Ok(HttpResponse::Ok().json(View::of(task)));
-    }
-    // Whoever repeats their own step gets its answer again.
-    let own = task.closed.as_ref().is_some_and(|it| it.by_kind == "staff" && it.by == by);
-    if !own || task.state != state {
-        let detail = format!("It is {} already.", task.state.name());
-        return Err(Problem::new(&TASK_CLOSED, detail));
-    }
-    Ok(HttpResponse::Ok().insert_header((REPLAYED, "true")).json(View::of(task)))
+    let close =
+        move |db: &mut _| closing::close(&staff.id, db, id, TaskEnding { end, note }, clock::now());
+    Ok(match gateway.main.run(close).await? {
+        ClosingOutcome::Closed(task) => {
+            gateway.main.messages_waiting.notify_one();
+            HttpResponse::Ok().json(View::of(task))
+        }
+        ClosingOutcome::ClosedBefore(task) => {
+            HttpResponse::Ok().insert_header((REPLAYED, "true")).json(View::of(task))
+        }
+    })
 }
 
 fn read_id(path: &str) -> Result<TaskId, Problem> {
     TaskId::try_from(path).map_err(|_invalid| Problem::not_found())
+}
+
+fn read_state(name: &str) -> Result<TaskState, Problem> {
+    let names = TaskState::ALL.map(TaskState::name).join(", ");
+    let expected = || Problem::parameter("state", &format!("expected {names}"));
+    TaskState::by_name(name).ok_or_else(expected)
+}
+
+fn read_manager(id: String) -> Result<RuleId, Problem> {
+    let expected = |_bad| Problem::parameter("manager", "expected a customer manager's id");
+    RuleId::try_from(id).map_err(expected)
+}
+
+fn read_day(text: &str) -> Result<NaiveDate, Problem> {
+    let expected = |_bad| Problem::parameter("due_before", "expected a date, such as 2026-12-31");
+    text.parse().map_err(expected)
 }
 
 fn read_cursor(cursor: &str) -> Option<(NaiveDate, TaskId)> {
@@ -219,11 +221,11 @@ fn read_cursor(cursor: &str) -> Option<(NaiveDate, TaskId)> {
 
 impl View {
     fn of(task: Task) -> Self {
-        let closing = |it: Closed| Closing {
-            by_kind: it.by_kind,
-            by: it.by,
-            note: it.note,
-            closed_at: it.at,
+        let closing = |closed: TaskClosing| Closing {
+            by_kind: closed.by_kind,
+            by: closed.by,
+            note: closed.note,
+            closed_at: closed.at,
         };
         Self {
             task: task.id,

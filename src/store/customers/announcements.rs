@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use crate::clock::Moment;
 use crate::ids::{AnnouncementId, CustomerId, NoticeId, StaffId};
 use crate::money::Amount;
+use crate::partner::notice::NoticeKind;
 use crate::store::outbox::{self, Destination};
 use crate::store::schema::{
     announcement_notices, announcements, notice_opt_outs, outbox as messages,
@@ -133,32 +134,41 @@ pub fn cancel(
     Ok(true)
 }
 
-/// Announcements of a kind that fall due after one day and by another, of which nobody was told so
-/// many days ahead yet: so many at most.
+/// Due dates that one notice covers.
+#[derive(Clone, Copy, Debug)]
+pub struct DueSpan {
+    /// The last day that is not covered.
+    pub after: NaiveDate,
+    /// The last day that is covered.
+    pub by: NaiveDate,
+    /// How many days ahead, at most, the notice is sent.
+    pub days: u32,
+}
+
+/// Announcements of a kind that fall due in a span and have no notice of it yet; at most `max`.
 pub fn due(
     db: &mut Db,
-    (kind, is_required): (&str, bool),
-    days: u32,
-    (after, by): (NaiveDate, NaiveDate),
+    kind: &NoticeKind,
+    span: &DueSpan,
     max: i64,
 ) -> Result<Vec<AnnouncementId>, StoreError> {
     let done = announcement_notices::table
         .filter(announcement_notices::announcement_id.eq(announcements::id))
-        .filter(announcement_notices::days.eq(i64::from(days)));
+        .filter(announcement_notices::days.eq(i64::from(span.days)));
     let unwanted = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(announcements::customer_id))
         .filter(notice_opt_outs::kind.eq(announcements::kind));
     let mut query = announcements::table
-        .filter(announcements::kind.eq(kind))
+        .filter(announcements::kind.eq(&kind.kind))
         .filter(announcements::cancelled_at.is_null())
-        .filter(announcements::due_on.gt(after.to_string()))
-        .filter(announcements::due_on.le(by.to_string()))
+        .filter(announcements::due_on.gt(span.after.to_string()))
+        .filter(announcements::due_on.le(span.by.to_string()))
         .filter(not(exists(done)))
         .order((announcements::due_on, announcements::id))
         .limit(max)
         .select(announcements::id)
         .into_boxed();
-    if !is_required {
+    if !kind.required {
         query = query.filter(not(exists(unwanted)));
     }
     let rows: Vec<String> = query.load(db)?;

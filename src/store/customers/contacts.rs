@@ -3,24 +3,35 @@
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::customer::{Author, Sealed};
+use crate::customer::Sealed;
 use crate::event::ConsentGiven;
-use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
-use crate::store::consents::NewConsent;
-use crate::store::personal::NewPersonal;
+use crate::ids::{ConsentId, CustomerId, EventKey, PartnerId, ReferralId};
 use crate::store::schema::{
-    behaviour_evaluations, consents, customer_contacts, events, personal_data, referrals,
+    behaviour_evaluations, consents, customer_contacts, events, personal_data,
 };
-use crate::store::{
-    Db, LedgerTx, StoreError, consents as consent_records, customer_stages, outbox, personal, types,
-};
+use crate::store::{Db, LedgerTx, StoreError, consents as consent_records, types};
 
-/// A customer's own word that the bank may contact them, and where.
+/// That a customer may be contacted, and where the data and the consent stand.
 pub struct NewContact<'a> {
     pub customer: CustomerId,
-    pub personal: NewPersonal,
-    pub consent: NewConsent<'a>,
+    /// The record of sealed data.
+    pub record: ReferralId,
+    pub consent: ConsentId,
     pub region: &'a str,
+}
+
+/// The records of one agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptContact {
+    pub record: ReferralId,
+    pub consent: ConsentId,
+}
+
+/// A behaviour rule, and the period for which it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaved {
+    pub rule: String,
+    pub period: String,
 }
 
 /// A customer who may be contacted.
@@ -35,17 +46,12 @@ pub struct ContactRecord {
 
 type Stored = (Vec<u8>, Vec<u8>, String, (String, Vec<u8>), Vec<u8>);
 
-/// Keeps where a customer may be contacted, instead of what was kept before. The customer must be
-/// locked.
-pub fn put(tx: &mut LedgerTx<'_>, new: NewContact<'_>, now: Moment) -> Result<(), StoreError> {
-    withdraw(tx, new.customer, now)?;
-    let (record, consent) = (new.personal.id, new.consent.id);
-    personal::insert(tx, &[new.personal])?;
-    consent_records::insert(tx, &[new.consent])?;
+/// Keeps an agreement. There must be none of this customer, who must be locked.
+pub fn insert(tx: &mut LedgerTx<'_>, new: &NewContact<'_>, now: Moment) -> Result<(), StoreError> {
     let row = (
         customer_contacts::customer_id.eq(new.customer.bytes().as_slice()),
-        customer_contacts::personal_id.eq(record.bytes().as_slice()),
-        customer_contacts::consent_id.eq(consent.bytes().as_slice()),
+        customer_contacts::personal_id.eq(new.record.bytes().as_slice()),
+        customer_contacts::consent_id.eq(new.consent.bytes().as_slice()),
         customer_contacts::region.eq(new.region),
         customer_contacts::recorded_at.eq(now.naive()),
     );
@@ -53,27 +59,25 @@ pub fn put(tx: &mut LedgerTx<'_>, new: NewContact<'_>, now: Moment) -> Result<()
     Ok(())
 }
 
-/// The customer may be contacted no more: the consent is withdrawn and the data erased. `false` when
-/// there was none. The customer must be locked.
-pub fn withdraw(
+/// Takes a customer's agreement off the list, and returns the records that it named. The customer
+/// must be locked.
+pub fn remove(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
-    now: Moment,
-) -> Result<bool, StoreError> {
+) -> Result<Option<KeptContact>, StoreError> {
     let own = customer_contacts::table.find(customer.bytes().as_slice());
     let kept: Option<(Vec<u8>, Vec<u8>)> = own
         .select((customer_contacts::personal_id, customer_contacts::consent_id))
         .first(tx.0)
         .optional()?;
-    let Some((record, consent)) = kept else { return Ok(false) };
+    let Some((record, consent)) = kept else { return Ok(None) };
     diesel::delete(own).execute(tx.0)?;
-    customer_stages::look_again(tx, customer, now)?;
     let record = types::uuid(&record, "customer_contacts.personal_id")?;
-    personal::delete(tx, &[ReferralId::from_uuid(record)])?;
     let consent = types::uuid(&consent, "customer_contacts.consent_id")?;
-    let by = Author::Customer(customer);
-    consent_records::withdraw(tx, ConsentId::from_uuid(consent), &by, None, now)?;
-    Ok(true)
+    Ok(Some(KeptContact {
+        record: ReferralId::from_uuid(record),
+        consent: ConsentId::from_uuid(consent),
+    }))
 }
 
 /// In which region a customer may be contacted; `None` where they did not agree to be.
@@ -85,42 +89,18 @@ pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, Store
         .optional()?)
 }
 
-/// Stops what was begun by a customer's behaviour: the consents of those leads are withdrawn, what
-/// waits for the CRM is cancelled, and a CRM that has them is told. Returns the leads, which are
-/// still to be moved. The customer must be locked.
-pub fn stop_leads(
-    tx: &mut LedgerTx<'_>,
-    customer: CustomerId,
-    partner: &PartnerId,
-    now: Moment,
-) -> Result<Vec<ReferralId>, StoreError> {
+/// The rules and periods by which a customer's behaviour made a lead.
+pub fn leads_made(db: &mut Db, customer: CustomerId) -> Result<Vec<Behaved>, StoreError> {
     let made: Vec<(String, String)> = behaviour_evaluations::table
         .filter(behaviour_evaluations::customer_id.eq(customer.bytes().as_slice()))
         .filter(behaviour_evaluations::outcome.eq("lead"))
         .select((behaviour_evaluations::rule, behaviour_evaluations::period))
-        .load(tx.0)?;
-    let mut stopped = Vec::new();
-    for (rule, period) in made {
-        let Ok(event) = EventId::try_from(event_id(&rule, &period, customer)) else { continue };
-        let key = EventKey::of(partner, &event);
-        let found: Option<(Vec<u8>, Option<Vec<u8>>)> = referrals::table
-            .filter(referrals::event_id.eq(key.bytes().as_slice()))
-            .select((referrals::id, referrals::consent_id))
-            .first(tx.0)
-            .optional()?;
-        let Some((id, consent)) = found else { continue };
-        if let Some(consent) = consent {
-            let consent = ConsentId::from_uuid(types::uuid(&consent, "referrals.consent_id")?);
-            consent_records::withdraw(tx, consent, &Author::Customer(customer), None, now)?;
-        }
-        let id = ReferralId::from_uuid(types::uuid(&id, "referrals.id")?);
-        outbox::consent_withdrawn(tx, id, now)?;
-        stopped.push(id);
-    }
-    Ok(stopped)
+        .load(db)?;
+    Ok(made.into_iter().map(|(rule, period)| Behaved { rule, period }).collect())
 }
 
-/// The id under which a customer's behaviour is referred: the same for the same rule and period.
+/// The id of the event by which a customer's behaviour is referred: the same for one rule and
+/// period.
 #[must_use]
 pub fn event_id(rule: &str, period: &str, customer: CustomerId) -> String {
     format!("{rule}:{period}:{customer}")
@@ -212,14 +192,4 @@ impl ContactRecord {
             consent: consent.given,
         })
     }
-}
-
-/// A consent of a customer's own, recorded with the partner that is the bank itself.
-#[must_use]
-pub fn consent<'a>(
-    partner: &'a PartnerId,
-    given: &'a ConsentGiven,
-    recorded_at: Moment,
-) -> NewConsent<'a> {
-    NewConsent { id: ConsentId::random(), partner, given: given.clone(), recorded_at }
 }

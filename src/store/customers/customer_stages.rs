@@ -5,8 +5,8 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
-use crate::follow_up::Stage;
-use crate::follow_up::stage::Reason;
+use crate::follow_up::CustomerStage;
+use crate::follow_up::stage::StageReason;
 use crate::ids::{CustomerId, EventKey};
 use crate::money::Amount;
 use crate::store::schema::{customer_stage_moves, customer_stages, customers, events};
@@ -16,15 +16,15 @@ use crate::store::{Db, LedgerTx, StoreError, corrections, types};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageRecord {
     pub customer: CustomerId,
-    pub stage: Stage,
+    pub stage: CustomerStage,
     pub since: Moment,
 }
 
 /// How a customer came to a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageMove {
-    pub from: Option<Stage>,
-    pub stage: Stage,
+    pub from: Option<CustomerStage>,
+    pub stage: CustomerStage,
     pub says: String,
     pub says_zh: String,
     pub moved_at: Moment,
@@ -82,14 +82,20 @@ pub fn postpone(
     Ok(())
 }
 
-/// Keeps where a customer stands, and how they came there if they moved: the number of that move.
-pub fn put(
-    tx: &mut LedgerTx<'_>,
-    customer: CustomerId,
-    (stage, reason): (Stage, &Reason),
-    look_at: Moment,
-    now: Moment,
-) -> Result<Option<i64>, StoreError> {
+/// Where a customer stands from now on.
+pub struct NewStage<'a> {
+    pub customer: CustomerId,
+    pub stage: CustomerStage,
+    pub reason: &'a StageReason,
+    pub moved_at: Moment,
+    /// When the stage is worked out again.
+    pub look_at: Moment,
+}
+
+/// Keeps where a customer stands. Returns the number of the move, or `None` when the customer stood
+/// there already.
+pub fn put(tx: &mut LedgerTx<'_>, new: &NewStage<'_>) -> Result<Option<i64>, StoreError> {
+    let NewStage { customer, stage, reason, moved_at: now, look_at } = *new;
     if let Db::Postgres(db) = &mut *tx.0 {
         customer_stages::table
             .find(customer.bytes().as_slice())
@@ -111,7 +117,7 @@ pub fn put(
     let row = (
         customer_stage_moves::customer_id.eq(customer.bytes().as_slice()),
         customer_stage_moves::seq.eq(seq),
-        customer_stage_moves::from_stage.eq(before.map(Stage::name)),
+        customer_stage_moves::from_stage.eq(before.map(CustomerStage::name)),
         customer_stage_moves::stage.eq(stage.name()),
         customer_stage_moves::says.eq(reason.says()),
         customer_stage_moves::says_zh.eq(reason.says_zh()),
@@ -122,7 +128,7 @@ pub fn put(
         .on_conflict_do_nothing()
         .execute(db))?;
     if moved == 0 {
-        // Another gateway has just reckoned a new customer's.
+        // Another gateway has just worked out the stage of a new customer.
         return Ok(None);
     }
     let standing = (
@@ -179,7 +185,7 @@ pub fn moves(db: &mut Db, customer: CustomerId) -> Result<Vec<StageMove>, StoreE
 /// Customers in a stage, or in any, in the order of their ids.
 pub fn page(
     db: &mut Db,
-    stage: Option<Stage>,
+    stage: Option<CustomerStage>,
     after: Option<CustomerId>,
     rows_max: i64,
 ) -> Result<Vec<StageRecord>, StoreError> {
@@ -233,14 +239,15 @@ fn customer(id: &[u8]) -> Result<CustomerId, StoreError> {
     types::uuid(id, "customer_stages.customer_id").map(CustomerId::from_uuid)
 }
 
-fn read(name: &str) -> Result<Stage, StoreError> {
-    Stage::by_name(name).ok_or(StoreError::Corrupt("customer_stages.stage"))
+fn read(name: &str) -> Result<CustomerStage, StoreError> {
+    CustomerStage::by_name(name).ok_or(StoreError::Corrupt("customer_stages.stage"))
 }
 
 impl TryFrom<Stored> for StageRecord {
     type Error = StoreError;
 
-    fn try_from((id, stage, since): Stored) -> Result<Self, StoreError> {
+    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+        let (id, stage, since) = stored;
         let (customer, since) = (customer(&id)?, types::moment(since));
         Ok(Self { customer, stage: read(&stage)?, since })
     }

@@ -113,20 +113,22 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
     }))
 }
 
-/// A customer wants notices of a kind, or wants them no more: then those that wait are cancelled.
-pub fn set_wanted(
-    tx: &mut LedgerTx<'_>,
-    customer: CustomerId,
-    (kind, wanted): (&str, bool),
-    now: Moment,
-) -> Result<(), StoreError> {
+/// A customer wants the notices of a kind again.
+pub fn accept(tx: &mut LedgerTx<'_>, customer: CustomerId, kind: &str) -> Result<(), StoreError> {
     let own = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
         .filter(notice_opt_outs::kind.eq(kind));
-    if wanted {
-        diesel::delete(own).execute(tx.0)?;
-        return Ok(());
-    }
+    diesel::delete(own).execute(tx.0)?;
+    Ok(())
+}
+
+/// A customer declines the notices of a kind: those that wait are cancelled.
+pub fn decline(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    kind: &str,
+    now: Moment,
+) -> Result<(), StoreError> {
     let row = (
         notice_opt_outs::customer_id.eq(customer.bytes().as_slice()),
         notice_opt_outs::kind.eq(kind),

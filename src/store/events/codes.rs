@@ -10,9 +10,6 @@ use crate::program::CodeStanding;
 use crate::store::schema::codes;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// Codes that a customer may have waiting at once.
-const WAITING_MAX: i64 = 10;
-
 #[derive(Insertable)]
 #[diesel(table_name = codes, treat_none_as_default_value = false)]
 struct Row<'a> {
@@ -22,22 +19,13 @@ struct Row<'a> {
     used: bool,
 }
 
-/// Keeps a new code; `false` when the customer has as many waiting as may wait. Codes long out of
-/// date are swept away on the occasion. The customer must be locked.
+/// Keeps a new code. The customer must be locked.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     code: CodeKey,
     customer: CustomerId,
-    (now, expires_at): (Moment, Moment),
-) -> Result<bool, StoreError> {
-    let own = codes::customer_id.eq(customer.bytes().as_slice());
-    diesel::delete(codes::table.filter(own).filter(codes::expires_at.lt(now.naive())))
-        .execute(tx.0)?;
-    let waiting: i64 =
-        codes::table.filter(own).filter(codes::used.eq(false)).count().get_result(tx.0)?;
-    if waiting >= WAITING_MAX {
-        return Ok(false);
-    }
+    expires_at: Moment,
+) -> Result<(), StoreError> {
     let row = Row {
         id: code.bytes(),
         customer_id: customer.bytes(),
@@ -45,7 +33,21 @@ pub fn insert(
         used: false,
     };
     both!(tx.0, db => diesel::insert_into(codes::table).values(&row).execute(db))?;
-    Ok(true)
+    Ok(())
+}
+
+/// Deletes a customer's codes that ended before `now`. The customer must be locked.
+pub fn sweep(tx: &mut LedgerTx<'_>, customer: CustomerId, now: Moment) -> Result<(), StoreError> {
+    let own = codes::customer_id.eq(customer.bytes().as_slice());
+    diesel::delete(codes::table.filter(own).filter(codes::expires_at.lt(now.naive())))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+/// How many codes of a customer wait to be used.
+pub fn waiting(db: &mut Db, customer: CustomerId) -> Result<i64, StoreError> {
+    let own = codes::customer_id.eq(customer.bytes().as_slice());
+    Ok(codes::table.filter(own).filter(codes::used.eq(false)).count().get_result(db)?)
 }
 
 /// These codes, of those that are known.

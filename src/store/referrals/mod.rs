@@ -266,6 +266,23 @@ pub fn get(db: &mut Db, id: ReferralId) -> Result<Option<ReferralRecord>, StoreE
     stored.map(ReferralRecord::try_from).transpose()
 }
 
+/// The referral that an event recorded, and its consent.
+pub fn of_event(
+    db: &mut Db,
+    event: EventKey,
+) -> Result<Option<(ReferralId, Option<ConsentId>)>, StoreError> {
+    let found: Option<(Vec<u8>, Option<Vec<u8>>)> = referrals::table
+        .filter(referrals::event_id.eq(event.bytes().as_slice()))
+        .select((referrals::id, referrals::consent_id))
+        .first(db)
+        .optional()?;
+    let Some((id, consent)) = found else { return Ok(None) };
+    let consent =
+        consent.as_deref().map(|id| types::uuid(id, "referrals.consent_id")).transpose()?;
+    let id = ReferralId::from_uuid(types::uuid(&id, "referrals.id")?);
+    Ok(Some((id, consent.map(ConsentId::from_uuid))))
+}
+
 /// A partner's own referral; `None` when there is none of that id or it is another partner's.
 pub fn of_partner(
     db: &mut Db,

@@ -7,10 +7,9 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::follow_up::task::{Closed, Task, TaskState};
+use crate::follow_up::task::{Task, TaskClosing, TaskState};
 use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
 use crate::partner::follow_up::Cause;
-use crate::store::outbox;
 use crate::store::schema::tasks;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -49,15 +48,12 @@ struct Row {
 }
 
 /// Records a task, once for its cause. `false` when it had been.
-pub fn insert(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<bool, StoreError> {
+pub fn insert(tx: &mut LedgerTx<'_>, task: &Task) -> Result<bool, StoreError> {
     let row = Row::of(task);
     let inserted = both!(tx.0, db => diesel::insert_into(tasks::table)
         .values(&row)
         .on_conflict_do_nothing()
         .execute(db))?;
-    if inserted == 1 && task.state == TaskState::Open {
-        tell_crm(tx, task, now)?;
-    }
     Ok(inserted == 1)
 }
 
@@ -73,27 +69,23 @@ pub fn to_open(db: &mut Db, now: Moment, max: i64) -> Result<Vec<TaskId>, StoreE
     rows.iter().map(|id| types::uuid(id, "tasks.id").map(TaskId::from_uuid)).collect()
 }
 
-/// A planned task opens; `false` when it is no longer planned.
-pub fn open(tx: &mut LedgerTx<'_>, id: TaskId, now: Moment) -> Result<bool, StoreError> {
+/// A planned task opens. Returns the task as it is then, or `None` when it was no longer planned.
+pub fn open(tx: &mut LedgerTx<'_>, id: TaskId) -> Result<Option<Task>, StoreError> {
     let planned = tasks::table
         .filter(tasks::id.eq(id.bytes().as_slice()))
         .filter(tasks::state.eq(TaskState::Planned.name()));
     let opened =
         diesel::update(planned).set(tasks::state.eq(TaskState::Open.name())).execute(tx.0)?;
-    if opened == 1
-        && let Some(task) = get(tx.0, id)?
-    {
-        tell_crm(tx, &task, now)?;
-    }
-    Ok(opened == 1)
+    if opened == 1 { get(tx.0, id) } else { Ok(None) }
 }
 
-/// A task ends: done, or cancelled. `false` when it had ended before.
+/// A task ends. Returns the task as it was before, or `None` when it had ended, or is not there.
 pub fn close(
     tx: &mut LedgerTx<'_>,
     id: TaskId,
-    (state, closed): (TaskState, &Closed),
-) -> Result<bool, StoreError> {
+    state: TaskState,
+    closed: &TaskClosing,
+) -> Result<Option<Task>, StoreError> {
     if let Db::Postgres(db) = &mut *tx.0 {
         tasks::table
             .find(id.bytes().as_slice())
@@ -102,7 +94,7 @@ pub fn close(
             .load::<Vec<u8>>(db)?;
     }
     let Some(before) = get(tx.0, id)?.filter(|task| !task.state.is_closed()) else {
-        return Ok(false);
+        return Ok(None);
     };
     diesel::update(tasks::table.find(id.bytes().as_slice()))
         .set((
@@ -113,18 +105,7 @@ pub fn close(
             tasks::closed_at.eq(closed.at.naive()),
         ))
         .execute(tx.0)?;
-    if before.state == TaskState::Open {
-        tell_crm(tx, &before, closed.at)?;
-    }
-    Ok(true)
-}
-
-/// What the message says is read from the task when it goes out.
-fn tell_crm(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<(), StoreError> {
-    match task.referral {
-        Some(referral) if task.in_crm => outbox::task_changed(tx, task.id, referral, now),
-        _ => Ok(()),
-    }
+    Ok(Some(before))
 }
 
 /// One, whosever it is.
@@ -228,7 +209,7 @@ impl TryFrom<Row> for Task {
         let id = |id: &[u8], column| types::uuid(id, column);
         let closed = match (row.closed_by_kind, row.closed_by, row.closed_at) {
             (Some(by_kind), Some(by), Some(at)) => {
-                Some(Closed { by_kind, by, note: row.note, at: types::moment(at) })
+                Some(TaskClosing { by_kind, by, note: row.note, at: types::moment(at) })
             }
             _ => None,
         };

@@ -1,0 +1,77 @@
+//! One-time codes that customers show at a till to spend points.
+
+use aws_lc_rs::rand;
+use chrono::TimeDelta;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::refusal::CustomerRefusal;
+use crate::clock::{self, Moment};
+use crate::ids::{CodeKey, CustomerId, MemberKey, RedemptionCode};
+use crate::store::{Db, LedgerTx, StoreError, codes, customers};
+
+/// How long a code is good for.
+pub const GOOD_FOR: TimeDelta = TimeDelta::minutes(5);
+
+/// Codes that a customer may have waiting at once.
+const WAITING_MAX: i64 = 10;
+
+/// Whose code it is to be.
+#[derive(Clone, Debug)]
+pub enum CodeOwner {
+    /// The customer whom the bank's identity provider calls so.
+    Subject(String),
+    /// A partner's member.
+    Member(MemberKey),
+}
+
+/// A code that was made.
+#[derive(Serialize, ToSchema)]
+pub struct Code {
+    pub code: RedemptionCode,
+    pub expires_at: Moment,
+}
+
+/// Makes a code that is good for [`GOOD_FOR`] from `now`, which may be a time of a partner on trial.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] or [`CustomerRefusal::MemberUnknown`] when the owner is not known;
+/// [`CustomerRefusal::TooManyCodes`] when ten codes are waiting.
+pub fn make(owner: &CodeOwner, db: &mut Db, now: Moment) -> Result<Code, CustomerRefusal> {
+    let code = random_code()?;
+    let (key, expires_at) = (CodeKey::of(&code), now.plus(GOOD_FOR));
+    db.write(|tx| {
+        let customer = find(tx, owner)?;
+        customers::lock(tx, &[customer])?;
+        // Codes of partners on trial go by other clocks; what is swept goes by ours.
+        codes::sweep(tx, customer, clock::now())?;
+        if codes::waiting(tx.db(), customer)? >= WAITING_MAX {
+            return Err(CustomerRefusal::TooManyCodes { wait: GOOD_FOR });
+        }
+        codes::insert(tx, key, customer, expires_at)?;
+        Ok(())
+    })?;
+    Ok(Code { code, expires_at })
+}
+
+fn find(tx: &mut LedgerTx<'_>, owner: &CodeOwner) -> Result<CustomerId, CustomerRefusal> {
+    match owner {
+        CodeOwner::Subject(subject) => {
+            customers::by_subject(tx.db(), subject)?.ok_or(CustomerRefusal::NotFound)
+        }
+        CodeOwner::Member(member) => {
+            let found = customers::of_members(tx, &[*member])?;
+            let customer = found.get(member).map(|standing| standing.id);
+            customer.ok_or(CustomerRefusal::MemberUnknown)
+        }
+    }
+}
+
+/// Sixteen random digits. With a thousand codes good at once, one guess in ten million million hits.
+fn random_code() -> Result<RedemptionCode, CustomerRefusal> {
+    let mut bytes = [0_u8; 8];
+    rand::fill(&mut bytes).map_err(|_unspecified| CustomerRefusal::NoRandomness)?;
+    let number = u64::from_be_bytes(bytes).rem_euclid(10_u64.pow(16));
+    RedemptionCode::try_from(format!("{number:016}"))
+        .map_err(|_invalid| CustomerRefusal::Store(StoreError::Corrupt("codes.id")))
+}

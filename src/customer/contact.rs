@@ -1,0 +1,137 @@
+//! Customers agree that the bank may contact them, and withdraw it. Without this agreement nobody
+//! becomes a lead by what they buy.
+
+use super::refusal::CustomerRefusal;
+use super::{Author, PersonalKeys};
+use crate::books::Books;
+use crate::clock::Moment;
+use crate::event::{ConsentGiven, Contact};
+use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
+use crate::referral::{Actor, Move, Step};
+use crate::store::consents::NewConsent;
+use crate::store::contacts::{self, NewContact};
+use crate::store::personal::NewPersonal;
+use crate::store::{
+    Db, LedgerTx, StoreError, consents, customer_stages, customers, outbox, personal, referrals,
+};
+use crate::writer::{MoveRefusal, WriteError};
+
+/// Who agrees, and with whom.
+#[derive(Clone, Debug)]
+pub struct ContactOwner {
+    /// What the bank's identity provider calls the customer.
+    pub subject: String,
+    /// The partner that is the bank itself, with which the consent is recorded.
+    pub bank: PartnerId,
+}
+
+/// What a customer agrees to.
+pub struct Agreement {
+    pub contact: Contact,
+    pub consent: ConsentGiven,
+    pub region: String,
+}
+
+/// Records that the customer of a subject may be contacted, instead of what was agreed before.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] when no customer has the subject.
+pub fn agree(
+    who: &ContactOwner,
+    db: &mut Db,
+    agreement: Agreement,
+    keys: &PersonalKeys,
+    now: Moment,
+) -> Result<(), CustomerRefusal> {
+    let Agreement { contact, consent, region } = agreement;
+    let record = ReferralId::random();
+    let sealed = keys.seal(record.bytes(), &contact.to_json()?)?;
+    let phone_index = keys.phone_index(&contact.phone);
+    let given = NewConsent {
+        id: ConsentId::random(),
+        partner: &who.bank,
+        given: consent,
+        recorded_at: now,
+    };
+    db.write(|tx| {
+        let customer =
+            customers::by_subject(tx.db(), &who.subject)?.ok_or(CustomerRefusal::NotFound)?;
+        customers::lock(tx, &[customer])?;
+        erase(tx, customer, now)?;
+        let consent = given.id;
+        personal::insert(tx, &[NewPersonal { id: record, sealed, phone_index, recorded_at: now }])?;
+        consents::insert(tx, &[given])?;
+        contacts::insert(tx, &NewContact { customer, record, consent, region: &region }, now)?;
+        Ok(())
+    })
+}
+
+/// Withdraws the agreement: the data is erased, no lead is made of what the customer buys, and the
+/// leads that were made so are stopped.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] when nobody agreed; [`CustomerRefusal::Write`] when a lead cannot
+/// be moved now.
+pub async fn withdraw(
+    who: ContactOwner,
+    books: &Books,
+    now: Moment,
+) -> Result<(), CustomerRefusal> {
+    let stopped = books
+        .write_or(move |tx| {
+            let customer = customers::by_subject(tx.db(), &who.subject)?;
+            let customer = customer.ok_or(CustomerRefusal::NotFound)?;
+            customers::lock(tx, &[customer])?;
+            if !erase(tx, customer, now)? {
+                return Err(CustomerRefusal::NotFound);
+            }
+            Ok(stop_leads(tx, customer, &who.bank, now)?)
+        })
+        .await?;
+    for referral in stopped {
+        let order = Move::new(referral, Step::Withdraw, Actor::Customer);
+        match books.writer.advance(order).await {
+            // A referral that has ended, or was converted, stays as it is.
+            Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The customer may not be contacted any more: the consent is withdrawn and the data erased.
+/// `false` when there was no agreement. The customer must be locked.
+pub fn erase(tx: &mut LedgerTx<'_>, customer: CustomerId, now: Moment) -> Result<bool, StoreError> {
+    let Some(kept) = contacts::remove(tx, customer)? else { return Ok(false) };
+    customer_stages::look_again(tx, customer, now)?;
+    personal::delete(tx, &[kept.record])?;
+    consents::withdraw(tx, kept.consent, &Author::Customer(customer), None, now)?;
+    Ok(true)
+}
+
+/// Stops the leads that a customer's behaviour made: their consents are withdrawn, messages that
+/// wait for the CRM are cancelled, and a CRM that has the lead is told. Returns the leads, whose
+/// moves are still to be made. The customer must be locked.
+pub fn stop_leads(
+    tx: &mut LedgerTx<'_>,
+    customer: CustomerId,
+    bank: &PartnerId,
+    now: Moment,
+) -> Result<Vec<ReferralId>, StoreError> {
+    let mut stopped = Vec::new();
+    for behaved in contacts::leads_made(tx.db(), customer)? {
+        let Ok(event) =
+            EventId::try_from(contacts::event_id(&behaved.rule, &behaved.period, customer))
+        else {
+            continue;
+        };
+        let key = EventKey::of(bank, &event);
+        let Some((referral, consent)) = referrals::of_event(tx.db(), key)? else { continue };
+        if let Some(consent) = consent {
+            consents::withdraw(tx, consent, &Author::Customer(customer), None, now)?;
+        }
+        outbox::consent_withdrawn(tx, referral, now)?;
+        stopped.push(referral);
+    }
+    Ok(stopped)
+}

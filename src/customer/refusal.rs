@@ -1,0 +1,29 @@
+use chrono::TimeDelta;
+
+use super::personal::SealError;
+use crate::store::StoreError;
+use crate::writer::WriteError;
+
+/// Why an act on a customer, or on personal data, is refused. Nothing of it is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum CustomerRefusal {
+    /// What is asked for does not exist, or is not the requester's.
+    #[error("it does not exist, or it is not the requester's")]
+    NotFound,
+    /// The partner knows no member of that reference.
+    #[error("this partner has no such member")]
+    MemberUnknown,
+    /// As many codes as may wait are waiting; the oldest ends within this time.
+    #[error("too many codes are waiting to be used")]
+    TooManyCodes { wait: TimeDelta },
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+    #[error("the contact data cannot be written as JSON")]
+    NotJson(#[from] serde_json::Error),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
