@@ -6,14 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
 use crate::customer::personal::SealError;
@@ -26,13 +23,8 @@ use crate::partner::{Kind, Partner, Registry};
 use crate::secrets::keys::Keys;
 use crate::store::contacts::{self, ContactRecord};
 use crate::store::{Db, Pool, StoreError, transactions};
+use crate::task::{Chore, Round, Turn};
 use crate::writer::{Submission, WriteError, Writer};
-
-/// A running search for leads.
-pub struct Behaviours {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
 
 /// What a search works with.
 #[derive(Clone)]
@@ -67,33 +59,12 @@ pub enum BehaviourError {
     PartnerUnknown(PartnerId),
 }
 
-/// Starts the search, at once and then every so often, until it is stopped.
-#[must_use]
-pub fn start(search: Search, every: Duration) -> Behaviours {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            match search.round(clock::now()).await {
-                Ok(0) => {}
-                Ok(_more) => continue,
-                Err(error) => tracing::warn!(%error, "customers' behaviour is not looked at"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Behaviours { stop, task }
-}
+impl Chore for Search {
+    type Error = BehaviourError;
 
-impl Behaviours {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the search for leads was lost");
-        }
+    async fn round(&mut self, _turn: Turn) -> Result<Round, BehaviourError> {
+        let looked_at = self.look(clock::now()).await?;
+        Ok(if looked_at == 0 { Round::Done } else { Round::More })
     }
 }
 
@@ -102,7 +73,7 @@ impl Search {
     ///
     /// # Errors
     /// [`BehaviourError`]; what was recorded stays so.
-    pub async fn round(&self, now: Moment) -> Result<usize, BehaviourError> {
+    pub async fn look(&self, now: Moment) -> Result<usize, BehaviourError> {
         let programme = self.registry.programme();
         let mut looked_at = 0_usize;
         for rule in &programme.behaviour {

@@ -4,11 +4,8 @@
 //! due twice, whatever is restarted and however many gateways look.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::clock::{self, Moment};
 use crate::ids::{CustomerId, PartnerId};
@@ -20,13 +17,23 @@ use crate::store::{
     Db, Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards,
     referrals, test_clocks,
 };
-use crate::telemetry::metrics::Pulse;
+use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
 
-/// A running search for what has fallen due.
+/// The search for what has fallen due.
 pub struct Due {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pub pool: Pool,
+    pub writer: Writer,
+    pub registry: Arc<Registry>,
+}
+
+/// What one round found and recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Customers and referrals for which something has fallen due.
+    pub found: usize,
+    /// Transactions and moves that were recorded for them.
+    pub recorded: usize,
 }
 
 /// Customers in one round: one transaction of the database.
@@ -47,38 +54,37 @@ pub enum DueError {
     Write(#[from] WriteError),
 }
 
-/// Starts the search, at once and then every so often, until it is stopped.
-#[must_use]
-pub fn start(
-    pool: Pool,
-    writer: Writer,
-    registry: Arc<Registry>,
-    (every, pulse): (Duration, Pulse),
-) -> Due {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            if let Err(error) = forget(&pool).await {
-                tracing::warn!(%error, "expired idempotency keys are not forgotten");
-            }
-            match round(&pool, &writer, &registry).await {
-                Ok(0) => pulse.beat(),
-                Ok(_more) => continue,
-                Err(error) => {
-                    pulse.miss();
-                    tracing::warn!(%error, "what has fallen due is not recorded");
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
+impl Chore for Due {
+    type Error = DueError;
+
+    async fn round(&mut self, _turn: Turn) -> Result<Round, DueError> {
+        if let Err(error) = forget(&self.pool).await {
+            tracing::warn!(%error, "expired idempotency keys are not forgotten");
         }
-    });
-    Due { stop, task }
+        Ok(round(&self.pool, &self.writer, &self.registry).await?.round())
+    }
 }
 
-/// Records what has fallen due for some customers; returns for how many, none when all is done.
+impl Progress {
+    /// What comes after it.
+    #[must_use]
+    pub const fn round(&self) -> Round {
+        match (self.found, self.recorded) {
+            (0, _) => Round::Done,
+            (_, 0) => Round::Stuck,
+            _ => Round::More,
+        }
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            found: self.found.saturating_add(other.found),
+            recorded: self.recorded.saturating_add(other.recorded),
+        }
+    }
+}
+
+/// Records what has fallen due for some customers and referrals.
 ///
 /// # Errors
 /// [`DueError`]; what was recorded stays so.
@@ -86,31 +92,31 @@ pub async fn round(
     pool: &Pool,
     writer: &Writer,
     registry: &Arc<Registry>,
-) -> Result<usize, DueError> {
+) -> Result<Progress, DueError> {
     let (reading, registry) = (pool.clone(), Arc::clone(registry));
     let find = move || reading.with(|db| find(db, &registry));
     let found = tokio::task::spawn_blocking(find).await;
     let (customers, clocks) = found.map_err(|_cancelled| WriteError::Stopped)??;
-    let count = customers.len();
-    if count > 0 {
+    let mut progress = Progress { found: customers.len(), recorded: 0 };
+    if progress.found > 0 {
         let transactions = writer.record_due(customers).await?;
+        progress.recorded = transactions;
         tracing::info!(
-            customers = count,
+            customers = progress.found,
             transactions,
             "points matured or expired, or holds timed out"
         );
     }
-    let mut count = count.saturating_add(of_referrals(pool, writer, (None, clocks.now())).await?);
+    progress = progress.and(of_referrals(pool, writer, (None, clocks.now())).await?);
     for (partner, now) in clocks.ahead() {
-        let due = of_referrals(pool, writer, (Some(partner), now)).await?;
-        count = count.saturating_add(due);
+        progress = progress.and(of_referrals(pool, writer, (Some(partner), now)).await?);
     }
-    Ok(count)
+    Ok(progress)
 }
 
 /// What falls due at that time for referrals of all partners or of one: those of which nothing came
-/// in their time expire, and commissions whose reservation is over may be paid. Returns how many
-/// there were. A referral on hold is none of them, however old.
+/// in their time expire, and commissions whose reservation is over may be paid. A referral on hold
+/// is none of them, however old.
 ///
 /// # Errors
 /// [`DueError`]; what was recorded stays so.
@@ -118,7 +124,7 @@ pub async fn of_referrals(
     pool: &Pool,
     writer: &Writer,
     (partner, now): (Option<&PartnerId>, Moment),
-) -> Result<usize, DueError> {
+) -> Result<Progress, DueError> {
     let (reading, partner) = (pool.clone(), partner.cloned());
     let find = move || {
         reading.with(|db| {
@@ -133,20 +139,21 @@ pub async fn of_referrals(
     };
     let found = tokio::task::spawn_blocking(find).await;
     let (expired, matured) = found.map_err(|_cancelled| WriteError::Stopped)??;
-    let mut count = matured.len();
+    let mut progress = Progress { found: expired.len().saturating_add(matured.len()), recorded: 0 };
     for referral in expired {
         let expire = Move::new(referral, Step::Expire, Actor::Program("due"));
         match writer.advance(expire).await {
-            Ok(_moved) => count = count.saturating_add(1),
+            Ok(_moved) => progress.recorded = progress.recorded.saturating_add(1),
             // It has gone on in the meantime.
             Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
             Err(error) => return Err(error.into()),
         }
     }
     if !matured.is_empty() {
-        writer.mature(matured, now).await?;
+        let transactions = writer.mature(matured, now).await?;
+        progress.recorded = progress.recorded.saturating_add(transactions);
     }
-    Ok(count)
+    Ok(progress)
 }
 
 /// Some of the customers for whom something has fallen due, by our clock or by that of a partner on
@@ -169,14 +176,4 @@ async fn forget(pool: &Pool) -> Result<(), DueError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_cancelled| WriteError::Stopped)??;
     Ok(())
-}
-
-impl Due {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the search for what has fallen due was lost");
-        }
-    }
 }

@@ -27,6 +27,7 @@ pub mod referral;
 pub mod secrets;
 pub mod settings;
 pub mod store;
+pub mod task;
 pub mod telemetry;
 pub mod template;
 pub mod trace_parent;

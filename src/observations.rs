@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-
 use crate::clock::Moment;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::observations::{self, Observation};
 use crate::store::{Pool, StoreError};
+use crate::task::{Chore, Round, Turn};
 
 /// What has been seen and is not written down yet.
 #[derive(Default)]
@@ -33,15 +31,15 @@ pub enum Waiting {
     Partner(PartnerId),
 }
 
-/// A running writing-down.
+/// The chore that writes observations down.
 pub struct Recording {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pub observations: Arc<Observations>,
+    pub pool: Pool,
 }
 
 /// What is kept in memory of either kind: a flood is not counted to the last.
 const KEPT_MAX: usize = 10_000;
-const WRITE_EVERY: Duration = Duration::from_secs(1);
+pub const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 impl Observations {
     /// Counts a sign.
@@ -118,36 +116,15 @@ impl Observations {
     }
 }
 
-/// Writes down what is seen, until it is stopped.
-#[must_use]
-pub fn start(observations: Arc<Observations>, pool: Pool) -> Recording {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut last = false;
-        while !last {
-            tokio::select! {
-                () = tokio::time::sleep(WRITE_EVERY) => {}
-                _ = stopped.changed() => last = true,
-            }
-            let (seen, pool) = (Arc::clone(&observations), pool.clone());
-            let written = tokio::task::spawn_blocking(move || seen.write(&pool)).await;
-            match written {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "observations are lost"),
-                Err(error) => tracing::error!(%error, "observations are lost"),
-            }
-        }
-    });
-    Recording { stop, task }
-}
+impl Chore for Recording {
+    type Error = StoreError;
 
-impl Recording {
-    /// Writes down what there is, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the writing-down of observations was lost");
-        }
+    /// What cannot be written is lost.
+    async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
+        let (seen, pool) = (Arc::clone(&self.observations), self.pool.clone());
+        let written = tokio::task::spawn_blocking(move || seen.write(&pool)).await;
+        written.unwrap_or(Err(StoreError::Exhausted))?;
+        Ok(Round::Done)
     }
 }
 

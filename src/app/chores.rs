@@ -1,94 +1,101 @@
-//! What a service does beside answering requests, each in a task of its own.
+//! What a service does by itself, beside answering requests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::books_chores::{BooksChores, World, real_crm};
+use super::books_chores::{Chores as BooksChores, World, real_crm};
 use super::{AppError, Core};
-use crate::crm::feedback::{self, Feedback, FeedbackSettings};
+use crate::crm::feedback::Feedback;
 use crate::observations::{self, Observations, Recording};
-use crate::partner::reload::{self, Reloader};
+use crate::partner::reload::Reloader;
 use crate::secrets::key_source::KeySource;
-use crate::secrets::key_watch::{self, KeyWatch};
+use crate::secrets::key_watch::KeyWatch;
 use crate::settings::Settings;
+use crate::task::{self, Schedule, Task};
 
 /// How long one page of the CRM's changes may take.
 const FEEDBACK_TIME_OUT: Duration = Duration::from_secs(20);
 
-/// The tasks of a service.
+/// The running chores of a service.
 pub struct Chores {
-    main: BooksChores,
-    sandbox: Option<BooksChores>,
-    feedback: Option<Feedback>,
-    reloader: Reloader,
-    keys: KeyWatch,
-    recording: Recording,
+    /// In the order in which they are stopped.
+    tasks: Vec<Task>,
+    partners_changed: Arc<Notify>,
 }
 
 impl Chores {
     /// Starts all of them.
     ///
     /// # Errors
-    /// [`AppError`] where the settings of one cannot be used.
+    /// [`AppError`] if a chore cannot be started with these settings.
     pub fn start(
         settings: &Settings,
         core: &Core,
         observations: Arc<Observations>,
     ) -> Result<Self, AppError> {
-        let looked = Duration::from_millis(settings.partners_millis.max(100));
-        let keys_read = Duration::from_secs(settings.keys_seconds.max(1));
-        let (main, registry) = (&core.main.books, &core.registry);
+        let partners_changed = Arc::new(Notify::new());
+        let main = &core.main.books;
         let sandbox = core.sandbox.as_ref().map(|open| &open.books);
-        let trial = sandbox.unwrap_or(main);
-        let start = |books, world| BooksChores::start(settings, core, (books, world));
-        Ok(Self {
-            main: start(main, World::Real)?,
-            sandbox: sandbox.map(|books| start(books, World::Sandbox)).transpose()?,
-            feedback: start_feedback(settings, core)?,
-            reloader: reload::start(
-                Arc::clone(registry),
-                main.pool.clone(),
-                settings.time_zone,
-                looked,
-                core.metrics.pulse("partners"),
-            ),
-            keys: key_watch::start(KeySource::from(settings), core.keys.clone(), keys_read),
-            recording: observations::start(observations, trial.pool.clone()),
-        })
+        let mut tasks = Vec::new();
+        tasks.extend(feedback(settings, core)?);
+        tasks.push(partners(settings, core, &partners_changed));
+        tasks.extend(BooksChores { settings, core, books: main, world: World::Real }.start()?);
+        if let Some(books) = sandbox {
+            tasks.extend(BooksChores { settings, core, books, world: World::Sandbox }.start()?);
+        }
+        tasks.push(keys(settings, core));
+        let pool = sandbox.unwrap_or(main).pool.clone();
+        let every = observations::WRITE_EVERY;
+        let schedule = Schedule::new("observations", every, core.metrics.pulse("observations"));
+        let schedule = schedule.after_a_pause().with_a_last_round();
+        tasks.push(task::every(schedule, Recording { observations, pool }));
+        Ok(Self { tasks, partners_changed })
     }
 
-    /// Notified, the partners' folder is read again at once.
+    /// Notify it, and the partners' folder is read again at once.
     pub fn partners_changed(&self) -> Arc<Notify> {
-        self.reloader.poke()
+        Arc::clone(&self.partners_changed)
     }
 
-    /// Lets what is under way end.
+    /// Stops them one after the other; each ends what it has begun.
     pub async fn stop(self) {
-        if let Some(feedback) = self.feedback {
-            feedback.stop().await;
+        for task in self.tasks {
+            task.stop().await;
         }
-        self.reloader.stop().await;
-        self.main.stop().await;
-        if let Some(sandbox) = self.sandbox {
-            sandbox.stop().await;
-        }
-        self.keys.stop().await;
-        self.recording.stop().await;
     }
 }
 
-/// A CRM that is asked what has become of our leads.
-fn start_feedback(settings: &Settings, core: &Core) -> Result<Option<Feedback>, AppError> {
-    let crm = settings.crm.as_ref().zip(real_crm(settings, FEEDBACK_TIME_OUT)?);
-    let Some((told, crm)) = crm else { return Ok(None) };
-    let feedback = FeedbackSettings {
+/// Takes up changes of the partners' folder.
+fn partners(settings: &Settings, core: &Core, changed: &Arc<Notify>) -> Task {
+    let every = Duration::from_millis(settings.partners_millis.max(100));
+    let schedule = Schedule::new("partners", every, core.metrics.pulse("partners"));
+    let (registry, pool) = (Arc::clone(&core.registry), core.main.books.pool.clone());
+    let reloader = Reloader::new(registry, pool, settings.time_zone);
+    task::every(schedule.poked_by(Arc::clone(changed)), reloader)
+}
+
+/// Takes up new keys.
+fn keys(settings: &Settings, core: &Core) -> Task {
+    let every = Duration::from_secs(settings.keys_seconds.max(1));
+    let schedule = Schedule::new("keys", every, core.metrics.pulse("keys")).after_a_pause();
+    let watch = KeyWatch { source: KeySource::from(settings), keys: core.keys.clone() };
+    task::every(schedule, watch)
+}
+
+/// Asks the CRM what has become of our leads, if the settings name a CRM.
+fn feedback(settings: &Settings, core: &Core) -> Result<Option<Task>, AppError> {
+    let Some(place) = settings.crm.as_ref().map(|crm| crm.place()) else { return Ok(None) };
+    let Some(crm) = real_crm(settings, FEEDBACK_TIME_OUT)? else { return Ok(None) };
+    let every = Duration::from_millis(settings.crm_poll_millis.max(100));
+    let feedback = Feedback {
         pool: core.main.books.pool.clone(),
         writer: core.main.books.writer.clone(),
-        place: told.place(),
         crm,
-        every: Duration::from_millis(settings.crm_poll_millis.max(100)),
+        place,
+        every,
     };
-    Ok(Some(feedback::start(feedback)))
+    let schedule = Schedule::new("feedback", every, core.metrics.pulse("feedback"));
+    Ok(Some(task::every(schedule, feedback)))
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::books::{Books, BooksError, OpenBooks, Place, Shared};
 use crate::database_url::DatabaseUrl;
 use crate::http::access::token_issuer::{TokenIssuer, TokenIssuerError};
-use crate::http::access::watch::{self, Watch};
+use crate::http::access::watch;
 use crate::http::server::tls::{self, TlsError};
 use crate::http::{self, Gateway, Parts};
 use crate::observations::Observations;
@@ -30,6 +30,7 @@ use crate::secrets::key_source::KeySource;
 use crate::secrets::keys::{Keys, KeysError};
 use crate::settings::{SandboxSettings, Settings, TokenSettings};
 use crate::store::{self, Db, Pool, StoreError};
+use crate::task::Task;
 use crate::telemetry::metrics::Metrics;
 use crate::writer::Writer;
 
@@ -40,7 +41,7 @@ pub struct App {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     chores: Chores,
-    watch: Watch,
+    watch: Task,
     scraped: Option<Scraped>,
     core: Core,
 }

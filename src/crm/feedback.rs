@@ -5,24 +5,17 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::{Change, Crm, CrmError, Stage, Watermark};
 use crate::clock;
 use crate::ids::ReferralId;
 use crate::referral::{Actor, Move, State, Step};
 use crate::store::{Pool, StoreError, crm_feedback, referrals};
+use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
 
-/// A running reader of the CRM's changes.
+/// The reader of the CRM's changes.
 pub struct Feedback {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-/// What the reader works with.
-pub struct FeedbackSettings {
     pub pool: Pool,
     pub writer: Writer,
     pub crm: Crm,
@@ -57,53 +50,29 @@ pub enum FeedbackError {
 /// because what it commits late carries the time at which it began.
 const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 
-struct Reader {
-    settings: FeedbackSettings,
-}
+impl Chore for Feedback {
+    type Error = FeedbackError;
 
-/// Starts a reader that ends when it is stopped.
-#[must_use]
-pub fn start(settings: FeedbackSettings) -> Feedback {
-    let (stop, mut stopped) = watch::channel(false);
-    let every = settings.every;
-    let reader = Reader { settings };
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            tokio::select! {
-                outcome = reader.look() => if let Err(error) = outcome {
-                    tracing::warn!(%error, "the CRM's changes are not read");
-                },
-                _ = stopped.changed() => break,
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Feedback { stop, task }
-}
-
-impl Feedback {
-    /// Stops where it is: what it has not done, it or another does after the next start.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the reader of the CRM's changes was lost");
+    /// Ends where it is when it is stopped: what it has not done, it or another gateway does after
+    /// the next start.
+    async fn round(&mut self, mut turn: Turn) -> Result<Round, FeedbackError> {
+        tokio::select! {
+            looked = self.look() => looked.map(|()| Round::Done),
+            () = turn.stop.requested() => Ok(Round::Done),
         }
     }
 }
 
-impl Reader {
+impl Feedback {
     /// Reads what has changed since the last look, and does it.
     async fn look(&self) -> Result<(), FeedbackError> {
         let Some(kept) = self.take_look().await? else { return Ok(()) };
-        let mut from = self.settings.crm.set_back(&Watermark(kept), OVERLAP);
-        let by = Actor::Crm(self.settings.crm.kind().to_owned());
+        let mut from = self.crm.set_back(&Watermark(kept), OVERLAP);
+        let by = Actor::Crm(self.crm.kind().to_owned());
         loop {
-            let Some(changes) = self.settings.crm.changes(&from).await? else { return Ok(()) };
+            let Some(changes) = self.crm.changes(&from).await? else { return Ok(()) };
             for Change { lead, stage, at: _ } in changes.list {
-                match tell(&self.settings.pool, &self.settings.writer, (lead, stage), &by).await {
+                match tell(&self.pool, &self.writer, (lead, stage), &by).await {
                     Ok(told) if told.moved => {
                         let (stage, state) = (stage.name(), told.state.name());
                         tracing::info!(%lead, stage, state, "the CRM moved a referral");
@@ -124,9 +93,9 @@ impl Reader {
     }
 
     async fn take_look(&self) -> Result<Option<String>, FeedbackError> {
-        let half = TimeDelta::from_std(self.settings.every / 2).unwrap_or_default();
-        let place = self.settings.place.clone();
-        store(&self.settings.pool, move |db| {
+        let half = TimeDelta::from_std(self.every / 2).unwrap_or_default();
+        let place = self.place.clone();
+        store(&self.pool, move |db| {
             let now = clock::now();
             db.write(|tx| crm_feedback::take_look(tx, &place, (now, now.minus(half))))
         })
@@ -134,8 +103,8 @@ impl Reader {
     }
 
     async fn keep(&self, watermark: Watermark) -> Result<(), FeedbackError> {
-        let place = self.settings.place.clone();
-        store(&self.settings.pool, move |db| {
+        let place = self.place.clone();
+        store(&self.pool, move |db| {
             db.write(|tx| crm_feedback::keep_watermark(tx, &place, &watermark.0))
         })
         .await

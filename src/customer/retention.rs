@@ -2,11 +2,8 @@
 //! leaves a certificate. The periods are the programme's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::Author;
 use super::certificate::{Certificate, Erased};
@@ -16,46 +13,26 @@ use crate::partner::Registry;
 use crate::partner::retention::Retention;
 use crate::store::outbox::Destination;
 use crate::store::{self, Db, LedgerTx, Pool, StoreError, consents, outbox, personal, signatures};
+use crate::task::{Chore, Round, Turn};
 
-/// A running enforcement of the periods.
+/// The enforcement of the periods.
 pub struct Enforcement {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pub pool: Pool,
+    pub registry: Arc<Registry>,
 }
 
 /// Rows of each kind in one round: one transaction of the database.
 const ROWS_MAX: i64 = 200;
 
-/// Starts it, at once and then every so often, until it is stopped.
-#[must_use]
-pub fn start(pool: Pool, registry: Arc<Registry>, every: Duration) -> Enforcement {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            let (pool, retention) = (pool.clone(), registry.programme().retention);
-            let work = move || pool.with(|db| round(db, retention, clock::now()));
-            match tokio::task::spawn_blocking(work).await {
-                Ok(Ok(true)) => continue,
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "what outlived its period is not erased"),
-                Err(error) => tracing::error!(%error, "a round of erasure was lost"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Enforcement { stop, task }
-}
+impl Chore for Enforcement {
+    type Error = StoreError;
 
-impl Enforcement {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the enforcement of periods was lost");
-        }
+    async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
+        let (pool, retention) = (self.pool.clone(), self.registry.programme().retention);
+        let work = move || pool.with(|db| round(db, retention, clock::now()));
+        let erased = tokio::task::spawn_blocking(work).await;
+        let erased = erased.unwrap_or(Err(StoreError::Exhausted))?;
+        Ok(if erased { Round::More } else { Round::Done })
     }
 }
 

@@ -4,12 +4,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 
 use super::closing::{queue_for_crm, record};
 use super::spend::{Window, facts};
@@ -28,19 +26,21 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::{
     LedgerTx, Pool, StoreError, contacts, customer_stages, follow_ups, referrals, tasks,
 };
+use crate::task::{Chore, Round, Turn};
 
-/// A running follow-up.
+/// The chore that follows customers up.
 pub struct FollowUp {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    settings: FollowUpSettings,
+    /// From where on customers may be new: a start looks at everybody.
+    new_after: CustomerId,
 }
 
 /// What it works with.
+#[derive(Clone)]
 pub struct FollowUpSettings {
     pub pool: Pool,
     pub registry: Arc<Registry>,
     pub time_zone: Tz,
-    pub every: Duration,
     /// Told when something was put in line.
     pub poked: Arc<Notify>,
 }
@@ -52,49 +52,31 @@ const LOOK_EVERY: TimeDelta = TimeDelta::hours(24);
 /// A customer's id was made so long before it was committed at most.
 const COMMITTED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
-/// Starts it, at once and then every so often, until it is stopped.
-#[must_use]
-pub fn start(settings: FollowUpSettings) -> FollowUp {
-    let (stop, mut stopped) = watch::channel(false);
-    let every = settings.every;
-    let settings = Arc::new(settings);
-    let task = tokio::spawn(async move {
-        // At its start it looks at everybody, and then at whoever is new.
-        let mut new_after = CustomerId::from_uuid(uuid::Uuid::nil());
-        while !*stopped.borrow() {
-            let (working, after) = (Arc::clone(&settings), new_after);
-            let done = tokio::task::spawn_blocking(move || working.round(after, clock::now()));
-            match done.await.unwrap_or(Err(StoreError::Exhausted)) {
-                Ok(Round { count, new_after: next }) => {
-                    new_after = next;
-                    if count > 0 {
-                        settings.poked.notify_one();
-                        continue;
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "customers are not followed up"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    FollowUp { stop, task }
+impl FollowUp {
+    #[must_use]
+    pub const fn new(settings: FollowUpSettings) -> Self {
+        Self { settings, new_after: CustomerId::from_uuid(uuid::Uuid::nil()) }
+    }
 }
 
-impl FollowUp {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the follow-up of customers was lost");
+impl Chore for FollowUp {
+    type Error = StoreError;
+
+    async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
+        let (settings, after) = (self.settings.clone(), self.new_after);
+        let done = tokio::task::spawn_blocking(move || settings.round(after, clock::now())).await;
+        let Followed { count, new_after } = done.unwrap_or(Err(StoreError::Exhausted))?;
+        self.new_after = new_after;
+        if count == 0 {
+            return Ok(Round::Done);
         }
+        self.settings.poked.notify_one();
+        Ok(Round::More)
     }
 }
 
 /// What a round came to.
-struct Round {
+struct Followed {
     count: usize,
     /// From where on customers may be new.
     new_after: CustomerId,
@@ -115,12 +97,12 @@ struct Unknown {
 }
 
 impl FollowUpSettings {
-    fn round(&self, new_after: CustomerId, now: Moment) -> Result<Round, StoreError> {
+    fn round(&self, new_after: CustomerId, now: Moment) -> Result<Followed, StoreError> {
         let programme = self.registry.programme();
         let moved = self.follow_moves(&programme, now)?;
         let opened = self.open_tasks(now)?;
         let Some(rules) = &programme.stage else {
-            return Ok(Round { count: moved.saturating_add(opened), new_after });
+            return Ok(Followed { count: moved.saturating_add(opened), new_after });
         };
         let new = self.pool.with(|db| customer_stages::unstaged(db, new_after, ROUND_MAX))?;
         let again = self.pool.with(|db| customer_stages::to_look_at(db, now, ROUND_MAX))?;
@@ -135,7 +117,7 @@ impl FollowUpSettings {
             new.last().copied().unwrap_or(new_after)
         };
         let count = [opened, new.len(), again.len()].into_iter().fold(moved, usize::saturating_add);
-        Ok(Round { count, new_after })
+        Ok(Followed { count, new_after })
     }
 
     /// What the moves of referrals make of their tasks.

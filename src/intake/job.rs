@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::charset::Charset;
 use super::lines::{IntakeError, Line, Lines};
@@ -27,6 +27,7 @@ use crate::ids::{ImportId, LeaseId};
 use crate::partner::Registry;
 use crate::store::imports::{self, Claim, Import, Progress};
 use crate::store::{Pool, StoreError};
+use crate::task::{self, Stop, Task};
 use crate::writer::{WriteError, Writer};
 
 /// What the intake works with.
@@ -40,12 +41,6 @@ pub struct IntakeSettings {
     pub lease: Duration,
     /// Bytes of a file, unpacked.
     pub bytes_max: u64,
-}
-
-/// A running intake.
-pub struct Intake {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
 }
 
 /// Files taken in at once by one gateway, each of another partner.
@@ -84,34 +79,25 @@ enum Undone {
 struct Worker {
     settings: IntakeSettings,
     lease: TimeDelta,
-    stopped: watch::Receiver<bool>,
+    stop: Stop,
 }
 
 type FileLines = Lines<Box<dyn Read + Send>>;
 
 /// Starts it, until it is stopped. It is poked when a file has become whole.
 #[must_use]
-pub fn start(settings: IntakeSettings, waiting: Arc<Notify>) -> Intake {
-    let (stop, stopped) = watch::channel(false);
+pub fn start(name: &'static str, settings: IntakeSettings, waiting: Arc<Notify>) -> Task {
     let lease = TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::minutes(1));
-    let worker = Arc::new(Worker { settings, lease, stopped: stopped.clone() });
-    let task = tokio::spawn(look(worker, waiting, stopped));
-    Intake { stop, task }
+    task::run(name, |stop| {
+        let worker = Arc::new(Worker { settings, lease, stop: stop.clone() });
+        look(worker, waiting, stop)
+    })
 }
 
-impl Intake {
-    /// Lets the groups under way end, gives their files back, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the intake of files was lost");
-        }
-    }
-}
-
-async fn look(worker: Arc<Worker>, waiting: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+/// When it is stopped, it lets the groups under way end, and gives their files back.
+async fn look(worker: Arc<Worker>, waiting: Arc<Notify>, mut stop: Stop) {
     let mut jobs = JoinSet::new();
-    while !*stopped.borrow() {
+    while !stop.is_requested() {
         while jobs.len() < AT_ONCE {
             match Arc::clone(&worker).claim().await {
                 Ok(Some((import, lease))) => {
@@ -131,7 +117,7 @@ async fn look(worker: Arc<Worker>, waiting: Arc<Notify>, mut stopped: watch::Rec
             () = waiting.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
             Some(ended) = jobs.join_next() => note(ended),
-            _ = stopped.changed() => {}
+            () = stop.requested() => {}
         }
     }
     while let Some(ended) = jobs.join_next().await {
@@ -215,7 +201,7 @@ impl Worker {
             })
             .await?;
         loop {
-            if *self.stopped.borrow() {
+            if self.stop.is_requested() {
                 return Err(Undone::Stopping);
             }
             let (lines_of, id) = file;

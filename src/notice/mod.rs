@@ -10,4 +10,4 @@ pub mod wishes;
 
 pub use night::night_left;
 pub use refusal::NoticeRefusal;
-pub use search::{NoticeSearch, Notices, start};
+pub use search::NoticeSearch;

@@ -2,12 +2,10 @@
 //! queued at night.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{Days, TimeDelta};
 use chrono_tz::Tz;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 
 use super::night_left;
 use crate::clock::{self, Moment};
@@ -16,19 +14,14 @@ use crate::partner::notice::{NoticeKind, POINTS_EXPIRING};
 use crate::store::announcements::DueSpan;
 use crate::store::notices::NewNotice;
 use crate::store::{Pool, StoreError, announcements, lots, notices};
+use crate::task::{Chore, Round, Turn};
 
-/// A running search for notices that are due.
-pub struct Notices {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-/// The parts that the search needs.
+/// The search for notices that are due.
+#[derive(Clone)]
 pub struct NoticeSearch {
     pub pool: Pool,
     pub registry: Arc<Registry>,
     pub time_zone: Tz,
-    pub every: Duration,
     /// Wakes the relay after notices were queued.
     pub poked: Arc<Notify>,
 }
@@ -36,43 +29,22 @@ pub struct NoticeSearch {
 /// Notices queued in one transaction.
 const GROUP: i64 = 200;
 
-/// Starts a search that ends when it is stopped.
-#[must_use]
-pub fn start(search: NoticeSearch) -> Notices {
-    let (stop, mut stopped) = watch::channel(false);
-    let every = search.every;
-    let search = Arc::new(search);
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            let at = clock::now();
-            if night_left(at, search.time_zone).is_none() {
-                let working = Arc::clone(&search);
-                let done = tokio::task::spawn_blocking(move || round(&working, at)).await;
-                match done.unwrap_or(Err(StoreError::Exhausted)) {
-                    Ok(0) => {}
-                    Ok(count) => {
-                        tracing::info!(count, "notices are queued");
-                        search.poked.notify_one();
-                    }
-                    Err(error) => tracing::warn!(%error, "notices cannot be queued now"),
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Notices { stop, task }
-}
+impl Chore for NoticeSearch {
+    type Error = StoreError;
 
-impl Notices {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the search for notices was lost");
+    async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
+        let at = clock::now();
+        if night_left(at, self.time_zone).is_some() {
+            return Ok(Round::Done);
         }
+        let search = self.clone();
+        let done = tokio::task::spawn_blocking(move || round(&search, at)).await;
+        let count = done.unwrap_or(Err(StoreError::Exhausted))?;
+        if count > 0 {
+            tracing::info!(count, "notices are queued");
+            self.poked.notify_one();
+        }
+        Ok(Round::Done)
     }
 }
 

@@ -21,14 +21,14 @@
 
 mod backoff;
 pub mod breaker;
+mod crm;
 mod failure;
 mod lane;
-mod leads;
 mod notices;
 pub mod relay;
 mod send;
 
+pub use crm::CrmSender;
 pub use failure::Failure;
-pub use leads::CrmSender;
 pub use notices::{NoticeSender, NoticeWay};
 pub use send::{Senders, Sent};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
@@ -18,14 +18,9 @@ use crate::settings::DeliverySettings;
 use crate::store::outbox::claims::{self, Claim, Claimed, Failed, Outcome};
 use crate::store::outbox::{Destination, Kind};
 use crate::store::{Pool, StoreError, referral_moves};
+use crate::task::{self, Stop, Task};
 use crate::telemetry::metrics::{Metrics, Pulse};
 use crate::telemetry::traces;
-
-/// A running relay.
-pub struct Relay {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
 
 /// Messages on their way at once, to all destinations together.
 const DELIVERIES_MAX: usize = 64;
@@ -65,31 +60,20 @@ struct Traffic {
 /// Starts a relay that ends when it is stopped. It is poked by `poked` after a commit that put
 /// something in line.
 #[must_use]
-pub fn start(settings: RelaySettings, poked: Arc<Notify>) -> Relay {
-    let (stop, stopped) = watch::channel(false);
+pub fn start(name: &'static str, settings: RelaySettings, poked: Arc<Notify>) -> Task {
     let holder = *uuid::Uuid::new_v4().as_bytes();
     let RelaySettings { pool, senders, delivery, lease, metrics } = settings;
-    let pulse = metrics.pulse("relay");
+    let pulse = metrics.pulse(name);
     let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(1));
     let worker =
         Arc::new(Worker { pool, senders, settings: delivery, holder, lease, metrics, pulse });
-    let task = tokio::spawn(run(worker, poked, stopped));
-    Relay { stop, task }
+    task::run(name, |stop| run(worker, poked, stop))
 }
 
-impl Relay {
-    /// Lets the deliveries under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the relay was lost");
-        }
-    }
-}
-
-async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
+/// When it is stopped, it lets the deliveries under way end.
+async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stop: Stop) {
     let mut traffic = Traffic { lanes: HashMap::new(), deliveries: JoinSet::new() };
-    while !*stopped.borrow() {
+    while !stop.is_requested() {
         for destination in Arc::clone(&worker).waiting().await {
             traffic.fill(&worker, destination).await;
         }
@@ -100,7 +84,7 @@ async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stopped: watch::Receiv
                     Ok((destination, failure, held)) => {
                         traffic.ended(destination, failure.as_ref());
                         drop(held);
-                        if !*stopped.borrow() {
+                        if !stop.is_requested() {
                             traffic.fill(&worker, destination).await;
                         }
                     }
@@ -110,7 +94,7 @@ async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stopped: watch::Receiv
                 },
                 () = poked.notified() => break,
                 () = tokio::time::sleep_until(look_at) => break,
-                _ = stopped.changed() => break,
+                () = stop.requested() => break,
             }
         }
     }

@@ -3,14 +3,13 @@
 //! its own copy of the folder; which of them was first makes no difference.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 
 use super::manifest::Kind;
 use super::programme::Programme;
@@ -21,7 +20,7 @@ use crate::ids::PartnerId;
 use crate::partner::Status;
 use crate::store::partners::{self, Change};
 use crate::store::{Db, Pool, StoreError, conformance, events};
-use crate::telemetry::metrics::Pulse;
+use crate::task::{Chore, Round, Turn, Wake};
 
 /// What made us read the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +41,16 @@ pub enum ReloadError {
     Store(#[from] StoreError),
 }
 
-/// A running watch over the folder.
+/// The watch over the folder: looks whether a file is another than before, and reads the folder
+/// whenever it is poked.
 pub struct Reloader {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-    poke: Arc<Notify>,
+    registry: Arc<Registry>,
+    pool: Pool,
+    zone: Tz,
+    /// What the files looked like at the last look.
+    seen: Looks,
+    /// What they looked like when they were read.
+    taken: Looks,
 }
 
 /// The name under which a folder that could not be read is recorded.
@@ -62,58 +66,34 @@ impl Cause {
     }
 }
 
-/// Watches the folder: looks every so often whether a file is another than before, and whenever it
-/// is poked.
-#[must_use]
-pub fn start(
-    registry: Arc<Registry>,
-    pool: Pool,
-    zone: Tz,
-    every: Duration,
-    pulse: Pulse,
-) -> Reloader {
-    let (stop, mut stopped) = watch::channel(false);
-    let poke = Arc::new(Notify::new());
-    let poked = Arc::clone(&poke);
-    let task = tokio::spawn(async move {
-        let mut seen = look(&registry).await;
-        // What changed since the start read it is read again: nothing is missed in between.
-        let mut taken = Looks::new();
-        while !*stopped.borrow() && stopped.has_changed().is_ok() {
-            let cause = tokio::select! {
-                () = tokio::time::sleep(every) => Cause::File,
-                () = poked.notified() => Cause::Signal,
-                _ = stopped.changed() => break,
-            };
-            let found = look(&registry).await;
-            // A file that is still being written looks different at the next look.
-            let settled = found == seen;
-            seen = found;
-            if cause == Cause::Signal || (settled && seen != taken) {
-                taken.clone_from(&seen);
-                if !run(&registry, &pool, zone, cause).await {
-                    pulse.miss();
-                }
-            }
-            // What is refused is refused until a file changes: the watch itself goes on.
-            pulse.beat();
-        }
-    });
-    Reloader { stop, task, poke }
+impl Reloader {
+    /// What changed since the start read the folder is read again: nothing is missed in between.
+    #[must_use]
+    pub const fn new(registry: Arc<Registry>, pool: Pool, zone: Tz) -> Self {
+        Self { registry, pool, zone, seen: Looks::new(), taken: Looks::new() }
+    }
 }
 
-impl Reloader {
-    /// Reads the folder now, whatever its files look like.
-    #[must_use]
-    pub fn poke(&self) -> Arc<Notify> {
-        Arc::clone(&self.poke)
-    }
+impl Chore for Reloader {
+    type Error = Infallible;
 
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the watch over the partners was lost");
+    async fn round(&mut self, turn: Turn) -> Result<Round, Infallible> {
+        let found = look(&self.registry).await;
+        if turn.wake == Wake::AtOnce {
+            self.seen = found;
+            return Ok(Round::Done);
         }
+        // A file that is still being written looks different at the next look.
+        let settled = found == self.seen;
+        self.seen = found;
+        let cause = if turn.wake == Wake::Poke { Cause::Signal } else { Cause::File };
+        if cause == Cause::File && (!settled || self.seen == self.taken) {
+            return Ok(Round::Done);
+        }
+        self.taken.clone_from(&self.seen);
+        // What is refused is refused until a file changes; the watch itself goes on.
+        let in_force = run(&self.registry, &self.pool, self.zone, cause).await;
+        Ok(if in_force { Round::Done } else { Round::Failed })
     }
 }
 

@@ -1,60 +1,38 @@
-//! Reads the keys again every so often, so that a new one is known to a running gateway before it
-//! is used, and an older one is gone once it is retired.
-
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+//! Reads the keys again from time to time. So a new key is known to a running gateway before it is
+//! used, and an older one is gone once it is retired.
 
 use super::key_source::{self, KeySource};
 use super::keys::{Keys, KeysError};
+use crate::task::{Chore, Round, Turn};
 
-/// A running watch over the keys.
+/// The watch over the keys: `keys` and all its clones are kept as they are at the source.
 pub struct KeyWatch {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pub source: KeySource,
+    pub keys: Keys,
 }
 
-/// Starts it: `keys` and all their clones are kept as they are at the source.
-#[must_use]
-pub fn start(source: KeySource, keys: Keys, every: Duration) -> KeyWatch {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => return,
-            }
-            let from = source.clone();
-            match tokio::task::spawn_blocking(move || read(&from)).await {
-                Ok(Ok(fresh)) => {
-                    if fresh.personal.key_id() != keys.personal.key_id() {
-                        tracing::info!(key = fresh.personal.key_id(), "another key seals now");
-                    }
-                    keys.personal.take_over(&fresh.personal);
-                    keys.token.replace_by(&fresh.token);
-                    keys.sandbox.replace_by(&fresh.sandbox);
-                }
-                // What is known goes on.
-                Ok(Err(error)) => tracing::warn!(%error, "the keys cannot be read again"),
-                Err(error) => tracing::error!(%error, "the keys could not be read again"),
-            }
+impl Chore for KeyWatch {
+    type Error = KeysError;
+
+    /// When the source cannot be read, the known keys stay in force.
+    async fn round(&mut self, _turn: Turn) -> Result<Round, KeysError> {
+        let from = self.source.clone();
+        let Ok(fresh) = tokio::task::spawn_blocking(move || read(&from)).await else {
+            tracing::error!("the reading of the keys ended by a fault");
+            return Ok(Round::Failed);
+        };
+        let fresh = fresh?;
+        if fresh.personal.key_id() != self.keys.personal.key_id() {
+            tracing::info!(key = fresh.personal.key_id(), "another key seals now");
         }
-    });
-    KeyWatch { stop, task }
+        self.keys.personal.take_over(&fresh.personal);
+        self.keys.token.replace_by(&fresh.token);
+        self.keys.sandbox.replace_by(&fresh.sandbox);
+        Ok(Round::Done)
+    }
 }
 
-/// Never makes a file: one that is gone is missed, not replaced.
+/// Never makes a file: a file that is gone is an error.
 fn read(source: &KeySource) -> Result<Keys, KeysError> {
     Keys::parse(&key_source::text(source)?, &source.to_string())
-}
-
-impl KeyWatch {
-    /// Ends it.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the watch over the keys was lost");
-        }
-    }
 }

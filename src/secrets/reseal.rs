@@ -1,11 +1,6 @@
 //! After a new key has come, what older ones sealed is sealed anew in the background, in bounded
 //! rounds, until an older key has nothing left and can be retired.
 
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-
 use crate::clock;
 use crate::customer::personal::{PersonalKeys, SealError};
 use crate::customer::reading::Reading;
@@ -16,11 +11,13 @@ use crate::store::personal::Resealed;
 use crate::store::{
     Db, Pool, StoreError, idempotency_keys, personal, referral_claims, referrals, signatures,
 };
+use crate::task::{Chore, Round, Turn};
 
-/// A running search for what is sealed with older keys.
+/// The search for what is sealed with older keys.
 pub struct Resealer {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pool: Pool,
+    keys: PersonalKeys,
+    pass: Pass,
 }
 
 /// How far one pass over everything has come, and what it did.
@@ -38,48 +35,32 @@ pub struct Pass {
 /// Records of each kind in one round: one transaction of the database.
 const ROWS_MAX: i64 = 200;
 
-/// Starts the search, at once and then every so often, until it is stopped.
-#[must_use]
-pub fn start(pool: Pool, keys: PersonalKeys, every: Duration) -> Resealer {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        while !*stopped.borrow() {
-            let mut pass = Pass::default();
-            while !*stopped.borrow() {
-                let (pool, keys) = (pool.clone(), keys.clone());
-                let work = move || {
-                    let more = pool.with(|db| round(db, &keys, &mut pass))?;
-                    Ok::<_, StoreError>((more, pass))
-                };
-                match tokio::task::spawn_blocking(work).await {
-                    Ok(Ok((more, so_far))) => {
-                        pass = so_far;
-                        if more {
-                            continue;
-                        }
-                        pass.log();
-                    }
-                    Ok(Err(error)) => tracing::warn!(%error, "nothing is sealed anew now"),
-                    Err(error) => tracing::error!(%error, "a round of sealing anew was lost"),
-                }
-                break;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Resealer { stop, task }
+impl Resealer {
+    #[must_use]
+    pub fn new(pool: Pool, keys: PersonalKeys) -> Self {
+        Self { pool, keys, pass: Pass::default() }
+    }
 }
 
-impl Resealer {
-    /// Lets the round under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the search for what older keys sealed was lost");
+impl Chore for Resealer {
+    type Error = StoreError;
+
+    /// A pass that fails begins at the start again.
+    async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
+        let (pool, keys) = (self.pool.clone(), self.keys.clone());
+        let mut pass = std::mem::take(&mut self.pass);
+        let work = move || {
+            let more = pool.with(|db| round(db, &keys, &mut pass))?;
+            Ok::<_, StoreError>((more, pass))
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        let (more, pass) = done.unwrap_or(Err(StoreError::Exhausted))?;
+        if more {
+            self.pass = pass;
+            return Ok(Round::More);
         }
+        pass.log();
+        Ok(Round::Done)
     }
 }
 

@@ -7,6 +7,7 @@ use super::Failure;
 use crate::app::Core;
 use crate::due;
 use crate::settings::Settings;
+use crate::task::Round;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -27,9 +28,10 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
             let mut customers = 0_usize;
             for books in core.all_books() {
                 loop {
-                    match due::round(&books.pool, &books.writer, &core.registry).await? {
-                        0 => break,
-                        more => customers = customers.saturating_add(more),
+                    let progress = due::round(&books.pool, &books.writer, &core.registry).await?;
+                    customers = customers.saturating_add(progress.found);
+                    if progress.round() != Round::More {
+                        break;
                     }
                 }
             }

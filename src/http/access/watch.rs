@@ -1,20 +1,20 @@
 //! What a running gateway looks at each second, because others change it: which tokens were
 //! revoked. It forgets what has expired on the way.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::web;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::clock;
 use crate::http::Gateway;
 use crate::store::{dpop_proofs, revoked_tokens};
+use crate::task::{self, Chore, Round, Schedule, Task, Turn};
 
-/// A running watch.
+/// The watch over what others change.
 pub struct Watch {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    gateway: web::Data<Gateway>,
+    looks: u32,
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,50 +25,44 @@ const CLEAR_EVERY: u32 = 30;
 /// Expired proofs forgotten in one clearance.
 const PROOFS_MAX: i64 = 20_000;
 
-/// Looks once, and then every second until it is stopped.
-pub async fn start(gateway: web::Data<Gateway>) -> Watch {
-    let (stop, mut stopped) = watch::channel(false);
+/// Looks once before it returns, and then every second until it is stopped.
+pub async fn start(gateway: web::Data<Gateway>) -> Task {
     // Before the first request, or its token could not be taken.
     hear(&gateway).await;
-    let task = tokio::spawn(async move {
-        let mut looks = 0_u32;
-        while !*stopped.borrow() && stopped.has_changed().is_ok() {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = stopped.changed() => return,
-            }
-            hear(&gateway).await;
-            looks = looks.wrapping_add(1);
-            if looks.is_multiple_of(CLEAR_EVERY) {
-                clear(&gateway).await;
-            }
-        }
-    });
-    Watch { stop, task }
+    let pulse = gateway.metrics.pulse("revocations");
+    let schedule = Schedule::new("revocations", LOOK_EVERY, pulse).after_a_pause();
+    task::every(schedule, Watch { gateway, looks: 0 })
 }
 
-impl Watch {
-    /// Lets the look under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the watch was lost");
+impl Chore for Watch {
+    type Error = Infallible;
+
+    async fn round(&mut self, _turn: Turn) -> Result<Round, Infallible> {
+        let mut is_well = hear(&self.gateway).await;
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(CLEAR_EVERY) {
+            is_well &= clear(&self.gateway).await;
         }
+        Ok(if is_well { Round::Done } else { Round::Failed })
     }
 }
 
 /// Which tokens others have revoked.
-async fn hear(gateway: &Gateway) {
+async fn hear(gateway: &Gateway) -> bool {
     let now = clock::now();
     match gateway.main.read(move |db| revoked_tokens::in_force(db, now)).await {
-        Ok(tokens) => gateway.tokens.revoked.learn(tokens, now),
+        Ok(tokens) => {
+            gateway.tokens.revoked.learn(tokens, now);
+            true
+        }
         Err(problem) => {
             problem.log_cause();
+            false
         }
     }
 }
 
-async fn clear(gateway: &Gateway) {
+async fn clear(gateway: &Gateway) -> bool {
     let now = clock::now();
     let cleared = gateway
         .main
@@ -79,7 +73,8 @@ async fn clear(gateway: &Gateway) {
             })
         })
         .await;
-    if let Err(problem) = cleared {
+    if let Err(problem) = &cleared {
         problem.log_cause();
     }
+    cleared.is_ok()
 }

@@ -14,6 +14,7 @@ use crate::http::problem::Problem;
 use crate::partner::Partner;
 use crate::partner::test_clock::{AHEAD_SECONDS_MAX, TestClocks};
 use crate::store::test_clocks;
+use crate::task::Round;
 
 /// What time it is for the partner.
 #[derive(Serialize, ToSchema)]
@@ -86,8 +87,8 @@ pub async fn put_clock(
     for _round in 0..ROUNDS_MAX {
         let done = due::round(&books.pool, &books.writer, &gateway.registry).await;
         match done {
-            Ok(0) => break,
-            Ok(_more) => {}
+            Ok(progress) if progress.round() == Round::More => {}
+            Ok(_done) => break,
             Err(due::DueError::Store(error)) => return Err(error.into()),
             Err(due::DueError::Write(error)) => return Err(error.into()),
         }

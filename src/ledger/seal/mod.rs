@@ -7,12 +7,9 @@ pub mod head;
 pub mod inclusion;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::chain::{Block, Hash};
 use super::leaf::Leaf;
@@ -20,13 +17,13 @@ use crate::clock;
 use crate::secrets::token_keys::TokenKeys;
 use crate::store::seals::{self, Seal, StoredBlock};
 use crate::store::{Db, Pool, StoreError};
-use crate::telemetry::metrics::Pulse;
+use crate::task::{Chore, Round, Turn};
 
 /// Transactions in one block.
 pub const LEAVES_MAX: u16 = 1_000;
 
 /// How often a gateway looks for what is not sealed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How far behind what is sealed a look begins, for commits that were late.
 const NEAR: TimeDelta = TimeDelta::seconds(2);
@@ -44,10 +41,13 @@ pub enum SealError {
     Key(#[from] jsonwebtoken::errors::Error),
 }
 
-/// A running sealer.
+/// The chore that seals what was recorded.
 pub struct Sealer {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pool: Pool,
+    key: TokenKeys,
+    /// How far behind what is sealed the next look begins; `None` from the first transaction on.
+    reach: Option<TimeDelta>,
+    looks: u32,
 }
 
 /// What one step of a look came to.
@@ -69,49 +69,36 @@ struct Look {
     begun: Vec<u8>,
 }
 
-/// Starts a sealer that ends when it is stopped.
-#[must_use]
-pub fn start(pool: Pool, key: TokenKeys, pulse: Pulse) -> Sealer {
-    let (stop, mut stopped) = watch::channel(false);
-    let key = Arc::new(key);
-    let task = tokio::spawn(async move {
-        // All transactions at the start, whatever happened before.
-        let mut reach = None;
-        let mut looks = 0_u32;
-        while !*stopped.borrow() && stopped.has_changed().is_ok() {
-            let (pool, key, stopping) = (pool.clone(), Arc::clone(&key), stopped.clone());
-            let look = move || pool.with(|db| seal_from(db, &key, reach, &|| *stopping.borrow()));
-            let looked = tokio::task::spawn_blocking(look).await;
-            if !matches!(looked, Ok(Ok(_))) {
-                pulse.miss();
-            }
-            match looked {
-                Ok(Ok(_sealed)) => {
-                    pulse.beat();
-                    looks = looks.wrapping_add(1);
-                    reach = Some(if looks.is_multiple_of(NEAR_LOOKS) { FAR } else { NEAR });
-                }
-                Ok(Err(SealError::Store(error))) if error.is_passing() => {
-                    tracing::debug!(%error, "nothing can be sealed now");
-                }
-                Ok(Err(error)) => tracing::error!(%error, "transactions are not sealed"),
-                Err(error) => tracing::error!(%error, "a look for what to seal was lost"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                _ = stopped.changed() => {}
-            }
-        }
-    });
-    Sealer { stop, task }
+impl Sealer {
+    /// Its first look is at all transactions, whatever happened before.
+    #[must_use]
+    pub const fn new(pool: Pool, key: TokenKeys) -> Self {
+        Self { pool, key, reach: None, looks: 0 }
+    }
 }
 
-impl Sealer {
-    /// Lets the block under way end, then ends.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the sealer was lost");
+impl Chore for Sealer {
+    type Error = SealError;
+
+    async fn round(&mut self, turn: Turn) -> Result<Round, SealError> {
+        let (pool, key, reach) = (self.pool.clone(), self.key.clone(), self.reach);
+        let look = move || pool.with(|db| seal_from(db, &key, reach, &|| turn.stop.is_requested()));
+        let looked = tokio::task::spawn_blocking(look).await;
+        match looked.unwrap_or(Err(SealError::Store(StoreError::Exhausted))) {
+            Ok(_sealed) => {
+                self.looks = self.looks.wrapping_add(1);
+                let far = self.looks.is_multiple_of(NEAR_LOOKS);
+                self.reach = Some(if far { FAR } else { NEAR });
+                Ok(Round::Done)
+            }
+            Err(SealError::Store(error)) if error.is_passing() => {
+                tracing::debug!(%error, "nothing can be sealed now");
+                Ok(Round::Failed)
+            }
+            Err(error) => {
+                tracing::error!(%error, "transactions are not sealed");
+                Ok(Round::Failed)
+            }
         }
     }
 }

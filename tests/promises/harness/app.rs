@@ -200,7 +200,8 @@ impl TestApp {
     /// Lets all that has fallen due for referrals by that time do so.
     pub async fn let_fall_due(&self, now: Moment) -> usize {
         let app = self.app.as_ref().unwrap();
-        tallystick::due::of_referrals(app.pool(), app.writer(), (None, now)).await.unwrap()
+        let due = tallystick::due::of_referrals(app.pool(), app.writer(), (None, now));
+        due.await.unwrap().found
     }
 
     /// A partner with a token of all its scopes.
