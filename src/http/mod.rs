@@ -5,6 +5,7 @@ pub mod access;
 mod customer;
 pub mod merchant;
 mod openapi;
+mod pages;
 mod partner;
 pub mod problem;
 mod routes;

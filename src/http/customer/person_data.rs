@@ -1,6 +1,5 @@
-//! What is held about a person: for the person, and for staff who answer for them. As JSON, or as
-//! a page to read in English or 简体中文. Never stored on the way, and never asked for by a phone
-//! number in a URL.
+//! All that is held about a person, for the person and for staff who answer for them: as JSON, or as a
+//! page to read in English or 简体中文. No cache keeps it, and no URL names a phone number.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,13 +13,14 @@ use crate::event::{self, Reader, is_e164};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
-use crate::http::customer::person_page::{Language, page};
+use crate::http::customer::person_page::page;
 use crate::http::openapi::bodies::PersonBody;
+use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 
 const PURPOSE_CHARACTERS_MAX: usize = 200;
 
-/// In which language, where it is a page.
+/// The language of the page.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -95,20 +95,13 @@ fn read_body(body: &mut Reader<'_>) -> Option<PersonQuestion> {
     Some(PersonQuestion { person: person?, purpose: purpose? })
 }
 
+/// The language that the query names, or else the one that the browser prefers.
 fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Problem> {
     match asked {
         Some("en") => Ok(Language::English),
         Some("zh-CN") => Ok(Language::Chinese),
         Some(_) => Err(Problem::parameter("lang", "expected en or zh-CN")),
-        None => {
-            let header = request.headers().get(header::ACCEPT_LANGUAGE);
-            let first = header.and_then(|value| value.to_str().ok()).unwrap_or("zh");
-            Ok(if first.trim_start().starts_with("en") {
-                Language::English
-            } else {
-                Language::Chinese
-            })
-        }
+        None => Ok(Language::preferred(request).unwrap_or(Language::Chinese)),
     }
 }
 
@@ -118,11 +111,10 @@ fn answer(
     language: Language,
 ) -> Result<HttpResponse, Problem> {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.trim_start().starts_with("text/html")) {
+        return page(data, language);
+    }
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    if accept.is_some_and(|accept| accept.trim_start().starts_with("text/html")) {
-        let text = page(data, language).map_err(Problem::internal)?;
-        return Ok(response.content_type("text/html; charset=utf-8").body(text));
-    }
     Ok(response.json(data))
 }

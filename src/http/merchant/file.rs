@@ -5,14 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::NaiveDate;
 
+use super::Shop;
 use super::multipart::{self, Part};
 use super::page::{Frame, show};
-use super::session::Session;
-use super::words::Words;
-use super::{Shop, check_origin, see_other, sign_in};
+use super::visit::{Visit, Visitor};
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::partner::uploads;
+use crate::http::partner::uploads::{self, WholeFile};
 use crate::http::problem::Problem;
 use crate::ids::ImportId;
 use crate::store::imports::{self, Import};
@@ -27,14 +26,14 @@ struct Page {
 
 #[derive(Template)]
 #[template(path = "merchant/file_state.html", config = "src/http/askama.toml")]
-struct State {
+struct StatePage {
     frame: Frame,
     import: Import,
     state: &'static str,
 }
 
-/// What was sent.
-struct Sent<'a> {
+/// The fields of the form.
+struct SentFile<'a> {
     token: String,
     day: NaiveDate,
     file_name: Option<String>,
@@ -47,12 +46,12 @@ pub async fn get_form(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let shop = of_file(&request, &gateway)?;
-    let Some(session) = Session::of(&request, &gateway, &shop) else {
-        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    let visit = match Visit::open(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
-    let frame = Frame::new(&request, &shop, Some(&session));
     let day = gateway.day(clock::now()).to_string();
-    show(&request, StatusCode::OK, &Page { frame, day, error: "" })
+    show(&request, StatusCode::OK, &Page { frame: visit.frame(&request), day, error: "" })
 }
 
 /// `POST /m/{partner}/files`.
@@ -62,24 +61,25 @@ pub async fn post_file(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let shop = of_file(&request, &gateway)?;
-    check_origin(&request, &gateway)?;
-    let words = Words::of(&request);
+    let visit = match Visit::send(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
+    };
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = multipart::read(kind, &body).and_then(|parts| read(&parts));
-    let session = Session::of(&request, &gateway, &shop);
-    let Some(session) = session else {
-        return sign_in::ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.expired);
-    };
-    let Some(sent) = sent.filter(|sent| session.sent(&sent.token)) else {
-        let frame = Frame::new(&request, &shop, Some(&session));
+    let Some(sent) = sent.filter(|sent| visit.is_own(&sent.token)) else {
         let day = gateway.day(clock::now()).to_string();
-        let page = Page { frame, day, error: words.file_wrong };
-        return show(&request, StatusCode::UNPROCESSABLE_ENTITY, &page);
+        let page = Page { frame: visit.frame(&request), day, error: visit.words.file_wrong };
+        return Visit::show_again(&request, &page);
     };
-    let name = sent.file_name.as_deref();
-    let id = uploads::keep_whole(&gateway, &shop.partner, (name, sent.day), sent.content).await?;
-    Ok(see_other(&shop.path(&format!("/files/{id}"))))
+    let file = WholeFile {
+        file_name: sent.file_name.as_deref(),
+        business_date: sent.day,
+        content: sent.content,
+    };
+    let id = uploads::keep_whole(&gateway, &visit.shop.partner, &file).await?;
+    Ok(visit.go_to(&format!("/files/{id}")))
 }
 
 /// `GET /m/{partner}/files/{import}`.
@@ -88,22 +88,24 @@ pub async fn get_state(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let shop = of_file(&request, &gateway)?;
-    let Some(session) = Session::of(&request, &gateway, &shop) else {
-        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    let visit = match Visit::open(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
+    let shop = &visit.shop;
     let id = request.match_info().get("import").unwrap_or_default();
     let id = ImportId::try_from(id).map_err(|_invalid| Problem::not_found())?;
     let partner = shop.partner.id.clone();
     let found = gateway.books(&shop.partner).read(move |db| imports::get(db, &partner, id)).await?;
     let import = found.ok_or_else(Problem::not_found)?;
-    let frame = Frame::new(&request, &shop, Some(&session));
+    let frame = visit.frame(&request);
     let state = match import.state {
         imports::State::Receiving | imports::State::Waiting => frame.w.state_waiting,
         imports::State::Running => frame.w.state_running,
         imports::State::Done => frame.w.state_done,
         imports::State::Failed => frame.w.state_failed,
     };
-    show(&request, StatusCode::OK, &State { frame, import, state })
+    show(&request, StatusCode::OK, &StatePage { frame, import, state })
 }
 
 /// A shop that has a daily file.
@@ -115,14 +117,14 @@ fn of_file(request: &HttpRequest, gateway: &Gateway) -> Result<Shop, Problem> {
     Ok(shop)
 }
 
-fn read<'a>(parts: &[Part<'a>]) -> Option<Sent<'a>> {
+fn read<'a>(parts: &[Part<'a>]) -> Option<SentFile<'a>> {
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| std::str::from_utf8(part(name)?.content).ok();
     let file = part("file").filter(|file| !file.content.is_empty())?;
     let is_name = |name: &&String| {
         (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control)
     };
-    Some(Sent {
+    Some(SentFile {
         token: text("token")?.to_owned(),
         day: text("day")?.parse().ok()?,
         file_name: file.file_name.as_ref().filter(is_name).cloned(),

@@ -1,25 +1,26 @@
-//! A page as it is answered: whole, small, and with nothing on it from elsewhere.
+//! What all of a shop's pages have.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::Shop;
-use super::session::{Session, keep_language};
-use super::words::Words;
+use super::session::Session;
+use super::words::ShopWords;
+use crate::http::pages::frame::{self, PageStyle};
+use crate::http::pages::words::{Language, keep_language};
 use crate::http::problem::Problem;
 
-/// Nothing is run, and nothing fetched but our own style.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+/// All shops' pages stand below this path.
+const PATH: &str = "/m/";
 
-/// What all pages have.
 pub struct Frame {
-    pub w: &'static Words,
+    pub w: &'static ShopWords,
+    pub language: Language,
     pub shop: String,
     /// The path below which the shop's pages are.
     pub base: String,
-    /// Of the session's forms; empty where nobody is signed in.
+    /// The token of the session's forms; empty where nobody is signed in.
     pub token: String,
     /// Whether the shop has a daily file.
     pub has_file: bool,
@@ -27,8 +28,10 @@ pub struct Frame {
 
 impl Frame {
     pub fn new(request: &HttpRequest, shop: &Shop, session: Option<&Session>) -> Self {
+        let language = Language::of(request);
         Self {
-            w: Words::of(request),
+            w: ShopWords::of(language),
+            language,
             shop: shop.partner.name.clone(),
             base: shop.path(""),
             token: session.map_or_else(String::new, |session| session.token.clone()),
@@ -37,22 +40,19 @@ impl Frame {
     }
 }
 
-/// Answers with a page.
+/// The words of a request's language.
+pub fn words(request: &HttpRequest) -> &'static ShopWords {
+    ShopWords::of(Language::of(request))
+}
+
+/// Answers with a page of the shop.
 pub fn show(
     request: &HttpRequest,
     status: StatusCode,
     page: &impl Template,
 ) -> Result<HttpResponse, Problem> {
-    let text = page.render().map_err(|error| Problem::internal(error.to_string()))?;
-    let mut response = HttpResponse::build(status)
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "same-origin"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::VARY, "Accept-Language, Cookie"))
-        .body(text);
-    keep_language(request, &mut response);
+    let mut response = frame::show(status, page, PageStyle::Linked)?;
+    keep_language(request, PATH, &mut response);
     Ok(response)
 }
 

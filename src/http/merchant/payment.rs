@@ -4,28 +4,23 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use uuid::Uuid;
 
+use super::Shop;
 use super::page::{Frame, show};
-use super::session::Session;
-use super::words::Words;
-use super::{Shop, check_origin, plain, plain_amount, see_other, sign_in};
+use super::sending::{STAGE, SendingOutcome, TypedEvent, in_words, send};
+use super::visit::{Visit, Visitor};
+use super::words::ShopWords;
 use crate::clock;
-use crate::event::{self, Event, Malformed, Payment};
+use crate::event::{Event, Malformed, Payment};
 use crate::http::Gateway;
+use crate::http::pages::forms::{plain, plain_amount};
 use crate::http::problem::Problem;
-use crate::ids::{EventId, EventKey, RuleId};
+use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
-use crate::store::events;
-use crate::writer::{Submission, WriteError};
 
-/// The stage of all payments of the form: an order number stands for one of them.
-pub const STAGE: &str = "form";
-/// What the ids of the form's events begin with.
-pub const PREFIX: &str = "form:";
-
-/// As it is sent, and shown again where something needs mending.
+/// The form as it is sent, and shown again where something needs mending.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct PaymentForm {
@@ -39,7 +34,7 @@ pub struct PaymentForm {
     order: String,
 }
 
-/// What is wrong, beside each field; nothing where it is empty.
+/// What is wrong with each field; empty where nothing is.
 #[derive(Default)]
 struct Errors {
     whole: &'static str,
@@ -58,27 +53,19 @@ struct Page<'a> {
     schemes: Vec<String>,
 }
 
-/// What came of sending an event that a page was made for.
-pub enum Sent {
-    /// It is recorded, now or before, as this event.
-    Recorded(EventId),
-    /// The page was sent before with other content.
-    Otherwise,
-    Refused(Problem),
-}
-
 /// `GET /m/{partner}`.
 pub async fn get_form(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let shop = Shop::of(&request, &gateway)?;
-    let Some(session) = Session::of(&request, &gateway, &shop) else {
-        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    let visit = match Visit::open(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
     let form = PaymentForm { id: Uuid::now_v7().to_string(), ..PaymentForm::default() };
-    let frame = Frame::new(&request, &shop, Some(&session));
-    let schemes = schemes(&gateway, &shop);
+    let schemes = schemes(&gateway, &visit.shop);
+    let frame = visit.frame(&request);
     let page = Page { frame, form: &form, errors: Errors::default(), schemes };
     show(&request, StatusCode::OK, &page)
 }
@@ -89,28 +76,28 @@ pub async fn post_payment(
     request: HttpRequest,
     form: web::Form<PaymentForm>,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
-    check_origin(&request, &gateway)?;
     let form = form.into_inner();
-    let words = Words::of(&request);
-    let session = Session::of(&request, &gateway, &shop);
-    let Some(session) = session.filter(|session| session.sent(&form.token)) else {
-        return sign_in::ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.expired);
+    let shop = Shop::of(&request, &gateway)?;
+    let visit = match Visit::send_with(&request, &gateway, shop, &form.token)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
-    let schemes = schemes(&gateway, &shop);
-    let errors = match read(&gateway, &shop, &form, &schemes) {
+    let (shop, words) = (&visit.shop, visit.words);
+    let schemes = schemes(&gateway, shop);
+    let errors = match read(&gateway, shop, &form, &schemes) {
         Err(malformed) => of_fields(&malformed, words),
-        Ok(event) => match send(&gateway, &shop, event).await? {
-            Sent::Recorded(event) => {
-                return Ok(see_other(&shop.path(&format!("/receipts/{event}"))));
+        Ok(event) => match send(&gateway, shop, event).await? {
+            SendingOutcome::Recorded(event) => {
+                return Ok(visit.go_to(&format!("/receipts/{event}")));
             }
-            Sent::Otherwise => Errors { whole: words.sent_before, ..Errors::default() },
-            Sent::Refused(problem) => of_problem(&problem, words),
+            SendingOutcome::SentOtherwise => {
+                Errors { whole: words.sent_before, ..Errors::default() }
+            }
+            SendingOutcome::Refused(problem) => of_problem(&problem, words),
         },
     };
-    let frame = Frame::new(&request, &shop, Some(&session));
-    let page = Page { frame, form: &form, errors, schemes };
-    show(&request, StatusCode::UNPROCESSABLE_ENTITY, &page)
+    let frame = visit.frame(&request);
+    Visit::show_again(&request, &Page { frame, form: &form, errors, schemes })
 }
 
 /// The discount schemes in force, where there is something to choose.
@@ -140,7 +127,7 @@ fn read(
     let paid = yuan(&gross).zip(yuan(&discount));
     let paid = paid.and_then(|(gross, discount)| gross.checked_sub(discount).ok());
     let order = match plain(&form.order) {
-        // The id's random end: nobody has to type more of it.
+        // The random end of the id is enough, and short to type.
         order if order.is_empty() => {
             let id = id.simple().to_string();
             format!("f-{}", id.get(20..).unwrap_or_default())
@@ -167,47 +154,10 @@ fn read(
     }
     put("gross", gross);
     put("discount", discount);
-    read_event(gateway, shop, id, (Payment::TYPE, data))
+    TypedEvent { id, kind: Payment::TYPE, data }.read(gateway, shop)
 }
 
-/// An event of the form, from now.
-pub fn read_event(
-    gateway: &Gateway,
-    shop: &Shop,
-    id: Uuid,
-    (kind, data): (&str, Map<String, Value>),
-) -> Result<Event, Malformed> {
-    let value = json!({
-        "specversion": "1.0", "id": format!("{PREFIX}{id}"), "source": "form", "type": kind,
-        "time": clock::now().to_string(), "data": data,
-    });
-    event::parse_value(&shop.partner.id, &value, &gateway.keys.fingerprint)
-}
-
-/// Hands an event to the writer. The same page sent again says the same at another time: that is no
-/// conflict to people.
-pub async fn send(gateway: &Gateway, shop: &Shop, event: Event) -> Result<Sent, Problem> {
-    let (id, body) = (event.id.clone(), event.body.clone());
-    let submission = Submission { partner: shop.partner.clone(), event, signed: None };
-    Ok(match gateway.books(&shop.partner).writer.submit(submission).await {
-        Ok(outcome) => Sent::Recorded(outcome.duplicate_of.unwrap_or(id)),
-        Err(WriteError::Conflict) => {
-            let key = EventKey::of(&shop.partner.id, &id);
-            let first = gateway.books(&shop.partner).read(move |db| events::body(db, key)).await?;
-            let differences = event::differences(&first.unwrap_or_default(), &body);
-            let same = differences.iter().all(|difference| difference.pointer == "/time");
-            if same { Sent::Recorded(id) } else { Sent::Otherwise }
-        }
-        Err(WriteError::ConflictingDuplicate(found))
-            if found.differences.iter().all(|difference| difference.pointer == "/time") =>
-        {
-            Sent::Recorded(found.of)
-        }
-        Err(error) => Sent::Refused(error.into()),
-    })
-}
-
-fn of_fields(malformed: &Malformed, words: &'static Words) -> Errors {
+fn of_fields(malformed: &Malformed, words: &'static ShopWords) -> Errors {
     let mut errors = Errors { whole: words.mend, ..Errors::default() };
     let Malformed::Fields(fields) = malformed else { return errors };
     for field in fields {
@@ -216,7 +166,7 @@ fn of_fields(malformed: &Malformed, words: &'static Words) -> Errors {
             "/data/gross" => errors.gross = words.gross_wrong,
             "/data/discount" => errors.discount = words.discount_wrong,
             "/data/order" => errors.order = words.order_wrong,
-            // It is worked out of the two: where they are good, the discount is too much.
+            // `paid` is worked out from the two. Where they are good, the discount is too much.
             _ => {}
         }
     }
@@ -226,24 +176,12 @@ fn of_fields(malformed: &Malformed, words: &'static Words) -> Errors {
     errors
 }
 
-fn of_problem(problem: &Problem, words: &'static Words) -> Errors {
+fn of_problem(problem: &Problem, words: &'static ShopWords) -> Errors {
     let mend = Errors { whole: words.mend, ..Errors::default() };
     match problem.slug() {
         "member-unknown" => Errors { member: words.member_unknown, ..mend },
         "out-of-range" => Errors { gross: words.gross_wrong, ..mend },
         "conflicting-duplicate" => Errors { order: words.order_taken, ..mend },
         _ => Errors { whole: in_words(problem, words), ..mend },
-    }
-}
-
-/// What is to be said of a problem that is at no field.
-pub fn in_words(problem: &Problem, words: &'static Words) -> &'static str {
-    match problem.slug() {
-        "quota-exceeded" => words.day_full,
-        "busy" | "rate-limited" => words.not_now,
-        _ => {
-            problem.log_cause();
-            words.not_taken
-        }
     }
 }

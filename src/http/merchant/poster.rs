@@ -7,19 +7,19 @@ use qrcodegen::{QrCode, QrCodeEcc};
 
 use super::Shop;
 use super::page::{Frame, show};
-use super::words::{ENGLISH, Words};
+use super::words::ShopWords;
 use crate::http::Gateway;
 use crate::http::problem::Problem;
 
 #[derive(Template)]
 #[template(path = "merchant/poster.html", config = "src/http/askama.toml")]
 struct Poster<'a> {
-    w: &'static Words,
-    english: &'static Words,
+    w: &'static ShopWords,
+    english: &'static ShopWords,
     shop: &'a str,
     url: &'a str,
     code: Code,
-    /// The style itself, where the page is to stand alone.
+    /// The text of the style, where the page stands alone; else empty.
     style: &'static str,
 }
 
@@ -54,14 +54,14 @@ pub async fn get_poster(
     show(&request, StatusCode::OK, &page)
 }
 
-/// The same as a file that stands alone, to be printed where no gateway is.
+/// The same page as a file by itself, for printing where there is no gateway.
 pub fn render(shop: &str, url: &str) -> Result<String, PosterError> {
     Ok(poster(shop, url, Code::of(url)?, include_str!("form.css")).render()?)
 }
 
 fn poster<'a>(shop: &'a str, url: &'a str, code: Code, style: &'static str) -> Poster<'a> {
-    // Both languages stand on it, whoever prints it.
-    Poster { w: &super::words::CHINESE, english: &ENGLISH, shop, url, code, style }
+    // A poster shows both languages.
+    Poster { w: ShopWords::CHINESE, english: ShopWords::ENGLISH, shop, url, code, style }
 }
 
 impl Code {

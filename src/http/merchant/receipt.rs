@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::Shop;
 use super::page::{Frame, show};
-use super::payment::PREFIX;
-use super::session::Session;
-use super::{Shop, sign_in};
+use super::sending::PREFIX;
+use super::visit::{Visit, Visitor};
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::problem::Problem;
@@ -51,7 +51,7 @@ struct Reason {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct EventBody {
     data: Data,
 }
 
@@ -70,11 +70,13 @@ pub async fn get_receipt(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let shop = Shop::of(&request, &gateway)?;
-    let Some(session) = Session::of(&request, &gateway, &shop) else {
-        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    let visit = match Visit::open(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
+    let shop = &visit.shop;
     let id = request.match_info().get("event").unwrap_or_default();
-    // Of the shop's events only those that it typed in here.
+    // The page shows only events that were typed in here.
     let id = EventId::try_from(id).ok().filter(|id| id.as_str().starts_with(PREFIX));
     let key = EventKey::of(&shop.partner.id, &id.ok_or_else(Problem::not_found)?);
     let books = gateway.books(&shop.partner);
@@ -82,11 +84,11 @@ pub async fn get_receipt(
         books.read(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
     let (receipt, body) = found.ok_or_else(Problem::not_found)?;
     let receipt: Receipt = serde_json::from_str(&receipt).map_err(Problem::internal)?;
-    let Said { data } = serde_json::from_str(&body).map_err(Problem::internal)?;
-    let frame = Frame::new(&request, &shop, Some(&session));
-    let is_chinese = frame.w.is_chinese();
+    let EventBody { data } = serde_json::from_str(&body).map_err(Problem::internal)?;
+    let frame = visit.frame(&request);
+    let is_chinese = frame.language.is_chinese();
     let reasons = receipt.explanation.iter();
-    let reasons = reasons.map(|it| if is_chinese { &it.says_zh } else { &it.says });
+    let reasons = reasons.map(|reason| if is_chinese { &reason.says_zh } else { &reason.says });
     let is_refund = data.paid.is_empty();
     let at = Moment::parse(&receipt.recorded_at);
     let time = at.map(|at| at.utc().with_timezone(&gateway.time_zone).format("%Y-%m-%d %H:%M:%S"));

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
+use super::Shop;
 use super::page::{Frame, show};
-use super::payment::{STAGE, Sent, in_words, read_event, send};
-use super::session::Session;
-use super::words::Words;
-use super::{Shop, check_origin, plain, plain_amount, see_other, sign_in};
+use super::sending::{STAGE, SendingOutcome, TypedEvent, in_words, send};
+use super::visit::{Visit, Visitor};
 use crate::event::{Payment, Refund};
 use crate::http::Gateway;
+use crate::http::pages::forms::{plain, plain_amount};
 use crate::http::problem::Problem;
 use crate::ids::{BusinessKey, EventId};
 use crate::store::business_keys;
@@ -49,11 +49,12 @@ pub async fn get_form(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let shop = Shop::of(&request, &gateway)?;
-    let Some(session) = Session::of(&request, &gateway, &shop) else {
-        return sign_in::ask(&request, &shop, StatusCode::OK, "");
+    let visit = match Visit::open(&request, &gateway, shop)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
     let form = RefundForm { id: Uuid::now_v7().to_string(), ..RefundForm::default() };
-    let frame = Frame::new(&request, &shop, Some(&session));
+    let frame = visit.frame(&request);
     show(&request, StatusCode::OK, &Page { frame, form: &form, errors: Errors::default() })
 }
 
@@ -63,48 +64,57 @@ pub async fn post_refund(
     request: HttpRequest,
     form: web::Form<RefundForm>,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
-    check_origin(&request, &gateway)?;
     let form = form.into_inner();
-    let words = Words::of(&request);
-    let session = Session::of(&request, &gateway, &shop);
-    let Some(session) = session.filter(|session| session.sent(&form.token)) else {
-        return sign_in::ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.expired);
+    let shop = Shop::of(&request, &gateway)?;
+    let visit = match Visit::send_with(&request, &gateway, shop, &form.token)? {
+        Visitor::SignedIn(visit) => visit,
+        Visitor::Stranger(page) => return Ok(page),
     };
-    let errors = match give_back(&gateway, &shop, &form, words).await? {
-        Ok(event) => return Ok(see_other(&shop.path(&format!("/receipts/{event}")))),
-        Err(errors) => errors,
+    let errors = match give_back(&gateway, &visit, &form).await? {
+        RefundOutcome::Recorded(event) => return Ok(visit.go_to(&format!("/receipts/{event}"))),
+        RefundOutcome::Mend(errors) => errors,
     };
-    let frame = Frame::new(&request, &shop, Some(&session));
-    show(&request, StatusCode::UNPROCESSABLE_ENTITY, &Page { frame, form: &form, errors })
+    let frame = visit.frame(&request);
+    Visit::show_again(&request, &Page { frame, form: &form, errors })
 }
 
-/// The refund's event, or what is wrong with the form.
+/// What became of a refund.
+enum RefundOutcome {
+    /// It is recorded as this event.
+    Recorded(EventId),
+    /// Something in the form is wrong.
+    Mend(Errors),
+}
+
 async fn give_back(
     gateway: &Gateway,
-    shop: &Shop,
+    visit: &Visit,
     form: &RefundForm,
-    words: &'static Words,
-) -> Result<Result<EventId, Errors>, Problem> {
+) -> Result<RefundOutcome, Problem> {
+    let (shop, words) = (&visit.shop, visit.words);
     let mend = Errors { whole: words.mend, ..Errors::default() };
     let Some(payment) = payment_of(gateway, shop, &plain(&form.order)).await? else {
-        return Ok(Err(Errors { order: words.order_unknown, ..mend }));
+        return Ok(RefundOutcome::Mend(Errors { order: words.order_unknown, ..mend }));
     };
     let id = Uuid::parse_str(&form.id).unwrap_or_else(|_foreign| Uuid::now_v7());
     let mut data = Map::new();
     data.insert("payment".to_owned(), json!(payment));
     data.insert("currency".to_owned(), json!("CNY"));
     data.insert("amount".to_owned(), json!(plain_amount(&form.amount)));
-    let Ok(event) = read_event(gateway, shop, id, (Refund::TYPE, data)) else {
-        return Ok(Err(Errors { amount: words.gross_wrong, ..mend }));
+    let Ok(event) = (TypedEvent { id, kind: Refund::TYPE, data }).read(gateway, shop) else {
+        return Ok(RefundOutcome::Mend(Errors { amount: words.gross_wrong, ..mend }));
     };
     Ok(match send(gateway, shop, event).await? {
-        Sent::Recorded(event) => Ok(event),
-        Sent::Otherwise => Err(Errors { whole: words.sent_before, ..mend }),
-        Sent::Refused(problem) if problem.slug() == "refund-exceeds" => {
-            Err(Errors { amount: words.amount_exceeds, ..mend })
+        SendingOutcome::Recorded(event) => RefundOutcome::Recorded(event),
+        SendingOutcome::SentOtherwise => {
+            RefundOutcome::Mend(Errors { whole: words.sent_before, ..mend })
         }
-        Sent::Refused(problem) => Err(Errors { whole: in_words(&problem, words), ..mend }),
+        SendingOutcome::Refused(problem) if problem.slug() == "refund-exceeds" => {
+            RefundOutcome::Mend(Errors { amount: words.amount_exceeds, ..mend })
+        }
+        SendingOutcome::Refused(problem) => {
+            RefundOutcome::Mend(Errors { whole: in_words(&problem, words), ..mend })
+        }
     })
 }
 

@@ -1,30 +1,27 @@
-//! Whether somebody at the shop is signed in: a signed cookie, good for a working day and for as long as
-//! the PIN is the same. It needs no table, and is good at every gateway.
+//! Whether somebody at the shop is signed in: a signed cookie, good for a working day and for as
+//! long as the PIN is the same. Sessions need no table, and are good at every gateway.
 
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
-use aws_lc_rs::{constant_time, rand};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::Shop;
-use super::words::{Language, chosen};
 use crate::clock;
 use crate::http::Gateway;
+use crate::http::pages::cookie::{Cookie, read_cookie};
+use crate::http::pages::forms::{is_token, new_token};
 use crate::http::problem::Problem;
 
-/// The cookie that keeps the language.
-pub const LANGUAGE: &str = "lang";
 const COOKIE: &str = "shop";
-/// Keeps it apart from what else the key signs.
+/// Keeps sessions apart from the other things that the key signs.
 const TYPE: &str = "form-session+jws";
-const HOURS: i64 = 12;
+const LIFE: TimeDelta = TimeDelta::hours(12);
 
 #[derive(Serialize, Deserialize)]
 pub struct Session {
     partner: String,
-    /// Of the PIN with which it began.
+    /// The tag of the PIN with which the session began.
     pin: String,
     /// Stands in each form of the session, so that no other site can send one.
     pub token: String,
@@ -33,19 +30,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins one, after the PIN was right.
+    /// Begins a session, after the PIN was right.
     pub fn begin(shop: &Shop) -> Result<Self, Problem> {
-        let mut token = [0; 16];
-        rand::fill(&mut token).map_err(|_none| Problem::internal("no randomness"))?;
         Ok(Self {
             partner: shop.partner.id.to_string(),
             pin: shop.form.pin.tag(),
-            token: URL_SAFE_NO_PAD.encode(token),
-            until: clock::now().unix_seconds().saturating_add(HOURS * 3_600),
+            token: new_token()?,
+            until: clock::now().plus(LIFE).unix_seconds(),
         })
     }
 
-    /// The one that a request comes with, if it is good for this shop.
+    /// The session that a request carries, if it is good for this shop.
     pub fn of(request: &HttpRequest, gateway: &Gateway, shop: &Shop) -> Option<Self> {
         let session: Self = gateway.keys.token.open(TYPE, read_cookie(request, COOKIE)?)?;
         let is_good = session.partner == shop.partner.id.as_str()
@@ -54,9 +49,9 @@ impl Session {
         is_good.then_some(session)
     }
 
-    /// Whether a form is of this session.
+    /// Whether a form belongs to this session.
     pub fn sent(&self, token: &str) -> bool {
-        constant_time::verify_slices_are_equal(self.token.as_bytes(), token.as_bytes()).is_ok()
+        is_token(&self.token, token)
     }
 
     /// `Set-Cookie`.
@@ -64,43 +59,22 @@ impl Session {
         let payload = serde_json::to_vec(self).map_err(Problem::internal)?;
         let signed = gateway.keys.token.sign(TYPE, &payload, clock::now());
         let signed = signed.map_err(Problem::internal)?;
-        cookie(gateway, shop, &signed, HOURS * 3_600)
+        cookie(gateway, shop, &signed, LIFE.num_seconds())
     }
 }
 
-/// What takes the session away.
+/// `Set-Cookie` that takes the session away.
 pub fn no_cookie(gateway: &Gateway, shop: &Shop) -> Result<HeaderValue, Problem> {
     cookie(gateway, shop, "", 0)
 }
 
-/// RFC 6265, section 4.1: no script reads it, and no other site's page sends it.
 fn cookie(
     gateway: &Gateway,
     shop: &Shop,
     value: &str,
     seconds: i64,
 ) -> Result<HeaderValue, Problem> {
-    let secure = if gateway.issuer.starts_with("https://") { "; Secure" } else { "" };
-    let path = shop.path("");
-    let text = format!(
-        "{COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
-    );
-    HeaderValue::from_str(&text).map_err(Problem::internal)
-}
-
-/// A cookie that a request comes with.
-pub fn read_cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let lists = request.headers().get_all(header::COOKIE).filter_map(|list| list.to_str().ok());
-    let mut pairs = lists.flat_map(|list| list.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
-}
-
-/// Keeps the language that a link chose, for a year.
-pub fn keep_language(request: &HttpRequest, response: &mut HttpResponse) {
-    let kept = match chosen(request) {
-        Some(Language::English) => "lang=en; Path=/m/; Max-Age=31536000; HttpOnly; SameSite=Strict",
-        Some(Language::Chinese) => "lang=zh; Path=/m/; Max-Age=31536000; HttpOnly; SameSite=Strict",
-        None => return,
-    };
-    response.headers_mut().append(header::SET_COOKIE, HeaderValue::from_static(kept));
+    let (path, secure) = (shop.path(""), gateway.issuer.starts_with("https://"));
+    let cookie = Cookie { name: COOKIE, value, path: &path, seconds, secure };
+    cookie.header().map_err(Problem::internal)
 }

@@ -7,11 +7,12 @@ use askama::Template;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::page::{Frame, show};
+use super::Shop;
+use super::page::{Frame, show, words};
 use super::session::{Session, no_cookie};
-use super::{Shop, check_origin, plain, see_other};
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
+use crate::http::pages::forms::{check_origin, plain, see_other};
 use crate::http::problem::Problem;
 use crate::store::form_attempts::{self, Attempts};
 
@@ -59,8 +60,8 @@ pub async fn post_session(
     form: web::Form<PinForm>,
 ) -> Result<HttpResponse, Problem> {
     let shop = Shop::of(&request, &gateway)?;
-    check_origin(&request, &gateway)?;
-    let words = super::words::Words::of(&request);
+    check_origin(&request, &gateway.issuer)?;
+    let words = words(&request);
     let partner = shop.partner.id.clone();
     let tried = gateway
         .books(&shop.partner)
@@ -105,7 +106,7 @@ pub async fn end_session(
     form: web::Form<TokenForm>,
 ) -> Result<HttpResponse, Problem> {
     let shop = Shop::of(&request, &gateway)?;
-    check_origin(&request, &gateway)?;
+    check_origin(&request, &gateway.issuer)?;
     let mut response = see_other(&shop.path(""));
     if Session::of(&request, &gateway, &shop).is_some_and(|session| session.sent(&form.token)) {
         let cookie = no_cookie(&gateway, &shop)?;

@@ -1,149 +1,71 @@
-//! What the pages say, in both languages.
+//! What the shop's page says, in both languages.
 
-use actix_web::HttpRequest;
-use actix_web::http::header;
-
-use super::session::{LANGUAGE, read_cookie};
-
-/// A language of the pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    English,
-    Chinese,
-}
-
-macro_rules! words {
-    ($($name:ident: $english:literal, $chinese:literal;)*) => {
-        /// All that the pages say in one language.
-        pub struct Words {
-            /// BCP 47.
-            pub tag: &'static str,
-            $(pub $name: &'static str,)*
-        }
-
-        pub static ENGLISH: Words = Words { tag: "en", $($name: $english,)* };
-        pub static CHINESE: Words = Words { tag: "zh-Hans", $($name: $chinese,)* };
-    };
-}
+use crate::http::pages::words::words;
 
 words! {
-    other_language: "简体中文", "English";
-    other_tag: "zh", "en";
-    payment: "Payment", "收款登记";
-    refund: "Refund", "退款";
-    file: "Daily file", "上传文件";
-    sign_in: "Sign in", "登录";
-    sign_out: "Sign out", "退出";
-    pin: "Shop PIN", "店铺密码";
-    pin_hint: "The digits that the bank gave to the shop.", "银行发给店铺的数字密码。";
-    pin_wrong: "That is not the PIN.", "密码不正确。";
-    pin_locked: "Too many tries. Wait a moment, then try again.", "尝试次数过多，请稍后再试。";
-    member: "Member number", "会员号";
-    member_hint: "What the customer shows you.", "顾客出示的会员号。";
-    member_wrong: "1 to 64 letters and digits, without spaces.", "请输入 1 至 64 位字母或数字，不含空格。";
-    member_unknown: "This member is not known.", "没有这个会员。";
-    gross: "Price before discount, in yuan", "优惠前金额（元）";
-    gross_wrong: "An amount such as 12.50.", "请输入金额，例如 12.50。";
-    discount: "Discount, in yuan", "优惠金额（元）";
-    discount_hint: "Leave it empty if there was none.", "没有优惠请留空。";
-    discount_wrong: "An amount such as 5.00, not more than the price.", "请输入金额，例如 5.00，不得超过原价。";
-    scheme: "Discount scheme", "优惠方案";
-    scheme_none: "none of these", "无";
-    order: "Order number", "订单号";
-    order_hint: "Leave it empty and one is made.", "留空则自动生成。";
-    order_wrong: "1 to 128 letters and digits, without spaces.", "请输入字母或数字，不含空格。";
-    order_taken: "This order is recorded already, with other content.", "该订单已登记，内容不同。";
-    order_unknown: "No payment of this form has that order number.", "没有该订单号的收款记录。";
-    amount: "Amount given back, in yuan", "退款金额（元）";
-    amount_exceeds: "More than is left of the payment.", "超过可退金额。";
-    send: "Record", "登记";
-    give_back: "Refund", "退款";
-    receipt: "Receipt", "回执";
-    recorded: "Recorded", "已登记";
-    points: "Points", "积分";
-    paid: "Paid", "实付";
-    refunded: "Given back", "已退款";
-    time: "Time", "时间";
-    why: "Why", "积分说明";
-    next: "Next payment", "下一笔";
-    sent_before: "This page was sent before, with other content. Open a new one.", "本页已提交过，内容不同，请重新打开。";
-    not_now: "It cannot be recorded now. Try again in a moment.", "暂时无法登记，请稍后再试。";
-    not_taken: "It was not taken.", "未能登记。";
-    day_full: "All that was agreed for today is recorded.", "今日登记已达上限。";
-    mend: "Please mend what is marked.", "请更正标出的内容。";
-    expired: "You were signed out. Sign in and send it again.", "登录已失效，请重新登录后再提交。";
-    file_hint: "CSV, as agreed with the bank; up to 4 MB.", "与银行约定格式的 CSV 文件，不超过 4 MB。";
-    file_wrong: "Choose a file and its day.", "请选择文件和日期。";
-    day: "Day of the file", "文件日期";
-    upload: "Upload", "上传";
-    state: "State", "状态";
-    state_waiting: "waiting", "等待处理";
-    state_running: "under way", "处理中";
-    state_done: "done", "已完成";
-    state_failed: "failed", "失败";
-    lines: "Lines", "行数";
-    lines_recorded: "Recorded", "已登记";
-    lines_before: "Recorded before", "此前已登记";
-    lines_rejected: "Not taken", "未登记";
-    look_again: "Look again", "刷新";
-    poster_call: "Record a sale for points", "扫码登记，顾客得积分";
-    poster_steps: "Scan with your phone, sign in with the shop PIN, type in the sale.", "用手机扫码，输入店铺密码，登记收款。";
-    poster_care: "For shop staff. Keep the PIN to yourselves.", "仅供店员使用，请勿泄露密码。";
-}
-
-impl Words {
-    /// In the language that was chosen on the page, or else the one that the browser prefers.
-    pub fn of(request: &HttpRequest) -> &'static Self {
-        match language(request) {
-            Language::English => &ENGLISH,
-            Language::Chinese => &CHINESE,
-        }
-    }
-
-    pub fn is_chinese(&self) -> bool {
-        self.tag == CHINESE.tag
-    }
-}
-
-/// The language that a link on the page chose.
-pub fn chosen(request: &HttpRequest) -> Option<Language> {
-    let pairs = request.query_string().split('&');
-    let tag = pairs.filter_map(|pair| pair.strip_prefix("lang=")).next()?;
-    by_tag(tag)
-}
-
-fn language(request: &HttpRequest) -> Language {
-    let kept = read_cookie(request, LANGUAGE).and_then(by_tag);
-    let accepted = request.headers().get(header::ACCEPT_LANGUAGE);
-    let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let preferred = || accepted.split(',').find_map(|range| by_tag(range.trim()));
-    chosen(request).or(kept).or_else(preferred).unwrap_or(Language::English)
-}
-
-fn by_tag(tag: &str) -> Option<Language> {
-    match tag.get(..2)?.to_ascii_lowercase().as_str() {
-        "zh" => Some(Language::Chinese),
-        "en" => Some(Language::English),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn the_link_comes_before_the_browser() {
-        let asked = |uri: &str, accepted: &str| {
-            let request = TestRequest::with_uri(uri).insert_header(("accept-language", accepted));
-            language(&request.to_http_request())
-        };
-        assert_eq!(asked("/m/a", "zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese);
-        assert_eq!(asked("/m/a", "fr, en-GB, zh"), Language::English);
-        assert_eq!(asked("/m/a", ""), Language::English);
-        assert_eq!(asked("/m/a?lang=en", "zh-CN"), Language::English);
-        assert_eq!(asked("/m/a?lang=zh", "en"), Language::Chinese);
+    /// All that the shop's page says in one language.
+    ShopWords {
+        other_language: "简体中文", "English";
+        other_tag: "zh", "en";
+        payment: "Payment", "收款登记";
+        refund: "Refund", "退款";
+        file: "Daily file", "上传文件";
+        sign_in: "Sign in", "登录";
+        sign_out: "Sign out", "退出";
+        pin: "Shop PIN", "店铺密码";
+        pin_hint: "The digits that the bank gave to the shop.", "银行发给店铺的数字密码。";
+        pin_wrong: "That is not the PIN.", "密码不正确。";
+        pin_locked: "Too many tries. Wait a moment, then try again.", "尝试次数过多，请稍后再试。";
+        member: "Member number", "会员号";
+        member_hint: "What the customer shows you.", "顾客出示的会员号。";
+        member_wrong: "1 to 64 letters and digits, without spaces.", "请输入 1 至 64 位字母或数字，不含空格。";
+        member_unknown: "This member is not known.", "没有这个会员。";
+        gross: "Price before discount, in yuan", "优惠前金额（元）";
+        gross_wrong: "An amount such as 12.50.", "请输入金额，例如 12.50。";
+        discount: "Discount, in yuan", "优惠金额（元）";
+        discount_hint: "Leave it empty if there was none.", "没有优惠请留空。";
+        discount_wrong: "An amount such as 5.00, not more than the price.", "请输入金额，例如 5.00，不得超过原价。";
+        scheme: "Discount scheme", "优惠方案";
+        scheme_none: "none of these", "无";
+        order: "Order number", "订单号";
+        order_hint: "Leave it empty and one is made.", "留空则自动生成。";
+        order_wrong: "1 to 128 letters and digits, without spaces.", "请输入字母或数字，不含空格。";
+        order_taken: "This order is recorded already, with other content.", "该订单已登记，内容不同。";
+        order_unknown: "No payment of this form has that order number.", "没有该订单号的收款记录。";
+        amount: "Amount given back, in yuan", "退款金额（元）";
+        amount_exceeds: "More than is left of the payment.", "超过可退金额。";
+        send: "Record", "登记";
+        give_back: "Refund", "退款";
+        receipt: "Receipt", "回执";
+        recorded: "Recorded", "已登记";
+        points: "Points", "积分";
+        paid: "Paid", "实付";
+        refunded: "Given back", "已退款";
+        time: "Time", "时间";
+        why: "Why", "积分说明";
+        next: "Next payment", "下一笔";
+        sent_before: "This page was sent before, with other content. Open a new one.", "本页已提交过，内容不同，请重新打开。";
+        not_now: "It cannot be recorded now. Try again in a moment.", "暂时无法登记，请稍后再试。";
+        not_taken: "It was not taken.", "未能登记。";
+        day_full: "All that was agreed for today is recorded.", "今日登记已达上限。";
+        mend: "Please mend what is marked.", "请更正标出的内容。";
+        expired: "You were signed out. Sign in and send it again.", "登录已失效，请重新登录后再提交。";
+        file_hint: "CSV, as agreed with the bank; up to 4 MB.", "与银行约定格式的 CSV 文件，不超过 4 MB。";
+        file_wrong: "Choose a file and its day.", "请选择文件和日期。";
+        day: "Day of the file", "文件日期";
+        upload: "Upload", "上传";
+        state: "State", "状态";
+        state_waiting: "waiting", "等待处理";
+        state_running: "under way", "处理中";
+        state_done: "done", "已完成";
+        state_failed: "failed", "失败";
+        lines: "Lines", "行数";
+        lines_recorded: "Recorded", "已登记";
+        lines_before: "Recorded before", "此前已登记";
+        lines_rejected: "Not taken", "未登记";
+        look_again: "Look again", "刷新";
+        poster_call: "Record a sale for points", "扫码登记，顾客得积分";
+        poster_steps: "Scan with your phone, sign in with the shop PIN, type in the sale.", "用手机扫码，输入店铺密码，登记收款。";
+        poster_care: "For shop staff. Keep the PIN to yourselves.", "仅供店员使用，请勿泄露密码。";
     }
 }

@@ -165,13 +165,20 @@ pub async fn delete_upload(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Keeps a file that came whole and small, by another way than in parts.
+/// A file that is in memory as a whole.
+pub struct WholeFile<'a> {
+    pub file_name: Option<&'a str>,
+    pub business_date: NaiveDate,
+    pub content: &'a [u8],
+}
+
+/// Keeps a small file that did not come in parts.
 pub async fn keep_whole(
     gateway: &Gateway,
     partner: &Partner,
-    (file_name, business_date): (Option<&str>, NaiveDate),
-    content: &[u8],
+    file: &WholeFile<'_>,
 ) -> Result<ImportId, Problem> {
+    let WholeFile { file_name, business_date, content } = *file;
     let announced = Announced {
         length: i64::try_from(content.len()).map_err(Problem::internal)?,
         business_date,
