@@ -12,7 +12,7 @@ use crate::ids::{CustomerId, PartnerId};
 use crate::partner::Registry;
 use crate::partner::programme::HOURS_MAX;
 use crate::partner::test_clock::TestClocks;
-use crate::referral::{Actor, Move, Step};
+use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::{
     Db, Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards,
     referrals, test_clocks,
@@ -141,7 +141,7 @@ pub async fn of_referrals(
     let (expired, matured) = found.map_err(|_cancelled| WriteError::Stopped)??;
     let mut progress = Progress { found: expired.len().saturating_add(matured.len()), recorded: 0 };
     for referral in expired {
-        let expire = Move::new(referral, Step::Expire, Actor::Program("due"));
+        let expire = Move::new(referral, ReferralStep::Expire, Actor::Program("due"));
         match writer.advance(expire).await {
             Ok(_moved) => progress.recorded = progress.recorded.saturating_add(1),
             // It has gone on in the meantime.

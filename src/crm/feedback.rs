@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::{Change, Crm, CrmError, Stage, Watermark};
 use crate::clock;
 use crate::ids::ReferralId;
-use crate::referral::{Actor, Move, State, Step};
+use crate::referral::{Actor, Move, ReferralState, ReferralStep};
 use crate::store::{Pool, StoreError, crm_feedback, referrals};
 use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
@@ -28,7 +28,7 @@ pub struct Feedback {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// Where the referral stands now.
-    pub state: State,
+    pub state: ReferralState,
     /// Whether this moved it.
     pub moved: bool,
 }
@@ -139,15 +139,15 @@ pub async fn tell(
 
 /// What a stage of the CRM asks of a referral that stands here. A CRM may skip a stage; and what it
 /// calls lost or cancelled is a claw-back once the person has had the product.
-const fn steps(stage: Stage, state: State) -> &'static [Step] {
-    let had = matches!(state, State::Converted | State::Rewarded);
+const fn steps(stage: Stage, state: ReferralState) -> &'static [ReferralStep] {
+    let had = matches!(state, ReferralState::Converted | ReferralState::Rewarded);
     match stage {
-        Stage::Contacted => &[Step::Contact],
-        Stage::Converted => &[Step::Convert],
-        Stage::FirstRepayment if had => &[Step::Repay],
-        Stage::FirstRepayment => &[Step::Convert, Step::Repay],
-        Stage::Lost | Stage::Cancelled if had => &[Step::Cancel],
-        Stage::Lost | Stage::Cancelled => &[Step::Lose],
+        Stage::Contacted => &[ReferralStep::Contact],
+        Stage::Converted => &[ReferralStep::Convert],
+        Stage::FirstRepayment if had => &[ReferralStep::Repay],
+        Stage::FirstRepayment => &[ReferralStep::Convert, ReferralStep::Repay],
+        Stage::Lost | Stage::Cancelled if had => &[ReferralStep::Cancel],
+        Stage::Lost | Stage::Cancelled => &[ReferralStep::Lose],
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_the_crm_says_is_a_course_that_the_state_machine_allows_or_ignores() {
-        for state in [State::Qualified, State::Sent, State::Contacted] {
+        for state in [ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted] {
             for stage in [Stage::Converted, Stage::FirstRepayment, Stage::Lost, Stage::Cancelled] {
                 let mut stands = state;
                 for step in steps(stage, state) {
@@ -175,11 +175,11 @@ mod tests {
                 assert_ne!(stands, state);
             }
         }
-        assert_eq!(steps(Stage::Cancelled, State::Converted), [Step::Cancel]);
-        assert_eq!(steps(Stage::Lost, State::Rewarded), [Step::Cancel]);
-        assert_eq!(steps(Stage::FirstRepayment, State::Converted), [Step::Repay]);
+        assert_eq!(steps(Stage::Cancelled, ReferralState::Converted), [ReferralStep::Cancel]);
+        assert_eq!(steps(Stage::Lost, ReferralState::Rewarded), [ReferralStep::Cancel]);
+        assert_eq!(steps(Stage::FirstRepayment, ReferralState::Converted), [ReferralStep::Repay]);
         // Late news of what is over move nothing.
-        for state in [State::Lost, State::Withdrawn, State::ClawedBack] {
+        for state in [ReferralState::Lost, ReferralState::Withdrawn, ReferralState::ClawedBack] {
             for stage in [Stage::Contacted, Stage::Converted, Stage::Cancelled] {
                 assert!(steps(stage, state).iter().all(|it| state.advance(it.to()).is_err()));
             }

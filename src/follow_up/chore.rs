@@ -20,7 +20,7 @@ use crate::ids::{CustomerId, ReferralId, RuleId};
 use crate::partner::Registry;
 use crate::partner::follow_up::{Cause, StageRules, TaskRule};
 use crate::partner::programme::Programme;
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::customer_stages::NewStage;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
@@ -318,7 +318,7 @@ fn about_referral(referral: &ReferralRecord, cause: Cause) -> TaskAbout {
 fn about_customer(standing: &Standing) -> TaskAbout {
     let Standing { customer, referrals, reason, .. } = standing;
     let has_product =
-        |referral: &&ReferralRecord| matches!(referral.state, State::Converted | State::Rewarded);
+        |referral: &&ReferralRecord| matches!(referral.state, ReferralState::Converted | ReferralState::Rewarded);
     let had = referrals.iter().rev().find(has_product);
     let placed = referrals.iter().rev().find(|referral| referral.placement.manager.is_some());
     TaskAbout {

@@ -10,7 +10,7 @@ use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode};
 use crate::money::Asset;
 use crate::partner::follow_up::StageRules;
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{Db, StoreError, customer_stages};
 
@@ -41,15 +41,15 @@ pub fn facts(
     keys.sort_unstable();
     keys.dedup();
     let paid = customer_stages::paid(db, &keys)?;
-    let product = |states: &[State]| {
+    let product = |states: &[ReferralState]| {
         let last = referrals.iter().rev().find(|referral| states.contains(&referral.state));
         last.map(|referral| referral.product.clone())
     };
     Ok(StageFacts {
         today: now.day_in(zone),
         before: customer_stages::get(db, customer)?.map(|record| record.stage),
-        considers: product(&[State::Qualified, State::Sent, State::Contacted]),
-        has: product(&[State::Converted, State::Rewarded]),
+        considers: product(&[ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted]),
+        has: product(&[ReferralState::Converted, ReferralState::Rewarded]),
         payments: paid.into_iter().map(|(at, amount)| (at.day_in(zone), amount)).collect(),
     })
 }

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
 use crate::partner::follow_up::{Calendar, Cause, TaskRule};
 use crate::partner::lead::{Branch, Manager};
-use crate::referral::State;
+use crate::referral::ReferralState;
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,27 +165,27 @@ impl Task {
 /// How a task of a cause ends when its referral comes to a state: done where somebody did what the
 /// task was for, cancelled where nobody is to do it any more. `None` while it is still to be done.
 #[must_use]
-pub const fn end_of(cause: Cause, state: State) -> Option<TaskEnd> {
+pub const fn end_of(cause: Cause, state: ReferralState) -> Option<TaskEnd> {
     match (cause, state) {
         (Cause::AtRisk, _)
-        | (Cause::Qualified, State::Qualified | State::Sent)
-        | (Cause::Contacted, State::Contacted) => None,
-        (Cause::Qualified, State::Contacted)
+        | (Cause::Qualified, ReferralState::Qualified | ReferralState::Sent)
+        | (Cause::Contacted, ReferralState::Contacted) => None,
+        (Cause::Qualified, ReferralState::Contacted)
         | (
             Cause::Qualified | Cause::Contacted,
-            State::Converted | State::Rewarded | State::Lost | State::ClawedBack,
+            ReferralState::Converted | ReferralState::Rewarded | ReferralState::Lost | ReferralState::ClawedBack,
         ) => Some(TaskEnd::Done),
         (
             Cause::Qualified | Cause::Contacted,
-            State::Received
-            | State::NeedsConsent
-            | State::Duplicate
-            | State::Rejected
-            | State::OnHold
-            | State::Expired
-            | State::Withdrawn,
+            ReferralState::Received
+            | ReferralState::NeedsConsent
+            | ReferralState::Duplicate
+            | ReferralState::Rejected
+            | ReferralState::OnHold
+            | ReferralState::Expired
+            | ReferralState::Withdrawn,
         )
-        | (Cause::Contacted, State::Qualified | State::Sent) => Some(TaskEnd::Cancelled),
+        | (Cause::Contacted, ReferralState::Qualified | ReferralState::Sent) => Some(TaskEnd::Cancelled),
     }
 }
 
@@ -204,21 +204,21 @@ pub fn choose<'b>(
 
 /// The cause that a referral's state is for tasks, if it is one.
 #[must_use]
-pub const fn cause_of(state: State) -> Option<Cause> {
+pub const fn cause_of(state: ReferralState) -> Option<Cause> {
     match state {
-        State::Qualified | State::Sent => Some(Cause::Qualified),
-        State::Contacted => Some(Cause::Contacted),
-        State::Received
-        | State::NeedsConsent
-        | State::Duplicate
-        | State::Rejected
-        | State::OnHold
-        | State::Converted
-        | State::Lost
-        | State::Expired
-        | State::Rewarded
-        | State::ClawedBack
-        | State::Withdrawn => None,
+        ReferralState::Qualified | ReferralState::Sent => Some(Cause::Qualified),
+        ReferralState::Contacted => Some(Cause::Contacted),
+        ReferralState::Received
+        | ReferralState::NeedsConsent
+        | ReferralState::Duplicate
+        | ReferralState::Rejected
+        | ReferralState::OnHold
+        | ReferralState::Converted
+        | ReferralState::Lost
+        | ReferralState::Expired
+        | ReferralState::Rewarded
+        | ReferralState::ClawedBack
+        | ReferralState::Withdrawn => None,
     }
 }
 
@@ -228,15 +228,15 @@ mod tests {
 
     #[test]
     fn a_task_is_open_only_while_its_cause_lasts() {
-        for state in State::ALL {
+        for state in ReferralState::ALL {
             for cause in [Cause::Qualified, Cause::Contacted] {
                 let lasts = cause_of(state) == Some(cause);
                 assert_eq!(end_of(cause, state).is_none(), lasts, "{cause:?} {state:?}");
             }
             assert_eq!(end_of(Cause::AtRisk, state), None);
         }
-        assert_eq!(end_of(Cause::Qualified, State::Withdrawn), Some(TaskEnd::Cancelled));
-        assert_eq!(end_of(Cause::Contacted, State::Converted), Some(TaskEnd::Done));
+        assert_eq!(end_of(Cause::Qualified, ReferralState::Withdrawn), Some(TaskEnd::Cancelled));
+        assert_eq!(end_of(Cause::Contacted, ReferralState::Converted), Some(TaskEnd::Done));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::correction::{Adjustment, Correction, Reversal, What};
-use super::explain::Reason;
+use super::correction::{Adjustment, Correction, CorrectionContent, Reversal};
+use super::explain::DecisionReason;
 use super::{adjust, reverse};
 use crate::ids::{CorrectionId, StaffId, TransactionId};
 use crate::ledger::RuleVersion;
@@ -20,7 +20,7 @@ pub struct By {
     approved_by: Option<StaffId>,
 }
 
-impl Reason {
+impl DecisionReason {
     /// Why a correction posts what it does.
     #[must_use]
     pub fn of_correction(correction: &Correction, approved_by: Option<&StaffId>) -> Self {
@@ -31,10 +31,10 @@ impl Reason {
             approved_by: approved_by.cloned(),
         };
         match &correction.what {
-            What::Adjustment(Adjustment { points, .. }) => {
+            CorrectionContent::Adjustment(Adjustment { points, .. }) => {
                 Self::Adjusted { rule: RuleVersion::built_in(adjust::RULE), points: *points, by }
             }
-            What::Reversal(Reversal { transaction, .. }) => Self::Reversed {
+            CorrectionContent::Reversal(Reversal { transaction, .. }) => Self::Reversed {
                 rule: RuleVersion::built_in(reverse::RULE),
                 transaction: *transaction,
                 by,

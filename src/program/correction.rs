@@ -13,7 +13,7 @@ use crate::money::{Amount, AmountError, Asset};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
     pub id: CorrectionId,
-    pub what: What,
+    pub what: CorrectionContent,
     /// Why, in the words of whoever proposed it.
     pub reason: String,
     pub proposed_by: StaffId,
@@ -25,7 +25,7 @@ pub struct Correction {
 
 /// The kinds of correction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum CorrectionContent {
     Adjustment(Adjustment),
     Reversal(Reversal),
 }
@@ -62,7 +62,7 @@ pub enum CorrectionState {
 }
 
 /// The kinds of their transactions: no event stands for them.
-pub const KINDS: [&str; 2] = [What::ADJUSTMENT, What::REVERSAL];
+pub const KINDS: [&str; 2] = [CorrectionContent::ADJUSTMENT, CorrectionContent::REVERSAL];
 
 /// Why a correction is not taken, or does not go on. Nothing of it is kept.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl From<AmountError> for CorrectionRefusal {
     }
 }
 
-impl What {
+impl CorrectionContent {
     pub const ADJUSTMENT: &'static str = "adjustment";
     pub const REVERSAL: &'static str = "reversal";
 
@@ -219,7 +219,7 @@ mod tests {
     fn proposed() -> Correction {
         Correction {
             id: "c-1".parse().unwrap(),
-            what: What::Reversal(Reversal {
+            what: CorrectionContent::Reversal(Reversal {
                 transaction: TransactionId::random(),
                 customer: None,
                 points: Amount::zero(Asset::PTS),

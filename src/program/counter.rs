@@ -114,14 +114,14 @@ pub fn months(day: NaiveDate, window: u32) -> impl Iterator<Item = NaiveDate> {
 
 /// The counters that a payment's rules ask for.
 #[derive(Clone, Debug, Default)]
-pub struct Needed {
+pub struct NeededCounters {
     /// Of the customer alone: the customer's lock holds them.
     pub own: BTreeSet<CounterKey>,
     /// Of all customers: they must be locked themselves.
     pub shared: BTreeSet<CounterKey>,
 }
 
-impl Needed {
+impl NeededCounters {
     /// Adds what a referral for a product of that partner asks for on that day.
     pub fn by_referral(&mut self, partner: &Partner, referral: &Referral, day: NaiveDate) {
         let Some(product) = partner.scheme.product_on(&referral.product, day) else { return };

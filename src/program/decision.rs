@@ -2,10 +2,10 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::counter::Counted;
-use super::explain::{Mark, Reason};
+use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
 use super::lot::NewLot;
-use super::reward::Given;
+use super::reward::RewardGiven;
 use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, RuleId, SightingKey};
@@ -25,7 +25,7 @@ pub struct Decision {
     /// Lots that it opens.
     pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
-    pub explanation: Vec<Reason>,
+    pub explanation: Vec<DecisionReason>,
     /// Lines of a payment with the points that each brought, or of a refund, below zero.
     pub lines: Vec<LinePart>,
     /// What it adds to counters.
@@ -41,7 +41,7 @@ pub struct Decision {
     /// What a referral leaves behind of the person, by keyed hashes.
     pub introduced: Option<Introduced>,
     /// What a referral is rewarded with.
-    pub rewards: Vec<Given>,
+    pub rewards: Vec<RewardGiven>,
 }
 
 /// Whose the person is from now on, and under what they were seen.

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::counter::{self, Counted};
 use super::decision::{Decision, Refusal};
 use super::earn::Purchase;
-use super::explain::{Mark, Reason};
+use super::explain::{DecisionReason, Mark};
 use super::standing::Standings;
 use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
@@ -26,13 +26,13 @@ pub fn discount(
     let Some(scheme) = &payment.scheme else {
         if !given.is_zero() {
             decision.marks.push(Mark::DiscountUndeclared);
-            decision.explanation.push(Reason::DiscountUndeclared { given });
+            decision.explanation.push(DecisionReason::DiscountUndeclared { given });
         }
         return Ok(());
     };
     let Some(rule) = partner.scheme.discount_on(scheme, occasion.day) else {
         decision.marks.push(Mark::SchemeUnknown);
-        decision.explanation.push(Reason::SchemeUnknown { scheme: scheme.clone(), given });
+        decision.explanation.push(DecisionReason::SchemeUnknown { scheme: scheme.clone(), given });
         return Ok(());
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
@@ -40,7 +40,11 @@ pub fn discount(
     let allowed = quoted.unwrap_or_else(|| rule.allowed(payment.gross));
     if allowed != given {
         decision.marks.push(Mark::DiscountDiffers);
-        decision.explanation.push(Reason::DiscountDiffers { rule: version, given, allowed });
+        decision.explanation.push(DecisionReason::DiscountDiffers {
+            rule: version,
+            given,
+            allowed,
+        });
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
@@ -49,7 +53,7 @@ pub fn discount(
         let used = standings.counters.get(counted.counter);
         if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
             decision.marks.push(Mark::DiscountSpent);
-            decision.explanation.push(Reason::DiscountSpent { rule: version, given, by });
+            decision.explanation.push(DecisionReason::DiscountSpent { rule: version, given, by });
             return Ok(());
         }
     }
@@ -60,7 +64,7 @@ pub fn discount(
     };
     post(Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset), subsidy);
     post(Account::bank(AccountCode::SUBSIDY_EXPENSE, asset), subsidy.negate()?);
-    decision.explanation.push(Reason::Subsidised {
+    decision.explanation.push(DecisionReason::Subsidised {
         rule: version,
         given,
         bank_share: rule.bank_share,

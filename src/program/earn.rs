@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::counter::{self, Counted};
 use super::decision::{Decision, LinePart, Occasion, Refusal};
-use super::explain::{How, NotEarned, Reason};
+use super::explain::{DecisionReason, EarningBasis, NotEarned};
 use super::facts::{self, Facts};
 use super::lot::{self, NewLot};
 use super::standing::{CustomerStanding, Standings};
@@ -34,7 +34,7 @@ struct Offer<'a> {
     /// After caps and budget.
     points: Amount,
     /// What was worked out, and what of it a limit left.
-    reasons: Vec<Reason>,
+    reasons: Vec<DecisionReason>,
 }
 
 /// Points by every earning rule in force on the day that applies, stacked as the manifest says.
@@ -55,7 +55,7 @@ pub fn earn(
         let version = RuleVersion::new("earning", &rule.id, rule.version);
         match applies(rule, &purchase.facts) {
             Ok(()) => offers.push(offer(rule, version, purchase, standings)?),
-            Err(because) => not_earned.push(Reason::NotEarned { rule: version, because }),
+            Err(because) => not_earned.push(DecisionReason::NotEarned { rule: version, because }),
         }
     }
     for taken in stack(purchase.partner, offers, &mut not_earned) {
@@ -88,7 +88,7 @@ fn offer<'a>(
     let unrounded = plain.checked_mul(multiplier).ok_or(out_of_range)?;
     let points = Amount::round(unrounded, Asset::PTS, rule.rounding)?;
     let occasion = purchase.occasion;
-    let mut reasons = vec![Reason::Earned {
+    let mut reasons = vec![DecisionReason::Earned {
         rule: version.clone(),
         paid,
         how,
@@ -110,29 +110,29 @@ fn offer<'a>(
 }
 
 /// Points before any multiplier, unrounded, and how they come about.
-fn worked_out(basis: &Basis, paid: Amount) -> Result<(How, Decimal), AmountError> {
+fn worked_out(basis: &Basis, paid: Amount) -> Result<(EarningBasis, Decimal), AmountError> {
     let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
     Ok(match basis {
         Basis::PerUnit(points_per_unit) => {
             let points_per_unit = *points_per_unit;
             let plain = paid.decimal().checked_mul(points_per_unit).ok_or(out_of_range)?;
-            (How::PerUnit { points_per_unit }, plain)
+            (EarningBasis::PerUnit { points_per_unit }, plain)
         }
         Basis::PerVisit(points_per_visit) => {
             let points_per_visit = *points_per_visit;
-            (How::PerVisit { points_per_visit }, points_per_visit.decimal())
+            (EarningBasis::PerVisit { points_per_visit }, points_per_visit.decimal())
         }
         Basis::Steps(steps) => {
             let reached = steps.iter().rev().find(|step| paid.minor() >= step.spend.minor());
             let step_spend = reached.map_or(Amount::zero(Asset::CNY), |step| step.spend);
             let step_points = reached.map_or(NO_POINTS, |step| step.points);
-            (How::Step { step_spend, step_points }, step_points.decimal())
+            (EarningBasis::Step { step_spend, step_points }, step_points.decimal())
         }
         Basis::Each(step) => {
             let times = step.times(paid);
             let plain = step.points.decimal().checked_mul(Decimal::from(times));
             let (each_spend, each_points) = (step.spend, step.points);
-            (How::Each { each_spend, each_points, times }, plain.ok_or(out_of_range)?)
+            (EarningBasis::Each { each_spend, each_points, times }, plain.ok_or(out_of_range)?)
         }
     })
 }
@@ -143,7 +143,7 @@ fn limit(
     version: &RuleVersion,
     points: Amount,
     purchase: &Purchase<'_>,
-    (standings, reasons): (&Standings, &mut Vec<Reason>),
+    (standings, reasons): (&Standings, &mut Vec<DecisionReason>),
 ) -> Amount {
     let (id, customer, day) = (&purchase.partner.id, purchase.customer.id, purchase.occasion.day);
     let caps = rule.caps.iter().map(|cap| {
@@ -158,7 +158,7 @@ fn limit(
         if left.minor() < given.minor() {
             let (rule, wanted) = (version.clone(), given);
             given = left;
-            reasons.push(Reason::Capped { rule, by, most, used, wanted, given });
+            reasons.push(DecisionReason::Capped { rule, by, most, used, wanted, given });
         }
     }
     given
@@ -169,7 +169,7 @@ fn limit(
 fn stack<'a>(
     partner: &Partner,
     offers: Vec<Offer<'a>>,
-    not_earned: &mut Vec<Reason>,
+    not_earned: &mut Vec<DecisionReason>,
 ) -> Vec<Offer<'a>> {
     let mut best: BTreeMap<&RuleId, (usize, Amount)> = BTreeMap::new();
     for (position, offer) in offers.iter().enumerate() {
@@ -193,7 +193,7 @@ fn stack<'a>(
             taken.push(offer);
         } else {
             let because = NotEarned::Superseded;
-            not_earned.push(Reason::NotEarned { rule: offer.version, because });
+            not_earned.push(DecisionReason::NotEarned { rule: offer.version, because });
         }
     }
     taken
@@ -295,7 +295,7 @@ fn count(
         )?;
         if let Some(reached) = reached {
             let (tier, held_until) = (reached.tier.clone(), reached.held_until);
-            decision.explanation.push(Reason::TierReached { tier, held_until });
+            decision.explanation.push(DecisionReason::TierReached { tier, held_until });
             decision.tier = Some(reached);
         }
     }

@@ -36,13 +36,13 @@ pub enum Mark {
 /// can be done again.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
-pub enum Reason {
+pub enum DecisionReason {
     Earned {
         rule: RuleVersion,
         /// What was paid and counts.
         paid: Amount,
         #[serde(flatten)]
-        how: How,
+        how: EarningBasis,
         #[serde(skip_serializing_if = "Option::is_none")]
         multiplier: Option<Decimal>,
         unrounded: Decimal,
@@ -212,7 +212,7 @@ pub enum Reason {
 /// How points come about before multiplier and rounding.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(untagged)]
-pub enum How {
+pub enum EarningBasis {
     PerUnit { points_per_unit: Decimal },
     PerVisit { points_per_visit: Amount },
     Step { step_spend: Amount, step_points: Amount },
@@ -232,12 +232,12 @@ pub enum NotEarned {
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
-pub struct Explanation<'a>(pub &'a [Reason]);
+pub struct Explanation<'a>(pub &'a [DecisionReason]);
 
 #[derive(Serialize)]
 struct Told<'a> {
     #[serde(flatten)]
-    reason: &'a Reason,
+    reason: &'a DecisionReason,
     says: String,
     says_zh: String,
 }
@@ -286,7 +286,7 @@ pub(super) fn refunded_now(refunded: Amount, before: Amount) -> Amount {
     refunded.checked_sub(before).unwrap_or(refunded)
 }
 
-impl Reason {
+impl DecisionReason {
     /// What the points were multiplied by, if by anything.
     pub(super) const fn multiplier(&self) -> Option<Decimal> {
         match self {

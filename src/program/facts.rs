@@ -24,7 +24,7 @@ pub struct Facts<'a> {
 
 /// The part of a condition that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fails {
+pub enum ConditionPart {
     Tier,
     Weekday,
     Hours,
@@ -38,45 +38,48 @@ pub enum Fails {
 /// Whether a condition holds.
 ///
 /// # Errors
-/// [`Fails`]: the first part that does not.
-pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), Fails> {
+/// [`ConditionPart`]: the first part that does not.
+pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), ConditionPart> {
     let payment = facts.payment;
     let category = |line: &Line, names: &[String]| {
         line.category.as_ref().is_some_and(|category| names.contains(category))
     };
     let tier = |tiers: &Vec<RuleId>| facts.tier.is_some_and(|tier| tiers.contains(tier));
     let checks = [
-        (Fails::Tier, condition.tiers.as_ref().is_none_or(tier)),
+        (ConditionPart::Tier, condition.tiers.as_ref().is_none_or(tier)),
         (
-            Fails::Weekday,
+            ConditionPart::Weekday,
             condition.weekdays.as_ref().is_none_or(|days| days.contains(&facts.weekday)),
         ),
         (
-            Fails::Hours,
+            ConditionPart::Hours,
             condition.hours.as_ref().is_none_or(|it| it.iter().any(|it| it.cover(facts.time))),
         ),
         (
-            Fails::Store,
+            ConditionPart::Store,
             condition.stores.as_ref().is_none_or(|stores| {
                 payment.store.as_ref().is_some_and(|store| stores.contains(store))
             }),
         ),
         (
-            Fails::Category,
+            ConditionPart::Category,
             condition
                 .categories
                 .as_ref()
                 .is_none_or(|names| payment.lines.iter().any(|line| category(line, names))),
         ),
         (
-            Fails::FirstPurchase,
+            ConditionPart::FirstPurchase,
             condition.first_purchase.is_none_or(|first| first == (facts.visits == 0)),
         ),
         (
-            Fails::BirthdayMonth,
+            ConditionPart::BirthdayMonth,
             condition.birthday_month.is_none_or(|month| month == facts.birthday_month),
         ),
-        (Fails::Expression, condition.cel.as_ref().is_none_or(|cel| cel.is_true(&facts.values()))),
+        (
+            ConditionPart::Expression,
+            condition.cel.as_ref().is_none_or(|cel| cel.is_true(&facts.values())),
+        ),
     ];
     checks.into_iter().find(|(_fails, holds)| !holds).map_or(Ok(()), |(fails, _)| Err(fails))
 }
@@ -136,7 +139,7 @@ impl Facts<'_> {
     }
 }
 
-impl Fails {
+impl ConditionPart {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use crate::ids::{ClaimKey, EventKey, RuleId, SightingKey};
 use crate::partner::Partner;
 use crate::partner::attribution::{Likeness, Pattern};
 use crate::partner::scheme::Product;
-use crate::referral::{Known, Person};
+use crate::referral::{KnownPerson, Person};
 
 /// What stands of the people whom the referrals at hand introduce.
 #[derive(Clone, Debug, Default)]
@@ -50,12 +50,12 @@ impl Introductions {
         partner: &Partner,
         product: &Product,
         enrolled_at: Option<Moment>,
-    ) -> Known {
+    ) -> KnownPerson {
         let Some(person) = self.people.get(&referral) else {
-            return Known { enrolled_at, ..Known::default() };
+            return KnownPerson { enrolled_at, ..KnownPerson::default() };
         };
         let claims = product.attribution.as_ref().map(|_| person.all_claims(&product.id));
-        Known {
+        KnownPerson {
             enrolled_at,
             is_staff: person.phones().any(|phone| partner.staff.has(phone)),
             is_customer: self.of_bank.contains(&referral),

@@ -30,16 +30,17 @@ mod waiver;
 
 pub use adjust::adjust;
 pub use correction::{
-    Adjustment, Correction, CorrectionRefusal, CorrectionState, Irreversible, Reversal, What,
+    Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Irreversible,
+    Reversal,
 };
-pub use counter::{Counted, Counters, Needed, loads, open_leads};
+pub use counter::{Counted, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
-pub use explain::{Explanation, Mark, Reason};
+pub use explain::{DecisionReason, Explanation, Mark};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
 pub use lot::{Lot, Lots, NewLot, Parts};
-pub use reverse::{Original, reverse};
+pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
 pub use tier::TierHeld;
 

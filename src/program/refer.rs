@@ -2,14 +2,14 @@ use super::admit;
 use super::counter::{Counted, Counters, open_leads};
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::Mark;
-use super::reward::Promise;
+use super::reward::RewardPromise;
 use super::standing::Standings;
 use crate::event::Referral;
 use crate::ids::{EventKey, RuleId};
 use crate::partner::Partner;
 use crate::partner::lead::Branch;
 use crate::partner::reward::Stage;
-use crate::referral::{Placement, State, Terms, assign, qualify, without_consent};
+use crate::referral::{Placement, ReferralState, Terms, assign, qualify, without_consent};
 
 /// Whether a referral makes a lead, whose that is, and the rewards that are due at once if it does.
 pub fn refer(
@@ -35,8 +35,8 @@ pub fn refer(
         .unwrap_or_else(|| qualify(referral, product, &known, times));
     let customer = customer.map(|customer| customer.id);
     let mut decision = Decision::default();
-    if verdict.state == State::Qualified {
-        let promise = Promise {
+    if verdict.state == ReferralState::Qualified {
+        let promise = RewardPromise {
             product: &product.id,
             partner: &partner.id,
             customer,
@@ -48,7 +48,7 @@ pub fn refer(
         let to = (&partner.programme.branch[..], &product.id, referral.region.as_str());
         decision.assigned = place(&mut verdict.placement, to, counters);
     }
-    if verdict.state == State::NeedsConsent {
+    if verdict.state == ReferralState::NeedsConsent {
         decision.marks.push(Mark::ConsentMissing);
     }
     decision.introduced = introductions.introduced(key, partner, product, verdict.state.is_open());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::correction::{CorrectionRefusal, Irreversible, What};
+use super::correction::{CorrectionContent, CorrectionRefusal, Irreversible};
 use super::counter::Counted;
 use super::decision::Decision;
 use super::lot::{Lots, Parts};
@@ -16,7 +16,7 @@ pub(super) const RULE: &str = "reversal:exact@1";
 
 /// A transaction that is to be reversed, as it was recorded.
 #[derive(Clone, Debug)]
-pub struct Original {
+pub struct OriginalTransaction {
     pub id: TransactionId,
     pub kind: String,
     pub postings: Vec<Posting>,
@@ -26,7 +26,7 @@ pub struct Original {
     pub counted: Vec<Counted>,
 }
 
-impl Original {
+impl OriginalTransaction {
     /// Whose points it moved, if anybody's.
     #[must_use]
     pub fn customer(&self) -> Option<CustomerId> {
@@ -45,7 +45,7 @@ impl Original {
 ///
 /// # Errors
 /// [`CorrectionRefusal::NotReversible`] with why, and what to do instead.
-pub fn reverse(original: &Original, lots: &Lots) -> Result<Decision, CorrectionRefusal> {
+pub fn reverse(original: &OriginalTransaction, lots: &Lots) -> Result<Decision, CorrectionRefusal> {
     check(original, lots)?;
     let rule = RuleVersion::built_in(RULE);
     let mut decision = Decision { customer: original.customer(), ..Decision::default() };
@@ -61,9 +61,11 @@ pub fn reverse(original: &Original, lots: &Lots) -> Result<Decision, CorrectionR
     Ok(decision)
 }
 
-fn check(original: &Original, lots: &Lots) -> Result<(), CorrectionRefusal> {
+fn check(original: &OriginalTransaction, lots: &Lots) -> Result<(), CorrectionRefusal> {
     let refused = |why| Err(CorrectionRefusal::NotReversible(why));
-    if ![Payment::TYPE, Referral::TYPE, What::ADJUSTMENT].contains(&original.kind.as_str()) {
+    if ![Payment::TYPE, Referral::TYPE, CorrectionContent::ADJUSTMENT]
+        .contains(&original.kind.as_str())
+    {
         return refused(Irreversible::Kind(original.kind.clone()));
     }
     if original.postings.is_empty() {
@@ -90,7 +92,7 @@ fn check(original: &Original, lots: &Lots) -> Result<(), CorrectionRefusal> {
 }
 
 /// What the transaction did to each lot.
-fn by_lot(original: &Original) -> Result<BTreeMap<LotId, Parts>, CorrectionRefusal> {
+fn by_lot(original: &OriginalTransaction) -> Result<BTreeMap<LotId, Parts>, CorrectionRefusal> {
     let mut lots: BTreeMap<LotId, Parts> = BTreeMap::new();
     for posting in &original.postings {
         if let Some(lot) = posting.lot {
@@ -115,7 +117,7 @@ mod tests {
     }
 
     /// A payment that brought so many points to one lot, and the lot as it is now.
-    fn paid(minor: i64, parts: Parts) -> (Original, Lots) {
+    fn paid(minor: i64, parts: Parts) -> (OriginalTransaction, Lots) {
         let (customer, lot) = (CustomerId::random(), LotId::random());
         let rule = RuleVersion::built_in("earning:base@1");
         let own = Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS);
@@ -128,7 +130,7 @@ mod tests {
         let mut lots = Lots::default();
         lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
         (
-            Original {
+            OriginalTransaction {
                 id,
                 kind: Payment::TYPE.to_owned(),
                 postings,
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn what_it_cannot_undo_exactly_it_says_so_of() {
         let there = Parts { available: points(100), ..Parts::NONE };
-        let why = |change: fn(&mut Original, &mut Lots)| {
+        let why = |change: fn(&mut OriginalTransaction, &mut Lots)| {
             let (mut original, mut lots) = paid(100, there);
             change(&mut original, &mut lots);
             match reverse(&original, &lots) {

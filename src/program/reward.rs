@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::counter::{Counted, Counters, reward_budget};
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::Reason;
+use super::explain::DecisionReason;
 use super::lot::{self, Lots, NewLot};
 use crate::clock::Moment;
 use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, RuleId};
@@ -27,7 +27,7 @@ pub const KINDS: [&str; 3] = [REWARDED, CLAWED_BACK, COMMISSION_MATURED];
 
 /// For what and to whom something was promised.
 #[derive(Clone, Copy, Debug)]
-pub struct Promise<'a> {
+pub struct RewardPromise<'a> {
     pub product: &'a RuleId,
     pub partner: &'a PartnerId,
     /// The member whom the referral names.
@@ -39,10 +39,10 @@ pub struct Promise<'a> {
 
 /// A reward that is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct RewardGiven {
     /// Its place among the rewards of the terms.
     pub number: usize,
-    pub to: To,
+    pub to: RewardReceiver,
     pub amount: Amount,
     pub rule: RuleVersion,
     /// The budget that it was taken from.
@@ -53,7 +53,7 @@ pub struct Given {
 
 /// Who got a reward, and where it lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum To {
+pub enum RewardReceiver {
     Customer {
         customer: CustomerId,
         lot: LotId,
@@ -64,7 +64,7 @@ pub enum To {
     },
 }
 
-impl Promise<'_> {
+impl RewardPromise<'_> {
     /// The budgets that rewards of a stage are taken from: all customers share them.
     pub fn budgets(&self, stage: Stage) -> impl Iterator<Item = CounterKey> {
         let due = self.terms.rewards.iter().filter(move |reward| reward.on == stage);
@@ -123,7 +123,8 @@ impl Promise<'_> {
             if left.is_negative() { Amount::zero(wanted.asset()) } else { wanted.min(left) };
         if amount != wanted {
             let (rule, to, asset) = (self.rule(), reward.gift.receiver(), wanted.asset());
-            let why = Reason::BudgetSpent { rule, to, asset, most, used, wanted, given: amount };
+            let why =
+                DecisionReason::BudgetSpent { rule, to, asset, most, used, wanted, given: amount };
             decision.explanation.push(why);
         }
         if amount.is_zero() {
@@ -138,7 +139,7 @@ impl Promise<'_> {
         let rule = self.rule();
         let now = occasion.recorded_at;
         let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
-        decision.explanation.push(Reason::Rewarded {
+        decision.explanation.push(DecisionReason::Rewarded {
             rule: rule.clone(),
             on: reward.on,
             to: reward.gift.receiver(),
@@ -156,7 +157,7 @@ impl Promise<'_> {
                 let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
                 decision.postings.push(Posting::new(owed, amount, &rule));
                 decision.postings.push(Posting::new(expense, amount.negate()?, &rule));
-                To::Partner { pending: matures_at.is_some() }
+                RewardReceiver::Partner { pending: matures_at.is_some() }
             }
             (Gift::Customer { .. }, Some(customer)) => {
                 let lot = NewLot {
@@ -174,11 +175,11 @@ impl Promise<'_> {
                 lot::issue(lot, now, lots, decision)?;
                 let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
                 decision.postings.push(Posting::new(bank, amount.negate()?, &rule));
-                To::Customer { customer, lot: id }
+                RewardReceiver::Customer { customer, lot: id }
             }
             (Gift::Customer { .. }, None) => return Ok(()),
         };
-        decision.rewards.push(Given { number, to, amount, rule, counter, matures_at });
+        decision.rewards.push(RewardGiven { number, to, amount, rule, counter, matures_at });
         Ok(())
     }
 }
@@ -194,10 +195,14 @@ struct Due<'a> {
 
 /// Takes back all that was given and still stands: points where they are by now, commission from
 /// what is owed to the partner, which may leave the partner owing; and the budgets have it again.
-pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<Decision, Refusal> {
+pub fn claw_back(
+    partner: &PartnerId,
+    given: &[RewardGiven],
+    lots: &Lots,
+) -> Result<Decision, Refusal> {
     let rule = RuleVersion::built_in("reward:claw-back@1");
     let mut decision = Decision::default();
-    let told = |to, amount: Amount| Reason::RewardTakenBack {
+    let told = |to, amount: Amount| DecisionReason::RewardTakenBack {
         rule: rule.clone(),
         to,
         asset: amount.asset(),
@@ -206,7 +211,7 @@ pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<De
     let (mut points, mut own, mut of) = (Amount::zero(Asset::PTS), Vec::new(), None);
     for reward in given {
         match reward.to {
-            To::Partner { pending } => {
+            RewardReceiver::Partner { pending } => {
                 let code = match pending {
                     true => AccountCode::COMMISSION_PENDING,
                     false => AccountCode::COMMISSION_PAYABLE,
@@ -217,7 +222,7 @@ pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<De
                 decision.postings.push(Posting::new(expense, reward.amount, &rule));
                 decision.explanation.push(told("partner", reward.amount));
             }
-            To::Customer { customer, lot } => {
+            RewardReceiver::Customer { customer, lot } => {
                 points = points.checked_add(reward.amount)?;
                 own.push(lot);
                 of = Some(customer);
@@ -241,9 +246,9 @@ pub fn claw_back(partner: &PartnerId, given: &[Given], lots: &Lots) -> Result<De
 }
 
 /// What of the points taken back the customer had spent.
-fn owed(taken: &[Posting]) -> Result<Option<Reason>, AmountError> {
+fn owed(taken: &[Posting]) -> Result<Option<DecisionReason>, AmountError> {
     let owed = taken.iter().find(|posting| posting.account.code == AccountCode::POINTS_OWED);
-    owed.map(|owed| Ok(Reason::Owed { points: owed.amount.negate()? })).transpose()
+    owed.map(|owed| Ok(DecisionReason::Owed { points: owed.amount.negate()? })).transpose()
 }
 
 /// Commissions whose reservation is over may be paid.
@@ -254,6 +259,6 @@ pub fn mature(partner: &PartnerId, commission: Amount) -> Result<Decision, Refus
     let to = account(AccountCode::COMMISSION_PAYABLE);
     let postings =
         vec![Posting::new(from, commission.negate()?, &rule), Posting::new(to, commission, &rule)];
-    let explanation = vec![Reason::CommissionMatured { rule, amount: commission }];
+    let explanation = vec![DecisionReason::CommissionMatured { rule, amount: commission }];
     Ok(Decision { postings, explanation, ..Decision::default() })
 }

@@ -1,10 +1,10 @@
 //! What a reason says in English.
 
-use super::explain::{How, NotEarned, Reason, refunded_now};
+use super::explain::{DecisionReason, EarningBasis, NotEarned, refunded_now};
 use crate::ledger::RuleVersion;
 use crate::money::Amount;
 
-impl Reason {
+impl DecisionReason {
     /// The reason in plain English.
     #[must_use]
     pub fn says(&self) -> String {
@@ -102,14 +102,16 @@ impl Reason {
     fn how_says(&self) -> String {
         let Self::Earned { paid, how, .. } = self else { return String::new() };
         match how {
-            How::PerUnit { points_per_unit } => {
+            EarningBasis::PerUnit { points_per_unit } => {
                 format!("{paid} CNY paid at {points_per_unit} points per 1.00 CNY")
             }
-            How::PerVisit { points_per_visit } => format!("{points_per_visit} points a visit"),
-            How::Step { step_spend, step_points } => {
+            EarningBasis::PerVisit { points_per_visit } => {
+                format!("{points_per_visit} points a visit")
+            }
+            EarningBasis::Step { step_spend, step_points } => {
                 format!("{paid} CNY paid reaches the step {step_spend} with {step_points} points")
             }
-            How::Each { each_spend, each_points, times } => format!(
+            EarningBasis::Each { each_spend, each_points, times } => format!(
                 "{paid} CNY paid holds {each_spend} CNY {times} times at {each_points} points each"
             ),
         }

@@ -1,9 +1,9 @@
 //! What the reasons of referral rewards say, in English and in Chinese.
 
-use super::explain::Reason;
+use super::explain::DecisionReason;
 use crate::partner::reward::Stage;
 
-impl Reason {
+impl DecisionReason {
     pub(super) fn reward_says(&self) -> String {
         match self {
             Self::Rewarded { on, to, asset, amount, available_from, .. } => {

@@ -1,9 +1,9 @@
 //! What a reason says in Chinese.
 
-use super::explain::{How, NotEarned, Reason, refunded_now};
+use super::explain::{DecisionReason, EarningBasis, NotEarned, refunded_now};
 use crate::ledger::RuleVersion;
 
-impl Reason {
+impl DecisionReason {
     /// The reason in plain Chinese.
     #[must_use]
     pub fn says_zh(&self) -> String {
@@ -89,14 +89,16 @@ impl Reason {
     fn how_says_zh(&self) -> String {
         let Self::Earned { paid, how, .. } = self else { return String::new() };
         match how {
-            How::PerUnit { points_per_unit } => {
+            EarningBasis::PerUnit { points_per_unit } => {
                 format!("实付{paid}元，每1.00元{points_per_unit}积分")
             }
-            How::PerVisit { points_per_visit } => format!("每次到店{points_per_visit}积分"),
-            How::Step { step_spend, step_points } => {
+            EarningBasis::PerVisit { points_per_visit } => {
+                format!("每次到店{points_per_visit}积分")
+            }
+            EarningBasis::Step { step_spend, step_points } => {
                 format!("实付{paid}元，达到满{step_spend}元档，{step_points}积分")
             }
-            How::Each { each_spend, each_points, times } => {
+            EarningBasis::Each { each_spend, each_points, times } => {
                 format!("实付{paid}元，每满{each_spend}元得{each_points}积分，共{times}次")
             }
         }

@@ -28,12 +28,12 @@ pub struct Past {
     pub customer: Option<CustomerStanding>,
     pub recorded_at: Moment,
     /// What came of it then.
-    pub outcome: Outcome,
+    pub outcome: SimulatedOutcome,
 }
 
 /// What an event comes to, as far as rules are compared by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct SimulatedOutcome {
     /// Points given, less points taken back, by rule and by who bears them.
     pub points: BTreeMap<(String, Bearer), Decimal>,
     /// What the bank owes the partner, in CNY, by the account's code.
@@ -145,10 +145,13 @@ impl Simulation {
 }
 
 impl Course {
-    fn take(&mut self, past: &Past, partner: &Partner, zone: Tz) -> Outcome {
+    fn take(&mut self, past: &Past, partner: &Partner, zone: Tz) -> SimulatedOutcome {
         match self.decide(past, partner, zone) {
-            Ok(decision) => Outcome::of(&decision),
-            Err(refusal) => Outcome { refused: Some(refusal.to_string()), ..Outcome::default() },
+            Ok(decision) => SimulatedOutcome::of(&decision),
+            Err(refusal) => SimulatedOutcome {
+                refused: Some(refusal.to_string()),
+                ..SimulatedOutcome::default()
+            },
         }
     }
 
@@ -231,7 +234,7 @@ impl Course {
     }
 }
 
-impl Outcome {
+impl SimulatedOutcome {
     fn of(decision: &Decision) -> Self {
         let marks = decision.marks.iter().map(|mark| mark.name().to_owned()).collect();
         let mut outcome = Self { marks, ..Self::default() };
@@ -280,7 +283,7 @@ impl Outcome {
 impl Report {
     fn add(
         &mut self,
-        outcome: &Outcome,
+        outcome: &SimulatedOutcome,
         unit_cost: Decimal,
         of: impl Fn(&mut Compared) -> &mut Decimal,
     ) {
@@ -305,7 +308,7 @@ impl Report {
         }
     }
 
-    fn compare(&mut self, past: &Past, now: &Outcome, then: &Outcome) {
+    fn compare(&mut self, past: &Past, now: &SimulatedOutcome, then: &SimulatedOutcome) {
         if let Some(customer) = past.customer {
             let more = then.points_in_all().saturating_sub(now.points_in_all());
             let sum = self.customers.entry(customer.id).or_default();

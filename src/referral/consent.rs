@@ -1,6 +1,6 @@
 use chrono_tz::Tz;
 
-use super::lifecycle::State;
+use super::lifecycle::ReferralState;
 use super::qualify::Verdict;
 use crate::event::Referral;
 use crate::partner::consent_text::ConsentText;
@@ -44,7 +44,7 @@ pub fn without_consent(referral: &Referral, texts: &[ConsentText], zone: Tz) -> 
          then send a new event."
             .to_owned(),
     );
-    Some(Verdict::new(State::NeedsConsent, against))
+    Some(Verdict::new(ReferralState::NeedsConsent, against))
 }
 
 /// Where the event says otherwise than the text, or passes on more than the text names.

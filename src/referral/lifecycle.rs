@@ -1,6 +1,6 @@
 //! Where a referral may stand, and from where it may go on to where. No state is entered twice, so
 //! every course ends. [`Advance`] is the only thing that the store records a move from, and only
-//! [`State::advance`] makes one: a move that is not allowed cannot be written down.
+//! [`ReferralState::advance`] makes one: a move that is not allowed cannot be written down.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::ids::{PartnerId, ReferralId, StaffId};
 
 /// Where a referral stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
+pub enum ReferralState {
     /// A partner said it; nobody has looked at it.
     Received,
     /// Nobody has agreed to anything: recorded, never sent; the contact data is not kept.
@@ -43,13 +43,13 @@ pub enum State {
 /// One allowed step from a state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advance {
-    from: State,
-    to: State,
+    from: ReferralState,
+    to: ReferralState,
 }
 
 /// What happened to a referral after it was received, as whoever saw it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum ReferralStep {
     /// Staff looked at what was on hold: it goes on.
     Release,
     /// Staff looked at what was on hold: it does not.
@@ -84,7 +84,7 @@ pub enum Actor {
 #[derive(Clone, Debug)]
 pub struct Move {
     pub referral: ReferralId,
-    pub step: Step,
+    pub step: ReferralStep,
     pub by: Actor,
     /// The bank's own words, which no partner reads.
     pub finding: Option<String>,
@@ -94,14 +94,14 @@ pub struct Move {
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a referral that is {} does not become {}", .from.name(), .to.name())]
 pub struct IllegalMove {
-    pub from: State,
-    pub to: State,
+    pub from: ReferralState,
+    pub to: ReferralState,
 }
 
 /// All that a partner is ever told of why a referral does not proceed.
 pub const NOT_PROCEEDING: &str = "not_proceeding";
 
-impl State {
+impl ReferralState {
     pub const ALL: [Self; 14] = [
         Self::Received,
         Self::NeedsConsent,
@@ -122,7 +122,7 @@ impl State {
     /// Where it may go on from here; nowhere, where it has ended.
     #[must_use]
     pub const fn next(self) -> &'static [Self] {
-        use State::*;
+        use ReferralState::*;
         match self {
             Received => &[NeedsConsent, Duplicate, Rejected, OnHold, Qualified],
             OnHold => &[Qualified, Rejected, Withdrawn],
@@ -186,21 +186,21 @@ impl State {
     }
 }
 
-impl Step {
+impl ReferralStep {
     /// Where it leads to.
     #[must_use]
-    pub const fn to(self) -> State {
+    pub const fn to(self) -> ReferralState {
         match self {
-            Self::Release => State::Qualified,
-            Self::Reject => State::Rejected,
-            Self::Send => State::Sent,
-            Self::Contact => State::Contacted,
-            Self::Convert => State::Converted,
-            Self::Repay => State::Rewarded,
-            Self::Cancel => State::ClawedBack,
-            Self::Lose => State::Lost,
-            Self::Expire => State::Expired,
-            Self::Withdraw => State::Withdrawn,
+            Self::Release => ReferralState::Qualified,
+            Self::Reject => ReferralState::Rejected,
+            Self::Send => ReferralState::Sent,
+            Self::Contact => ReferralState::Contacted,
+            Self::Convert => ReferralState::Converted,
+            Self::Repay => ReferralState::Rewarded,
+            Self::Cancel => ReferralState::ClawedBack,
+            Self::Lose => ReferralState::Lost,
+            Self::Expire => ReferralState::Expired,
+            Self::Withdraw => ReferralState::Withdrawn,
         }
     }
 
@@ -223,12 +223,12 @@ impl Step {
 
 impl Advance {
     #[must_use]
-    pub const fn from(self) -> State {
+    pub const fn from(self) -> ReferralState {
         self.from
     }
 
     #[must_use]
-    pub const fn to(self) -> State {
+    pub const fn to(self) -> ReferralState {
         self.to
     }
 }
@@ -260,7 +260,7 @@ impl fmt::Display for Actor {
 
 impl Move {
     #[must_use]
-    pub const fn new(referral: ReferralId, step: Step, by: Actor) -> Self {
+    pub const fn new(referral: ReferralId, step: ReferralStep, by: Actor) -> Self {
         Self { referral, step, by, finding: None }
     }
 
@@ -279,8 +279,8 @@ mod tests {
 
     use super::*;
 
-    fn state() -> impl Strategy<Value = State> {
-        prop::sample::select(State::ALL.to_vec())
+    fn state() -> impl Strategy<Value = ReferralState> {
+        prop::sample::select(ReferralState::ALL.to_vec())
     }
 
     proptest! {
@@ -288,7 +288,7 @@ mod tests {
         fn any_course_ends_and_what_is_refused_changes_nothing(
             wanted in prop::collection::vec(state(), 0..60),
         ) {
-            let (mut now, mut passed) = (State::Received, BTreeSet::from([State::Received]));
+            let (mut now, mut passed) = (ReferralState::Received, BTreeSet::from([ReferralState::Received]));
             for to in wanted {
                 match now.advance(to) {
                     Ok(advance) => {
@@ -302,54 +302,58 @@ mod tests {
                         prop_assert_eq!(refused, IllegalMove { from: now, to });
                     }
                 }
-                prop_assert!(State::ALL.contains(&now));
+                prop_assert!(ReferralState::ALL.contains(&now));
             }
-            prop_assert!(passed.len() <= State::ALL.len());
+            prop_assert!(passed.len() <= ReferralState::ALL.len());
         }
 
         #[test]
         fn nobody_is_sent_rewarded_or_lost_who_did_not_qualify(
             wanted in prop::collection::vec(state(), 0..60),
         ) {
-            let (mut now, mut passed) = (State::Received, Vec::new());
+            let (mut now, mut passed) = (ReferralState::Received, Vec::new());
             for to in wanted {
                 if now.advance(to).is_ok() {
                     now = to;
                     passed.push(to);
                 }
             }
-            let needs = [State::Sent, State::Contacted, State::Converted, State::Lost, State::Expired];
+            let needs = [ReferralState::Sent, ReferralState::Contacted, ReferralState::Converted, ReferralState::Lost, ReferralState::Expired];
             if passed.iter().any(|it| needs.contains(it)) {
-                prop_assert!(passed.contains(&State::Qualified));
+                prop_assert!(passed.contains(&ReferralState::Qualified));
             }
-            if passed.contains(&State::Rewarded) || passed.contains(&State::ClawedBack) {
-                prop_assert!(passed.contains(&State::Converted));
+            if passed.contains(&ReferralState::Rewarded) || passed.contains(&ReferralState::ClawedBack) {
+                prop_assert!(passed.contains(&ReferralState::Converted));
             }
         }
     }
 
     #[test]
     fn every_state_can_be_reached_and_is_found_by_its_name() {
-        let mut reached = BTreeSet::from([State::Received]);
-        for _ in 0..State::ALL.len() {
-            let more: Vec<State> = reached.iter().flat_map(|it| it.next()).copied().collect();
+        let mut reached = BTreeSet::from([ReferralState::Received]);
+        for _ in 0..ReferralState::ALL.len() {
+            let more: Vec<ReferralState> =
+                reached.iter().flat_map(|it| it.next()).copied().collect();
             reached.extend(more);
         }
-        assert_eq!(reached, State::ALL.into_iter().collect());
-        for state in State::ALL {
-            assert_eq!(State::by_name(state.name()), Some(state));
+        assert_eq!(reached, ReferralState::ALL.into_iter().collect());
+        for state in ReferralState::ALL {
+            assert_eq!(ReferralState::by_name(state.name()), Some(state));
         }
     }
 
     #[test]
     fn a_hold_ends_by_people_or_with_the_consent_and_never_by_time() {
-        assert!(State::OnHold.advance(State::Expired).is_err());
-        assert_eq!(State::OnHold.next(), [State::Qualified, State::Rejected, State::Withdrawn]);
+        assert!(ReferralState::OnHold.advance(ReferralState::Expired).is_err());
+        assert_eq!(
+            ReferralState::OnHold.next(),
+            [ReferralState::Qualified, ReferralState::Rejected, ReferralState::Withdrawn]
+        );
     }
 
     #[test]
     fn a_partner_is_told_no_reason_of_a_decline() {
-        assert_eq!(Step::Lose.reason(), "not_proceeding");
-        assert_eq!(Step::Reject.reason(), "not_proceeding");
+        assert_eq!(ReferralStep::Lose.reason(), "not_proceeding");
+        assert_eq!(ReferralStep::Reject.reason(), "not_proceeding");
     }
 }

@@ -10,9 +10,9 @@ mod score;
 mod terms;
 
 pub use consent::without_consent;
-pub use lifecycle::{Actor, Advance, IllegalMove, Move, State, Step};
+pub use lifecycle::{Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep};
 pub use person::Person;
 pub use placement::Placement;
-pub use qualify::{Known, Verdict, qualify};
+pub use qualify::{KnownPerson, Verdict, qualify};
 pub use score::assign;
 pub use terms::Terms;

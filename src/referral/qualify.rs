@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::lifecycle::{NOT_PROCEEDING, State};
+use super::lifecycle::{NOT_PROCEEDING, ReferralState};
 use super::score::score;
 use super::{Placement, Terms};
 use crate::clock::Moment;
@@ -14,7 +14,7 @@ use crate::partner::scheme::Product;
 /// What a referral comes to at first sight.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    pub state: State,
+    pub state: ReferralState,
     /// Why it is not qualified, each in a sentence that the partner may read; or, when it is, why
     /// it is.
     pub reasons: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Verdict {
 
 /// What is known of whoever is introduced.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct KnownPerson {
     /// Since when they are a member of the partner, if they are named as one.
     pub enrolled_at: Option<Moment>,
     /// Whether they work for the partner.
@@ -45,18 +45,18 @@ pub struct Known {
 impl Verdict {
     /// What becomes of it, and why in sentences for the partner.
     #[must_use]
-    pub fn new(state: State, reasons: Vec<String>) -> Self {
+    pub fn new(state: ReferralState, reasons: Vec<String>) -> Self {
         let placement = Placement::default();
         Self { state, reasons, finding: None, terms: None, placement, expires_at: None }
     }
 
-    fn told(state: State, reason: &str) -> Self {
+    fn told(state: ReferralState, reason: &str) -> Self {
         Self::new(state, vec![reason.to_owned()])
     }
 
     /// All that the partner is told is that it does not proceed.
     fn declined(finding: String) -> Self {
-        let declined = Self::told(State::Rejected, NOT_PROCEEDING);
+        let declined = Self::told(ReferralState::Rejected, NOT_PROCEEDING);
         Self { finding: Some(finding), ..declined }
     }
 }
@@ -67,22 +67,22 @@ impl Verdict {
 pub fn qualify(
     referral: &Referral,
     product: &Product,
-    known: &Known,
+    known: &KnownPerson,
     (effective_at, now): (Moment, Moment),
 ) -> Verdict {
     if referral.consent.is_none() {
         let why = "The person's consent to pass their data to the bank is missing: nothing is \
                    sent and the contact data is not kept. Ask for consent, then send a new event.";
-        return Verdict::told(State::NeedsConsent, why);
+        return Verdict::told(ReferralState::NeedsConsent, why);
     }
     let against = against(referral, product, known.enrolled_at, effective_at);
     if !against.is_empty() {
-        return Verdict::new(State::Rejected, against);
+        return Verdict::new(ReferralState::Rejected, against);
     }
     let own_staff = product.attribution.as_ref().map(|it| it.self_referrals);
     if known.is_staff && own_staff == Some(OwnStaff::Reject) {
         let why = "Whoever works for the partner cannot be referred by it.";
-        return Verdict::told(State::Rejected, why);
+        return Verdict::told(ReferralState::Rejected, why);
     }
     let existing = product.attribution.as_ref().map(|it| it.existing_customers);
     if known.is_customer && existing == Some(Existing::Reject) {
@@ -90,7 +90,7 @@ pub fn qualify(
     }
     if known.is_claimed {
         return Verdict::told(
-            State::Duplicate,
+            ReferralState::Duplicate,
             "The person is introduced for this product already.",
         );
     }
@@ -108,11 +108,11 @@ pub fn qualify(
     }
     let terms = Some(Terms::of(product));
     if !found.is_empty() {
-        let held = Verdict::told(State::OnHold, "The bank has to look at it first.");
+        let held = Verdict::told(ReferralState::OnHold, "The bank has to look at it first.");
         return Verdict { finding: Some(found.join(", ")), terms, placement, ..held };
     }
     let expires_at = terms.as_ref().and_then(|terms| terms.expires_at(now));
-    let qualified = Verdict::told(State::Qualified, &within(referral, product));
+    let qualified = Verdict::told(ReferralState::Qualified, &within(referral, product));
     Verdict { terms, placement, expires_at, ..qualified }
 }
 

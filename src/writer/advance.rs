@@ -9,10 +9,10 @@ use super::record::{RecordError, Recorder};
 use crate::clock::Moment;
 use crate::ids::{CounterKey, EventKey, LotId, PartnerId, ReferralId, RuleId, TransactionId};
 use crate::partner::reward::Stage;
-use crate::program::reward::{self, Promise, To};
+use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
-use crate::referral::{Actor, Advance, IllegalMove, Move, State, Step, Terms};
+use crate::referral::{Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
@@ -25,7 +25,7 @@ use crate::store::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub referral: ReferralId,
-    pub state: State,
+    pub state: ReferralState,
     /// Whether it had been there before: nothing was done this time.
     pub replayed: bool,
     /// What it posted, if anything.
@@ -76,8 +76,11 @@ impl Recorder {
         let mut drafts = Drafts::default();
         let mut transaction = None;
         if !decision.postings.is_empty() {
-            let kind =
-                if order.step == Step::Cancel { reward::CLAWED_BACK } else { reward::REWARDED };
+            let kind = if order.step == ReferralStep::Cancel {
+                reward::CLAWED_BACK
+            } else {
+                reward::REWARDED
+            };
             let about = About { id: order.referral, state: to, reason: order.step.reason() };
             let draft = Draft::of_move(kind, decision, about, now)?;
             transaction = Some(draft.transaction_id());
@@ -87,19 +90,19 @@ impl Recorder {
         if let Some(transaction) = transaction {
             referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
         }
-        if order.step == Step::Cancel {
+        if order.step == ReferralStep::Cancel {
             referral_rewards::take_back(tx, order.referral)?;
         }
         held.record_moves(tx, order, (&path, transaction), now)?;
-        let lead = order.step == Step::Release;
+        let lead = order.step == ReferralStep::Release;
         if lead {
             self.put_in_line(tx, &mut held, (theirs, now))?;
         }
-        if order.step == Step::Reject {
+        if order.step == ReferralStep::Reject {
             // The bank has no use for the person's data any more.
             personal::delete(tx, &[order.referral])?;
         }
-        if order.step == Step::Expire {
+        if order.step == ReferralStep::Expire {
             // Nobody is to work on what was not delivered yet.
             outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
@@ -147,25 +150,25 @@ impl Recorder {
         &self,
         tx: &mut LedgerTx<'_>,
         held: &Held,
-        step: Step,
+        step: ReferralStep,
         now: Moment,
     ) -> Result<Decision, RecordError> {
         let stage = match step {
-            Step::Release => Stage::Qualified,
-            Step::Convert => Stage::Converted,
-            Step::Repay => Stage::FirstRepayment,
-            Step::Cancel => return self.claw_back(tx, held),
-            Step::Reject
-            | Step::Send
-            | Step::Contact
-            | Step::Lose
-            | Step::Expire
-            | Step::Withdraw => return Ok(Decision::default()),
+            ReferralStep::Release => Stage::Qualified,
+            ReferralStep::Convert => Stage::Converted,
+            ReferralStep::Repay => Stage::FirstRepayment,
+            ReferralStep::Cancel => return self.claw_back(tx, held),
+            ReferralStep::Reject
+            | ReferralStep::Send
+            | ReferralStep::Contact
+            | ReferralStep::Lose
+            | ReferralStep::Expire
+            | ReferralStep::Withdraw => return Ok(Decision::default()),
         };
         if !held.terms.has(stage) {
             return Ok(Decision::default());
         }
-        let promise = Promise {
+        let promise = RewardPromise {
             product: &held.product,
             partner: &held.record.partner,
             customer: held.record.customer,
@@ -208,8 +211,8 @@ impl Recorder {
         let own: Vec<_> = given
             .iter()
             .filter_map(|given| match given.to {
-                To::Customer { lot, .. } => Some(lot),
-                To::Partner { .. } => None,
+                RewardReceiver::Customer { lot, .. } => Some(lot),
+                RewardReceiver::Partner { .. } => None,
             })
             .collect();
         let standing = lots_of(tx, &held.record, &own)?;
@@ -232,7 +235,7 @@ impl Recorder {
         for id in ids {
             let Some(record) = referrals::lock(tx, id)? else { continue };
             for given in referral_rewards::standing(tx.db(), id)? {
-                let pending = matches!(given.to, To::Partner { pending: true });
+                let pending = matches!(given.to, RewardReceiver::Partner { pending: true });
                 if pending && given.matures_at.is_some_and(|it| it <= at) {
                     let decision = reward::mature(&record.partner, given.amount)?;
                     let about =
@@ -254,25 +257,25 @@ impl Recorder {
 impl Held {
     /// The moves that a step comes to: one, and a second where with it all that was promised is
     /// given.
-    fn path(&self, step: Step) -> Result<Vec<Advance>, IllegalMove> {
+    fn path(&self, step: ReferralStep) -> Result<Vec<Advance>, IllegalMove> {
         let first = self.record.state.advance(step.to())?;
-        let whole = step == Step::Convert
+        let whole = step == ReferralStep::Convert
             && !self.terms.rewards.is_empty()
             && !self.terms.has(Stage::FirstRepayment);
         let mut path = vec![first];
         if whole {
-            path.push(first.to().advance(State::Rewarded)?);
+            path.push(first.to().advance(ReferralState::Rewarded)?);
         }
         Ok(path)
     }
 
     /// What an end frees: the person for another referral, the customer manager for another lead.
-    fn let_go(&self, tx: &mut LedgerTx<'_>, state: State) -> Result<(), StoreError> {
+    fn let_go(&self, tx: &mut LedgerTx<'_>, state: ReferralState) -> Result<(), StoreError> {
         let id = self.record.id;
         if state.frees_the_person() {
             referral_claims::free(tx, id)?;
         }
-        let was_lead = self.record.state.is_open() && self.record.state != State::OnHold;
+        let was_lead = self.record.state.is_open() && self.record.state != ReferralState::OnHold;
         if let Some(manager) = &self.record.placement.manager
             && was_lead
             && !state.is_open()
@@ -329,8 +332,10 @@ impl Held {
 /// another's decision is not the same one.
 fn is_same(order: &Move, passed: &MoveRecord) -> bool {
     match order.step {
-        Step::Release => passed.seq > 2 && passed.actor == order.by.to_string(),
-        Step::Reject => passed.reason == NOT_PROCEEDING && passed.actor == order.by.to_string(),
+        ReferralStep::Release => passed.seq > 2 && passed.actor == order.by.to_string(),
+        ReferralStep::Reject => {
+            passed.reason == NOT_PROCEEDING && passed.actor == order.by.to_string()
+        }
         _ => true,
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::clock::Moment;
 use crate::ids::{EventId, MessageId, OrderKey, PartnerId, ReferralId, TransactionId};
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::outbox::{self, Destination, Kind, NewMessage};
 use crate::store::webhook_endpoints::{self, State as EndpointState};
 use crate::store::{LedgerTx, StoreError};
@@ -38,22 +38,22 @@ struct Payload<'a> {
 
 /// What a referral's move to a state is as news; most are none.
 #[must_use]
-pub const fn of_state(state: State) -> Option<Kind> {
+pub const fn of_state(state: ReferralState) -> Option<Kind> {
     match state {
-        State::Qualified => Some(Kind::ReferralQualified),
-        State::Converted => Some(Kind::ReferralConverted),
-        State::Rewarded => Some(Kind::ReferralRewarded),
-        State::Received
-        | State::NeedsConsent
-        | State::Duplicate
-        | State::Rejected
-        | State::OnHold
-        | State::Sent
-        | State::Contacted
-        | State::Lost
-        | State::Expired
-        | State::ClawedBack
-        | State::Withdrawn => None,
+        ReferralState::Qualified => Some(Kind::ReferralQualified),
+        ReferralState::Converted => Some(Kind::ReferralConverted),
+        ReferralState::Rewarded => Some(Kind::ReferralRewarded),
+        ReferralState::Received
+        | ReferralState::NeedsConsent
+        | ReferralState::Duplicate
+        | ReferralState::Rejected
+        | ReferralState::OnHold
+        | ReferralState::Sent
+        | ReferralState::Contacted
+        | ReferralState::Lost
+        | ReferralState::Expired
+        | ReferralState::ClawedBack
+        | ReferralState::Withdrawn => None,
     }
 }
 
@@ -63,7 +63,7 @@ pub fn of_referral<'a>(
     partner: &'a PartnerId,
     referral: ReferralId,
     product: &'a str,
-    (state, seq): (State, i64),
+    (state, seq): (ReferralState, i64),
 ) -> Option<News<'a>> {
     Some(News {
         partner,

@@ -12,8 +12,8 @@ use crate::ids::{
 use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
 use crate::program::{
-    self, Adjustment, Correction, CorrectionRefusal, CorrectionState, Decision, Irreversible, Lots,
-    Original, Reason, Reversal, What,
+    self, Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Decision,
+    DecisionReason, Irreversible, Lots, OriginalTransaction, Reversal,
 };
 use crate::store::{
     LedgerTx, corrections, counters, customers, lots, referral_rewards, transactions,
@@ -116,14 +116,14 @@ impl Recorder {
             above_limit: false,
             state: CorrectionState::Proposed,
         };
-        if let What::Reversal(Reversal { transaction, .. }) = &correction.what
+        if let CorrectionContent::Reversal(Reversal { transaction, .. }) = &correction.what
             && let Some(other) = corrections::reversing(tx.db(), *transaction)?
         {
             return Err(Refused::NotReversible(Irreversible::Already(other)).into());
         }
         // Decided on even if it waits: what cannot be posted is not proposed.
         let mut decision = self.decide(tx, &correction.what, now)?;
-        if let What::Reversal(reversal) = &mut correction.what {
+        if let CorrectionContent::Reversal(reversal) = &mut correction.what {
             reversal.points = points_of(&decision)?;
         }
         let alone_max = self.registry.programme().adjustment.alone_max;
@@ -131,7 +131,7 @@ impl Recorder {
         let mut drafts = Drafts::default();
         let mut receipt = None;
         if !correction.above_limit {
-            decision.explanation.insert(0, Reason::of_correction(&correction, None));
+            decision.explanation.insert(0, DecisionReason::of_correction(&correction, None));
             let draft = Draft::of_correction(correction.what.kind(), decision, now)?;
             receipt = Some(draft.receipt().to_owned());
             let transaction = draft.transaction_id();
@@ -154,7 +154,7 @@ impl Recorder {
         now: Moment,
     ) -> Result<Corrected, RecordError> {
         let mut decision = self.decide(tx, &correction.what, now)?;
-        decision.explanation.insert(0, Reason::of_correction(&correction, Some(by)));
+        decision.explanation.insert(0, DecisionReason::of_correction(&correction, Some(by)));
         let draft = Draft::of_correction(correction.what.kind(), decision, now)?;
         let receipt = Some(draft.receipt().to_owned());
         correction.state = CorrectionState::Posted {
@@ -174,17 +174,17 @@ impl Recorder {
     fn decide(
         &self,
         tx: &mut LedgerTx<'_>,
-        what: &What,
+        what: &CorrectionContent,
         now: Moment,
     ) -> Result<Decision, RecordError> {
         customers::lock(tx, what.customer().as_slice())?;
         match what {
-            What::Adjustment(adjustment) => {
+            CorrectionContent::Adjustment(adjustment) => {
                 let standing = standing(tx, Some(adjustment.customer), &[])?;
                 let unit_cost = self.registry.programme().points.unit_cost;
                 Ok(program::adjust(adjustment, unit_cost, &standing, now)?)
             }
-            What::Reversal(Reversal { transaction, customer, .. }) => {
+            CorrectionContent::Reversal(Reversal { transaction, customer, .. }) => {
                 let (mut original, event) =
                     transactions::original(tx, *transaction)?.ok_or(Refused::TransactionUnknown)?;
                 if let Some(key) = event {
@@ -203,20 +203,22 @@ impl Recorder {
 }
 
 /// What a reversed transaction had given for a referral stands no more.
-fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &What) -> Result<(), RecordError> {
+fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &CorrectionContent) -> Result<(), RecordError> {
     match what {
-        What::Reversal(reversal) => Ok(referral_rewards::reversed(tx, reversal.transaction)?),
-        What::Adjustment(_) => Ok(()),
+        CorrectionContent::Reversal(reversal) => {
+            Ok(referral_rewards::reversed(tx, reversal.transaction)?)
+        }
+        CorrectionContent::Adjustment(_) => Ok(()),
     }
 }
 
 /// Whom or what the names from outside mean.
-fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<What, RecordError> {
+fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<CorrectionContent, RecordError> {
     match asked {
         Asked::Adjustment { partner, member, points, expires_at } => {
             let key = MemberKey::of(partner, member);
             let customer = customers::of_members(tx, &[key])?.remove(&key);
-            Ok(What::Adjustment(Adjustment {
+            Ok(CorrectionContent::Adjustment(Adjustment {
                 customer: customer.ok_or(Refused::MemberUnknown)?.id,
                 partner: partner.clone(),
                 member: member.clone(),
@@ -229,7 +231,11 @@ fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<What, RecordError> {
                 transactions::original(tx, *transaction)?.ok_or(Refused::TransactionUnknown)?;
             let customer = whose(tx, &original, event.as_slice())?;
             let points = Amount::zero(Asset::PTS);
-            Ok(What::Reversal(Reversal { transaction: *transaction, customer, points }))
+            Ok(CorrectionContent::Reversal(Reversal {
+                transaction: *transaction,
+                customer,
+                points,
+            }))
         }
     }
 }
@@ -237,7 +243,7 @@ fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<What, RecordError> {
 /// Whose points a transaction moved, or whose payment it was: a payment may bring none.
 fn whose(
     tx: &mut LedgerTx<'_>,
-    original: &Original,
+    original: &OriginalTransaction,
     event: &[EventKey],
 ) -> Result<Option<CustomerId>, RecordError> {
     match original.customer() {
@@ -247,19 +253,22 @@ fn whose(
 }
 
 /// Whether what was recorded is what is asked for; ids of customers are for the store to find.
-fn is_asked(recorded: &What, asked: &Asked) -> bool {
+fn is_asked(recorded: &CorrectionContent, asked: &Asked) -> bool {
     match (recorded, asked) {
-        (What::Adjustment(recorded), Asked::Adjustment { partner, member, points, expires_at }) => {
+        (
+            CorrectionContent::Adjustment(recorded),
+            Asked::Adjustment { partner, member, points, expires_at },
+        ) => {
             recorded.partner == *partner
                 && recorded.member == *member
                 && recorded.points == *points
                 && recorded.expires_at == *expires_at
         }
-        (What::Reversal(recorded), Asked::Reversal { transaction }) => {
+        (CorrectionContent::Reversal(recorded), Asked::Reversal { transaction }) => {
             recorded.transaction == *transaction
         }
-        (What::Adjustment(_), Asked::Reversal { .. })
-        | (What::Reversal(_), Asked::Adjustment { .. }) => false,
+        (CorrectionContent::Adjustment(_), Asked::Reversal { .. })
+        | (CorrectionContent::Reversal(_), Asked::Adjustment { .. }) => false,
     }
 }
 

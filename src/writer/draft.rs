@@ -17,7 +17,7 @@ use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
@@ -54,7 +54,7 @@ pub struct Draft<'a> {
 /// A referral, as the receipt of what moves it names it.
 pub struct About {
     pub id: ReferralId,
-    pub state: State,
+    pub state: ReferralState,
     pub reason: &'static str,
 }
 
@@ -338,7 +338,7 @@ impl<'a> Drafts<'a> {
     /// What the CRM is to be told.
     fn new_leads(&self) -> Vec<NewMessage> {
         let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
-        let qualified = drafts.filter(|draft| draft.record.state == State::Qualified);
+        let qualified = drafts.filter(|draft| draft.record.state == ReferralState::Qualified);
         let person = |draft: &ReferralDraft<'_>| {
             draft.personal.as_ref().map_or_else(
                 || OrderKey::from_bytes(*draft.record.id.bytes()),
@@ -425,7 +425,7 @@ impl<'a> Drafts<'a> {
                 sightings.push((record.id, introduced.sightings));
             }
             first.push(FirstMove {
-                advance: State::Received.advance(record.state)?,
+                advance: ReferralState::Received.advance(record.state)?,
                 reason: record.reasons.join(" "),
                 finding,
                 transaction: posted.then(|| draft.transaction.id()),

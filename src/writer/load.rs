@@ -11,7 +11,7 @@ use crate::event::Said;
 use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::partner::manifest::Enrolment as EnrolmentRule;
 use crate::partner::test_clock::TestClocks;
-use crate::program::{CustomerStanding, Lots, Needed, Standings};
+use crate::program::{CustomerStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
     LedgerTx, StoreError, codes, counters, customers, holds, lots, quotes, transactions,
@@ -125,7 +125,7 @@ fn load_counters<'a>(
     zone: Tz,
     standings: &mut Standings,
 ) -> Result<(), StoreError> {
-    let (mut needed, mut in_tiers) = (Needed::default(), Vec::new());
+    let (mut needed, mut in_tiers) = (NeededCounters::default(), Vec::new());
     let mut quoted = Vec::new();
     for submission in submissions {
         let day = submission.event.effective_at.day_in(zone);

@@ -12,7 +12,7 @@ use crate::customer::certificate::{Certificate, Erased};
 use crate::customer::contact;
 use crate::customer::erasure::{self, ErasureOccasion, ErasureOutcome, count};
 use crate::ids::{ConsentId, EventKey, ReferralId, RequestKey};
-use crate::referral::{Actor, Move, Step};
+use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
@@ -87,7 +87,7 @@ impl Recorder {
             Author::Staff(id) => Actor::Staff(id.clone()),
             Author::Program(name) => Actor::Program(name),
         };
-        let order = Move::new(consented.referral, Step::Withdraw, actor);
+        let order = Move::new(consented.referral, ReferralStep::Withdraw, actor);
         let order = match reason {
             Some(reason) => order.because(reason),
             None => order,

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::referral::Step;
+use tallystick::referral::ReferralStep as Step;
 use tallystick::secrets::keys::Keys;
 use tallystick::store::personal;
 

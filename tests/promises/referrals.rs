@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::referral::{IllegalMove, State, Step};
+use tallystick::referral::{IllegalMove, ReferralState as State, ReferralStep as Step};
 use tallystick::writer::{MoveRefusal, WriteError};
 
 use crate::harness::{Partner, TestApp, referral};

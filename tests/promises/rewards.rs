@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
 use tallystick::ledger::{Account, Cutoff, as_of};
-use tallystick::referral::{State, Step};
+use tallystick::referral::{ReferralState as State, ReferralStep as Step};
 
 use crate::harness::{Partner, TestApp, customer, member, referral, until};
 

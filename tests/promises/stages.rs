@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
 use tallystick::ids::CustomerId;
-use tallystick::referral::Step;
+use tallystick::referral::ReferralStep as Step;
 use tallystick::store::customers;
 
 use crate::harness::{

@@ -9,7 +9,7 @@ use tallystick::crm::{Crm, CrmError, LeadTask, sample};
 use tallystick::follow_up::task::TaskState;
 use tallystick::ids::{ReferralId, RuleId, TaskId};
 use tallystick::partner::follow_up::Calendar;
-use tallystick::referral::Step;
+use tallystick::referral::ReferralStep as Step;
 use tallystick::settings::{CrmSettings, CrmWebhookSettings, SalesforceSettings, Secret};
 
 use crate::harness::{

@@ -13,7 +13,7 @@ use crate::event;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::registry::{Partners, load_programme};
-use crate::program::simulate::{Compared, Outcome, Past, Report, Rules, Simulation};
+use crate::program::simulate::{Compared, Past, Report, Rules, SimulatedOutcome, Simulation};
 use crate::settings::Settings;
 use crate::store::history::{self, PastEvent};
 use crate::store::{self, Db};
@@ -106,7 +106,8 @@ fn past(event: PastEvent) -> Result<Past, Failure> {
     if let Some(first) = refers_to {
         event.said.refer_to(first);
     }
-    let mut outcome = Outcome { marks: marks.into_iter().collect(), ..Outcome::default() };
+    let mut outcome =
+        SimulatedOutcome { marks: marks.into_iter().collect(), ..SimulatedOutcome::default() };
     for (account, rule, amount) in &entries {
         outcome.post(account, rule, *amount);
     }

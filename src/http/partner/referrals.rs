@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::{ConsentId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::referral_moves::{self, MoveRecord};
 use crate::store::referral_rewards::{self, CommissionRecord};
 use crate::store::referrals::{self, Filter, ReferralRecord};
@@ -169,9 +169,9 @@ pub(in crate::http) fn read_id(id: &str) -> Result<ReferralId, Problem> {
     Ok(ReferralId::from_uuid(id))
 }
 
-fn read_state(name: &str) -> Result<State, Problem> {
-    State::by_name(name).ok_or_else(|| {
-        let names = State::ALL.map(State::name).join(", ");
+fn read_state(name: &str) -> Result<ReferralState, Problem> {
+    ReferralState::by_name(name).ok_or_else(|| {
+        let names = ReferralState::ALL.map(ReferralState::name).join(", ");
         Problem::parameter("state", &format!("expected {names}"))
     })
 }

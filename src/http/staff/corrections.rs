@@ -17,7 +17,7 @@ use crate::http::server::page::Place;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
-use crate::program::{Correction, CorrectionState, What};
+use crate::program::{Correction, CorrectionState, CorrectionContent};
 use crate::store::corrections;
 use crate::writer::{Asked, Corrected, Order, Step};
 
@@ -281,11 +281,11 @@ fn answer(corrected: &Corrected) -> Result<HttpResponse, Problem> {
 
 fn view<'a>(correction: &'a Correction, receipt: Option<&'a str>) -> Result<View<'a>, Problem> {
     let (customer, expires_at, reverses) = match &correction.what {
-        What::Adjustment(adjustment) => {
+        CorrectionContent::Adjustment(adjustment) => {
             let member = Member { partner: &adjustment.partner, member: &adjustment.member };
             (Some(member), adjustment.expires_at, None)
         }
-        What::Reversal(reversal) => (None, None, Some(reversal.transaction)),
+        CorrectionContent::Reversal(reversal) => (None, None, Some(reversal.transaction)),
     };
     let closing = match &correction.state {
         CorrectionState::Proposed => Closing::default(),

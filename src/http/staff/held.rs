@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::server::idempotency::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
-use crate::referral::{Actor, Move, State, Step};
+use crate::referral::{Actor, Move, ReferralState, ReferralStep};
 use crate::store::referral_moves;
 use crate::store::referrals::Filter;
 use crate::writer::Moved;
@@ -75,7 +75,7 @@ pub async fn get_held(
 ) -> Result<HttpResponse, Problem> {
     let Page { cursor, limit } = page.into_inner();
     let place = read_place(limit, cursor.as_deref())?;
-    let filter = Filter { partner: None, state: Some(State::OnHold), after: None };
+    let filter = Filter { partner: None, state: Some(ReferralState::OnHold), after: None };
     let (found, next) = read_page(&gateway.main, filter, place).await?;
     let ids: Vec<ReferralId> = found.iter().map(|referral| referral.id).collect();
     let holds = gateway.main.read(move |db| referral_moves::holds(db, &ids)).await?;
@@ -107,7 +107,7 @@ pub async fn release(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    decide(staff, &gateway, &path, Step::Release, &body).await
+    decide(staff, &gateway, &path, ReferralStep::Release, &body).await
 }
 
 /// It does not: the partner is told only that, and the person's data is erased.
@@ -124,14 +124,14 @@ pub async fn reject_referral(
     path: web::Path<String>,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
-    decide(staff, &gateway, &path, Step::Reject, &body).await
+    decide(staff, &gateway, &path, ReferralStep::Reject, &body).await
 }
 
 async fn decide(
     staff: Staff<Decide>,
     gateway: &Gateway,
     id: &str,
-    step: Step,
+    step: ReferralStep,
     body: &[u8],
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(id)?;

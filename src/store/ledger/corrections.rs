@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Moment;
 use crate::ids::{CorrectionId, CustomerId, EventKey, MemberRef, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
-use crate::program::{Adjustment, Correction, CorrectionState, Reversal, What};
+use crate::program::{Adjustment, Correction, CorrectionContent, CorrectionState, Reversal};
 use crate::store::schema::{corrections, events, transactions};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -157,12 +157,12 @@ impl Row {
             closing: Closing::of(&correction.state),
         };
         match &correction.what {
-            What::Adjustment(adjustment) => {
+            CorrectionContent::Adjustment(adjustment) => {
                 row.partner_id = Some(adjustment.partner.to_string());
                 row.member_ref = Some(adjustment.member.to_string());
                 row.expires_at = adjustment.expires_at.map(Moment::naive);
             }
-            What::Reversal(reversal) => {
+            CorrectionContent::Reversal(reversal) => {
                 row.reverses = Some(reversal.transaction.bytes().to_vec());
             }
         }
@@ -174,7 +174,7 @@ impl Row {
         let customer = self.customer_id.map(|id| types::uuid(&id, "corrections.customer_id"));
         let customer = customer.transpose()?.map(CustomerId::from_uuid);
         let what = match self.kind.as_str() {
-            What::ADJUSTMENT => What::Adjustment(Adjustment {
+            CorrectionContent::ADJUSTMENT => CorrectionContent::Adjustment(Adjustment {
                 customer: customer.ok_or(StoreError::Corrupt("corrections.customer_id"))?,
                 partner: types::partner(&self.partner_id.unwrap_or_default())?,
                 member: read::<MemberRef>(
@@ -184,11 +184,11 @@ impl Row {
                 points,
                 expires_at: self.expires_at.map(types::moment),
             }),
-            What::REVERSAL => {
+            CorrectionContent::REVERSAL => {
                 let reverses = self.reverses.unwrap_or_default();
                 let transaction =
                     TransactionId::from_uuid(types::uuid(&reverses, "corrections.reverses")?);
-                What::Reversal(Reversal { transaction, customer, points })
+                CorrectionContent::Reversal(Reversal { transaction, customer, points })
             }
             _ => return Err(StoreError::Corrupt("corrections.kind")),
         };

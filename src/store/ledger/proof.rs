@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::ids::AccountId;
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::schema::accounts;
 use crate::store::{Db, StoreError};
 
@@ -266,9 +266,9 @@ pub fn findings(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
 /// Moves that no referral may make.
 fn illegal_moves(db: &mut Db) -> Result<Vec<Finding>, StoreError> {
     let rows: Vec<Moved> = both!(db, connection => diesel::sql_query(MOVED).load(connection))?;
-    let is_legal = |moved: &Moved| match (State::by_name(&moved.from_state), &moved.state) {
-        (Some(from), to) => State::by_name(to).is_some_and(|to| from.advance(to).is_ok()),
-        (None, to) => moved.from_state.is_empty() && to == State::Received.name(),
+    let is_legal = |moved: &Moved| match (ReferralState::by_name(&moved.from_state), &moved.state) {
+        (Some(from), to) => ReferralState::by_name(to).is_some_and(|to| from.advance(to).is_ok()),
+        (None, to) => moved.from_state.is_empty() && to == ReferralState::Received.name(),
     };
     let illegal = rows.into_iter().filter(|moved| !is_legal(moved));
     let found = illegal.map(|Moved { from_state, state }| Finding {

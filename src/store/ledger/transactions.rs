@@ -10,7 +10,7 @@ use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
 use crate::ledger::{Account, Posting, RuleVersion, Transaction};
 use crate::money::Amount;
-use crate::program::{Original, PaymentStanding};
+use crate::program::{OriginalTransaction, PaymentStanding};
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, entries, events, transactions};
 use crate::store::{Db, LedgerTx, StoreError, corrections, counters, lines, seals, types};
@@ -327,7 +327,7 @@ fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Pos
 pub fn original(
     tx: &mut LedgerTx<'_>,
     id: TransactionId,
-) -> Result<Option<(Original, Option<EventKey>)>, StoreError> {
+) -> Result<Option<(OriginalTransaction, Option<EventKey>)>, StoreError> {
     let row: Option<(String, String)> = transactions::table
         .filter(transactions::id.eq(id.bytes().as_slice()))
         .select((transactions::kind, transactions::receipt))
@@ -359,7 +359,7 @@ pub fn original(
     let event = seals::event_of_receipt(&receipt);
     let mut counted = counters::of_events(tx.0, event.as_slice())?;
     let counted = event.and_then(|event| counted.remove(&event)).unwrap_or_default();
-    let original = Original { id, kind, postings: postings?, refunded: false, counted };
+    let original = OriginalTransaction { id, kind, postings: postings?, refunded: false, counted };
     Ok(Some((original, event)))
 }
 

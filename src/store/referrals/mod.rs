@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use crate::clock::Moment;
 use crate::ids::{ConsentId, CustomerId, EventKey, PartnerId, ReferralId, RuleId};
 use crate::money::Amount;
-use crate::referral::{Placement, State, Terms};
+use crate::referral::{Placement, ReferralState, Terms};
 use crate::store::schema::referrals;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -25,7 +25,7 @@ pub struct ReferralRecord {
     pub product: String,
     pub amount: Amount,
     pub region: String,
-    pub state: State,
+    pub state: ReferralState,
     /// Why it is in that state, each in a sentence.
     pub reasons: Vec<String>,
     pub consent: Option<ConsentId>,
@@ -147,7 +147,8 @@ impl TryFrom<Stored> for ReferralRecord {
             product: stored.product,
             amount: Amount::from_minor(stored.amount, types::asset(&stored.asset)?),
             region: stored.region,
-            state: State::by_name(&stored.state).ok_or(StoreError::Corrupt("referrals.state"))?,
+            state: ReferralState::by_name(&stored.state)
+                .ok_or(StoreError::Corrupt("referrals.state"))?,
             reasons: serde_json::from_str(&stored.reasons)
                 .map_err(|_not_a_list| StoreError::Corrupt("referrals.reasons"))?,
             consent: consent.transpose()?.map(ConsentId::from_uuid),
@@ -211,7 +212,8 @@ pub fn expired(
     (partner, now): (Option<&PartnerId>, Moment),
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
-    let open = [State::Qualified, State::Sent, State::Contacted].map(State::name);
+    let open = [ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted]
+        .map(ReferralState::name);
     let rows: Vec<Vec<u8>> = both!(db, db => {
         let mut query = referrals::table
             .filter(referrals::state.eq_any(open))
@@ -234,7 +236,7 @@ pub struct Filter {
     /// Of one partner only.
     pub partner: Option<PartnerId>,
     /// In one state only.
-    pub state: Option<State>,
+    pub state: Option<ReferralState>,
     /// After this one.
     pub after: Option<ReferralId>,
 }

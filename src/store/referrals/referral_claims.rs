@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::ids::{ClaimKey, ReferralId, SightingKey};
-use crate::referral::State;
+use crate::referral::ReferralState;
 use crate::store::schema::{personal_data, referral_claims, referral_sightings, referrals};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -161,7 +161,7 @@ pub fn forget_sightings(db: &mut Db, before: Moment, max: i64) -> Result<usize, 
 /// some referral.
 pub fn converted(db: &mut Db, phones: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StoreError> {
     let phones: Vec<&[u8]> = phones.iter().map(<[u8; 32]>::as_slice).collect();
-    let has = [State::Converted, State::Rewarded].map(State::name);
+    let has = [ReferralState::Converted, ReferralState::Rewarded].map(ReferralState::name);
     let rows: Vec<Vec<u8>> = both!(db, db => personal_data::table
         .inner_join(referrals::table.on(referrals::id.eq(personal_data::id)))
         .filter(personal_data::phone_index.eq_any(&phones))

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
-use crate::referral::{Actor, Advance, State, Step};
+use crate::referral::{Actor, Advance, ReferralState, ReferralStep};
 use crate::store::schema::referral_moves;
 use crate::store::{Db, LedgerTx, StoreError, follow_ups, referrals, types};
 
@@ -38,7 +38,7 @@ pub struct Received<'a> {
 #[derive(Clone, Debug)]
 pub struct MoveRecord {
     pub seq: i64,
-    pub state: State,
+    pub state: ReferralState,
     /// `partner`, `customer`, `staff`, `crm` or `program`.
     pub actor_kind: String,
     pub actor: String,
@@ -80,7 +80,7 @@ pub fn receive(
             referral_id: referral.bytes(),
             seq: 1,
             from_state: None,
-            state: State::Received.name(),
+            state: ReferralState::Received.name(),
             actor_kind: "partner",
             actor: partner.clone(),
             reason: "Received.",
@@ -151,7 +151,7 @@ pub fn holds(
     let ids: Vec<&[u8]> = referrals.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<(Vec<u8>, Option<String>, chrono::NaiveDateTime)> = both!(db, db => referral_moves::table
             .filter(referral_moves::referral_id.eq_any(&ids))
-            .filter(referral_moves::state.eq(State::OnHold.name()))
+            .filter(referral_moves::state.eq(ReferralState::OnHold.name()))
             .select((
                 referral_moves::referral_id,
                 referral_moves::finding,
@@ -176,14 +176,14 @@ pub fn send(
     let Some(stands) = referrals::lock(tx, referral)? else {
         return Err(StoreError::Corrupt("outbox.referral_id"));
     };
-    let Ok(advance) = stands.state.advance(State::Sent) else { return Ok(()) };
+    let Ok(advance) = stands.state.advance(ReferralState::Sent) else { return Ok(()) };
     let passed = of(tx.0, referral)?.last().map_or(0, |last| last.seq);
     let sent = NewMove {
         referral,
         seq: passed.saturating_add(1),
         advance,
         by,
-        reason: Step::Send.reason(),
+        reason: ReferralStep::Send.reason(),
         finding: None,
         transaction: None,
     };
@@ -199,7 +199,8 @@ impl TryFrom<Stored> for MoveRecord {
             transaction.map(|id| types::uuid(&id, "referral_moves.transaction_id")).transpose()?;
         Ok(Self {
             seq,
-            state: State::by_name(&state).ok_or(StoreError::Corrupt("referral_moves.state"))?,
+            state: ReferralState::by_name(&state)
+                .ok_or(StoreError::Corrupt("referral_moves.state"))?,
             actor_kind,
             actor,
             reason,

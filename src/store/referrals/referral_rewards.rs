@@ -6,7 +6,7 @@ use crate::clock::Moment;
 use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, TransactionId};
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
-use crate::program::reward::{Given, To};
+use crate::program::reward::{RewardGiven, RewardReceiver};
 use crate::store::schema::{referral_rewards, referrals};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -87,15 +87,15 @@ pub fn insert(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
     transaction: TransactionId,
-    list: &[Given],
+    list: &[RewardGiven],
 ) -> Result<(), StoreError> {
     for given in list {
         let (receiver, customer, lot, state) = match &given.to {
-            To::Customer { customer, lot } => {
+            RewardReceiver::Customer { customer, lot } => {
                 ("customer", Some(customer.bytes()), Some(lot.bytes()), "given")
             }
-            To::Partner { pending: true } => ("partner", None, None, "pending"),
-            To::Partner { pending: false } => ("partner", None, None, "given"),
+            RewardReceiver::Partner { pending: true } => ("partner", None, None, "pending"),
+            RewardReceiver::Partner { pending: false } => ("partner", None, None, "given"),
         };
         let row = Row {
             referral_id: referral.bytes(),
@@ -116,14 +116,14 @@ pub fn insert(
 }
 
 /// What a referral was given and was not taken back.
-pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<Given>, StoreError> {
+pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<RewardGiven>, StoreError> {
     let rows: Vec<Stored> = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
         .filter(referral_rewards::state.ne("clawed_back"))
         .order(referral_rewards::number)
         .select(Stored::as_select())
         .load(db)?;
-    rows.into_iter().map(Given::try_from).collect()
+    rows.into_iter().map(RewardGiven::try_from).collect()
 }
 
 /// Marks all of a referral's rewards as taken back. The referral must be locked.
@@ -205,23 +205,23 @@ pub fn mature(
     Ok(())
 }
 
-impl TryFrom<Stored> for Given {
+impl TryFrom<Stored> for RewardGiven {
     type Error = StoreError;
 
     fn try_from(stored: Stored) -> Result<Self, StoreError> {
         let to = match (stored.customer_id, stored.lot_id) {
-            (Some(customer), Some(lot)) => To::Customer {
+            (Some(customer), Some(lot)) => RewardReceiver::Customer {
                 customer: CustomerId::from_uuid(types::uuid(
                     &customer,
                     "referral_rewards.customer_id",
                 )?),
                 lot: LotId::from_uuid(types::uuid(&lot, "referral_rewards.lot_id")?),
             },
-            _ => To::Partner { pending: stored.state == "pending" },
+            _ => RewardReceiver::Partner { pending: stored.state == "pending" },
         };
         let asset = match to {
-            To::Customer { .. } => Asset::PTS,
-            To::Partner { .. } => Asset::CNY,
+            RewardReceiver::Customer { .. } => Asset::PTS,
+            RewardReceiver::Partner { .. } => Asset::CNY,
         };
         let counter =
             stored.counter_id.map(|id| types::bytes16(&id, "referral_rewards.counter_id"));

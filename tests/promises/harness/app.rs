@@ -10,7 +10,7 @@ use tallystick::database_url::DatabaseUrl;
 use tallystick::ids::ReferralId;
 use tallystick::ledger::verify::verify;
 use tallystick::partner::form::PinRecord;
-use tallystick::referral::{Actor, Move, Step};
+use tallystick::referral::{Actor, Move, ReferralStep as Step};
 use tallystick::settings::{SandboxSettings, Settings, TokenSettings};
 use tallystick::store::{self, Db};
 use tallystick::writer::{Moved, WriteError};
