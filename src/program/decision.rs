@@ -44,6 +44,13 @@ pub struct Decision {
     pub rewards: Vec<RewardGiven>,
 }
 
+impl Decision {
+    /// Adds a reason to the explanation.
+    pub fn explain(&mut self, reason: impl Into<DecisionReason>) {
+        self.explanation.push(reason.into());
+    }
+}
+
 /// Whose the person is from now on, and under what they were seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Introduced {

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::counter::{self, Counted};
 use super::decision::{Decision, Refusal};
 use super::earn::Purchase;
-use super::explain::{DecisionReason, Mark};
+use super::explain::{DiscountReason, LimitName, Mark};
 use super::standing::Standings;
 use crate::ids::CustomerId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
@@ -26,13 +26,13 @@ pub fn discount(
     let Some(scheme) = &payment.scheme else {
         if !given.is_zero() {
             decision.marks.push(Mark::DiscountUndeclared);
-            decision.explanation.push(DecisionReason::DiscountUndeclared { given });
+            decision.explain(DiscountReason::DiscountUndeclared { given });
         }
         return Ok(());
     };
     let Some(rule) = partner.scheme.discount_on(scheme, occasion.day) else {
         decision.marks.push(Mark::SchemeUnknown);
-        decision.explanation.push(DecisionReason::SchemeUnknown { scheme: scheme.clone(), given });
+        decision.explain(DiscountReason::SchemeUnknown { scheme: scheme.clone(), given });
         return Ok(());
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
@@ -40,11 +40,7 @@ pub fn discount(
     let allowed = quoted.unwrap_or_else(|| rule.allowed(payment.gross));
     if allowed != given {
         decision.marks.push(Mark::DiscountDiffers);
-        decision.explanation.push(DecisionReason::DiscountDiffers {
-            rule: version,
-            given,
-            allowed,
-        });
+        decision.explain(DiscountReason::DiscountDiffers { rule: version, given, allowed });
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
@@ -53,7 +49,7 @@ pub fn discount(
         let used = standings.counters.get(counted.counter);
         if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
             decision.marks.push(Mark::DiscountSpent);
-            decision.explanation.push(DecisionReason::DiscountSpent { rule: version, given, by });
+            decision.explain(DiscountReason::DiscountSpent { rule: version, given, by: *by });
             return Ok(());
         }
     }
@@ -64,7 +60,7 @@ pub fn discount(
     };
     post(Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset), subsidy);
     post(Account::bank(AccountCode::SUBSIDY_EXPENSE, asset), subsidy.negate()?);
-    decision.explanation.push(DecisionReason::Subsidised {
+    decision.explain(DiscountReason::Subsidised {
         rule: version,
         given,
         bank_share: rule.bank_share,
@@ -80,14 +76,14 @@ fn counted(
     partner: &Partner,
     (customer, day): (CustomerId, NaiveDate),
     subsidy: Amount,
-) -> Vec<(&'static str, i64, Counted)> {
+) -> Vec<(LimitName, i64, Counted)> {
     let limits = rule.limits.iter().map(|limit| {
         let counter = counter::cap(&partner.id, &rule.id, customer, (limit.per, day));
-        (limit.per.name(), i64::from(limit.times), Counted { counter, amount: 1 })
+        (LimitName::from(limit.per), i64::from(limit.times), Counted { counter, amount: 1 })
     });
     let budget = rule.budget.map(|most| {
         let counter = counter::budget(&partner.id, &rule.id);
-        ("budget", most.minor(), Counted { counter, amount: subsidy.minor() })
+        (LimitName::Budget, most.minor(), Counted { counter, amount: subsidy.minor() })
     });
     limits.chain(budget).collect()
 }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::counter::{self, Counted};
 use super::decision::{Decision, LinePart, Occasion, Refusal};
-use super::explain::{DecisionReason, EarningBasis, NotEarned};
+use super::explain::{DecisionReason, EarningBasis, EarningReason, LimitName, NotEarned};
 use super::facts::{self, Facts};
 use super::lot::{self, NewLot};
 use super::standing::{CustomerStanding, Standings};
@@ -34,7 +34,7 @@ struct Offer<'a> {
     /// After caps and budget.
     points: Amount,
     /// What was worked out, and what of it a limit left.
-    reasons: Vec<DecisionReason>,
+    reasons: Vec<EarningReason>,
 }
 
 /// Points by every earning rule in force on the day that applies, stacked as the manifest says.
@@ -55,18 +55,18 @@ pub fn earn(
         let version = RuleVersion::new("earning", &rule.id, rule.version);
         match applies(rule, &purchase.facts) {
             Ok(()) => offers.push(offer(rule, version, purchase, standings)?),
-            Err(because) => not_earned.push(DecisionReason::NotEarned { rule: version, because }),
+            Err(because) => not_earned.push(EarningReason::NotEarned { rule: version, because }),
         }
     }
     for taken in stack(purchase.partner, offers, &mut not_earned) {
         issue(taken, purchase, standings, decision)?;
     }
-    decision.explanation.extend(not_earned);
+    decision.explanation.extend(not_earned.into_iter().map(DecisionReason::from));
     count(purchase, standings, decision)
 }
 
 fn applies(rule: &Earning, facts: &Facts<'_>) -> Result<(), NotEarned> {
-    facts::holds(&rule.when, facts).map_err(|fails| NotEarned::Condition(fails.name()))?;
+    facts::holds(&rule.when, facts).map_err(NotEarned::Condition)?;
     if facts::excepted(&rule.except, facts) { Err(NotEarned::Excepted) } else { Ok(()) }
 }
 
@@ -84,14 +84,14 @@ fn offer<'a>(
             multiplier = multiplier.checked_mul(more.by).ok_or(out_of_range.clone())?;
         }
     }
-    let (how, plain) = worked_out(&rule.basis, paid)?;
+    let (basis, plain) = worked_out(&rule.basis, paid)?;
     let unrounded = plain.checked_mul(multiplier).ok_or(out_of_range)?;
     let points = Amount::round(unrounded, Asset::PTS, rule.rounding)?;
     let occasion = purchase.occasion;
-    let mut reasons = vec![DecisionReason::Earned {
+    let mut reasons = vec![EarningReason::Earned {
         rule: version.clone(),
         paid,
-        how,
+        basis,
         multiplier: Some(multiplier.normalize()).filter(|by| *by != Decimal::ONE),
         unrounded: unrounded.normalize(),
         rounding: rule.rounding,
@@ -143,14 +143,14 @@ fn limit(
     version: &RuleVersion,
     points: Amount,
     purchase: &Purchase<'_>,
-    (standings, reasons): (&Standings, &mut Vec<DecisionReason>),
+    (standings, reasons): (&Standings, &mut Vec<EarningReason>),
 ) -> Amount {
     let (id, customer, day) = (&purchase.partner.id, purchase.customer.id, purchase.occasion.day);
     let caps = rule.caps.iter().map(|cap| {
         let counter = counter::cap(id, &rule.id, customer, (cap.per, day));
-        (cap.per.name(), cap.points, counter)
+        (LimitName::from(cap.per), cap.points, counter)
     });
-    let budget = rule.budget.map(|most| ("budget", most, counter::budget(id, &rule.id)));
+    let budget = rule.budget.map(|most| (LimitName::Budget, most, counter::budget(id, &rule.id)));
     let mut given = points;
     for (by, most, counter) in caps.chain(budget) {
         let used = Amount::from_minor(standings.counters.get(counter), Asset::PTS);
@@ -158,7 +158,7 @@ fn limit(
         if left.minor() < given.minor() {
             let (rule, wanted) = (version.clone(), given);
             given = left;
-            reasons.push(DecisionReason::Capped { rule, by, most, used, wanted, given });
+            reasons.push(EarningReason::Capped { rule, by, most, used, wanted, given });
         }
     }
     given
@@ -169,7 +169,7 @@ fn limit(
 fn stack<'a>(
     partner: &Partner,
     offers: Vec<Offer<'a>>,
-    not_earned: &mut Vec<DecisionReason>,
+    not_earned: &mut Vec<EarningReason>,
 ) -> Vec<Offer<'a>> {
     let mut best: BTreeMap<&RuleId, (usize, Amount)> = BTreeMap::new();
     for (position, offer) in offers.iter().enumerate() {
@@ -193,7 +193,7 @@ fn stack<'a>(
             taken.push(offer);
         } else {
             let because = NotEarned::Superseded;
-            not_earned.push(DecisionReason::NotEarned { rule: offer.version, because });
+            not_earned.push(EarningReason::NotEarned { rule: offer.version, because });
         }
     }
     taken
@@ -208,7 +208,7 @@ fn issue(
     let Purchase { partner, customer, occasion, .. } = purchase;
     let Offer { rule, version, points, reasons } = offer;
     let (by_partner, by_bank) = rule.partner_share.of(points)?;
-    decision.explanation.extend(reasons);
+    decision.explanation.extend(reasons.into_iter().map(DecisionReason::from));
     let lot = NewLot {
         id: LotId::random(),
         customer: customer.id,
@@ -295,7 +295,7 @@ fn count(
         )?;
         if let Some(reached) = reached {
             let (tier, held_until) = (reached.tier.clone(), reached.held_until);
-            decision.explanation.push(DecisionReason::TierReached { tier, held_until });
+            decision.explain(EarningReason::TierReached { tier, held_until });
             decision.tier = Some(reached);
         }
     }

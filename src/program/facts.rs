@@ -4,6 +4,7 @@
 
 use cel::Value;
 use chrono::{NaiveTime, Timelike, Weekday};
+use serde::Serialize;
 
 use crate::event::{Line, Payment};
 use crate::ids::RuleId;
@@ -23,7 +24,8 @@ pub struct Facts<'a> {
 }
 
 /// The part of a condition that does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ConditionPart {
     Tier,
     Weekday,

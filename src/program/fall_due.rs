@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::decision::{Decision, Refusal};
-use super::explain::DecisionReason;
+use super::explain::PointsReason;
 use super::hold::{self, HoldStanding, HoldState};
 use super::lot::{self, Lot, Lots};
 use crate::clock::Moment;
@@ -104,7 +104,7 @@ fn mature(due: &Lot, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal
     };
     post(AccountCode::POINTS_PENDING, points.negate()?);
     post(AccountCode::POINTS_AVAILABLE, points);
-    decision.explanation.push(DecisionReason::Matured { rule, points });
+    decision.explain(PointsReason::Matured { rule, points });
     lot::recover(due.id, due.customer, points, lots, decision)
 }
 
@@ -115,6 +115,6 @@ fn expire(due: &Lot, decision: &mut Decision) -> Result<(), Refusal> {
     let to = Account::bank(AccountCode::POINTS_BREAKAGE, Asset::PTS);
     decision.postings.push(Posting::new(from, points.negate()?, &rule).of_lot(due.id));
     decision.postings.push(Posting::new(to, points, &rule).of_lot(due.id));
-    decision.explanation.push(DecisionReason::Expired { rule, points });
+    decision.explain(PointsReason::Expired { rule, points });
     Ok(())
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::DecisionReason;
+use super::explain::PointsReason;
 use super::lot::{self, Lots};
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
@@ -105,7 +105,7 @@ pub fn hold(
     }
     let seconds = i64::from(partner.programme.points.hold_seconds);
     let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
-    decision.explanation.push(DecisionReason::Held { rule, points: hold.points, times_out_at });
+    decision.explain(PointsReason::Held { rule, points: hold.points, times_out_at });
     let code = CodeKey::of(&hold.code);
     decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
     Ok(decision)
@@ -152,7 +152,7 @@ pub fn commit(
         .ok_or(crate::money::AmountError::OutOfRange { asset: Asset::CNY })?;
     let value = Amount::round(unrounded, Asset::CNY, Rounding::HalfUp)?;
     owe(&mut decision, partner, value, &rule)?;
-    decision.explanation.push(DecisionReason::Redeemed { rule, points, price, value });
+    decision.explain(PointsReason::Redeemed { rule, points, price, value });
     decision.hold =
         Some(HoldStep::Closed { state: HoldState::Committed, committed: points, value });
     Ok(decision)
@@ -165,7 +165,7 @@ pub fn release(hold: &HoldStanding, state: HoldState, lots: &Lots) -> Result<Dec
     for (lot, held) in &hold.held {
         free((*lot, *held), hold.customer, &rule, lots, &mut decision)?;
     }
-    decision.explanation.push(DecisionReason::Released { rule, points: hold.points });
+    decision.explain(PointsReason::Released { rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
     decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
     Ok(decision)
@@ -215,7 +215,7 @@ pub fn give_back(
     };
     let value = part_by(returned)?.checked_sub(part_by(hold.returned)?)?;
     owe(&mut decision, partner, value.negate()?, &rule)?;
-    decision.explanation.push(DecisionReason::Returned { rule, points: given.points, value });
+    decision.explain(PointsReason::Returned { rule, points: given.points, value });
     decision.hold = Some(HoldStep::Returned { points: given.points });
     Ok(decision)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use rust_decimal::Decimal;
 
 use super::decision::{Decision, Refusal};
-use super::explain::DecisionReason;
+use super::explain::PointsReason;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
@@ -198,7 +198,7 @@ pub fn recover(
     }
     pay(customer, (lot, paid), None, decision)?;
     let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
-    decision.explanation.push(DecisionReason::DebtRecovered { rule, owed, paid, left });
+    decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
     Ok(())
 }
 
@@ -234,7 +234,7 @@ pub fn freed(
         pay(lot.customer, (lot.id, paid), Some(lot.id), decision)?;
         let owed = lots.owed(lot.customer);
         let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
-        decision.explanation.push(DecisionReason::DebtRecovered { rule, owed, paid, left });
+        decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
     }
     recover(lot.id, lot.customer, points.checked_sub(paid)?, lots, decision)
 }

@@ -4,7 +4,6 @@
 
 mod adjust;
 mod admit;
-mod author;
 pub mod correction;
 mod counter;
 mod decision;
@@ -20,9 +19,6 @@ pub mod refer;
 mod refund;
 mod reverse;
 pub mod reward;
-mod says;
-mod says_reward;
-mod says_zh;
 pub mod simulate;
 mod standing;
 mod tier;
@@ -35,7 +31,7 @@ pub use correction::{
 };
 pub use counter::{Counted, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
-pub use explain::{DecisionReason, Explanation, Mark};
+pub use explain::{CorrectionReason, DecisionReason, Explanation, Mark};
 pub use fall_due::{FallenDue, fall_due, time_out};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;

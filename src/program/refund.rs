@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::counter::Counted;
 use super::decision::{Decision, LinePart, Refusal};
-use super::explain::DecisionReason;
+use super::explain::PointsReason;
 use super::lot::{self, Lots};
 use super::standing::PaymentStanding;
 use crate::event::{Refund, RefundLine};
@@ -34,7 +34,7 @@ pub fn claw_back(
     let taken_back = by_account(customer, &payment.taken_back)?;
     let mut decision = Decision { lines: lines_of(refund, payment)?, ..Decision::default() };
     let parts = parts(payment, refund.amount, refunded, &decision.lines)?;
-    decision.explanation.push(DecisionReason::ClawedBack {
+    decision.explain(PointsReason::ClawedBack {
         rule: rule.clone(),
         paid: payment.paid,
         refunded_before: payment.refunded,
@@ -48,7 +48,7 @@ pub fn claw_back(
             let taken = lot::take_back(amount.negate()?, customer, &payment.lots, lots, &rule)?;
             let owed = taken.iter().find(|it| it.account.code == AccountCode::POINTS_OWED);
             if let Some(owed) = owed {
-                decision.explanation.push(DecisionReason::Owed { points: owed.amount.negate()? });
+                decision.explain(PointsReason::Owed { points: owed.amount.negate()? });
             }
             decision.postings.extend(taken);
         } else if !amount.is_zero() {

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::counter::{Counted, Counters, reward_budget};
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::DecisionReason;
+use super::explain::{DecisionReason, PointsReason, RewardReason, RewardSide};
 use super::lot::{self, Lots, NewLot};
 use crate::clock::Moment;
 use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, RuleId};
@@ -122,10 +122,10 @@ impl RewardPromise<'_> {
         let amount =
             if left.is_negative() { Amount::zero(wanted.asset()) } else { wanted.min(left) };
         if amount != wanted {
-            let (rule, to, asset) = (self.rule(), reward.gift.receiver(), wanted.asset());
+            let (rule, to, asset) = (self.rule(), RewardSide::from(reward.gift), wanted.asset());
             let why =
-                DecisionReason::BudgetSpent { rule, to, asset, most, used, wanted, given: amount };
-            decision.explanation.push(why);
+                RewardReason::BudgetSpent { rule, to, asset, most, used, wanted, given: amount };
+            decision.explain(why);
         }
         if amount.is_zero() {
             return Ok(None);
@@ -139,10 +139,10 @@ impl RewardPromise<'_> {
         let rule = self.rule();
         let now = occasion.recorded_at;
         let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
-        decision.explanation.push(DecisionReason::Rewarded {
+        decision.explain(RewardReason::Rewarded {
             rule: rule.clone(),
             on: reward.on,
-            to: reward.gift.receiver(),
+            to: RewardSide::from(reward.gift),
             asset: amount.asset(),
             amount,
             available_from: matures_at.map(|at| at.day_in(occasion.zone)),
@@ -202,7 +202,7 @@ pub fn claw_back(
 ) -> Result<Decision, Refusal> {
     let rule = RuleVersion::built_in("reward:claw-back@1");
     let mut decision = Decision::default();
-    let told = |to, amount: Amount| DecisionReason::RewardTakenBack {
+    let told = |to, amount: Amount| RewardReason::RewardTakenBack {
         rule: rule.clone(),
         to,
         asset: amount.asset(),
@@ -220,7 +220,7 @@ pub fn claw_back(
                 let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
                 decision.postings.push(Posting::new(owed, reward.amount.negate()?, &rule));
                 decision.postings.push(Posting::new(expense, reward.amount, &rule));
-                decision.explanation.push(told("partner", reward.amount));
+                decision.explain(told(RewardSide::Partner, reward.amount));
             }
             RewardReceiver::Customer { customer, lot } => {
                 points = points.checked_add(reward.amount)?;
@@ -235,9 +235,9 @@ pub fn claw_back(
     }
     if let Some(customer) = of {
         decision.customer = Some(customer);
-        decision.explanation.push(told("customer", points));
+        decision.explain(told(RewardSide::Customer, points));
         let taken = lot::take_back(points, customer, &own, lots, &rule)?;
-        decision.explanation.extend(owed(&taken)?);
+        decision.explanation.extend(owed(&taken)?.map(DecisionReason::from));
         decision.postings.extend(taken);
         let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
         decision.postings.push(Posting::new(bank, points, &rule));
@@ -246,9 +246,9 @@ pub fn claw_back(
 }
 
 /// What of the points taken back the customer had spent.
-fn owed(taken: &[Posting]) -> Result<Option<DecisionReason>, AmountError> {
+fn owed(taken: &[Posting]) -> Result<Option<PointsReason>, AmountError> {
     let owed = taken.iter().find(|posting| posting.account.code == AccountCode::POINTS_OWED);
-    owed.map(|owed| Ok(DecisionReason::Owed { points: owed.amount.negate()? })).transpose()
+    owed.map(|owed| Ok(PointsReason::Owed { points: owed.amount.negate()? })).transpose()
 }
 
 /// Commissions whose reservation is over may be paid.
@@ -259,6 +259,6 @@ pub fn mature(partner: &PartnerId, commission: Amount) -> Result<Decision, Refus
     let to = account(AccountCode::COMMISSION_PAYABLE);
     let postings =
         vec![Posting::new(from, commission.negate()?, &rule), Posting::new(to, commission, &rule)];
-    let explanation = vec![DecisionReason::CommissionMatured { rule, amount: commission }];
+    let explanation = vec![RewardReason::CommissionMatured { rule, amount: commission }.into()];
     Ok(Decision { postings, explanation, ..Decision::default() })
 }

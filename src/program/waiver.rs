@@ -2,7 +2,7 @@
 
 use super::decision::{Decision, Refusal};
 use super::earn::Purchase;
-use super::explain::{DecisionReason, Mark};
+use super::explain::{DiscountReason, Mark};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 
 /// Checks what was waived of an instalment fee against the waiver agreed on. The fee is booked as
@@ -22,14 +22,14 @@ pub fn waive(purchase: &Purchase<'_>, decision: &mut Decision) -> Result<(), Ref
     let partner = purchase.partner;
     let Some(rule) = partner.scheme.fee_waiver_on(scheme, purchase.occasion.day) else {
         decision.marks.push(Mark::SchemeUnknown);
-        decision.explanation.push(DecisionReason::SchemeUnknown { scheme: scheme.clone(), given });
+        decision.explain(DiscountReason::SchemeUnknown { scheme: scheme.clone(), given });
         return Ok(());
     };
     let version = RuleVersion::new("fee_waiver", &rule.id, rule.version);
     let allowed = rule.allowed(instalment.periods, instalment.fee);
     if allowed != given {
         decision.marks.push(Mark::WaiverDiffers);
-        decision.explanation.push(DecisionReason::WaiverDiffers { rule: version, given, allowed });
+        decision.explain(DiscountReason::WaiverDiffers { rule: version, given, allowed });
         return Ok(());
     }
     let (by_bank, by_partner) = rule.bank_share.of(given)?;
@@ -40,7 +40,7 @@ pub fn waive(purchase: &Purchase<'_>, decision: &mut Decision) -> Result<(), Ref
     post(Account::bank(AccountCode::INSTALMENT_FEE_INCOME, asset), given);
     post(Account::bank(AccountCode::FEE_WAIVER_EXPENSE, asset), by_bank.negate()?);
     post(Account::partner(AccountCode::SUBSIDY_PAYABLE, &partner.id, asset), by_partner.negate()?);
-    decision.explanation.push(DecisionReason::FeeWaived {
+    decision.explain(DiscountReason::FeeWaived {
         rule: version,
         periods: instalment.periods,
         fee: instalment.fee,

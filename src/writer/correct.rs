@@ -12,8 +12,8 @@ use crate::ids::{
 use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
 use crate::program::{
-    self, Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Decision,
-    DecisionReason, Irreversible, Lots, OriginalTransaction, Reversal,
+    self, Adjustment, Correction, CorrectionContent, CorrectionReason, CorrectionRefusal,
+    CorrectionState, Decision, Irreversible, Lots, OriginalTransaction, Reversal,
 };
 use crate::store::{
     LedgerTx, corrections, counters, customers, lots, referral_rewards, transactions,
@@ -131,7 +131,7 @@ impl Recorder {
         let mut drafts = Drafts::default();
         let mut receipt = None;
         if !correction.above_limit {
-            decision.explanation.insert(0, DecisionReason::of_correction(&correction, None));
+            decision.explanation.insert(0, CorrectionReason::new(&correction, None).into());
             let draft = Draft::of_correction(correction.what.kind(), decision, now)?;
             receipt = Some(draft.receipt().to_owned());
             let transaction = draft.transaction_id();
@@ -154,7 +154,7 @@ impl Recorder {
         now: Moment,
     ) -> Result<Corrected, RecordError> {
         let mut decision = self.decide(tx, &correction.what, now)?;
-        decision.explanation.insert(0, DecisionReason::of_correction(&correction, Some(by)));
+        decision.explanation.insert(0, CorrectionReason::new(&correction, Some(by)).into());
         let draft = Draft::of_correction(correction.what.kind(), decision, now)?;
         let receipt = Some(draft.receipt().to_owned());
         correction.state = CorrectionState::Posted {

@@ -1,0 +1,126 @@
+//! What happens to points after they were earned: refunds, debts, redemptions, maturing, expiry.
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::clock::Moment;
+use crate::ledger::RuleVersion;
+use crate::money::Amount;
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum PointsReason {
+    ClawedBack {
+        rule: RuleVersion,
+        paid: Amount,
+        refunded_before: Amount,
+        refunded: Amount,
+    },
+    /// Points that were to be taken back had been spent.
+    Owed {
+        points: Amount,
+    },
+    DebtRecovered {
+        rule: RuleVersion,
+        owed: Amount,
+        paid: Amount,
+        left: Amount,
+    },
+    Held {
+        rule: RuleVersion,
+        points: Amount,
+        times_out_at: Moment,
+    },
+    Redeemed {
+        rule: RuleVersion,
+        points: Amount,
+        price: Decimal,
+        value: Amount,
+    },
+    /// A hold came to nothing.
+    Released {
+        rule: RuleVersion,
+        points: Amount,
+    },
+    Returned {
+        rule: RuleVersion,
+        points: Amount,
+        value: Amount,
+    },
+    Matured {
+        rule: RuleVersion,
+        points: Amount,
+    },
+    Expired {
+        rule: RuleVersion,
+        points: Amount,
+    },
+}
+
+impl PointsReason {
+    pub(super) fn says(&self) -> String {
+        match self {
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
+                "{} CNY refunded; with this, {refunded} of the {paid} CNY paid have been, and that \
+                 part of what the payment brought is taken back.",
+                refunded_now(*refunded, *refunded_before)
+            ),
+            Self::Owed { points } => format!(
+                "{points} of the points taken back had been spent: they are owed, and paid from \
+                 the next points earned."
+            ),
+            Self::DebtRecovered { owed, paid, left, .. } => format!(
+                "{paid} points pay what was owed after a refund: {owed} were owed, {left} are left."
+            ),
+            Self::Held { points, times_out_at, .. } => {
+                format!("{points} points are held for a redemption until {times_out_at}.")
+            }
+            Self::Redeemed { points, price, value, .. } => format!(
+                "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner."
+            ),
+            Self::Released { points, .. } => {
+                format!("The redemption came to nothing: {points} points can be spent again.")
+            }
+            Self::Returned { points, value, .. } => format!(
+                "{points} redeemed points given back with the expiry they had; the partner is owed \
+                 {value} CNY less."
+            ),
+            Self::Matured { points, .. } => format!("{points} points can be spent from now on."),
+            Self::Expired { points, .. } => {
+                format!("{points} points expired: they were not spent in time.")
+            }
+        }
+    }
+
+    pub(super) fn says_zh(&self) -> String {
+        match self {
+            Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
+                "退款{}元；实付{paid}元中累计已退{refunded}元，按比例收回该笔支付所得。",
+                refunded_now(*refunded, *refunded_before)
+            ),
+            Self::Owed { points } => {
+                format!("应收回的积分中有{points}分已使用：记为应还积分，从下次所得积分中扣还。")
+            }
+            Self::DebtRecovered { owed, paid, left, .. } => {
+                format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
+            }
+            Self::Held { points, times_out_at, .. } => {
+                format!("{points}积分已冻结待兑换，至{times_out_at}。")
+            }
+            Self::Redeemed { points, price, value, .. } => {
+                format!("兑换{points}积分，每分{price}元：应付合作方{value}元。")
+            }
+            Self::Released { points, .. } => format!("兑换未完成：{points}积分恢复可用。"),
+            Self::Returned { points, value, .. } => {
+                format!("退还已兑换的{points}积分，有效期不变；应付合作方减少{value}元。")
+            }
+            Self::Matured { points, .. } => format!("{points}积分即日起可用。"),
+            Self::Expired { points, .. } => format!("{points}积分逾期未使用，已失效。"),
+        }
+    }
+}
+
+/// The part that this refund alone gave back.
+fn refunded_now(refunded: Amount, before: Amount) -> Amount {
+    refunded.checked_sub(before).unwrap_or(refunded)
+}

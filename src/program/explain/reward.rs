@@ -1,0 +1,131 @@
+//! What a referral is rewarded with, and what is taken back.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::ledger::RuleVersion;
+use crate::money::{Amount, Asset};
+use crate::partner::reward::{Gift, Stage};
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RewardReason {
+    Rewarded {
+        rule: RuleVersion,
+        on: Stage,
+        to: RewardSide,
+        asset: Asset,
+        amount: Amount,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available_from: Option<NaiveDate>,
+    },
+    /// The budget of a reward left less of the reward, or nothing.
+    BudgetSpent {
+        rule: RuleVersion,
+        to: RewardSide,
+        asset: Asset,
+        most: Amount,
+        used: Amount,
+        wanted: Amount,
+        given: Amount,
+    },
+    /// The reward of a referral is taken back.
+    RewardTakenBack { rule: RuleVersion, to: RewardSide, asset: Asset, amount: Amount },
+    /// A commission may be paid.
+    CommissionMatured { rule: RuleVersion, amount: Amount },
+}
+
+/// Who is rewarded for a referral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardSide {
+    Customer,
+    Partner,
+}
+
+impl RewardReason {
+    pub(super) fn says(&self) -> String {
+        match self {
+            Self::Rewarded { on, to, asset, amount, available_from, .. } => {
+                let what = match on {
+                    Stage::Qualified => "a qualified referral",
+                    Stage::Converted => "a referral that converted",
+                    Stage::FirstRepayment => "a referral whose first instalment is paid",
+                };
+                let mut says = format!("Reward for {what}: {amount} {asset} to the {}.", to.name());
+                if let Some(day) = available_from {
+                    says.push_str(&match to {
+                        RewardSide::Partner => format!(" It can be paid from {day} on."),
+                        RewardSide::Customer => format!(" They can be spent from {day} on."),
+                    });
+                }
+                says
+            }
+            Self::BudgetSpent { to, asset, most, used, wanted, given, .. } => format!(
+                "{given} of the {wanted} {asset} to the {}: the reward's budget is {most}, of \
+                 which {used} were used.",
+                to.name()
+            ),
+            Self::RewardTakenBack { to, asset, amount, .. } => format!(
+                "The product was cancelled: the {}'s reward of {amount} {asset} is taken back.",
+                to.name()
+            ),
+            Self::CommissionMatured { amount, .. } => {
+                format!("The commission of {amount} CNY can be paid from now on.")
+            }
+        }
+    }
+
+    pub(super) fn says_zh(&self) -> String {
+        match self {
+            Self::Rewarded { on, to, asset, amount, available_from, .. } => {
+                let what = match on {
+                    Stage::Qualified => "推荐合格奖励",
+                    Stage::Converted => "推荐成交奖励",
+                    Stage::FirstRepayment => "推荐客户首次还款奖励",
+                };
+                let mut says = format!("{what}：{amount} {asset}，给予{}。", to.name_zh());
+                if let Some(day) = available_from {
+                    says.push_str(&match to {
+                        RewardSide::Partner => format!("自{day}起可支付。"),
+                        RewardSide::Customer => format!("自{day}起可用。"),
+                    });
+                }
+                says
+            }
+            Self::BudgetSpent { to, asset, most, used, wanted, given, .. } => format!(
+                "应给予{}{wanted} {asset}，实给{given}：奖励预算{most}，已用{used}。",
+                to.name_zh()
+            ),
+            Self::RewardTakenBack { to, asset, amount, .. } => {
+                format!("产品已取消：收回{}奖励{amount} {asset}。", to.name_zh())
+            }
+            Self::CommissionMatured { amount, .. } => format!("佣金{amount}元即日起可支付。"),
+        }
+    }
+}
+
+impl RewardSide {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Partner => "partner",
+        }
+    }
+
+    const fn name_zh(self) -> &'static str {
+        match self {
+            Self::Customer => "客户",
+            Self::Partner => "合作方",
+        }
+    }
+}
+
+impl From<Gift> for RewardSide {
+    fn from(gift: Gift) -> Self {
+        match gift {
+            Gift::Customer { .. } => Self::Customer,
+            Gift::Partner { .. } => Self::Partner,
+        }
+    }
+}
