@@ -7,7 +7,7 @@ use crate::books::Books;
 use crate::clock::Moment;
 use crate::event::{ConsentGiven, Contact};
 use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
-use crate::referral::{Actor, Move, Step};
+use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::consents::NewConsent;
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
@@ -89,7 +89,7 @@ pub async fn withdraw(
         })
         .await?;
     for referral in stopped {
-        let order = Move::new(referral, Step::Withdraw, Actor::Customer);
+        let order = Move::new(referral, ReferralStep::Withdraw, Actor::Customer);
         match books.writer.advance(order).await {
             // A referral that has ended, or was converted, stays as it is.
             Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}

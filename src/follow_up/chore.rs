@@ -317,8 +317,9 @@ fn about_referral(referral: &ReferralRecord, cause: Cause) -> TaskAbout {
 /// The manager who had the customer last, and the referral by which the CRM knows them.
 fn about_customer(standing: &Standing) -> TaskAbout {
     let Standing { customer, referrals, reason, .. } = standing;
-    let has_product =
-        |referral: &&ReferralRecord| matches!(referral.state, ReferralState::Converted | ReferralState::Rewarded);
+    let has_product = |referral: &&ReferralRecord| {
+        matches!(referral.state, ReferralState::Converted | ReferralState::Rewarded)
+    };
     let had = referrals.iter().rev().find(has_product);
     let placed = referrals.iter().rev().find(|referral| referral.placement.manager.is_some());
     TaskAbout {

@@ -48,7 +48,11 @@ pub fn facts(
     Ok(StageFacts {
         today: now.day_in(zone),
         before: customer_stages::get(db, customer)?.map(|record| record.stage),
-        considers: product(&[ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted]),
+        considers: product(&[
+            ReferralState::Qualified,
+            ReferralState::Sent,
+            ReferralState::Contacted,
+        ]),
         has: product(&[ReferralState::Converted, ReferralState::Rewarded]),
         payments: paid.into_iter().map(|(at, amount)| (at.day_in(zone), amount)).collect(),
     })

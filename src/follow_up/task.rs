@@ -173,7 +173,10 @@ pub const fn end_of(cause: Cause, state: ReferralState) -> Option<TaskEnd> {
         (Cause::Qualified, ReferralState::Contacted)
         | (
             Cause::Qualified | Cause::Contacted,
-            ReferralState::Converted | ReferralState::Rewarded | ReferralState::Lost | ReferralState::ClawedBack,
+            ReferralState::Converted
+            | ReferralState::Rewarded
+            | ReferralState::Lost
+            | ReferralState::ClawedBack,
         ) => Some(TaskEnd::Done),
         (
             Cause::Qualified | Cause::Contacted,
@@ -185,7 +188,9 @@ pub const fn end_of(cause: Cause, state: ReferralState) -> Option<TaskEnd> {
             | ReferralState::Expired
             | ReferralState::Withdrawn,
         )
-        | (Cause::Contacted, ReferralState::Qualified | ReferralState::Sent) => Some(TaskEnd::Cancelled),
+        | (Cause::Contacted, ReferralState::Qualified | ReferralState::Sent) => {
+            Some(TaskEnd::Cancelled)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::http::server::page::Place;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
-use crate::program::{Correction, CorrectionState, CorrectionContent};
+use crate::program::{Correction, CorrectionContent, CorrectionState};
 use crate::store::corrections;
 use crate::writer::{Asked, Corrected, Order, Step};
 
