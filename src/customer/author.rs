@@ -1,14 +1,14 @@
 use crate::ids::{CustomerId, PartnerId, StaffId};
 
-/// Who withdrew a consent, or had something erased.
+/// The author of an act: of a withdrawal or an erasure, for example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Author {
     /// The person whose data it is.
     Customer(CustomerId),
-    /// The partner, for the person.
+    /// A partner, on behalf of the person.
     Partner(PartnerId),
     Staff(StaffId),
-    /// A part of this program, because a period was over.
+    /// A part of this program, for example because a period of retention is over.
     Program(&'static str),
 }
 

@@ -1,9 +1,10 @@
-//! Finding equal personal data again without opening it or comparing it in the clear.
+//! Keyed hashes of personal texts: equal texts are found without opening or storing them.
 
 use super::PersonalKeys;
 
 impl PersonalKeys {
-    /// The keyed hashes of a normalised text of that sort under each key, the current one's first.
+    /// The keyed hashes of a normalised text under every key, the current key's first. `sort` is
+    /// `phone`, `document`, `email` or `address`.
     #[must_use]
     pub fn blind_indexes(&self, sort: &str, text: &str) -> Vec<[u8; 32]> {
         let current = self.blind_index(sort, text);
@@ -15,11 +16,11 @@ impl PersonalKeys {
         std::iter::once(current).chain(older).collect()
     }
 
-    /// A keyed hash of a normalised text of that sort. Of a phone number it is
-    /// [`phone_index`](Self::phone_index), by which phones are kept.
+    /// The keyed hash of a normalised text under the current key. For a phone number it equals
+    /// [`phone_index`](Self::phone_index).
     #[must_use]
     pub fn blind_index(&self, sort: &str, text: &str) -> [u8; 32] {
-        // No phone number (E.164) begins with a letter: no text of another sort can equal one.
+        // A phone number (E.164) never begins with a letter, so no text of another sort equals one.
         match sort {
             "phone" => self.phone_index(text).hash,
             _ => self.phone_index(&format!("{sort}:{text}")).hash,

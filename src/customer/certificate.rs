@@ -3,10 +3,10 @@ use utoipa::ToSchema;
 
 use crate::ids::{CustomerId, ReferralId};
 
-/// What was erased: numbers, and ids that name nobody any more.
+/// What was erased: counts, and ids that no longer lead to a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Certificate {
-    /// Referrals whose contact data went, at most 1,000 of them.
+    /// Referrals whose contact data was erased; at most 1,000 of them.
     pub referrals: Vec<ReferralId>,
     /// Records of contact data.
     pub contacts: u64,
@@ -22,12 +22,12 @@ pub struct Certificate {
     pub consents: u64,
 }
 
-/// Whose data was erased.
+/// The person or the period whose data was erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erased {
     Customer(CustomerId),
     Referral(ReferralId),
-    /// Whatever had outlived its period.
+    /// All data whose period of retention was over.
     Period,
 }
 
@@ -35,13 +35,13 @@ pub enum Erased {
 const REFERRALS_MAX: usize = 1_000;
 
 impl Certificate {
-    /// Whether there was nothing to erase.
+    /// Whether nothing was erased.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Names the referrals whose data went.
+    /// Adds the referrals whose data was erased, up to the maximum.
     pub fn name(&mut self, referrals: &[ReferralId]) {
         let room = REFERRALS_MAX.saturating_sub(self.referrals.len());
         self.referrals.extend(referrals.iter().take(room));

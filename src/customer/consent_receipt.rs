@@ -6,8 +6,8 @@ use crate::event::Recipient;
 use crate::ids::{ConsentId, PartnerId, ReferralId};
 use crate::store::consents::{ConsentRecord, Withdrawal};
 
-/// What a person agreed to, as it can be shown to them, to the partner and to whoever asks the bank
-/// for it (PIPL, articles 14, 15 and 23).
+/// What a person agreed to, as it is shown to the person, to the partner and to authorities (PIPL,
+/// articles 14, 15 and 23).
 #[derive(Serialize, ToSchema)]
 pub struct ConsentReceipt {
     pub consent: ConsentId,
@@ -48,7 +48,7 @@ pub struct ConsentReceipt {
     pub withdrawal: Option<WithdrawalNote>,
 }
 
-/// That it was withdrawn.
+/// The withdrawal of a consent.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Withdrawal)]
 pub struct WithdrawalNote {
@@ -64,7 +64,7 @@ pub struct WithdrawalNote {
     pub withdrawn_at: Moment,
 }
 
-/// The receipt of a consent; `to_staff` says more of who withdrew it, and why.
+/// The receipt of a consent. Only staff see which of the staff withdrew it, and why.
 #[must_use]
 pub fn receipt_for(
     record: &ConsentRecord,

@@ -11,7 +11,7 @@ use super::person_data::{
 };
 use super::personal::{PersonalKeys, SealError};
 use super::points::sentences;
-use super::reading::{Reader, Reading, Subject};
+use super::reading::{DataReader, DataSubject, Reading};
 use super::refusal::CustomerRefusal;
 use crate::clock::Moment;
 use crate::event::Contact;
@@ -65,7 +65,7 @@ pub fn read_own(
         let found = customers::by_subject(tx.db(), subject)?;
         let id = found.ok_or(CustomerRefusal::NotFound)?;
         let purpose = "to answer the person themselves".to_owned();
-        let reading = Reading { reader: Reader::Customer(id), purpose };
+        let reading = Reading { reader: DataReader::Customer(id), purpose };
         of_customer(tx, keys, id, &reading, now)
     })
 }
@@ -82,7 +82,7 @@ pub fn find(
     now: Moment,
 ) -> Result<PersonData, CustomerRefusal> {
     let PersonQuestion { person, purpose } = question;
-    let reading = Reading { reader: Reader::Staff(who), purpose };
+    let reading = Reading { reader: DataReader::Staff(who), purpose };
     db.write(|tx| match &person {
         Person::Member { partner, member } => {
             let found = customers::by_member(tx.db(), partner, member)?;
@@ -109,11 +109,11 @@ fn of_customer(
     reading: &Reading,
     now: Moment,
 ) -> Result<PersonData, CustomerRefusal> {
-    readings::insert(tx, reading, &[Subject::Customer(id)], now)?;
+    readings::insert(tx, reading, &[DataSubject::Customer(id)], now)?;
     let list = referrals::of_customer(tx.db(), id)?;
     let customer = membership(tx, id)?;
     let mut data = of_referrals(tx, keys, &list, reading, now)?;
-    let mut subjects = vec![Subject::Customer(id)];
+    let mut subjects = vec![DataSubject::Customer(id)];
     subjects.extend(subjects_of(tx, &list)?);
     data.readings = read_by(tx, &subjects, &reading.reader)?;
     let mut erased = vec![Erased::Customer(id)];
@@ -200,21 +200,24 @@ fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership
     }))
 }
 
-fn subjects_of(tx: &mut LedgerTx<'_>, list: &[ReferralRecord]) -> Result<Vec<Subject>, StoreError> {
+fn subjects_of(
+    tx: &mut LedgerTx<'_>,
+    list: &[ReferralRecord],
+) -> Result<Vec<DataSubject>, StoreError> {
     let events: Vec<_> = list.iter().map(|referral| referral.event).collect();
     let signed = signatures::of_events(tx.db(), &events)?;
-    let referrals = list.iter().map(|referral| Subject::Referral(referral.id));
-    Ok(referrals.chain(signed.into_iter().map(Subject::Signature)).collect())
+    let referrals = list.iter().map(|referral| DataSubject::Referral(referral.id));
+    Ok(referrals.chain(signed.into_iter().map(DataSubject::Signature)).collect())
 }
 
 /// The readings of these subjects. Staff see which of them read; the person sees only that staff did,
 /// and why.
 fn read_by(
     tx: &mut LedgerTx<'_>,
-    subjects: &[Subject],
-    reader: &Reader,
+    subjects: &[DataSubject],
+    reader: &DataReader,
 ) -> Result<Vec<Read>, StoreError> {
-    let named = matches!(reader, Reader::Staff(_));
+    let named = matches!(reader, DataReader::Staff(_));
     let list = readings::of_subjects(tx.db(), subjects, READINGS_MAX)?;
     let read = |record: ReadingRecord| {
         let shown = named || record.reader_kind == "program";

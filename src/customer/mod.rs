@@ -22,4 +22,4 @@ pub mod retention;
 
 pub use author::Author;
 pub use personal::{PersonalKeys, Sealed};
-pub use reading::{Reader, Reading, Subject};
+pub use reading::{DataReader, DataSubject, Reading};

@@ -5,13 +5,13 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 
-/// Seals personal data, opens it, and finds it again without opening it. Clones share one ring, so
-/// that a ring which is replaced is replaced for all of them.
+/// The keys that seal personal data, open it, and index it. Clones share one ring: when it is
+/// replaced, it is replaced for all of them.
 #[derive(Clone)]
 pub struct PersonalKeys(Arc<RwLock<Arc<Ring>>>);
 
-/// Which keys there are: one of each kind is current, older ones (and the next one) open or find
-/// what they made.
+/// The keys by id. One key of each kind is current. The others, older ones and the next one, still
+/// open or find what they made.
 pub struct Ring {
     current: String,
     sealing: BTreeMap<String, LessSafeKey>,
@@ -34,7 +34,7 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
 }
 
-/// Why personal data cannot be sealed or opened. Says nothing of the data.
+/// Why personal data cannot be sealed or opened. No error contains the data.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SealError {
     #[error("personal data: the key is not 32 bytes long")]
@@ -49,7 +49,7 @@ pub enum SealError {
 
 const NONCE_BYTES: usize = 12;
 
-/// What the first key of the index is called: it had no id before there was rotation.
+/// The id of the first index key, which had none before keys could be rotated.
 pub const FIRST_INDEX: &str = "index-1";
 
 impl Ring {
@@ -64,14 +64,14 @@ impl Ring {
         Ok(ring.with(sealing.0, sealing.1)?.with_index(index.0, index.1))
     }
 
-    /// The same with another key that opens and does not seal.
+    /// Adds a key that opens and does not seal.
     pub fn with(mut self, id: &str, key: &[u8]) -> Result<Self, SealError> {
         let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_short| SealError::KeyLength)?;
         self.sealing.insert(id.to_owned(), LessSafeKey::new(key));
         Ok(self)
     }
 
-    /// The same with another key that finds what it indexed, and indexes nothing new.
+    /// Adds a key that finds what it indexed, and indexes nothing new.
     #[must_use]
     pub fn with_index(mut self, id: &str, key: &[u8]) -> Self {
         self.index.insert(id.to_owned(), hmac::Key::new(hmac::HMAC_SHA256, key));
@@ -89,7 +89,7 @@ impl PersonalKeys {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on these keys hold, for every clone.
+    /// Replaces the keys of every clone by those of another ring.
     pub fn take_over(&self, from: &Self) {
         let ring = from.ring();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = ring;
@@ -140,13 +140,13 @@ impl PersonalKeys {
         self.ring().current_index.clone()
     }
 
-    /// Every key that opens.
+    /// The ids of all keys that open.
     #[must_use]
     pub fn key_ids(&self) -> Vec<String> {
         self.ring().sealing.keys().cloned().collect()
     }
 
-    /// Every key that finds.
+    /// The ids of all keys that find.
     #[must_use]
     pub fn index_ids(&self) -> Vec<String> {
         self.ring().index.keys().cloned().collect()
@@ -160,8 +160,8 @@ impl PersonalKeys {
         PhoneIndex { key_id: ring.current_index.clone(), hash: hash.unwrap_or_default() }
     }
 
-    /// The hashes that a phone number has under each key: what was indexed with an older one and
-    /// not again yet is found too.
+    /// The hashes of a phone number under every key, so that records which still have an older
+    /// index are found too.
     #[must_use]
     pub fn phone_indexes(&self, phone: &str) -> Vec<[u8; 32]> {
         self.ring().index.values().map(|key| keyed_hash(key, phone)).collect()

@@ -1,10 +1,11 @@
-//! Who opened personal data, whose, and what for: recorded before it is opened.
+//! A reading of personal data: who reads whose data, and why. It is recorded before the data is
+//! opened.
 
 use crate::ids::{CustomerId, ReferralId, SignatureId, StaffId};
 
-/// Who reads.
+/// A reader of personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum DataReader {
     /// The person whose data it is.
     Customer(CustomerId),
     Staff(StaffId),
@@ -12,25 +13,25 @@ pub enum Reader {
     Program(&'static str),
 }
 
-/// Whose or which data is read.
+/// The person or record whose data is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum DataSubject {
     Customer(CustomerId),
     /// The contact data of a referral.
     Referral(ReferralId),
-    /// What a partner signed, which may hold contact data.
+    /// A request that a partner signed, which may hold contact data.
     Signature(SignatureId),
 }
 
 /// A reading that is about to happen.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    pub reader: Reader,
-    /// Why, in a few words and without personal data.
+    pub reader: DataReader,
+    /// The reason, in a few words and without personal data.
     pub purpose: String,
 }
 
-impl Reader {
+impl DataReader {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -50,7 +51,7 @@ impl Reader {
     }
 }
 
-impl Subject {
+impl DataSubject {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -71,9 +72,9 @@ impl Subject {
 }
 
 impl Reading {
-    /// By this program itself.
+    /// A reading by this program itself.
     #[must_use]
     pub fn by_program(name: &'static str, purpose: &str) -> Self {
-        Self { reader: Reader::Program(name), purpose: purpose.to_owned() }
+        Self { reader: DataReader::Program(name), purpose: purpose.to_owned() }
     }
 }

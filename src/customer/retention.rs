@@ -1,5 +1,5 @@
-//! What has outlived its period goes by itself, in bounded rounds; each round that erased something
-//! leaves a certificate. The periods are the programme's.
+//! The chore that erases data whose period of retention is over, in bounded rounds. The programme
+//! sets the periods. A round that erased something leaves a certificate.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
-//! Follows customers up, in bounded rounds: what referrals' moves make of tasks, tasks whose time has
-//! come, and where customers stand. Whatever is written is written once however many gateways look:
-//! a move is taken by one, a task is its cause's, and a stage is held while it is put.
+//! The chore that follows customers up, in bounded rounds: it closes and makes tasks after referrals
+//! move, opens tasks whose time has come, and works out stages. Several gateways may run it at once:
+//! each change is still written once, because a move is taken by one of them, a task's id follows
+//! from its cause, and a stage is locked while it is written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,21 +36,21 @@ pub struct FollowUp {
     new_after: CustomerId,
 }
 
-/// What it works with.
+/// The parts that the chore needs.
 #[derive(Clone)]
 pub struct FollowUpSettings {
     pub pool: Pool,
     pub registry: Arc<Registry>,
     pub time_zone: Tz,
-    /// Told when something was put in line.
+    /// Wakes the relay after messages were queued.
     pub poked: Arc<Notify>,
 }
 
 /// Referrals, tasks or customers in one round.
 const ROUND_MAX: i64 = 50;
-/// How long a customer stands where they do before it is reckoned again, if nothing happens.
+/// How long a stage stands before it is worked out again, if nothing happens.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(24);
-/// A customer's id was made so long before it was committed at most.
+/// The longest time between the making of a customer's id and its commit.
 const COMMITTED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 impl FollowUp {
@@ -78,7 +79,7 @@ impl Chore for FollowUp {
 /// What a round came to.
 struct Followed {
     count: usize,
-    /// From where on customers may be new.
+    /// Customers with a higher id may be new.
     new_after: CustomerId,
 }
 
@@ -120,7 +121,7 @@ impl FollowUpSettings {
         Ok(Followed { count, new_after })
     }
 
-    /// What the moves of referrals make of their tasks.
+    /// Closes and makes tasks after referrals moved.
     fn follow_moves(&self, programme: &Programme, now: Moment) -> Result<usize, StoreError> {
         let found = self.pool.with(|db| follow_ups::some(db, ROUND_MAX))?;
         if found.is_empty() {

@@ -1,4 +1,4 @@
-//! What is known of a customer, put together from ledger and referrals.
+//! Collecting the facts about a customer from the ledger and the referrals.
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -22,8 +22,8 @@ pub struct Window<'a> {
     pub now: Moment,
 }
 
-/// The facts of a customer now. Payments are those that brought points, because the entries on a
-/// customer's points lead to them.
+/// The facts about a customer. Only payments that brought points count, because they are found by
+/// the entries on the customer's points.
 pub fn facts(
     db: &mut Db,
     customer: CustomerId,

@@ -1,4 +1,4 @@
-//! How far a customer has come with the bank: a function of what the ledger and the referrals have.
+//! The stage of a customer with the bank, worked out from the ledger and the referrals.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use chrono::NaiveDate;
@@ -6,12 +6,12 @@ use chrono::NaiveDate;
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::follow_up::StageRules;
 
-/// How far a customer has come.
+/// The stage of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CustomerStage {
     /// Knows of the programme.
     Aware,
-    /// Somebody talks to them about a product.
+    /// A customer manager talks to them about a product.
     Considering,
     /// Has a product, or pays at partners regularly.
     Using,
@@ -19,11 +19,11 @@ pub enum CustomerStage {
     AtRisk,
 }
 
-/// What is known of a customer on a day.
+/// The facts about a customer on one day.
 #[derive(Clone, Debug)]
 pub struct StageFacts {
     pub today: NaiveDate,
-    /// Where the customer stood.
+    /// The stage until now.
     pub before: Option<CustomerStage>,
     /// The product of a referral that is open as a lead.
     pub considers: Option<String>,
@@ -33,7 +33,7 @@ pub struct StageFacts {
     pub payments: Vec<(NaiveDate, Amount)>,
 }
 
-/// Why a customer stands where they do.
+/// The reason for a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StageReason {
     Enrolled,
@@ -56,7 +56,7 @@ pub enum StageReason {
         before: Amount,
         days: u32,
     },
-    /// Is regular no more, or gave the product back.
+    /// Is not regular any more, or gave the product back.
     NoLonger,
 }
 
@@ -80,7 +80,7 @@ impl CustomerStage {
     }
 }
 
-/// What was paid in one window.
+/// The payments of one window.
 #[derive(Clone, Copy)]
 struct Window {
     payments: u32,
@@ -105,8 +105,8 @@ impl Window {
     }
 }
 
-/// Where a customer stands, and why. A talk under way comes before a worry: whoever is talked to is
-/// looked after already.
+/// The stage of a customer, and the reason for it. An open talk comes before a worry, because
+/// somebody looks after that customer already.
 pub fn stage(
     rules: &StageRules,
     facts: &StageFacts,
@@ -143,7 +143,7 @@ pub fn stage(
     Ok((CustomerStage::Aware, StageReason::Enrolled))
 }
 
-/// What speaks for a regular being about to leave.
+/// Why a regular customer may be about to leave, if anything says so.
 fn worry(
     rules: &StageRules,
     facts: &StageFacts,
@@ -168,7 +168,7 @@ fn worry(
 }
 
 impl StageReason {
-    /// In a sentence.
+    /// The reason as an English sentence.
     #[must_use]
     pub fn says(&self) -> String {
         match self {
@@ -186,7 +186,7 @@ impl StageReason {
         }
     }
 
-    /// The same in Chinese.
+    /// The reason as a Chinese sentence.
     #[must_use]
     pub fn says_zh(&self) -> String {
         match self {
@@ -253,7 +253,7 @@ mod tests {
         // Less than three tenths of what it was.
         let fallen = |late| of(&facts(&[&was[..], &[(5, late)]].concat()));
         assert_eq!((fallen(179), fallen(180)), (CustomerStage::AtRisk, CustomerStage::Aware));
-        // Whoever gave the product back was using.
+        // A customer who gave the product back was using it.
         let gave_back = StageFacts { before: Some(CustomerStage::Using), ..facts(&[]) };
         assert_eq!(
             stage(&rules(), &gave_back).unwrap(),
@@ -275,7 +275,7 @@ mod tests {
         let payments = prop::collection::vec((0_i64..200, 0_i64..400), 0..12);
         let before = prop::option::of(prop::sample::select(CustomerStage::ALL.to_vec()));
         (payments, before, any::<bool>(), any::<bool>()).prop_map(|(paid, before, open, has)| {
-            let product = |it: bool| it.then(|| "travel-loan".to_owned());
+            let product = |given: bool| given.then(|| "travel-loan".to_owned());
             StageFacts { before, considers: product(open), has: product(has), ..facts(&paid) }
         })
     }
@@ -306,7 +306,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_reckoned_again_stays(facts in any_facts()) {
+        fn a_stage_that_is_worked_out_again_stays(facts in any_facts()) {
             let first = of(&facts);
             prop_assert_eq!(of(&StageFacts { before: Some(first), ..facts }), first);
         }

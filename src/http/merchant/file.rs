@@ -1,4 +1,5 @@
-//! The shop's daily file, by an ordinary form: taken in as one that is uploaded by the API.
+//! The shop's daily file, sent by an ordinary form. It is imported like one that is uploaded by the
+//! API.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};

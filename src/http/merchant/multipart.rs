@@ -1,6 +1,6 @@
-//! A form with a file in it (RFC 7578), whole in memory and small.
+//! Reading a form with a file in it (RFC 7578); the whole form is small and in memory.
 
-/// A field, or a file.
+/// A field or a file of a form.
 pub struct Part<'a> {
     pub name: String,
     pub file_name: Option<String>,

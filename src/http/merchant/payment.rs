@@ -1,4 +1,4 @@
-//! The form itself: what was sold, to whom.
+//! The form of a payment: what was sold to whom.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

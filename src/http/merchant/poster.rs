@@ -1,4 +1,4 @@
-//! What the bank prints for a shop: the code that opens its form.
+//! The poster that the bank prints for a shop, with the code that opens its form.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -23,7 +23,7 @@ struct Poster<'a> {
     style: &'static str,
 }
 
-/// A code as squares, for SVG.
+/// A QR code as an SVG path of squares.
 struct Code {
     /// Squares on a side, with the quiet zone of four around.
     side: i32,

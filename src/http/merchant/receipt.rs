@@ -1,4 +1,4 @@
-//! What came of something that was sent by the form, for the shop to show.
+//! The receipt of an event that was typed in, for the shop to show.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -105,7 +105,7 @@ pub async fn get_receipt(
     show(&request, StatusCode::OK, &page)
 }
 
-/// What the customer has more by it, or less.
+/// By how many points the customer's points changed.
 fn points(postings: &[Posting]) -> Amount {
     let zero = Amount::zero(Asset::PTS);
     let of_customer = postings.iter().filter(|posting| {

@@ -1,4 +1,4 @@
-//! Money given back on a payment of the form, by its order number.
+//! A refund on a payment of the form, by its order number.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -1,5 +1,5 @@
-//! The shop's PIN. Tries are counted in the database before the PIN is looked at, so that no more of them
-//! can be had at several gateways or at once.
+//! Signing in with the shop's PIN. Each try is counted in the database before the PIN is checked, so
+//! that several gateways, or requests at once, give no additional tries.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,10 +18,10 @@ use crate::store::form_attempts::{self, Attempts};
 
 /// Tries before the form is locked.
 const FREE: i64 = 5;
-/// For how long, from then on doubled by each further try.
+/// How long the first lock lasts; each further try doubles it.
 const LOCKED_FOR: TimeDelta = TimeDelta::minutes(1);
 const LOCKED_FOR_MAX: TimeDelta = TimeDelta::hours(1);
-/// After so long without a try, those before are forgotten.
+/// Tries are forgotten after this time without another one.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
 
 #[derive(Template)]
@@ -43,7 +43,7 @@ pub struct TokenForm {
     token: String,
 }
 
-/// Asks who is there.
+/// Answers with the page that asks for the PIN.
 pub fn ask(
     request: &HttpRequest,
     shop: &Shop,
@@ -83,7 +83,7 @@ pub async fn post_session(
         return Ok(page);
     }
     let (record, pin) = (shop.form.pin.clone(), plain(&form.pin));
-    // Made to take long, so not where requests are answered.
+    // The check takes long on purpose, so it does not run on the threads that answer requests.
     let is_right = web::block(move || record.is_of(&pin)).await;
     if !is_right.map_err(|_cancelled| Problem::busy("The service is stopping."))? {
         return ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.pin_wrong);

@@ -21,7 +21,7 @@ use crate::program::{Correction, CorrectionContent, CorrectionState};
 use crate::store::corrections;
 use crate::writer::{Asked, Corrected, Order, Step};
 
-/// Which page of which corrections.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! How far customers have come, for the staff who look after them.
+//! The stages of customers, for the staff who look after them.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::http::server::page::Place;
 use crate::ids::CustomerId;
 use crate::store::customer_stages::{self, StageMove, StageRecord};
 
-/// Which page of whom.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +80,7 @@ pub async fn get_stages(
             .ok_or_else(|| Problem::parameter("stage", &format!("expected {names}")))
     });
     let stage = stage.transpose()?;
-    let place = Place::read(limit, cursor.as_deref(), |it| CustomerId::try_from(it).ok())?;
+    let place = Place::read(limit, cursor.as_deref(), |text| CustomerId::try_from(text).ok())?;
     let (after, rows_max) = (place.after, place.rows_max());
     let mut found =
         gateway.main.read(move |db| customer_stages::page(db, stage, after, rows_max)).await?;
@@ -115,12 +115,12 @@ pub async fn get_stage(
 
 impl View {
     fn of(record: StageRecord, moves: Option<Vec<StageMove>>) -> Self {
-        let moved = |it: StageMove| Moved {
-            from: it.from.map(CustomerStage::name),
-            stage: it.stage.name(),
-            says: it.says,
-            says_zh: it.says_zh,
-            moved_at: it.moved_at,
+        let moved = |step: StageMove| Moved {
+            from: step.from.map(CustomerStage::name),
+            stage: step.stage.name(),
+            says: step.says,
+            says_zh: step.says_zh,
+            moved_at: step.moved_at,
         };
         Self {
             customer: record.customer,

@@ -15,7 +15,7 @@ use crate::ids::MessageId;
 use crate::store::outbox::Channel;
 use crate::store::outbox::dead::{self, Message};
 
-/// Which page of which dead letters.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

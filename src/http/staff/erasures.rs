@@ -21,7 +21,7 @@ use crate::store::erasures::{self, ErasureRecord};
 
 const REASON_CHARACTERS_MAX: usize = 500;
 
-/// Which page of them.
+/// The page of certificates that is asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use crate::http::server::page::Place;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::flagged_payments;
 
-/// Which page of which payments.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

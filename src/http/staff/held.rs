@@ -1,4 +1,4 @@
-//! Staff look at referrals that are on hold, and let them go on or not.
+//! Staff look at referrals that are on hold, and release or reject them.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::store::referral_moves;
 use crate::store::referrals::Filter;
 use crate::writer::Moved;
 
-/// Which page.
+/// The page of referrals that is asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

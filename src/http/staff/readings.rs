@@ -1,4 +1,4 @@
-//! Who read whose personal data, and what for.
+//! The record of every reading of personal data.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::http::server::page::Place;
 use crate::ids::ReadingId;
 use crate::store::readings::{self, ReadingRecord};
 
-/// Which page of whose.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

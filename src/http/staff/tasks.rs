@@ -1,4 +1,4 @@
-//! What customer managers are to do: they look at their tasks, and close them with a note.
+//! Customer managers look at their tasks, and close them with a note.
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -20,7 +20,7 @@ use crate::store::tasks::{self, Filter};
 
 const NOTE_CHARACTERS_MAX: usize = 500;
 
-/// Which page of whose tasks.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::customer::personal::{FIRST_INDEX, PhoneIndex};
-use crate::customer::{Reading, Sealed, Subject};
+use crate::customer::{DataSubject, Reading, Sealed};
 use crate::ids::ReferralId;
 use crate::store::schema::{personal_data, referrals};
 use crate::store::{Db, LedgerTx, StoreError, readings, types};
@@ -69,7 +69,7 @@ pub fn read(
         .first(tx.0)
         .optional()?;
     let Some((key_id, bytes)) = stored else { return Ok(None) };
-    readings::insert(tx, reading, &[Subject::Referral(id)], now)?;
+    readings::insert(tx, reading, &[DataSubject::Referral(id)], now)?;
     Ok(Some(Sealed { key_id, bytes }))
 }
 
@@ -134,7 +134,8 @@ pub fn read_older(
             Ok((id, Sealed { key_id, bytes }))
         })
         .collect::<Result<_, StoreError>>()?;
-    let subjects: Vec<Subject> = found.iter().map(|(id, _sealed)| Subject::Referral(*id)).collect();
+    let subjects: Vec<DataSubject> =
+        found.iter().map(|(id, _sealed)| DataSubject::Referral(*id)).collect();
     readings::insert(tx, reading, &subjects, now)?;
     Ok(found)
 }

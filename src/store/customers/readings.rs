@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::customer::{Reading, Subject};
+use crate::customer::{DataSubject, Reading};
 use crate::ids::ReadingId;
 use crate::store::schema::readings;
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -39,7 +39,7 @@ type Stored = (Vec<u8>, String, String, String, String, Vec<u8>, chrono::NaiveDa
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     reading: &Reading,
-    subjects: &[Subject],
+    subjects: &[DataSubject],
     now: Moment,
 ) -> Result<(), StoreError> {
     for part in subjects.chunks(crate::store::rows_max(7)) {
@@ -86,7 +86,7 @@ pub fn page(
 /// Readings of any of these subjects, the newest first.
 pub fn of_subjects(
     db: &mut Db,
-    subjects: &[Subject],
+    subjects: &[DataSubject],
     rows_max: i64,
 ) -> Result<Vec<ReadingRecord>, StoreError> {
     let ids: Vec<&[u8]> = subjects.iter().map(|subject| subject.bytes().as_slice()).collect();

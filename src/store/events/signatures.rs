@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::customer::{Reading, Sealed, Subject};
+use crate::customer::{DataSubject, Reading, Sealed};
 use crate::ids::{EventKey, PartnerId, SignatureId};
 use crate::store::schema::{event_signatures, signatures, signed_contents};
 use crate::store::{Db, LedgerTx, StoreError, readings, types};
@@ -152,7 +152,7 @@ pub fn read_content(
         .first(tx.0)
         .optional()?;
     let Some((key_id, bytes)) = content else { return Ok(None) };
-    readings::insert(tx, reading, &[Subject::Signature(id)], now)?;
+    readings::insert(tx, reading, &[DataSubject::Signature(id)], now)?;
     Ok(Some(Sealed { key_id, bytes }))
 }
 
@@ -178,8 +178,8 @@ pub fn read_older(
             Ok((id, Sealed { key_id, bytes }))
         })
         .collect::<Result<_, StoreError>>()?;
-    let subjects: Vec<Subject> =
-        found.iter().map(|(id, _sealed)| Subject::Signature(*id)).collect();
+    let subjects: Vec<DataSubject> =
+        found.iter().map(|(id, _sealed)| DataSubject::Signature(*id)).collect();
     readings::insert(tx, reading, &subjects, now)?;
     Ok(found)
 }
