@@ -11,6 +11,7 @@ pub mod customer;
 pub mod database_url;
 pub mod due;
 pub mod event;
+pub mod fold;
 pub mod follow_up;
 pub mod http;
 pub mod ids;

@@ -104,7 +104,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "follow_up",
         ],
     ),
-    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent", "template"]),
+    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent", "template", "fold"]),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.

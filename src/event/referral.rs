@@ -7,6 +7,7 @@ use super::consent::ConsentGiven;
 use super::reader::Reader;
 use super::stage::OrderStage;
 use crate::clock::Moment;
+use crate::fold::{has_letter, is_email, letters_and_digits};
 use crate::ids::{MemberRef, RuleId};
 use crate::money::{Amount, Asset};
 
@@ -38,7 +39,7 @@ pub struct Contact {
     /// E.164, such as `+8613800000000`.
     #[schema(pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub phone: String,
-    #[schema(max_length = 254, pattern = "@")]
+    #[schema(max_length = 254, pattern = r"^[^\s@]+@[^\s@]+\.[^\s@]+$")]
     pub email: Option<String>,
     /// The number of an identity document: by it, too, the same person is told.
     #[schema(max_length = 40, pattern = "([0-9A-Za-z].*){4}")]
@@ -114,17 +115,21 @@ pub fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
         return None;
     };
     let name = contact.text("name", 100).map(str::to_owned);
+    if name.as_deref().is_some_and(|name| !has_letter(name)) {
+        contact.fail("name", "expected a name, with a letter of any script");
+    }
     let phone = contact.text("phone", 16).map(str::to_owned);
     if phone.as_deref().is_some_and(|phone| !is_e164(phone)) {
         contact.fail("phone", "expected E.164, such as \"+8613800000000\"");
     }
     let email = contact.optional_text("email", 254).map(str::to_owned);
-    if email.as_deref().is_some_and(|email| !email.contains('@')) {
-        contact.fail("email", "expected an e-mail address");
+    if email.as_deref().is_some_and(|email| !is_email(email)) {
+        contact.fail("email", "expected an e-mail address, such as \"name@mail.example\"");
     }
     let document = contact.optional_text("document", 40).map(str::to_owned);
-    let digits = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).count();
-    if document.as_deref().is_some_and(|document| digits(document) < 4) {
+    let folded = |document: &str| letters_and_digits(document);
+    let length = |text: &str| folded(text).chars().filter(char::is_ascii_alphanumeric).count();
+    if document.as_deref().is_some_and(|document| length(document) < 4) {
         contact.fail("document", "expected the number of an identity document");
     }
     let address = contact.optional_text("address", 200).map(str::to_owned);

@@ -1,4 +1,5 @@
 use crate::event::Contact;
+use crate::fold;
 use crate::ids::{ClaimKey, PartnerId, RuleId, SightingKey};
 use crate::partner::attribution::Likeness;
 
@@ -15,14 +16,22 @@ impl Person {
     /// Of contact data, by the keyed hashes of a sort of text and a normalised text.
     pub fn of(contact: &Contact, indexes: impl Fn(&str, &str) -> Vec<[u8; 32]>) -> Self {
         let texts = [
-            (Likeness::Phone, Some(contact.phone.clone())),
-            (Likeness::Document, contact.document.as_deref().map(letters_and_digits)),
-            (Likeness::Email, contact.email.as_deref().map(str::to_lowercase)),
-            (Likeness::Address, contact.address.as_deref().map(letters_and_digits)),
+            (Likeness::Phone, Some(&contact.phone)),
+            (Likeness::Document, contact.document.as_ref()),
+            (Likeness::Email, contact.email.as_ref()),
+            (Likeness::Address, contact.address.as_ref()),
         ];
-        let hashed = texts
-            .into_iter()
-            .filter_map(|(likeness, text)| Some((likeness, indexes(likeness.name(), &text?))));
+        let hashed = texts.into_iter().filter_map(|(likeness, text)| {
+            let text = text?;
+            let mut hashes = indexes(likeness.name(), &folded(likeness, text));
+            // Records that are older than folding are found by the form that they were hashed in.
+            for hash in indexes(likeness.name(), &unfolded(likeness, text)) {
+                if !hashes.contains(&hash) {
+                    hashes.push(hash);
+                }
+            }
+            Some((likeness, hashes))
+        });
         Self { likenesses: hashed.collect() }
     }
 
@@ -87,9 +96,25 @@ impl Person {
     }
 }
 
-/// However it was spaced and punctuated.
-fn letters_and_digits(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+/// The form in which a text is hashed, so that equal texts have one hash however they were typed.
+fn folded(likeness: Likeness, text: &str) -> String {
+    match likeness {
+        // A phone number is in E.164 already.
+        Likeness::Phone | Likeness::Partner => text.to_owned(),
+        Likeness::Email => fold::fold(text),
+        Likeness::Document | Likeness::Address => fold::letters_and_digits(text),
+    }
+}
+
+/// The form in which a text was hashed before texts were folded.
+fn unfolded(likeness: Likeness, text: &str) -> String {
+    match likeness {
+        Likeness::Phone | Likeness::Partner => text.to_owned(),
+        Likeness::Email => text.to_lowercase(),
+        Likeness::Document | Likeness::Address => {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        }
+    }
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
@@ -127,6 +152,19 @@ mod tests {
         let farm: RuleId = "farm-loan".parse().unwrap();
         let other_product = person("+8619900000001", None, None).claims(&farm);
         assert!(!one.contains(&other_product[0]));
+    }
+
+    #[test]
+    fn a_document_is_one_in_full_width_too() {
+        let product: RuleId = "travel-loan".parse().unwrap();
+        let claims = |document| person("+8619900000001", Some(document), None).claims(&product);
+        let plain = claims("11010119900307119X");
+        assert_eq!(claims("11010119900307119Ｘ"), plain);
+        assert_eq!(claims("１１０１０１19900307119x"), plain);
+        assert_eq!(claims("110101\u{200b}1990 0307 119X"), plain);
+        // A record from before folding is found by the text that it was made of.
+        let all = person("+8619900000001", Some("１１０１X"), None).all_claims(&product);
+        assert_eq!(all.len(), 3);
     }
 
     #[test]

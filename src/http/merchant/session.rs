@@ -17,6 +17,8 @@ const COOKIE: &str = "shop";
 /// Keeps sessions apart from the other things that the key signs.
 const TYPE: &str = "form-session+jws";
 const LIFE: TimeDelta = TimeDelta::hours(12);
+/// How far the clock of another gateway, which began the session, may be ahead.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Serialize, Deserialize)]
 pub struct Session {
@@ -42,10 +44,14 @@ impl Session {
 
     /// The session that a request carries, if it is good for this shop.
     pub fn of(request: &HttpRequest, gateway: &Gateway, shop: &Shop) -> Option<Self> {
-        let session: Self = gateway.keys.token.open(TYPE, read_cookie(request, COOKIE)?)?;
+        let (sealed, now) = (read_cookie(request, COOKIE)?, clock::now());
+        // A key that was given up, or replaced more than a working day ago, vouches for nothing.
+        let (_key, session): (String, Self) =
+            gateway.keys.token.open_in_force(TYPE, sealed, LIFE, now)?;
         let is_good = session.partner == shop.partner.id.as_str()
             && session.pin == shop.form.pin.tag()
-            && session.until > clock::now().unix_seconds();
+            && session.until > now.unix_seconds()
+            && session.until <= now.plus(LIFE).plus(SKEW).unix_seconds();
         is_good.then_some(session)
     }
 
