@@ -18,17 +18,16 @@ use tokio::task::JoinHandle;
 
 use crate::books::{Books, BooksError, OpenBooks, Place, Shared};
 use crate::database_url::DatabaseUrl;
-use crate::http::access::token_issuer::{TokenIssuer, TokenIssuerError};
 use crate::http::access::watch;
 use crate::http::server::tls::{self, TlsError};
-use crate::http::{self, Gateway, Parts};
+use crate::http::{Gateway, GatewayError};
 use crate::observations::Observations;
 use crate::partner::registry::{Partners, RegistryError};
 use crate::partner::reload::{self, Cause, ReloadError};
 use crate::partner::{Partner, Registry};
 use crate::secrets::key_source::KeySource;
 use crate::secrets::keys::{Keys, KeysError};
-use crate::settings::{SandboxSettings, Settings, TokenSettings};
+use crate::settings::{SandboxSettings, Settings};
 use crate::store::{self, Db, Pool, StoreError};
 use crate::task::Task;
 use crate::telemetry::metrics::Metrics;
@@ -75,7 +74,7 @@ pub enum AppError {
     )]
     OtherKeys(String),
     #[error(transparent)]
-    TokenIssuer(#[from] TokenIssuerError),
+    Gateway(#[from] GatewayError),
     #[error("the settings notices cannot be used: {0}")]
     Notices(String),
     #[error("the CRM's settings cannot be used: {0}")]
@@ -130,6 +129,19 @@ impl Core {
         &own.unwrap_or(&self.main).books
     }
 
+    /// The HTTP face of it, served as `issuer`.
+    fn gateway(
+        &self,
+        settings: &Settings,
+        issuer: &str,
+        observations: Arc<Observations>,
+    ) -> Result<Gateway, GatewayError> {
+        let Self { registry, keys, metrics, main, sandbox } = self;
+        let shared = Shared { settings, keys, registry, metrics };
+        let sandbox = sandbox.as_ref().map(|open| open.books.clone());
+        Gateway::new(issuer, &shared, main.books.clone(), sandbox, observations)
+    }
+
     /// All books: the main ones first.
     pub fn all_books(&self) -> impl Iterator<Item = &Books> {
         std::iter::once(&self.main).chain(&self.sandbox).map(|open| &open.books)
@@ -152,44 +164,6 @@ fn migrated(url: &DatabaseUrl) -> Result<Db, StoreError> {
     Ok(db)
 }
 
-/// Without the settings nobody's tokens are taken.
-fn token_issuer(
-    settings: Option<&TokenSettings>,
-    table: &'static str,
-) -> Result<Option<TokenIssuer>, TokenIssuerError> {
-    settings.map(|settings| TokenIssuer::load(settings, table)).transpose()
-}
-
-/// What the gateway is made of.
-fn parts(
-    settings: &Settings,
-    core: &Core,
-    (issuer, observations): (&str, &Arc<Observations>),
-) -> Result<Parts, AppError> {
-    Ok(Parts {
-        registry: Arc::clone(&core.registry),
-        keys: core.keys.clone(),
-        main: core.main.books.clone(),
-        sandbox: core.sandbox.as_ref().map(|open| open.books.clone()),
-        issuer: issuer.trim_end_matches('/').to_owned(),
-        time_zone: settings.time_zone,
-        upload_bytes_max: i64::from(settings.upload_bytes_max),
-        metrics: Arc::clone(&core.metrics),
-        metrics_public: settings.metrics.public,
-        customer_issuer: token_issuer(settings.customer_tokens.as_ref(), "customer_tokens")?,
-        staff_issuer: token_issuer(settings.staff_tokens.as_ref(), "staff_tokens")?,
-        client_certificates: settings
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.client_certificates.is_some()),
-        body_patience: Duration::from_secs(settings.body_seconds),
-        feedback_secret: http::feedback_secret(settings.crm_feedback.as_ref())
-            .map_err(|expected| AppError::Crm(expected.to_owned()))?,
-        webhooks: settings.webhooks,
-        observations: Arc::clone(observations),
-    })
-}
-
 impl App {
     /// Starts everything; when this returns, the address takes requests.
     ///
@@ -205,8 +179,8 @@ impl App {
         let issuer = settings.issuer.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let tls_config = settings.tls.as_ref().map(tls::server_config).transpose()?;
         let observations = Arc::new(Observations::default());
-        let parts = parts(&settings, &core, (&issuer, &observations))?;
-        let gateway = web::Data::new(Gateway::new(parts));
+        let gateway = core.gateway(&settings, &issuer, Arc::clone(&observations))?;
+        let gateway = web::Data::new(gateway);
         let watch = watch::start(gateway.clone()).await;
         let chores = Chores::start(&settings, &core, observations)?;
         let scraped = start_scraped(&settings, &gateway)?;

@@ -4,36 +4,32 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{HttpResponse, Resource, Route, web};
+use actix_web::{Resource, Route, web};
 
 use crate::http::access::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
-use crate::http::access::either::PartnerOrStaff;
+use crate::http::access::partner_or_staff::PartnerOrStaff;
 use crate::http::access::staff::{
     Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff,
 };
-use crate::http::access::{metadata, oauth, revocation};
+use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
 use crate::http::merchant;
 use crate::http::openapi;
+use crate::http::operator::{health, metrics};
 use crate::http::partner::{
     crm_feedback, events, imports, proofs, quotes, referrals, stream, tus, uploads,
     webhook_deliveries, webhook_endpoints,
 };
-use crate::http::problem::{self, Problem};
+use crate::http::problem;
 use crate::http::sandbox;
-use crate::http::server::idempotency::{Speaker, answer_once};
-use crate::http::server::{health, metrics};
+use crate::http::server::idempotency::{KeyedCaller, answer_once};
+use crate::http::server::paths::{
+    self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, at, unknown,
+};
 use crate::http::staff::{
     announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
     readings, tasks,
 };
-
-/// A single event's body.
-pub(super) const EVENT_BYTES_MAX: usize = 64 * 1024;
-/// A batch's body.
-pub(super) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// A form's body.
-const FORM_BYTES_MAX: usize = 16 * 1024;
 
 /// Every route.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -43,12 +39,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .app_data(web::FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(web::QueryConfig::default().error_handler(problem::query))
         // Partners: authentication
-        .service(at(oauth::TOKEN_PATH, web::post().to(oauth::issue_token)))
-        .service(at(revocation::REVOCATION_PATH, web::post().to(revocation::revoke_token)))
+        .service(at(paths::TOKEN_PATH, web::post().to(token_endpoint::issue_token)))
+        .service(at(paths::REVOCATION_PATH, web::post().to(revocation::revoke_token)))
         .service(at("/oauth/jwks", web::get().to(metadata::get_jwks)))
-        .service(at(metadata::JWKS_PATH, web::get().to(metadata::get_jwks)))
-        .service(at(metadata::SERVER_PATH, web::get().to(metadata::get_metadata)))
-        .service(at(metadata::RESOURCE_PATH, web::get().to(metadata::get_resource_metadata)))
+        .service(at(paths::JWKS_PATH, web::get().to(metadata::get_jwks)))
+        .service(at(paths::SERVER_PATH, web::get().to(metadata::get_metadata)))
+        .service(at(paths::RESOURCE_PATH, web::get().to(metadata::get_resource_metadata)))
         // Partners: events:write
         .service(once::<Caller<EventsWrite>>("/v1/events", web::post().to(events::post_event)))
         .service(
@@ -80,7 +76,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
         // Everybody: the reference
-        .service(at(openapi::PATH, web::get().to(openapi::get_document)))
+        .service(at(paths::OPENAPI_PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
         .service(web::redirect("/docs", "/docs/"))
         .service(openapi::page())
@@ -203,7 +199,7 @@ fn staff_routes(config: &mut web::ServiceConfig) {
             web::post().to(held::reject_referral),
         ))
         // Staff: read
-        .service(at(revocation::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
+        .service(at(paths::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
@@ -252,7 +248,7 @@ fn follow_up_routes(config: &mut web::ServiceConfig) {
 fn file_routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            at(tus::PATH, web::post().to(uploads::create_upload))
+            at(paths::UPLOADS_PATH, web::post().to(uploads::create_upload))
                 .route(web::method(Method::OPTIONS).to(tus::get_options)),
         )
         .service(
@@ -294,13 +290,8 @@ fn webhook_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// A resource with a method; any other is answered with 405 and those that it knows.
-pub(super) fn at(path: &str, route: Route) -> Resource {
-    web::resource(path).route(route)
-}
-
-/// The same for what changes something: with an `Idempotency-Key` it is done once for each caller.
-fn once<S: Speaker>(
+/// A resource that changes something: with an `Idempotency-Key` it is done once for each caller.
+fn once<C: KeyedCaller>(
     path: &str,
     route: Route,
 ) -> Resource<
@@ -312,9 +303,5 @@ fn once<S: Speaker>(
         InitError = (),
     >,
 > {
-    at(path, route).wrap(from_fn(answer_once::<S>))
-}
-
-pub(super) async fn unknown() -> Result<HttpResponse, Problem> {
-    Err(Problem::not_found())
+    at(path, route).wrap(from_fn(answer_once::<C>))
 }

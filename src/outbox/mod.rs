@@ -26,6 +26,7 @@ mod failure;
 mod lane;
 mod notices;
 pub mod relay;
+pub mod replay;
 mod send;
 
 pub use crm::CrmSender;

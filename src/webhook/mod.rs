@@ -5,6 +5,7 @@
 mod address;
 pub mod deliver;
 pub mod endpoint;
+pub mod endpoints;
 pub mod sign;
 
 pub use deliver::WebhookSender;

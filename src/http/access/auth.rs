@@ -6,17 +6,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::access::bound::{self, Scheme, credentials};
+use crate::http::access::access_token::TokenError;
+use crate::http::access::binding::{self, Credentials, Scheme};
 use crate::http::access::dpop;
-use crate::http::access::token::TokenError;
 use crate::http::problem::Problem;
-use crate::http::sandbox;
-use crate::http::server::request_id::note_partner;
+use crate::http::server::idempotency::{Identity, KeyedCaller};
+use crate::http::server::noted::note_partner;
+use crate::http::trial;
 use crate::partner::Partner;
 use crate::partner::dpop::Proof;
 use crate::partner::scope::Scope;
@@ -41,8 +42,7 @@ macro_rules! scopes {
 
 scopes!(EventsWrite, EventsRead, ReferralsRead, ConsentsWrite, FilesWrite, WebhooksManage);
 
-/// A partner whose token is good, whose scope suffices, that is on the list now, and that keeps to
-/// its rate.
+/// A partner on the list now, with a good token of the scope `S`, within its rate.
 pub struct Caller<S: Needs> {
     pub partner: Arc<Partner>,
     scope: PhantomData<S>,
@@ -51,30 +51,40 @@ pub struct Caller<S: Needs> {
 /// A customer of the bank, by the subject that the bank's identity provider gives them.
 pub struct Customer {
     pub subject: String,
-    /// The month of their birthday, where the identity provider tells it.
+    /// The month of their birthday (1 to 12), where the identity provider states it.
     pub birth_month: Option<u32>,
+}
+
+/// What is known of a caller before its proof is used up.
+enum Checked<S: Needs> {
+    /// No proof is needed.
+    Caller(Caller<S>),
+    /// The token is bound to a key: its proof must be new.
+    Proved(Caller<S>, Proof),
 }
 
 impl<S: Needs> FromRequest for Caller<S> {
     type Error = Problem;
-    /// Only a proof must be looked up before its caller is known.
+    /// Only a proof needs a look into the database before its caller is known.
     type Future =
         Either<Ready<Result<Self, Problem>>, LocalBoxFuture<'static, Result<Self, Problem>>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        if let Some(known) = request.extensions_mut().remove::<Self>() {
+            return Either::Left(ready(Ok(known)));
+        }
         let gateway = match gateway(request) {
             Ok(gateway) => gateway,
             Err(problem) => return Either::Left(ready(Err(problem))),
         };
-        match Self::of(request, gateway) {
-            Ok((caller, None)) => Either::Left(ready(Ok(caller))),
-            Ok((caller, Some(proof))) => {
+        match Self::check(request, gateway) {
+            Ok(Checked::Caller(caller)) => Either::Left(ready(Ok(caller))),
+            Ok(Checked::Proved(caller, proof)) => {
                 let gateway = web::Data::clone(gateway);
                 Either::Right(Box::pin(async move {
-                    match dpop::claim(&gateway, proof).await? {
-                        Ok(()) => Ok(caller),
-                        Err(shown) => Err(Problem::bad_proof(&shown).to_partner(&gateway.issuer)),
-                    }
+                    let used = dpop::use_up(&gateway, proof).await;
+                    used.map_err(|problem| problem.to_partner(&gateway.issuer))?;
+                    Ok(caller)
                 }))
             }
             Err(problem) => Either::Left(ready(Err(problem.to_partner(&gateway.issuer)))),
@@ -83,20 +93,21 @@ impl<S: Needs> FromRequest for Caller<S> {
 }
 
 impl<S: Needs> Caller<S> {
-    /// The caller, and the proof that is still to be used up.
-    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<(Self, Option<Proof>), Problem> {
-        let (scheme, token) = credentials(request)?;
+    fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Checked<S>, Problem> {
+        let credentials = Credentials::of(request)?;
         let now = clock::now();
-        let by_scheme = |problem: Problem| match scheme {
+        let by_scheme = |problem: Problem| match credentials.scheme {
             Scheme::Bearer => problem,
             Scheme::Dpop => problem.by_proof(),
         };
-        let grant = gateway.tokens.read(token, now).map_err(|error| by_scheme(error.into()))?;
-        // The manifests are asked each time: a partner that was taken off the list, or a scope
+        let grant = gateway.tokens.read(credentials.token, now);
+        let grant = grant.map_err(|error| by_scheme(error.into()))?;
+        // The manifests are asked each time. A partner that was taken off the list, or a scope
         // that was taken from it, is gone at once, whatever older tokens say.
         let partner = gateway.registry.get(&grant.partner);
         let partner = partner.ok_or_else(|| by_scheme(TokenError::Foreign.into()))?;
-        let proof = bound::check(request, gateway, (&partner, &grant), (scheme, token), now)?;
+        let bound = binding::Bound { partner: &partner, binding: &grant.binding };
+        let proof = bound.check(request, gateway, &credentials, now)?;
         note_partner(request, &partner);
         partner
             .listed_on(gateway.day(now))
@@ -106,8 +117,19 @@ impl<S: Needs> Caller<S> {
             return Err(by_scheme(Problem::insufficient_scope(S::SCOPE.name())));
         }
         gateway.limit(request, &partner, now)?;
-        sandbox::problems::by_header(request, &partner)?;
-        Ok((Self { partner, scope: PhantomData }, proof))
+        trial::problems::by_header(request, &partner)?;
+        let caller = Self { partner, scope: PhantomData };
+        Ok(match proof {
+            Some(proof) => Checked::Proved(caller, proof),
+            None => Checked::Caller(caller),
+        })
+    }
+}
+
+impl<S: Needs> KeyedCaller for Caller<S> {
+    fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
+        let name = format!("partner {}", self.partner.id);
+        Identity { name, books: gateway.books(&self.partner) }
     }
 }
 
@@ -116,12 +138,15 @@ impl FromRequest for Customer {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
-        ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
+        if let Some(known) = request.extensions_mut().remove::<Self>() {
+            return ready(Ok(known));
+        }
+        ready(gateway(request).and_then(|gateway| Self::check(request, gateway)))
     }
 }
 
 impl Customer {
-    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+    fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
         let token = bearer(request)?;
         let Some(issuer) = &gateway.customer_issuer else {
             let detail = "This service is not set up for tokens of customers.";
@@ -134,13 +159,21 @@ impl Customer {
     }
 }
 
+impl KeyedCaller for Customer {
+    fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
+        Identity { name: format!("customer {}", self.subject), books: &gateway.main }
+    }
+}
+
 pub(in crate::http) fn gateway(request: &HttpRequest) -> Result<&web::Data<Gateway>, Problem> {
     request.app_data().ok_or_else(|| Problem::busy("The service is starting."))
 }
 
+/// The token of a request that may only be a bearer token.
 pub(in crate::http) fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    match credentials(request)? {
-        (Scheme::Bearer, token) => Ok(token),
-        (Scheme::Dpop, _token) => Err(Problem::no_token()),
+    let credentials = Credentials::of(request)?;
+    match credentials.scheme {
+        Scheme::Bearer => Ok(credentials.token),
+        Scheme::Dpop => Err(Problem::no_token()),
     }
 }

@@ -1,5 +1,6 @@
-//! DPoP at our endpoints (RFC 9449): the proof on a request, our nonce in it, and that no proof
-//! comes twice. Nonces are made of the time and a key that all gateways share, so nobody keeps them.
+//! DPoP at our endpoints (RFC 9449): the proof on a request, our nonce in it, and the rule that no
+//! proof is accepted twice. Nonces are made of the time and of a key that all gateways share, so
+//! that no gateway has to keep them.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -11,7 +12,8 @@ use chrono::TimeDelta;
 use crate::clock::Moment;
 use crate::event::FingerprintKey;
 use crate::http::Gateway;
-use crate::http::server::request_id::note_nonce;
+use crate::http::problem::Problem;
+use crate::http::server::noted::note_nonce;
 use crate::jwt::SKEW;
 use crate::partner::dpop::{DpopError, Proof, Proven, verify};
 use crate::store::dpop_proofs;
@@ -50,7 +52,14 @@ impl Refusal {
     }
 }
 
-/// The proof on a request, verified but for its being new; none where there is none.
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::bad_proof(refusal.code(), &refusal)
+    }
+}
+
+/// Verifies the proof on a request. `use_up` checks that it was not used before. `None`: no proof
+/// was sent.
 pub fn read(
     gateway: &Gateway,
     request: &HttpRequest,
@@ -65,7 +74,7 @@ pub fn read(
     let proof = verify(text.ok_or(DpopError::NotOne)?, proven, now)?;
     let newest = nonce(&gateway.keys.fingerprint, minute_of(now));
     if proof.nonce.as_deref() != Some(newest.as_str()) {
-        // Whoever comes with an older one gets the next in time.
+        // A caller with an older nonce gets the next one in time.
         if let Ok(value) = HeaderValue::from_str(&newest) {
             note_nonce(request, value);
         }
@@ -77,20 +86,15 @@ pub fn read(
     Ok(Some(proof))
 }
 
-/// Remembers a proof on all gateways for as long as it could be shown again.
+/// Remembers a proof on all gateways for as long as somebody could show it again.
 ///
 /// # Errors
-/// [`crate::http::problem::Problem`] where the database cannot; `Ok(Err(_))` when it was shown before.
-pub async fn claim(
-    gateway: &Gateway,
-    proof: Proof,
-) -> Result<Result<(), Refusal>, crate::http::problem::Problem> {
+/// Unauthorized, when the proof was shown before.
+pub async fn use_up(gateway: &Gateway, proof: Proof) -> Result<(), Problem> {
     let Proof { thumbprint, jti, forget_at, .. } = proof;
-    let first = gateway
-        .main
-        .read(move |db| db.write(|tx| dpop_proofs::claim(tx, &thumbprint, &jti, forget_at)))
-        .await?;
-    Ok(if first { Ok(()) } else { Err(Refusal::Replayed) })
+    let is_first =
+        gateway.main.write(move |tx| dpop_proofs::claim(tx, &thumbprint, &jti, forget_at)).await?;
+    if is_first { Ok(()) } else { Err(Refusal::Replayed.into()) }
 }
 
 fn minute_of(now: Moment) -> i64 {

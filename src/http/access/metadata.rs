@@ -6,15 +6,10 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::http::Gateway;
-use crate::http::access::oauth::TOKEN_PATH;
-use crate::http::access::revocation::{INTROSPECTION_PATH, REVOCATION_PATH};
+use crate::http::server::paths::{INTROSPECTION_PATH, JWKS_PATH, REVOCATION_PATH, TOKEN_PATH};
 use crate::jwt;
 use crate::partner::dpop;
 use crate::partner::scope::Scope;
-
-pub const JWKS_PATH: &str = "/.well-known/jwks.json";
-pub const SERVER_PATH: &str = "/.well-known/oauth-authorization-server";
-pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// Metadata may be kept so long; a new key is published well before it signs.
 const KEPT_FOR: &str = "public, max-age=300";

@@ -1,18 +1,22 @@
-//! Who is calling, and whether they may. Partners come in with an access token of ours, customers
-//! and staff with a token of the bank's identity provider. Handlers name their caller in their
-//! signature (`Caller<Scope>`, `Customer`, `Staff<Role>`), and the extractors here do the rest.
+//! Who is calling, and whether they may. Handlers name their caller in their signature
+//! (`Caller<Scope>`, `Customer`, `Staff<Role>`); the extractors here do the rest.
+//!
+//! Tokens go in two directions. We issue tokens to partners ourselves: `token_endpoint`,
+//! `client_assertion`, `access_token`, `binding`, `dpop`, `revocation`, `revoked_tokens`,
+//! `metadata`. Customers and staff bring tokens that the bank's identity provider issued:
+//! `identity_provider`.
 
+pub(in crate::http) mod access_token;
 pub mod auth;
-pub(in crate::http) mod bound;
-pub(in crate::http) mod client;
+pub(in crate::http) mod binding;
+pub(in crate::http) mod client_assertion;
 pub(in crate::http) mod dpop;
-pub(in crate::http) mod either;
+pub mod identity_provider;
 pub(in crate::http) mod metadata;
-pub(in crate::http) mod oauth;
+pub(in crate::http) mod partner_or_staff;
 pub(in crate::http) mod revocation;
-pub(in crate::http) mod revoked;
+pub(in crate::http) mod revoked_tokens;
 pub(in crate::http) mod signature;
 pub(in crate::http) mod staff;
-pub(in crate::http) mod token;
-pub mod token_issuer;
+pub(in crate::http) mod token_endpoint;
 pub mod watch;

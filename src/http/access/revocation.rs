@@ -7,17 +7,14 @@ use serde_json::json;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::access::client::{
+use crate::http::access::access_token::{Confirmation, scope_text};
+use crate::http::access::client_assertion::{
     Credentials, authenticate, bad, unreadable, use_up, used_before,
 };
 use crate::http::access::staff::{Read, Staff};
-use crate::http::access::token::{Confirmation, scope_text};
-use crate::http::openapi::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
+use crate::http::schemas::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
 use crate::partner::constraint::Binding;
 use crate::store::revoked_tokens;
-
-pub const REVOCATION_PATH: &str = "/oauth/revoke";
-pub const INTROSPECTION_PATH: &str = "/oauth/introspect";
 
 /// RFC 7009, section 2.1; what is hinted of the token's type is passed over.
 #[derive(Deserialize)]

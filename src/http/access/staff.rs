@@ -5,12 +5,13 @@ use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::auth::{bearer, gateway};
 use crate::http::problem::Problem;
+use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
 
 /// What a member of staff may do: one of the claim `roles`.
@@ -80,12 +81,15 @@ impl<R: NeedsRole> FromRequest for Staff<R> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
-        ready(gateway(request).and_then(|gateway| Self::of(request, gateway)))
+        if let Some(known) = request.extensions_mut().remove::<Self>() {
+            return ready(Ok(known));
+        }
+        ready(gateway(request).and_then(|gateway| Self::check(request, gateway)))
     }
 }
 
 impl<R: NeedsRole> Staff<R> {
-    fn of(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+    fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
         let token = bearer(request)?;
         let Some(issuer) = &gateway.staff_issuer else {
             let detail = "This service is not set up for tokens of staff.";
@@ -98,5 +102,11 @@ impl<R: NeedsRole> Staff<R> {
         }
         let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
         Ok(Self { id, role: PhantomData })
+    }
+}
+
+impl<R: NeedsRole> KeyedCaller for Staff<R> {
+    fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
+        Identity { name: format!("staff {}", self.id.as_str()), books: &gateway.main }
     }
 }

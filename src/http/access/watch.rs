@@ -50,13 +50,13 @@ impl Chore for Watch {
 /// Which tokens others have revoked.
 async fn hear(gateway: &Gateway) -> bool {
     let now = clock::now();
-    match gateway.main.read(move |db| revoked_tokens::in_force(db, now)).await {
+    match gateway.main.ask(move |db| revoked_tokens::in_force(db, now)).await {
         Ok(tokens) => {
             gateway.tokens.revoked.learn(tokens, now);
             true
         }
-        Err(problem) => {
-            problem.log_cause();
+        Err(error) => {
+            tracing::warn!(%error, "revoked tokens cannot be read now");
             false
         }
     }
@@ -66,15 +66,13 @@ async fn clear(gateway: &Gateway) -> bool {
     let now = clock::now();
     let cleared = gateway
         .main
-        .read(move |db| {
-            db.write(|tx| {
-                revoked_tokens::forget_expired(tx, now)?;
-                dpop_proofs::forget_expired(tx, now, PROOFS_MAX)
-            })
+        .write(move |tx| {
+            revoked_tokens::forget_expired(tx, now)?;
+            dpop_proofs::forget_expired(tx, now, PROOFS_MAX)
         })
         .await;
-    if let Err(problem) = &cleared {
-        problem.log_cause();
+    if let Err(error) = &cleared {
+        tracing::warn!(%error, "expired tokens and proofs cannot be cleared now");
     }
     cleared.is_ok()
 }

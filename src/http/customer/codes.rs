@@ -18,6 +18,6 @@ pub async fn make_code(
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let owner = CodeOwner::Subject(customer.subject);
-    let code = gateway.main.run(move |db| codes::make(&owner, db, clock::now())).await?;
+    let code = gateway.main.ask_or(move |db| codes::make(&owner, db, clock::now())).await?;
     Ok(HttpResponse::Created().json(code))
 }

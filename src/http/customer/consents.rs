@@ -11,10 +11,10 @@ use crate::customer::requester::Requester;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::{ConsentsWrite, Customer, ReferralsRead};
-use crate::http::access::either::{Asker, PartnerOrStaff};
+use crate::http::access::partner_or_staff::{Asker, PartnerOrStaff};
 use crate::http::access::staff::Privacy;
-use crate::http::openapi::bodies::WithdrawalBody;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::WithdrawalBody;
 use crate::http::server::page::Place;
 use crate::ids::ConsentId;
 
@@ -53,7 +53,7 @@ pub async fn get_consent(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let (who, books) = (requester(&caller.asker), caller.asker.books(&gateway));
-    let receipt = books.run(move |db| consents::read(&who, db, id)).await?;
+    let receipt = books.ask_or(move |db| consents::read(&who, db, id)).await?;
     Ok(HttpResponse::Ok().json(receipt))
 }
 
@@ -97,7 +97,7 @@ pub async fn get_own_consents(
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
     let list = move |db: &mut _| consents::of_customer(&customer.subject, db, before, rows_max);
-    let mut consents = gateway.main.read(list).await?;
+    let mut consents = gateway.main.ask(list).await?;
     let next = place.cut(&mut consents, |last| last.consent.to_string());
     Ok(HttpResponse::Ok().json(Consents { consents, next }))
 }

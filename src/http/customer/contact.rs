@@ -10,8 +10,8 @@ use crate::customer::contact::{self, Agreement, ContactOwner};
 use crate::event::{ConsentGiven, Reader, read_contact, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
-use crate::http::openapi::bodies::ContactBody;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::ContactBody;
 use crate::ids::PartnerId;
 
 /// What was agreed to.
@@ -50,7 +50,7 @@ pub async fn agree(
         given_at: agreement.consent.given_at,
     };
     let keys = gateway.keys.personal.clone();
-    gateway.main.run(move |db| contact::agree(&who, db, agreement, &keys, now)).await?;
+    gateway.main.ask_or(move |db| contact::agree(&who, db, agreement, &keys, now)).await?;
     Ok(HttpResponse::Created().json(agreed))
 }
 

@@ -27,7 +27,7 @@ pub async fn get_notices(
 ) -> Result<HttpResponse, Problem> {
     let programme = gateway.registry.programme();
     let list = move |db: &mut _| wishes::list(&customer.subject, db, &programme.notice);
-    let notices = gateway.main.read(list).await?;
+    let notices = gateway.main.ask(list).await?;
     Ok(HttpResponse::Ok().json(Views { notices }))
 }
 
@@ -47,7 +47,7 @@ pub async fn opt_out(
     let programme = gateway.registry.programme();
     let kind = programme.notice(&kind).cloned().ok_or_else(Problem::not_found)?;
     let decline = move |db: &mut _| wishes::decline(&customer.subject, db, &kind, clock::now());
-    Ok(HttpResponse::Ok().json(gateway.main.run(decline).await?))
+    Ok(HttpResponse::Ok().json(gateway.main.ask_or(decline).await?))
 }
 
 /// Notices of this kind again.
@@ -65,5 +65,5 @@ pub async fn opt_in(
     let programme = gateway.registry.programme();
     let kind = programme.notice(&kind).cloned().ok_or_else(Problem::not_found)?;
     let accept = move |db: &mut _| wishes::accept(&customer.subject, db, &kind);
-    Ok(HttpResponse::Ok().json(gateway.main.run(accept).await?))
+    Ok(HttpResponse::Ok().json(gateway.main.ask_or(accept).await?))
 }

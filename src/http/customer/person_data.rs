@@ -14,7 +14,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
 use crate::http::customer::person_page::page;
-use crate::http::openapi::bodies::PersonBody;
+use crate::http::schemas::bodies::PersonBody;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 
@@ -47,7 +47,7 @@ pub async fn get_own_data(
     let language = language(&request, form.lang.as_deref())?;
     let keys = gateway.keys.personal.clone();
     let read = move |db: &mut _| export::read_own(&customer.subject, db, &keys, clock::now());
-    answer(&gateway.main.run(read).await?, &request, language)
+    answer(&gateway.main.ask_or(read).await?, &request, language)
 }
 
 /// All that is held about a person, by member reference or by phone number; recorded as a reading
@@ -69,7 +69,7 @@ pub async fn find_data(
     let language = language(&request, None)?;
     let keys = gateway.keys.personal.clone();
     let read = move |db: &mut _| export::find(staff.id, db, &keys, asked, clock::now());
-    answer(&gateway.main.run(read).await?, &request, language)
+    answer(&gateway.main.ask_or(read).await?, &request, language)
 }
 
 fn read_body(body: &mut Reader<'_>) -> Option<PersonQuestion> {

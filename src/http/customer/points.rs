@@ -9,8 +9,8 @@ use crate::customer::members::{self, Introduced};
 use crate::customer::points::{self, Points};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
-use crate::http::openapi::bodies::MemberLink;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::MemberLink;
 use crate::http::server::page::Place;
 use crate::ids::{PartnerId, TransactionId};
 use crate::store::transactions::EntryPlace;
@@ -39,7 +39,7 @@ pub async fn get_points(
     let place = Place::read(page.limit, page.cursor.as_deref(), read_cursor)?;
     let (after, rows_max) = (place.after, place.rows_max());
     let read = move |db: &mut _| points::read(&customer.subject, db, after, rows_max);
-    let mut points = gateway.main.read(read).await?;
+    let mut points = gateway.main.ask(read).await?;
     points.next = place.cut(&mut points.entries, |last| write_cursor(last.place));
     Ok(HttpResponse::Ok().json(points))
 }
@@ -63,7 +63,7 @@ pub async fn link_member(
     let who = Introduced { subject: customer.subject, birth_month: customer.birth_month };
     let named = partner.clone();
     let link = move |db: &mut _| members::link(&who, db, &named, clock::now());
-    let member = gateway.main.run(link).await?;
+    let member = gateway.main.ask_or(link).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "partner": partner, "member": member })))
 }
 

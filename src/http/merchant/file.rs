@@ -97,7 +97,7 @@ pub async fn get_state(
     let id = request.match_info().get("import").unwrap_or_default();
     let id = ImportId::try_from(id).map_err(|_invalid| Problem::not_found())?;
     let partner = shop.partner.id.clone();
-    let found = gateway.books(&shop.partner).read(move |db| imports::get(db, &partner, id)).await?;
+    let found = gateway.books(&shop.partner).ask(move |db| imports::get(db, &partner, id)).await?;
     let import = found.ok_or_else(Problem::not_found)?;
     let frame = visit.frame(&request);
     let state = match import.state {

@@ -81,7 +81,7 @@ pub async fn get_receipt(
     let key = EventKey::of(&shop.partner.id, &id.ok_or_else(Problem::not_found)?);
     let books = gateway.books(&shop.partner);
     let found =
-        books.read(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
+        books.ask(move |db| Ok(events::receipt(db, key)?.zip(events::body(db, key)?))).await?;
     let (receipt, body) = found.ok_or_else(Problem::not_found)?;
     let receipt: Receipt = serde_json::from_str(&receipt).map_err(Problem::internal)?;
     let EventBody { data } = serde_json::from_str(&body).map_err(Problem::internal)?;

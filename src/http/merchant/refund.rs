@@ -127,9 +127,7 @@ async fn payment_of(
         return Ok(None);
     };
     let key = BusinessKey::of(&shop.partner.id, Payment::TYPE, &order, &stage);
-    let found = gateway
-        .books(&shop.partner)
-        .read(move |db| db.write(|tx| business_keys::firsts(tx, &[key])))
-        .await?;
+    let found =
+        gateway.books(&shop.partner).write(move |tx| business_keys::firsts(tx, &[key])).await?;
     Ok(found.into_values().next().map(|first| first.id))
 }

@@ -57,7 +57,7 @@ pub async fn send(gateway: &Gateway, shop: &Shop, event: Event) -> Result<Sendin
         Ok(outcome) => SendingOutcome::Recorded(outcome.duplicate_of.unwrap_or(id)),
         Err(WriteError::Conflict) => {
             let key = EventKey::of(&shop.partner.id, &id);
-            let first = gateway.books(&shop.partner).read(move |db| events::body(db, key)).await?;
+            let first = gateway.books(&shop.partner).ask(move |db| events::body(db, key)).await?;
             let differences = event::differences(&first.unwrap_or_default(), &body);
             let is_same = differences.iter().all(|difference| difference.pointer == "/time");
             if is_same { SendingOutcome::Recorded(id) } else { SendingOutcome::SentOtherwise }

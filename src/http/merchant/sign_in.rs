@@ -65,16 +65,14 @@ pub async fn post_session(
     let partner = shop.partner.id.clone();
     let tried = gateway
         .books(&shop.partner)
-        .read(move |db| {
-            db.write(|tx| {
-                let now = clock::now();
-                let before = form_attempts::lock(tx, &partner, now)?;
-                let tried = another_try(before, now);
-                if let Ok(attempts) = &tried {
-                    form_attempts::put(tx, &partner, attempts)?;
-                }
-                Ok(tried)
-            })
+        .write(move |tx| {
+            let now = clock::now();
+            let before = form_attempts::lock(tx, &partner, now)?;
+            let tried = another_try(before, now);
+            if let Ok(attempts) = &tried {
+                form_attempts::put(tx, &partner, attempts)?;
+            }
+            Ok(tried)
         })
         .await?;
     if let Err(seconds) = tried {
@@ -89,10 +87,7 @@ pub async fn post_session(
         return ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.pin_wrong);
     }
     let partner = shop.partner.id.clone();
-    gateway
-        .books(&shop.partner)
-        .read(move |db| db.write(|tx| form_attempts::forget(tx, &partner)))
-        .await?;
+    gateway.books(&shop.partner).write(move |tx| form_attempts::forget(tx, &partner)).await?;
     let mut response = see_other(&shop.path(""));
     let cookie = Session::begin(&shop)?.cookie(&gateway, &shop)?;
     response.headers_mut().append(header::SET_COOKIE, cookie);

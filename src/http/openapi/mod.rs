@@ -1,12 +1,8 @@
 //! The API's own description: OpenAPI 3.1, made of the handlers and the types that they take and
 //! give; and the page that shows it to people.
 
-pub mod bodies;
 mod examples;
-pub mod follow_up;
 mod problems;
-mod strict;
-mod values;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -19,22 +15,21 @@ use utoipa::openapi::{ComponentsBuilder, OpenApi, Server};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::Gateway;
-use crate::http::access::oauth::TOKEN_PATH;
-use crate::http::access::{metadata, oauth, revocation};
+use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
+use crate::http::operator::health;
 use crate::http::partner::{
     crm_feedback, events, imports, proofs, quotes, referrals, stream, uploads, webhook_deliveries,
     webhook_endpoints,
 };
 use crate::http::sandbox;
-use crate::http::server::health;
+use crate::http::schemas::bodies;
+use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
     announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
     readings, tasks,
 };
 use crate::partner::scope::Scope;
-
-pub const PATH: &str = "/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -115,7 +110,7 @@ pub const PATH: &str = "/openapi.json";
         dead_letters::get_dead_letters,
         dead_letters::replay_dead_letter,
         crm_feedback::post_feedback,
-        oauth::issue_token,
+        token_endpoint::issue_token,
         revocation::revoke_token,
         revocation::introspect_token,
         metadata::get_metadata,
@@ -182,16 +177,17 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 4] {
 
 /// `GET /openapi.json`.
 pub async fn get_document(gateway: web::Data<Gateway>) -> HttpResponse {
+    let made = || document(&gateway.issuer).to_json().unwrap_or_default().into();
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
         .content_type("application/json")
-        .body(gateway.openapi.clone())
+        .body(gateway.openapi.get_or_init(made).clone())
 }
 
 /// The page below `/docs/`, all of it from the binary.
 #[must_use]
 pub fn page() -> SwaggerUi {
-    let config = Config::new([PATH])
+    let config = Config::new([OPENAPI_PATH])
         .display_operation_id(false)
         .doc_expansion("list")
         .deep_linking(true)

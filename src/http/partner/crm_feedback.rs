@@ -8,13 +8,12 @@ use utoipa::ToSchema;
 use crate::clock::{self, Moment};
 use crate::crm::Stage;
 use crate::crm::feedback::{Told, tell};
-use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, SharedSecret, TIMESTAMP, Unbelieved};
+use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, TIMESTAMP, Unbelieved};
 use crate::event::{FieldProblem, Malformed};
 use crate::http::Gateway;
 use crate::http::problem::{self, Problem};
 use crate::ids::ReferralId;
 use crate::referral::Actor;
-use crate::settings::CrmFeedbackSettings;
 use crate::store::{crm_feedback, referrals};
 
 /// How long a message's id is remembered. A replay is refused by its time long before; the same
@@ -63,18 +62,6 @@ impl View {
     }
 }
 
-/// The secret that the CRM signs with, where it may tell.
-///
-/// # Errors
-/// What is expected of the setting.
-pub fn feedback_secret(
-    settings: Option<&CrmFeedbackSettings>,
-) -> Result<Option<SharedSecret>, &'static str> {
-    let Some(settings) = settings else { return Ok(None) };
-    let secret = SharedSecret::read(&settings.secret);
-    secret.map(Some).ok_or("crm_feedback.secret: expected whsec_ and base64 of 24 to 64 bytes")
-}
-
 /// That a lead has come to a stage. The same message again, by its `webhook-id`, is done once.
 #[utoipa::path(
     post, path = "/v1/crm/feedback", tag = "CRM", security(("crm" = [])),
@@ -95,7 +82,7 @@ pub async fn post_feedback(
     let seen = id.clone();
     let stands = gateway
         .main
-        .read(move |db| {
+        .ask(move |db| {
             let stands = referrals::get(db, lead)?.map(|it| it.state);
             Ok((crm_feedback::is_done(db, &seen)?, stands))
         })
@@ -108,10 +95,7 @@ pub async fn post_feedback(
             let told = tell(&gateway.main.pool, &gateway.main.writer, (lead, stage), &by).await?;
             let now = clock::now();
             let times = (now, now.plus(REMEMBERED));
-            gateway
-                .main
-                .read(move |db| db.write(|tx| crm_feedback::mark_done(tx, &id, times)))
-                .await?;
+            gateway.main.write(move |tx| crm_feedback::mark_done(tx, &id, times)).await?;
             told
         }
     };

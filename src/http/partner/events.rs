@@ -13,18 +13,15 @@ use crate::event::{self, Event, Malformed};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsRead, EventsWrite};
 use crate::http::access::signature;
-use crate::http::openapi::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use crate::http::problem::Problem;
-use crate::http::sandbox::problems;
-use crate::http::sandbox::watch::{self, Watched};
-use crate::http::server::idempotency::REPLAYED;
+use crate::http::schemas::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
+use crate::http::server::paths::{BATCH_MAX, REPLAYED};
+use crate::http::trial::problems;
+use crate::http::trial::watch::{self, Watched};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
 use crate::store::signatures::NewSignature;
 use crate::writer::{Outcome, Submission, WriteError};
-
-/// Events in one batch.
-pub const BATCH_MAX: usize = 1_000;
 
 /// The type that keeps receipts apart from what else the key signs.
 const RECEIPT_TYPE: &str = "receipt+jws";
@@ -178,7 +175,7 @@ async fn stored_receipt(
 ) -> Result<String, Problem> {
     let id = EventId::try_from(event).map_err(|_invalid| Problem::not_found())?;
     let key = EventKey::of(&caller.partner.id, &id);
-    let receipt = gateway.books(&caller.partner).read(move |db| events::receipt(db, key)).await?;
+    let receipt = gateway.books(&caller.partner).ask(move |db| events::receipt(db, key)).await?;
     receipt.ok_or_else(Problem::not_found)
 }
 

@@ -109,7 +109,7 @@ pub async fn get_imports(
     let place = Place::read(limit, cursor.as_deref(), |text| ImportId::try_from(text).ok())?;
     let (partner, before, rows_max) = (caller.partner.id.clone(), place.after, place.rows_max());
     let books = gateway.books(&caller.partner);
-    let mut found = books.read(move |db| imports::page(db, &partner, before, rows_max)).await?;
+    let mut found = books.ask(move |db| imports::page(db, &partner, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let imports = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { imports, next }))
@@ -176,7 +176,7 @@ async fn rejects(
     id: ImportId,
     after: i64,
 ) -> Result<Option<(i64, Vec<u8>)>, Problem> {
-    let found = books.read(move |db| imports::rejects_after(db, id, after)).await?;
+    let found = books.ask(move |db| imports::rejects_after(db, id, after)).await?;
     let Some((at, sealed)) = found else { return Ok(None) };
     let key = part_key(id, "rejects", at);
     let csv = gateway.keys.personal.open(key.bytes(), &sealed).map_err(Problem::internal)?;
@@ -190,7 +190,7 @@ async fn find(
 ) -> Result<Import, Problem> {
     let id = ImportId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let (books, partner) = (gateway.books(partner), partner.id.clone());
-    let found = books.read(move |db| imports::get(db, &partner, id)).await?;
+    let found = books.ask(move |db| imports::get(db, &partner, id)).await?;
     found.ok_or_else(Problem::not_found)
 }
 

@@ -21,7 +21,7 @@ pub async fn get_proof(
 ) -> Result<HttpResponse, Problem> {
     let id = EventId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())?;
     let key = EventKey::of(&caller.partner.id, &id);
-    match gateway.books(&caller.partner).read(move |db| inclusion::of_event(db, key)).await? {
+    match gateway.books(&caller.partner).ask(move |db| inclusion::of_event(db, key)).await? {
         Inclusion::Proof(proof) => Ok(HttpResponse::Ok().json(proof)),
         Inclusion::NotSealed => Err(Problem::not_sealed()),
         Inclusion::Unknown => Err(Problem::not_found()),

@@ -13,9 +13,9 @@ use crate::event::{Event, FingerprintKey, Malformed, Payment, Said, parse_value}
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
-use crate::http::openapi::bodies::{QuoteRequest, Reason};
 use crate::http::problem::Problem;
-use crate::http::sandbox::clock_of;
+use crate::http::schemas::bodies::{QuoteRequest, Reason};
+use crate::http::trial::clock_of;
 use crate::ids::QuoteId;
 use crate::money::{Amount, Asset};
 use crate::partner::Partner;
@@ -68,7 +68,7 @@ pub async fn post_quote(
     let zone = gateway.time_zone;
     let submission = Submission { partner: Arc::clone(&partner), event, signed: None };
     let (quote, decision) =
-        books.read_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
+        books.ask_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
     let (id, standing) = quote;
     Ok(HttpResponse::Created().json(Quote {
         quote: id,

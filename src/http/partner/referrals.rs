@@ -109,7 +109,7 @@ pub async fn get_referral(
     let partner = caller.partner.id.clone();
     let found = gateway
         .books(&caller.partner)
-        .read(move |db| {
+        .ask(move |db| {
             let Some(referral) = referrals::of_partner(db, &partner, id)? else { return Ok(None) };
             let moves = referral_moves::of(db, id)?;
             Ok(Some((referral, moves, referral_rewards::commissions(db, id)?)))
@@ -151,7 +151,7 @@ pub(in crate::http) async fn read_page(
 ) -> Result<(Vec<ReferralRecord>, Option<String>), Problem> {
     filter.after = place.after;
     let rows_max = place.rows_max();
-    let mut found = books.read(move |db| referrals::page(db, &filter, rows_max)).await?;
+    let mut found = books.ask(move |db| referrals::page(db, &filter, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     Ok((found, next))
 }

@@ -2,9 +2,8 @@
 //! recorded and no faster, and answered in their order as they become durable: whoever stops reading
 //! the answers is read no further. Memory is bounded by two groups of lines, whatever the length.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -18,12 +17,13 @@ use crate::clock;
 use crate::event::{self, Malformed};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
-use crate::http::openapi::bodies::{StreamLine, StreamOutcome};
 use crate::http::partner::events::outcome_members;
 use crate::http::problem::{
     MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, SIGNATURE_REQUIRED, TOO_LARGE,
 };
-use crate::ids::PartnerId;
+use crate::http::schemas::bodies::{StreamLine, StreamOutcome};
+use crate::http::server::open_streams::OpenStream;
+use crate::http::server::paths::{BATCH_MAX, EVENT_BYTES_MAX};
 use crate::intake::record;
 use crate::partner::Partner;
 use crate::writer::{Outcome, Submission, WriteError};
@@ -34,22 +34,9 @@ const PREFER: &str = "prefer";
 /// Lines that go to the writer together.
 const LINES_AT_ONCE: usize = 200;
 /// Lines for which a stream pays as a batch does: one request of the partner's rate.
-const LINES_A_REQUEST: usize = crate::http::partner::events::BATCH_MAX;
+const LINES_A_REQUEST: usize = BATCH_MAX;
 /// How long a caller may send nothing, or read nothing of what it is answered.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Streams of one partner at a gateway at once.
-const STREAMS_MAX: usize = 4;
-
-/// How many streams each partner has open.
-#[derive(Clone, Default)]
-pub struct Streams(Arc<Mutex<HashMap<PartnerId, usize>>>);
-
-/// A stream that is open, until this is dropped.
-struct Open {
-    streams: Streams,
-    partner: PartnerId,
-}
-
 /// A line as it came, or what is wrong with it.
 struct Line {
     number: u64,
@@ -207,7 +194,7 @@ impl Cut {
                 Some(rest) => (rest, true),
                 None => (piece, false),
             };
-            let room = crate::http::routes::EVENT_BYTES_MAX.saturating_sub(self.line.len());
+            let room = EVENT_BYTES_MAX.saturating_sub(self.line.len());
             if piece.len() > room {
                 self.too_long = true;
                 self.line.clear();
@@ -226,8 +213,7 @@ impl Cut {
         let too_long = std::mem::take(&mut self.too_long);
         self.number = self.number.saturating_add(1);
         if too_long {
-            let detail =
-                format!("A line has at most {} bytes.", crate::http::routes::EVENT_BYTES_MAX);
+            let detail = format!("A line has at most {} bytes.", EVENT_BYTES_MAX);
             lines.push(Line { number: self.number, read: Err(Problem::new(&TOO_LARGE, detail)) });
         } else if !line.trim_ascii().is_empty() {
             lines.push(Line { number: self.number, read: Ok(line) });
@@ -242,7 +228,7 @@ struct Recording {
     paid: usize,
     /// Answers without receipts.
     minimal: bool,
-    open: Open,
+    open: OpenStream,
 }
 
 impl Recording {
@@ -332,27 +318,6 @@ impl Recording {
     }
 }
 
-impl Streams {
-    fn open(&self, partner: &PartnerId) -> Option<Open> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(partner.clone()).or_default();
-        if *count >= STREAMS_MAX {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Open { streams: self.clone(), partner: partner.clone() })
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.partner) {
-            *count = count.saturating_sub(1);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_fails_no_other() {
-        let long = vec![b'x'; crate::http::routes::EVENT_BYTES_MAX + 1];
+        let long = vec![b'x'; EVENT_BYTES_MAX + 1];
         let lines = cut(&[b"a\n", &long, b"yy", b"\nb\n", &long[1..], b"\n"]);
         assert_eq!(lines.len(), 4);
         assert_eq!((lines[1].clone(), &lines[2].1), ((2, Err(413)), &Ok("b".to_owned())));

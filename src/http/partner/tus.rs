@@ -15,10 +15,10 @@ use chrono::NaiveDate;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::problem::{Problem, TUS_VERSION, UPLOAD_CHECKSUM};
+use crate::http::server::paths::UPLOADS_PATH;
 use crate::intake::Charset;
 use crate::ledger::chain::Hash;
 
-pub const PATH: &str = "/v1/uploads";
 pub const LENGTH: &str = "upload-length";
 pub const OFFSET: &str = "upload-offset";
 pub const EXPIRES: &str = "upload-expires";
@@ -37,7 +37,7 @@ pub async fn speak_tus(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let is_upload = request.path().starts_with(PATH);
+    let is_upload = request.path().starts_with(UPLOADS_PATH);
     let is_options = request.method() == Method::OPTIONS;
     let mut response = next.call(request).await?.map_into_boxed_body();
     if is_upload {

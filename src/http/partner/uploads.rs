@@ -15,6 +15,7 @@ use crate::http::partner::tus::{self, Announced};
 use crate::http::problem::{
     MEDIA_TYPE, Problem, TIMEOUT, TOO_LARGE, UPLOAD_CONFLICT, UPLOAD_EXPIRED,
 };
+use crate::http::server::paths::UPLOADS_PATH;
 use crate::ids::ImportId;
 use crate::intake::job::part_key;
 use crate::partner::Partner;
@@ -55,7 +56,7 @@ pub async fn create_upload(
     // An empty file is whole already.
     gateway.books(&caller.partner).files_waiting.notify_one();
     Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("{}/{id}", tus::PATH)))
+        .insert_header((header::LOCATION, format!("{}/{id}", UPLOADS_PATH)))
         .insert_header((tus::EXPIRES, tus::http_date(expires_at)))
         .finish())
 }
@@ -155,11 +156,7 @@ pub async fn delete_upload(
     tus::check_version(request.headers())?;
     let import = find(&caller.partner, &gateway, &path).await?;
     let id = import.id;
-    if !gateway
-        .books(&caller.partner)
-        .read(move |db| db.write(|tx| imports::remove(tx, id)))
-        .await?
-    {
+    if !gateway.books(&caller.partner).write(move |tx| imports::remove(tx, id)).await? {
         return Err(Problem::new(&UPLOAD_CONFLICT, "The file is whole, and is taken in."));
     }
     Ok(HttpResponse::NoContent().finish())
@@ -188,7 +185,7 @@ pub async fn keep_whole(
     };
     let (id, _expires_at) = begin(gateway, partner, announced).await?;
     let (books, owner) = (gateway.books(partner), partner.id.clone());
-    let found = books.read(move |db| imports::get(db, &owner, id)).await?;
+    let found = books.ask(move |db| imports::get(db, &owner, id)).await?;
     let mut import = found.ok_or_else(Problem::not_found)?;
     for piece in content.chunks(PART_BYTES) {
         keep((gateway, partner), &mut import, piece.to_vec()).await?;
@@ -211,7 +208,7 @@ async fn begin(
     let expires_at = now.plus(EXPIRES_AFTER);
     let (books, partner) = (gateway.books(partner), partner.id.clone());
     let begun = books
-        .read(move |db| {
+        .ask(move |db| {
             if imports::receiving(db, &partner, now)? >= OPEN_MAX {
                 return Ok(false);
             }
@@ -254,7 +251,7 @@ async fn find(
 ) -> Result<Import, Problem> {
     let id = ImportId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let (books, partner) = (gateway.books(partner), partner.id.clone());
-    let found = books.read(move |db| imports::get(db, &partner, id)).await?;
+    let found = books.ask(move |db| imports::get(db, &partner, id)).await?;
     let import = found.ok_or_else(Problem::not_found)?;
     if import.state == State::Receiving && import.expires_at <= clock::now() {
         return Err(Problem::new(&UPLOAD_EXPIRED, "A file must be whole within 24 hours."));
@@ -346,7 +343,7 @@ async fn keep(
     let sealed = sealed.map_err(Problem::internal)?;
     let kept = gateway
         .books(partner)
-        .read(move |db| db.write(|tx| imports::append(tx, id, (start, end), &sealed, clock::now())))
+        .write(move |tx| imports::append(tx, id, (start, end), &sealed, clock::now()))
         .await?;
     match kept {
         Some(_whole) => {

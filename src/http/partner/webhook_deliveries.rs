@@ -1,4 +1,4 @@
-//! Partners see what was told to their endpoints, and have told again what was given up.
+//! Partners see what was sent to their endpoints, and replay messages that were given up.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,13 @@ use uuid::Uuid;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, WebhooksManage};
-use crate::http::partner::webhook_endpoints::own;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
-use crate::http::staff::dead_letters::replay;
 use crate::ids::{EndpointId, MessageId};
-use crate::store::outbox::dead::{self, Message};
-use crate::store::outbox::{Destination, State, deliveries};
-use crate::store::webhook_endpoints;
+use crate::outbox::replay::{Replayed, ReplayedBy, replay};
+use crate::store::outbox::dead::Message;
+use crate::store::outbox::{State, deliveries};
+use crate::webhook::endpoints;
 
 /// Which page of which deliveries.
 #[derive(Deserialize, IntoParams)]
@@ -83,16 +82,20 @@ pub async fn get_deliveries(
     let state = state.map(|name| State::by_name(&name).ok_or_else(unknown_state)).transpose()?;
     let place = Place::read(limit, cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let (before, rows_max) = (place.after.unwrap_or(i64::MAX), place.rows_max());
-    let endpoints = match endpoint {
-        Some(id) => vec![own(books, &caller.partner.id, &id).await?.id],
+    let who = &caller.partner.id;
+    let endpoints: Vec<EndpointId> = match endpoint {
+        Some(id) => {
+            let id = EndpointId::try_from(id).map_err(|_invalid| Problem::not_found())?;
+            let found = endpoints::find(who, books, id).await?;
+            vec![found.ok_or_else(Problem::not_found)?.id]
+        }
         None => {
-            let partner = caller.partner.id.clone();
-            let all = books.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
+            let all = endpoints::list(who, books).await?;
             all.into_iter().map(|endpoint| endpoint.id).collect()
         }
     };
     let found = move |db: &mut _| deliveries::page(db, &endpoints, state, before, rows_max);
-    let mut found = books.read(found).await?;
+    let mut found = books.ask(found).await?;
     let next = place.cut(&mut found, |last| last.position.to_string());
     let webhook_deliveries = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { webhook_deliveries, next }))
@@ -112,15 +115,12 @@ pub async fn replay_delivery(
 ) -> Result<HttpResponse, Problem> {
     let books = gateway.books(&caller.partner);
     let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
-    let id = MessageId::from_uuid(id);
-    let message = books.read(move |db| dead::get(db, id)).await?;
-    let message = message.ok_or_else(Problem::not_found)?;
-    let Destination::Webhook(endpoint) = message.destination else {
-        return Err(Problem::not_found());
-    };
-    own(books, &caller.partner.id, &endpoint.to_string()).await?;
-    let message = replay(books, id).await?;
-    Ok(HttpResponse::Accepted().json(View::of(message)))
+    let who = ReplayedBy::Partner(&caller.partner.id);
+    match replay(who, books, MessageId::from_uuid(id)).await? {
+        Replayed::Waiting(message) => Ok(HttpResponse::Accepted().json(View::of(message))),
+        Replayed::NotDead(state) => Err(Problem::not_dead(state.name())),
+        Replayed::Unknown => Err(Problem::not_found()),
+    }
 }
 
 impl View {

@@ -1,28 +1,21 @@
-//! Partners say where their events are to be told, change the secret, and try it.
+//! Partners say where their events are to be sent, change the secret, and send a test.
 
 use actix_web::{HttpResponse, web};
-use chrono::TimeDelta;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::event::{Reader, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, WebhooksManage};
-use crate::http::openapi::bodies::WebhookEndpointBody;
 use crate::http::problem::{ENDPOINTS_FULL, Problem};
-use crate::ids::{EndpointId, MessageId, PartnerId};
-use crate::store::outbox::{Kind, deliveries};
-use crate::store::webhook_endpoints::{self, Endpoint, State};
+use crate::http::schemas::bodies::WebhookEndpointBody;
+use crate::ids::{EndpointId, MessageId};
+use crate::store::outbox::Kind;
+use crate::store::webhook_endpoints::Endpoint;
 use crate::webhook::EndpointUrl;
 use crate::webhook::endpoint::{EVENTS, event_by_name};
-
-/// Endpoints that a partner may have.
-const ENDPOINTS_MAX: usize = 10;
-/// How long the secret before signs too.
-const BOTH_SIGN_FOR: TimeDelta = TimeDelta::hours(24);
+use crate::webhook::endpoints::{self, Deleted, ENDPOINTS_MAX, Made, Rotated, Tested};
 
 /// An endpoint as its partner sees it.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +45,7 @@ pub(in crate::http) struct Views {
 /// What came of a test.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookTest)]
-pub(in crate::http) struct Tested {
+pub(in crate::http) struct TestAnswer {
     /// The `webhook-id` that it was sent with.
     message: MessageId,
     delivered: bool,
@@ -77,34 +70,16 @@ pub async fn make_endpoint(
         let (url, events) = (read_url(body, &gateway), read_events(body));
         Some((url?, events?))
     })?;
-    let endpoint = Endpoint {
-        id: EndpointId::random(),
-        partner: caller.partner.id.clone(),
-        url: url.as_str().to_owned(),
-        events,
-        secret_version: 1,
-        previous_until: None,
-        state: State::Enabled,
-        created_at: clock::now(),
-    };
-    let kept = endpoint.clone();
-    let made = gateway
-        .books(&caller.partner)
-        .read(move |db| {
-            db.write(|tx| {
-                let there = webhook_endpoints::of_partner(tx.db(), &kept.partner)?;
-                if there.len() >= ENDPOINTS_MAX {
-                    return Ok(false);
-                }
-                webhook_endpoints::insert(tx, &kept).map(|()| true)
-            })
-        })
-        .await?;
-    if !made {
-        let detail = format!("A partner has at most {ENDPOINTS_MAX}.");
-        return Err(Problem::new(&ENDPOINTS_FULL, detail));
+    let books = gateway.books(&caller.partner);
+    match endpoints::make(&caller.partner.id, books, url, events).await? {
+        Made::Endpoint(endpoint) => {
+            Ok(HttpResponse::Created().json(with_secret(endpoint, &gateway)?))
+        }
+        Made::TooMany => {
+            let detail = format!("A partner has at most {ENDPOINTS_MAX}.");
+            Err(Problem::new(&ENDPOINTS_FULL, detail))
+        }
     }
-    Ok(HttpResponse::Created().json(with_secret(endpoint, &gateway)?))
 }
 
 /// The caller's own endpoints.
@@ -117,9 +92,8 @@ pub async fn get_endpoints(
     caller: Caller<WebhooksManage>,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let partner = caller.partner.id.clone();
     let books = gateway.books(&caller.partner);
-    let found = books.read(move |db| webhook_endpoints::of_partner(db, &partner)).await?;
+    let found = endpoints::list(&caller.partner.id, books).await?;
     let webhook_endpoints = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { webhook_endpoints }))
 }
@@ -137,17 +111,10 @@ pub async fn delete_endpoint(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let books = gateway.books(&caller.partner);
-    let id = own(books, &caller.partner.id, &path).await?.id;
-    books
-        .read(move |db| {
-            db.write(|tx| {
-                let now = clock::now();
-                webhook_endpoints::set_state(tx, id, State::Deleted, now)?;
-                deliveries::cancel_all(tx, id, now)
-            })
-        })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+    match endpoints::delete(&caller.partner.id, books, read_id(&path)?).await? {
+        Deleted::Deleted => Ok(HttpResponse::NoContent().finish()),
+        Deleted::Unknown => Err(Problem::not_found()),
+    }
 }
 
 /// A new secret; for a day what is sent is signed with the one before too.
@@ -163,19 +130,15 @@ pub async fn rotate_secret(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let books = gateway.books(&caller.partner);
-    let mut endpoint = own(books, &caller.partner.id, &path).await?;
-    let present = endpoint.clone();
-    let now = clock::now();
-    let until = now.plus(BOTH_SIGN_FOR);
-    let rotated = books
-        .read(move |db| db.write(|tx| webhook_endpoints::rotate(tx, &present, until, now)))
-        .await?;
-    if !rotated {
-        return Err(Problem::busy("Another rotation came first: ask again if you want one more."));
+    match endpoints::rotate_secret(&caller.partner.id, books, read_id(&path)?).await? {
+        Rotated::Endpoint(endpoint) => {
+            Ok(HttpResponse::Created().json(with_secret(endpoint, &gateway)?))
+        }
+        Rotated::Unknown => Err(Problem::not_found()),
+        Rotated::Overtaken => {
+            Err(Problem::busy("Another rotation came first: ask again if you want one more."))
+        }
     }
-    endpoint.secret_version = endpoint.secret_version.saturating_add(1);
-    endpoint.previous_until = Some(until);
-    Ok(HttpResponse::Created().json(with_secret(endpoint, &gateway)?))
 }
 
 /// Sends an event of the type `endpoint.test` now, beside the line. An endpoint that takes it is
@@ -184,7 +147,7 @@ pub async fn rotate_secret(
     post, path = "/v1/webhook-endpoints/{endpoint}/test", tag = "Webhooks",
     security(("partner" = ["webhooks:manage"])),
     params(("endpoint" = EndpointId, Path, description = "The endpoint's id.")),
-    responses((status = 200, description = "What came of it.", body = Tested))
+    responses((status = 200, description = "What came of it.", body = TestAnswer))
 )]
 pub async fn test_endpoint(
     caller: Caller<WebhooksManage>,
@@ -192,44 +155,23 @@ pub async fn test_endpoint(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let books = gateway.books(&caller.partner);
-    let endpoint = own(books, &caller.partner.id, &path).await?;
-    let message = MessageId::random();
-    let body = json!({
-        "type": "endpoint.test", "timestamp": clock::now(), "data": { "endpoint": endpoint.id },
-    });
-    let sent = Box::pin(books.webhook.post(&endpoint, message, &body.to_string())).await;
-    if sent.is_ok() {
-        let id = endpoint.id;
-        books
-            .read(move |db| {
-                db.write(|tx| {
-                    let now = clock::now();
-                    webhook_endpoints::set_state(tx, id, State::Enabled, now)?;
-                    deliveries::hasten(tx, id, now)
-                })
-            })
-            .await?;
-        books.messages_waiting.notify_one();
-    }
-    let (status, error) = match sent {
-        Ok(status) => (Some(status), None),
-        Err(error) => (error.status(), Some(error.to_string())),
+    let answer = match endpoints::test(&caller.partner.id, books, read_id(&path)?).await? {
+        Tested::Unknown => return Err(Problem::not_found()),
+        Tested::Delivered { message, status } => {
+            TestAnswer { message, delivered: true, status: Some(status), error: None }
+        }
+        Tested::Undelivered { message, why } => TestAnswer {
+            message,
+            delivered: false,
+            status: why.status(),
+            error: Some(why.to_string()),
+        },
     };
-    let delivered = error.is_none();
-    Ok(HttpResponse::Ok().json(Tested { message, delivered, status, error }))
+    Ok(HttpResponse::Ok().json(answer))
 }
 
-/// The caller's own endpoint of that id; another partner's is as unknown as one that is deleted.
-pub(in crate::http) async fn own(
-    books: &Books,
-    partner: &PartnerId,
-    id: &str,
-) -> Result<Endpoint, Problem> {
-    let id = EndpointId::try_from(id).map_err(|_invalid| Problem::not_found())?;
-    let found = books.read(move |db| webhook_endpoints::get(db, id)).await?;
-    found
-        .filter(|endpoint| endpoint.partner == *partner && endpoint.state != State::Deleted)
-        .ok_or_else(Problem::not_found)
+fn read_id(path: &str) -> Result<EndpointId, Problem> {
+    EndpointId::try_from(path).map_err(|_invalid| Problem::not_found())
 }
 
 fn with_secret(endpoint: Endpoint, gateway: &Gateway) -> Result<View, Problem> {

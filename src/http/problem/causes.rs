@@ -7,7 +7,7 @@ use super::Problem;
 use super::kinds::*;
 use crate::crm::feedback::FeedbackError;
 use crate::event::Malformed;
-use crate::http::access::token::TokenError;
+use crate::http::access::access_token::TokenError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;

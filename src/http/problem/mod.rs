@@ -18,8 +18,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
 use crate::event::{Difference, FieldProblem, Malformed};
-use crate::http::access::dpop;
-use crate::http::access::metadata::RESOURCE_PATH;
+use crate::http::server::paths::RESOURCE_PATH;
 use crate::ids::EventId;
 use crate::store::StoreError;
 use crate::writer::ConflictingDuplicate;
@@ -132,12 +131,13 @@ impl Problem {
         }
     }
 
-    /// The proof that came with a token, or should have, is no good.
+    /// The proof that came with a token, or should have come, cannot be accepted. `code` is the
+    /// error code of RFC 9449.
     #[must_use]
-    pub fn bad_proof(refusal: &dpop::Refusal) -> Self {
+    pub fn bad_proof(code: &'static str, why: &impl fmt::Display) -> Self {
         Self {
-            challenge: Some(Box::new(Challenge::of_error(refusal.code()).by_proof())),
-            ..Self::new(&UNAUTHORIZED, refusal.to_string())
+            challenge: Some(Box::new(Challenge::of_error(code).by_proof())),
+            ..Self::new(&UNAUTHORIZED, why.to_string())
         }
     }
 
@@ -210,6 +210,12 @@ impl Problem {
             retry_after_seconds: u64::try_from(retry_after_seconds).ok(),
             ..Self::new(&RATE_LIMITED, "Too many codes are waiting to be used.")
         }
+    }
+
+    /// A message that was not given up cannot be replayed.
+    #[must_use]
+    pub fn not_dead(state: &str) -> Self {
+        Self::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay."))
     }
 
     #[must_use]

@@ -1,18 +1,18 @@
+//! The clock of a partner on trial.
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::on_trial;
-use crate::books::Books;
 use crate::clock::{self, Moment};
 use crate::due;
 use crate::event::{FieldProblem, Malformed, Reader, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
-use crate::http::openapi::bodies::ClockBody;
 use crate::http::problem::Problem;
-use crate::partner::Partner;
-use crate::partner::test_clock::{AHEAD_SECONDS_MAX, TestClocks};
+use crate::http::schemas::bodies::ClockBody;
+use crate::partner::test_clock::AHEAD_SECONDS_MAX;
 use crate::store::test_clocks;
 use crate::task::Round;
 
@@ -29,21 +29,6 @@ pub struct Clock {
 /// is done by itself, within the minute.
 const ROUNDS_MAX: usize = 500;
 
-/// The time by a partner's clock: by ours, unless it is on trial and has moved its own.
-///
-/// # Errors
-/// [`Problem`] when the database cannot be read.
-pub async fn clock_of(books: &Books, partner: &Partner) -> Result<Moment, Problem> {
-    let now = clock::now();
-    if !partner.status.is_trial() {
-        return Ok(now);
-    }
-    let id = partner.id.clone();
-    let clocks: TestClocks =
-        books.read(move |db| test_clocks::load(db, now, |other| *other == id)).await?;
-    Ok(clocks.now_of(&partner.id))
-}
-
 /// What time it is for a partner on trial.
 #[utoipa::path(
     get, path = "/v1/sandbox/clock", tag = "Sandbox", security(("partner" = ["events:write"])),
@@ -56,7 +41,7 @@ pub async fn get_clock(
     on_trial(&caller.partner)?;
     let id = caller.partner.id.clone();
     let books = gateway.books(&caller.partner);
-    let ahead = books.read(move |db| test_clocks::ahead_seconds(db, &id)).await?;
+    let ahead = books.ask(move |db| test_clocks::ahead_seconds(db, &id)).await?;
     Ok(answer(ahead))
 }
 
@@ -77,9 +62,7 @@ pub async fn put_clock(
     let asked = read_object(&body, read)?;
     let id = caller.partner.id.clone();
     let books = gateway.books(&caller.partner);
-    let ahead = books
-        .read(move |db| db.write(|tx| test_clocks::advance(tx, &id, asked, clock::now())))
-        .await?;
+    let ahead = books.write(move |tx| test_clocks::advance(tx, &id, asked, clock::now())).await?;
     if ahead > asked {
         let detail = format!("the clock is {ahead} s ahead already, and does not go back");
         return Err(not_taken(detail).into());

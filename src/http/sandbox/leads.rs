@@ -1,3 +1,5 @@
+//! What the bank's CRM would report, played by the partner on trial itself.
+
 use actix_web::{HttpResponse, web};
 
 use super::on_trial;
@@ -6,9 +8,9 @@ use crate::crm::feedback::tell;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
-use crate::http::openapi::bodies::StageBody;
 use crate::http::partner::crm_feedback::View;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::StageBody;
 use crate::ids::ReferralId;
 use crate::referral::Actor;
 use crate::store::referrals;
@@ -33,7 +35,7 @@ pub async fn tell_stage(
     let lead = ReferralId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let stage = event::read_object(&body, read)?;
     let (books, owner) = (gateway.books(&caller.partner), caller.partner.id.clone());
-    let own = books.read(move |db| referrals::of_partner(db, &owner, lead)).await?;
+    let own = books.ask(move |db| referrals::of_partner(db, &owner, lead)).await?;
     own.ok_or_else(Problem::not_found)?;
     let by = Actor::Crm("sandbox".to_owned());
     let told = tell(&books.pool, &books.writer, (lead, stage), &by).await?;

@@ -1,12 +1,15 @@
+//! Members and codes of partners on trial, without the bank's app.
+
 use actix_web::{HttpResponse, web};
 
-use super::{clock_of, on_trial};
+use super::on_trial;
 use crate::customer::codes::{self, Code, CodeOwner};
 use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
-use crate::http::openapi::bodies::{CodeBody, MemberLink};
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::{CodeBody, MemberLink};
+use crate::http::trial::clock_of;
 use crate::ids::MemberKey;
 use crate::store::customers;
 
@@ -24,8 +27,7 @@ pub async fn make_member(
     let now = clock_of(books, &caller.partner).await?;
     let id = caller.partner.id.clone();
     let subject = format!("sandbox {}", uuid::Uuid::new_v4());
-    let member =
-        books.read(move |db| db.write(|tx| customers::link(tx, &subject, &id, now))).await?;
+    let member = books.write(move |tx| customers::link(tx, &subject, &id, now)).await?;
     let body = serde_json::json!({ "partner": caller.partner.id, "member": member });
     Ok(HttpResponse::Created().json(body))
 }
@@ -48,6 +50,6 @@ pub async fn make_sandbox_code(
     let books = gateway.books(&caller.partner);
     let now = clock_of(books, &caller.partner).await?;
     let owner = CodeOwner::Member(member);
-    let code = books.run(move |db| codes::make(&owner, db, now)).await?;
+    let code = books.ask_or(move |db| codes::make(&owner, db, now)).await?;
     Ok(HttpResponse::Created().json(code))
 }

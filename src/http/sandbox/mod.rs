@@ -1,13 +1,9 @@
-//! What only partners on trial can do: move their clock ahead, get members and codes without the
-//! bank's app, and ask for problems.
+//! Endpoints that only partners on trial may call: they move their clock ahead, get members and
+//! codes without the bank's app, and play the bank's CRM.
 
 pub mod clock;
 pub mod leads;
 pub mod members;
-pub mod problems;
-pub mod watch;
-
-pub use clock::clock_of;
 
 use crate::http::problem::{Problem, SANDBOX_ONLY};
 use crate::partner::Partner;

@@ -11,23 +11,19 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use futures_util::stream;
 use tracing::Instrument;
 
 use crate::books::Books;
-use crate::clock::{self, Moment};
+use crate::clock;
 use crate::customer::Sealed;
 use crate::http::Gateway;
-use crate::http::access::auth::{Caller, Customer, Needs};
-use crate::http::access::staff::{NeedsRole, Staff};
 use crate::http::problem::{IDEMPOTENCY_KEY, IDEMPOTENCY_MISMATCH, Problem};
+use crate::http::server::paths::REPLAYED;
 use crate::ids::{LeaseId, RequestKey};
 use crate::store::idempotency_keys::{self, Claim, KeptAnswer, Request};
-
-/// Stands on every answer that was given before.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_CHARACTERS_MAX: usize = 255;
@@ -38,49 +34,33 @@ const WAIT_MAX: Duration = Duration::from_secs(3);
 /// A larger answer is not kept.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Who a token is from. Not whether it may: that is asked before anything is told.
-pub trait Speaker: FromRequest<Error = Problem> + 'static {
-    /// The caller's name, the same whatever token it comes with, and the caller's books.
-    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)>;
+/// A caller whose requests may carry an `Idempotency-Key`. It is extracted before the key is
+/// looked at, so nothing is written for a caller that is refused. The handler then takes the caller
+/// out of the request's extensions, because a rate or a proof must not be counted twice.
+pub trait KeyedCaller: FromRequest<Error = Problem> + 'static {
+    fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g>;
 }
 
-impl<S: Needs> Speaker for Caller<S> {
-    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
-        let grant = gateway.tokens.read(token, now).ok()?;
-        let partner = gateway.registry.get(&grant.partner)?;
-        Some((format!("partner {}", grant.partner), gateway.books(&partner)))
-    }
-}
-
-impl Speaker for Customer {
-    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
-        let vouched = gateway.customer_issuer.as_ref()?.read(token, now).ok()?;
-        Some((format!("customer {}", vouched.subject), &gateway.main))
-    }
-}
-
-impl<R: NeedsRole> Speaker for Staff<R> {
-    fn name<'g>(gateway: &'g Gateway, token: &str, now: Moment) -> Option<(String, &'g Books)> {
-        let vouched = gateway.staff_issuer.as_ref()?.read(token, now).ok()?;
-        Some((format!("staff {}", vouched.subject), &gateway.main))
-    }
+/// Under whose name a key is kept, and where.
+pub struct Identity<'g> {
+    /// The same for one caller, whatever token it comes with.
+    pub name: String,
+    pub books: &'g Books,
 }
 
 /// Middleware: does the work of a request with a key once.
 ///
 /// # Errors
 /// Those of the handler; its own are answers.
-pub async fn answer_once<S: Speaker>(
+pub async fn answer_once<C: KeyedCaller>(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if request.method().is_safe() || !request.headers().contains_key(KEY) {
         return next.call(request).await;
     }
-    let (desk, asked) = match read_request::<S>(&mut request).await {
-        Ok(Some(read)) => read,
-        // Nobody whom we know: the handler says what is wrong with the token.
-        Ok(None) => return next.call(request).await,
+    let (desk, asked) = match read_request::<C>(&mut request).await {
+        Ok(read) => read,
         Err(error) => return Ok(request.error_response(error)),
     };
     match claim(&desk.books, asked).await {
@@ -91,15 +71,10 @@ pub async fn answer_once<S: Speaker>(
             let done = actix_web::rt::spawn(work).await;
             done.map_err(|_panicked| Problem::internal("the handler panicked"))?
         }
-        Ok(found) => {
-            let (asker, payload) = request.parts_mut();
-            // Who may not ask is told nothing of what was answered.
-            let may_ask = S::from_request(asker, payload).await;
-            match may_ask.and_then(|_caller| answer(&desk.gateway, &asked, found)) {
-                Ok(response) => Ok(request.into_response(response)),
-                Err(problem) => Ok(request.error_response(problem)),
-            }
-        }
+        Ok(found) => match answer(&desk.gateway, &asked, found) {
+            Ok(response) => Ok(request.into_response(response)),
+            Err(problem) => Ok(request.error_response(problem)),
+        },
         Err(problem) => Ok(request.error_response(problem)),
     }
 }
@@ -110,17 +85,18 @@ struct Desk {
     books: Books,
 }
 
-/// What is asked and by whom; none when the token is nobody's. The handler finds the body again.
-async fn read_request<S: Speaker>(
+/// Reads who asks for what. The handler finds the caller and the body again.
+async fn read_request<C: KeyedCaller>(
     request: &mut ServiceRequest,
-) -> Result<Option<(Desk, Request)>, actix_web::Error> {
-    let Some(key) = read_key(request.request())? else { return Ok(None) };
+) -> Result<(Desk, Request), actix_web::Error> {
+    let key = read_key(request.request())?;
     let gateway = web::Data::clone(gateway_data(request.request())?);
-    let now = clock::now();
-    let name = token(request.request()).and_then(|token| S::name(&gateway, token, now));
-    let Some((name, books)) = name else { return Ok(None) };
+    let caller = request.extract::<C>().await?;
+    let Identity { name, books } = caller.identity(&gateway);
     let books = books.clone();
+    request.extensions_mut().insert(caller);
     let body = request.extract::<web::Bytes>().await?;
+    let now = clock::now();
     let asked = Request {
         key: request_key(request.request(), &name, &key),
         caller: RequestKey::of_caller(&name),
@@ -131,7 +107,7 @@ async fn read_request<S: Speaker>(
     };
     let payload = stream::once(std::future::ready(Ok(body)));
     request.set_payload(Payload::Stream { payload: Box::pin(payload) });
-    Ok(Some((Desk { gateway, books }, asked)))
+    Ok((Desk { gateway, books }, asked))
 }
 
 /// The answer to a request whose work is not to be done now.
@@ -164,17 +140,15 @@ async fn work(
     let kept = kept.transpose()?;
     let noted = desk
         .books
-        .read(move |db| {
-            db.write(|tx| match &kept {
-                Some(answer) => idempotency_keys::keep(tx, &asked, answer),
-                None => idempotency_keys::release(tx, &asked),
-            })
+        .write(move |tx| match &kept {
+            Some(answer) => idempotency_keys::keep(tx, &asked, answer),
+            None => idempotency_keys::release(tx, &asked),
         })
         .await;
     // The work is done and is answered: when the lease is over, a twin does it again, which adds
     // nothing (docs/api.md says so of each route).
-    if let Err(problem) = noted {
-        problem.log_cause();
+    if let Err(error) = noted {
+        Problem::from(error).log_cause();
     }
     done.map(|(response, _answer)| response)
 }
@@ -193,7 +167,7 @@ async fn keepable(
     if let Some(error) = response.response().error() {
         // A problem of ours is the same for whoever asks again; what the framework says is not.
         let problem = error.as_error::<Problem>();
-        let problem = problem.filter(|it| is_final(status) && !it.is_provoked());
+        let problem = problem.filter(|problem| is_final(status) && !problem.is_provoked());
         let answer = problem.map(|problem| Answer {
             status,
             content_type: Some("application/problem+json".to_owned()),
@@ -254,9 +228,8 @@ async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(10);
     loop {
-        let claimed = books
-            .read(move |db| db.write(|tx| idempotency_keys::claim(tx, &asked, clock::now())))
-            .await?;
+        let claimed =
+            books.write(move |tx| idempotency_keys::claim(tx, &asked, clock::now())).await?;
         if !matches!(claimed, Claim::UnderWay) || waited >= WAIT_MAX {
             return Ok(claimed);
         }
@@ -267,10 +240,10 @@ async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
 }
 
 /// The key that a request came with: a structured field String, quoted, or bare as many send it.
-fn read_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+fn read_key(request: &HttpRequest) -> Result<String, Problem> {
     let mut values = request.headers().get_all(&KEY);
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim).filter(|_only| values.next().is_none());
+    let only = values.next().filter(|_only| values.next().is_none());
+    let text = only.and_then(|value| value.to_str().ok()).map(str::trim);
     let key = text.and_then(|text| match text.strip_prefix('"') {
         None => Some(text.to_owned()),
         Some(_quoted) => {
@@ -283,13 +256,7 @@ fn read_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     };
     let expected = "Idempotency-Key: expected once, as a string in quotes of 1 to 255 visible ASCII \
                     characters, such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\".";
-    key.filter(visible).map(Some).ok_or_else(|| Problem::new(&IDEMPOTENCY_KEY, expected))
-}
-
-fn token(request: &HttpRequest) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?;
-    let (_scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    Some(token.trim())
+    key.filter(visible).ok_or_else(|| Problem::new(&IDEMPOTENCY_KEY, expected))
 }
 
 fn request_key(request: &HttpRequest, name: &str, key: &str) -> RequestKey {
@@ -306,7 +273,7 @@ fn fingerprint(gateway: &Gateway, request: &HttpRequest, body: &[u8]) -> [u8; 32
         .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
         .collect();
     attributes.sort_unstable();
-    let path = request.uri().path_and_query().map_or("", |it| it.as_str());
+    let path = request.uri().path_and_query().map_or("", |target| target.as_str());
     let mut parts = vec![b"request".as_slice(), path.as_bytes(), body];
     parts.extend(attributes.into_iter().flat_map(|(name, value)| [name, value]));
     gateway.keys.fingerprint.of_parts(&parts)
@@ -327,16 +294,16 @@ mod tests {
         let key = |values: &[&str]| {
             let request = values
                 .iter()
-                .fold(TestRequest::post(), |it, value| it.append_header((KEY, *value)));
+                .fold(TestRequest::post(), |post, value| post.append_header((KEY, *value)));
             read_key(&request.to_http_request()).map_err(|problem| problem.status().as_u16())
         };
-        assert_eq!(key(&[]), Ok(None));
-        let same = Ok(Some("a-1".to_owned()));
+        let same = Ok("a-1".to_owned());
         assert_eq!(key(&["\"a-1\""]), same);
         assert_eq!(key(&["a-1"]), same);
         assert_eq!(key(&["\"a-1\"; v=1"]), same);
         let long = "a".repeat(256);
-        for bad in [&["\"\""][..], &["\"a b\""], &["a b"], &["\"a"], &["a", "a"], &[&long], &["é"]]
+        for bad in
+            [&[][..], &["\"\""], &["\"a b\""], &["a b"], &["\"a"], &["a", "a"], &[&long], &["é"]]
         {
             assert_eq!(key(bad), Err(400), "{bad:?}");
         }

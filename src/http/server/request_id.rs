@@ -3,7 +3,6 @@
 //! it names the route, never the URL or the body. And whatever error the framework answers by
 //! itself becomes a problem document here; a panic too, so that its caller is not left without one.
 
-use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,29 +13,21 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
 use crate::http::Gateway;
 use crate::http::problem::Problem;
-use crate::http::server::idempotency::REPLAYED;
-use crate::http::server::limit::Allowance;
+use crate::http::server::noted::Noted;
+use crate::http::server::paths::REPLAYED;
 use crate::partner::Partner;
 use crate::telemetry::metrics::{Answer, Metrics};
 use crate::telemetry::traces;
 use crate::trace_parent::TraceParent;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The partner that a request turned out to be from, for the log, and what is left of its rate.
-#[derive(Default)]
-struct Speaker {
-    partner: OnceCell<Arc<Partner>>,
-    allowance: Cell<Option<Allowance>>,
-    dpop_nonce: OnceCell<HeaderValue>,
-}
 
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
@@ -64,8 +55,9 @@ pub async fn log_requests(
     let started = Instant::now();
     let id = request_id(request.headers());
     let id_text = id.to_str().unwrap_or_default();
-    request.extensions_mut().insert(Speaker::default());
-    let metrics = request.app_data::<web::Data<Gateway>>().map(|it| Arc::clone(&it.metrics));
+    request.extensions_mut().insert(Noted::default());
+    let metrics =
+        request.app_data::<web::Data<Gateway>>().map(|gateway| Arc::clone(&gateway.metrics));
     let _in_flight = metrics.as_ref().map(|metrics| metrics.begin());
     let method = request.method().clone();
     let span = open_span(request.headers(), id_text);
@@ -145,7 +137,7 @@ fn conclude(
     let request = response.request();
     let (route, status) = (request.match_pattern(), response.status().as_u16());
     let extensions = request.extensions();
-    let partner = extensions.get::<Speaker>().and_then(|speaker| speaker.partner.get());
+    let partner = extensions.get::<Noted>().and_then(|noted| noted.partner.get());
     let method = request.method().as_str();
     span.in_scope(|| log(method, route.as_deref(), status, partner, started));
     close_span(span, method, route.as_deref(), status);
@@ -156,53 +148,19 @@ fn conclude(
     }
 }
 
-/// Notes for the log whose request it is.
-pub fn note_partner(request: &HttpRequest, partner: &Arc<Partner>) {
-    if let Some(speaker) = request.extensions().get::<Speaker>() {
-        // Whoever was noted first stays.
-        speaker.partner.get_or_init(|| Arc::clone(partner));
-    }
-}
-
-/// Notes for the answer what is left of the partner's rate.
-pub fn note_allowance(request: &HttpRequest, allowance: Allowance) {
-    if let Some(speaker) = request.extensions().get::<Speaker>() {
-        speaker.allowance.set(Some(allowance));
-    }
-}
-
-/// Notes for the answer the nonce for the caller's next proof (RFC 9449, section 8).
-pub fn note_nonce(request: &HttpRequest, nonce: HeaderValue) {
-    if let Some(speaker) = request.extensions().get::<Speaker>() {
-        speaker.dpop_nonce.get_or_init(|| nonce);
-    }
-}
-
-/// Notes for the answer that nothing is left of the partner's rate.
-pub fn note_nothing_left(request: &HttpRequest) {
-    if let Some(speaker) = request.extensions().get::<Speaker>() {
-        speaker.allowance.set(speaker.allowance.get().map(Allowance::exhausted));
-    }
-}
-
-/// The partner that a request turned out to be from.
-pub fn noted_partner(request: &HttpRequest) -> Option<Arc<Partner>> {
-    request.extensions().get::<Speaker>()?.partner.get().cloned()
-}
-
 fn tell_nonce(response: &mut ServiceResponse<BoxBody>) {
-    let speaker = response.request().extensions();
-    let nonce = speaker.get::<Speaker>().and_then(|speaker| speaker.dpop_nonce.get().cloned());
-    drop(speaker);
+    let noted = response.request().extensions();
+    let nonce = noted.get::<Noted>().and_then(|noted| noted.dpop_nonce.get().cloned());
+    drop(noted);
     if let Some(nonce) = nonce {
         response.headers_mut().insert(DPOP_NONCE, nonce);
     }
 }
 
 fn tell_allowance(response: &mut ServiceResponse<BoxBody>) {
-    let speaker = response.request().extensions();
-    let allowance = speaker.get::<Speaker>().and_then(|speaker| speaker.allowance.get());
-    drop(speaker);
+    let noted = response.request().extensions();
+    let allowance = noted.get::<Noted>().and_then(|noted| noted.allowance.get());
+    drop(noted);
     let Some(allowance) = allowance else { return };
     for (name, text) in [(RATE_LIMIT_POLICY, allowance.policy()), (RATE_LIMIT, allowance.state())] {
         if let Ok(value) = HeaderValue::from_str(&text) {

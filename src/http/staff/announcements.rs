@@ -9,9 +9,9 @@ use crate::clock::{self, Moment};
 use crate::event::{Reader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Announce, Staff};
-use crate::http::openapi::follow_up::{AnnouncementBody, CancellationBody};
 use crate::http::problem::Problem;
-use crate::http::server::idempotency::REPLAYED;
+use crate::http::schemas::follow_up::{AnnouncementBody, CancellationBody};
+use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{AnnouncementId, StaffId};
 use crate::money::{Amount, Asset};
@@ -80,7 +80,7 @@ pub async fn post_announcement(
     let (programme, today) = (gateway.registry.programme(), gateway.day(now));
     let new = read_object(&body, |body| read(body, &programme.notice, today))?;
     let announce = move |db: &mut _| announcing::announce(staff.id, db, new, now);
-    Ok(match gateway.main.run(announce).await? {
+    Ok(match gateway.main.ask_or(announce).await? {
         AnnouncingOutcome::Announced(announced) => {
             HttpResponse::Created().json(View::of(&gateway, announced))
         }
@@ -103,7 +103,7 @@ pub async fn get_announcement(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let found = gateway.main.read(move |db| announcing::read(db, &id)).await?;
+    let found = gateway.main.ask(move |db| announcing::read(db, &id)).await?;
     let announced = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(View::of(&gateway, announced)))
 }
@@ -126,7 +126,7 @@ pub async fn cancel_announcement(
     let id = read_id(&path)?;
     let because = read_object(&body, read_reason)?;
     let cancel = move |db: &mut _| announcing::cancel(staff.id, db, &id, because, clock::now());
-    Ok(match gateway.main.run(cancel).await? {
+    Ok(match gateway.main.ask_or(cancel).await? {
         CancellingOutcome::Cancelled(announced) => {
             HttpResponse::Ok().json(View::of(&gateway, announced))
         }

@@ -10,10 +10,10 @@ use crate::clock::Moment;
 use crate::event::{Reader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Adjust, Approve, Read, Staff};
-use crate::http::openapi::bodies::{AdjustmentBody, Receipt, RejectionBody, ReversalBody};
 use crate::http::problem::Problem;
-use crate::http::server::idempotency::REPLAYED;
+use crate::http::schemas::bodies::{AdjustmentBody, Receipt, RejectionBody, ReversalBody};
 use crate::http::server::page::Place;
+use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
@@ -190,7 +190,7 @@ pub async fn get_correction(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let found = gateway.main.read(move |db| corrections::get(db, &id)).await?;
+    let found = gateway.main.ask(move |db| corrections::get(db, &id)).await?;
     let (correction, receipt) = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(view(&correction, receipt.as_deref())?))
 }
@@ -215,7 +215,7 @@ pub async fn get_corrections(
     let (after, rows_max) = (place.after.clone(), place.rows_max());
     let mut found = gateway
         .main
-        .read(move |db| {
+        .ask(move |db| {
             let after = after.as_ref().map(|(at, id)| (*at, id));
             corrections::page(db, &state, after, rows_max)
         })

@@ -83,7 +83,7 @@ pub async fn get_stages(
     let place = Place::read(limit, cursor.as_deref(), |text| CustomerId::try_from(text).ok())?;
     let (after, rows_max) = (place.after, place.rows_max());
     let mut found =
-        gateway.main.read(move |db| customer_stages::page(db, stage, after, rows_max)).await?;
+        gateway.main.ask(move |db| customer_stages::page(db, stage, after, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.customer.to_string());
     let customers = found.into_iter().map(|record| View::of(record, None)).collect();
     Ok(HttpResponse::Ok().json(Views { customers, next }))
@@ -104,7 +104,7 @@ pub async fn get_stage(
     let id = CustomerId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let found = gateway
         .main
-        .read(move |db| {
+        .ask(move |db| {
             let Some(record) = customer_stages::get(db, id)? else { return Ok(None) };
             Ok(Some((record, customer_stages::moves(db, id)?)))
         })

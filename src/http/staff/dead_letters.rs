@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::books::Books;
-use crate::clock::{self, Moment};
+use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::staff::{Operate, Staff};
-use crate::http::problem::{NOT_DEAD, Problem};
+use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::MessageId;
+use crate::outbox::replay::{Replayed, ReplayedBy, replay};
 use crate::store::outbox::Channel;
 use crate::store::outbox::dead::{self, Message};
 
@@ -78,7 +78,7 @@ pub async fn get_dead_letters(
         .transpose()?;
     let place = Place::read(limit, cursor.as_deref(), |cursor| cursor.parse().ok())?;
     let (after, rows_max) = (place.after.unwrap_or(0), place.rows_max());
-    let mut found = gateway.main.read(move |db| dead::page(db, channel, after, rows_max)).await?;
+    let mut found = gateway.main.ask(move |db| dead::page(db, channel, after, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.position.to_string());
     let dead_letters = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { dead_letters, next }))
@@ -97,9 +97,11 @@ pub async fn replay_dead_letter(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = MessageId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let message = replay(&gateway.main, id).await?;
-    tracing::info!(message = %id, staff = %staff.id, "a dead letter is in line again");
-    Ok(HttpResponse::Accepted().json(View::of(message)))
+    match replay(ReplayedBy::Staff(&staff.id), &gateway.main, id).await? {
+        Replayed::Waiting(message) => Ok(HttpResponse::Accepted().json(View::of(message))),
+        Replayed::NotDead(state) => Err(Problem::not_dead(state.name())),
+        Replayed::Unknown => Err(Problem::not_found()),
+    }
 }
 
 impl View {
@@ -117,23 +119,4 @@ impl View {
             recorded_at: message.recorded_at,
         }
     }
-}
-
-/// Puts a message that was given up in line again, and tells the relay.
-///
-/// # Errors
-/// [`NOT_DEAD`] when it was not given up; not found when there is none.
-pub(in crate::http) async fn replay(books: &Books, id: MessageId) -> Result<Message, Problem> {
-    let (replayed, message) = books
-        .read(move |db| {
-            db.write(|tx| Ok((dead::replay(tx, id, clock::now())?, dead::get(tx.db(), id)?)))
-        })
-        .await?;
-    let message = message.ok_or_else(Problem::not_found)?;
-    if !replayed {
-        let state = message.state.name();
-        return Err(Problem::new(&NOT_DEAD, format!("It is {state}: there is nothing to replay.")));
-    }
-    books.messages_waiting.notify_one();
-    Ok(message)
 }

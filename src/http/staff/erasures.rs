@@ -13,8 +13,8 @@ use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
-use crate::http::openapi::bodies::ErasureBody;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::ErasureBody;
 use crate::http::server::page::Place;
 use crate::ids::ErasureId;
 use crate::store::erasures::{self, ErasureRecord};
@@ -116,7 +116,7 @@ pub async fn get_erasure(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&path).map_err(|_invalid| Problem::not_found())?;
-    let found = gateway.main.read(move |db| erasures::get(db, ErasureId::from_uuid(id))).await?;
+    let found = gateway.main.ask(move |db| erasures::get(db, ErasureId::from_uuid(id))).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(View::of(found, true)))
 }
@@ -134,7 +134,7 @@ pub async fn get_erasures(
     let read = |cursor: &str| ErasureId::try_from(cursor).ok();
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
-    let mut found = gateway.main.read(move |db| erasures::page(db, before, rows_max)).await?;
+    let mut found = gateway.main.ask(move |db| erasures::page(db, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let erasures = found.into_iter().map(|record| View::of(record, true)).collect();
     Ok(HttpResponse::Ok().json(Views { erasures, next }))

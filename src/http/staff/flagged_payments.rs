@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::staff::{Read, Staff};
-use crate::http::openapi::bodies::Receipt;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::Receipt;
 use crate::http::server::page::Place;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::flagged_payments;
@@ -57,7 +57,7 @@ pub async fn get_flagged_payments(
     let (after, rows_max) = (place.after, place.rows_max());
     let mut found = gateway
         .main
-        .read(move |db| flagged_payments::page(db, partner.as_ref(), after, rows_max))
+        .ask(move |db| flagged_payments::page(db, partner.as_ref(), after, rows_max))
         .await?;
     let next = place.cut(&mut found, |last| {
         format!("{}~{}", last.recorded_at, Uuid::from_bytes(*last.key.bytes()))

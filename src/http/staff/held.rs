@@ -8,10 +8,10 @@ use crate::clock::Moment;
 use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::staff::{Decide, Staff};
-use crate::http::openapi::bodies::DecisionBody;
 use crate::http::partner::referrals::{View, read_id, read_page, read_place};
 use crate::http::problem::Problem;
-use crate::http::server::idempotency::REPLAYED;
+use crate::http::schemas::bodies::DecisionBody;
+use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
 use crate::referral::{Actor, Move, ReferralState, ReferralStep};
@@ -78,7 +78,7 @@ pub async fn get_held(
     let filter = Filter { partner: None, state: Some(ReferralState::OnHold), after: None };
     let (found, next) = read_page(&gateway.main, filter, place).await?;
     let ids: Vec<ReferralId> = found.iter().map(|referral| referral.id).collect();
-    let holds = gateway.main.read(move |db| referral_moves::holds(db, &ids)).await?;
+    let holds = gateway.main.ask(move |db| referral_moves::holds(db, &ids)).await?;
     let held = found.iter().filter_map(|record| {
         let (finding, held_at) = holds.get(&record.id)?;
         Some(Held {

@@ -68,7 +68,7 @@ pub async fn get_readings(
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
     let mut found =
-        gateway.main.read(move |db| readings::page(db, subject, before, rows_max)).await?;
+        gateway.main.ask(move |db| readings::page(db, subject, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let readings = found.into_iter().map(View::from).collect();
     Ok(HttpResponse::Ok().json(Views { readings, next }))

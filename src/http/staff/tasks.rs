@@ -11,10 +11,10 @@ use crate::follow_up::closing::{self, ClosingOutcome, TaskEnding};
 use crate::follow_up::task::{Task, TaskClosing, TaskEnd, TaskState};
 use crate::http::Gateway;
 use crate::http::access::staff::{Manage, Staff};
-use crate::http::openapi::follow_up::TaskNoteBody;
 use crate::http::problem::Problem;
-use crate::http::server::idempotency::REPLAYED;
+use crate::http::schemas::follow_up::TaskNoteBody;
 use crate::http::server::page::Place;
+use crate::http::server::paths::REPLAYED;
 use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
 use crate::store::tasks::{self, Filter};
 
@@ -115,7 +115,7 @@ pub async fn get_tasks(
         after: place.after,
     };
     let rows_max = place.rows_max();
-    let mut found = gateway.main.read(move |db| tasks::page(db, &filter, rows_max)).await?;
+    let mut found = gateway.main.ask(move |db| tasks::page(db, &filter, rows_max)).await?;
     let next = place.cut(&mut found, |last| format!("{}~{}", last.due_on, last.id));
     let tasks = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { tasks, next }))
@@ -134,7 +134,7 @@ pub async fn get_task(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let task =
-        gateway.main.read(move |db| tasks::get(db, id)).await?.ok_or_else(Problem::not_found)?;
+        gateway.main.ask(move |db| tasks::get(db, id)).await?.ok_or_else(Problem::not_found)?;
     Ok(HttpResponse::Ok().json(View::of(task)))
 }
 
@@ -183,7 +183,7 @@ async fn close(
     let note = read_object(body, |body| body.text("note", NOTE_CHARACTERS_MAX).map(str::to_owned))?;
     let close =
         move |db: &mut _| closing::close(&staff.id, db, id, TaskEnding { end, note }, clock::now());
-    Ok(match gateway.main.run(close).await? {
+    Ok(match gateway.main.ask_or(close).await? {
         ClosingOutcome::Closed(task) => {
             gateway.main.messages_waiting.notify_one();
             HttpResponse::Ok().json(View::of(task))

@@ -7,8 +7,9 @@ use actix_web::{HttpResponse, web};
 
 use crate::http::Gateway;
 use crate::http::access::staff::{Read, Staff};
+use crate::http::operator::health;
 use crate::http::problem::Problem;
-use crate::http::server::health;
+use crate::http::server::paths::{at, unknown};
 use crate::store::Pool;
 use crate::store::outbox::{self, Channel};
 use crate::telemetry::metrics::{Levels, MEDIA_TYPE, Waiting};
@@ -19,9 +20,9 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 /// The routes of the metrics' own address.
 pub fn scraped_routes(config: &mut web::ServiceConfig) {
     config
-        .service(crate::http::routes::at("/metrics", web::get().to(scrape)))
-        .service(crate::http::routes::at("/healthz", web::get().to(health::get_health)))
-        .default_service(web::to(crate::http::routes::unknown));
+        .service(at("/metrics", web::get().to(scrape)))
+        .service(at("/healthz", web::get().to(health::get_health)))
+        .default_service(web::to(unknown));
 }
 
 /// `GET /metrics` of the public address. Not in the API's description: it is not for partners, and

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::access::client::{
+use crate::http::access::access_token::{LIFE, scope_text};
+use crate::http::access::client_assertion::{
     Credentials, OauthError, authenticate, bad, unreadable, use_up, used_before,
 };
 use crate::http::access::dpop;
-use crate::http::access::token::{LIFE, scope_text};
-use crate::http::openapi::bodies::{TokenAnswer, TokenError, TokenForm};
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::{TokenAnswer, TokenError, TokenForm};
 use crate::http::server::tls::ClientCertificate;
 use crate::partner::Partner;
 use crate::partner::constraint::{Binding, SenderConstraint};
@@ -32,9 +32,6 @@ pub struct TokenRequest {
     client_assertion: Option<String>,
     scope: Option<String>,
 }
-
-/// Where it is, below the issuer.
-pub const TOKEN_PATH: &str = "/oauth/token";
 
 /// An access token for a client assertion (RFC 6749, 7523); errors as RFC 6749, section 5.2. With a
 /// proof in the header `DPoP` it is bound to the proof's key (RFC 9449).

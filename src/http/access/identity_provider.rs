@@ -13,7 +13,7 @@ use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
 use crate::settings::TokenSettings;
 
 /// An identity provider of the bank, as far as a token can be checked against it.
-pub struct TokenIssuer {
+pub struct IdentityProvider {
     issuer: String,
     audience: String,
     keys: Vec<IssuerKey>,
@@ -28,7 +28,7 @@ struct IssuerKey {
 
 /// Why the identity provider's keys cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenIssuerError {
+pub enum IdentityProviderError {
     #[error("setting {table}.jwks: cannot read {path}")]
     Unreadable { table: &'static str, path: PathBuf, source: std::io::Error },
     #[error("setting {table}.jwks: {path} is not a JWK set (RFC 7517): {what}")]
@@ -82,19 +82,22 @@ const TYPES: [&str; 3] = ["jwt", "at+jwt", ""];
 /// OpenID Connect Core, section 2: sub has at most 255 ASCII characters.
 const SUBJECT_BYTES_MAX: usize = 255;
 
-impl TokenIssuer {
+impl IdentityProvider {
     /// Reads the identity provider's public keys; `table` is the name of its settings.
-    pub fn load(settings: &TokenSettings, table: &'static str) -> Result<Self, TokenIssuerError> {
+    pub fn load(
+        settings: &TokenSettings,
+        table: &'static str,
+    ) -> Result<Self, IdentityProviderError> {
         let path = || settings.jwks.clone();
         let text = std::fs::read_to_string(&settings.jwks)
-            .map_err(|source| TokenIssuerError::Unreadable { table, path: path(), source })?;
-        let keys = read_keys(&text).map_err(|error| TokenIssuerError::Malformed {
+            .map_err(|source| IdentityProviderError::Unreadable { table, path: path(), source })?;
+        let keys = read_keys(&text).map_err(|error| IdentityProviderError::Malformed {
             table,
             path: path(),
             what: error.to_string(),
         })?;
         if keys.is_empty() {
-            return Err(TokenIssuerError::NoKey { table, path: path() });
+            return Err(IdentityProviderError::NoKey { table, path: path() });
         }
         let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
         Ok(Self { issuer, audience, keys })
@@ -198,13 +201,13 @@ mod tests {
     }
 
     impl Bank {
-        fn issuer(&self) -> TokenIssuer {
+        fn issuer(&self) -> IdentityProvider {
             let set = json!({ "keys": [
                 { "kty": "OKP", "crv": "Ed25519", "kid": "b1", "alg": "EdDSA", "x": self.x },
                 { "kty": "oct", "kid": "s1", "alg": "HS256", "k": "c2VjcmV0" },
                 { "kty": "OKP", "crv": "Ed25519", "kid": "e1", "use": "enc", "x": self.x },
             ] });
-            TokenIssuer {
+            IdentityProvider {
                 issuer: "https://login.bank.test".to_owned(),
                 audience: "tallystick".to_owned(),
                 keys: read_keys(&set.to_string()).unwrap(),

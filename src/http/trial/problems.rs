@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderName;
 
 use crate::clock;
 use crate::http::problem::{KINDS, Kind, Problem, RATE_LIMITED};
-use crate::http::server::request_id::note_nothing_left;
+use crate::http::server::noted::note_nothing_left;
 use crate::ids::EventId;
 use crate::partner::Partner;
 
@@ -26,7 +26,8 @@ fn by_slug(slug: &str) -> Option<&'static Kind> {
 /// # Errors
 /// That problem, or what is wrong with the header.
 pub fn by_header(request: &HttpRequest, partner: &Partner) -> Result<(), Problem> {
-    let Some(value) = request.headers().get(HEADER).filter(|_it| partner.status.is_trial()) else {
+    let Some(value) = request.headers().get(HEADER).filter(|_value| partner.status.is_trial())
+    else {
         return Ok(());
     };
     let Some(kind) = value.to_str().ok().and_then(by_slug) else {
@@ -43,7 +44,8 @@ pub fn by_header(request: &HttpRequest, partner: &Partner) -> Result<(), Problem
 /// # Errors
 /// That problem.
 pub fn by_event_id(event: &EventId, partner: &Partner) -> Result<(), Problem> {
-    let slug = event.as_str().strip_prefix(EVENT_ID_PREFIX).filter(|_it| partner.status.is_trial());
+    let slug =
+        event.as_str().strip_prefix(EVENT_ID_PREFIX).filter(|_slug| partner.status.is_trial());
     match slug.and_then(by_slug) {
         Some(kind) => Err(Problem::sample(kind, clock::now())),
         None => Ok(()),

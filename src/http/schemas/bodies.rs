@@ -212,7 +212,7 @@ impl PartialSchema for BatchBody {
                     .item(Ref::from_schema_name("Event"))
                     .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue)),
             )
-            .max_items(Some(crate::http::partner::events::BATCH_MAX))
+            .max_items(Some(crate::http::server::paths::BATCH_MAX))
             .into()
     }
 }

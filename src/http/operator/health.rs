@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use crate::http::Gateway;
-use crate::http::openapi::bodies::StatusBody;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::StatusBody;
 use crate::store;
 
 /// The process lives.
@@ -23,7 +23,7 @@ pub async fn get_health() -> HttpResponse {
 )]
 pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
     for books in std::iter::once(&gateway.main).chain(&gateway.sandbox) {
-        if !books.read(store::pending).await?.is_empty() {
+        if !books.ask(store::pending).await?.is_empty() {
             return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
         }
     }

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::clock::Moment;
 use crate::http::Gateway;
-use crate::http::access::oauth::TOKEN_PATH;
 use crate::http::problem::Problem;
-use crate::http::server::request_id::note_partner;
+use crate::http::server::noted::note_partner;
+use crate::http::server::paths::TOKEN_PATH;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
@@ -106,16 +106,15 @@ pub async fn use_up<T: Send + 'static>(
 ) -> Result<Option<T>, Problem> {
     gateway
         .main
-        .read(move |db| {
-            db.write(|tx| {
-                assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;
-                if !assertions::claim(tx, &client, &assertion.jti, assertion.forget_at)? {
-                    return Ok(None);
-                }
-                work(tx).map(Some)
-            })
+        .write(move |tx| {
+            assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;
+            if !assertions::claim(tx, &client, &assertion.jti, assertion.forget_at)? {
+                return Ok(None);
+            }
+            work(tx).map(Some)
         })
         .await
+        .map_err(Problem::from)
 }
 
 /// What is told to whoever comes with an assertion that was used before.

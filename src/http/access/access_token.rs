@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Moment;
-use crate::http::access::revoked::{Revoked, Standing};
+use crate::http::access::revoked_tokens::{Revoked, Standing};
 use crate::ids::PartnerId;
 use crate::partner::constraint::Binding;
 use crate::partner::scope::Scope;

@@ -1,0 +1,153 @@
+//! What all handlers share: the books, the partners, the keys, and the counts of requests.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::{HttpRequest, web};
+use chrono::NaiveDate;
+
+use crate::books::{Books, Shared};
+use crate::clock::Moment;
+use crate::crm::standard_webhook::SharedSecret;
+use crate::http::access::access_token::Tokens;
+use crate::http::access::identity_provider::{IdentityProvider, IdentityProviderError};
+use crate::http::problem::Problem;
+use crate::http::server::limit::Limits;
+use crate::http::server::noted;
+use crate::http::server::open_streams::OpenStreams;
+use crate::observations::Observations;
+use crate::partner::{Partner, Registry};
+use crate::secrets::keys::Keys;
+use crate::settings::{CrmFeedbackSettings, TokenSettings, WebhookSettings};
+use crate::telemetry::metrics::Metrics;
+
+/// What handlers share.
+pub struct Gateway {
+    pub registry: Arc<Registry>,
+    pub keys: Keys,
+    /// The books of real partners, of customers and of staff. Code that serves one partner asks
+    /// `books` instead.
+    pub main: Books,
+    pub(in crate::http) sandbox: Option<Books>,
+    /// Our own URL, without a slash at the end.
+    pub issuer: String,
+    pub time_zone: chrono_tz::Tz,
+    /// Maximum size of an uploaded file, in bytes.
+    pub(in crate::http) upload_bytes_max: i64,
+    pub(in crate::http) streams: OpenStreams,
+    pub metrics: Arc<Metrics>,
+    /// Whether the public address shows the metrics to staff.
+    pub(in crate::http) metrics_public: bool,
+    /// The API's description, made when somebody asks for it first.
+    pub(in crate::http) openapi: OnceLock<web::Bytes>,
+    pub(in crate::http) webhooks: WebhookSettings,
+    pub(in crate::http) customer_issuer: Option<IdentityProvider>,
+    pub(in crate::http) staff_issuer: Option<IdentityProvider>,
+    pub(in crate::http) feedback_secret: Option<SharedSecret>,
+    pub(in crate::http) tokens: Tokens,
+    pub(in crate::http) limits: Limits,
+    /// Whether TLS asks clients for certificates.
+    pub(in crate::http) client_certificates: bool,
+    /// How long the gateway waits for a slow request body.
+    pub(in crate::http) body_patience: Duration,
+    /// Rates of the shops' pages for visitors who are not signed in.
+    pub(in crate::http) strangers: Limits,
+    /// What the software of partners on trial does.
+    pub(in crate::http) observations: Arc<Observations>,
+}
+
+/// Why no gateway can be made of the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error(transparent)]
+    IdentityProvider(#[from] IdentityProviderError),
+    #[error("the CRM's settings cannot be used: {0}")]
+    FeedbackSecret(&'static str),
+}
+
+impl Gateway {
+    /// Makes the gateway of a service that is served as `issuer`.
+    pub fn new(
+        issuer: &str,
+        shared: &Shared<'_>,
+        main: Books,
+        sandbox: Option<Books>,
+        observations: Arc<Observations>,
+    ) -> Result<Self, GatewayError> {
+        let Shared { settings, keys, registry, metrics } = shared;
+        let issuer = issuer.trim_end_matches('/').to_owned();
+        let tls = settings.tls.as_ref();
+        Ok(Self {
+            registry: Arc::clone(registry),
+            keys: (*keys).clone(),
+            main,
+            sandbox,
+            time_zone: settings.time_zone,
+            upload_bytes_max: i64::from(settings.upload_bytes_max),
+            streams: OpenStreams::default(),
+            metrics: Arc::clone(metrics),
+            metrics_public: settings.metrics.public,
+            openapi: OnceLock::new(),
+            webhooks: settings.webhooks,
+            customer_issuer: provider(settings.customer_tokens.as_ref(), "customer_tokens")?,
+            staff_issuer: provider(settings.staff_tokens.as_ref(), "staff_tokens")?,
+            feedback_secret: feedback_secret(settings.crm_feedback.as_ref())?,
+            tokens: Tokens::new(&issuer, keys.token.clone()),
+            limits: Limits::default(),
+            client_certificates: tls.is_some_and(|tls| tls.client_certificates.is_some()),
+            body_patience: Duration::from_secs(settings.body_seconds),
+            strangers: Limits::default(),
+            observations,
+            issuer,
+        })
+    }
+
+    /// The books of a partner, by its status now. This is the only place that decides it.
+    pub(in crate::http) fn books(&self, partner: &Partner) -> &Books {
+        let own = self.sandbox.as_ref().filter(|_own| partner.status.is_trial());
+        own.unwrap_or(&self.main)
+    }
+
+    /// Whether a partner's books are apart from those of real partners and of customers.
+    pub(in crate::http) fn is_apart(&self, partner: &Partner) -> bool {
+        self.sandbox.is_some() && partner.status.is_trial()
+    }
+
+    /// Counts a request against the partner's rate.
+    ///
+    /// # Errors
+    /// `rate-limited`, when the partner has used up its rate.
+    pub(in crate::http) fn limit(
+        &self,
+        request: &HttpRequest,
+        partner: &Partner,
+        now: Moment,
+    ) -> Result<(), Problem> {
+        let taken = self.limits.take(&partner.id, partner.access.requests_per_second, now);
+        let (Ok(allowance) | Err(allowance)) = taken;
+        noted::note_allowance(request, allowance);
+        taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
+    }
+
+    /// The business day of a moment, in the programme's time zone.
+    pub(in crate::http) fn day(&self, moment: Moment) -> NaiveDate {
+        moment.utc().with_timezone(&self.time_zone).date_naive()
+    }
+}
+
+/// Without the settings no tokens of these people are accepted.
+fn provider(
+    settings: Option<&TokenSettings>,
+    table: &'static str,
+) -> Result<Option<IdentityProvider>, IdentityProviderError> {
+    settings.map(|settings| IdentityProvider::load(settings, table)).transpose()
+}
+
+/// The secret that the CRM signs its feedback with, where the settings have one.
+fn feedback_secret(
+    settings: Option<&CrmFeedbackSettings>,
+) -> Result<Option<SharedSecret>, GatewayError> {
+    let Some(settings) = settings else { return Ok(None) };
+    let expected = "crm_feedback.secret: expected whsec_ and base64 of 24 to 64 bytes";
+    SharedSecret::read(&settings.secret).map(Some).ok_or(GatewayError::FeedbackSecret(expected))
+}
