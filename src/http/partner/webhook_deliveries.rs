@@ -85,7 +85,7 @@ pub async fn get_deliveries(
     let who = &caller.partner.id;
     let endpoints: Vec<EndpointId> = match endpoint {
         Some(id) => {
-            let id = EndpointId::try_from(id).map_err(|_invalid| Problem::not_found())?;
+            let id = EndpointId::try_from(id.as_str()).map_err(|_invalid| Problem::not_found())?;
             let found = endpoints::find(who, books, id).await?;
             vec![found.ok_or_else(Problem::not_found)?.id]
         }
