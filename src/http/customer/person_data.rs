@@ -14,9 +14,9 @@ use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
 use crate::http::customer::person_page::page;
-use crate::http::schemas::bodies::PersonBody;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::PersonBody;
 
 const PURPOSE_CHARACTERS_MAX: usize = 200;
 
