@@ -142,7 +142,7 @@ pub async fn of_referrals(
     let mut progress = Progress { found: expired.len().saturating_add(matured.len()), recorded: 0 };
     for referral in expired {
         let expire = Move::new(referral, ReferralStep::Expire, Actor::Program("due"));
-        match writer.advance(expire).await {
+        match writer.move_referral(expire).await {
             Ok(_moved) => progress.recorded = progress.recorded.saturating_add(1),
             // It has gone on in the meantime.
             Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
@@ -150,7 +150,7 @@ pub async fn of_referrals(
         }
     }
     if !matured.is_empty() {
-        let transactions = writer.mature(matured, now).await?;
+        let transactions = writer.mature_commissions(matured, now).await?;
         progress.recorded = progress.recorded.saturating_add(transactions);
     }
     Ok(progress)

@@ -126,7 +126,7 @@ pub async fn tell(
             continue;
         }
         let order = Move { referral: lead, step: *step, by: by.clone(), finding: None };
-        match writer.advance(order).await {
+        match writer.move_referral(order).await {
             Ok(moved) => told = Told { state: moved.state, moved: told.moved || !moved.replayed },
             // It has gone on by another way.
             Err(WriteError::Move(MoveRefusal::Illegal(illegal))) => told.state = illegal.from,

@@ -3,7 +3,6 @@
 
 use super::refusal::CustomerRefusal;
 use super::{Author, PersonalKeys};
-use crate::books::Books;
 use crate::clock::Moment;
 use crate::event::{ConsentGiven, Contact};
 use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
@@ -14,7 +13,7 @@ use crate::store::personal::NewPersonal;
 use crate::store::{
     Db, LedgerTx, StoreError, consents, customer_stages, customers, outbox, personal, referrals,
 };
-use crate::writer::{MoveRefusal, WriteError};
+use crate::writer::{RecordError, Work, Writer};
 
 /// Who agrees, and with whom.
 #[derive(Clone, Debug)]
@@ -66,37 +65,29 @@ pub fn agree(
     })
 }
 
-/// Withdraws the agreement: the data is erased, no lead is made of what the customer buys, and the
-/// leads that were made so are stopped.
+/// Withdraws the agreement, in one transaction: the data is erased, no lead is made of what the
+/// customer buys, and the leads that were made so are stopped. Returns when it was withdrawn.
 ///
 /// # Errors
-/// [`CustomerRefusal::NotFound`] when nobody agreed; [`CustomerRefusal::Write`] when a lead cannot
-/// be moved now.
-pub async fn withdraw(
-    who: ContactOwner,
-    books: &Books,
-    now: Moment,
-) -> Result<(), CustomerRefusal> {
-    let stopped = books
-        .write_or(move |tx| {
-            let customer = customers::by_subject(tx.db(), &who.subject)?;
-            let customer = customer.ok_or(CustomerRefusal::NotFound)?;
-            customers::lock(tx, &[customer])?;
-            if !erase(tx, customer, now)? {
-                return Err(CustomerRefusal::NotFound);
-            }
-            Ok(stop_leads(tx, customer, &who.bank, now)?)
-        })
-        .await?;
-    for referral in stopped {
-        let order = Move::new(referral, ReferralStep::Withdraw, Actor::Customer);
-        match books.writer.advance(order).await {
-            // A referral that has ended, or was converted, stays as it is.
-            Ok(_) | Err(WriteError::Move(MoveRefusal::Illegal(_))) => {}
-            Err(error) => return Err(error.into()),
-        }
+/// [`CustomerRefusal::NotFound`] when nobody agreed; [`CustomerRefusal::Write`] when nothing can be
+/// recorded now.
+pub async fn withdraw(who: ContactOwner, writer: &Writer) -> Result<Moment, CustomerRefusal> {
+    let withdrawn = writer.run(move |work| withdraw_in(work, &who)).await?;
+    withdrawn.ok_or(CustomerRefusal::NotFound)
+}
+
+fn withdraw_in(work: &mut Work<'_>, who: &ContactOwner) -> Result<Option<Moment>, RecordError> {
+    let Some(customer) = customers::by_subject(work.tx.db(), &who.subject)? else {
+        return Ok(None);
+    };
+    customers::lock(&mut work.tx, &[customer])?;
+    if !erase(&mut work.tx, customer, work.now)? {
+        return Ok(None);
     }
-    Ok(())
+    for referral in stop_leads(&mut work.tx, customer, &who.bank, work.now)? {
+        work.move_withdrawn(&Move::new(referral, ReferralStep::Withdraw, Actor::Customer))?;
+    }
+    Ok(Some(work.now))
 }
 
 /// The customer may not be contacted any more: the consent is withdrawn and the data erased.

@@ -10,6 +10,11 @@ impl LedgerTx<'_> {
     pub const fn db(&mut self) -> &mut Db {
         self.0
     }
+
+    /// The same transaction, for a value that carries it for a while.
+    pub const fn same(&mut self) -> LedgerTx<'_> {
+        LedgerTx(self.0)
+    }
 }
 
 impl Db {

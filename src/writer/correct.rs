@@ -1,42 +1,41 @@
 //! One correction in one transaction: proposed, and posted at once where one person may; later
 //! approved by another, or rejected.
 
+use super::Writer;
 use super::draft::{Draft, Drafts};
-use super::load::load_lots;
-use super::record::{RecordError, Recorder};
+use super::error::{RecordError, WriteError};
+use super::load::load_customer_lots;
+use super::work::Work;
 use crate::clock::Moment;
 use crate::ids::{
-    CorrectionId, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId, StaffId,
-    TransactionId,
+    CorrectionId, CustomerId, EventKey, MemberKey, MemberRef, PartnerId, StaffId, TransactionId,
 };
 use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
 use crate::program::{
     self, Adjustment, Correction, CorrectionContent, CorrectionReason, CorrectionRefusal,
-    CorrectionState, Decision, Irreversible, Lots, OriginalTransaction, Reversal,
+    CorrectionState, Decision, Irreversible, OriginalTransaction, Reversal,
 };
-use crate::store::{
-    LedgerTx, corrections, counters, customers, lots, referral_rewards, transactions,
-};
+use crate::store::{LedgerTx, corrections, counters, customers, referral_rewards, transactions};
 
 /// What a member of staff asks for.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct CorrectionOrder {
     pub id: CorrectionId,
     pub by: StaffId,
-    pub step: Step,
+    pub step: CorrectionStep,
 }
 
 #[derive(Clone, Debug)]
-pub enum Step {
-    Propose { what: Asked, reason: String },
+pub enum CorrectionStep {
+    Propose { what: CorrectionAsked, reason: String },
     Approve,
     Reject { reason: String },
 }
 
 /// What is to be corrected, as it is named from outside.
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum CorrectionAsked {
     Adjustment {
         partner: PartnerId,
         member: MemberRef,
@@ -61,18 +60,21 @@ pub struct Corrected {
 
 type Refused = CorrectionRefusal;
 
-impl Recorder {
-    /// Does what is asked in the transaction, or nothing of it.
-    pub fn correct(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        order: &Order,
-        now: Moment,
-    ) -> Result<Corrected, RecordError> {
+impl Writer {
+    /// Takes a step of a correction, and waits until it is durable or refused.
+    pub async fn correct(&self, order: CorrectionOrder) -> Result<Corrected, WriteError> {
+        self.run(move |work| work.correct(&order)).await
+    }
+}
+
+impl Work<'_> {
+    /// Takes the step in the transaction, or nothing of it.
+    fn correct(&mut self, order: &CorrectionOrder) -> Result<Corrected, RecordError> {
+        let (now, tx) = (self.now, &mut self.tx);
         let known = corrections::lock(tx, &order.id)?;
         match (&order.step, known) {
-            (Step::Propose { what, reason }, None) => self.propose(tx, (order, what, reason), now),
-            (Step::Propose { what, reason }, Some((correction, receipt))) => {
+            (CorrectionStep::Propose { what, reason }, None) => self.propose(order, what, reason),
+            (CorrectionStep::Propose { what, reason }, Some((correction, receipt))) => {
                 let same = correction.proposed_by == order.by
                     && correction.reason == *reason
                     && is_asked(&correction.what, what);
@@ -81,15 +83,17 @@ impl Recorder {
                 }
                 Ok(Corrected { correction, receipt, replayed: true })
             }
-            (Step::Approve | Step::Reject { .. }, None) => Err(Refused::Unknown.into()),
-            (Step::Approve, Some((correction, receipt))) => {
+            (CorrectionStep::Approve | CorrectionStep::Reject { .. }, None) => {
+                Err(Refused::Unknown.into())
+            }
+            (CorrectionStep::Approve, Some((correction, receipt))) => {
                 if correction.approval(&order.by)? {
-                    self.approve(tx, correction, &order.by, now)
+                    self.approve(correction, &order.by)
                 } else {
                     Ok(Corrected { correction, receipt, replayed: true })
                 }
             }
-            (Step::Reject { reason }, Some((mut correction, receipt))) => {
+            (CorrectionStep::Reject { reason }, Some((mut correction, receipt))) => {
                 let replayed = !correction.rejection(&order.by, reason)?;
                 if !replayed {
                     let (by, reason) = (order.by.clone(), reason.clone());
@@ -102,14 +106,15 @@ impl Recorder {
     }
 
     fn propose(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        (order, asked, reason): (&Order, &Asked, &str),
-        now: Moment,
+        &mut self,
+        order: &CorrectionOrder,
+        asked: &CorrectionAsked,
+        reason: &str,
     ) -> Result<Corrected, RecordError> {
+        let now = self.now;
         let mut correction = Correction {
             id: order.id.clone(),
-            what: find(tx, asked)?,
+            what: find(&mut self.tx, asked)?,
             reason: reason.to_owned(),
             proposed_by: order.by.clone(),
             proposed_at: now,
@@ -117,16 +122,16 @@ impl Recorder {
             state: CorrectionState::Proposed,
         };
         if let CorrectionContent::Reversal(Reversal { transaction, .. }) = &correction.what
-            && let Some(other) = corrections::reversing(tx.db(), *transaction)?
+            && let Some(other) = corrections::reversing(self.tx.db(), *transaction)?
         {
             return Err(Refused::NotReversible(Irreversible::Already(other)).into());
         }
         // Decided on even if it waits: what cannot be posted is not proposed.
-        let mut decision = self.decide(tx, &correction.what, now)?;
+        let mut decision = self.decide(&correction.what)?;
         if let CorrectionContent::Reversal(reversal) = &mut correction.what {
             reversal.points = points_of(&decision)?;
         }
-        let alone_max = self.registry.programme().adjustment.alone_max;
+        let alone_max = self.bank.registry.programme().adjustment.alone_max;
         correction.above_limit = is_above(alone_max, &decision).map_err(Refused::from)?;
         let mut drafts = Drafts::default();
         let mut receipt = None;
@@ -137,23 +142,22 @@ impl Recorder {
             let transaction = draft.transaction_id();
             correction.state = CorrectionState::Posted { transaction, approved_by: None, at: now };
             drafts.push(draft);
-            take_rewards_back(tx, &correction.what)?;
+            take_rewards_back(&mut self.tx, &correction.what)?;
         }
-        if !corrections::insert(tx, &correction)? {
+        if !corrections::insert(&mut self.tx, &correction)? {
             return Err(RecordError::Raced);
         }
-        drafts.write(tx, now)?;
+        drafts.write(&mut self.tx, now)?;
         Ok(Corrected { correction, receipt, replayed: false })
     }
 
     fn approve(
-        &self,
-        tx: &mut LedgerTx<'_>,
+        &mut self,
         mut correction: Correction,
         by: &StaffId,
-        now: Moment,
     ) -> Result<Corrected, RecordError> {
-        let mut decision = self.decide(tx, &correction.what, now)?;
+        let now = self.now;
+        let mut decision = self.decide(&correction.what)?;
         decision.explanation.insert(0, CorrectionReason::new(&correction, Some(by)).into());
         let draft = Draft::of_correction(correction.what.kind(), decision, now)?;
         let receipt = Some(draft.receipt().to_owned());
@@ -162,26 +166,22 @@ impl Recorder {
             approved_by: Some(by.clone()),
             at: now,
         };
-        corrections::close(tx, &correction)?;
-        take_rewards_back(tx, &correction.what)?;
+        corrections::close(&mut self.tx, &correction)?;
+        take_rewards_back(&mut self.tx, &correction.what)?;
         let mut drafts = Drafts::default();
         drafts.push(draft);
-        drafts.write(tx, now)?;
+        drafts.write(&mut self.tx, now)?;
         Ok(Corrected { correction, receipt, replayed: false })
     }
 
-    /// What it posts as things stand now, under the customer's lock.
-    fn decide(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        what: &CorrectionContent,
-        now: Moment,
-    ) -> Result<Decision, RecordError> {
+    /// What the correction posts as things stand now, under the customer's lock.
+    fn decide(&mut self, what: &CorrectionContent) -> Result<Decision, RecordError> {
+        let (now, tx) = (self.now, &mut self.tx);
         customers::lock(tx, what.customer().as_slice())?;
         match what {
             CorrectionContent::Adjustment(adjustment) => {
-                let standing = standing(tx, Some(adjustment.customer), &[])?;
-                let unit_cost = self.registry.programme().points.unit_cost;
+                let standing = load_customer_lots(tx, &[adjustment.customer], &[])?;
+                let unit_cost = self.bank.registry.programme().points.unit_cost;
                 Ok(program::adjust(adjustment, unit_cost, &standing, now)?)
             }
             CorrectionContent::Reversal(Reversal { transaction, customer, .. }) => {
@@ -195,7 +195,7 @@ impl Recorder {
                     return Err(Refused::NotReversible(Irreversible::Rewarded).into());
                 }
                 counters::lock(tx, original.counted.iter().map(|counted| counted.counter))?;
-                let standing = standing(tx, *customer, &original.lots())?;
+                let standing = load_customer_lots(tx, customer.as_slice(), &original.lots())?;
                 Ok(program::reverse(&original, &standing)?)
             }
         }
@@ -213,9 +213,9 @@ fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &CorrectionContent) -> Result<
 }
 
 /// Whom or what the names from outside mean.
-fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<CorrectionContent, RecordError> {
+fn find(tx: &mut LedgerTx<'_>, asked: &CorrectionAsked) -> Result<CorrectionContent, RecordError> {
     match asked {
-        Asked::Adjustment { partner, member, points, expires_at } => {
+        CorrectionAsked::Adjustment { partner, member, points, expires_at } => {
             let key = MemberKey::of(partner, member);
             let customer = customers::of_members(tx, &[key])?.remove(&key);
             Ok(CorrectionContent::Adjustment(Adjustment {
@@ -226,7 +226,7 @@ fn find(tx: &mut LedgerTx<'_>, asked: &Asked) -> Result<CorrectionContent, Recor
                 expires_at: *expires_at,
             }))
         }
-        Asked::Reversal { transaction } => {
+        CorrectionAsked::Reversal { transaction } => {
             let (original, event) =
                 transactions::original(tx, *transaction)?.ok_or(Refused::TransactionUnknown)?;
             let customer = whose(tx, &original, event.as_slice())?;
@@ -253,39 +253,25 @@ fn whose(
 }
 
 /// Whether what was recorded is what is asked for; ids of customers are for the store to find.
-fn is_asked(recorded: &CorrectionContent, asked: &Asked) -> bool {
+fn is_asked(recorded: &CorrectionContent, asked: &CorrectionAsked) -> bool {
     match (recorded, asked) {
         (
             CorrectionContent::Adjustment(recorded),
-            Asked::Adjustment { partner, member, points, expires_at },
+            CorrectionAsked::Adjustment { partner, member, points, expires_at },
         ) => {
             recorded.partner == *partner
                 && recorded.member == *member
                 && recorded.points == *points
                 && recorded.expires_at == *expires_at
         }
-        (CorrectionContent::Reversal(recorded), Asked::Reversal { transaction }) => {
+        (CorrectionContent::Reversal(recorded), CorrectionAsked::Reversal { transaction }) => {
             recorded.transaction == *transaction
         }
-        (CorrectionContent::Adjustment(_), Asked::Reversal { .. })
-        | (CorrectionContent::Reversal(_), Asked::Adjustment { .. }) => false,
+        (CorrectionContent::Adjustment(_), CorrectionAsked::Reversal { .. })
+        | (CorrectionContent::Reversal(_), CorrectionAsked::Adjustment { .. }) => false,
     }
 }
 
 fn points_of(decision: &Decision) -> Result<Amount, RecordError> {
     Ok(customer_points(&decision.postings).map_err(Refused::from)?)
-}
-
-/// A customer's lots and debt, and those other lots.
-fn standing(
-    tx: &mut LedgerTx<'_>,
-    customer: Option<CustomerId>,
-    others: &[LotId],
-) -> Result<Lots, RecordError> {
-    let mut standing = Lots::default();
-    load_lots(tx, customer.as_slice(), others, &mut standing)?;
-    for (customer, owed) in lots::owed(tx.db(), customer.as_slice())? {
-        standing.add_owed(customer, owed);
-    }
-    Ok(standing)
 }

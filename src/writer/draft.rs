@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Submission;
 use super::announce::{self, News, announce};
+use super::error::RecordError;
 use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
-use super::record::RecordError;
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;

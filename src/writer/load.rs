@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono_tz::Tz;
 
 use super::Submission;
-use super::record::RecordError;
+use super::error::RecordError;
 use crate::event::Said;
 use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::partner::manifest::Enrolment as EnrolmentRule;
@@ -162,8 +162,22 @@ fn load_counters<'a>(
     Ok(())
 }
 
+/// The lots and debts of these customers, who must be locked, and those other lots by their ids.
+pub fn load_customer_lots(
+    tx: &mut LedgerTx<'_>,
+    customers: &[CustomerId],
+    others: &[LotId],
+) -> Result<Lots, StoreError> {
+    let mut standing = Lots::default();
+    load_lots(tx, customers, others, &mut standing)?;
+    for (customer, owed) in lots::owed(tx.db(), customers)? {
+        standing.add_owed(customer, owed);
+    }
+    Ok(standing)
+}
+
 /// All lots in which these customers have points, and those others by their ids.
-pub fn load_lots(
+fn load_lots(
     tx: &mut LedgerTx<'_>,
     customers: &[CustomerId],
     others: &[LotId],

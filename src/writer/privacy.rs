@@ -1,12 +1,10 @@
 //! A consent is withdrawn, or personal data erased: in one transaction with all that follows from
 //! it. What was earned stays, and so does the ledger, because no row of it holds personal data.
 
-use tokio::sync::oneshot;
-
-use super::advance::MoveRefusal;
-use super::record::{RecordError, Recorder};
-use super::{Job, WriteError, Writer};
-use crate::clock::Moment;
+use super::Writer;
+use super::error::{RecordError, WriteError};
+use super::move_referral::MoveRefusal;
+use super::work::Work;
 use crate::customer::Author;
 use crate::customer::certificate::{Certificate, Erased};
 use crate::customer::contact;
@@ -16,8 +14,7 @@ use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, consents, customers, idempotency_keys, outbox, personal, referral_claims, referrals,
-    signatures,
+    consents, customers, idempotency_keys, outbox, personal, referral_claims, referrals, signatures,
 };
 
 /// A consent that is to be withdrawn. Whoever asks may.
@@ -42,45 +39,43 @@ impl Writer {
     /// Withdraws a consent, and waits until that is durable. `false` when it had been withdrawn
     /// before, or there is none of that id: then nothing changes.
     pub async fn withdraw(&self, order: Withdrawal) -> Result<bool, WriteError> {
-        let (answer, withdrawn) = oneshot::channel();
-        self.0.0.push(None, 1, Job::Withdraw { order: Box::new(order), answer })?;
-        withdrawn.await.unwrap_or(Err(WriteError::Stopped))
+        self.run(move |work| work.withdraw(&order)).await
     }
 
     /// Erases personal data, and waits until that is durable. `None` when there is no such
     /// customer or referral.
     pub async fn erase(&self, order: Erasure) -> Result<Option<ErasureOutcome>, WriteError> {
-        let (answer, erased) = oneshot::channel();
-        self.0.0.push(None, 1, Job::Erase { order: Box::new(order), answer })?;
-        erased.await.unwrap_or(Err(WriteError::Stopped))
+        self.run(move |work| work.erase(&order)).await
     }
 }
 
-impl Recorder {
+impl Work<'_> {
     /// Withdraws a consent; `false` when it had been withdrawn before, or is not there.
-    pub fn withdraw(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        order: &Withdrawal,
-        now: Moment,
-    ) -> Result<bool, RecordError> {
-        let Some(consented) = consents::consented(tx.db(), order.consent)? else {
+    fn withdraw(&mut self, order: &Withdrawal) -> Result<bool, RecordError> {
+        let Some(consented) = consents::consented(self.tx.db(), order.consent)? else {
             return Ok(false);
         };
-        self.withdraw_one(tx, &consented, (&order.by, order.reason.as_deref()), now)
+        self.withdraw_one(&consented, &order.by, order.reason.as_deref())
+    }
+
+    /// Moves a referral because its person withdrew. A referral that has ended stays as it is.
+    pub fn move_withdrawn(&mut self, order: &Move) -> Result<(), RecordError> {
+        match self.move_referral(order) {
+            Ok(_) | Err(RecordError::Move(MoveRefusal::Illegal(_))) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn withdraw_one(
-        &self,
-        tx: &mut LedgerTx<'_>,
+        &mut self,
         consented: &Consented,
-        (by, reason): (&Author, Option<&str>),
-        now: Moment,
+        by: &Author,
+        reason: Option<&str>,
     ) -> Result<bool, RecordError> {
-        if !consents::withdraw(tx, consented.consent.id, by, reason, now)? {
+        if !consents::withdraw(&mut self.tx, consented.consent.id, by, reason, self.now)? {
             return Ok(false);
         }
-        outbox::consent_withdrawn(tx, consented.referral, now)?;
+        outbox::consent_withdrawn(&mut self.tx, consented.referral, self.now)?;
         let actor = match by {
             Author::Customer(_) => Actor::Customer,
             Author::Partner(id) => Actor::Partner(id.clone()),
@@ -92,76 +87,69 @@ impl Recorder {
             Some(reason) => order.because(reason),
             None => order,
         };
-        match self.advance(tx, &order, now) {
-            // One that has come to its end stays there.
-            Ok(_) | Err(RecordError::Move(MoveRefusal::Illegal(_))) => Ok(true),
-            Err(error) => Err(error),
-        }
+        self.move_withdrawn(&order)?;
+        Ok(true)
     }
 
-    /// Erases what is kept of a referral's person or of a customer.
-    pub fn erase(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        order: &Erasure,
-        now: Moment,
-    ) -> Result<Option<ErasureOutcome>, RecordError> {
+    /// Erases what is kept of a referral's person, or of a customer.
+    fn erase(&mut self, order: &Erasure) -> Result<Option<ErasureOutcome>, RecordError> {
+        let now = self.now;
         let occasion = ErasureOccasion { by: &order.by, reason: &order.reason, now };
         let mut certificate = Certificate::default();
         match order.of {
             Erased::Period => return Ok(None),
             Erased::Referral(id) => {
-                let Some(referral) = referrals::get(tx.db(), id)? else { return Ok(None) };
-                self.erase_referrals(tx, &[referral], occasion, &mut certificate)?;
+                let Some(referral) = referrals::get(self.tx.db(), id)? else { return Ok(None) };
+                self.erase_referrals(&[referral], occasion, &mut certificate)?;
             }
             // Points stay the customer's, and so does the subject by which they reach them.
             Erased::Customer(id) => {
-                if customers::profile(tx.db(), id)?.is_none() {
+                if customers::profile(self.tx.db(), id)?.is_none() {
                     return Ok(None);
                 }
-                let list = referrals::of_customer(tx.db(), id)?;
-                self.erase_referrals(tx, &list, occasion, &mut certificate)?;
+                let list = referrals::of_customer(self.tx.db(), id)?;
+                self.erase_referrals(&list, occasion, &mut certificate)?;
                 // Where they agreed to be contacted goes too, and with it what that consent was for.
-                if contact::erase(tx, id, now)? {
+                if contact::erase(&mut self.tx, id, now)? {
                     certificate.contacts = certificate.contacts.saturating_add(1);
                     certificate.withdrawals = certificate.withdrawals.saturating_add(1);
                 }
-                if let Some(subject) = customers::subject(tx.db(), id)? {
+                if let Some(subject) = customers::subject(self.tx.db(), id)? {
                     let caller = RequestKey::of_customer(&subject);
-                    certificate.answers = count(idempotency_keys::forget_caller(tx, caller)?);
+                    certificate.answers =
+                        count(idempotency_keys::forget_caller(&mut self.tx, caller)?);
                 }
-                certificate.birth_months = count(customers::forget_birth_month(tx, id)?);
+                certificate.birth_months = count(customers::forget_birth_month(&mut self.tx, id)?);
             }
         }
-        Ok(Some(erasure::certify(tx, order.of, &certificate, occasion)?))
+        Ok(Some(erasure::certify(&mut self.tx, order.of, &certificate, occasion)?))
     }
 
     fn erase_referrals(
-        &self,
-        tx: &mut LedgerTx<'_>,
+        &mut self,
         list: &[ReferralRecord],
         occasion: ErasureOccasion<'_>,
         certificate: &mut Certificate,
     ) -> Result<(), RecordError> {
-        let ErasureOccasion { by, reason, now } = occasion;
+        let ErasureOccasion { by, reason, .. } = occasion;
         for consent in list.iter().filter_map(|referral| referral.consent) {
-            let Some(consented) = consents::consented(tx.db(), consent)? else { continue };
-            if self.withdraw_one(tx, &consented, (by, Some(reason)), now)? {
+            let Some(consented) = consents::consented(self.tx.db(), consent)? else { continue };
+            if self.withdraw_one(&consented, by, Some(reason))? {
                 certificate.withdrawals = certificate.withdrawals.saturating_add(1);
             }
         }
         let mut kept: Vec<ReferralId> = Vec::new();
         for referral in list {
-            if personal::is_kept(tx.db(), referral.id)? {
+            if personal::is_kept(self.tx.db(), referral.id)? {
                 kept.push(referral.id);
             }
         }
-        certificate.contacts = count(personal::delete(tx, &kept)?);
+        certificate.contacts = count(personal::delete(&mut self.tx, &kept)?);
         let seen: Vec<ReferralId> = list.iter().map(|referral| referral.id).collect();
-        referral_claims::forget_seen(tx, &seen)?;
+        referral_claims::forget_seen(&mut self.tx, &seen)?;
         certificate.name(&kept);
         let events: Vec<EventKey> = list.iter().map(|referral| referral.event).collect();
-        certificate.signed_requests = count(signatures::erase(tx, &events)?);
+        certificate.signed_requests = count(signatures::erase(&mut self.tx, &events)?);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A referral as it is to be recorded, with what the person agreed to and their sealed data.
 
 use super::Submission;
-use super::record::RecordError;
+use super::error::RecordError;
 use crate::customer::PersonalKeys;
 use crate::event::Referral;
 use crate::ids::ConsentId;

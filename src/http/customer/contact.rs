@@ -65,9 +65,8 @@ pub async fn withdraw_contact(
     customer: Customer,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let withdrawn_at = clock::now();
     let who = ContactOwner { subject: customer.subject, bank: bank(&gateway)? };
-    contact::withdraw(who, &gateway.main, withdrawn_at).await?;
+    let withdrawn_at = contact::withdraw(who, &gateway.main.writer).await?;
     Ok(HttpResponse::Ok().json(Withdrawn { withdrawn_at }))
 }
 

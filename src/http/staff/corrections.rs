@@ -19,7 +19,7 @@ use crate::ids::{CorrectionId, MemberRef, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::program::{Correction, CorrectionContent, CorrectionState};
 use crate::store::corrections;
-use crate::writer::{Asked, Corrected, Order, Step};
+use crate::writer::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
 
 /// The query of the list.
 #[derive(Deserialize, IntoParams)]
@@ -97,7 +97,7 @@ struct Closing<'a> {
     responses(
         (status = 201, description = "Posted.", body = View<'static>),
         (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
-        (status = 200, description = "Asked before.", body = View<'static>),
+        (status = 200, description = "CorrectionAsked before.", body = View<'static>),
     )
 )]
 pub async fn propose_adjustment(
@@ -106,7 +106,8 @@ pub async fn propose_adjustment(
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
     let (id, what, reason) = read_object(&body, read_adjustment)?;
-    let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
+    let order =
+        CorrectionOrder { id, by: staff.id, step: CorrectionStep::Propose { what, reason } };
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -119,7 +120,7 @@ pub async fn propose_adjustment(
     responses(
         (status = 201, description = "Posted.", body = View<'static>),
         (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
-        (status = 200, description = "Asked before.", body = View<'static>),
+        (status = 200, description = "CorrectionAsked before.", body = View<'static>),
     )
 )]
 pub async fn propose_reversal(
@@ -135,8 +136,9 @@ pub async fn propose_reversal(
         let (id, reason) = (body.parsed("id"), read_reason(body));
         Some((id?, reason?))
     })?;
-    let what = Asked::Reversal { transaction };
-    let order = Order { id, by: staff.id, step: Step::Propose { what, reason } };
+    let what = CorrectionAsked::Reversal { transaction };
+    let order =
+        CorrectionOrder { id, by: staff.id, step: CorrectionStep::Propose { what, reason } };
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -155,7 +157,7 @@ pub async fn approve(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let order = Order { id, by: staff.id, step: Step::Approve };
+    let order = CorrectionOrder { id, by: staff.id, step: CorrectionStep::Approve };
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -174,7 +176,7 @@ pub async fn reject(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let reason = read_object(&body, read_reason)?;
-    let order = Order { id, by: staff.id, step: Step::Reject { reason } };
+    let order = CorrectionOrder { id, by: staff.id, step: CorrectionStep::Reject { reason } };
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -235,7 +237,7 @@ fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
     CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
 }
 
-fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String)> {
+fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, CorrectionAsked, String)> {
     let id = body.parsed("id");
     let reason = read_reason(body);
     let points = body.signed_amount("points", Some(Asset::PTS));
@@ -258,8 +260,12 @@ fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, Asked, String
     };
     let (partner, member) = (customer.parsed("partner"), customer.parsed("member"));
     customer.finish();
-    let what =
-        Asked::Adjustment { partner: partner?, member: member?, points: points?, expires_at };
+    let what = CorrectionAsked::Adjustment {
+        partner: partner?,
+        member: member?,
+        points: points?,
+        expires_at,
+    };
     Some((id?, what, reason?))
 }
 

@@ -17,7 +17,7 @@ use crate::ids::{PartnerId, ReferralId, TransactionId};
 use crate::referral::{Actor, Move, ReferralState, ReferralStep};
 use crate::store::referral_moves;
 use crate::store::referrals::Filter;
-use crate::writer::Moved;
+use crate::writer::ReferralMoved;
 
 /// The page of referrals that is asked for.
 #[derive(Deserialize, IntoParams)]
@@ -137,8 +137,8 @@ async fn decide(
     let id = read_id(id)?;
     let reason = read_object(body, read_reason)?;
     let order = Move::new(id, step, Actor::Staff(staff.id)).because(reason);
-    let Moved { referral, state, replayed, transaction, .. } =
-        gateway.main.writer.advance(order).await?;
+    let ReferralMoved { referral, state, replayed, transaction, .. } =
+        gateway.main.writer.move_referral(order).await?;
     let mut response = HttpResponse::Ok();
     if replayed {
         response.insert_header((REPLAYED, "true"));

@@ -2,12 +2,14 @@
 //! the lead's place in line. Everybody who moves a referral comes through here: the CRM's feedback,
 //! staff, the person who withdraws, and time.
 
+use super::Writer;
 use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
-use super::load::load_lots;
-use super::record::{RecordError, Recorder};
+use super::error::{RecordError, WriteError};
+use super::load::load_customer_lots;
+use super::work::Work;
 use crate::clock::Moment;
-use crate::ids::{CounterKey, EventKey, LotId, PartnerId, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
 use crate::partner::reward::Stage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
@@ -17,13 +19,13 @@ use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, lots, outbox, personal, referral_claims,
-    referral_moves, referral_rewards, referrals, test_clocks,
+    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
+    referral_rewards, referrals,
 };
 
 /// What became of a move: durable when it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
+pub struct ReferralMoved {
     pub referral: ReferralId,
     pub state: ReferralState,
     /// Whether it had been there before: nothing was done this time.
@@ -54,24 +56,43 @@ struct Held {
     passed: Vec<MoveRecord>,
 }
 
-impl Recorder {
-    /// Makes a move in the transaction, or nothing of it. A move to a state that the referral has
-    /// passed already is answered as done, so whoever does not know whether it was may ask again.
-    pub fn advance(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        order: &Move,
-        now: Moment,
-    ) -> Result<Moved, RecordError> {
-        let mut held = self.hold(tx, order.referral)?;
+impl Writer {
+    /// Moves a referral, and waits until that is durable or refused.
+    ///
+    /// # Errors
+    /// [`WriteError::Move`] when the referral is unknown, or its state does not allow the move.
+    pub async fn move_referral(&self, order: Move) -> Result<ReferralMoved, WriteError> {
+        self.run(move |work| work.move_referral(&order)).await
+    }
+}
+
+/// The moves that an order came to, and what they posted.
+struct Made<'a> {
+    path: &'a [Advance],
+    transaction: Option<TransactionId>,
+    now: Moment,
+}
+
+impl Work<'_> {
+    /// Makes one move in the transaction, or nothing of it. A move to a state that the referral
+    /// has passed already is answered as done, so that a caller who got no answer may retry.
+    pub fn move_referral(&mut self, order: &Move) -> Result<ReferralMoved, RecordError> {
+        let now = self.now;
+        let mut held = self.hold(order.referral)?;
         let to = order.step.to();
         if held.passed.iter().any(|passed| passed.state == to && is_same(order, passed)) {
             let (referral, state) = (order.referral, held.record.state);
-            return Ok(Moved { referral, state, replayed: true, transaction: None, lead: false });
+            return Ok(ReferralMoved {
+                referral,
+                state,
+                replayed: true,
+                transaction: None,
+                lead: false,
+            });
         }
         let path = held.path(order.step)?;
-        let theirs = self.time_of(tx, &held.record.partner, now)?;
-        let mut decision = self.decide_move(tx, &held, order.step, theirs)?;
+        let partners_now = self.time_of(&held.record.partner)?;
+        let mut decision = self.decide_move(&held, order.step, partners_now)?;
         let rewards = std::mem::take(&mut decision.rewards);
         let mut drafts = Drafts::default();
         let mut transaction = None;
@@ -86,6 +107,7 @@ impl Recorder {
             transaction = Some(draft.transaction_id());
             drafts.push(draft);
         }
+        let tx = &mut self.tx;
         drafts.write(tx, now)?;
         if let Some(transaction) = transaction {
             referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
@@ -93,11 +115,12 @@ impl Recorder {
         if order.step == ReferralStep::Cancel {
             referral_rewards::take_back(tx, order.referral)?;
         }
-        held.record_moves(tx, order, (&path, transaction), now)?;
+        held.record_moves(tx, order, &Made { path: &path, transaction, now })?;
         let lead = order.step == ReferralStep::Release;
         if lead {
-            self.put_in_line(tx, &mut held, (theirs, now))?;
+            self.queue_lead(&mut held, partners_now)?;
         }
+        let tx = &mut self.tx;
         if order.step == ReferralStep::Reject {
             // The bank has no use for the person's data any more.
             personal::delete(tx, &[order.referral])?;
@@ -108,24 +131,12 @@ impl Recorder {
         }
         let state = path.last().map_or(held.record.state, |last| last.to());
         held.let_go(tx, state)?;
-        Ok(Moved { referral: order.referral, state, replayed: false, transaction, lead })
+        self.wake_relay();
+        Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
     }
 
-    /// What time it is for a partner: another than for us only for one on trial that has moved its
-    /// clock.
-    fn time_of(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        partner: &PartnerId,
-        now: Moment,
-    ) -> Result<Moment, StoreError> {
-        if !self.registry.is_trial(partner) {
-            return Ok(now);
-        }
-        Ok(test_clocks::load(tx.db(), now, |id| id == partner)?.now_of(partner))
-    }
-
-    fn hold(&self, tx: &mut LedgerTx<'_>, id: ReferralId) -> Result<Held, RecordError> {
+    fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
+        let tx = &mut self.tx;
         let record = referrals::lock(tx, id)?.ok_or(MoveRefusal::Unknown)?;
         let passed = referral_moves::of(tx.db(), id)?;
         let product = RuleId::try_from(record.product.as_str())
@@ -139,25 +150,24 @@ impl Recorder {
 
     /// What was promised for a referral that was recorded before its terms were kept with it.
     fn terms_of(&self, record: &ReferralRecord, product: &RuleId) -> Terms {
-        let day = record.effective_at.day_in(self.time_zone);
-        let partner = self.registry.get(&record.partner);
+        let day = record.effective_at.day_in(self.bank.time_zone);
+        let partner = self.bank.registry.get(&record.partner);
         let product = partner.as_ref().and_then(|it| it.scheme.product_on(product, day));
         product.map_or(Terms::none(), Terms::of)
     }
 
     /// What the move posts as things stand, under the customer's and the budgets' locks.
     fn decide_move(
-        &self,
-        tx: &mut LedgerTx<'_>,
+        &mut self,
         held: &Held,
         step: ReferralStep,
-        now: Moment,
+        partners_now: Moment,
     ) -> Result<Decision, RecordError> {
         let stage = match step {
             ReferralStep::Release => Stage::Qualified,
             ReferralStep::Convert => Stage::Converted,
             ReferralStep::Repay => Stage::FirstRepayment,
-            ReferralStep::Cancel => return self.claw_back(tx, held),
+            ReferralStep::Cancel => return self.claw_back(held),
             ReferralStep::Reject
             | ReferralStep::Send
             | ReferralStep::Contact
@@ -173,23 +183,19 @@ impl Recorder {
             partner: &held.record.partner,
             customer: held.record.customer,
             terms: &held.terms,
-            unit_cost: self.registry.programme().points.unit_cost,
+            unit_cost: self.bank.registry.programme().points.unit_cost,
         };
-        let standing = lots_of(tx, &held.record, &[])?;
+        let standing = lots_of(&mut self.tx, &held.record, &[])?;
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
-        let counted = counted(tx, &budgets)?;
-        let occasion = Occasion::new(now, now, self.time_zone);
+        let counted = counted(&mut self.tx, &budgets)?;
+        let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
 
     /// What was on hold is a lead: from now on somebody's, for its time.
-    fn put_in_line(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        held: &mut Held,
-        (theirs, now): (Moment, Moment),
-    ) -> Result<(), RecordError> {
-        let programme = self.registry.programme();
+    fn queue_lead(&mut self, held: &mut Held, partners_now: Moment) -> Result<(), RecordError> {
+        let (now, tx) = (self.now, &mut self.tx);
+        let programme = self.bank.registry.programme();
         let region = held.record.region.clone();
         let loads: Vec<CounterKey> =
             program::loads(&programme.branch, &held.product, &region).collect();
@@ -198,7 +204,7 @@ impl Recorder {
         let assigned = program::refer::place(&mut held.record.placement, to, &counted);
         let key = EventKey::of_lead(held.record.id);
         counters::apply(tx, assigned.into_iter().map(|counted| (key, counted)))?;
-        held.record.expires_at = held.terms.expires_at(theirs);
+        held.record.expires_at = held.terms.expires_at(partners_now);
         held.record.terms.get_or_insert_with(|| held.terms.clone());
         referrals::place(tx, &held.record)?;
         referral_claims::keep_until(tx, held.record.id, held.record.expires_at)?;
@@ -206,7 +212,8 @@ impl Recorder {
         Ok(())
     }
 
-    fn claw_back(&self, tx: &mut LedgerTx<'_>, held: &Held) -> Result<Decision, RecordError> {
+    fn claw_back(&mut self, held: &Held) -> Result<Decision, RecordError> {
+        let tx = &mut self.tx;
         let given = referral_rewards::standing(tx.db(), held.record.id)?;
         let own: Vec<_> = given
             .iter()
@@ -219,38 +226,6 @@ impl Recorder {
         counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
         let taken = reward::claw_back(&held.record.partner, &given, &standing);
         Ok(taken.map_err(MoveRefusal::from)?)
-    }
-
-    /// Commissions of these referrals whose reservation is over by then may be paid. Returns the number of
-    /// transactions; none where another gateway was first.
-    pub fn mature_commissions(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        due: &[ReferralId],
-        (at, now): (Moment, Moment),
-    ) -> Result<usize, RecordError> {
-        let mut ids = due.to_vec();
-        ids.sort_unstable();
-        let (mut drafts, mut matured) = (Drafts::default(), Vec::new());
-        for id in ids {
-            let Some(record) = referrals::lock(tx, id)? else { continue };
-            for given in referral_rewards::standing(tx.db(), id)? {
-                let pending = matches!(given.to, RewardReceiver::Partner { pending: true });
-                if pending && given.matures_at.is_some_and(|it| it <= at) {
-                    let decision = reward::mature(&record.partner, given.amount)?;
-                    let about =
-                        About { id, state: record.state, reason: "The reservation is over." };
-                    let kind = reward::COMMISSION_MATURED;
-                    drafts.push(Draft::of_move(kind, decision, about, now)?);
-                    matured.push((id, given.number));
-                }
-            }
-        }
-        drafts.write(tx, now)?;
-        for (id, number) in matured {
-            referral_rewards::mature(tx, id, number)?;
-        }
-        Ok(drafts.len())
     }
 }
 
@@ -292,9 +267,9 @@ impl Held {
         &self,
         tx: &mut LedgerTx<'_>,
         order: &Move,
-        (path, transaction): (&[Advance], Option<TransactionId>),
-        now: Moment,
+        made: &Made<'_>,
     ) -> Result<(), StoreError> {
+        let Made { path, transaction, now } = *made;
         let last = self.passed.last().map_or(0, |last| last.seq);
         let own = Actor::Program("rules");
         let moves: Vec<NewMove<'_>> = (last.saturating_add(1)..)
@@ -356,11 +331,6 @@ fn lots_of(
     record: &ReferralRecord,
     others: &[LotId],
 ) -> Result<Lots, RecordError> {
-    let mut standing = Lots::default();
     customers::lock(tx, record.customer.as_slice())?;
-    load_lots(tx, record.customer.as_slice(), others, &mut standing)?;
-    for (customer, owed) in lots::owed(tx.db(), record.customer.as_slice())? {
-        standing.add_owed(customer, owed);
-    }
-    Ok(standing)
+    Ok(load_customer_lots(tx, record.customer.as_slice(), others)?)
 }
