@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench chaos soak baskets fuzz run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
+# Tests wait more than they work: for timers, other processes, answers. So more run than there are cores.
+THREADS ?= $(shell echo $$((3 * $$(nproc))))
 DENY := .tools/bin/cargo-deny --locked
 
 help: ## list what can be made
@@ -27,9 +29,9 @@ demo: tools-demo ## a day of three partners, with a real CRM. ONCE=1 stops after
 	cargo run --locked -- demo --crm-venv .tools/venv $(if $(ONCE),--once)
 
 # The documentation's examples are tested by `check`; what remains closes with one line for all.
-test: tools check ## check, then all tests on both stores
+test: tools check ## check, then all tests on both stores (THREADS=6 of them at once)
 	@echo "cargo test --locked --no-fail-fast --lib --bins --tests"; status=0; \
-	cargo test --locked --no-fail-fast --lib --bins --tests 2>&1 | tee .tools/test.log || status=$$?; \
+	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --lib --bins --tests 2>&1 | tee .tools/test.log || status=$$?; \
 	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
 	    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' .tools/test.log; \
 	exit $$status

@@ -1,13 +1,19 @@
-//! The house rules that no lint can hold: who may import whom, what is named only in one place,
-//! what a module may be called, how long a file may grow, that both stores have every migration.
-//! The tables come first; whoever adds a room gives it a layer there. Source is read as text, as a
-//! person would, without what is `#[cfg(test)]`.
+//! The house rules that no lint can hold: which file may import which, what a module may be called,
+//! how long a file may grow, that handlers do not write, that both stores have every migration.
+//! The tables come first. A new room gets its layer there. The source is read as text, as a person
+//! would read it, without what is under `#[cfg(test)]`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own source ends at once")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/pages.rs"]
+mod pages;
+#[path = "tidy/prose.rs"]
+mod prose;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/tree.rs"]
@@ -23,7 +29,7 @@ enum Layer {
     Values,
     /// 1: values in, values out; no I/O, no clock.
     Rules,
-    /// 1½: what the process gets from outside. The store does not know it.
+    /// 1½: what the process gets from outside. The store does not know these.
     Rim,
     /// 2: diesel, and nowhere else.
     Store,
@@ -115,6 +121,28 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("follow_up", &["partner", "referral"]),
     ("reconcile", &["ledger"]),
 ];
+
+/// Rooms that are planned and not yet built. A room that stands is struck from this list.
+const PLANNED: &[&str] = &["console", "wallet", "reconcile"];
+
+/// What a room may not import, but for the files named last. The console and the wallet are doors:
+/// what they do stands in the room that it belongs to, so no rule can be written twice.
+const CLOSED: &[(&str, &str, &[&str])] = &[
+    ("console", "store", &[]),
+    ("console", "http", &["http/gateway", "http/pages", "http/problem"]),
+    ("wallet", "store", &[]),
+    ("wallet", "http", &["http/gateway", "http/pages", "http/problem"]),
+];
+
+/// The circles of files that may be, each with its reason.
+const CIRCLES: &[(&[&str], &str)] = &[];
+
+/// Files under `src/http` that still write to the store by themselves.
+const WRITING_HANDLERS: &[&str] = &[];
+
+/// Parameters that are tuples, and comments to be mended, that are left.
+const TUPLES_LEFT: usize = 0;
+const COMMENTS_LEFT: usize = 0;
 
 /// Crates that belong to some layers and are unknown to the others.
 const CRATES: &[(&str, &[Layer])] = &[
@@ -212,6 +240,86 @@ impl Tree {
         })
     }
 
+    /// A name in the tables that no file bears: it is mistyped, or its file has moved.
+    fn unknown_names(&self) -> Vec<String> {
+        let layers = LAYERS.iter().flat_map(|(_, names)| names.iter().copied());
+        let rooms =
+            NEIGHBOURS.iter().flat_map(|(room, known)| known.iter().copied().chain([*room]));
+        let closed = CLOSED
+            .iter()
+            .flat_map(|(room, other, open)| open.iter().copied().chain([*room, *other]));
+        let circles = CIRCLES.iter().flat_map(|(files, _)| files.iter().copied());
+        let names = layers.chain(rooms).chain(closed).chain(circles);
+        self.nowhere(names.chain(WRITING_HANDLERS.iter().copied()))
+    }
+
+    fn nowhere<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let stands = |name: &str| self.files.keys().any(|module| within(module, name));
+        let mut found = Vec::new();
+        for name in names.collect::<BTreeSet<_>>() {
+            if !PLANNED.contains(&room(name)) && !stands(name) {
+                found.push(format!("tests/tidy.rs names {name}, and there is no src/{name}"));
+            }
+        }
+        for name in PLANNED.iter().filter(|name| stands(name)) {
+            found.push(format!("{name} stands: strike it from PLANNED of tests/tidy.rs"));
+        }
+        found
+    }
+
+    fn through_closed_doors(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (module, file) in &self.files {
+            for import in &file.imports {
+                for target in self.homes(module, import) {
+                    let closed = CLOSED.iter().any(|(from, to, open)| {
+                        within(module, from)
+                            && within(&target, to)
+                            && !open.iter().any(|name| within(&target, name))
+                    });
+                    if closed {
+                        found.push(format!(
+                            "{}:{}: {} may not import src/{target} (CLOSED)",
+                            file.path,
+                            import.line,
+                            room(module)
+                        ));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Handlers read the request, call one act and write the answer.
+    fn writing_handlers(&self, allowed: &[&str]) -> Vec<String> {
+        let mut found = Vec::new();
+        for (module, file) in self.files.iter().filter(|(module, _)| within(module, "http")) {
+            match (allowed.contains(&module.as_str()), file.writes.first()) {
+                (false, Some((line, what))) => found.push(format!(
+                    "{}:{line}: {what}: a handler writes to the store; the act belongs to its room",
+                    file.path
+                )),
+                (true, None) => found.push(format!(
+                    "{}: writes no more: strike it from WRITING_HANDLERS of tests/tidy.rs",
+                    file.path
+                )),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn tuples(&self) -> Vec<String> {
+        let files = self.files.values();
+        let tuples = files.flat_map(|file| {
+            file.tuples.iter().map(|(line, name)| {
+                format!("{}:{line}: {name} takes a tuple: name its parts", file.path)
+            })
+        });
+        tuples.collect()
+    }
+
     /// Every path named in the sources, whole, with what `judge` says of it.
     fn foreign_uses(&self, judge: impl Fn(&str, &str) -> Option<String>) -> Vec<String> {
         let mut found = Vec::new();
@@ -292,6 +400,74 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
+fn every_name_in_the_tables_exists() {
+    tidy(&Tree::ours().unknown_names());
+}
+
+#[test]
+fn no_file_leads_back_to_itself() {
+    tidy(&Tree::ours().circles(CIRCLES));
+}
+
+#[test]
+fn closed_doors_stay_closed() {
+    tidy(&Tree::ours().through_closed_doors());
+}
+
+#[test]
+fn handlers_do_not_write() {
+    tidy(&Tree::ours().writing_handlers(WRITING_HANDLERS));
+}
+
+#[test]
+fn parameters_have_names() {
+    tidy_but(&Tree::ours().tuples(), TUPLES_LEFT);
+}
+
+#[test]
+fn comments_are_read_once() {
+    let mut found = Vec::new();
+    for (path, text) in tree::texts(&["src", "tests", "benches"]) {
+        found.extend(prose::dangling(&path, &text));
+        found.extend(prose::repeated(&path, &text));
+    }
+    for (path, text) in pages::ours() {
+        found.extend(prose::dangling_in_markdown(&path, &text));
+    }
+    tidy_but(&found, COMMENTS_LEFT);
+}
+
+#[test]
+fn the_api_page_lists_every_problem_once() {
+    let read = |path: &str| fs::read_to_string(top().join(path)).unwrap();
+    let mut found = pages::problems(&read("docs/api.md"), &read("src/http/problem/kinds.rs"));
+    for (page, text) in pages::ours() {
+        found.extend(pages::doubled(&page, &text));
+    }
+    tidy(&found);
+}
+
+/// The table of the rooms on the page about the architecture names every room that has a layer.
+#[test]
+fn the_architecture_page_names_every_room() {
+    let page = fs::read_to_string(top().join("docs/architecture.md")).unwrap();
+    let rooms = LAYERS.iter().flat_map(|(_, names)| names.iter().map(|name| room(name)));
+    let rooms: BTreeSet<&str> = rooms.filter(|room| !PLANNED.contains(room)).collect();
+    let missing = rooms.into_iter().filter(|room| !page.contains(&format!("`{room}`")));
+    let missing =
+        missing.map(|room| format!("docs/architecture.md does not name the room `{room}`"));
+    tidy(&missing.collect::<Vec<_>>());
+}
+
+#[test]
+fn pages_name_files_that_exist() {
+    let exists = |path: &str| top().join(path).exists();
+    let missing =
+        pages::ours().into_iter().flat_map(|(page, text)| pages::missing(&page, &text, exists));
+    tidy(&missing.collect::<Vec<_>>());
+}
+
+#[test]
 fn both_stores_have_every_migration_up_and_down() {
     let folders = |store: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(top().join("migrations").join(store)).unwrap();
@@ -326,6 +502,13 @@ fn every_dependency_is_accounted_for() {
         .filter(|name| !why.contains(&format!("`{name}`")))
         .map(|name| format!("docs/dependencies.md does not say why we need `{name}`"));
     tidy(&unnamed.collect::<Vec<_>>());
+}
+
+/// As [`tidy`], where some are known and left. The number only falls.
+fn tidy_but(found: &[String], left: usize) {
+    let known = format!("\n  {left} are known: none may be added");
+    assert!(found.len() <= left, "{} untidy:\n  {}{known}", found.len(), found.join("\n  "));
+    assert!(found.len() >= left, "{} are left: lower the number in tests/tidy.rs", found.len());
 }
 
 fn tidy(found: &[String]) {
@@ -453,5 +636,144 @@ mod on_a_little_tree {
         assert_eq!(found.too_long().len(), 1);
         assert_eq!(found.reminders(), ["src/app.rs:1: TODO"]);
         assert_eq!(found.banned_names().len(), 1);
+    }
+    #[test]
+    fn a_name_that_no_file_bears_is_found() {
+        let tree = tree(&[("src/event/mod.rs", ""), ("src/wallet/mod.rs", "")]);
+        let found = tree.nowhere(["event", "evnet", "event/gone", "console"].into_iter());
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.concat().contains("names evnet, and there is no src/evnet"), "{found:?}");
+        assert!(found.concat().contains("wallet stands"), "{found:?}");
+    }
+
+    #[test]
+    fn a_circle_of_files_is_found_with_two_names() {
+        let round = tree(&[
+            ("src/a/mod.rs", "mod b; pub use b::B; pub use b::c; mod d;"),
+            ("src/a/b.rs", "use crate::a::d::D;"),
+            ("src/a/d.rs", "\nuse super::e::E;"),
+            ("src/a/e.rs", "fn f(b: &super::B) {}"),
+            ("src/a/g.rs", "use super::e::E;"),
+        ]);
+        let found = round.circles(&[]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let text = found.concat();
+        assert!(text.starts_with("src/a/b.rs:1: a circle of 3 files"), "{text}");
+        assert!(text.contains("src/a/d.rs"), "{text}");
+        // A listed circle may be; a file that is on none may not be listed.
+        let all = ["a/b", "a/d", "a/e"];
+        assert_eq!(round.circles(&[(&all, "one value")]), [""; 0]);
+        let more = ["a/b", "a/d", "a/e", "a/g"];
+        let found = round.circles(&[(&more, "one value")]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.concat().starts_with("a/g: is on no circle"), "{found:?}");
+        // Part of a circle is not the circle.
+        assert_eq!(round.circles(&[(&all[..2], "one value")]).len(), 1);
+    }
+
+    #[test]
+    fn the_console_and_the_wallet_come_by_their_doors() {
+        let found = tree(&[
+            ("src/console/mod.rs", "use crate::http::gateway::Gateway; use crate::store::Db;"),
+            (
+                "src/wallet/points.rs",
+                "use crate::customer::points;\nuse crate::http::staff::tasks;",
+            ),
+            ("src/http/gateway.rs", ""),
+            ("src/http/staff/tasks.rs", "use crate::store;"),
+            ("src/store/mod.rs", ""),
+            ("src/customer/points.rs", "use crate::store;"),
+        ])
+        .through_closed_doors();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.concat().contains("src/console/mod.rs:1: console may not"), "{found:?}");
+        assert!(found.concat().contains("src/wallet/points.rs:2: wallet may not"), "{found:?}");
+    }
+
+    #[test]
+    fn a_handler_that_writes_is_found() {
+        let found = tree(&[
+            ("src/http/staff/tasks.rs", "fn f(db: Db) {\n db.write(|tx| close(tx)) }"),
+            ("src/http/staff/held.rs", "fn f(tx: &mut LedgerTx) {}"),
+            ("src/http/staff/list.rs", "// db.write(\nfn f(db: Db) { db.read() }"),
+            ("src/writer/mod.rs", "fn f(db: Db) { db.write(|tx| tx) }"),
+        ]);
+        let seen = found.writing_handlers(&[]);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen.concat().contains("src/http/staff/tasks.rs:2: .write("), "{seen:?}");
+        let seen = found.writing_handlers(&["http/staff/tasks", "http/staff/list"]);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen.concat().contains("list.rs: writes no more"), "{seen:?}");
+    }
+
+    #[test]
+    fn a_tuple_as_a_parameter_is_found() {
+        let tuples = [
+            "fn f(x: u8, (a, b): (u8, u8)) {}",
+            "fn f(span: (Moment, Moment)) {}",
+            "fn f<T: Into<u8>>(x: T, span: &(u8, T)) -> u8 { g() }",
+            "fn f((a, b): Pair) {}",
+            "fn f<F: Fn(u8) -> u8>(f: F, more: &mut (u8, F));",
+        ];
+        for code in tuples {
+            let found = tree(&[("src/due.rs", code)]).tuples();
+            assert_eq!(found.len(), 1, "{code}: {found:?}");
+        }
+        let others = [
+            "fn f(x: u8) -> (u8, u8) { (1, 2) }",
+            "fn f(each: &[(u8, u8)], map: Vec<(u8, u8)>) { g((1, 2)) }",
+            "fn f(call: impl Fn((u8, u8)) -> u8, next: fn(u8) -> u8) { |(a, b)| a }",
+            "fn f<'a, T: Fn(&'a str)>(x: T) where T: Fn(u8) {}",
+        ];
+        for code in others {
+            assert_eq!(tree(&[("src/due.rs", code)]).tuples(), [""; 0], "{code}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_that_begins_with_of_is_found() {
+        let dangling =
+            ["// Of whom.", "fn f() {}\n    /// So. Of\n    /// two.", "//! A thing.\n//! Of it."];
+        for code in dangling {
+            assert_eq!(prose::dangling("src/a.rs", code).len(), 1, "{code}");
+        }
+        for code in ["// The end\n// Of May", "let x = \"Of it\";", "// one. of two"] {
+            assert_eq!(prose::dangling("src/a.rs", code), [""; 0], "{code}");
+        }
+        assert_eq!(prose::dangling_in_markdown("a.md", "- Of it.\n```\nOf it\n```\n").len(), 1);
+    }
+
+    #[test]
+    fn a_docstring_that_repeats_the_signature_is_found() {
+        let said =
+            "/// Opens.\n///\n/// # Errors\n/// [`StoreError`], [`IoError`].\npub fn open() {}";
+        let found = prose::repeated("src/a.rs", said);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.concat().starts_with("src/a.rs:3: "), "{found:?}");
+        let more = said.replace("[`IoError`]", "and [`IoError`] where the disk is full");
+        assert_eq!(prose::repeated("src/a.rs", &more), [""; 0]);
+    }
+
+    #[test]
+    fn a_page_that_names_no_file_is_found() {
+        let there = ["src/a.rs", "src/b/c.rs", "src/b/d.rs", "docs/x.md"];
+        let exists = |path: &str| there.contains(&path);
+        let good = "`src/a.rs`, src/b/{c,d}.rs. src/<room>/mod.rs, see [x](x.md#top), [y](../src/a.rs), \
+                    [z](https://a.test/docs/x).";
+        assert_eq!(pages::missing("docs/y.md", good, exists), [""; 0]);
+        for bad in ["`src/gone.rs`", "src/b/{c,e}.rs", "[x](y.md)", "one,\nsrc/a.rss"] {
+            assert_eq!(pages::missing("docs/y.md", bad, exists).len(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_problem_that_is_not_listed_and_a_row_that_is_doubled_are_found() {
+        let kinds: String =
+            (0..41).map(|n| format!("    KIND \"kind-{n}\" 409 \"A title\"\n")).collect();
+        let rows: String = (1..42).map(|n| format!("| 409 | `kind-{n}` | when |\n")).collect();
+        let found = pages::problems(&rows, &kinds);
+        assert_eq!(found.len(), 2, "{found:?}");
+        let page = "| call |\n|---|\n| `GET /a` |\n| `GET /b` |\n| `GET /a` |\n\n| call |\n|---|\n";
+        assert_eq!(pages::doubled("docs/api.md", page).len(), 1);
     }
 }

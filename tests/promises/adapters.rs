@@ -357,15 +357,7 @@ async fn the_gateway_tells_salesforce_and_hears_back(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_gateway_tells_salesforce_and_hears_back_sqlite() {
-    Box::pin(the_gateway_tells_salesforce_and_hears_back(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_gateway_tells_salesforce_and_hears_back_postgres() {
-    Box::pin(the_gateway_tells_salesforce_and_hears_back(Store::Postgres)).await;
-}
+on_both_stores!(the_gateway_tells_salesforce_and_hears_back);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gateway_tells_a_receiver_of_the_banks_own() {

@@ -146,15 +146,7 @@ async fn own_staff_cannot_be_referred(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn own_staff_cannot_be_referred_sqlite() {
-    Box::pin(own_staff_cannot_be_referred(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn own_staff_cannot_be_referred_postgres() {
-    Box::pin(own_staff_cannot_be_referred(Store::Postgres)).await;
-}
+on_both_stores!(own_staff_cannot_be_referred);
 
 async fn a_product_for_new_customers_turns_the_banks_own_away_without_saying_so(store: Store) {
     let trial = Trial::on(store);
@@ -180,19 +172,7 @@ async fn a_product_for_new_customers_turns_the_banks_own_away_without_saying_so(
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_product_for_new_customers_turns_the_banks_own_away_without_saying_so_sqlite() {
-    Box::pin(a_product_for_new_customers_turns_the_banks_own_away_without_saying_so(Store::Sqlite))
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_product_for_new_customers_turns_the_banks_own_away_without_saying_so_postgres() {
-    Box::pin(a_product_for_new_customers_turns_the_banks_own_away_without_saying_so(
-        Store::Postgres,
-    ))
-    .await;
-}
+on_both_stores!(a_product_for_new_customers_turns_the_banks_own_away_without_saying_so);
 
 /// One phone in one referral too many: the fourth within a day.
 async fn held(app: &TestApp) -> (Partner, Partner, String) {

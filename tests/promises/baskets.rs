@@ -89,12 +89,4 @@ async fn half_a_year_comes_to_what_is_reckoned_without_us(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_year_comes_to_what_is_reckoned_without_us_sqlite() {
-    half_a_year_comes_to_what_is_reckoned_without_us(Store::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_year_comes_to_what_is_reckoned_without_us_postgres() {
-    half_a_year_comes_to_what_is_reckoned_without_us(Store::Postgres).await;
-}
+on_both_stores!(half_a_year_comes_to_what_is_reckoned_without_us);

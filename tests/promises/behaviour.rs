@@ -1,14 +1,14 @@
 //! What customers buy makes leads of those who agreed to be contacted, once, and of nobody else.
 
-use std::time::Duration;
-
 use chrono::{Datelike, Months};
 use serde_json::{Value, json};
 use tallystick::clock;
 use tallystick::ids::PartnerId;
 use tallystick::store::referrals::{self, Filter, ReferralRecord};
 
-use crate::harness::{Partner, TestApp, customer, member, payment, phone_of, refund};
+use crate::harness::{
+    Partner, TestApp, count, customer, member, payment, phone_of, refund, wait_until,
+};
 
 /// The body by which a customer agrees to be contacted.
 fn agreement(whose: &str) -> Value {
@@ -44,6 +44,11 @@ fn leads(app: &TestApp) -> Vec<ReferralRecord> {
     referrals::page(&mut app.trial.db(), &filter, 10).unwrap()
 }
 
+/// How many customers the rule has been asked of.
+fn looked_at(app: &TestApp) -> i64 {
+    count(&app.trial, "SELECT COUNT(*) AS count FROM behaviour_evaluations")
+}
+
 on_both_stores! {
     async fn a_regular_who_agreed_is_a_lead_once_and_nobody_else_is(app) {
         app.leads_may_wait = true; // there is no CRM in this test
@@ -62,14 +67,7 @@ on_both_stores! {
             let agreed = people[number].send("/v1/customers/me/contact", &agreement(whose)).await;
             assert_eq!(agreed.status, 201, "{agreed:?}");
         }
-        let mut tries = 0;
-        while leads(app).is_empty() {
-            tries += 1;
-            assert!(tries < 100, "no lead is made");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        // The others are looked at in the same round or the next.
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        wait_until(3, async || looked_at(app)).await;
         let found = leads(app);
         assert_eq!(found.len(), 1);
         let placement = &found[0].placement;
@@ -80,7 +78,11 @@ on_both_stores! {
         assert!(placement.manager.is_some());
         // Nothing is given for it, and a restart makes no second one.
         app.restart().await;
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let latecomer = customer(app, "latecomer");
+        member(&latecomer, "green-basket").await;
+        let agreed = latecomer.send("/v1/customers/me/contact", &agreement("latecomer")).await;
+        assert_eq!(agreed.status, 201, "{agreed:?}");
+        wait_until(4, async || looked_at(app)).await;
         assert_eq!(leads(app).len(), 1);
         // Whoever withdraws is no lead any more, and the CRM gets nothing of them.
         let person = customer(app, "regular");
@@ -105,7 +107,11 @@ on_both_stores! {
         assert_eq!(person.send(withdrawal, &json!({})).await.status, 200);
         assert_eq!(person.send(withdrawal, &json!({})).await.told(), (404, "not-found"));
         pay(&shop, "regular", &reference, "400.00").await;
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        // Another who agreed has been looked at, and nobody else.
+        let rare = customer(app, "rare");
+        member(&rare, "green-basket").await;
+        assert_eq!(rare.send("/v1/customers/me/contact", &agreement("rare")).await.status, 201);
+        wait_until(1, async || looked_at(app)).await;
         assert!(leads(app).is_empty());
     }
 }

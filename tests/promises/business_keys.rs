@@ -271,15 +271,7 @@ async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(store: Store)
     assert_eq!(books(&trial), expected);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books_sqlite() {
-    Box::pin(a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_month_shuffled_doubled_and_rekeyed_gives_the_same_books_postgres() {
-    Box::pin(a_month_shuffled_doubled_and_rekeyed_gives_the_same_books(Store::Postgres)).await;
-}
+on_both_stores!(a_month_shuffled_doubled_and_rekeyed_gives_the_same_books);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_take_an_order_once_by_whichever_id() {

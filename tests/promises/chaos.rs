@@ -14,7 +14,9 @@ use tallystick::settings::CrmSettings;
 use tallystick::store::outbox;
 
 use crate::crash::Served;
-use crate::harness::{ChaosRoad, Partner, Store, Trial, ask_crm, crm_client, referral, start_crm};
+use crate::harness::{
+    ChaosRoad, Partner, Store, Trial, ask_crm, crm_client, referral, start_crm, wait_until,
+};
 
 /// Events in one request.
 const BATCH: usize = 200;
@@ -157,7 +159,9 @@ async fn a_thousand_leads_by_a_bad_road_are_in_the_crm_each_once() {
     }
     assert_eq!(leads.len(), count);
     let posted = started.elapsed();
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    // In the middle of it all.
+    let delivered = async || outbox::depth(&mut app.trial.db()).unwrap().delivered;
+    wait_until(true, async || delivered().await > i64::try_from(count / 10).unwrap()).await;
     crm.kill();
     crm.restart().unwrap();
     wait_until_delivered(&app.trial, count, Duration::from_secs(300)).await;

@@ -94,7 +94,7 @@ async fn receipts_add_up(store: Store) {
     }
     receipts.extend(all_at_once(&shops, &closing).await);
     let refunded = receipts.iter().filter(|it| it["type"] == "payment.refunded");
-    // Of two refunds of 15.00 one fits into 20.00.
+    // One of two refunds of 15.00 fits into 20.00.
     assert_eq!(refunded.count(), 5 + 10);
     let sum = |code: &str| receipts.iter().map(|it| on(it, code)).sum::<i64>();
     let points = person.get("/v1/customers/me/points").await.body;
@@ -110,12 +110,4 @@ async fn receipts_add_up(store: Store) {
     assert_eq!(trial.findings(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn receipts_add_up_sqlite() {
-    Box::pin(receipts_add_up(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn receipts_add_up_postgres() {
-    Box::pin(receipts_add_up(Store::Postgres)).await;
-}
+on_both_stores!(receipts_add_up);

@@ -177,7 +177,7 @@ impl Careless {
             let shop = app.partner("green-basket").await;
             shop.post(&payment(&format!("t-{number}"), "m-1", "1.00", "0.00")).await;
         }
-        // Of many more requests in all it would be hard to see.
+        // It would be hard to see among many more requests.
         for _ in 0..4 {
             app.partner("green-basket").await;
         }

@@ -136,15 +136,7 @@ async fn every_acknowledged_event_is_there_once(store: Store) {
     assert!(counts.events >= i64::try_from(given.len()).unwrap());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_event_is_there_once_sqlite() {
-    Box::pin(every_acknowledged_event_is_there_once(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_event_is_there_once_postgres() {
-    Box::pin(every_acknowledged_event_is_there_once(Store::Postgres)).await;
-}
+on_both_stores!(every_acknowledged_event_is_there_once);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_it_answers_what_is_under_way_first() {

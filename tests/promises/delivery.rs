@@ -366,19 +366,7 @@ async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed_sqlite() {
-    Box::pin(what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(Store::Sqlite))
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed_postgres() {
-    Box::pin(what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(
-        Store::Postgres,
-    ))
-    .await;
-}
+on_both_stores!(what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed);
 
 /// A CRM that says one thing to everybody, and when it was asked.
 fn says(answer: &'static str) -> (String, Arc<Mutex<Vec<Instant>>>) {

@@ -392,17 +392,12 @@ fn person() -> Value {
     given
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn personal_data_is_seen_nowhere_sqlite() {
-    let seen = Box::pin(seen(Store::Sqlite, person())).await;
+async fn personal_data_is_seen_nowhere(store: Store) {
+    let seen = Box::pin(seen(store, person())).await;
     assert!(seen.is_empty(), "{}", seen.join("\n"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn personal_data_is_seen_nowhere_postgres() {
-    let seen = Box::pin(seen(Store::Postgres, person())).await;
-    assert!(seen.is_empty(), "{}", seen.join("\n"));
-}
+on_both_stores!(personal_data_is_seen_nowhere);
 
 #[test]
 fn what_is_looked_for_is_found_in_every_form() {

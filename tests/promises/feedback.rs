@@ -90,7 +90,7 @@ fn set_state(trial: &Trial, opportunity: i64, state: &str) {
     assert!(String::from_utf8_lossy(&said.stdout).contains("DONE"));
 }
 
-async fn the_crm_is_asked(store: Store) {
+async fn the_crms_stages_move_referrals_and_release_rewards(store: Store) {
     let mut trial = trial(store);
     let crm = start_crm(trial.folder.path());
     trial.settings.crm = Some(crm.settings());
@@ -126,15 +126,7 @@ async fn the_crm_is_asked(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_crms_stages_move_referrals_and_release_rewards_sqlite() {
-    Box::pin(the_crm_is_asked(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_crms_stages_move_referrals_and_release_rewards_postgres() {
-    Box::pin(the_crm_is_asked(Store::Postgres)).await;
-}
+on_both_stores!(the_crms_stages_move_referrals_and_release_rewards);
 
 fn message(lead: &str, stage: &str) -> Value {
     json!({
@@ -158,7 +150,7 @@ async fn post(app: &TestApp, headers: &Value, body: String) -> Answer {
     Answer::of(request).await
 }
 
-async fn the_crm_tells(store: Store) {
+async fn a_message_of_the_crm_moves_a_referral_once(store: Store) {
     let mut app = trial(store).start().await;
     app.leads_may_wait = true;
     let travel = app.partner("sunny-travel").await;
@@ -192,15 +184,7 @@ async fn the_crm_tells(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_of_the_crm_moves_a_referral_once_sqlite() {
-    Box::pin(the_crm_tells(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_of_the_crm_moves_a_referral_once_postgres() {
-    Box::pin(the_crm_tells(Store::Postgres)).await;
-}
+on_both_stores!(a_message_of_the_crm_moves_a_referral_once);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_but_the_crm_moves_a_referral() {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{QueryableByName, RunQueryDsl};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::store::Db;
 
 use crate::crash::Served;
 use crate::harness::{
-    Answer, Partner, Store, TestApp, Trial, adjustment, customer, payment, staff,
+    Answer, Partner, Store, TestApp, Trial, adjustment, count, customer, payment, staff, wait_until,
 };
 
 async fn post(caller: &Partner, path: &str, key: &str, body: &Value) -> Answer {
@@ -33,19 +32,8 @@ fn sql(app: &TestApp, sql: &str) {
     }
 }
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    count: i64,
-}
-
-fn count(app: &TestApp) -> i64 {
-    let query = diesel::sql_query("SELECT COUNT(*) AS count FROM idempotency_keys");
-    let count: Count = match app.trial.db() {
-        Db::Postgres(mut db) => query.get_result(&mut db).unwrap(),
-        Db::Sqlite(mut db) => query.get_result(&mut db).unwrap(),
-    };
-    count.count
+fn rows(app: &TestApp) -> i64 {
+    count(&app.trial, "SELECT COUNT(*) AS count FROM idempotency_keys")
 }
 
 on_both_stores! {
@@ -190,18 +178,11 @@ on_both_stores! {
         let kept = post(&shop, "/v1/events", "k-1", &event).await;
         assert_eq!((kept.status.as_u16(), &kept.text), (200, &first.text));
         // Without a key there is no row, and once its day is over a row goes.
-        let rows = || count(app);
-        assert_eq!(rows(), 1);
+        assert_eq!(rows(app), 1);
         shop.record(&payment("p-2", "m-1", "10.00", "0.00")).await;
-        assert_eq!(rows(), 1);
+        assert_eq!(rows(app), 1);
         sql(app, "UPDATE idempotency_keys SET expires_at = '2026-01-01 00:00:00'");
-        for _ in 0..50 {
-            if rows() == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        assert_eq!(rows(), 0);
+        wait_until(0, async || rows(app)).await;
     }
 }
 

@@ -63,15 +63,7 @@ fn a_file_is_taken_once_and_bad_lines_go_aside(store: Store) {
     assert_eq!(trial.findings(), []);
 }
 
-#[test]
-fn a_file_is_taken_once_and_bad_lines_go_aside_sqlite() {
-    a_file_is_taken_once_and_bad_lines_go_aside(Store::Sqlite);
-}
-
-#[test]
-fn a_file_is_taken_once_and_bad_lines_go_aside_postgres() {
-    a_file_is_taken_once_and_bad_lines_go_aside(Store::Postgres);
-}
+on_both_stores!(sync a_file_is_taken_once_and_bad_lines_go_aside);
 
 #[test]
 fn a_packed_file_is_unpacked() {
@@ -147,12 +139,4 @@ fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(s
     assert_eq!(trial.findings(), []);
 }
 
-#[test]
-fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped_sqlite() {
-    a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(Store::Sqlite);
-}
-
-#[test]
-fn a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped_postgres() {
-    a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped(Store::Postgres);
-}
+on_both_stores!(sync a_file_that_comes_again_with_new_ids_adds_nothing_where_the_stage_is_mapped);

@@ -102,15 +102,7 @@ async fn a_lead_has_all_that_a_customer_manager_needs(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lead_has_all_that_a_customer_manager_needs_sqlite() {
-    Box::pin(a_lead_has_all_that_a_customer_manager_needs(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lead_has_all_that_a_customer_manager_needs_postgres() {
-    Box::pin(a_lead_has_all_that_a_customer_manager_needs(Store::Postgres)).await;
-}
+on_both_stores!(a_lead_has_all_that_a_customer_manager_needs);
 
 async fn killed_gateways_lose_no_lead_and_send_none_twice(store: Store) {
     let (trial, crm) = trial(store);
@@ -138,15 +130,7 @@ async fn killed_gateways_lose_no_lead_and_send_none_twice(store: Store) {
     assert_eq!(trial.findings(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_gateways_lose_no_lead_and_send_none_twice_sqlite() {
-    Box::pin(killed_gateways_lose_no_lead_and_send_none_twice(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_gateways_lose_no_lead_and_send_none_twice_postgres() {
-    Box::pin(killed_gateways_lose_no_lead_and_send_none_twice(Store::Postgres)).await;
-}
+on_both_stores!(killed_gateways_lose_no_lead_and_send_none_twice);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crm_that_was_down_gets_its_leads_when_it_is_back() {

@@ -330,12 +330,4 @@ async fn the_model_and_the_books_agree(store: Store) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_model_and_the_books_agree_sqlite() {
-    Box::pin(the_model_and_the_books_agree(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_model_and_the_books_agree_postgres() {
-    Box::pin(the_model_and_the_books_agree(Store::Postgres)).await;
-}
+on_both_stores!(the_model_and_the_books_agree);

@@ -13,6 +13,7 @@ use tallystick::store::outbox;
 
 use crate::harness::{
     Answer, Partner, Simulator, Store, TestApp, Trial, adjustment, customer, member, staff,
+    wait_for, wait_until,
 };
 
 const SECRET: &str = "whsec_dGhpcyBpcyBhIHNlY3JldCBvZiB0ZXN0cyBvbmx5";
@@ -48,7 +49,7 @@ async fn wish(person: &Partner, wish: &str) -> Answer {
     Answer::of(person.request(Method::POST, &path)).await
 }
 
-async fn told_once(store: Store) {
+async fn points_that_expire_are_told_beforehand_once(store: Store) {
     let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
     // The first does not arrive, and is sent again.
     receiver.fails(json!(503)).await;
@@ -63,44 +64,24 @@ async fn told_once(store: Store) {
     give(&app, &ben, "a-2", 20).await;
     give(&app, &ben, "a-3", 200).await;
     give(&app, &eve, "a-4", 5).await;
-    for _ in 0..200 {
-        if notices(&receiver).await.len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    // Looked at again and again, by another gateway too: nothing is told twice.
+    until_told(&receiver, 2).await;
+    // Another gateway looks again. A third notice shows that it has: nothing is told twice.
     app.restart().await;
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    let mut told = notices(&receiver).await;
+    assert_eq!(wish(&customer(&app, "person-3"), "opt-in").await.body["wanted"], true);
+    let mut told = until_told(&receiver, 3).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told.pop().unwrap()["customer"], "person-3", "who wants notices again is told");
     told.sort_by_key(|notice| notice["customer"].to_string());
     let seen: Vec<_> =
         told.iter().map(|it| (&it["customer"], &it["days"], &it["points"])).collect();
     let points = json!("12.50");
     let (one, two) = (json!("person-1"), json!("person-2"));
     assert_eq!(seen, [(&one, &json!(7), &points), (&two, &json!(30), &points)]);
-    assert_eq!(outbox::depth(&mut app.trial.db()).unwrap().delivered, 2, "the proof is kept");
-    // Whoever wants them again is told.
-    assert_eq!(wish(&customer(&app, "person-3"), "opt-in").await.body["wanted"], true);
-    for _ in 0..100 {
-        if notices(&receiver).await.len() == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(notices(&receiver).await.len(), 3);
+    wait_until(3, async || outbox::depth(&mut app.trial.db()).unwrap().delivered).await;
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn points_that_expire_are_told_beforehand_once_sqlite() {
-    Box::pin(told_once(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn points_that_expire_are_told_beforehand_once_postgres() {
-    Box::pin(told_once(Store::Postgres)).await;
-}
+on_both_stores!(points_that_expire_are_told_beforehand_once);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_told_at_night() {
@@ -131,17 +112,11 @@ async fn announced(core: &Partner, id: &str) -> Value {
 
 /// Waits until the receiver has so many notices.
 async fn until_told(receiver: &Simulator, count: usize) -> Vec<Value> {
-    for _ in 0..600 {
-        let told = notices(receiver).await;
-        if told.len() >= count {
-            return told;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    unreachable!("never were {count} notices: {:?}", notices(receiver).await);
+    wait_for("notices", async || Some(notices(receiver).await).filter(|told| told.len() >= count))
+        .await
 }
 
-async fn told_of_what_is_due(store: Store) {
+async fn a_fee_and_an_instalment_are_told_beforehand_once(store: Store) {
     let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
     let mut app = trial(store, 12, &receiver).start().await;
     let ann = customer(&app, "person-1");
@@ -163,10 +138,13 @@ async fn told_of_what_is_due(store: Store) {
     let near = announcement(&app, "loan-2", ("instalment_due", "person-1"), 2);
     assert_eq!(core.send("/v1/announcements", &near).await.status, 201);
     until_told(&receiver, 2).await;
+    // Another gateway looks again. A third notice shows that it has: nothing is told twice.
     app.restart().await;
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    let told = notices(&receiver).await;
-    assert_eq!(told.len(), 2, "each once: {told:?}");
+    let core = staff(&app, "core-banking", &["announce"]);
+    let late = announcement(&app, "fee-2", ("fee_due", "person-1"), 1);
+    assert_eq!(core.send("/v1/announcements", &late).await.status, 201);
+    let told = until_told(&receiver, 3).await;
+    assert_eq!(told.len(), 3, "each once: {told:?}");
     let of = |id: &str| told.iter().find(|it| it["announcement"] == id).unwrap().clone();
     let date = fee["due_on"].as_str().unwrap();
     let mut expected = json!({
@@ -181,26 +159,20 @@ async fn told_of_what_is_due(store: Store) {
         (&of("loan-2")["days"], &of("loan-2")["kind"]),
         (&json!(3), &json!("instalment_due"))
     );
-    let core = staff(&app, "core-banking", &["announce"]);
+    let delivered = json!("delivered");
+    wait_until(delivered, async || announced(&core, "fee-2").await["notices"][0]["state"].clone())
+        .await;
     let there = announced(&core, "fee-1").await;
     assert_eq!(there["notices"][0]["state"], "delivered", "{there}");
-    // Who is told knows what is held of them.
+    // The customer who is told knows what is held about them.
     let held = customer(&app, "person-1").get("/v1/customers/me/data").await.body;
-    assert_eq!(held["customer"]["announcements"].as_array().unwrap().len(), 3, "{held}");
+    assert_eq!(held["customer"]["announcements"].as_array().unwrap().len(), 4, "{held}");
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fee_and_an_instalment_are_told_beforehand_once_sqlite() {
-    Box::pin(told_of_what_is_due(Store::Sqlite)).await;
-}
+on_both_stores!(a_fee_and_an_instalment_are_told_beforehand_once);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fee_and_an_instalment_are_told_beforehand_once_postgres() {
-    Box::pin(told_of_what_is_due(Store::Postgres)).await;
-}
-
-async fn cancelled_before_it_is_sent(store: Store) {
+async fn what_was_paid_is_not_told_any_more(store: Store) {
     let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
     // The bank's gateway for messages is away all the while.
     receiver.order(json!({ "do": "fail", "with": 503, "times": 1000 })).await;
@@ -212,26 +184,14 @@ async fn cancelled_before_it_is_sent(store: Store) {
         let due = announcement(&app, id, ("instalment_due", "person-1"), 2);
         assert_eq!(core.send("/v1/announcements", &due).await.status, 201);
     }
-    for tries in 0.. {
-        if announced(&core, "loan-1").await["notices"][0]["state"] == "waiting" {
-            break;
-        }
-        assert!(tries < 600, "{}", announced(&core, "loan-1").await);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let notice = async || announced(&core, "loan-1").await["notices"][0]["state"].clone();
+    wait_until(json!("waiting"), notice).await;
     let cancel = "/v1/announcements/loan-1/cancellation";
     let paid = json!({ "reason": "paid already" });
     let cancelled = core.send(cancel, &paid).await;
     assert_eq!((cancelled.status.as_u16(), &cancelled.body["state"]), (200, &json!("cancelled")));
     // An attempt that is under way is the last.
-    for tries in 0.. {
-        let there = announced(&core, "loan-1").await;
-        if there["notices"][0]["state"] == "cancelled" {
-            break;
-        }
-        assert!(tries < 600, "{there}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    wait_until(json!("cancelled"), notice).await;
     let again = core.send(cancel, &json!({ "reason": "again" })).await;
     assert_eq!(again.body["cancelled_because"], "paid already", "it is cancelled once");
     assert_eq!(announced(&core, "loan-2").await["notices"][0]["state"], "waiting");
@@ -244,15 +204,7 @@ async fn cancelled_before_it_is_sent(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_paid_is_not_told_any_more_sqlite() {
-    Box::pin(cancelled_before_it_is_sent(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_paid_is_not_told_any_more_postgres() {
-    Box::pin(cancelled_before_it_is_sent(Store::Postgres)).await;
-}
+on_both_stores!(what_was_paid_is_not_told_any_more);
 
 on_both_stores! {
     async fn what_the_law_requires_cannot_be_declined_and_only_the_banks_systems_announce(app) {

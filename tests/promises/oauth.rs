@@ -13,7 +13,7 @@ use tallystick::clock;
 use tallystick::secrets::key_rotation::rotate_token;
 use tallystick::secrets::key_source::KeySource;
 
-use crate::harness::{Answer, DpopClient, Partner, TestApp, assertion, payment, staff};
+use crate::harness::{Answer, DpopClient, Partner, TestApp, assertion, payment, staff, wait_until};
 
 fn issuer(app: &TestApp) -> String {
     app.trial.settings.issuer.clone().unwrap()
@@ -83,7 +83,7 @@ on_both_stores! {
         let missing = missing.get("/v1/referrals/01a20983-8fb2-701e-8500-271b9da18260").await;
         let [line] = &challenges(&missing)[..] else { unreachable!("{missing:?}") };
         assert!(line.contains("error=\"insufficient_scope\", scope=\"referrals:read\""), "{line}");
-        // Of customers and staff the bank's identity provider is in charge, not we.
+        // The bank's identity provider is in charge of customers' and staff's tokens; we are not.
         let customer = get(app, "/v1/customers/me/points").await;
         assert_eq!(challenges(&customer), ["Bearer realm=\"tallystick\""]);
     }
@@ -172,8 +172,8 @@ on_both_stores! {
         let refused = shop.get("/v1/events/p-1").await;
         assert_eq!(refused.status, 401);
         assert!(challenges(&refused)[0].contains("error=\"invalid_token\""), "{refused:?}");
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(there.get("/v1/events/p-1").await.status, 401);
+        // The other gateway hears of it by itself.
+        wait_until(401, async || there.get("/v1/events/p-1").await.status.as_u16()).await;
         other.stop().await;
         app.restart().await;
         let again = Partner::with_token(&app.url(), &shop.token);
@@ -251,17 +251,13 @@ on_both_stores! {
             .unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && said.matches("given up").count() == 2, "{said}");
-        for _ in 0..50 {
-            if old.get("/v1/events/p-1").await.status == 401 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        assert_eq!(old.get("/v1/events/p-1").await.status, 401);
+        wait_until(401, async || old.get("/v1/events/p-1").await.status.as_u16()).await;
         assert_eq!(app.partner("green-basket").await.get("/v1/events/p-1").await.status, 200);
         let keys = get(app, "/.well-known/jwks.json").await.body["keys"].clone();
         assert_eq!(keys.as_array().unwrap().len(), 3);
-        tokio::time::sleep(Duration::from_secs(1)).await; // so that all is sealed and proved
+        // All is sealed, so that the end of the test proves it.
+        let shop = app.partner("green-basket").await;
+        wait_until(200, async || shop.get("/v1/events/p-1/proof").await.status.as_u16()).await;
     }
 }
 

@@ -141,7 +141,7 @@ on_both_stores! {
         assert_eq!(samples.sum("events_total", &[("kind", "payment.refunded"), ("outcome", "refused")]), 1.0);
         let problem = |slug| samples.sum("problems_total", &[("slug", slug)]);
         assert_eq!((problem("event-conflict"), problem("payment-unknown")), (1.0, 1.0));
-        // Of the batch.
+        // The one in the batch that cannot be read.
         assert_eq!(problem("invalid"), 1.0);
         assert_eq!(samples.sum("outbox_messages", &[("destination", "crm"), ("state", "waiting")]), 1.0);
         assert!(samples.sum("outbox_oldest_timestamp_seconds", &[("destination", "crm")]) > 1e9);
@@ -312,15 +312,7 @@ async fn a_trace_goes_from_the_request_to_the_crm(store: Store) {
     assert_eq!(trial.findings(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trace_goes_from_the_request_to_the_crm_sqlite() {
-    Box::pin(a_trace_goes_from_the_request_to_the_crm(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trace_goes_from_the_request_to_the_crm_postgres() {
-    Box::pin(a_trace_goes_from_the_request_to_the_crm(Store::Postgres)).await;
-}
+on_both_stores!(a_trace_goes_from_the_request_to_the_crm);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_nth_trace_is_kept_and_no_other() {
@@ -338,7 +330,7 @@ async fn every_nth_trace_is_kept_and_no_other() {
     assert!(served.stop().success());
     let spans = collector.spans();
     let count = |name: &str| spans.iter().filter(|span| span["name"] == name).count();
-    // Of the token's request and the 24, every fifth.
+    // Every fifth of 25 requests: one for the token, and 24 payments.
     assert_eq!(count("POST /oauth/token") + count("POST /v1/events"), 5, "{spans:#?}");
     assert_eq!(count("commit"), count("record"));
 }

@@ -114,3 +114,35 @@ async fn the_reference_page_and_the_problem_types_come_from_the_binary() {
         })
         .await;
 }
+
+/// The page about the API names every operation: its method, and its path as the document has it. A
+/// path that differs from the one before in its last word may stand there as `…/word`.
+#[tokio::test]
+async fn the_api_page_names_every_operation() {
+    crate::harness::Trial::on(crate::harness::Store::Sqlite)
+        .run(async |app: &mut TestApp| {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let page = std::fs::read_to_string(root.join("docs/api.md")).unwrap();
+            let calls: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+            let document = document(app).await;
+            let mut missing = Vec::new();
+            for (path, item) in document["paths"].as_object().unwrap() {
+                let (parent, word) = path.rsplit_once('/').unwrap();
+                for method in ["get", "head", "post", "put", "patch", "delete"] {
+                    let verb = method.to_uppercase();
+                    let names = |line: &&&str| {
+                        let call = line.split(" | ").next().unwrap();
+                        let whole = [format!("{path}`"), format!("{path}?")];
+                        let is_path = whole.iter().any(|whole| call.contains(whole));
+                        let is_last = call.contains(&format!("…/{word}`")) && call.contains(parent);
+                        call.contains(&verb) && (is_path || is_last)
+                    };
+                    if item.get(method).is_some() && calls.iter().find(names).is_none() {
+                        missing.push(format!("{verb} {path}"));
+                    }
+                }
+            }
+            assert!(missing.is_empty(), "docs/api.md does not name {missing:?}");
+        })
+        .await;
+}

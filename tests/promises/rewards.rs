@@ -173,15 +173,7 @@ async fn a_budget_stops_exactly(store: crate::harness::Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_budget_stops_exactly_sqlite() {
-    Box::pin(a_budget_stops_exactly(crate::harness::Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_budget_stops_exactly_postgres() {
-    Box::pin(a_budget_stops_exactly(crate::harness::Store::Postgres)).await;
-}
+on_both_stores!(a_budget_stops_exactly);
 
 on_both_stores! {
     async fn a_reversed_reward_is_not_taken_back_a_second_time(app) {

@@ -221,7 +221,7 @@ async fn all_lanes_lead_to_the_sandbox(store: Store) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    // Of all that the real books know nothing, and the sandbox's are whole.
+    // The real books know nothing of all that, and the sandbox's are whole.
     assert_eq!(verify(&mut real).unwrap().counts.events, 0);
     assert_eq!(verify(&mut played).unwrap().counts.events, 5);
     let travel = "sunny-travel".try_into().unwrap();
@@ -232,15 +232,7 @@ async fn all_lanes_lead_to_the_sandbox(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_lanes_lead_to_the_sandbox_sqlite() {
-    Box::pin(all_lanes_lead_to_the_sandbox(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_lanes_lead_to_the_sandbox_postgres() {
-    Box::pin(all_lanes_lead_to_the_sandbox(Store::Postgres)).await;
-}
+on_both_stores!(all_lanes_lead_to_the_sandbox);
 
 async fn refused_start(trial: &Trial) -> String {
     match Box::pin(App::start(trial.settings.clone())).await {
@@ -408,7 +400,7 @@ on_both_stores! {
         let limited = shop.request(Method::GET, "/v1/events/p-1").header("sandbox-problem", "rate-limited");
         let limited = Answer::of(limited).await;
         assert!(limited.headers["ratelimit"].to_str().unwrap().contains("r=0"), "{limited:?}");
-        // Of one event of a batch too, by its id.
+        // One event of a batch is asked for as well, by its id.
         let mut asked = event.clone();
         asked["id"] = json!("problem-hold-closed");
         let answer = shop.post_batch(&[asked.clone(), payment("p-2", "m-1", "1.00", "0.00")]).await;

@@ -12,7 +12,7 @@ use tallystick::secrets::keys::Keys;
 use tallystick::store::{Db, seals};
 
 use crate::crash::Served;
-use crate::harness::{Store, Trial, payment, referral, refund};
+use crate::harness::{Store, Trial, payment, referral, refund, wait_until};
 
 fn keys(trial: &Trial) -> Keys {
     Keys::load(&trial.settings.keys).unwrap()
@@ -117,12 +117,7 @@ on_both_stores! {
         }
         let travel = app.partner("sunny-travel").await;
         travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
-        for _ in 0..200 {
-            if prove(&app.trial, &[]).sealed.unsealed == 0 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        wait_until(0, async || prove(&app.trial, &[]).sealed.unsealed).await;
         let proof = prove(&app.trial, &[]);
         assert_eq!((proof.sealed.transactions, proof.sealed.unsealed), (1_001, 0));
         assert!(proof.is_clean(), "{:?}", proof.findings);

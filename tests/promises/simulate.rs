@@ -71,7 +71,7 @@ async fn with_history(trial: Trial) -> Trial {
     shop.record(&spend("h-1", "held", json!({ "code": code(&person).await, "points": "90.00" })))
         .await;
     shop.record(&spend("c-1", "committed", json!({ "hold": "h-1", "points": "80.00" }))).await;
-    // Of what was spent: owed, and paid when some of it comes back.
+    // What was spent already is owed, and is paid when some of it comes back.
     shop.record(&late(refund("r-2", "p-1", "60.00"), TimeDelta::zero())).await;
     shop.record(&spend("b-1", "returned", json!({ "hold": "h-1", "points": "30.00" }))).await;
     shop.record(&spend("h-2", "held", json!({ "code": code(&person).await, "points": "5.00" })))
@@ -171,12 +171,4 @@ fn rows(trial: &Trial, store: Store) -> Vec<u8> {
     all.into_bytes()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn told_from_history_which_stays_as_it_is_sqlite() {
-    Box::pin(told_from_history_which_stays_as_it_is(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn told_from_history_which_stays_as_it_is_postgres() {
-    Box::pin(told_from_history_which_stays_as_it_is(Store::Postgres)).await;
-}
+on_both_stores!(told_from_history_which_stays_as_it_is);

@@ -62,7 +62,7 @@ fn history(stage: &Value) -> Vec<&str> {
     moves.iter().map(|it| it["stage"].as_str().unwrap()).collect()
 }
 
-async fn a_customer_comes_along(store: Store) {
+async fn a_referral_takes_a_customer_from_aware_to_using_and_back(store: Store) {
     let mut app = trial(store).start().await;
     app.leads_may_wait = true; // there is no CRM in this test
     let manager = staff(&app, "mia", &["manage"]);
@@ -94,15 +94,7 @@ async fn a_customer_comes_along(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_referral_takes_a_customer_from_aware_to_using_and_back_sqlite() {
-    Box::pin(a_customer_comes_along(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_referral_takes_a_customer_from_aware_to_using_and_back_postgres() {
-    Box::pin(a_customer_comes_along(Store::Postgres)).await;
-}
+on_both_stores!(a_referral_takes_a_customer_from_aware_to_using_and_back);
 
 /// The body by which a customer agrees to be contacted.
 fn agreement(whose: &str) -> Value {
@@ -117,7 +109,7 @@ fn agreement(whose: &str) -> Value {
     })
 }
 
-async fn regulars(store: Store) {
+async fn a_regular_who_stays_away_is_at_risk_and_called_if_they_agreed(store: Store) {
     // Who pays is there before the follow-up is: so each is reckoned by all of it.
     let app = trial(store).start().await;
     let shop = app.partner("green-basket").await;
@@ -187,12 +179,4 @@ async fn until_tasks(manager: &Partner, count: usize) -> Vec<Value> {
     Vec::new()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_regular_who_stays_away_is_at_risk_and_called_if_they_agreed_sqlite() {
-    Box::pin(regulars(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_regular_who_stays_away_is_at_risk_and_called_if_they_agreed_postgres() {
-    Box::pin(regulars(Store::Postgres)).await;
-}
+on_both_stores!(a_regular_who_stays_away_is_at_risk_and_called_if_they_agreed);

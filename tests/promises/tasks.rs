@@ -57,7 +57,7 @@ async fn close(by: &Partner, task: &Value, how: &str, note: &str) -> crate::harn
     by.send(&path, &json!({ "note": note })).await
 }
 
-async fn until_somebody_calls(store: Store) {
+async fn a_lead_is_a_task_until_somebody_calls_or_nobody_is_to(store: Store) {
     let mut app = trial(store).start().await;
     app.leads_may_wait = true; // there is no CRM in this test
     let travel = app.partner("sunny-travel").await;
@@ -122,15 +122,7 @@ async fn until_somebody_calls(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lead_is_a_task_until_somebody_calls_or_nobody_is_to_sqlite() {
-    Box::pin(until_somebody_calls(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lead_is_a_task_until_somebody_calls_or_nobody_is_to_postgres() {
-    Box::pin(until_somebody_calls(Store::Postgres)).await;
-}
+on_both_stores!(a_lead_is_a_task_until_somebody_calls_or_nobody_is_to);
 
 on_both_stores! {
     async fn what_is_planned_for_a_week_of_silence_is_dropped_when_something_moves(app) {
@@ -196,7 +188,7 @@ async fn until_note(lead: &str, text: &str) -> Vec<String> {
     Vec::new()
 }
 
-async fn a_task_is_in_tryton(store: Store) {
+async fn a_task_is_a_note_on_the_opportunity_in_tryton(store: Store) {
     let crm = shared_crm();
     let mut trial = trial(store);
     trial.settings.crm = Some(crm.server.settings());
@@ -218,15 +210,7 @@ async fn a_task_is_in_tryton(store: Store) {
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_is_a_note_on_the_opportunity_in_tryton_sqlite() {
-    Box::pin(a_task_is_in_tryton(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_is_a_note_on_the_opportunity_in_tryton_postgres() {
-    Box::pin(a_task_is_in_tryton(Store::Postgres)).await;
-}
+on_both_stores!(a_task_is_a_note_on_the_opportunity_in_tryton);
 
 fn task(lead: ReferralId, revision: i64) -> LeadTask {
     LeadTask {

@@ -52,7 +52,7 @@ fn metadata(pairs: &[(&str, &str)]) -> String {
     pairs.collect::<Vec<_>>().join(",")
 }
 
-async fn begin(partner: &Partner, bytes: usize, pairs: &[(&str, &str)]) -> Answer {
+pub async fn begin(partner: &Partner, bytes: usize, pairs: &[(&str, &str)]) -> Answer {
     let request = tus(partner, "POST", "/v1/uploads").header("upload-length", bytes);
     Answer::of(request.header("upload-metadata", metadata(pairs))).await
 }
@@ -306,15 +306,7 @@ fn journal(trial: &Trial) -> Vec<String> {
     named.collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_month_is_the_same_ledger_by_the_api_and_by_file_sqlite() {
-    Box::pin(a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Sqlite)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_month_is_the_same_ledger_by_the_api_and_by_file_postgres() {
-    Box::pin(a_month_is_the_same_ledger_by_the_api_and_by_file(Store::Postgres)).await;
-}
+on_both_stores!(a_month_is_the_same_ledger_by_the_api_and_by_file);
 
 async fn a_file_goes_on_where_a_gateway_was_killed(store: Store) {
     let trial = Trial::on(store);
@@ -343,15 +335,7 @@ async fn a_file_goes_on_where_a_gateway_was_killed(store: Store) {
     assert_eq!(trial.findings(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_goes_on_where_a_gateway_was_killed_sqlite() {
-    a_file_goes_on_where_a_gateway_was_killed(Store::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_goes_on_where_a_gateway_was_killed_postgres() {
-    a_file_goes_on_where_a_gateway_was_killed(Store::Postgres).await;
-}
+on_both_stores!(a_file_goes_on_where_a_gateway_was_killed);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_taken_in_says_why() {

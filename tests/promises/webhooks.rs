@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tallystick::clock;
 use tallystick::store::outbox::{self, Destination};
 
-use crate::harness::{Answer, Partner, Store, TestApp, Trial, payment, referral};
+use crate::harness::{Answer, Partner, Store, TestApp, Trial, payment, referral, wait_until};
 
 /// A partner's server, in Python, that checks signatures with the published library.
 pub struct Receiver {
@@ -166,25 +166,20 @@ async fn a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it(s
     // Deleted, it is told nothing more.
     assert_eq!(Answer::of(travel.request(Method::DELETE, &endpoint)).await.status, 204);
     assert_eq!(Answer::of(travel.request(Method::DELETE, &endpoint)).await.status, 404);
+    // Another endpoint is told of the second referral, and that one is all there is to tell.
+    let (other, _) = made(&travel, &receiver, &["referral.qualified"]).await;
     refer(&travel, 2).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!(receiver.received().await.len(), 1);
+    receiver.wait_for(2).await;
+    wait_until(json!("delivered"), async || {
+        let page = travel.get(&format!("/v1/webhook-deliveries?endpoint={other}")).await.body;
+        page["webhook_deliveries"][0]["state"].clone()
+    })
+    .await;
+    assert_eq!(receiver.received().await.len(), 2);
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it_sqlite() {
-    Box::pin(a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it(Store::Sqlite))
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it_postgres() {
-    Box::pin(a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it(
-        Store::Postgres,
-    ))
-    .await;
-}
+on_both_stores!(a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it);
 
 async fn what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id(store: Store) {
     let app = lenient(store).await;
@@ -194,17 +189,20 @@ async fn what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id
     let elsewhere = json!({ "location": format!("{}/elsewhere", receiver.url) });
     receiver.plan(&[&secret], json!([[500, {}], [302, elsewhere]])).await;
     let receipts = [refer(&travel, 1).await, refer(&travel, 2).await, refer(&travel, 3).await];
-    receiver.wait_for(1).await;
-    // The others wait behind the first.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // The newest stands first. The two others wait behind the first that was sent.
+    let waiting = format!("/v1/webhook-deliveries?endpoint={id}&state=waiting");
+    let attempts = async || {
+        let page = travel.get(&waiting).await.body;
+        let page = page["webhook_deliveries"].as_array().unwrap();
+        page.iter().map(|delivery| delivery["attempts"].clone()).collect::<Vec<_>>()
+    };
+    wait_until(vec![json!(0), json!(0), json!(1)], attempts).await;
     assert_eq!(receiver.received().await.len(), 1);
-    let waiting =
-        travel.get(&format!("/v1/webhook-deliveries?endpoint={id}&state=waiting")).await.body;
-    let first = &waiting["webhook_deliveries"][2];
+    let first = travel.get(&waiting).await.body["webhook_deliveries"][2].clone();
     assert_eq!(first["last_error"], "refused: answered 500");
     hurry(&app, &id);
     receiver.wait_for(2).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    wait_until(vec![json!(0), json!(0), json!(2)], attempts).await;
     hurry(&app, &id);
     let received = receiver.wait_for(5).await;
     let seen: Vec<(&Value, &Value)> =
@@ -230,21 +228,7 @@ async fn what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id
     Box::pin(app.stop_and_prove()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id_sqlite() {
-    Box::pin(what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id(
-        Store::Sqlite,
-    ))
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id_postgres() {
-    Box::pin(what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id(
-        Store::Postgres,
-    ))
-    .await;
-}
+on_both_stores!(what_an_endpoint_does_not_take_is_sent_again_in_order_under_the_same_id);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_is_gone_is_left_alone_until_a_test_comes_through_and_then_replayed() {
@@ -282,7 +266,11 @@ async fn an_endpoint_that_is_gone_is_left_alone_until_a_test_comes_through_and_t
     assert_eq!(received[3]["id"], json!(dead));
     assert_eq!(received[2]["body"]["type"], "endpoint.test");
     assert!(received.iter().all(|it| it["verified"] == json!([true])));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    wait_until(json!([]), async || {
+        let waiting = travel.get("/v1/webhook-deliveries?state=waiting").await.body;
+        waiting["webhook_deliveries"].clone()
+    })
+    .await;
     assert_eq!(travel.send(&replay, &json!({})).await.told(), (409, "not-a-dead-letter"));
     Box::pin(app.stop_and_prove()).await;
 }

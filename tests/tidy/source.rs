@@ -7,9 +7,15 @@ use crate::REMINDERS;
 pub struct File {
     pub path: String,
     pub imports: Vec<Import>,
+    /// What each name brought in by a `use` stands for.
+    pub aliases: HashMap<String, Vec<String>>,
     /// Modules and functions declared here, with their lines.
     pub named_items: Vec<(usize, String)>,
     pub reminders: Vec<String>,
+    /// Functions that take a tuple, with the lines of those parameters.
+    pub tuples: Vec<(usize, String)>,
+    /// What names a write to the store: a call of `.write(…)`, or the type of such a transaction.
+    pub writes: Vec<(usize, String)>,
     /// Without what is under `#[cfg(test)]`.
     pub lines: usize,
 }
@@ -46,11 +52,19 @@ impl File {
             }
             _ => None,
         });
+        let imports = imports(&tokens);
+        let aliases = imports.iter().filter_map(|import| {
+            let name = import.name.clone().filter(|name| name != "*")?;
+            Some((name, import.path.clone()))
+        });
         Self {
             path: path.to_owned(),
-            imports: imports(&tokens),
+            aliases: aliases.collect(),
+            imports,
             named_items: named.collect(),
             reminders: reminders.collect(),
+            tuples: tuples(&tokens),
+            writes: writes(&tokens),
             lines: text.lines().count().saturating_sub(test_lines),
         }
     }
@@ -58,15 +72,52 @@ impl File {
     pub fn is_door(&self) -> bool {
         self.path.ends_with("/mod.rs") || self.path.ends_with("/lib.rs")
     }
+}
 
-    /// What each name brought in by a `use` stands for.
-    pub fn aliases(&self) -> HashMap<String, Vec<String>> {
-        let named = self.imports.iter().filter_map(|import| {
-            let name = import.name.clone().filter(|name| name != "*")?;
-            Some((name, import.path.clone()))
-        });
-        named.collect()
+/// Each parameter of an `fn` that is taken apart as a tuple, or whose type is one.
+fn tuples(tokens: &[Token]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, pair) in tokens.windows(2).enumerate() {
+        let [keyword, name] = pair else { continue };
+        if keyword.text != "fn" || !is_name(&name.text) {
+            continue;
+        }
+        let rest = tokens.iter().skip(at.saturating_add(2));
+        let (mut depth, mut angles, mut before) = (0_usize, 0_usize, "");
+        for token in rest {
+            let sign = token.text.as_str();
+            let begins = depth == 1 && ["(", ",", ":", "&", "mut"].contains(&before);
+            if sign == "(" && begins && angles == 0 {
+                found.push((token.line, name.text.clone()));
+            }
+            match sign {
+                "<" => angles = angles.saturating_add(1),
+                ">" if before != "-" => angles = angles.saturating_sub(1),
+                _ => depth = deeper(depth, sign),
+            }
+            if depth == 0 && angles == 0 && [")", "{", ";"].contains(&sign) {
+                break;
+            }
+            before = sign;
+        }
     }
+    found.dedup(); // taken apart, and its type: one parameter
+    found
+}
+
+fn writes(tokens: &[Token]) -> Vec<(usize, String)> {
+    // A lock is written to as well, but its `write()` takes nothing.
+    let calls = tokens.windows(4).filter_map(|four| match four {
+        [dot, name, open, first]
+            if [&*dot.text, &*name.text, &*open.text] == [".", "write", "("]
+                && first.text != ")" =>
+        {
+            Some((name.line, ".write(".to_owned()))
+        }
+        _ => None,
+    });
+    let types = tokens.iter().filter(|token| token.text == "LedgerTx");
+    calls.chain(types.map(|token| (token.line, token.text.clone()))).collect()
 }
 
 /// Words and signs, without comments and without what is in quotes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::source::{File, Import};
 
@@ -12,11 +13,14 @@ pub struct Tree {
 }
 
 impl Tree {
-    pub fn ours() -> Self {
-        let mut sources = Vec::new();
-        read_folder(&top().join("src"), &mut sources);
-        assert!(sources.len() > 2, "the sources were not found");
-        Self::of(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+    /// The tree of this repository, read once.
+    pub fn ours() -> &'static Self {
+        static OURS: OnceLock<Tree> = OnceLock::new();
+        OURS.get_or_init(|| {
+            let sources = texts(&["src"]);
+            assert!(sources.len() > 2, "the sources were not found");
+            Self::of(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+        })
     }
 
     pub fn of<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
@@ -50,11 +54,11 @@ impl Tree {
             }
             name => {
                 let child = here.iter().copied().chain([name]).collect::<Vec<_>>().join("/");
-                let alias = self.files.get(module).and_then(|file| file.aliases().remove(name));
+                let alias = self.files.get(module).and_then(|file| file.aliases.get(name));
                 match alias {
                     // Follow what a `use` of this file says, but `use csv;` says nothing new.
                     Some(longer) if depth < 4 && longer.first() != Some(first) => {
-                        let longer: Vec<_> = longer.into_iter().chain(rest.to_vec()).collect();
+                        let longer: Vec<_> = longer.iter().chain(rest).cloned().collect();
                         self.whole(module, &longer, depth.saturating_add(1))
                     }
                     _ if self.files.contains_key(&child) => rooted(&here, path),
@@ -83,18 +87,27 @@ impl Tree {
             return vec![module];
         };
         let mut homes = Vec::new();
-        for offer in file.imports.iter().filter(|import| import.public && depth < 4) {
-            let offered = self.whole(&module, &offer.path, 0);
-            let is_it = name == "*" || offer.name.as_ref() == Some(name);
-            match offered.split_first() {
-                Some((first, inner)) if is_it && first == "crate" => {
-                    homes.extend(self.home(inner, depth.saturating_add(1)));
-                }
-                _ => {}
+        let named =
+            |offer: &&Import| offer.public && (name == "*" || offer.name.as_ref() == Some(name));
+        let offers = file.imports.iter().filter(|_| depth < 4).filter(named);
+        for offer in offers {
+            if let Some((first, inner)) = self.whole(&module, &offer.path, 0).split_first()
+                && first == "crate"
+            {
+                homes.extend(self.home(inner, depth.saturating_add(1)));
             }
         }
         if homes.is_empty() { vec![module] } else { homes }
     }
+}
+
+/// Every Rust file under these folders, with its text, tests included.
+pub fn texts(folders: &[&str]) -> Vec<(String, String)> {
+    let mut sources = Vec::new();
+    for folder in folders {
+        read_folder(&top().join(folder), &mut sources);
+    }
+    sources
 }
 
 fn read_folder(folder: &Path, sources: &mut Vec<(String, String)>) {

@@ -14,6 +14,8 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from datetime import datetime
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 url, token, path = sys.argv[1:]
 with open(path, encoding="utf-8") as file:
     attributes = json.load(file)

@@ -156,6 +156,8 @@ def check(evidence):
 
 
 def main(arguments):
+    if arguments != ["keys"] and (len(arguments) != 2 or arguments[0] not in ("send", "check")):
+        sys.exit(__doc__)
     if arguments[0] == "keys":
         return make_keys()
     with open(arguments[1]) as file:

@@ -14,6 +14,8 @@ import sys
 import requests
 from tusclient import client
 
+if len(sys.argv) not in (5, 6):
+    sys.exit(__doc__)
 url, token, path, date, *rest = sys.argv[1:]
 authorization = {"Authorization": f"Bearer {token}"}
 tus = client.TusClient(f"{url}/v1/uploads", headers=authorization)

@@ -84,7 +84,7 @@ pub async fn revoke_token(
 /// # Errors
 /// `invalid_request` without a token.
 #[utoipa::path(
-    post, path = "/oauth/introspect", tag = "Authorization", security(("staff" = [])),
+    post, path = "/oauth/introspect", tag = "Authorization", security(("staff" = ["read"])),
     request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What the token says.", body = Introspection),

@@ -156,6 +156,22 @@ pub fn run_sql(trial: &Trial, sql: &str) -> Result<(), String> {
     done.map_err(|error| error.to_string())
 }
 
+/// The one number that a query gives, as `count`.
+pub fn count(trial: &Trial, sql: &str) -> i64 {
+    use diesel::{QueryableByName, RunQueryDsl};
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let query = diesel::sql_query(sql);
+    let found: Count = match trial.db() {
+        Db::Postgres(mut db) => query.get_result(&mut db).unwrap(),
+        Db::Sqlite(mut db) => query.get_result(&mut db).unwrap(),
+    };
+    found.count
+}
+
 impl Drop for Trial {
     fn drop(&mut self) {
         for database in &self.databases {

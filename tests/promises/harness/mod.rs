@@ -9,8 +9,9 @@ mod partner;
 mod postgres;
 mod simulator;
 mod staff;
+mod wait;
 
-pub use app::{PIN, Store, TestApp, Trial, run_sql};
+pub use app::{PIN, Store, TestApp, Trial, count, run_sql};
 pub use chaos_road::ChaosRoad;
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};
@@ -19,9 +20,44 @@ pub use partner::{Answer, Partner, assertion, cloud_event, payment, phone_of, re
 pub use postgres::Cluster;
 pub use simulator::{Simulator, python};
 pub use staff::{adjustment, reversal, staff};
+pub use wait::{wait_for, wait_until};
 
-/// Makes a test of each store out of one async block that is given a running service.
+/// Makes a test of each store. The block is given a running service, or, as `store: Store`, the
+/// store on which it makes its own. A function that takes the store is named alone.
 macro_rules! on_both_stores {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                Box::pin(super::$name(crate::harness::Store::Sqlite)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                Box::pin(super::$name(crate::harness::Store::Postgres)).await;
+            }
+        }
+    };
+    // One that waits for commands and not for the network.
+    (sync $name:ident) => {
+        mod $name {
+            #[test]
+            fn sqlite() {
+                super::$name(crate::harness::Store::Sqlite);
+            }
+
+            #[test]
+            fn postgres() {
+                super::$name(crate::harness::Store::Postgres);
+            }
+        }
+    };
+    ($(#[$doc:meta])* async fn $name:ident($store:ident: Store) $body:block) => {
+        $(#[$doc])*
+        async fn $name($store: crate::harness::Store) $body
+
+        on_both_stores!($name);
+    };
     // Partners on trial have books of their own.
     ($(#[$doc:meta])* sandboxed async fn $name:ident($app:ident) $body:block) => {
         mod $name {

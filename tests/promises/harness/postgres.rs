@@ -61,13 +61,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The one of this process, started at the first call. `TALLYSTICK_TEST_FSYNC=off` makes it
-    /// [`Durability::Memory`].
+    /// The one of this process, started at the first call. Tests kill processes and never the
+    /// machine, so it is [`Durability::Memory`]; `TALLYSTICK_TEST_FSYNC=on` makes it wait for the
+    /// disk.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| {
-            let off = std::env::var_os("TALLYSTICK_TEST_FSYNC").is_some_and(|value| value == "off");
-            Self::start(if off { Durability::Memory } else { Durability::Disk })
+            let on = std::env::var_os("TALLYSTICK_TEST_FSYNC").is_some_and(|value| value == "on");
+            Self::start(if on { Durability::Disk } else { Durability::Memory })
         })
     }
 
