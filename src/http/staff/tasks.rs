@@ -110,7 +110,7 @@ pub async fn get_tasks(
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
     let filter = Filter {
         state: Some(read_state(state.as_deref().unwrap_or("open"))?),
-        manager: manager.map(asked_manager).transpose()?,
+        manager: manager.map(read_manager_id).transpose()?,
         due_before: due_before.as_deref().map(read_day).transpose()?,
         after: place.after,
     };
@@ -204,7 +204,7 @@ fn read_state(name: &str) -> Result<TaskState, Problem> {
     TaskState::by_name(name).ok_or_else(expected)
 }
 
-fn asked_manager(id: String) -> Result<RuleId, Problem> {
+fn read_manager_id(id: String) -> Result<RuleId, Problem> {
     let expected = |_bad| Problem::parameter("manager", "expected a customer manager's id");
     RuleId::try_from(id).map_err(expected)
 }
