@@ -1,6 +1,6 @@
-//! Every CRM is told the same: once in effect, never an older revision over a newer one, and a
-//! withdrawn consent ends it. Salesforce is a simulator that a third party's client vouches for; the
-//! signed webhook is received by another's library.
+//! Every CRM gets the same: each lead once in effect, never an older revision over a newer one, and
+//! nothing after a consent is withdrawn. Salesforce is a simulator that somebody else's client has
+//! tried; somebody else's library receives the signed webhook.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A person is one partner's referral for a product at a time: whoever came first, told by keyed
-//! hashes of phone and document, whatever races; and what looks wrong waits for people.
+//! A person is one partner's referral for a product at a time: the first partner's. Keyed hashes of
+//! phone and document tell who a person is, also when two partners race. Referrals that look wrong wait
+//! for staff.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Half a year of a supermarket's baskets through tiers, caps, a budget, thresholds and expiry comes
-//! to what an independent script reckons from the file alone. The baskets are made up here; `make
+//! Half a year of a supermarket's baskets goes through tiers, caps, a budget, thresholds and expiry. An
+//! independent script works out the same from the file alone. The baskets are made up here; `make
 //! baskets FILE=…` takes real ones.
 
 use std::fmt::Write;

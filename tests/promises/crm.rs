@@ -1,5 +1,5 @@
-//! What is told to the CRM is there once and whole, whatever goes wrong on the way; and what the
-//! CRM answers says what can be done. The CRM is a real one: only the road to it is bad.
+//! What is sent to the CRM is there once and whole, whatever goes wrong on the way. Each answer of the
+//! CRM says what can be done. The CRM is a real one; only the road to it is bad.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

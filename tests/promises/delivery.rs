@@ -1,5 +1,5 @@
-//! What leaves the house does so in order, by one gateway at a time, never older after newer, and
-//! until it arrives or people have looked at it.
+//! Messages leave in order, by one gateway at a time, never an older one after a newer one. Each is
+//! tried until it arrives or is a dead letter.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

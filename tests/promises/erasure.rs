@@ -1,5 +1,5 @@
-//! What is personal can be seen by whose it is, is erased on request or when its period is over,
-//! and the books stay proved; every reading of it is on record.
+//! People see the personal data that is held about them. It is erased on request or when its period
+//! is over, and the books stay proved. Every reading of it is on record.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Overload is told at once, by 503 with a time to wait; and one partner's flood is that partner's.
+//! Overload is answered at once, by 503 with a time to wait. A flood of one partner delays only that
+//! partner.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! The list of partners is law (名单制): off it, suspended or past its contract, nothing of a
-//! partner is taken, and it is told why.
+//! Only partners on the bank's list may send (名单制). A partner that is off the list, suspended or
+//! past its contract is refused, with the reason.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! A shop without software takes part by a page and a printed code: its payments are events like all
-//! others, and whoever does not know its PIN gets nowhere.
+//! A shop without software takes part by a page and a printed code. Its payments are events like all
+//! others, and a stranger without its PIN gets nowhere.
 
 use std::process::Command;
 

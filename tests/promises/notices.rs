@@ -1,6 +1,6 @@
-//! Customers hear beforehand that points expire: once, never at night, and not if they do not want
-//! to; and that a fee or an instalment is due, which the bank's systems announce and nobody can do
-//! without. The message goes to the bank's gateway, which knows where they are reached; we do not.
+//! Customers are told beforehand that points expire: once, never at night, and not if they decline.
+//! They are told that a fee or an instalment is due, which the bank's systems announce and nobody can
+//! decline. The message goes to the bank's gateway for messages, which knows their addresses.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Tokens as the standards have them: told by metadata, bound to a key where that is wanted, given up
-//! in seconds, signed by keys that change without a pause.
+//! Tokens as the standards define them: described by metadata, bound to a key where that is wanted,
+//! revoked within seconds, signed by keys that change without a pause.
 
 use std::process::Command;
 use std::time::Duration;

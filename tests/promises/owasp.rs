@@ -1,6 +1,6 @@
-//! The OWASP API Security Top 10 (2023), risk by risk, with the confusion of tokens and the replay of
-//! requests under API2. Each test fails when its guard is taken away. API7, requests that we are made
-//! to send, is with the webhooks: nothing else here is sent where a caller says.
+//! The OWASP API Security Top 10 (2023), risk by risk, with confused tokens and replayed requests under
+//! API2. Each test fails when its guard is taken away. API7 (requests that the gateway is made to send)
+//! is tested with the webhooks, because nothing else is sent where a caller says.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

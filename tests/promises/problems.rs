@@ -1,4 +1,4 @@
-//! Bad input gets a clear error: what, where, how to mend. Nothing of it is kept.
+//! Bad input gets a clear error: what is wrong, where, and how to correct it. Nothing of it is kept.
 
 use reqwest::Method;
 use serde_json::json;

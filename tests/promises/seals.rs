@@ -1,5 +1,5 @@
-//! What was recorded is sealed, and whoever changes it afterwards is found, even one who may do
-//! anything with the database.
+//! What was recorded is sealed. A later change is found, even by somebody who may do anything with the
+//! database.
 
 use std::process::{Command, Output};
 

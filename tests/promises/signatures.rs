@@ -1,5 +1,5 @@
-//! What a partner signed it cannot deny: signatures by another maker's library (Python's
-//! http-message-signatures) are taken, kept, and verified again offline from the evidence alone.
+//! A partner cannot deny what it signed. Signatures by another maker's library (Python's
+//! http-message-signatures) are accepted, kept, and verified again offline from the evidence alone.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

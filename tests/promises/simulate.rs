@@ -1,4 +1,4 @@
-//! What if the rules had been others: told from recorded history, which is left as it is.
+//! What other rules would have given, worked out from recorded history. The history stays as it is.
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! A stream of events is as good as so many single ones, whatever its length: answered line by line as
-//! they become durable, in bounded memory, and sent again without harm.
+//! A stream of events is as good as single events, whatever its length. Each line is answered when it
+//! is durable, memory is bounded, and a stream may be sent again without harm.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! What is to be done about a lead is a customer manager's task with a due day, made once, closed by
-//! them or by what happens, and in the CRM as what the CRM has for it.
+//! The next step of a lead is a customer manager's task with a due day. It is made once, the manager or
+//! events close it, and the CRM shows it in its own way.
 
 use std::time::Duration;
 

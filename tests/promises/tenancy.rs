@@ -1,4 +1,4 @@
-//! A partner sees and touches its own and nothing else, and learns nothing of whom the bank knows.
+//! A partner sees and touches only its own things, and does not learn whom the bank knows.
 
 use crate::harness::{payment, referral, refund};
 

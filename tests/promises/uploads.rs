@@ -1,5 +1,5 @@
-//! A partner's daily file, uploaded in parts by anybody's client, becomes the events that its API calls
-//! would have been: once, whatever breaks off, and with a reason for every line that is not taken.
+//! A partner's daily file, uploaded in parts by anybody's client, becomes the same events as API calls
+//! would have made. Each is recorded once, whatever breaks off. Each line that is refused has a reason.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

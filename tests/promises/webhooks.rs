@@ -1,5 +1,5 @@
-//! Partners are told by webhooks, as Standard Webhooks has it, what became of what they sent: signed,
-//! in order, again until they take it, and never at an address inside the house.
+//! Webhooks (Standard Webhooks) tell partners what became of what they sent. Messages are signed, come
+//! in order, are retried until the partner accepts them, and never go to an address inside the bank.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -24,7 +24,7 @@ pub enum Store {
     Postgres,
 }
 
-/// A database, partners and settings for one test; the service on them may start more than once.
+/// A database, partners and settings for one test. The service on them may start more than once.
 pub struct Trial {
     pub folder: TempDir,
     pub settings: Settings,
@@ -39,7 +39,7 @@ pub struct Trial {
 pub struct TestApp {
     pub trial: Trial,
     app: Option<App>,
-    /// Whether leads may be left waiting when the test ends: the test says why.
+    /// Whether leads may still wait when the test ends. The test says why.
     pub leads_may_wait: bool,
 }
 
@@ -146,7 +146,7 @@ impl Trial {
     }
 }
 
-/// Runs statements as the database's owner; or what it said against them.
+/// Runs statements as the database's owner. The error is what the database said.
 pub fn run_sql(trial: &Trial, sql: &str) -> Result<(), String> {
     use diesel::connection::SimpleConnection;
     let done = match trial.db() {
@@ -156,7 +156,7 @@ pub fn run_sql(trial: &Trial, sql: &str) -> Result<(), String> {
     done.map_err(|error| error.to_string())
 }
 
-/// The one number that a query gives, as `count`.
+/// The number that a query returns in its column `count`.
 pub fn count(trial: &Trial, sql: &str) -> i64 {
     use diesel::{QueryableByName, RunQueryDsl};
     #[derive(QueryableByName)]
@@ -201,7 +201,7 @@ impl TestApp {
         self.app.as_ref().unwrap().writer_depth()
     }
 
-    /// Moves a referral, as the CRM, time or a person would have it moved.
+    /// Moves a referral, as the CRM, time or a person does.
     pub async fn advance(
         &self,
         referral: &str,
@@ -213,7 +213,7 @@ impl TestApp {
         self.app.as_ref().unwrap().writer().advance(order).await
     }
 
-    /// Lets all that has fallen due for referrals by that time do so.
+    /// Does what has fallen due for referrals by that time.
     pub async fn let_fall_due(&self, now: Moment) -> usize {
         let app = self.app.as_ref().unwrap();
         let due = tallystick::due::of_referrals(app.pool(), app.writer(), (None, now));
@@ -243,7 +243,7 @@ impl TestApp {
         self.trial
     }
 
-    /// Stops in order, and proves that the books are clean and nothing waits unexplained.
+    /// Stops in order. Then proves the books, and that no message waits without a reason.
     pub async fn stop_and_prove(mut self) {
         self.app.take().unwrap().stop().await;
         assert_eq!(self.trial.findings(), []);
@@ -305,7 +305,7 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         variant("halted-basket", "status = \"sandbox\"", "status = \"suspended\""),
     );
     add("linked-basket", variant("linked-basket", "\"first_event\"", "\"linked\""));
-    // What is earned here expires at the end of the year's same month; or may not be spent yet.
+    // Points of the first expire after a year; points of the second may not be spent for a month.
     let lot = |id: &str, term: &str| {
         variant(id, "partner_share = \"0.40\"", &format!("partner_share = \"0.40\"\n{term}"))
     };
@@ -341,7 +341,7 @@ fn form() -> String {
     format!("[form]\npin = \"{}\"\nstore = \"corner-1\"\n\n[members]", record.as_text())
 }
 
-/// A migrated, empty database: a copy of one made once, because migrating is slow.
+/// A migrated, empty database. It is a copy of one that was made once, because migrating is slow.
 fn database(store: Store, folder: &Path) -> (String, Option<String>) {
     match store {
         Store::Sqlite => {

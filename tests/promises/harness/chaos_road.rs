@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::crm::{forward, read_request};
 
-/// A way to the CRM on which something goes wrong again and again, by a seed: of so many requests
-/// in a hundred. The CRM itself may be killed at its end meanwhile.
+/// A road to the CRM on which some requests of a hundred go wrong, chosen by a seed. The CRM may be
+/// killed meanwhile.
 pub struct ChaosRoad {
     port: u16,
     shared: Arc<Shared>,
@@ -16,7 +16,7 @@ pub struct ChaosRoad {
 
 struct Shared {
     there: String,
-    /// In a hundred.
+    /// Requests of a hundred that go wrong.
     faults: u64,
     seed: AtomicU64,
     happened: Mutex<BTreeMap<&'static str, usize>>,
@@ -46,14 +46,14 @@ impl ChaosRoad {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How often what went wrong.
+    /// How often each fault happened.
     pub fn happened(&self) -> BTreeMap<&'static str, usize> {
         self.shared.happened.lock().unwrap().clone()
     }
 }
 
 impl Shared {
-    /// The next number of the seed's, below `max` (splitmix64).
+    /// The seed's next number, below `max` (splitmix64).
     fn number(&self, max: u64) -> u64 {
         let step = 0x9e37_79b9_7f4a_7c15_u64;
         let mut z = self.seed.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
@@ -66,8 +66,9 @@ impl Shared {
         *self.happened.lock().unwrap().entry(what).or_default() += 1;
     }
 
-    /// One request and its answer; whoever hangs up early is done. Nothing is held back before the
-    /// CRM gets it: what a network keeps longer than a client waits, no client can know of.
+    /// One request and its answer. A client that hangs up early is done. No request is delayed before
+    /// the CRM gets it, because no client can know of a request that a network keeps longer than the
+    /// client waits.
     fn pass(&self, mut here: TcpStream) -> Option<()> {
         let request = read_request(&mut here)?;
         let instead = |here: &mut TcpStream, head: &str| {

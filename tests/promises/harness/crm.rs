@@ -25,8 +25,8 @@ pub fn start_crm(folder: &Path) -> TrytonServer {
     .unwrap()
 }
 
-/// A Tryton that the tests at work share, each with leads of its own. It ends with the last of
-/// them: what is static is never dropped, and its process would outlive the tests.
+/// A Tryton that running tests share, each with leads of its own. It ends with the last of them. A
+/// static value is never dropped, and its process would outlive the tests.
 pub struct SharedCrm {
     pub server: TrytonServer,
     _folder: TempDir,
@@ -45,7 +45,7 @@ pub fn shared_crm() -> Arc<SharedCrm> {
     crm
 }
 
-/// The service's own client, at the CRM's address or at another that leads there.
+/// The service's own client, at the CRM's address or at another address that leads there.
 pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duration) -> Tryton {
     let CrmSettings::Tryton { url: own, database, user, password } = settings.clone() else {
         unreachable!("not a Tryton");
@@ -57,7 +57,7 @@ pub fn crm_client(settings: &CrmSettings, url: Option<String>, time_out: Duratio
     *client
 }
 
-/// What the CRM answers to a method called as any other client of it would.
+/// Calls a method of the CRM as any other client does, and returns its answer.
 pub async fn ask_crm(crm: &TrytonServer, method: &str, params: Value) -> Value {
     let CrmSettings::Tryton { url, database, user, password } = crm.settings() else {
         unreachable!("not a Tryton");
@@ -72,7 +72,7 @@ pub async fn ask_crm(crm: &TrytonServer, method: &str, params: Value) -> Value {
     answer.body["result"].clone()
 }
 
-/// The records that fit, first made first.
+/// The records that fit, oldest first.
 pub async fn crm_records(
     crm: &TrytonServer,
     model: &str,
@@ -84,18 +84,18 @@ pub async fn crm_records(
     found.as_array().unwrap().clone()
 }
 
-/// What goes wrong on the way to the CRM and back.
+/// A fault on the way to the CRM or back.
 #[derive(Clone)]
 pub enum Fault {
-    /// Answered here; the CRM never hears of it. Status and body.
+    /// Answered on the road with a status and a body. The CRM never gets the request.
     Instead(u16, String),
-    /// The CRM does it, and its answer is lost.
+    /// The CRM does what was asked, and its answer is lost.
     AnswerLost,
     /// Every answer comes this much later.
     Slow(Duration),
 }
 
-/// A way to the CRM on which things go wrong.
+/// A road to the CRM on which things go wrong.
 pub struct BadRoad {
     port: u16,
     faults: Faults,
@@ -130,7 +130,7 @@ impl BadRoad {
     }
 }
 
-/// One request and its answer; whoever hangs up early is done.
+/// One request and its answer. A client that hangs up early is done.
 fn pass(mut here: TcpStream, there: &str, faults: &Faults) -> Option<()> {
     let request = read_request(&mut here)?;
     match fault_of(&String::from_utf8_lossy(&request), faults) {

@@ -25,7 +25,8 @@ pub async fn code(customer: &Partner) -> String {
     answer.body["code"].as_str().unwrap().to_owned()
 }
 
-/// Waits until the customer's points are so: the gateway does by itself what falls due.
+/// Waits until the customer has this balance and these pending points. The gateway does by itself what
+/// falls due.
 pub async fn until(person: &Partner, balance: &str, pending: &str) -> Value {
     for tries in 0.. {
         let points = person.get("/v1/customers/me/points").await.body;

@@ -119,7 +119,7 @@ pub fn refund(id: &str, payment: &str, amount: &str) -> Value {
     cloud_event(id, "payment.refunded", "2026-11-03T10:15:30Z", data)
 }
 
-/// The phone number of whoever the referral of that id introduces: another person for each.
+/// The phone number of the person whom the referral of that id introduces. Each id has another.
 pub fn phone_of(id: &str) -> String {
     let number = id.bytes().fold(1_u64, |sum, byte| (sum * 131 + u64::from(byte)) % 100_000_000);
     format!("+86199{number:08}")

@@ -1,10 +1,10 @@
-//! A throw-away PostgreSQL cluster for the tests: one per test process, made by `initdb` in a
-//! folder of its own, gone when the process ends, however it ends. A shell stands over the server
-//! and waits for the end of its own standard input, which comes even when we are killed with -9;
-//! should that shell be killed as well, the next start sweeps what it left.
+//! A throw-away PostgreSQL cluster for the tests, one for each test process. `initdb` makes it in a
+//! folder of its own, and it is gone when the process ends, however it ends: a shell waits for the end
+//! of its own standard input, which comes even when the tests are killed with -9, and then stops the
+//! server. If that shell is killed as well, the next start removes what it left.
 //!
-//! The cluster is meant to be unlike a developer's: words sort by a dictionary (ICU) and not by
-//! byte, and the server's time zone is far from UTC, so that what relies on either shows.
+//! The cluster is unlike a developer's on purpose. Words sort by a dictionary (ICU) and not by byte, and
+//! the server's time zone is far from UTC, so code that relies on either fails.
 #![expect(clippy::panic, reason = "without its server a test run cannot go on")]
 
 use std::fmt::Display;
@@ -23,7 +23,7 @@ const FOLDER_PREFIX: &str = "tallystick-pg-";
 const USER: &str = "tallystick";
 const STARTS_MAX: usize = 5;
 const CONNECTIONS_MAX: &str = "400";
-/// A folder younger than this may still be on its way to being locked by its owner.
+/// A folder younger than this may not be locked by its owner yet.
 const SWEEP_AGE_S: u64 = 60;
 
 /// Starts the server, waits for the end of its input, and leaves nothing behind. A SIGQUIT stops
@@ -39,12 +39,12 @@ wait "$server" 2>/dev/null
 rm -rf "$folder"
 "#;
 
-/// What a commit waits for.
+/// What a commit waits for before it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// The disk, as in production.
     Disk,
-    /// Nothing: quicker, and as safe, so long as only processes are killed and not the machine.
+    /// Nothing. It is quicker, and as safe, as long as only processes are killed and not the machine.
     Memory,
 }
 
@@ -56,7 +56,7 @@ pub struct Cluster {
     port: u16,
     password: String,
     keeper: Child,
-    /// Held as long as we live: whoever can take it knows that we are gone.
+    /// Held as long as this process lives. A process that can take the lock knows that we are gone.
     _lock: File,
 }
 
@@ -72,7 +72,7 @@ impl Cluster {
         })
     }
 
-    /// One of one's own; it ends when it is dropped.
+    /// A cluster of the caller's own. It ends when it is dropped.
     pub fn start(durability: Durability) -> Self {
         sweep();
         let programs = programs();
@@ -85,21 +85,21 @@ impl Cluster {
             if is_up(&folder) {
                 return Self { folder, programs, port, password, keeper, _lock: lock };
             }
-            // Between our finding a free port and the server's taking it, another took it. Killed,
-            // the keeper has no time to remove the folder.
+            // Another process took the port before the server did. The keeper is killed and has no
+            // time to remove the folder.
             or_stop(keeper.kill(), "kill the keeper");
             or_stop(keeper.wait(), "wait for the keeper");
         }
         panic!("PostgreSQL found no free port in {STARTS_MAX} tries")
     }
 
-    /// Where a database of this cluster is, for whoever takes a URL.
+    /// The URL of a database of this cluster.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
     /// A new database, a copy of `template` where one is named. Nobody may be connected to the
-    /// template; who has just left it is waited for.
+    /// template, so this waits until the last connection is gone.
     pub fn create_database(&self, name: &str, template: Option<&str>) -> String {
         let template = template.unwrap_or("template1");
         let sql = format!("CREATE DATABASE {} TEMPLATE {}", plain(name), plain(template));
@@ -115,7 +115,7 @@ impl Cluster {
         panic!("{sql}: the template is in use")
     }
 
-    /// Away with it, whoever is still connected.
+    /// Drops a database, with the connections that are still open.
     pub fn drop_database(&self, name: &str) {
         self.psql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", plain(name)));
     }
@@ -170,7 +170,7 @@ fn keep(programs: &Path, folder: &Path, port: u16, durability: Durability) -> Ch
     ] {
         keeper.arg("-c").arg(format!("{name}={value}"));
     }
-    // Out of the terminal's group, or Ctrl-C would reach the server before the tests have ended.
+    // Outside the terminal's group, because Ctrl-C would reach the server before the tests end.
     keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
     or_stop(keeper.spawn(), "start PostgreSQL's keeper")
 }
@@ -209,14 +209,14 @@ fn init(programs: &Path, folder: &Path, password: &str) {
     or_stop(fs::remove_file(password_file), "remove the password");
 }
 
-/// Where clusters live: the temporary folder, unless its name is too long for the path of a socket,
-/// which has room for 107 bytes.
+/// The folder of all clusters: the temporary folder, unless its name is too long. The path of a socket
+/// has room for 107 bytes.
 fn base() -> PathBuf {
     let folder = std::env::temp_dir();
     if folder.as_os_str().len() < 40 { folder } else { PathBuf::from("/tmp") }
 }
 
-/// A folder for the cluster, locked by us and owned by whoever runs the server.
+/// A folder for the cluster, locked by this process and owned by the server's user.
 fn new_folder() -> (PathBuf, File) {
     let name = format!("{FOLDER_PREFIX}{}-{}", std::process::id(), random_password());
     let folder = base().join(name);
@@ -228,7 +228,7 @@ fn new_folder() -> (PathBuf, File) {
     (folder, lock)
 }
 
-/// Removes what runs left whose keeper was killed too: folders whose lock nobody holds any more.
+/// Removes the folders of earlier runs whose keeper was killed too: nobody holds their lock.
 fn sweep() {
     let folders = or_stop(fs::read_dir(base()), "read the temporary folder");
     for entry in folders.flatten() {
@@ -246,7 +246,7 @@ fn sweep() {
         };
         if abandoned {
             stop_abandoned(&folder);
-            // Its keeper may be at the same work.
+            // The folder's keeper may be removing it as well.
             let _removed = fs::remove_dir_all(&folder);
         }
     }
@@ -257,7 +257,7 @@ fn stop_abandoned(folder: &Path) {
     let Some(pid) = state.lines().next() else {
         return;
     };
-    // The number may by now be another process's.
+    // Another process may have the number by now.
     let says = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     if String::from_utf8_lossy(&says).contains(&folder.display().to_string()) {
         let _status = Command::new("kill").args(["-QUIT", pid]).status();
@@ -300,7 +300,7 @@ fn server_command(program: &Path, folder: &Path) -> Command {
     command
 }
 
-/// A command that hears nothing of the PostgreSQL its caller may have in mind (`PGHOST` …).
+/// A command without the caller's own settings of PostgreSQL (`PGHOST` …).
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -311,7 +311,7 @@ fn command(program: &Path) -> Command {
     command
 }
 
-/// Whom the server runs as when we are root: Debian's `postgres`. `None`: as ourselves.
+/// The user of the server when we are root: Debian's `postgres`. `None`: our own user.
 fn server_user() -> Option<(u32, u32)> {
     if or_stop(fs::metadata("/proc/self"), "ask who we are").uid() != 0 {
         return None;
@@ -343,7 +343,7 @@ fn random_password() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A name that needs no quotes, so that none can be forgotten.
+/// A name that needs no quotes in SQL.
 fn plain(name: &str) -> &str {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     assert!(!name.is_empty() && name.len() < 64 && name.chars().all(allowed), "bad name: {name}");

@@ -26,7 +26,7 @@ impl Simulator {
         Self { process, url: line.trim().to_owned() }
     }
 
-    /// Does what no client of it could, and looks into it.
+    /// Gives the simulator an order that no client can give, such as to fail.
     pub async fn order(&self, order: Value) -> Value {
         let request = reqwest::Client::new().post(format!("{}/_sim", self.url)).json(&order);
         let answer = Answer::of(request).await;
@@ -45,13 +45,13 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already.
+        // Both fail only when the process has ended already.
         let _ended = self.process.kill();
         let _reaped = self.process.wait();
     }
 }
 
-/// Runs one of the Python clients; the JSON it printed.
+/// Runs one of the Python clients, and returns the JSON that it printed.
 pub async fn python(script: &str, arguments: &[&str]) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join(".tools/venv/bin/python");

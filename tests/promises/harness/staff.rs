@@ -44,7 +44,7 @@ impl Partner {
 }
 
 impl Answer {
-    /// The status and, of a problem, its slug.
+    /// The status, and the slug if the answer is a problem.
     pub fn told(&self) -> (u16, &str) {
         let kind = self.body["type"].as_str().unwrap_or_default();
         (self.status.as_u16(), kind.trim_start_matches("/problems/"))
