@@ -4,6 +4,7 @@
 mod changes;
 mod error;
 pub mod feedback;
+pub mod message;
 mod gather;
 mod lead;
 mod login;

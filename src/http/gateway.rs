@@ -9,17 +9,21 @@ use chrono::NaiveDate;
 use crate::books::{Books, Shared};
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
+use crate::event::Event;
 use crate::http::access::access_token::Tokens;
 use crate::http::access::identity_provider::{IdentityProvider, IdentityProviderError};
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
 use crate::http::server::noted;
 use crate::http::server::open_streams::OpenStreams;
+use crate::intake::upload::Shelf;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
 use crate::secrets::keys::Keys;
 use crate::settings::{CrmFeedbackSettings, TokenSettings, WebhookSettings};
+use crate::store::signatures::NewSignature;
 use crate::telemetry::metrics::Metrics;
+use crate::writer::{Outcome, Submission, WriteError};
 
 /// What handlers share.
 pub struct Gateway {
@@ -111,6 +115,26 @@ impl Gateway {
     /// Whether a partner's books are apart from those of real partners and of customers.
     pub(in crate::http) fn is_apart(&self, partner: &Partner) -> bool {
         self.sandbox.is_some() && partner.status.is_trial()
+    }
+
+    /// Hands an event of a partner to the writer of its books, and waits until it is recorded.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub(in crate::http) async fn hand_in(
+        &self,
+        partner: &Arc<Partner>,
+        event: Event,
+        signed: Option<Arc<NewSignature>>,
+    ) -> Result<Outcome, WriteError> {
+        let submission = Submission { partner: Arc::clone(partner), event, signed };
+        self.books(partner).writer.submit(submission).await
+    }
+
+    /// The place where a partner's files are kept.
+    pub(in crate::http) fn shelf(&self, partner: &Partner) -> Shelf<'_> {
+        let (books, keys) = (self.books(partner), &self.keys.personal);
+        Shelf { books, keys, file_bytes_max: self.upload_bytes_max }
     }
 
     /// Counts a request against the partner's rate.

@@ -10,6 +10,7 @@ mod rejects;
 mod scan;
 mod stored_file;
 mod unpack;
+pub mod upload;
 
 pub use charset::{Charset, Guess};
 pub use lines::{IntakeError, Line, Lines};

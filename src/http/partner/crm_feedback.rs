@@ -1,24 +1,19 @@
 //! The CRM tells by itself what has become of a lead, in a message signed by Standard Webhooks.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::{self, Moment};
 use crate::crm::Stage;
-use crate::crm::feedback::{Told, tell};
+use crate::crm::feedback::Told;
+use crate::crm::message::{self, Received, Report};
 use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, TIMESTAMP, Unbelieved};
 use crate::event::{FieldProblem, Malformed};
 use crate::http::Gateway;
 use crate::http::problem::{self, Problem};
 use crate::ids::ReferralId;
 use crate::referral::Actor;
-use crate::store::{crm_feedback, referrals};
-
-/// How long a message's id is remembered. A replay is refused by its time long before; the same
-/// message sent again by its sender is signed anew.
-const REMEMBERED: TimeDelta = TimeDelta::days(7);
 
 /// A message of a lead's stage.
 #[derive(Deserialize, ToSchema)]
@@ -79,27 +74,11 @@ pub async fn post_feedback(
 ) -> Result<HttpResponse, Problem> {
     let id = believe(&request, &gateway, &body, clock::now())?;
     let (lead, stage) = read(&body)?;
-    let seen = id.clone();
-    let stands = gateway
-        .main
-        .ask(move |db| {
-            let stands = referrals::get(db, lead)?.map(|it| it.state);
-            Ok((crm_feedback::is_done(db, &seen)?, stands))
-        })
-        .await?;
-    let told = match stands {
-        (_done, None) => return Err(Problem::not_found()),
-        (true, Some(state)) => Told { state, moved: false },
-        (false, Some(_)) => {
-            let by = Actor::Crm("webhook".to_owned());
-            let told = tell(&gateway.main.pool, &gateway.main.writer, (lead, stage), &by).await?;
-            let now = clock::now();
-            let times = (now, now.plus(REMEMBERED));
-            gateway.main.write(move |tx| crm_feedback::mark_done(tx, &id, times)).await?;
-            told
-        }
-    };
-    Ok(HttpResponse::Ok().json(View::of(lead, &told)))
+    let who = Actor::Crm("webhook".to_owned());
+    match message::receive(&who, &gateway.main, Report { id, lead, stage }).await? {
+        Received::Told(told) => Ok(HttpResponse::Ok().json(View::of(lead, &told))),
+        Received::Unknown => Err(Problem::not_found()),
+    }
 }
 
 /// The message's id, when it is the CRM that speaks, now.

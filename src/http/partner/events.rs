@@ -1,7 +1,5 @@
 //! Partners post what happened, one event or a batch, and get a receipt for each.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,12 +14,10 @@ use crate::http::access::signature;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
 use crate::http::server::paths::{BATCH_MAX, REPLAYED};
-use crate::http::trial::problems;
-use crate::http::trial::watch::{self, Watched};
+use crate::http::trial::hand_in::{hand_in, hand_in_all};
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
-use crate::store::signatures::NewSignature;
-use crate::writer::{Outcome, Submission, WriteError};
+use crate::writer::Outcome;
 
 /// The type that keeps receipts apart from what else the key signs.
 const RECEIPT_TYPE: &str = "receipt+jws";
@@ -49,20 +45,8 @@ pub async fn post_event(
     let reading = debug_span!("parse", bytes = body.len());
     let event = reading.in_scope(|| read_event(&caller, &gateway, request.headers(), &body))?;
     drop(reading);
-    let watched = Watched::of(&caller.partner, &event);
-    let outcome = submit(&caller, &gateway, (event, signed)).await;
-    watch::note_outcome(&request, watched, outcome.as_ref());
+    let outcome = hand_in(&request, &gateway, &caller.partner, event, signed).await;
     Ok(receipt_response(outcome?))
-}
-
-async fn submit(
-    caller: &Caller<EventsWrite>,
-    gateway: &Gateway,
-    (event, signed): (Event, Option<Arc<NewSignature>>),
-) -> Result<Outcome, Problem> {
-    problems::by_event_id(&event.id, &caller.partner)?;
-    let submission = Submission { partner: Arc::clone(&caller.partner), event, signed };
-    Ok(gateway.books(&caller.partner).writer.submit(submission).await?)
 }
 
 /// Up to 1,000 events, each with an outcome of its own, in their order.
@@ -91,39 +75,15 @@ pub async fn post_event_batch(
     }
     let key = &gateway.keys.fingerprint;
     let reading = debug_span!("parse", bytes = body.len(), events = items.len());
-    let mut submissions = Vec::with_capacity(items.len());
-    let mut read = Vec::with_capacity(items.len());
-    for item in &items {
+    let read = items.iter().map(|item| {
         let parsed = reading.in_scope(|| event::parse_value(&caller.partner.id, item, key));
-        let parsed = parsed.map_err(Problem::from);
-        let asked = parsed
-            .and_then(|event| problems::by_event_id(&event.id, &caller.partner).map(|()| event));
-        read.push(asked.map(|event| {
-            let watched = Watched::of(&caller.partner, &event).map(Watched::among_others);
-            let (partner, signed) = (Arc::clone(&caller.partner), signed.clone());
-            submissions.push(Submission { partner, event, signed });
-            watched
-        }));
-    }
-    drop(reading);
-    let writer = &gateway.books(&caller.partner).writer;
-    let mut answers = writer.submit_all(submissions).await.into_iter();
-    let outcomes = read.into_iter().map(|read| {
-        let outcome = match &read {
-            Err(problem) => Err(problem.clone()),
-            Ok(_watched) => {
-                answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from)
-            }
-        };
-        if let Ok(watched) = read {
-            watch::note_outcome(&request, watched, outcome.as_ref());
-        }
-        if let Err(problem) = &outcome {
-            watch::note_problem(&request, problem);
-        }
-        outcome
+        parsed.map_err(Problem::from)
     });
-    Ok(HttpResponse::Ok().content_type("application/json").body(batch_body(outcomes, &gateway)))
+    let read = read.collect();
+    drop(reading);
+    let outcomes = hand_in_all(&request, &gateway, &caller.partner, read, signed).await;
+    let body = batch_body(outcomes.into_iter(), &gateway);
+    Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }
 
 /// The receipt of one of the caller's own events, the same bytes for ever.
@@ -233,8 +193,8 @@ fn batch_body(
     gateway: &Gateway,
 ) -> String {
     let mut body = String::from("{\"outcomes\":[");
-    // What fails a whole group fails each of its events alike: told to the log once.
-    let mut told = false;
+    // What fails a whole group fails each of its events alike: it is logged once.
+    let mut is_logged = false;
     for (index, outcome) in outcomes.enumerate() {
         if index > 0 {
             body.push(',');
@@ -245,7 +205,7 @@ fn batch_body(
         if let Err(problem) = &outcome {
             gateway.metrics.problem(problem.slug());
         }
-        told = told || outcome.is_err_and(|problem| problem.log_cause());
+        is_logged = is_logged || outcome.is_err_and(|problem| problem.log_cause());
     }
     body.push_str("]}");
     body

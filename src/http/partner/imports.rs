@@ -4,14 +4,14 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::books::Books;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, FilesWrite};
 use crate::http::problem::Problem;
-use crate::http::server::page::Place;
+use crate::http::server::page::{Page, Place};
 use crate::ids::ImportId;
 use crate::intake::Rejects;
 use crate::intake::job::part_key;
@@ -83,18 +83,6 @@ pub struct Views {
     next: Option<String>,
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Page {
-    /// The `next` of the page before.
-    #[param(required = false, nullable = false)]
-    cursor: Option<String>,
-    /// 20, when absent.
-    #[param(minimum = 1, maximum = 100, required = false, nullable = false)]
-    limit: Option<u16>,
-}
-
 /// One's own files that are whole, the newest first.
 #[utoipa::path(
     get, path = "/v1/imports", tag = "Files", security(("partner" = ["files:write"])),
@@ -154,9 +142,11 @@ pub async fn get_rejects(
         let books = books.clone();
         async move {
             let after = after?;
-            match rejects((&gateway, &books), id, after).await {
+            match rejects(&gateway, &books, id, after).await {
                 Ok(None) => None,
-                Ok(Some((at, csv))) => Some((Ok(web::Bytes::from(csv)), (gateway, Some(at)))),
+                Ok(Some(group)) => {
+                    Some((Ok(web::Bytes::from(group.csv)), (gateway, Some(group.at))))
+                }
                 Err(problem) => {
                     problem.log_cause();
                     Some((Err(actix_web::Error::from(problem)), (gateway, None)))
@@ -171,16 +161,24 @@ pub async fn get_rejects(
         .streaming(futures_util::StreamExt::chain(header, groups)))
 }
 
+/// A group of lines that were not taken.
+struct RejectGroup {
+    /// Its place: the next group comes after it.
+    at: i64,
+    csv: Vec<u8>,
+}
+
 async fn rejects(
-    (gateway, books): (&Gateway, &Books),
+    gateway: &Gateway,
+    books: &Books,
     id: ImportId,
     after: i64,
-) -> Result<Option<(i64, Vec<u8>)>, Problem> {
+) -> Result<Option<RejectGroup>, Problem> {
     let found = books.ask(move |db| imports::rejects_after(db, id, after)).await?;
     let Some((at, sealed)) = found else { return Ok(None) };
     let key = part_key(id, "rejects", at);
     let csv = gateway.keys.personal.open(key.bytes(), &sealed).map_err(Problem::internal)?;
-    Ok(Some((at, csv)))
+    Ok(Some(RejectGroup { at, csv }))
 }
 
 async fn find(

@@ -10,13 +10,13 @@ use actix_web::{HttpResponse, web};
 use aws_lc_rs::digest::{self, Algorithm};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::NaiveDate;
 
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::problem::{Problem, TUS_VERSION, UPLOAD_CHECKSUM};
 use crate::http::server::paths::UPLOADS_PATH;
 use crate::intake::Charset;
+use crate::intake::upload::Announced;
 use crate::ledger::chain::Hash;
 
 pub const LENGTH: &str = "upload-length";
@@ -60,15 +60,6 @@ pub async fn get_options(gateway: web::Data<Gateway>) -> HttpResponse {
         .finish()
 }
 
-/// What a caller says of a file that it is going to upload.
-pub struct Announced {
-    pub length: i64,
-    pub business_date: NaiveDate,
-    pub file_name: Option<String>,
-    pub charset: Option<Charset>,
-    pub sha256: Option<[u8; 32]>,
-}
-
 /// The checksum that a part must have.
 pub struct Checksum {
     algorithm: &'static Algorithm,
@@ -105,7 +96,7 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
     let length = bytes_in(headers, LENGTH)?;
     let metadata = read_metadata(headers)?;
     let value =
-        |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, it)| it.as_str());
+        |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     let wrong = |key: &str, expected: &str| {
         Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
     };
@@ -123,7 +114,7 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
     let charset = value("charset")
         .map(|name| Charset::by_name(name).ok_or_else(|| wrong("charset", "utf-8 or gb18030")));
     let sha256 = value("sha256").map(|hash| {
-        Hash::parse(hash).map(|it| it.0).ok_or_else(|| wrong("sha256", "64 hexadecimal digits"))
+        Hash::parse(hash).map(|hash| hash.0).ok_or_else(|| wrong("sha256", "64 hexadecimal digits"))
     });
     Ok(Announced {
         length,
@@ -194,13 +185,15 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
-        let request = list.iter().fold(TestRequest::post(), |it, pair| it.append_header(*pair));
+        let request = list.iter().fold(TestRequest::post(), |post, pair| post.append_header(*pair));
         request.to_http_request().headers().clone()
     }
 
     fn told(list: &[(&'static str, &str)]) -> String {
         match read_announced(&headers(list)) {
-            Ok(it) => format!("{} {} {:?}", it.length, it.business_date, it.file_name),
+            Ok(file) => {
+                format!("{} {} {:?}", file.length, file.business_date, file.file_name)
+            }
             Err(problem) => problem.to_string(),
         }
     }

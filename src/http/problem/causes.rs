@@ -8,6 +8,7 @@ use super::kinds::*;
 use crate::crm::feedback::FeedbackError;
 use crate::event::Malformed;
 use crate::http::access::access_token::TokenError;
+use crate::intake::upload::UploadError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
@@ -142,6 +143,15 @@ impl From<FeedbackError> for Problem {
             FeedbackError::Write(error) => error.into(),
             FeedbackError::Unknown => Self::not_found(),
             FeedbackError::Crm(error) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Store(error) => error.into(),
+            UploadError::Seal(error) => Self::internal(error),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! ask for, and what the conformance kit observes. None of it does anything for other partners.
 
 pub(in crate::http) mod clock;
+pub(in crate::http) mod hand_in;
 pub(in crate::http) mod problems;
 pub(in crate::http) mod watch;
 

@@ -39,7 +39,7 @@ const EARLY_PERMILLE: u64 = 900;
 /// What a partner's other threads send before they know is not held against it.
 const AT_ONCE: TimeDelta = TimeDelta::milliseconds(250);
 
-/// What is to be noted of an event, whatever comes of it.
+/// What is noted of an event of a partner on trial, whatever comes of it.
 #[derive(Clone, Copy)]
 pub struct Watched {
     key: EventKey,
@@ -48,7 +48,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// None of a partner that is not on trial.
+    /// `None`: the partner is not on trial.
     pub fn of(partner: &Partner, event: &Event) -> Option<Self> {
         partner
             .status
@@ -56,7 +56,7 @@ impl Watched {
             .then(|| Self { key: EventKey::of(&partner.id, &event.id), stage: stage_of(event) })
     }
 
-    /// Of a batch whether stages are named is not noted.
+    /// Batches: whether stages are named is not noted.
     pub const fn among_others(self) -> Self {
         Self { stage: None, ..self }
     }
