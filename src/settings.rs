@@ -54,6 +54,11 @@ pub struct Settings {
     pub lead_lease_seconds: u32,
     /// How long a request's body may keep us waiting, in seconds, beside a second for each KiB.
     pub body_seconds: u64,
+    /// Requests a second of one customer, and of one member of staff; twice as many at once.
+    pub customer_requests_per_second: u32,
+    pub staff_requests_per_second: u32,
+    /// How long a stream of events may stay open, in seconds.
+    pub stream_seconds: u64,
     /// Bytes of an uploaded file as it comes, and unpacked.
     pub upload_bytes_max: u32,
     pub unpacked_bytes_max: u64,
@@ -292,12 +297,70 @@ pub enum KeyPlace {
 
 /// Who issues the tokens with which customers come, or staff.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
     pub issuer: String,
     pub audience: String,
-    /// A JWK set (RFC 7517) with the issuer's public keys.
+    /// A file with a JWK set (RFC 7517): the issuer's public keys. It is read again when it changes.
     pub jwks: PathBuf,
+    /// Instead of a file, the URL of the JWK set. Without both, the URL is found by OpenID Connect
+    /// Discovery below the issuer.
+    pub jwks_uri: Option<String>,
+    /// How often the URL is asked again, in seconds. An unknown key has it asked at once.
+    pub jwks_seconds: u64,
+    /// The claim that lists a person's roles: its name, or a path such as `realm_access.roles`.
+    pub roles_claim: String,
+}
+
+impl Default for TokenSettings {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            audience: String::new(),
+            jwks: PathBuf::new(),
+            jwks_uri: None,
+            jwks_seconds: 300,
+            roles_claim: "roles".to_owned(),
+        }
+    }
+}
+
+impl TokenSettings {
+    /// How the settings of one identity provider must fit each other.
+    fn check(&self, table: &str) -> Result<(), SettingsError> {
+        let wrong = |what: &str| Err(SettingsError(format!("setting {table}.{what}")));
+        if self.issuer.is_empty() {
+            return wrong("issuer: missing: expected the URL that tokens name as iss");
+        }
+        if self.audience.is_empty() {
+            return wrong("audience: missing: expected the name of this service in aud");
+        }
+        if self.roles_claim.is_empty() {
+            return wrong("roles_claim: expected the name of a claim");
+        }
+        let has_file = !self.jwks.as_os_str().is_empty();
+        let url = self.jwks_uri.as_deref();
+        if has_file && url.is_some() {
+            return wrong("jwks_uri: expected jwks or jwks_uri, not both");
+        }
+        let asked = if has_file { None } else { Some(url.unwrap_or(&self.issuer)) };
+        match asked {
+            Some(asked) if !is_safe_url(asked) => wrong(
+                "jwks_uri: expected an https:// URL (http:// on this machine only), or a file of \
+                 keys in jwks",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether keys that are fetched from a URL come unchanged.
+fn is_safe_url(url: &str) -> bool {
+    let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    let is_local = local.iter().any(|start| {
+        url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    });
+    url.starts_with("https://") || is_local
 }
 
 /// A secret that neither `Debug` nor an error shows.
@@ -355,6 +418,12 @@ impl Settings {
                  audience for each, or a customer's token could pass for one of staff"
                     .to_owned(),
             ));
+        }
+        if let Some(customers) = &self.customer_tokens {
+            customers.check("customer_tokens")?;
+        }
+        if let Some(staff) = &self.staff_tokens {
+            staff.check("staff_tokens")?;
         }
         match &self.key_source {
             KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(

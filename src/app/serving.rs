@@ -39,6 +39,7 @@ pub fn serve(
             .wrap(from_fn(http::watch_trials))
             .wrap(from_fn(http::tag_resources))
             .wrap(from_fn(http::speak_version))
+            .wrap(from_fn(http::translate_methods))
             .wrap(from_fn(http::log_requests))
             .wrap(from_fn(http::harden))
             .wrap(from_fn(http::speak_tus))

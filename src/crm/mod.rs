@@ -4,11 +4,11 @@
 mod changes;
 mod error;
 pub mod feedback;
-pub mod message;
 mod gather;
 mod lead;
 mod login;
 mod mapping;
+pub mod message;
 mod salesforce;
 mod sample;
 mod stage;

@@ -11,11 +11,13 @@ use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
 use crate::event::Event;
 use crate::http::access::access_token::Tokens;
-use crate::http::access::identity_provider::{IdentityProvider, IdentityProviderError};
+use crate::http::access::identity_provider::IdentityProvider;
+use crate::http::access::issuer_keys::IssuerKeysError;
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
 use crate::http::server::noted;
 use crate::http::server::open_streams::OpenStreams;
+use crate::ids::PartnerId;
 use crate::intake::upload::Shelf;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
@@ -49,13 +51,21 @@ pub struct Gateway {
     pub(in crate::http) staff_issuer: Option<IdentityProvider>,
     pub(in crate::http) feedback_secret: Option<SharedSecret>,
     pub(in crate::http) tokens: Tokens,
-    pub(in crate::http) limits: Limits,
+    /// Rates of partners.
+    pub(in crate::http) limits: Limits<PartnerId>,
+    /// Rates of customers and of staff, each by their name.
+    pub(in crate::http) people: Limits<String>,
+    /// Requests a second of one customer, and of one member of staff.
+    pub(in crate::http) customer_rate: u32,
+    pub(in crate::http) staff_rate: u32,
+    /// Maximum age of a stream of events.
+    pub(in crate::http) stream_age_max: Duration,
     /// Whether TLS asks clients for certificates.
     pub(in crate::http) client_certificates: bool,
     /// How long the gateway waits for a slow request body.
     pub(in crate::http) body_patience: Duration,
     /// Rates of the shops' pages for visitors who are not signed in.
-    pub(in crate::http) strangers: Limits,
+    pub(in crate::http) strangers: Limits<PartnerId>,
     /// What the software of partners on trial does.
     pub(in crate::http) observations: Arc<Observations>,
 }
@@ -64,7 +74,7 @@ pub struct Gateway {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     #[error(transparent)]
-    IdentityProvider(#[from] IdentityProviderError),
+    IssuerKeys(#[from] IssuerKeysError),
     #[error("the CRM's settings cannot be used: {0}")]
     FeedbackSecret(&'static str),
 }
@@ -98,6 +108,10 @@ impl Gateway {
             feedback_secret: feedback_secret(settings.crm_feedback.as_ref())?,
             tokens: Tokens::new(&issuer, keys.token.clone()),
             limits: Limits::default(),
+            people: Limits::default(),
+            customer_rate: settings.customer_requests_per_second,
+            staff_rate: settings.staff_requests_per_second,
+            stream_age_max: Duration::from_secs(settings.stream_seconds.max(1)),
             client_certificates: tls.is_some_and(|tls| tls.client_certificates.is_some()),
             body_patience: Duration::from_secs(settings.body_seconds),
             strangers: Limits::default(),
@@ -153,6 +167,23 @@ impl Gateway {
         taken.map(|_allowance| ()).map_err(|_allowance| Problem::rate_limited())
     }
 
+    /// Counts a request against the rate of a customer or of a member of staff, by name.
+    ///
+    /// # Errors
+    /// `rate-limited`, when the person has used up their rate.
+    pub(in crate::http) fn limit_person(
+        &self,
+        request: &HttpRequest,
+        name: &str,
+        per_second: u32,
+        now: Moment,
+    ) -> Result<(), Problem> {
+        let taken = self.people.take(&name.to_owned(), per_second, now);
+        let (Ok(allowance) | Err(allowance)) = taken;
+        noted::note_allowance(request, allowance);
+        taken.map(|_allowance| ()).map_err(|_allowance| Problem::too_many_requests())
+    }
+
     /// The business day of a moment, in the programme's time zone.
     pub(in crate::http) fn day(&self, moment: Moment) -> NaiveDate {
         moment.utc().with_timezone(&self.time_zone).date_naive()
@@ -163,7 +194,7 @@ impl Gateway {
 fn provider(
     settings: Option<&TokenSettings>,
     table: &'static str,
-) -> Result<Option<IdentityProvider>, IdentityProviderError> {
+) -> Result<Option<IdentityProvider>, IssuerKeysError> {
     settings.map(|settings| IdentityProvider::load(settings, table)).transpose()
 }
 

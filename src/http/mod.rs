@@ -23,6 +23,7 @@ pub use partner::tus::speak_tus;
 pub use routes::routes;
 pub use server::conditional::tag_resources;
 pub use server::hardening::harden;
+pub use server::method::translate_methods;
 pub use server::request_id::log_requests;
 pub use server::slow_body::await_bodies;
 pub use server::version::speak_version;

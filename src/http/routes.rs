@@ -43,6 +43,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at(paths::REVOCATION_PATH, web::post().to(revocation::revoke_token)))
         .service(at("/oauth/jwks", web::get().to(metadata::get_jwks)))
         .service(at(paths::JWKS_PATH, web::get().to(metadata::get_jwks)))
+        .service(at(paths::SANDBOX_JWKS_PATH, web::get().to(metadata::get_sandbox_jwks)))
         .service(at(paths::SERVER_PATH, web::get().to(metadata::get_metadata)))
         .service(at(paths::RESOURCE_PATH, web::get().to(metadata::get_resource_metadata)))
         // Partners: events:write

@@ -183,11 +183,11 @@ impl Worker {
         match &sent {
             Ok(sent) => {
                 let remote = sent.remote_id.as_deref().unwrap_or_default();
-                tracing::info!(%message, %destination, kind, remote, "delivered");
+                tracing::info!(delivery = %message, %destination, kind, remote, "delivered");
             }
             Err(failure) => {
                 let (class, error) = (failure.class, &failure.text);
-                tracing::warn!(%message, %destination, kind, class, error, "not delivered");
+                tracing::warn!(delivery = %message, %destination, kind, class, error, "not delivered");
             }
         }
         let failure = sent.as_ref().err().cloned();
@@ -200,9 +200,13 @@ impl Worker {
         let recorded = self.store(move |worker| worker.record(&claimed, &sent)).await;
         match recorded {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(%message, "the lease had ended; another relay has it"),
+            Ok(false) => {
+                tracing::warn!(delivery = %message, "the lease had ended; another relay has it")
+            }
             // The lease ends by itself, and the message is known to be uncertain.
-            Err(error) => tracing::error!(%message, %error, "a delivery is not recorded yet"),
+            Err(error) => {
+                tracing::error!(delivery = %message, %error, "a delivery is not recorded yet")
+            }
         }
         failure
     }

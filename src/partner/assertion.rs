@@ -33,6 +33,8 @@ pub struct Recipient<'a> {
 /// one is not taken again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
+    /// The partner's key that signed it.
+    pub kid: String,
     pub jti: String,
     /// From then on it is refused for its age, and need not be remembered.
     pub forget_at: Moment,
@@ -123,7 +125,7 @@ pub fn verify(
             OpenError::Signature => unproven(Unproven::Signature),
             OpenError::Claims => AssertionError::Claims,
         })?;
-    check(claims, partner, recipient, now)
+    check(claims, partner, &key.kid, recipient, now)
 }
 
 /// The key of that id, if it is good on that day; without an id, the only one that is.
@@ -138,6 +140,7 @@ fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>, day: NaiveDate) -> Option
 fn check(
     claims: Claims,
     partner: &Partner,
+    kid: &str,
     recipient: Recipient<'_>,
     now: Moment,
 ) -> Result<Assertion, AssertionError> {
@@ -162,7 +165,7 @@ fn check(
     if jti.is_empty() || jti.chars().count() > JTI_CHARACTERS_MAX {
         return Err(AssertionError::Jti);
     }
-    Ok(Assertion { jti, forget_at: exp.0.plus(jwt::SKEW) })
+    Ok(Assertion { kid: kid.to_owned(), jti, forget_at: exp.0.plus(jwt::SKEW) })
 }
 
 #[cfg(test)]

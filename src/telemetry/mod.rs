@@ -62,7 +62,9 @@ fn log_layer(log: &Log) -> Result<BoxedLayer, String> {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
+    let debugs = filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG);
+    let discreet = move |line: &Metadata<'_>| is_discreet(line) && (debugs || !is_noise(line));
+    let discreet = filter_fn(discreet).with_max_level_hint(LevelFilter::TRACE);
     Ok(layer.with_filter(filter.and(discreet)).boxed())
 }
 
@@ -70,6 +72,12 @@ fn log_layer(log: &Log) -> Result<BoxedLayer, String> {
 /// say to everybody.
 fn is_discreet(line: &Metadata<'_>) -> bool {
     is_ours(line) || *line.level() <= Level::INFO
+}
+
+/// Whether any stranger can cause a line, by bytes that are not HTTP. The HTTP library calls that an
+/// error; for an operator it is nothing, unless they look for something.
+fn is_noise(line: &Metadata<'_>) -> bool {
+    line.target().starts_with("actix_http::")
 }
 
 fn is_ours(line: &Metadata<'_>) -> bool {

@@ -64,6 +64,7 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
             issuer: CUSTOMER_ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             jwks,
+            ..TokenSettings::default()
         }),
         ..settings
     })

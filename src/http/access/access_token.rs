@@ -1,7 +1,7 @@
-//! Access tokens (RFC 9068): made for a partner that has proved itself, and read back. What was
-//! verified is remembered until it expires, because a signature costs more than all else that a
-//! request does; the memory may be thrown away at any moment. That a token was revoked or its key
-//! given up is asked each time.
+//! Access tokens (RFC 9068) that we issue to partners: made for a partner that has proved itself, and
+//! read back. A verified token is remembered until it expires, because a signature costs more than
+//! all else that a request does. The memory may be thrown away at any moment. Whether a token was
+//! revoked or its key given up is asked each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,7 +39,17 @@ pub struct Grant {
     pub jti: Uuid,
     pub issued_at: Moment,
     pub expires_at: Moment,
+    /// The partner's key that signed the assertion for which the token was given.
+    pub client_kid: Option<String>,
     kid: String,
+}
+
+/// What a new token is to say.
+pub struct NewToken<'a> {
+    pub partner: &'a PartnerId,
+    pub scopes: &'a [Scope],
+    pub binding: &'a Binding,
+    pub client_kid: &'a str,
 }
 
 /// Why a token grants nothing.
@@ -51,6 +61,10 @@ pub enum TokenError {
     Expired,
     #[error("The token was revoked: get a new one at /oauth/token.")]
     Revoked,
+    #[error(
+        "The key by which you got the token is no longer yours: get a new one at /oauth/token."
+    )]
+    KeyGone,
     /// Nothing can be said of any token.
     #[error("Whether tokens were revoked cannot be told now.")]
     Unsure,
@@ -77,6 +91,9 @@ struct Claims {
     scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
+    /// A claim of our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_kid: Option<String>,
 }
 
 /// RFC 7800; a member that is not known here makes the token another's.
@@ -119,15 +136,16 @@ impl Tokens {
         Self { issuer: issuer.to_owned(), keys, revoked, verified }
     }
 
+    /// Signs a new token.
+    ///
     /// # Errors
     /// jsonwebtoken's, when signing fails.
     pub fn issue(
         &self,
-        partner: &PartnerId,
-        scopes: &[Scope],
-        binding: &Binding,
+        new: &NewToken<'_>,
         now: Moment,
     ) -> Result<String, jsonwebtoken::errors::Error> {
+        let NewToken { partner, scopes, binding, client_kid } = new;
         let claims = Claims {
             iss: self.issuer.clone(),
             sub: partner.to_string(),
@@ -138,6 +156,7 @@ impl Tokens {
             jti: Uuid::now_v7(),
             scope: scope_text(scopes),
             cnf: Confirmation::of(binding),
+            client_kid: Some((*client_kid).to_owned()),
         };
         self.keys.sign(TYPE, &serde_json::to_vec(&claims)?, now)
     }
@@ -171,6 +190,19 @@ impl Tokens {
             return Err(TokenError::Foreign);
         }
         if now < grant.expires_at { Ok(grant) } else { Err(TokenError::Expired) }
+    }
+
+    /// Whether a token that was good still stands: it was not revoked, and its key not given up.
+    /// Its expiry is not looked at.
+    pub fn still_stands(&self, grant: &Grant, now: Moment) -> Result<(), TokenError> {
+        if !self.keys.in_force(&grant.kid, LIFE, now) {
+            return Err(TokenError::Foreign);
+        }
+        match self.revoked.standing(&grant.jti, now) {
+            Standing::Good => Ok(()),
+            Standing::Revoked => Err(TokenError::Revoked),
+            Standing::Unsure => Err(TokenError::Unsure),
+        }
     }
 
     fn recall(&self, name: &[u8; 32]) -> Option<Arc<Grant>> {
@@ -209,6 +241,7 @@ impl Tokens {
                 jti: claims.jti,
                 issued_at,
                 expires_at,
+                client_kid: claims.client_kid,
                 kid,
             }),
             _ => Err(TokenError::Foreign),
@@ -244,7 +277,9 @@ mod tests {
     }
 
     fn issue(tokens: &Tokens) -> String {
-        tokens.issue(&partner(), &[Scope::EventsWrite], &Binding::None, now()).unwrap()
+        let (scopes, binding) = (&[Scope::EventsWrite], &Binding::None);
+        let new = NewToken { partner: &partner(), scopes, binding, client_kid: "k-1" };
+        tokens.issue(&new, now()).unwrap()
     }
 
     fn now() -> Moment {
@@ -334,8 +369,17 @@ mod tests {
         let grant = |expires_at| {
             let (scopes, binding, kid) = (Vec::new(), Binding::None, String::new());
             let (jti, issued_at) = (Uuid::nil(), now());
-            let partner = partner();
-            Arc::new(Grant { partner, scopes, binding, jti, issued_at, expires_at, kid })
+            let (partner, client_kid) = (partner(), None);
+            Arc::new(Grant {
+                partner,
+                scopes,
+                binding,
+                jti,
+                issued_at,
+                expires_at,
+                client_kid,
+                kid,
+            })
         };
         for number in 0..REMEMBERED_MAX {
             let mut name = [0; 32];

@@ -11,9 +11,9 @@ use futures_util::future::{Either, LocalBoxFuture};
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::access::access_token::TokenError;
 use crate::http::access::binding::{self, Credentials, Scheme};
 use crate::http::access::dpop;
+use crate::http::access::standing::{Standing, may, partner_of};
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::http::server::noted::note_partner;
@@ -45,6 +45,8 @@ scopes!(EventsWrite, EventsRead, ReferralsRead, ConsentsWrite, FilesWrite, Webho
 /// A partner on the list now, with a good token of the scope `S`, within its rate.
 pub struct Caller<S: Needs> {
     pub partner: Arc<Partner>,
+    /// For what goes on for longer than a request does.
+    pub standing: Standing,
     scope: PhantomData<S>,
 }
 
@@ -104,21 +106,15 @@ impl<S: Needs> Caller<S> {
         let grant = grant.map_err(|error| by_scheme(error.into()))?;
         // The manifests are asked each time. A partner that was taken off the list, or a scope
         // that was taken from it, is gone at once, whatever older tokens say.
-        let partner = gateway.registry.get(&grant.partner);
-        let partner = partner.ok_or_else(|| by_scheme(TokenError::Foreign.into()))?;
+        let partner = partner_of(&grant, gateway, now).map_err(by_scheme)?;
         let bound = binding::Bound { partner: &partner, binding: &grant.binding };
         let proof = bound.check(request, gateway, &credentials, now)?;
         note_partner(request, &partner);
-        partner
-            .listed_on(gateway.day(now))
-            .map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
-        let granted = grant.scopes.contains(&S::SCOPE) && partner.access.scopes.contains(&S::SCOPE);
-        if !granted {
-            return Err(by_scheme(Problem::insufficient_scope(S::SCOPE.name())));
-        }
+        may(&partner, &grant, S::SCOPE, gateway, now).map_err(by_scheme)?;
         gateway.limit(request, &partner, now)?;
         trial::problems::by_header(request, &partner)?;
-        let caller = Self { partner, scope: PhantomData };
+        let standing = Standing::new(grant, S::SCOPE, &partner);
+        let caller = Self { partner, standing, scope: PhantomData };
         Ok(match proof {
             Some(proof) => Checked::Proved(caller, proof),
             None => Checked::Caller(caller),
@@ -135,33 +131,42 @@ impl<S: Needs> KeyedCaller for Caller<S> {
 
 impl FromRequest for Customer {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    /// The identity provider may have to be asked for its keys.
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         if let Some(known) = request.extensions_mut().remove::<Self>() {
-            return ready(Ok(known));
+            return Box::pin(ready(Ok(known)));
         }
-        ready(gateway(request).and_then(|gateway| Self::check(request, gateway)))
+        let request = request.clone();
+        Box::pin(async move { Self::check(&request, gateway(&request)?).await })
     }
 }
 
 impl Customer {
-    fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+    async fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
         let token = bearer(request)?;
         let Some(issuer) = &gateway.customer_issuer else {
             let detail = "This service is not set up for tokens of customers.";
             return Err(Problem::bad_token(&detail));
         };
-        let vouched = issuer.read(token, clock::now());
-        vouched
-            .map(|vouched| Self { subject: vouched.subject, birth_month: vouched.birth_month })
-            .map_err(|error| Problem::bad_token(&error))
+        let now = clock::now();
+        let vouched = issuer.read(token, now).await;
+        let vouched = vouched.map_err(|error| Problem::bad_token(&error))?;
+        let customer = Self { subject: vouched.subject, birth_month: vouched.birth_month };
+        gateway.limit_person(request, &customer.name(), gateway.customer_rate, now)?;
+        Ok(customer)
+    }
+
+    /// Unlike the name of any other caller.
+    fn name(&self) -> String {
+        format!("customer {}", self.subject)
     }
 }
 
 impl KeyedCaller for Customer {
     fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
-        Identity { name: format!("customer {}", self.subject), books: &gateway.main }
+        Identity { name: self.name(), books: &gateway.main }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::clock::Moment;
 use crate::event::FingerprintKey;
 use crate::http::Gateway;
 use crate::http::problem::Problem;
+use crate::http::server::method::method_sent;
 use crate::http::server::noted::note_nonce;
 use crate::jwt::SKEW;
 use crate::partner::dpop::{DpopError, Proof, Proven, verify};
@@ -70,7 +71,8 @@ pub fn read(
     let Some(line) = lines.next() else { return Ok(None) };
     let text = line.to_str().ok().filter(|_only| lines.next().is_none());
     let uri = format!("{}{}", gateway.issuer, request.path());
-    let proven = Proven { method: request.method().as_str(), uri: &uri, access_token };
+    let method = method_sent(request);
+    let proven = Proven { method: method.as_str(), uri: &uri, access_token };
     let proof = verify(text.ok_or(DpopError::NotOne)?, proven, now)?;
     let newest = nonce(&gateway.keys.fingerprint, minute_of(now));
     if proof.nonce.as_deref() != Some(newest.as_str()) {

@@ -1,14 +1,13 @@
-//! Tokens of customers and of staff: JWTs by the bank's identity providers, one for each. A partner's
-//! token cannot pass for one: another key signed it, and its issuer is another.
+//! Tokens of customers and of staff. The bank's identity providers issue them, one provider for
+//! customers and one for staff. A partner's token cannot pass for one of them: another key signed
+//! it, and its issuer is another. docs/identity.md says which claims a token needs.
 
-use std::path::PathBuf;
-
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::clock::Moment;
+use crate::http::access::issuer_keys::{IssuerKey, IssuerKeys, IssuerKeysError, KeySet};
 use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
 use crate::settings::TokenSettings;
 
@@ -16,25 +15,9 @@ use crate::settings::TokenSettings;
 pub struct IdentityProvider {
     issuer: String,
     audience: String,
-    keys: Vec<IssuerKey>,
-}
-
-struct IssuerKey {
-    kid: Option<String>,
-    /// Those it is for, where the set does not say which: an RSA key has two.
-    algorithms: Vec<Algorithm>,
-    decoding: DecodingKey,
-}
-
-/// Why the identity provider's keys cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityProviderError {
-    #[error("setting {table}.jwks: cannot read {path}")]
-    Unreadable { table: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("setting {table}.jwks: {path} is not a JWK set (RFC 7517): {what}")]
-    Malformed { table: &'static str, path: PathBuf, what: String },
-    #[error("setting {table}.jwks: {path} has no key for EdDSA, ES256, PS256 or RS256")]
-    NoKey { table: &'static str, path: PathBuf },
+    /// The claim that lists a person's roles: its name, or a path with dots.
+    roles_claim: String,
+    keys: IssuerKeys,
 }
 
 /// Why a token does not tell whose it is.
@@ -42,6 +25,9 @@ pub enum IdentityProviderError {
 pub enum IssuedTokenError {
     #[error("The token cannot be taken: {0}.")]
     Header(#[from] HeaderError),
+    /// No key of the provider fits what the header names.
+    #[error("The token is not signed with a key of the bank's identity provider.")]
+    UnknownKey,
     #[error("The token is not signed with a key of the bank's identity provider.")]
     Signature,
     #[error("The token is not by the bank's identity provider, or not for this service.")]
@@ -60,20 +46,27 @@ struct Claims {
     exp: NumericDate,
     nbf: Option<NumericDate>,
     iat: Option<NumericDate>,
-    /// Of whatever form: a customer's provider may have a use of its own for it.
-    roles: Option<Value>,
     /// OpenID Connect Core, section 5.1: `YYYY-MM-DD`, or `0000-MM-DD` where the year is left out.
     birthdate: Option<Value>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// Whom an identity provider vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vouched {
     pub subject: String,
-    /// The claim `roles`, where it is an array of strings; nothing otherwise.
-    pub roles: Vec<String>,
-    /// Of the claim `birthdate` the month, 1 to 12: nothing else of it is kept.
+    pub roles: Roles,
+    /// The month (1 to 12) of the claim `birthdate`. Nothing else of the claim is kept.
     pub birth_month: Option<u32>,
+}
+
+/// What a token says of its holder's roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Roles {
+    Listed(Vec<String>),
+    /// The claim is missing, or is not an array of strings.
+    NotListed,
 }
 
 /// Types of JWT that a person may come with: an ID token, an access token, none stated.
@@ -83,31 +76,51 @@ const TYPES: [&str; 3] = ["jwt", "at+jwt", ""];
 const SUBJECT_BYTES_MAX: usize = 255;
 
 impl IdentityProvider {
-    /// Reads the identity provider's public keys; `table` is the name of its settings.
-    pub fn load(
-        settings: &TokenSettings,
-        table: &'static str,
-    ) -> Result<Self, IdentityProviderError> {
-        let path = || settings.jwks.clone();
-        let text = std::fs::read_to_string(&settings.jwks)
-            .map_err(|source| IdentityProviderError::Unreadable { table, path: path(), source })?;
-        let keys = read_keys(&text).map_err(|error| IdentityProviderError::Malformed {
-            table,
-            path: path(),
-            what: error.to_string(),
-        })?;
-        if keys.is_empty() {
-            return Err(IdentityProviderError::NoKey { table, path: path() });
-        }
-        let (issuer, audience) = (settings.issuer.clone(), settings.audience.clone());
-        Ok(Self { issuer, audience, keys })
+    /// `table` is the name of the provider's settings.
+    pub fn load(settings: &TokenSettings, table: &'static str) -> Result<Self, IssuerKeysError> {
+        Ok(Self {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            roles_claim: settings.roles_claim.clone(),
+            keys: IssuerKeys::load(settings, table)?,
+        })
     }
 
-    /// Whose token it is: the bank's subject id, and the roles that it states.
-    pub fn read(&self, token: &str, now: Moment) -> Result<Vouched, IssuedTokenError> {
+    /// The name of the claim that lists roles.
+    pub fn roles_claim(&self) -> &str {
+        &self.roles_claim
+    }
+
+    /// Whether a token says that it is by this provider. Nothing is verified by that.
+    pub fn is_named_by(&self, token: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Issuer {
+            iss: String,
+        }
+        jwt::unverified(token).is_some_and(|claims: Issuer| claims.iss == self.issuer)
+    }
+
+    /// Verifies a token and reads whose it is. For an unknown key the provider is asked again.
+    pub async fn read(&self, token: &str, now: Moment) -> Result<Vouched, IssuedTokenError> {
+        self.keys.freshen().await;
+        match self.read_with(&self.keys.now(), token, now) {
+            Err(IssuedTokenError::UnknownKey) if self.is_named_by(token) => {
+                self.keys.look_for_new().await;
+                self.read_with(&self.keys.now(), token, now)
+            }
+            read => read,
+        }
+    }
+
+    fn read_with(
+        &self,
+        keys: &KeySet,
+        token: &str,
+        now: Moment,
+    ) -> Result<Vouched, IssuedTokenError> {
         let header = jwt::header(token, &TYPES)?;
-        let key = self.find(header.kid.as_deref(), header.alg);
-        let key = key.ok_or(IssuedTokenError::Signature)?;
+        let key = IssuerKey::find(keys, header.kid.as_deref(), header.alg);
+        let key = key.ok_or(IssuedTokenError::UnknownKey)?;
         let claims: Claims =
             jwt::open(token, header.alg, &key.decoding).map_err(|error| match error {
                 jwt::OpenError::Signature => IssuedTokenError::Signature,
@@ -122,59 +135,24 @@ impl IdentityProvider {
         if !sane {
             return Err(IssuedTokenError::Subject);
         }
-        let roles = claims.roles.and_then(|roles| serde_json::from_value(roles).ok());
         let birthdate = claims.birthdate.as_ref().and_then(Value::as_str);
         let month = birthdate.and_then(|date| date.split('-').nth(1)?.parse().ok());
         let birth_month = month.filter(|month| (1..=12).contains(month));
-        Ok(Vouched { subject: claims.sub, roles: roles.unwrap_or_default(), birth_month })
-    }
-
-    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&IssuerKey> {
-        let key = match (kid, self.keys.as_slice()) {
-            (Some(_), keys) => keys.iter().find(|key| key.kid.as_deref() == kid),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        key.filter(|key| key.algorithms.contains(&algorithm))
+        let roles = roles(&claims.others, &self.roles_claim);
+        Ok(Vouched { subject: claims.sub, roles, birth_month })
     }
 }
 
-/// The keys of a set that may sign tokens; others, such as those for encryption, are passed over.
-fn read_keys(text: &str) -> Result<Vec<IssuerKey>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Set {
-        keys: Vec<Value>,
-    }
-    let set: Set = serde_json::from_str(text)?;
-    Ok(set.keys.into_iter().filter_map(read_key).collect())
-}
-
-fn read_key(value: Value) -> Option<IssuerKey> {
-    // A key of a kind that the library does not know is nothing to us either.
-    let jwk: Jwk = serde_json::from_value(value).ok()?;
-    if jwk.common.public_key_use.as_ref().is_some_and(|of| *of != PublicKeyUse::Signature) {
-        return None;
-    }
-    let fit: &[Algorithm] = match &jwk.algorithm {
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            &[Algorithm::EdDSA]
-        }
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            &[Algorithm::ES256]
-        }
-        AlgorithmParameters::RSA(_) => &[Algorithm::PS256, Algorithm::RS256],
-        _ => return None,
-    };
-    let named = jwk.common.key_algorithm.map(|algorithm| algorithm.to_string());
-    let algorithms: Vec<Algorithm> = jwt::ALGORITHMS
-        .into_iter()
-        .filter(|(algorithm, name)| {
-            fit.contains(algorithm) && named.as_deref().is_none_or(|named| named == *name)
-        })
-        .map(|(algorithm, _name)| algorithm)
-        .collect();
-    let decoding = DecodingKey::from_jwk(&jwk).ok()?;
-    (!algorithms.is_empty()).then_some(IssuerKey { kid: jwk.common.key_id, algorithms, decoding })
+/// Finds the claim by its whole name first, because a name may be a URL. Then each dot leads one
+/// object deeper.
+fn roles(claims: &Map<String, Value>, name: &str) -> Roles {
+    let found = claims.get(name).or_else(|| {
+        let mut parts = name.split('.');
+        let first = claims.get(parts.next()?)?;
+        parts.try_fold(first, |object, part| object.get(part))
+    });
+    let listed = found.and_then(|roles| serde_json::from_value(roles.clone()).ok());
+    listed.map_or(Roles::NotListed, Roles::Listed)
 }
 
 #[cfg(test)]
@@ -187,6 +165,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::http::access::issuer_keys::read_keys;
 
     struct Bank {
         der: Vec<u8>,
@@ -201,7 +180,7 @@ mod tests {
     }
 
     impl Bank {
-        fn issuer(&self) -> IdentityProvider {
+        fn issuer(&self, roles_claim: &str) -> IdentityProvider {
             let set = json!({ "keys": [
                 { "kty": "OKP", "crv": "Ed25519", "kid": "b1", "alg": "EdDSA", "x": self.x },
                 { "kty": "oct", "kid": "s1", "alg": "HS256", "k": "c2VjcmV0" },
@@ -210,7 +189,8 @@ mod tests {
             IdentityProvider {
                 issuer: "https://login.bank.test".to_owned(),
                 audience: "tallystick".to_owned(),
-                keys: read_keys(&set.to_string()).unwrap(),
+                roles_claim: roles_claim.to_owned(),
+                keys: IssuerKeys::fixed(read_keys(&set.to_string()).unwrap()),
             }
         }
 
@@ -236,20 +216,22 @@ mod tests {
 
     #[test]
     fn only_keys_for_signing_are_taken_from_a_set() {
-        assert_eq!(bank().issuer().keys.len(), 1);
+        assert_eq!(bank().issuer("roles").keys.now().len(), 1);
     }
 
     #[test]
     fn a_good_token_tells_the_subject_and_any_other_is_refused() {
-        use IssuedTokenError::{Foreign, Header as BadHeader, Signature, Subject, Untimely};
+        use IssuedTokenError::{Foreign, Header as BadHeader, Subject, UnknownKey, Untimely};
         let bank = bank();
-        let issuer = bank.issuer();
+        let issuer = bank.issuer("roles");
         let read = |change: fn(&mut Header, &mut Value)| {
-            issuer.read(&bank.token(change), now()).map(|vouched| vouched.subject)
+            issuer
+                .read_with(&issuer.keys.now(), &bank.token(change), now())
+                .map(|vouched| vouched.subject)
         };
         assert_eq!(read(|_, _| {}), Ok("c-1".to_owned()));
         assert_eq!(read(|header, _| header.kid = None), Ok("c-1".to_owned()));
-        assert_eq!(read(|header, _| header.kid = Some("b2".into())), Err(Signature));
+        assert_eq!(read(|header, _| header.kid = Some("b2".into())), Err(UnknownKey));
         assert_eq!(
             read(|header, _| header.alg = Algorithm::HS256),
             Err(BadHeader(HeaderError::Algorithm))
@@ -273,27 +255,40 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_an_array_of_strings_or_none() {
+    fn roles_are_an_array_of_strings_under_the_claim_that_the_settings_name() {
         let bank = bank();
-        let roles = |roles: Value| {
-            let token = bank.token(|_, claims| claims["roles"] = roles);
-            bank.issuer().read(&token, now()).unwrap().roles
+        let roles = |name: &str, claim: Value| {
+            let mut claim = claim;
+            let token = bank.token(|_, claims| {
+                let more = claim.as_object_mut().unwrap();
+                claims.as_object_mut().unwrap().append(more);
+            });
+            let issuer = bank.issuer(name);
+            issuer.read_with(&issuer.keys.now(), &token, now()).unwrap().roles
         };
-        assert_eq!(roles(json!(["read", "approve"])), ["read", "approve"]);
+        let listed = Roles::Listed(vec!["read".to_owned(), "approve".to_owned()]);
+        let both = json!(["read", "approve"]);
+        assert_eq!(roles("roles", json!({ "roles": both })), listed);
+        let nested = json!({ "realm_access": { "roles": both } });
+        assert_eq!(roles("realm_access.roles", nested.clone()), listed);
+        assert_eq!(roles("roles", nested), Roles::NotListed);
+        let url = "https://bank.example/roles";
+        assert_eq!(roles(url, json!({ url: both })), listed);
         for odd in [Value::Null, json!("approve"), json!([1]), json!({ "approve": true })] {
-            assert!(roles(odd).is_empty());
+            assert_eq!(roles("roles", json!({ "roles": odd })), Roles::NotListed);
         }
     }
 
     #[test]
     fn a_token_by_another_key_or_with_no_signature_is_refused() {
-        let issuer = bank().issuer();
+        let issuer = bank().issuer("roles");
         let foreign = bank().token(|_, _| {});
-        assert_eq!(issuer.read(&foreign, now()), Err(IssuedTokenError::Signature));
+        let read = |token: &str| issuer.read_with(&issuer.keys.now(), token, now());
+        assert_eq!(read(&foreign), Err(IssuedTokenError::Signature));
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let payload = foreign.split('.').nth(1).unwrap();
         let unsigned = format!("{header}.{payload}.");
         let refused = IssuedTokenError::Header(HeaderError::Algorithm);
-        assert_eq!(issuer.read(&unsigned, now()), Err(refused));
+        assert_eq!(read(&unsigned), Err(refused));
     }
 }

@@ -10,6 +10,7 @@ use crate::http::server::paths::{INTROSPECTION_PATH, JWKS_PATH, REVOCATION_PATH,
 use crate::jwt;
 use crate::partner::dpop;
 use crate::partner::scope::Scope;
+use crate::secrets::token_keys::TokenKeys;
 
 /// Metadata may be kept so long; a new key is published well before it signs.
 const KEPT_FOR: &str = "public, max-age=300";
@@ -75,18 +76,31 @@ pub async fn get_resource_metadata(gateway: web::Data<Gateway>) -> HttpResponse 
 }
 
 /// The keys that sign access tokens, receipts and heads (RFC 7517): the one that does now, those
-/// that did, and the one that will; then those of the sandbox, where it has books of its own.
+/// that did, and the one that will.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "Authorization", security(()),
     responses((status = 200, description = "The public keys.", body = serde_json::Value))
 )]
 pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
-    let (main, sandbox) = (gateway.keys.token.all(), gateway.keys.sandbox.all());
-    let sandbox = sandbox.iter().rev().filter(|_key| gateway.sandbox.is_some());
-    let keys: Vec<Value> = main
+    answer(&key_set(&gateway.keys.token))
+}
+
+/// The keys that sign receipts and heads of the sandbox, in a set of their own: none of them proves
+/// anything of real books.
+#[utoipa::path(
+    get, path = "/.well-known/sandbox-jwks.json", tag = "Authorization", security(()),
+    responses((status = 200, description = "The public keys.", body = serde_json::Value))
+)]
+pub async fn get_sandbox_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
+    let keys = gateway.sandbox.as_ref().map(|_apart| key_set(&gateway.keys.sandbox));
+    answer(&keys.unwrap_or_else(|| json!({ "keys": [] })))
+}
+
+fn key_set(keys: &TokenKeys) -> Value {
+    let keys: Vec<Value> = keys
+        .all()
         .iter()
         .rev()
-        .chain(sandbox)
         .map(|key| {
             json!({
                 "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
@@ -94,7 +108,7 @@ pub async fn get_jwks(gateway: web::Data<Gateway>) -> HttpResponse {
             })
         })
         .collect();
-    answer(&json!({ "keys": keys }))
+    json!({ "keys": keys })
 }
 
 /// RFC 8705, section 3.3.

@@ -12,6 +12,7 @@ use crate::http::access::client_assertion::{
     Credentials, authenticate, bad, unreadable, use_up, used_before,
 };
 use crate::http::access::staff::{Read, Staff};
+use crate::http::access::standing::partner_of;
 use crate::http::schemas::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
 use crate::partner::constraint::Binding;
 use crate::store::revoked_tokens;
@@ -103,8 +104,8 @@ pub async fn introspect_token(
     };
     let good = gateway.tokens.read(token, now).ok().filter(|grant| {
         // As at any endpoint: the manifest is asked, whatever the token says.
-        let partner = gateway.registry.get(&grant.partner);
-        partner.is_some_and(|partner| partner.listed_on(gateway.day(now)).is_ok())
+        partner_of(grant, &gateway, now)
+            .is_ok_and(|partner| partner.listed_on(gateway.day(now)).is_ok())
     });
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));

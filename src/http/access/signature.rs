@@ -1,8 +1,10 @@
-//! Requests that a partner signed: verified before anything is done, and kept with what they brought.
+//! Requests that a partner signed. A signature is verified before anything is done, and kept with
+//! the event that it brought.
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header;
 
 use crate::clock;
 use crate::http::Gateway;
@@ -10,10 +12,10 @@ use crate::http::problem::Problem;
 use crate::ids::SignatureId;
 use crate::partner::Partner;
 use crate::partner::key::in_force;
-use crate::partner::signature::{Message, verify};
+use crate::partner::signature::{Content, Message, SignatureError, verify};
 use crate::store::signatures::NewSignature;
 
-/// The signature on a request, ready to be kept; none where there is none and none is required.
+/// The signature on a request, ready to be kept. `None`: there is none, and none is required.
 ///
 /// # Errors
 /// [`Problem`], with what is wrong with it.
@@ -36,6 +38,7 @@ pub fn read(
     let keys = in_force(&access.keys, gateway.day(now));
     let verified = verify(&message, keys, access.signed_requests, now)?;
     let Some(signed) = verified else { return Ok(None) };
+    covers_the_event(request, &signed.content)?;
     let id = SignatureId::random();
     let content = signed.content.with_body(body).map_err(Problem::internal)?;
     // Even its digest would let a phone number be guessed by whoever holds the database.

@@ -1,15 +1,17 @@
 //! The bank's staff. `Staff<Adjust>` in a signature is a person for whom the staff's identity
 //! provider vouches now, with that role. Without settings for such tokens nobody is.
 
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::auth::{bearer, gateway};
+use crate::http::access::identity_provider::Roles;
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
@@ -78,35 +80,47 @@ pub struct Staff<R: NeedsRole> {
 
 impl<R: NeedsRole> FromRequest for Staff<R> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    /// The identity provider may have to be asked for its keys.
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         if let Some(known) = request.extensions_mut().remove::<Self>() {
-            return ready(Ok(known));
+            return Box::pin(ready(Ok(known)));
         }
-        ready(gateway(request).and_then(|gateway| Self::check(request, gateway)))
+        let request = request.clone();
+        Box::pin(async move { Self::check(&request, gateway(&request)?).await })
     }
 }
 
 impl<R: NeedsRole> Staff<R> {
-    fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
+    async fn check(request: &HttpRequest, gateway: &Gateway) -> Result<Self, Problem> {
         let token = bearer(request)?;
         let Some(issuer) = &gateway.staff_issuer else {
             let detail = "This service is not set up for tokens of staff.";
             return Err(Problem::bad_token(&detail));
         };
-        let vouched = issuer.read(token, clock::now());
+        let now = clock::now();
+        let vouched = issuer.read(token, now).await;
         let vouched = vouched.map_err(|error| Problem::bad_token(&error))?;
-        if !vouched.roles.iter().any(|role| role == R::ROLE.name()) {
-            return Err(Problem::role_missing(R::ROLE.name()));
-        }
         let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
-        Ok(Self { id, role: PhantomData })
+        let staff = Self { id, role: PhantomData };
+        gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;
+        let role = R::ROLE.name();
+        match vouched.roles {
+            Roles::Listed(roles) if roles.iter().any(|listed| listed == role) => Ok(staff),
+            Roles::Listed(_others) => Err(Problem::role_missing(role)),
+            Roles::NotListed => Err(Problem::no_roles(issuer.roles_claim(), role)),
+        }
+    }
+
+    /// Unlike the name of any other caller.
+    fn name(&self) -> String {
+        format!("staff {}", self.id.as_str())
     }
 }
 
 impl<R: NeedsRole> KeyedCaller for Staff<R> {
     fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
-        Identity { name: format!("staff {}", self.id.as_str()), books: &gateway.main }
+        Identity { name: self.name(), books: &gateway.main }
     }
 }

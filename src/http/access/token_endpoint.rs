@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::access::access_token::{LIFE, scope_text};
+use crate::http::access::access_token::{LIFE, NewToken, scope_text};
 use crate::http::access::client_assertion::{
     Credentials, OauthError, authenticate, bad, unreadable, use_up, used_before,
 };
@@ -69,6 +69,7 @@ pub async fn issue_token(
         client_assertion: form.client_assertion.as_deref(),
     };
     let (partner, assertion) = authenticate(&request, &gateway, &credentials, now)?;
+    let client_kid = assertion.kid.clone();
     let scopes = granted(&partner, form.scope.as_deref())?;
     let proof = dpop::read(&gateway, &request, None, now)
         .map_err(|refusal| bad(refusal.code(), refusal.to_string()))?;
@@ -85,12 +86,14 @@ pub async fn issue_token(
         }
         None => return Err(used_before().into()),
     }
-    let token = gateway.tokens.issue(&partner.id, &scopes, &binding, now);
+    let (scopes, binding) = (scopes.as_slice(), &binding);
+    let new = NewToken { partner: &partner.id, scopes, binding, client_kid: &client_kid };
+    let token = gateway.tokens.issue(&new, now);
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(json!({
         "access_token": token.map_err(Problem::internal)?,
         "token_type": if matches!(binding, Binding::Key(_)) { "DPoP" } else { "Bearer" },
         "expires_in": LIFE.num_seconds(),
-        "scope": scope_text(&scopes),
+        "scope": scope_text(scopes),
     })))
 }
 

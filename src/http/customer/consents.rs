@@ -15,6 +15,7 @@ use crate::http::access::partner_or_staff::{Asker, PartnerOrStaff};
 use crate::http::access::staff::Privacy;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::WithdrawalBody;
+use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::ids::ConsentId;
 
@@ -73,7 +74,7 @@ pub async fn withdraw_consent(
     caller: PartnerOrStaff<ConsentsWrite, Privacy>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let reason = event::read_object(&body, |body: &mut Reader<'_>| {

@@ -12,6 +12,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::ContactBody;
+use crate::http::server::media::JsonBody;
 use crate::ids::PartnerId;
 
 /// What was agreed to.
@@ -38,7 +39,7 @@ pub(in crate::http) struct Withdrawn {
 pub async fn agree(
     customer: Customer,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
     let agreement = read_object(&body, |body| read(body, now))?;

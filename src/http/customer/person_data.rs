@@ -17,6 +17,7 @@ use crate::http::customer::person_page::page;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::PersonBody;
+use crate::http::server::media::JsonBody;
 
 const PURPOSE_CHARACTERS_MAX: usize = 200;
 
@@ -63,7 +64,7 @@ pub async fn find_data(
     staff: Staff<Privacy>,
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let asked = event::read_object(&body, read_body)?;
     let language = language(&request, None)?;

@@ -116,6 +116,7 @@ const ANSWERS: &[Example] = &[
     example!("get_metadata", "Endpoints and algorithms", "metadata.json"),
     example!("get_resource_metadata", "Who issues tokens", "resource_metadata.json"),
     example!("get_jwks", "One key", "jwks.json"),
+    example!("get_sandbox_jwks", "One key", "jwks.json"),
     example!("get_health", "It lives", "health.json"),
     example!("get_readiness", "It is ready", "readiness.json"),
 ];

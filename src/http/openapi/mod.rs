@@ -116,6 +116,7 @@ use crate::partner::scope::Scope;
         metadata::get_metadata,
         metadata::get_resource_metadata,
         metadata::get_jwks,
+        metadata::get_sandbox_jwks,
         health::get_health,
         health::get_readiness,
     ),

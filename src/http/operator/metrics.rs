@@ -1,18 +1,24 @@
 //! `/metrics`, for operators: on an address of its own, where whoever reaches it may read; and on
 //! the public one, where the settings say so, for staff with the role `read`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::Gateway;
 use crate::http::access::staff::{Read, Staff};
 use crate::http::operator::health;
 use crate::http::problem::Problem;
+use crate::http::server::media;
 use crate::http::server::paths::{at, unknown};
 use crate::store::Pool;
 use crate::store::outbox::{self, Channel};
 use crate::telemetry::metrics::{Levels, MEDIA_TYPE, Waiting};
+
+/// What scrapers take that do not know OpenMetrics.
+const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How long the database may take to say what waits: the rest is told without it.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -32,26 +38,64 @@ pub fn scraped_routes(config: &mut web::ServiceConfig) {
 /// Not found, where they do not; else those of a token of staff.
 pub async fn get_metrics(
     staff: Result<Staff<Read>, Problem>,
+    request: HttpRequest,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     if !gateway.metrics_public {
         return Err(Problem::not_found());
     }
     let _may_read: Staff<Read> = staff?;
-    read(&gateway).await
+    read(&request, &gateway).await
 }
 
-async fn scrape(gateway: web::Data<Gateway>) -> Result<HttpResponse, Problem> {
-    read(&gateway).await
+async fn scrape(
+    request: HttpRequest,
+    gateway: web::Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    read(&request, &gateway).await
 }
 
-async fn read(gateway: &Gateway) -> Result<HttpResponse, Problem> {
+async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, Problem> {
     let outbox = waiting(&gateway.main.pool).await;
     let (pool_in_use, pool_idle) = gateway.main.pool.in_use_and_idle();
     let queue = gateway.main.writer.depth();
     let levels = Levels { queue, pool_in_use, pool_idle, outbox: outbox.as_deref() };
     let text = gateway.metrics.text(&levels).map_err(Problem::internal)?;
-    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::VARY, "Accept"));
+    if media::prefers(request.headers(), "text/plain", "application/openmetrics-text") {
+        return Ok(answer.content_type(TEXT_TYPE).body(as_text(&text)));
+    }
+    Ok(answer.content_type(MEDIA_TYPE).body(text))
+}
+
+/// Prometheus' own text format, version 0.0.4, made of OpenMetrics. A counter's name has `_total` in
+/// all its lines; there are no units and no end mark.
+fn as_text(open_metrics: &str) -> String {
+    let typed = |line: &str, kind: &str| {
+        let name = line.strip_prefix("# TYPE ")?.strip_suffix(kind)?;
+        Some(name.trim_end().to_owned())
+    };
+    let counters: HashSet<String> =
+        open_metrics.lines().filter_map(|line| typed(line, " counter")).collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                text.push_str(&format!("# {what} {name}_total {rest}"));
+            }
+            (Some("#"), Some("TYPE"), Some(name), Some("unknown")) => {
+                text.push_str(&format!("# TYPE {name} untyped"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 async fn waiting(pool: &Pool) -> Option<Vec<Waiting>> {
@@ -83,4 +127,18 @@ fn by_channel(lags: &[outbox::Lag]) -> Vec<Waiting> {
         }
     };
     channels.into_iter().map(waiting).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_format_names_counters_by_their_total() {
+        let open = "# HELP a_requests Requests.\n# TYPE a_requests counter\na_requests_total{x=\"1\"} 2\n\
+                    # HELP b Level.\n# TYPE b gauge\n# UNIT b seconds\nb 1\n# EOF\n";
+        let text = "# HELP a_requests_total Requests.\n# TYPE a_requests_total counter\n\
+                    a_requests_total{x=\"1\"} 2\n# HELP b Level.\n# TYPE b gauge\nb 1\n";
+        assert_eq!(as_text(open), text);
+    }
 }

@@ -12,6 +12,7 @@ use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, TIMESTAMP, Unbelieved
 use crate::event::{FieldProblem, Malformed};
 use crate::http::Gateway;
 use crate::http::problem::{self, Problem};
+use crate::http::server::media::JsonBody;
 use crate::ids::ReferralId;
 use crate::referral::Actor;
 
@@ -70,7 +71,7 @@ impl View {
 pub async fn post_feedback(
     request: HttpRequest,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = believe(&request, &gateway, &body, clock::now())?;
     let (lead, stage) = read(&body)?;

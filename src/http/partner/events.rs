@@ -11,11 +11,14 @@ use crate::event::{self, Event, Malformed};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsRead, EventsWrite};
 use crate::http::access::signature;
+use crate::http::partner::binary_mode::{self, Mode};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::{BatchAnswer, BatchBody, EventBody, Receipt};
+use crate::http::server::media::{self, JSON};
 use crate::http::server::paths::{BATCH_MAX, REPLAYED};
 use crate::http::trial::hand_in::{hand_in, hand_in_all};
 use crate::ids::{EventId, EventKey};
+use crate::partner::Partner;
 use crate::store::events;
 use crate::writer::Outcome;
 
@@ -64,6 +67,7 @@ pub async fn post_event_batch(
     request: HttpRequest,
     body: web::Bytes,
 ) -> Result<HttpResponse, Problem> {
+    binary_mode::expect_batch(request.headers())?;
     let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
     let items: Vec<Value> = match serde_json::from_slice(&body) {
         Ok(Value::Array(items)) => items,
@@ -102,7 +106,8 @@ pub async fn get_event(
 }
 
 /// The same, or with `Accept: application/jose` the same bytes signed (RFC 7515, compact), which
-/// anyone can check who has our public key.
+/// anyone can check who has our public key. In the sandbox they begin with `"sandbox": true`, and
+/// are signed by a key of `/.well-known/sandbox-jwks.json`.
 #[utoipa::path(
     get, path = "/v1/events/{event}/receipt", tag = "Events",
     security(("partner" = ["events:read"])),
@@ -120,12 +125,22 @@ pub async fn get_receipt(
     let receipt = stored_receipt(&caller, &gateway, path.into_inner()).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::VARY, "Accept"));
-    if !accepts(request.headers(), "application/jose") {
+    if !media::prefers(request.headers(), "application/jose", JSON) {
         return Ok(response.content_type("application/json").body(receipt));
     }
     let keys = &gateway.books(&caller.partner).keys;
-    let signed = keys.sign(RECEIPT_TYPE, receipt.as_bytes(), clock::now());
+    let said = signed_content(receipt, &caller.partner);
+    let signed = keys.sign(RECEIPT_TYPE, said.as_bytes(), clock::now());
     Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
+}
+
+/// The bytes that are signed: the receipt's own. In a receipt of the sandbox a claim says so first,
+/// so that nobody takes it for a real one.
+fn signed_content(receipt: String, partner: &Partner) -> String {
+    match receipt.strip_prefix('{') {
+        Some(rest) if partner.status.is_trial() => format!("{{\"sandbox\":true,{rest}"),
+        _ => receipt,
+    }
 }
 
 async fn stored_receipt(
@@ -139,31 +154,23 @@ async fn stored_receipt(
     receipt.ok_or_else(Problem::not_found)
 }
 
-/// Whether a media type is named among those that the caller takes.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let named = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
-    let mut ranges = named.flat_map(|value| value.split(','));
-    ranges.any(|range| {
-        let name = range.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case(media_type)
-    })
-}
-
 fn read_event(
     caller: &Caller<EventsWrite>,
     gateway: &Gateway,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Event, Malformed> {
+) -> Result<Event, Problem> {
     let (partner, key) = (&caller.partner.id, &gateway.keys.fingerprint);
-    if !headers.contains_key("ce-specversion") {
-        return event::parse(partner, body, key);
+    match binary_mode::mode_of(headers)? {
+        Mode::Structured => Ok(event::parse(partner, body, key)?),
+        Mode::Binary => {
+            let attributes = binary_mode::attributes(headers)?;
+            let attributes = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let value = event::binary_mode(attributes, body);
+            let value = value.map_err(|error| Malformed::not_json(&error))?;
+            Ok(event::parse_value(partner, &value, key)?)
+        }
     }
-    let attributes =
-        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    let value =
-        event::binary_mode(attributes, body).map_err(|error| Malformed::not_json(&error))?;
-    event::parse_value(partner, &value, key)
 }
 
 /// 201 for what was recorded now, 200 with the first receipt for a replay.

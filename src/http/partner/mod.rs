@@ -1,6 +1,7 @@
 //! Endpoints that partners' systems call. They post events, files and quotes, read what became of
 //! them, and manage their webhook endpoints. The CRM's signed feedback comes in here as well.
 
+pub(in crate::http) mod binary_mode;
 pub(in crate::http) mod crm_feedback;
 pub(in crate::http) mod events;
 pub(in crate::http) mod imports;

@@ -15,6 +15,7 @@ use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::{QuoteRequest, Reason};
+use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::QuoteId;
 use crate::money::{Amount, Asset};
@@ -56,7 +57,7 @@ pub async fn post_quote(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let partner = caller.partner;
     // A quote is a question: its signature is checked, and not kept.

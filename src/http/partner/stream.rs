@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::FutureExt;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::clock;
@@ -22,6 +23,7 @@ use crate::http::problem::{
     MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, SIGNATURE_REQUIRED, TOO_LARGE,
 };
 use crate::http::schemas::bodies::{StreamLine, StreamOutcome};
+use crate::http::server::media;
 use crate::http::server::open_streams::OpenStream;
 use crate::http::server::paths::{BATCH_MAX, EVENT_BYTES_MAX};
 use crate::intake::record;
@@ -35,6 +37,8 @@ const PREFER: &str = "prefer";
 const LINES_AT_ONCE: usize = 200;
 /// Lines for which a stream pays as a batch does: one request of the partner's rate.
 const LINES_A_REQUEST: usize = BATCH_MAX;
+/// How often an open stream asks whether its partner may go on, when no lines come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a caller may send nothing, or read nothing of what it is answered.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// A line as it came, or what is wrong with it.
@@ -66,8 +70,17 @@ pub async fn post_event_stream(
     let (answers, answered) = mpsc::channel::<web::Bytes>(1);
     actix_web::rt::spawn(read_lines(body, groups));
     let minimal = wants_minimal(request.headers());
-    let paid = LINES_A_REQUEST;
-    let recording = Recording { gateway, partner: caller.partner, paid, minimal, open };
+    let Caller { partner, standing, .. } = caller;
+    let recording = Recording {
+        standing,
+        partner,
+        paid: LINES_A_REQUEST,
+        minimal,
+        open,
+        ends_at: Instant::now() + gateway.stream_age_max,
+        answered: 0,
+        gateway,
+    };
     actix_web::rt::spawn(recording.run(read, answers).in_current_span());
     let body = stream::unfold(answered, |mut answered| async {
         let next = answered.recv().await?;
@@ -88,9 +101,8 @@ fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
                       batches, or leave the signature away.";
         return Err(Problem::new(&SIGNATURE_MALFORMED, detail));
     }
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case(NDJSON) || headers.contains_key(header::CONTENT_ENCODING) {
+    let sent = media::content_type(headers)?;
+    if sent.as_deref() != Some(NDJSON) || headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(&MEDIA_TYPE, "Send it as application/x-ndjson, not packed."));
     }
     Ok(())
@@ -127,8 +139,7 @@ async fn read_lines(mut body: web::Payload, groups: mpsc::Sender<Vec<Line>>) {
         let mut next = match next {
             Ok(next) => next,
             Err(_elapsed) => {
-                let problem =
-                    Problem::new(&crate::http::problem::TIMEOUT, "Nothing came for too long.");
+                let problem = Problem::new(&TIMEOUT, "Nothing came for too long.");
                 let line = Line { number: cut.number.saturating_add(1), read: Err(problem) };
                 let _gone = groups.send(vec![line]).await;
                 return;
@@ -223,12 +234,28 @@ impl Cut {
 
 struct Recording {
     gateway: web::Data<Gateway>,
+    /// What the partner was let in by.
+    standing: Standing,
+    /// The partner as it was when it was looked at last.
     partner: Arc<Partner>,
     /// Lines that are paid for out of the partner's rate.
     paid: usize,
     /// Answers without receipts.
     minimal: bool,
     open: OpenStream,
+    /// When the stream is too old.
+    ends_at: Instant,
+    /// The last line that was answered.
+    answered: u64,
+}
+
+/// What a stream wakes up for.
+enum Wake {
+    Group(Vec<Line>),
+    /// A second has passed: somebody may have stopped the partner.
+    Look,
+    /// The caller has sent everything.
+    End,
 }
 
 impl Recording {
@@ -237,12 +264,30 @@ impl Recording {
         mut groups: mpsc::Receiver<Vec<Line>>,
         answers: mpsc::Sender<web::Bytes>,
     ) {
-        while let Some(group) = groups.recv().await {
-            self.pay(group.len()).await;
-            let number = group.first().map_or(0, |line| line.number);
-            let (text, goes_on) = match self.still_listed() {
-                Ok(()) => (self.record(group).await, true),
-                Err(problem) => (self.outcome_line(number, &Err(problem)), false),
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let wake = tokio::select! {
+                biased;
+                _ = looks.tick() => Wake::Look,
+                group = groups.recv() => group.map_or(Wake::End, Wake::Group),
+            };
+            let answer = match wake {
+                Wake::End => break,
+                Wake::Look => match self.may_go_on() {
+                    Ok(()) => continue,
+                    Err(problem) => Err(problem),
+                },
+                Wake::Group(group) => match self.pay(group.len()).await {
+                    Ok(()) => Ok(self.record(group).await),
+                    Err(problem) => Err(problem),
+                },
+            };
+            let (text, goes_on) = match answer {
+                Ok(text) => (text, true),
+                Err(problem) => {
+                    let line = self.answered.saturating_add(1);
+                    (self.outcome_line(line, &Err(problem)), false)
+                }
             };
             let sent = tokio::time::timeout(IDLE_MAX, answers.send(text.into())).await;
             if !goes_on || !matches!(sent, Ok(Ok(()))) {
@@ -252,9 +297,15 @@ impl Recording {
         drop(self.open);
     }
 
-    /// A stream pays as batches do, and waits where they would be turned away.
-    async fn pay(&mut self, lines: usize) {
-        while self.paid < lines {
+    /// A stream pays as batches do, and waits where they would be turned away. Before each payment
+    /// it is asked whether the partner may go on.
+    async fn pay(&mut self, lines: usize) -> Result<(), Problem> {
+        loop {
+            self.may_go_on()?;
+            if self.paid >= lines {
+                self.paid = self.paid.saturating_sub(lines);
+                return Ok(());
+            }
             let Partner { id, access, .. } = &*self.partner;
             let rate = access.requests_per_second;
             if self.gateway.limits.take(id, rate, clock::now()).is_ok() {
@@ -263,20 +314,21 @@ impl Recording {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-        self.paid = self.paid.saturating_sub(lines);
     }
 
-    /// The manifests are asked for each group, as for each request.
-    fn still_listed(&mut self) -> Result<(), Problem> {
-        let day = self.gateway.day(clock::now());
-        let partner = self.gateway.registry.get(&self.partner.id).ok_or_else(Problem::not_found)?;
-        partner.listed_on(day).map_err(|unlisted| Problem::partner_not_listed(&unlisted))?;
-        may_be_unsigned(&partner)?;
+    /// Token, scope, keys, binding and status are asked again, as with each request.
+    fn may_go_on(&mut self) -> Result<(), Problem> {
+        if Instant::now() >= self.ends_at {
+            return Err(Problem::new(&TIMEOUT, "The stream is too old: open a new one."));
+        }
+        let partner = self.standing.check(&self.gateway, clock::now())?;
+        signature::may_be_missing(&partner, STREAM_UNSIGNED)?;
         self.partner = partner;
         Ok(())
     }
 
-    async fn record(&self, group: Vec<Line>) -> String {
+    async fn record(&mut self, group: Vec<Line>) -> String {
+        self.answered = group.last().map_or(self.answered, |line| line.number);
         let key = &self.gateway.keys.fingerprint;
         let mut submissions = Vec::with_capacity(group.len());
         let mut read = Vec::with_capacity(group.len());

@@ -127,19 +127,30 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
 
 /// Keys and values, these in base64; a key may stand alone.
 fn read_metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Problem> {
-    let Some(text) = headers.get(METADATA) else { return Ok(Vec::new()) };
+    let mut lines = headers.get_all(METADATA);
+    let Some(text) = lines.next() else { return Ok(Vec::new()) };
+    if lines.next().is_some() {
+        return Err(Problem::parameter(METADATA, "expected once"));
+    }
     let expected = "expected keys and values in base64, such as filename ZGF5LmNzdg==,…";
     let wrong = || Problem::parameter(METADATA, expected);
     let text = text.to_str().map_err(|_not_ascii| wrong())?;
     let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
-    pairs
+    let pairs: Vec<(String, String)> = pairs
         .map(|pair| {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let value = STANDARD.decode(value.trim()).map_err(|_bad| wrong())?;
             let value = String::from_utf8(value).map_err(|_bad| wrong())?;
             Ok((key.to_owned(), value))
         })
-        .collect()
+        .collect::<Result<_, Problem>>()?;
+    for (index, (key, _value)) in pairs.iter().enumerate() {
+        if pairs.iter().skip(index.saturating_add(1)).any(|(later, _value)| later == key) {
+            let detail = format!("{key}: the key stands more than once");
+            return Err(Problem::parameter(METADATA, &detail));
+        }
+    }
+    Ok(pairs)
 }
 
 /// The checksum that came with a part, if one did.

@@ -124,6 +124,7 @@ pub async fn append_upload(
         Some(checksum) => {
             let part = whole_part(body).await?;
             checksum.check(&part)?;
+            caller.standing.check(&gateway, clock::now())?;
             for piece in part.chunks(PART_BYTES) {
                 keep((&gateway, &caller.partner), &mut import, piece.to_vec()).await?;
             }

@@ -10,6 +10,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::{Caller, WebhooksManage};
 use crate::http::problem::{ENDPOINTS_FULL, Problem};
 use crate::http::schemas::bodies::WebhookEndpointBody;
+use crate::http::server::media::JsonBody;
 use crate::ids::{EndpointId, MessageId};
 use crate::store::outbox::Kind;
 use crate::store::webhook_endpoints::Endpoint;
@@ -64,7 +65,7 @@ pub(in crate::http) struct TestAnswer {
 pub async fn make_endpoint(
     caller: Caller<WebhooksManage>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let (url, events) = read_object(&body, |body| {
         let (url, events) = (read_url(body, &gateway), read_events(body));

@@ -95,9 +95,10 @@ impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Unsure => Self::busy(error.to_string()),
-            TokenError::Foreign | TokenError::Expired | TokenError::Revoked => {
-                Self::bad_token(&error)
-            }
+            TokenError::Foreign
+            | TokenError::Expired
+            | TokenError::Revoked
+            | TokenError::KeyGone => Self::bad_token(&error),
         }
     }
 }

@@ -169,6 +169,17 @@ impl Problem {
         Self::new(&ROLE_MISSING, format!("This needs a token of the role {role}."))
     }
 
+    /// The token of staff lists no roles at all.
+    #[must_use]
+    pub fn no_roles(claim: &str, role: &str) -> Self {
+        let detail = format!(
+            "This needs a token of the role {role}, and the token has no array of strings in the \
+             claim {claim}: have the identity provider add it, or name its claim in the setting \
+             staff_tokens.roles_claim."
+        );
+        Self::new(&ROLE_MISSING, detail)
+    }
+
     #[must_use]
     pub fn partner_not_listed(why: &impl fmt::Display) -> Self {
         Self::new(&PARTNER_NOT_LISTED, why.to_string())
@@ -185,6 +196,15 @@ impl Problem {
         Self {
             retry_after_seconds: Some(1),
             ..Self::new(&RATE_LIMITED, "The partner's agreed rate is exceeded.")
+        }
+    }
+
+    /// A customer or a member of staff asks too often.
+    #[must_use]
+    pub fn too_many_requests() -> Self {
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::new(&RATE_LIMITED, "Too many requests: wait as long as Retry-After says.")
         }
     }
 

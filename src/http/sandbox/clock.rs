@@ -12,6 +12,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::ClockBody;
+use crate::http::server::media::JsonBody;
 use crate::partner::test_clock::AHEAD_SECONDS_MAX;
 use crate::store::test_clocks;
 use crate::task::Round;
@@ -56,7 +57,7 @@ pub async fn get_clock(
 pub async fn put_clock(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
     let asked = read_object(&body, read)?;

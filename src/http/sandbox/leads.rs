@@ -11,6 +11,7 @@ use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::partner::crm_feedback::View;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::StageBody;
+use crate::http::server::media::JsonBody;
 use crate::ids::ReferralId;
 use crate::referral::Actor;
 use crate::store::referrals;
@@ -29,7 +30,7 @@ pub async fn tell_stage(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
     let lead = ReferralId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;

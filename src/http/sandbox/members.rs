@@ -9,6 +9,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::{CodeBody, MemberLink};
+use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::MemberKey;
 use crate::store::customers;
@@ -42,7 +43,7 @@ pub async fn make_member(
 pub async fn make_sandbox_code(
     caller: Caller<EventsWrite>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
     let member = read_object(&body, |body| body.parsed("member"))?;

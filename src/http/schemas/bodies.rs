@@ -67,6 +67,9 @@ pub struct Receipt {
     /// The event under whose id the same content came first.
     #[schema(nullable = false)]
     pub duplicate_of: Option<EventId>,
+    /// Stands in signed receipts of the sandbox only, and is `true`.
+    #[schema(nullable = false)]
+    pub sandbox: Option<bool>,
 }
 
 /// Positive where it adds to what the account's owner holds or is owed.

@@ -1,23 +1,24 @@
-//! How often a partner may call: a token bucket each, in memory, refilled by the rate that the
-//! manifest states and holding two seconds of it.
+//! How often a caller may call: a token bucket for each, in memory. A bucket is refilled by the
+//! caller's rate, and holds two seconds of it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Moment;
-use crate::ids::PartnerId;
 
-/// All partners' buckets.
-#[derive(Default)]
-pub struct Limits(Mutex<HashMap<PartnerId, Bucket>>);
+/// The buckets of all callers of one kind.
+pub struct Limits<K>(Mutex<HashMap<K, Bucket>>);
 
 struct Bucket {
     /// Millionths of a request that may be made now.
     micro_requests: i64,
+    /// The same when the bucket is full.
+    full: i64,
     at: Moment,
 }
 
-/// What a partner has left of its rate, as the `RateLimit` fields tell it
+/// What a caller has left of its rate, as the `RateLimit` fields tell it
 /// (draft-ietf-httpapi-ratelimit-headers-11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
@@ -48,29 +49,45 @@ impl Allowance {
     }
 }
 
+impl Bucket {
+    /// A full bucket says no more than none does. After the burst's time each one is full again.
+    fn is_full_by(&self, now: Moment) -> bool {
+        let elapsed = now.utc().signed_duration_since(self.at.utc());
+        self.micro_requests >= self.full || elapsed.num_seconds() >= BURST_SECONDS
+    }
+}
+
 /// One request, in its millionths.
 const REQUEST: i64 = 1_000_000;
 
 const BURST_SECONDS: i64 = 2;
 
-impl Limits {
-    /// Takes one request out of a partner's bucket, and tells what is left.
+/// Buckets beyond this number are cleared away as soon as they are full again.
+const BUCKETS_MAX: usize = 10_000;
+
+impl<K> Default for Limits<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone> Limits<K> {
+    /// Takes one request out of a caller's bucket. Returns what is left.
     ///
     /// # Errors
-    /// The same, when it is empty: in a second there is a whole request again, because the rate is
-    /// at least one.
-    pub fn take(
-        &self,
-        partner: &PartnerId,
-        per_second: u32,
-        now: Moment,
-    ) -> Result<Allowance, Allowance> {
+    /// The same, when the bucket is empty. In a second there is a whole request again, because the
+    /// rate is at least one.
+    pub fn take(&self, caller: &K, per_second: u32, now: Moment) -> Result<Allowance, Allowance> {
         let rate = i64::from(per_second.max(1));
         let full = rate.saturating_mul(BURST_SECONDS).saturating_mul(REQUEST);
         // A poisoned lock only means that another request panicked: the counts are still counts.
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = Bucket { micro_requests: full, at: now };
-        let bucket = buckets.entry(partner.clone()).or_insert(fresh);
+        if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(caller) {
+            buckets.retain(|_caller, bucket| !bucket.is_full_by(now));
+        }
+        let fresh = Bucket { micro_requests: full, full, at: now };
+        let bucket = buckets.entry(caller.clone()).or_insert(fresh);
+        bucket.full = full;
         // A clock that is set back refills nothing, and does not refill the same time twice.
         let elapsed = now.utc().signed_duration_since(bucket.at.utc());
         let elapsed_micros = elapsed.num_microseconds().unwrap_or(i64::MAX).max(0);
@@ -96,6 +113,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::ids::PartnerId;
 
     #[test]
     fn a_partner_may_burst_for_two_seconds_and_then_go_at_its_rate() {
@@ -114,6 +132,18 @@ mod tests {
         assert!(limits.take(&partner, 10, later).is_err());
         let other = PartnerId::try_from("sunny-travel").unwrap();
         assert!(limits.take(&other, 10, later).is_ok());
+    }
+
+    #[test]
+    fn the_buckets_of_callers_that_have_gone_are_cleared_away() {
+        let limits = Limits::default();
+        let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
+        for caller in 0..BUCKETS_MAX {
+            assert!(limits.take(&caller, 1, now).is_ok());
+        }
+        let later = now.plus(TimeDelta::seconds(BURST_SECONDS));
+        assert!(limits.take(&BUCKETS_MAX, 1, later).is_ok());
+        assert_eq!(limits.0.lock().unwrap().len(), 1);
     }
 
     #[test]

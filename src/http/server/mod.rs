@@ -6,6 +6,8 @@ pub(in crate::http) mod conditional;
 pub(in crate::http) mod hardening;
 pub(in crate::http) mod idempotency;
 pub(in crate::http) mod limit;
+pub(in crate::http) mod media;
+pub(in crate::http) mod method;
 pub(in crate::http) mod noted;
 pub(in crate::http) mod open_streams;
 pub(in crate::http) mod page;

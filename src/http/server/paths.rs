@@ -14,6 +14,8 @@ pub const REVOCATION_PATH: &str = "/oauth/revoke";
 pub const INTROSPECTION_PATH: &str = "/oauth/introspect";
 /// The public keys of our own tokens and receipts (RFC 7517).
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
+/// The public keys of receipts of the sandbox.
+pub const SANDBOX_JWKS_PATH: &str = "/.well-known/sandbox-jwks.json";
 /// Metadata of the authorization server (RFC 8414).
 pub const SERVER_PATH: &str = "/.well-known/oauth-authorization-server";
 /// Metadata of the protected resource (RFC 9728).

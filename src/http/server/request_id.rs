@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 
 use crate::http::Gateway;
 use crate::http::problem::Problem;
+use crate::http::server::method::method_sent;
 use crate::http::server::noted::Noted;
 use crate::http::server::paths::REPLAYED;
 use crate::partner::Partner;
@@ -138,7 +139,8 @@ fn conclude(
     let (route, status) = (request.match_pattern(), response.status().as_u16());
     let extensions = request.extensions();
     let partner = extensions.get::<Noted>().and_then(|noted| noted.partner.get());
-    let method = request.method().as_str();
+    let method = method_sent(request);
+    let method = method.as_str();
     span.in_scope(|| log(method, route.as_deref(), status, partner, started));
     close_span(span, method, route.as_deref(), status);
     if let Some(metrics) = metrics {

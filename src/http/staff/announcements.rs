@@ -11,6 +11,7 @@ use crate::http::Gateway;
 use crate::http::access::staff::{Announce, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::follow_up::{AnnouncementBody, CancellationBody};
+use crate::http::server::media::JsonBody;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{AnnouncementId, StaffId};
@@ -74,7 +75,7 @@ struct NoticeView {
 pub async fn post_announcement(
     staff: Staff<Announce>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let now = clock::now();
     let (programme, today) = (gateway.registry.programme(), gateway.day(now));
@@ -121,7 +122,7 @@ pub async fn cancel_announcement(
     staff: Staff<Announce>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
     let because = read_object(&body, read_reason)?;

@@ -12,6 +12,7 @@ use crate::http::Gateway;
 use crate::http::access::staff::{Adjust, Approve, Read, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::{AdjustmentBody, Receipt, RejectionBody, ReversalBody};
+use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
@@ -103,7 +104,7 @@ struct Closing<'a> {
 pub async fn propose_adjustment(
     staff: Staff<Adjust>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let (id, what, reason) = read_object(&body, read_adjustment)?;
     let order =
@@ -127,7 +128,7 @@ pub async fn propose_reversal(
     staff: Staff<Adjust>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let transaction =
         uuid::Uuid::parse_str(&path.into_inner()).map_err(|_bad| Problem::not_found())?;
@@ -172,7 +173,7 @@ pub async fn reject(
     staff: Staff<Approve>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let reason = read_object(&body, read_reason)?;

@@ -15,6 +15,7 @@ use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::ErasureBody;
+use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::ids::ErasureId;
 use crate::store::erasures::{self, ErasureRecord};
@@ -78,7 +79,7 @@ pub(in crate::http) struct Views {
 pub async fn post_erasure(
     staff: Staff<Privacy>,
     gateway: web::Data<Gateway>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let ErasureOrder { subject, reason } = event::read_object(&body, read_body)?;
     let outcome =

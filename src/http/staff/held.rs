@@ -11,6 +11,7 @@ use crate::http::access::staff::{Decide, Staff};
 use crate::http::partner::referrals::{View, read_id, read_page, read_place};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::DecisionBody;
+use crate::http::server::media::JsonBody;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
@@ -105,7 +106,7 @@ pub async fn release(
     staff: Staff<Decide>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     decide(staff, &gateway, &path, ReferralStep::Release, &body).await
 }
@@ -122,7 +123,7 @@ pub async fn reject_referral(
     staff: Staff<Decide>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     decide(staff, &gateway, &path, ReferralStep::Reject, &body).await
 }

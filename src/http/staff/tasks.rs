@@ -13,6 +13,7 @@ use crate::http::Gateway;
 use crate::http::access::staff::{Manage, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::follow_up::TaskNoteBody;
+use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::http::server::paths::REPLAYED;
 use crate::ids::{CustomerId, ReferralId, RuleId, TaskId};
@@ -150,7 +151,7 @@ pub async fn complete_task(
     staff: Staff<Manage>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     close(staff, &gateway, &path, TaskEnd::Done, &body).await
 }
@@ -167,7 +168,7 @@ pub async fn cancel_task(
     staff: Staff<Manage>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
-    body: web::Bytes,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     close(staff, &gateway, &path, TaskEnd::Cancelled, &body).await
 }

@@ -56,7 +56,7 @@ impl Trial {
             let jwks = folder.path().join(file);
             std::fs::write(&jwks, json!({ "keys": [key.public_jwk()] }).to_string()).unwrap();
             let (issuer, audience) = (issuer.to_owned(), "tallystick".to_owned());
-            Some(TokenSettings { issuer, audience, jwks })
+            Some(TokenSettings { issuer, audience, jwks, ..TokenSettings::default() })
         };
         let (database_url, database) = database(store, folder.path());
         let databases = database.into_iter().collect();
@@ -68,6 +68,9 @@ impl Trial {
         settings.keys = folder.path().join("tallystick.keys");
         settings.due_seconds = 1;
         settings.keys_seconds = 1;
+        // Tests ask as fast as they can; `rates` tries the limits.
+        settings.customer_requests_per_second = 100_000;
+        settings.staff_requests_per_second = 100_000;
         settings.log.level = "warn".to_owned();
         settings.customer_tokens = tokens(CUSTOMER_ISSUER, "jwks.json", &customer_key);
         settings.staff_tokens = tokens(STAFF_ISSUER, "staff-jwks.json", &staff_key);

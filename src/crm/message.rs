@@ -1,0 +1,59 @@
+//! A message in which the CRM reports a lead's stage by itself. The same message is done once.
+
+use chrono::TimeDelta;
+
+use super::Stage;
+use super::feedback::{FeedbackError, Told, tell};
+use crate::books::Books;
+use crate::clock;
+use crate::ids::ReferralId;
+use crate::referral::Actor;
+use crate::store::{StoreError, crm_feedback, referrals};
+
+/// How long a message's id is remembered. The age of its timestamp refuses a replay long before
+/// that; when the sender tries again it signs the same message anew.
+const REMEMBERED: TimeDelta = TimeDelta::days(7);
+
+/// What a message reports.
+pub struct Report {
+    /// The message's own id (`webhook-id`).
+    pub id: String,
+    pub lead: ReferralId,
+    pub stage: Stage,
+}
+
+/// What came of a message.
+pub enum Received {
+    /// Where the referral stands now, and whether this message moved it.
+    Told(Told),
+    /// There is no such lead.
+    Unknown,
+}
+
+/// Moves a referral to where `who` says that its lead has come.
+///
+/// # Errors
+/// Those of the store and of the writer.
+pub async fn receive(
+    who: &Actor,
+    books: &Books,
+    report: Report,
+) -> Result<Received, FeedbackError> {
+    let Report { id, lead, stage } = report;
+    let seen = id.clone();
+    let (is_done, state) = books
+        .ask(move |db| {
+            let state = referrals::get(db, lead)?.map(|referral| referral.state);
+            Ok::<_, StoreError>((crm_feedback::is_done(db, &seen)?, state))
+        })
+        .await?;
+    let Some(state) = state else { return Ok(Received::Unknown) };
+    if is_done {
+        return Ok(Received::Told(Told { state, moved: false }));
+    }
+    let told = tell(&books.pool, &books.writer, (lead, stage), who).await?;
+    let now = clock::now();
+    let times = (now, now.plus(REMEMBERED));
+    books.write(move |tx| crm_feedback::mark_done(tx, &id, times)).await?;
+    Ok(Received::Told(told))
+}
