@@ -8,7 +8,7 @@ use actix_web::http::header;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, SIGNATURE_REQUIRED};
 use crate::ids::SignatureId;
 use crate::partner::Partner;
 use crate::partner::key::in_force;
@@ -53,6 +53,37 @@ pub fn read(
         created_at: signed.created_at,
         content,
     })))
+}
+
+/// In binary mode the headers are part of the event: a signature that leaves one of them out would
+/// let anybody make other events of it.
+///
+/// # Errors
+/// `signature-malformed`, naming the first header that is not covered.
+fn covers_the_event(request: &HttpRequest, content: &Content) -> Result<(), Problem> {
+    let names = request.headers().keys().map(|name| name.as_str());
+    let mut attributes = names.filter(|name| name.starts_with("ce-")).peekable();
+    let content_type = attributes.peek().map(|_binary| header::CONTENT_TYPE.as_str());
+    let mut needed = attributes.chain(content_type);
+    match needed.find(|name| !content.headers.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(SignatureError::Malformed(format!(
+            "Signature-Input: {name} must be covered: in binary mode it is part of the event"
+        ))
+        .into()),
+    }
+}
+
+/// Refuses what cannot be signed, where the partner's manifest asks for signatures. `detail` says
+/// what the partner should send instead.
+///
+/// # Errors
+/// `signature-required`.
+pub fn may_be_missing(partner: &Partner, detail: &'static str) -> Result<(), Problem> {
+    if partner.access.signed_requests {
+        return Err(Problem::new(&SIGNATURE_REQUIRED, detail));
+    }
+    Ok(())
 }
 
 /// RFC 9421, section 2.1: each line without the space around it, joined by a comma and a space.

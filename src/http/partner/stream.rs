@@ -18,10 +18,9 @@ use crate::clock;
 use crate::event::{self, Malformed};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
+use crate::http::access::signature;
 use crate::http::partner::events::outcome_members;
-use crate::http::problem::{
-    MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, SIGNATURE_REQUIRED, TOO_LARGE,
-};
+use crate::http::problem::{MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, TOO_LARGE};
 use crate::http::schemas::bodies::{StreamLine, StreamOutcome};
 use crate::http::server::media;
 use crate::http::server::open_streams::OpenStream;
@@ -32,6 +31,8 @@ use crate::writer::{Outcome, Submission, WriteError};
 
 const NDJSON: &str = "application/x-ndjson";
 const PREFER: &str = "prefer";
+const STREAM_UNSIGNED: &str = "What this partner sends must be signed, and a stream cannot be: its \
+                               digest is known only at its end. Send signed batches.";
 
 /// Lines that go to the writer together.
 const LINES_AT_ONCE: usize = 200;
@@ -95,7 +96,7 @@ pub async fn post_event_stream(
 
 /// What makes a request no stream.
 fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
-    may_be_unsigned(partner)?;
+    signature::may_be_missing(partner, STREAM_UNSIGNED)?;
     if headers.contains_key("signature") || headers.contains_key("signature-input") {
         let detail = "A stream cannot be signed: its digest is known only at its end. Send signed \
                       batches, or leave the signature away.";
@@ -104,17 +105,6 @@ fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
     let sent = media::content_type(headers)?;
     if sent.as_deref() != Some(NDJSON) || headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(&MEDIA_TYPE, "Send it as application/x-ndjson, not packed."));
-    }
-    Ok(())
-}
-
-fn may_be_unsigned(partner: &Partner) -> Result<(), Problem> {
-    if partner.access.signed_requests {
-        return Err(Problem::new(
-            &SIGNATURE_REQUIRED,
-            "What this partner sends must be signed, and a stream cannot be: its digest is known \
-             only at its end. Send signed batches.",
-        ));
     }
     Ok(())
 }

@@ -1,37 +1,34 @@
-//! Partners' daily files, uploaded in parts that can be resumed (tus 1.0.0). What came is kept part by
-//! part, sealed; when the file is whole it waits to be taken in, on whichever gateway.
+//! Partners' daily files, uploaded in parts that can be resumed (tus 1.0.0).
 
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use futures_util::StreamExt;
 
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, FilesWrite};
-use crate::http::partner::tus::{self, Announced};
+use crate::http::access::signature;
+use crate::http::partner::tus;
 use crate::http::problem::{
     MEDIA_TYPE, Problem, TIMEOUT, TOO_LARGE, UPLOAD_CONFLICT, UPLOAD_EXPIRED,
 };
 use crate::http::server::paths::UPLOADS_PATH;
 use crate::ids::ImportId;
-use crate::intake::job::part_key;
+use crate::intake::upload::{self, Announced, Begun, Found, Kept, PART_BYTES, Removed};
 use crate::partner::Partner;
-use crate::store::imports::{self, Import, NewImport, State};
+use crate::store::imports::{Import, State};
 
-/// How long a file may take to become whole.
-const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Files of one partner that are not whole.
-const OPEN_MAX: i64 = 20;
-/// What is kept together.
-const PART_BYTES: usize = 256 * 1024;
 /// A part with a checksum: all of it is held until it is checked.
 const CHECKED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a caller may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 const PART_TYPE: &str = "application/offset+octet-stream";
+/// What a file brings is kept without a signature, which the bank may have asked of the partner.
+const FILE_UNSIGNED: &str = "What this partner sends must be signed, and a file in parts cannot be. \
+                             Send signed batches.";
 
 /// Begins an upload. `Upload-Metadata` says `business_date` (the file's day) and, if need be,
 /// `filename`, `charset` (`utf-8` or `gb18030`) and the whole file's `sha256`, values in base64.
@@ -51,13 +48,11 @@ pub async fn create_upload(
 ) -> Result<HttpResponse, Problem> {
     tus::check_version(request.headers())?;
     let announced = tus::read_announced(request.headers())?;
-    may_be_unsigned(&caller.partner)?;
-    let (id, expires_at) = begin(&gateway, &caller.partner, announced).await?;
-    // An empty file is whole already.
-    gateway.books(&caller.partner).files_waiting.notify_one();
+    signature::may_be_missing(&caller.partner, FILE_UNSIGNED)?;
+    let begun = begin(&gateway, &caller.partner, announced).await?;
     Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("{}/{id}", UPLOADS_PATH)))
-        .insert_header((tus::EXPIRES, tus::http_date(expires_at)))
+        .insert_header((header::LOCATION, format!("{UPLOADS_PATH}/{}", begun.id)))
+        .insert_header((tus::EXPIRES, tus::http_date(begun.expires_at)))
         .finish())
 }
 
@@ -126,14 +121,13 @@ pub async fn append_upload(
             checksum.check(&part)?;
             caller.standing.check(&gateway, clock::now())?;
             for piece in part.chunks(PART_BYTES) {
-                keep((&gateway, &caller.partner), &mut import, piece.to_vec()).await?;
+                keep(&gateway, &caller.partner, &mut import, piece.to_vec()).await?;
             }
         }
-        None => keep_as_it_comes((&gateway, &caller.partner), &mut import, body).await?,
+        None => keep_as_it_comes(&caller, &gateway, &mut import, body).await?,
     }
     let mut response = HttpResponse::NoContent();
     if import.received == import.length {
-        gateway.books(&caller.partner).files_waiting.notify_one();
         response.insert_header((header::CONTENT_LOCATION, format!("/v1/imports/{}", import.id)));
     }
     Ok(tell_offset(&mut response, &import).finish())
@@ -156,11 +150,12 @@ pub async fn delete_upload(
 ) -> Result<HttpResponse, Problem> {
     tus::check_version(request.headers())?;
     let import = find(&caller.partner, &gateway, &path).await?;
-    let id = import.id;
-    if !gateway.books(&caller.partner).write(move |tx| imports::remove(tx, id)).await? {
-        return Err(Problem::new(&UPLOAD_CONFLICT, "The file is whole, and is taken in."));
+    match upload::remove(&import, gateway.books(&caller.partner)).await? {
+        Removed::Removed => Ok(HttpResponse::NoContent().finish()),
+        Removed::Whole => {
+            Err(Problem::new(&UPLOAD_CONFLICT, "The file is whole, and is taken in."))
+        }
     }
-    Ok(HttpResponse::NoContent().finish())
 }
 
 /// A file that is in memory as a whole.
@@ -184,80 +179,44 @@ pub async fn keep_whole(
         charset: None,
         sha256: None,
     };
-    let (id, _expires_at) = begin(gateway, partner, announced).await?;
-    let (books, owner) = (gateway.books(partner), partner.id.clone());
-    let found = books.ask(move |db| imports::get(db, &owner, id)).await?;
-    let mut import = found.ok_or_else(Problem::not_found)?;
+    let begun = begin(gateway, partner, announced).await?;
+    let mut import = find(partner, gateway, &begun.id.to_string()).await?;
     for piece in content.chunks(PART_BYTES) {
-        keep((gateway, partner), &mut import, piece.to_vec()).await?;
+        keep(gateway, partner, &mut import, piece.to_vec()).await?;
     }
-    books.files_waiting.notify_one();
-    Ok(id)
+    Ok(begun.id)
 }
 
-/// Begins to receive a file.
+/// An upload that has begun.
+struct Upload {
+    id: ImportId,
+    expires_at: Moment,
+}
+
 async fn begin(
     gateway: &Gateway,
     partner: &Partner,
     announced: Announced,
-) -> Result<(ImportId, Moment), Problem> {
-    if announced.length > gateway.upload_bytes_max {
-        let detail = format!("A file has at most {} bytes.", gateway.upload_bytes_max);
-        return Err(Problem::new(&TOO_LARGE, detail));
+) -> Result<Upload, Problem> {
+    match upload::begin(&partner.id, gateway.shelf(partner), announced).await? {
+        Begun::Upload { id, expires_at } => Ok(Upload { id, expires_at }),
+        Begun::TooLarge => {
+            let detail = format!("A file has at most {} bytes.", gateway.upload_bytes_max);
+            Err(Problem::new(&TOO_LARGE, detail))
+        }
+        Begun::TooMany => Err(Problem::too_many_uploads()),
     }
-    let (id, now) = (ImportId::random(), clock::now());
-    let expires_at = now.plus(EXPIRES_AFTER);
-    let (books, partner) = (gateway.books(partner), partner.id.clone());
-    let begun = books
-        .ask(move |db| {
-            if imports::receiving(db, &partner, now)? >= OPEN_MAX {
-                return Ok(false);
-            }
-            let new = NewImport {
-                id,
-                partner: &partner,
-                business_date: announced.business_date,
-                file_name: announced.file_name.as_deref(),
-                charset: announced.charset.map(|charset| charset.name()),
-                sha256: announced.sha256,
-                length: announced.length,
-                created_at: now,
-                expires_at,
-            };
-            db.write(|tx| imports::create(tx, &new)).map(|()| true)
-        })
-        .await?;
-    if !begun {
-        return Err(Problem::too_many_uploads());
-    }
-    Ok((id, expires_at))
 }
 
-/// What a file brings is kept without a signature, which a partner may have been promised.
-fn may_be_unsigned(partner: &Partner) -> Result<(), Problem> {
-    if partner.access.signed_requests {
-        return Err(Problem::new(
-            &crate::http::problem::SIGNATURE_REQUIRED,
-            "What this partner sends must be signed, and a file in parts cannot be. Send signed \
-             batches.",
-        ));
+async fn find(partner: &Partner, gateway: &Gateway, id: &str) -> Result<Import, Problem> {
+    let id = ImportId::try_from(id).map_err(|_invalid| Problem::not_found())?;
+    match upload::find(&partner.id, gateway.books(partner), id).await? {
+        Found::Upload(import) => Ok(*import),
+        Found::Expired => {
+            Err(Problem::new(&UPLOAD_EXPIRED, "A file must be whole within 24 hours."))
+        }
+        Found::Unknown => Err(Problem::not_found()),
     }
-    Ok(())
-}
-
-async fn find(
-    partner: &Partner,
-    gateway: &Gateway,
-    path: &web::Path<String>,
-) -> Result<Import, Problem> {
-    let id = ImportId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
-    let (books, partner) = (gateway.books(partner), partner.id.clone());
-    let found = books.ask(move |db| imports::get(db, &partner, id)).await?;
-    let import = found.ok_or_else(Problem::not_found)?;
-    if import.state == State::Receiving && import.expires_at <= clock::now() {
-        return Err(Problem::new(&UPLOAD_EXPIRED, "A file must be whole within 24 hours."));
-    }
-    Ok(import)
 }
 
 fn tell_offset<'a>(
@@ -280,77 +239,84 @@ fn content_length(headers: &HeaderMap) -> Option<i64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The next piece of a body; `None` at its end, or where it was torn off.
-async fn next(body: &mut web::Payload) -> Result<Option<web::Bytes>, Problem> {
+/// What comes next of a body.
+enum Next {
+    Bytes(web::Bytes),
+    /// The body has ended, or was torn off.
+    End,
+    /// Nothing came for too long.
+    Silence,
+}
+
+async fn next(body: &mut web::Payload) -> Next {
     match tokio::time::timeout(IDLE_MAX, body.next()).await {
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(_)) | None) => Ok(None),
-        Err(_elapsed) => Err(Problem::new(&TIMEOUT, "Nothing came for too long.")),
+        Ok(Some(Ok(bytes))) => Next::Bytes(bytes),
+        Ok(Some(Err(_)) | None) => Next::End,
+        Err(_elapsed) => Next::Silence,
     }
+}
+
+fn silent() -> Problem {
+    Problem::new(&TIMEOUT, "Nothing came for too long.")
 }
 
 async fn whole_part(mut body: web::Payload) -> Result<Vec<u8>, Problem> {
     let mut part = Vec::new();
-    while let Some(bytes) = next(&mut body).await? {
-        if part.len().saturating_add(bytes.len()) > CHECKED_BYTES_MAX {
-            let detail = "A part with Upload-Checksum has at most 4 MiB: send smaller ones.";
-            return Err(Problem::new(&TOO_LARGE, detail));
+    loop {
+        match next(&mut body).await {
+            Next::Bytes(bytes) => {
+                if part.len().saturating_add(bytes.len()) > CHECKED_BYTES_MAX {
+                    let detail =
+                        "A part with Upload-Checksum has at most 4 MiB: send smaller ones.";
+                    return Err(Problem::new(&TOO_LARGE, detail));
+                }
+                part.extend_from_slice(&bytes);
+            }
+            Next::End => return Ok(part),
+            Next::Silence => return Err(silent()),
         }
-        part.extend_from_slice(&bytes);
     }
-    Ok(part)
 }
 
+/// Keeps what comes, part by part. What came before a silence is kept too.
 async fn keep_as_it_comes(
-    of: (&Gateway, &Partner),
+    caller: &Caller<FilesWrite>,
+    gateway: &Gateway,
     import: &mut Import,
     mut body: web::Payload,
 ) -> Result<(), Problem> {
     let mut part = Vec::with_capacity(PART_BYTES);
     loop {
         let came = next(&mut body).await;
-        let (more, ended) = match came {
-            Ok(Some(bytes)) => (bytes, Ok(false)),
-            Ok(None) => (web::Bytes::new(), Ok(true)),
-            Err(problem) => (web::Bytes::new(), Err(problem)),
-        };
-        part.extend_from_slice(&more);
-        if part.len() >= PART_BYTES || !matches!(ended, Ok(false)) {
-            keep(of, import, std::mem::take(&mut part)).await?;
+        if let Next::Bytes(bytes) = &came {
+            part.extend_from_slice(bytes);
+            if part.len() < PART_BYTES {
+                continue;
+            }
         }
-        if ended? {
-            return Ok(());
+        // A part may take hours: whether the partner may still send it is asked each time.
+        let partner = caller.standing.check(gateway, clock::now())?;
+        keep(gateway, &partner, import, std::mem::take(&mut part)).await?;
+        match came {
+            Next::Bytes(_) => {}
+            Next::End => return Ok(()),
+            Next::Silence => return Err(silent()),
         }
     }
 }
 
-/// Seals a part and adds it to the end of the file.
+/// Adds a part to the end of the file.
 async fn keep(
-    (gateway, partner): (&Gateway, &Partner),
+    gateway: &Gateway,
+    partner: &Partner,
     import: &mut Import,
     part: Vec<u8>,
 ) -> Result<(), Problem> {
-    if part.is_empty() {
-        return Ok(());
-    }
-    let (id, start) = (import.id, import.received);
-    let end = start.saturating_add(i64::try_from(part.len()).map_err(Problem::internal)?);
-    if end > import.length {
-        return Err(Problem::new(&TOO_LARGE, "That is more than the file was to have."));
-    }
-    let keys = gateway.keys.personal.clone();
-    let sealed = web::block(move || keys.seal(part_key(id, "part", start).bytes(), &part)).await;
-    let sealed = sealed.map_err(|_cancelled| Problem::busy("The service is stopping."))?;
-    let sealed = sealed.map_err(Problem::internal)?;
-    let kept = gateway
-        .books(partner)
-        .write(move |tx| imports::append(tx, id, (start, end), &sealed, clock::now()))
-        .await?;
-    match kept {
-        Some(_whole) => {
-            import.received = end;
-            Ok(())
+    match upload::keep(import, gateway.shelf(partner), part).await? {
+        Kept::Kept => Ok(()),
+        Kept::TooLarge => Err(Problem::new(&TOO_LARGE, "That is more than the file was to have.")),
+        Kept::Overtaken => {
+            Err(Problem::new(&UPLOAD_CONFLICT, "Another request has gone on with it."))
         }
-        None => Err(Problem::new(&UPLOAD_CONFLICT, "Another request has gone on with it.")),
     }
 }
