@@ -11,7 +11,7 @@ use crate::http::Gateway;
 use crate::http::problem::Problem;
 use crate::ids::{EventId, EventKey};
 use crate::store::events;
-use crate::writer::{Submission, WriteError};
+use crate::writer::WriteError;
 
 /// The stage of all payments of the form: an order number stands for one of them.
 pub const STAGE: &str = "form";
@@ -52,8 +52,7 @@ impl TypedEvent {
 /// no conflict to people.
 pub async fn send(gateway: &Gateway, shop: &Shop, event: Event) -> Result<SendingOutcome, Problem> {
     let (id, body) = (event.id.clone(), event.body.clone());
-    let submission = Submission { partner: shop.partner.clone(), event, signed: None };
-    Ok(match gateway.books(&shop.partner).writer.submit(submission).await {
+    Ok(match gateway.hand_in(&shop.partner, event, None).await {
         Ok(outcome) => SendingOutcome::Recorded(outcome.duplicate_of.unwrap_or(id)),
         Err(WriteError::Conflict) => {
             let key = EventKey::of(&shop.partner.id, &id);

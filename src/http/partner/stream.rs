@@ -19,8 +19,9 @@ use crate::event::{self, Malformed};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
+use crate::http::access::standing::Standing;
 use crate::http::partner::events::outcome_members;
-use crate::http::problem::{MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, TOO_LARGE};
+use crate::http::problem::{MEDIA_TYPE, Problem, SIGNATURE_MALFORMED, TIMEOUT, TOO_LARGE};
 use crate::http::schemas::bodies::{StreamLine, StreamOutcome};
 use crate::http::server::media;
 use crate::http::server::open_streams::OpenStream;
@@ -42,6 +43,7 @@ const LINES_A_REQUEST: usize = BATCH_MAX;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a caller may send nothing, or read nothing of what it is answered.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+
 /// A line as it came, or what is wrong with it.
 struct Line {
     number: u64,
