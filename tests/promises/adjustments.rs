@@ -272,7 +272,10 @@ const PATHS: [(&str, &str, &str); 6] = [
 async fn told(app: &TestApp, token: &str, (method, path): (&str, &str)) -> (u16, String) {
     let caller = Partner::with_token(&app.url(), token);
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let answer = Answer::of(caller.request(method, path).body("[]")).await;
+    let answer = Answer::of(
+        caller.request(method, path).header("content-type", "application/json").body("[]"),
+    )
+    .await;
     let (status, slug) = answer.told();
     (status, slug.to_owned())
 }

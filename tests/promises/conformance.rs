@@ -253,7 +253,11 @@ impl Careless {
     }
 
     async fn writes_json_by_hand(&self) {
-        let request = self.shop.request(Method::POST, "/v1/events").body("{\"id\": \"x\",");
+        let request = self
+            .shop
+            .request(Method::POST, "/v1/events")
+            .header("content-type", "application/json")
+            .body("{\"id\": \"x\",");
         assert_eq!(Answer::of(request).await.status, 400);
     }
 }

@@ -144,6 +144,7 @@ async fn tell(app: &TestApp, id: &str, body: &Value, seconds_ago: i64) -> Answer
 
 async fn post(app: &TestApp, headers: &Value, body: String) -> Answer {
     let mut request = reqwest::Client::new().post(app.url() + "/v1/crm/feedback").body(body);
+    request = request.header("content-type", "application/json");
     for (name, value) in headers.as_object().unwrap() {
         request = request.header(name, value.as_str().unwrap());
     }

@@ -33,7 +33,7 @@ on_both_stores! {
             "currency":"CNY", "order":"order-p-1", "member":"m-1"},
             "time":"2026-11-02T18:15:30+08:00", "type":"payment.discounted",
             "source":"/test", "id":"p-1", "specversion":"1.0"}"#;
-        let request = shop.request(reqwest::Method::POST, "/v1/events").body(reordered);
+        let request = shop.request(reqwest::Method::POST, "/v1/events").header("content-type", "application/json").body(reordered);
         let again = crate::harness::Answer::of(request).await;
         assert_eq!((again.status.as_u16(), again.body), (200, first));
     }

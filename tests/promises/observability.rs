@@ -203,9 +203,14 @@ async fn every_answer_has_a_request_id() {
                 (405, ask(Method::OPTIONS, "/v1/events")),
                 (401, http.get(app.url() + "/v1/events/p-1")),
                 (401, ask(Method::GET, "/v1/corrections?state=none")),
-                (400, post("/v1/events").body("{")),
-                (422, post("/v1/events").body("{}")),
-                (413, post("/v1/events").body(large.clone())),
+                (400, post("/v1/events").header("content-type", "application/json").body("{")),
+                (422, post("/v1/events").header("content-type", "application/json").body("{}")),
+                (
+                    413,
+                    post("/v1/events")
+                        .header("content-type", "application/json")
+                        .body(large.clone()),
+                ),
                 (
                     400,
                     post("/oauth/token")
@@ -214,10 +219,34 @@ async fn every_answer_has_a_request_id() {
                 ),
                 (400, post("/oauth/token").body("x")),
                 (400, post("/oauth/token").form(&[("grant_type", "none")])),
-                (400, post("/v1/events").body("{}").header("idempotency-key", "a b")),
-                (413, post("/v1/events").body(large).header("idempotency-key", "a-1")),
-                (400, post("/v1/events").body("{}").header("api-version", "none")),
-                (400, post("/v1/events").body("{}").header("signature", "none")),
+                (
+                    400,
+                    post("/v1/events")
+                        .header("content-type", "application/json")
+                        .body("{}")
+                        .header("idempotency-key", "a b"),
+                ),
+                (
+                    413,
+                    post("/v1/events")
+                        .header("content-type", "application/json")
+                        .body(large)
+                        .header("idempotency-key", "a-1"),
+                ),
+                (
+                    400,
+                    post("/v1/events")
+                        .header("content-type", "application/json")
+                        .body("{}")
+                        .header("api-version", "none"),
+                ),
+                (
+                    400,
+                    post("/v1/events")
+                        .header("content-type", "application/json")
+                        .body("{}")
+                        .header("signature", "none"),
+                ),
             ];
             for (status, request) in requests {
                 let (client, request) = request.build_split();

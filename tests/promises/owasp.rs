@@ -522,7 +522,7 @@ on_both_stores! {
             ("/docs/../Cargo.toml", ""),
         ] {
             let method = if body.is_empty() { Method::GET } else { Method::POST };
-            answers.push(Answer::of(shop.request(method, path).body(body.to_owned())).await);
+            answers.push(Answer::of(shop.request(method, path).header("content-type", "application/json").body(body.to_owned())).await);
         }
         for answer in answers {
             assert!(answer.status.is_client_error(), "{answer:?}");

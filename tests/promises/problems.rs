@@ -25,11 +25,11 @@ on_both_stores! {
         let shop = app.partner("green-basket").await;
         let big = "x".repeat(100_000);
         let requests = [
-            (shop.request(Method::POST, "/v1/events").body("{"), 400, "malformed"),
-            (shop.request(Method::POST, "/v1/events").body(big), 413, "too-large"),
+            (shop.request(Method::POST, "/v1/events").header("content-type", "application/json").body("{"), 400, "malformed"),
+            (shop.request(Method::POST, "/v1/events").header("content-type", "application/json").body(big), 413, "too-large"),
             (shop.request(Method::GET, "/v1/nothing"), 404, "not-found"),
             (shop.request(Method::DELETE, "/v1/events"), 405, "method-not-allowed"),
-            (shop.request(Method::POST, "/v1/events:batch").body("{}"), 422, "invalid"),
+            (shop.request(Method::POST, "/v1/events:batch").header("content-type", "application/json").body("{}"), 422, "invalid"),
         ];
         for (request, status, slug) in requests {
             let answer = Answer::of(request).await;

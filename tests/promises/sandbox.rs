@@ -107,7 +107,7 @@ on_both_stores! {
         assert!(signed_by(&shop, "e-1").await.starts_with("ts-"));
         assert_ne!(Answer::of(quote()).await.body["quote"], first.body["quote"]);
         let keys = Answer::of(reqwest::Client::new().get(app.url() + "/.well-known/jwks.json")).await;
-        assert_eq!(keys.body["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(keys.body["keys"].as_array().unwrap().len(), 1);
         // What only the sandbox can do is over.
         assert_eq!(slug(&clock(&shop, 60).await), (403, "sandbox-only"));
         assert_eq!(slug(&code(&shop, "m-1").await), (403, "sandbox-only"));

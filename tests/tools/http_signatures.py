@@ -89,6 +89,7 @@ def make_keys():
 def send(case):
     """Signs the request, then does to it what the case says, and posts it."""
     headers = {"Authorization": f"Bearer {case['token']}", "Content-Type": "application/json"}
+    headers.update(case.get("headers", {}))
     body = case["body"].encode()
     request = requests.Request("POST", case["url"], headers=headers, data=body).prepare()
     if "jwk" in case:

@@ -2,7 +2,6 @@
 //! customers and one for staff. A partner's token cannot pass for one of them: another key signed
 //! it, and its issuer is another. docs/identity.md says which claims a token needs.
 
-use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -161,7 +160,7 @@ mod tests {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header};
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
     use serde_json::json;
 
     use super::*;

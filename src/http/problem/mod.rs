@@ -430,7 +430,7 @@ mod tests {
         let document = problem.document_of(Some("req-1"));
         assert_eq!(
             document,
-            "{\"type\":\"/problems/internal\",\"title\":\"A fault of ours\",\"status\":500,\
+            "{\"type\":\"/problems/internal\",\"title\":\"Internal server error\",\"status\":500,\
              \"detail\":\"It is logged; quote the request id when you ask us about it.\",\
              \"request_id\":\"req-1\"}"
         );
