@@ -1,8 +1,7 @@
-//! Leads that no partner introduced: customers who agreed to be contacted, held against the
-//! programme's behaviour rules once for each period, in bounded rounds. What makes a lead is
-//! handed to the writer as a referral by the bank's own folder, under an id that the customer, the
-//! rule and the period give it: so it is one lead, whatever is restarted and however many gateways
-//! look.
+//! Leads that no partner introduced. Customers who agreed to be contacted are held against the
+//! programme's behaviour rules, once for each period and in bounded rounds. A customer who meets a
+//! rule becomes a referral by the bank's own folder. Its id names the customer, the rule and the
+//! period: so it is one lead, whatever restarts and however many gateways look.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use crate::secrets::keys::Keys;
 use crate::store::contacts::{self, ContactRecord};
 use crate::store::{Db, Pool, StoreError, transactions};
 use crate::task::{Chore, Round, Turn};
-use crate::writer::{Submission, WriteError, Writer};
+use crate::writer::{BehaviourLead, BehaviourOutcome, Submission, WriteError, Writer};
 
 /// What a search works with.
 #[derive(Clone)]
@@ -59,6 +58,28 @@ pub enum BehaviourError {
     PartnerUnknown(PartnerId),
 }
 
+impl BehaviourError {
+    /// Whether another customer may fare better.
+    const fn is_of_one_customer(&self) -> bool {
+        match self {
+            Self::Seal(_) | Self::Range(_) | Self::Malformed(_) => true,
+            Self::Store(error) => !error.is_passing(),
+            Self::Write(error) => match error {
+                WriteError::Busy | WriteError::Stopped => false,
+                WriteError::Store(error) => !error.is_passing(),
+                WriteError::Refused(_)
+                | WriteError::Correction(_)
+                | WriteError::Move(_)
+                | WriteError::Conflict
+                | WriteError::ConflictingDuplicate(_)
+                | WriteError::OutOfRange
+                | WriteError::Fault(_) => true,
+            },
+            Self::PartnerUnknown(_) => false,
+        }
+    }
+}
+
 impl Chore for Search {
     type Error = BehaviourError;
 
@@ -69,25 +90,44 @@ impl Chore for Search {
 }
 
 impl Search {
-    /// Holds some customers against each rule; returns how many, none when all is done.
+    /// Holds some customers against each rule; returns for how many that is done, none when nothing
+    /// is left that can be done now. A customer for whom it fails is passed over until the next
+    /// look, so that nobody else waits.
     ///
     /// # Errors
-    /// [`BehaviourError`]; what was recorded stays so.
+    /// [`BehaviourError`] when nobody can be held against a rule now; what was recorded stays so.
     pub async fn look(&self, now: Moment) -> Result<usize, BehaviourError> {
         let programme = self.registry.programme();
-        let mut looked_at = 0_usize;
+        let mut done = 0_usize;
         for rule in &programme.behaviour {
             let period = rule.period(now.day_in(self.time_zone));
-            let (name, month) = (rule.id.to_string(), period.name());
-            let found = self
-                .read(move |db| contacts::unevaluated(db, (&name, &month), CUSTOMERS_MAX))
-                .await?;
-            for contact in found {
-                looked_at = looked_at.saturating_add(1);
-                self.evaluate(rule, &period, contact, now).await?;
+            let mut after = None;
+            loop {
+                let (name, month) = (rule.id.to_string(), period.name());
+                let page = self
+                    .read(move |db| {
+                        contacts::unevaluated(db, (&name, &month), after, CUSTOMERS_MAX)
+                    })
+                    .await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.customer);
+                let done_before = done;
+                for contact in page {
+                    let customer = contact.customer;
+                    match self.evaluate(rule, &period, contact, now).await {
+                        Ok(()) => done = done.saturating_add(1),
+                        Err(error) if error.is_of_one_customer() => {
+                            tracing::error!(%error, %customer, "a customer's behaviour is passed over");
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                if done > done_before {
+                    break;
+                }
             }
         }
-        Ok(looked_at)
+        Ok(done)
     }
 
     async fn evaluate(
@@ -100,16 +140,18 @@ impl Search {
         let customer = contact.customer;
         let (spent_in, zone) = (period.clone(), self.time_zone);
         let places = self.places(rule.partner_kind);
-        let spent = self.read(move |db| spent(db, customer, &places, (&spent_in, zone))).await?;
+        let spent = self.read(move |db| spent(db, customer, &places, &spent_in, zone)).await?;
         let regular = spent.len() == period.months.len()
             && spent.iter().all(|month| month.minor() >= rule.spend.minor());
-        let outcome =
-            if regular { self.refer(rule, period, &contact, now).await? } else { "below" };
+        if regular {
+            return self.refer(rule, period, &contact, now).await;
+        }
         let (name, month) = (rule.id.to_string(), period.name());
-        self.read(move |db| {
-            db.write(|tx| contacts::evaluated(tx, customer, (&name, &month), outcome, now))
-        })
-        .await
+        let noted = self.writer.run(move |work| {
+            let now = work.now;
+            Ok(contacts::evaluated(&mut work.tx, customer, (&name, &month), "below", now)?)
+        });
+        Ok(noted.await?)
     }
 
     /// Partners of a kind.
@@ -119,37 +161,41 @@ impl Search {
         of_kind.map(|partner| partner.id.clone()).collect()
     }
 
-    /// Hands the lead in as a referral by the bank itself.
+    /// Hands the lead in as a referral by the bank itself. The writer asks again whether the
+    /// customer still agrees.
     async fn refer(
         &self,
         rule: &Behaviour,
         period: &Period,
         contact: &ContactRecord,
         now: Moment,
-    ) -> Result<&'static str, BehaviourError> {
+    ) -> Result<(), BehaviourError> {
         let by = &rule.introduced_by;
         let partner =
             self.registry.get(by).ok_or_else(|| BehaviourError::PartnerUnknown(by.clone()))?;
         let plain = self.keys.personal.open(contact.record.bytes(), &contact.sealed)?;
         let person = Contact::from_json(&plain).ok_or(SealError::Open)?;
-        let event = self.event(rule, period, (contact, &person), now)?;
-        let submission = Submission { partner: Arc::clone(&partner), event, signed: None };
-        match self.writer.submit(submission).await {
-            // Said under this id before, by another gateway or before a crash: it is one lead.
-            Ok(_) | Err(WriteError::Conflict) => Ok("lead"),
-            Err(WriteError::Refused(refusal)) => {
-                tracing::warn!(%refusal, rule = %rule.id, "a lead by behaviour is refused");
-                Ok("refused")
-            }
-            Err(error) => Err(error.into()),
+        let event = self.event(rule, period, contact, &person, now)?;
+        let lead = BehaviourLead {
+            submission: Submission { partner, event, signed: None },
+            customer: contact.customer,
+            record: contact.record,
+            rule: rule.id.to_string(),
+            period: period.name(),
+        };
+        if let BehaviourOutcome::Refused(refusal) = self.writer.refer_by_behaviour(lead).await? {
+            tracing::warn!(%refusal, rule = %rule.id, "a lead by behaviour is refused");
         }
+        Ok(())
     }
 
+    /// The referral as an event. Its id names the rule, the period and the customer.
     fn event(
         &self,
         rule: &Behaviour,
         period: &Period,
-        (contact, person): (&ContactRecord, &Contact),
+        contact: &ContactRecord,
+        person: &Contact,
         now: Moment,
     ) -> Result<Event, BehaviourError> {
         let given = &contact.consent;
@@ -203,7 +249,8 @@ fn spent(
     db: &mut Db,
     customer: CustomerId,
     places: &[PartnerId],
-    (period, zone): (&Period, Tz),
+    period: &Period,
+    zone: Tz,
 ) -> Result<Vec<Amount>, StoreError> {
     let mut spent = vec![Amount::zero(Asset::CNY); period.months.len()];
     let Some(start) = period.months.first().map(|first| Moment::start_of(*first, zone)) else {

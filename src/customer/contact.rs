@@ -84,9 +84,7 @@ fn withdraw_in(work: &mut Work<'_>, who: &ContactOwner) -> Result<Option<Moment>
     if !erase(&mut work.tx, customer, work.now)? {
         return Ok(None);
     }
-    for referral in stop_leads(&mut work.tx, customer, &who.bank, work.now)? {
-        work.move_withdrawn(&Move::new(referral, ReferralStep::Withdraw, Actor::Customer))?;
-    }
+    work.stop_leads(customer, &Author::Customer(customer), None)?;
     Ok(Some(work.now))
 }
 
@@ -98,31 +96,4 @@ pub fn erase(tx: &mut LedgerTx<'_>, customer: CustomerId, now: Moment) -> Result
     personal::delete(tx, &[kept.record])?;
     consents::withdraw(tx, kept.consent, &Author::Customer(customer), None, now)?;
     Ok(true)
-}
-
-/// Stops the leads that a customer's behaviour made: their consents are withdrawn, messages that
-/// wait for the CRM are cancelled, and a CRM that has the lead is told. Returns the leads, whose
-/// moves are still to be made. The customer must be locked.
-pub fn stop_leads(
-    tx: &mut LedgerTx<'_>,
-    customer: CustomerId,
-    bank: &PartnerId,
-    now: Moment,
-) -> Result<Vec<ReferralId>, StoreError> {
-    let mut stopped = Vec::new();
-    for behaved in contacts::leads_made(tx.db(), customer)? {
-        let Ok(event) =
-            EventId::try_from(contacts::event_id(&behaved.rule, &behaved.period, customer))
-        else {
-            continue;
-        };
-        let key = EventKey::of(bank, &event);
-        let Some((referral, consent)) = referrals::of_event(tx.db(), key)? else { continue };
-        if let Some(consent) = consent {
-            consents::withdraw(tx, consent, &Author::Customer(customer), None, now)?;
-        }
-        outbox::consent_withdrawn(tx, referral, now)?;
-        stopped.push(referral);
-    }
-    Ok(stopped)
 }

@@ -110,7 +110,7 @@ fn of_customer(
     now: Moment,
 ) -> Result<PersonData, CustomerRefusal> {
     readings::insert(tx, reading, &[DataSubject::Customer(id)], now)?;
-    let list = referrals::of_customer(tx.db(), id)?;
+    let list = referrals::about_customer(tx.db(), id)?;
     let customer = membership(tx, id)?;
     let mut data = of_referrals(tx, keys, &list, reading, now)?;
     let mut subjects = vec![DataSubject::Customer(id)];

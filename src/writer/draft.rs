@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::Said;
 use crate::ids::{
-    BusinessKey, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
+    BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction};
@@ -85,6 +85,7 @@ impl<'a> Draft<'a> {
                     event: key,
                     partner: submission.partner.id.clone(),
                     customer: decision.customer,
+                    person: None,
                     product: referral.product.to_string(),
                     amount: referral.amount,
                     region: referral.region.clone(),
@@ -170,6 +171,13 @@ impl<'a> Draft<'a> {
 
     pub fn receipt(&self) -> &str {
         &self.receipt
+    }
+
+    /// Names the customer who is the referred person.
+    pub const fn set_person(&mut self, person: Option<CustomerId>) {
+        if let Some(referral) = &mut self.referral {
+            referral.record.person = person;
+        }
     }
 
     /// Says in which trace a referral came about.

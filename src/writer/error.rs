@@ -77,6 +77,9 @@ pub enum RecordError {
     Move(#[from] MoveRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
+    /// An event of the act got this answer instead of a receipt.
+    #[error(transparent)]
+    Answered(Box<WriteError>),
 }
 
 impl RecordError {
@@ -90,7 +93,8 @@ impl RecordError {
             | Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
-            | Self::Receipt(_) => false,
+            | Self::Receipt(_)
+            | Self::Answered(_) => false,
         }
     }
 }
@@ -119,6 +123,7 @@ impl From<RecordError> for WriteError {
             RecordError::Move(refusal) => Self::Move(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
+            RecordError::Answered(error) => *error,
         }
     }
 }

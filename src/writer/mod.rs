@@ -10,6 +10,7 @@
 //! another room comes in by [`Writer::run`].
 
 mod announce;
+mod behave;
 mod commissions;
 mod correct;
 mod draft;
@@ -43,6 +44,7 @@ use crate::program::{Occasion, Standings};
 use crate::store::signatures::NewSignature;
 use crate::store::{self, LedgerTx, StoreError};
 use crate::telemetry::metrics::Metrics;
+pub use behave::{BehaviourLead, BehaviourOutcome};
 pub use correct::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
 pub use error::{ConflictingDuplicate, RecordError, WriteError};
 pub use move_referral::{MoveRefusal, ReferralMoved};

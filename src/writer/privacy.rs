@@ -9,12 +9,13 @@ use crate::customer::Author;
 use crate::customer::certificate::{Certificate, Erased};
 use crate::customer::contact;
 use crate::customer::erasure::{self, ErasureOccasion, ErasureOutcome, count};
-use crate::ids::{ConsentId, EventKey, ReferralId, RequestKey};
+use crate::ids::{ConsentId, CustomerId, EventId, EventKey, ReferralId, RequestKey};
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    consents, customers, idempotency_keys, outbox, personal, referral_claims, referrals, signatures,
+    consents, contacts, customers, idempotency_keys, outbox, personal, referral_claims, referrals,
+    signatures,
 };
 
 /// A consent that is to be withdrawn. Whoever asks may.
@@ -58,14 +59,51 @@ impl Work<'_> {
         self.withdraw_one(&consented, &order.by, order.reason.as_deref())
     }
 
-    /// Moves a referral because its person withdrew. A referral that has ended stays as it is.
-    pub fn move_withdrawn(&mut self, order: &Move) -> Result<(), RecordError> {
-        match self.move_referral(order) {
-            Ok(_) | Err(RecordError::Move(MoveRefusal::Illegal(_))) => Ok(()),
-            Err(error) => Err(error),
+    /// Stops the leads that the bank made of a customer's behaviour: their consents are withdrawn,
+    /// the person's data is deleted, messages that wait for the CRM are cancelled, and a CRM that
+    /// may have the lead is told. The customer must be locked. Returns the referrals.
+    pub fn stop_leads(
+        &mut self,
+        customer: CustomerId,
+        by: &Author,
+        reason: Option<&str>,
+    ) -> Result<Vec<ReferralId>, RecordError> {
+        let mut made: Vec<(ReferralId, Option<ConsentId>)> =
+            referrals::about_customer(self.tx.db(), customer)?
+                .into_iter()
+                .filter(|referral| referral.person == Some(customer))
+                .map(|referral| (referral.id, referral.consent))
+                .collect();
+        // Leads that were recorded before referrals named their person.
+        let programme = self.bank.registry.programme();
+        for behaved in contacts::leads_made(self.tx.db(), customer)? {
+            let id = contacts::event_id(&behaved.rule, &behaved.period, customer);
+            let Ok(event) = EventId::try_from(id) else { continue };
+            for rule in &programme.behaviour {
+                let key = EventKey::of(&rule.introduced_by, &event);
+                let found = referrals::of_event(self.tx.db(), key)?;
+                made.extend(
+                    found
+                        .filter(|(id, _consent)| !made.iter().any(|(other, _consent)| other == id)),
+                );
+            }
         }
+        for (referral, consent) in &made {
+            if let Some(consent) = consent
+                && let Some(consented) = consents::consented(self.tx.db(), *consent)?
+                && self.withdraw_one(&consented, by, reason)?
+            {
+                continue;
+            }
+            // The consent was withdrawn before; whatever is left goes too.
+            outbox::consent_withdrawn(&mut self.tx, *referral, self.now)?;
+            self.forget_person(*referral)?;
+        }
+        Ok(made.into_iter().map(|(referral, _consent)| referral).collect())
     }
 
+    /// Withdraws a live consent: `false` when it had been withdrawn before. The person's data goes,
+    /// nothing of it is sent any more, and the referral moves on if its state allows.
     fn withdraw_one(
         &mut self,
         consented: &Consented,
@@ -75,6 +113,7 @@ impl Work<'_> {
         if !consents::withdraw(&mut self.tx, consented.consent.id, by, reason, self.now)? {
             return Ok(false);
         }
+        // Before the data goes: the order of messages is found by the person's phone number.
         outbox::consent_withdrawn(&mut self.tx, consented.referral, self.now)?;
         let actor = match by {
             Author::Customer(_) => Actor::Customer,
@@ -87,8 +126,22 @@ impl Work<'_> {
             Some(reason) => order.because(reason),
             None => order,
         };
-        self.move_withdrawn(&order)?;
+        match self.move_referral(&order) {
+            // A referral that has ended stays as it is.
+            Ok(_) | Err(RecordError::Move(MoveRefusal::Illegal(_))) => {}
+            Err(error) => return Err(error),
+        }
+        self.forget_person(consented.referral)?;
         Ok(true)
+    }
+
+    /// Deletes the contact data of a referral, and the signed request that carried it.
+    fn forget_person(&mut self, referral: ReferralId) -> Result<(), RecordError> {
+        personal::delete(&mut self.tx, &[referral])?;
+        if let Some(record) = referrals::get(self.tx.db(), referral)? {
+            signatures::erase(&mut self.tx, &[record.event])?;
+        }
+        Ok(())
     }
 
     /// Erases what is kept of a referral's person, or of a customer.
@@ -107,8 +160,10 @@ impl Work<'_> {
                 if customers::profile(self.tx.db(), id)?.is_none() {
                     return Ok(None);
                 }
-                let list = referrals::of_customer(self.tx.db(), id)?;
+                customers::lock(&mut self.tx, &[id])?;
+                let list = referrals::about_customer(self.tx.db(), id)?;
                 self.erase_referrals(&list, occasion, &mut certificate)?;
+                self.stop_leads(id, &order.by, Some(&order.reason))?;
                 // Where they agreed to be contacted goes too, and with it what that consent was for.
                 if contact::erase(&mut self.tx, id, now)? {
                     certificate.contacts = certificate.contacts.saturating_add(1);
@@ -132,24 +187,25 @@ impl Work<'_> {
         certificate: &mut Certificate,
     ) -> Result<(), RecordError> {
         let ErasureOccasion { by, reason, .. } = occasion;
-        for consent in list.iter().filter_map(|referral| referral.consent) {
-            let Some(consented) = consents::consented(self.tx.db(), consent)? else { continue };
-            if self.withdraw_one(&consented, by, Some(reason))? {
-                certificate.withdrawals = certificate.withdrawals.saturating_add(1);
-            }
-        }
         let mut kept: Vec<ReferralId> = Vec::new();
         for referral in list {
             if personal::is_kept(self.tx.db(), referral.id)? {
                 kept.push(referral.id);
             }
         }
-        certificate.contacts = count(personal::delete(&mut self.tx, &kept)?);
-        let seen: Vec<ReferralId> = list.iter().map(|referral| referral.id).collect();
-        referral_claims::forget_seen(&mut self.tx, &seen)?;
+        certificate.contacts = count(kept.len());
         certificate.name(&kept);
         let events: Vec<EventKey> = list.iter().map(|referral| referral.event).collect();
         certificate.signed_requests = count(signatures::erase(&mut self.tx, &events)?);
+        for consent in list.iter().filter_map(|referral| referral.consent) {
+            let Some(consented) = consents::consented(self.tx.db(), consent)? else { continue };
+            if self.withdraw_one(&consented, by, Some(reason))? {
+                certificate.withdrawals = certificate.withdrawals.saturating_add(1);
+            }
+        }
+        personal::delete(&mut self.tx, &kept)?;
+        let seen: Vec<ReferralId> = list.iter().map(|referral| referral.id).collect();
+        referral_claims::forget_seen(&mut self.tx, &seen)?;
         Ok(())
     }
 }

@@ -82,7 +82,7 @@ impl Work<'_> {
         fresh: &'f [Fresh<'_>],
         clocks: &TestClocks,
     ) -> Result<Drafted<'f>, RecordError> {
-        let (bank, tx) = (self.bank, &mut self.tx);
+        let (bank, person, tx) = (self.bank, self.person, &mut self.tx);
         let mut drafts = Drafts::with_capacity(fresh.len());
         let mut undrafted = Undrafted::default();
         let mut unheard = Vec::with_capacity(fresh.len());
@@ -110,6 +110,7 @@ impl Work<'_> {
                 Ok(decision) => {
                     let mut draft = Draft::new(submission, key, decision, recorded, &bank.keys)?;
                     draft.set_trace(group.trace(index));
+                    draft.set_person(person);
                     drafts.push(draft);
                     drafts.enrol(submission, &mut loaded.enrolments);
                     undrafted.take(event, index);

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
-use crate::ids::PartnerId;
+use crate::ids::{CustomerId, PartnerId};
 use crate::partner::Registry;
 use crate::store::{LedgerTx, StoreError, test_clocks};
 
@@ -19,6 +19,8 @@ pub struct Work<'a> {
     pub bank: &'a Bank,
     /// Whether the transaction queued messages that the relay should send soon.
     pub(super) wakes_relay: bool,
+    /// The customer who is the person of the referral that the bank makes of their behaviour.
+    pub(super) person: Option<CustomerId>,
 }
 
 /// What every act knows of the bank.

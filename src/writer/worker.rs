@@ -114,7 +114,8 @@ impl Worker {
             let begun = Instant::now();
             let done = self.db.write(|tx| {
                 let tx = tx.same();
-                let mut work = Work { tx, now: clock::now(), bank, wakes_relay: false };
+                let now = clock::now();
+                let mut work = Work { tx, now, bank, wakes_relay: false, person: None };
                 let done = act(&mut work)?;
                 Ok::<_, RecordError>((done, work.wakes_relay))
             });

@@ -95,14 +95,15 @@ pub fn get(db: &mut Db, id: ConsentId) -> Result<Option<ConsentRecord>, StoreErr
 
 /// A consent with its referral.
 pub fn consented(db: &mut Db, id: ConsentId) -> Result<Option<Consented>, StoreError> {
-    let found: Option<(Vec<u8>, Option<Vec<u8>>)> = referrals::table
+    let found: Option<(Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)> = referrals::table
         .filter(referrals::consent_id.eq(id.bytes().as_slice()))
-        .select((referrals::id, referrals::customer_id))
+        .select((referrals::id, referrals::customer_id, referrals::person_id))
         .first(db)
         .optional()?;
-    let (Some((referral, customer)), Some(consent)) = (found, get(db, id)?) else {
+    let (Some((referral, member, person)), Some(consent)) = (found, get(db, id)?) else {
         return Ok(None);
     };
+    let customer = member.or(person);
     let customer = customer.as_deref().map(|id| types::uuid(id, "referrals.customer_id"));
     Ok(Some(Consented {
         consent,
@@ -121,7 +122,11 @@ pub fn of_customer(
 ) -> Result<Vec<(ConsentRecord, ReferralId)>, StoreError> {
     let before = before.map_or_else(|| vec![u8::MAX; 16], |id| id.bytes().to_vec());
     let ids: Vec<(Option<Vec<u8>>, Vec<u8>)> = referrals::table
-        .filter(referrals::customer_id.eq(customer.bytes().as_slice()))
+        .filter(
+            referrals::customer_id
+                .eq(customer.bytes().as_slice())
+                .or(referrals::person_id.eq(customer.bytes().as_slice())),
+        )
         .filter(referrals::consent_id.lt(&before))
         .order(referrals::consent_id.desc())
         .limit(rows_max)

@@ -80,6 +80,19 @@ pub fn remove(
     }))
 }
 
+/// Whether this agreement of the customer stands: the same record of data, and a consent that is not
+/// withdrawn. The customer must be locked.
+pub fn stands(db: &mut Db, customer: CustomerId, record: ReferralId) -> Result<bool, StoreError> {
+    let count: i64 = customer_contacts::table
+        .inner_join(consents::table.on(consents::id.eq(customer_contacts::consent_id)))
+        .filter(customer_contacts::customer_id.eq(customer.bytes().as_slice()))
+        .filter(customer_contacts::personal_id.eq(record.bytes().as_slice()))
+        .filter(consents::withdrawn_at.is_null())
+        .count()
+        .get_result(db)?;
+    Ok(count > 0)
+}
+
 /// In which region a customer may be contacted; `None` where they did not agree to be.
 pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, StoreError> {
     Ok(customer_contacts::table
@@ -106,13 +119,15 @@ pub fn event_id(rule: &str, period: &str, customer: CustomerId) -> String {
     format!("{rule}:{period}:{customer}")
 }
 
-/// Customers who may be contacted and were not yet held against a rule for a period: so many at
-/// most.
+/// Customers, by id and after an id, who may be contacted and were not yet held against a rule for a
+/// period. Returns at most `max`.
 pub fn unevaluated(
     db: &mut Db,
     (rule, period): (&str, &str),
+    after: Option<CustomerId>,
     max: i64,
 ) -> Result<Vec<ContactRecord>, StoreError> {
+    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
     let done = behaviour_evaluations::table
         .filter(behaviour_evaluations::customer_id.eq(customer_contacts::customer_id))
         .filter(behaviour_evaluations::rule.eq(rule))
@@ -120,6 +135,7 @@ pub fn unevaluated(
     let rows: Vec<Stored> = customer_contacts::table
         .inner_join(consents::table.on(consents::id.eq(customer_contacts::consent_id)))
         .inner_join(personal_data::table.on(personal_data::id.eq(customer_contacts::personal_id)))
+        .filter(customer_contacts::customer_id.gt(&after))
         .filter(consents::withdrawn_at.is_null())
         .filter(diesel::dsl::not(diesel::dsl::exists(done)))
         .order(customer_contacts::customer_id)

@@ -21,7 +21,10 @@ pub struct ReferralRecord {
     pub id: ReferralId,
     pub event: EventKey,
     pub partner: PartnerId,
+    /// Whom the partner named as its member.
     pub customer: Option<CustomerId>,
+    /// The customer who is the person, where the bank referred them by their own behaviour.
+    pub person: Option<CustomerId>,
     pub product: String,
     pub amount: Amount,
     pub region: String,
@@ -54,6 +57,7 @@ struct Row<'a> {
     consent_id: Option<&'a [u8]>,
     effective_at: chrono::NaiveDateTime,
     recorded_at: chrono::NaiveDateTime,
+    person_id: Option<&'a [u8]>,
     #[diesel(embed)]
     lead: Lead,
 }
@@ -93,6 +97,7 @@ struct Stored {
     manager_id: Option<String>,
     expires_at: Option<chrono::NaiveDateTime>,
     why: Option<String>,
+    person_id: Option<Vec<u8>>,
 }
 
 impl Lead {
@@ -127,6 +132,7 @@ impl<'a> From<&'a ReferralRecord> for Row<'a> {
             consent_id: record.consent.as_ref().map(|id| id.bytes().as_slice()),
             effective_at: record.effective_at.naive(),
             recorded_at: record.recorded_at.naive(),
+            person_id: record.person.as_ref().map(|id| id.bytes().as_slice()),
             lead: Lead::of(record),
         }
     }
@@ -137,6 +143,7 @@ impl TryFrom<Stored> for ReferralRecord {
 
     fn try_from(stored: Stored) -> Result<Self, StoreError> {
         let customer = stored.customer_id.as_deref().map(|id| types::uuid(id, "customer_id"));
+        let person = stored.person_id.as_deref().map(|id| types::uuid(id, "person_id"));
         let consent = stored.consent_id.as_deref().map(|id| types::uuid(id, "consent_id"));
         let terms = stored.terms.as_deref().map(serde_json::from_str);
         Ok(Self {
@@ -144,6 +151,7 @@ impl TryFrom<Stored> for ReferralRecord {
             event: EventKey::from_bytes(types::bytes16(&stored.event_id, "referrals.event_id")?),
             partner: types::partner(&stored.partner_id)?,
             customer: customer.transpose()?.map(CustomerId::from_uuid),
+            person: person.transpose()?.map(CustomerId::from_uuid),
             product: stored.product,
             amount: Amount::from_minor(stored.amount, types::asset(&stored.asset)?),
             region: stored.region,
@@ -179,7 +187,7 @@ pub fn insert<'r>(
     list: impl Iterator<Item = &'r ReferralRecord>,
 ) -> Result<(), StoreError> {
     let rows: Vec<Row<'_>> = list.map(Row::from).collect();
-    for part in rows.chunks(crate::store::rows_max(20)) {
+    for part in rows.chunks(crate::store::rows_max(21)) {
         both!(tx.0, db => diesel::insert_into(referrals::table).values(part).execute(db))?;
     }
     Ok(())
@@ -313,4 +321,25 @@ pub fn count_by_state(db: &mut Db) -> Result<Vec<(PartnerId, String, i64)>, Stor
     rows.into_iter()
         .map(|(partner, state, count)| Ok((types::partner(&partner)?, state, count)))
         .collect()
+}
+
+/// The referrals in which a customer is named: as the partner's member, or as the person whom the
+/// bank referred by their own behaviour. Oldest first.
+pub fn about_customer(
+    db: &mut Db,
+    customer: CustomerId,
+) -> Result<Vec<ReferralRecord>, StoreError> {
+    let mut list = of_customer(db, customer)?;
+    let rows: Vec<Stored> = referrals::table
+        .filter(referrals::person_id.eq(customer.bytes().as_slice()))
+        .order(referrals::id)
+        .load(db)?;
+    for stored in rows {
+        let record = ReferralRecord::try_from(stored)?;
+        if record.customer != Some(customer) {
+            list.push(record);
+        }
+    }
+    list.sort_unstable_by_key(|referral| referral.id);
+    Ok(list)
 }

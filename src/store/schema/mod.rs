@@ -220,6 +220,7 @@ diesel::table! {
         manager_id -> Nullable<Text>,
         expires_at -> Nullable<Timestamp>,
         why -> Nullable<Text>,
+        person_id -> Nullable<Binary>,
     }
 }
 

@@ -1,0 +1,2 @@
+DROP INDEX referrals_by_person;
+ALTER TABLE referrals DROP COLUMN person_id;

@@ -1,0 +1,5 @@
+-- The customer who is the person of a referral that the bank itself made of their behaviour. By it
+-- an erasure or a withdrawal of the customer finds the lead. customer_id stays the member whom a
+-- partner named.
+ALTER TABLE referrals ADD COLUMN person_id BLOB CHECK (person_id IS NULL OR length(person_id) = 16);
+CREATE INDEX referrals_by_person ON referrals (person_id) WHERE person_id IS NOT NULL;
