@@ -60,7 +60,7 @@ pub enum BehaviourError {
 
 impl BehaviourError {
     /// Whether another customer may fare better.
-    const fn is_of_one_customer(&self) -> bool {
+    fn is_of_one_customer(&self) -> bool {
         match self {
             Self::Seal(_) | Self::Range(_) | Self::Malformed(_) => true,
             Self::Store(error) => !error.is_passing(),

@@ -5,14 +5,11 @@ use super::refusal::CustomerRefusal;
 use super::{Author, PersonalKeys};
 use crate::clock::Moment;
 use crate::event::{ConsentGiven, Contact};
-use crate::ids::{ConsentId, CustomerId, EventId, EventKey, PartnerId, ReferralId};
-use crate::referral::{Actor, Move, ReferralStep};
+use crate::ids::{ConsentId, CustomerId, PartnerId, ReferralId};
 use crate::store::consents::NewConsent;
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
-use crate::store::{
-    Db, LedgerTx, StoreError, consents, customer_stages, customers, outbox, personal, referrals,
-};
+use crate::store::{Db, LedgerTx, StoreError, consents, customer_stages, customers, personal};
 use crate::writer::{RecordError, Work, Writer};
 
 /// Who agrees, and with whom.
