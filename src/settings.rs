@@ -57,6 +57,8 @@ pub struct Settings {
     /// Requests a second of one customer, and of one member of staff; twice as many at once.
     pub customer_requests_per_second: u32,
     pub staff_requests_per_second: u32,
+    /// How long what is sent may stay unread before the connection is closed, in seconds.
+    pub write_seconds: u64,
     /// How long a stream of events may stay open, in seconds.
     pub stream_seconds: u64,
     /// Bytes of an uploaded file as it comes, and unpacked.

@@ -9,7 +9,7 @@ use actix_web::{App as WebApp, HttpServer, web};
 use rustls::ServerConfig;
 
 use super::AppError;
-use crate::http::server::tls;
+use crate::http::server::{slow_reader, tls};
 use crate::http::{self, Gateway};
 use crate::settings::Settings;
 
@@ -32,6 +32,7 @@ pub fn serve(
     tls: Option<ServerConfig>,
     settings: &Settings,
 ) -> std::io::Result<Server> {
+    let longest_write = Duration::from_secs(settings.write_seconds.max(1));
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(gateway.clone())
@@ -43,9 +44,13 @@ pub fn serve(
             .wrap(from_fn(http::log_requests))
             .wrap(from_fn(http::harden))
             .wrap(from_fn(http::speak_tus))
+            .wrap(from_fn(http::answer_in_slices))
             .configure(http::routes)
     })
-    .on_connect(tls::note_certificate)
+    .on_connect(move |connection, data| {
+        tls::note_certificate(connection, data);
+        slow_reader::bound_writes(connection, longest_write);
+    })
     .client_request_timeout(HEAD_TIME_MAX)
     .workers(settings.workers.max(1))
     .shutdown_timeout(settings.shutdown_seconds)

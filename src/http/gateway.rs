@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 use chrono::NaiveDate;
 
 use crate::books::{Books, Shared};
@@ -15,6 +15,7 @@ use crate::http::access::identity_provider::IdentityProvider;
 use crate::http::access::issuer_keys::IssuerKeysError;
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
+use crate::http::server::media::Packed;
 use crate::http::server::noted;
 use crate::http::server::open_streams::OpenStreams;
 use crate::ids::PartnerId;
@@ -45,7 +46,7 @@ pub struct Gateway {
     /// Whether the public address shows the metrics to staff.
     pub(in crate::http) metrics_public: bool,
     /// The API's description, made when somebody asks for it first.
-    pub(in crate::http) openapi: OnceLock<web::Bytes>,
+    pub(in crate::http) openapi: OnceLock<Packed>,
     pub(in crate::http) webhooks: WebhookSettings,
     pub(in crate::http) customer_issuer: Option<IdentityProvider>,
     pub(in crate::http) staff_issuer: Option<IdentityProvider>,

@@ -26,5 +26,6 @@ pub use server::hardening::harden;
 pub use server::method::translate_methods;
 pub use server::request_id::log_requests;
 pub use server::slow_body::await_bodies;
+pub use server::slow_reader::answer_in_slices;
 pub use server::version::speak_version;
 pub use trial::watch::watch_trials;

@@ -1,4 +1,4 @@
-//! Every route, with whom it serves, on these screens.
+//! Every route, with the callers that it serves.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -93,7 +93,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(unknown));
 }
 
-/// Those of partners on trial: events:write.
+/// Routes of partners on trial: events:write.
 fn sandbox_routes(config: &mut web::ServiceConfig) {
     config
         .service(
@@ -114,7 +114,7 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// Of customers, and of what they agreed to.
+/// Routes of customers, and of consents.
 fn customer_routes(config: &mut web::ServiceConfig) {
     config
         // Partners: referrals:read, or staff: privacy
@@ -157,7 +157,7 @@ fn customer_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// Of the bank's staff, each with its role.
+/// Routes of the bank's staff, each with its role.
 fn staff_routes(config: &mut web::ServiceConfig) {
     config
         // Staff: privacy
@@ -214,7 +214,7 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// What becomes of customers after the lead, for staff and for the bank's own systems.
+/// Routes about customers after the lead, for staff and for the bank's own systems.
 fn follow_up_routes(config: &mut web::ServiceConfig) {
     config
         // Staff: announce
@@ -262,7 +262,7 @@ fn file_routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/imports/{import}/rejects", web::get().to(imports::get_rejects)));
 }
 
-/// Where partners' events are told: webhooks:manage.
+/// Routes of webhooks: webhooks:manage.
 fn webhook_routes(config: &mut web::ServiceConfig) {
     config
         .service(

@@ -29,12 +29,12 @@ const BYTES_MAX: usize = 4_096;
 
 const TYPE: &str = "at+jwt";
 
-/// What a good token says. Whether the partner still has all that is for the caller to ask.
+/// The content of a good token. Whether the partner still has what it says is asked elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub partner: PartnerId,
     pub scopes: Vec<Scope>,
-    /// To what it is bound.
+    /// The key or certificate that the token is bound to.
     pub binding: Binding,
     pub jti: Uuid,
     pub issued_at: Moment,
@@ -161,7 +161,7 @@ impl Tokens {
         self.keys.sign(TYPE, &serde_json::to_vec(&claims)?, now)
     }
 
-    /// What a token grants at a moment.
+    /// Verifies a token, and that it was not revoked.
     pub fn read(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
         let grant = self.read_revoked(token, now)?;
         match self.revoked.standing(&grant.jti, now) {
@@ -171,7 +171,7 @@ impl Tokens {
         }
     }
 
-    /// The same, whether it was revoked or not.
+    /// Verifies a token, whether it was revoked or not.
     pub fn read_revoked(&self, token: &str, now: Moment) -> Result<Arc<Grant>, TokenError> {
         if token.len() > BYTES_MAX {
             return Err(TokenError::Foreign);

@@ -1,5 +1,5 @@
-//! A client at the authorization server's own endpoints: who it is, by `private_key_jwt` (RFC 6749,
-//! 7523), and how it is told what is wrong (RFC 6749, section 5.2).
+//! How a partner proves itself at our token and revocation endpoints: `private_key_jwt` (RFC 6749,
+//! RFC 7523). Errors have the form of RFC 6749, section 5.2.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::partner::Partner;
 use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
 use crate::store::{LedgerTx, StoreError, assertions};
 
-/// What a form says of the client.
+/// The fields of a form that identify the client.
 pub struct Credentials<'a> {
     pub client_id: Option<&'a str>,
     pub client_assertion_type: Option<&'a str>,
     pub client_assertion: Option<&'a str>,
 }
 
-/// RFC 6749, section 5.2.
+/// An error in the form of RFC 6749, section 5.2.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}: {description}")]
 pub struct OauthError {
@@ -33,11 +33,11 @@ pub struct OauthError {
     description: String,
 }
 
-/// Expired assertions that a request clears away.
+/// Maximum number of expired assertions that one request deletes.
 const FORGOTTEN_MAX: i64 = 100;
 
-/// Who asks, proved by an assertion that is still to be used up; on the bank's list now, and within
-/// its rate.
+/// Identifies the client by its assertion, which `use_up` must still use up. The client is on the
+/// bank's list now, and within its rate.
 ///
 /// # Errors
 /// `invalid_client`, `unauthorized_client`; a problem where the rate is exceeded.
@@ -92,8 +92,8 @@ fn prove(
     }
 }
 
-/// Uses an assertion up, and does in the same transaction what it is for; `None` when it was used
-/// before, and then nothing is done.
+/// Uses an assertion up, and does the work in the same transaction. `None`: the assertion was used
+/// before, and nothing is done.
 ///
 /// # Errors
 /// A problem, where the database cannot.
@@ -117,7 +117,7 @@ pub async fn use_up<T: Send + 'static>(
         .map_err(Problem::from)
 }
 
-/// What is told to whoever comes with an assertion that was used before.
+/// The answer to an assertion that was used before.
 pub fn used_before() -> OauthError {
     invalid_client("client_assertion: one with this jti was used before; sign a new one")
 }
@@ -126,7 +126,7 @@ pub fn bad(error: &'static str, description: impl Into<String>) -> OauthError {
     OauthError { status: StatusCode::BAD_REQUEST, error, description: description.into() }
 }
 
-/// A form that is none, or has a field twice.
+/// The answer to a body that is no form, or has a field twice.
 pub fn unreadable(_error: actix_web::Error) -> OauthError {
     bad("invalid_request", "expected application/x-www-form-urlencoded, each field once")
 }

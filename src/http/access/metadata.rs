@@ -1,5 +1,5 @@
-//! What others need to know of us to come in: where the endpoints are and what they take (RFC 8414,
-//! RFC 9728), and the keys by which our tokens and receipts can be checked (RFC 7517).
+//! Our own metadata for clients: the endpoints and what they accept (RFC 8414, RFC 9728), and the
+//! public keys of our tokens and receipts (RFC 7517).
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -12,10 +12,10 @@ use crate::partner::dpop;
 use crate::partner::scope::Scope;
 use crate::secrets::token_keys::TokenKeys;
 
-/// Metadata may be kept so long; a new key is published well before it signs.
+/// How long clients may cache metadata. A new key is published well before it signs.
 const KEPT_FOR: &str = "public, max-age=300";
 
-/// Where the authorization server is, and what it knows (RFC 8414).
+/// Metadata of the authorization server (RFC 8414): its endpoints and algorithms.
 #[utoipa::path(
     get, path = "/.well-known/oauth-authorization-server", tag = "Authorization", security(()),
     responses((status = 200, description = "The metadata.", body = serde_json::Value))
@@ -53,7 +53,7 @@ pub async fn get_metadata(gateway: web::Data<Gateway>) -> HttpResponse {
     answer(&metadata)
 }
 
-/// What is protected here, and by which authorization server (RFC 9728).
+/// Metadata of the protected resource (RFC 9728): which authorization server protects it.
 #[utoipa::path(
     get, path = "/.well-known/oauth-protected-resource", tag = "Authorization", security(()),
     responses((status = 200, description = "The metadata.", body = serde_json::Value))

@@ -1,4 +1,4 @@
-//! Tokens given up before they expire (RFC 7009), and told apart for operators (RFC 7662).
+//! Our tokens are revoked before they expire (RFC 7009), and shown to staff (RFC 7662).
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,7 +17,7 @@ use crate::http::schemas::bodies::{Introspection, IntrospectionForm, RevocationF
 use crate::partner::constraint::Binding;
 use crate::store::revoked_tokens;
 
-/// RFC 7009, section 2.1; what is hinted of the token's type is passed over.
+/// The form of RFC 7009, section 2.1. `token_type_hint` is ignored.
 #[derive(Deserialize)]
 pub struct RevocationRequest {
     token: Option<String>,
@@ -26,14 +26,14 @@ pub struct RevocationRequest {
     client_assertion: Option<String>,
 }
 
-/// RFC 7662, section 2.1.
+/// The form of RFC 7662, section 2.1.
 #[derive(Deserialize)]
 pub struct IntrospectionRequest {
     token: Option<String>,
 }
 
-/// Gives up one of the client's own access tokens: within seconds no gateway takes it any more. A
-/// token that is none any more is as good as revoked.
+/// Revokes one of the client's own access tokens: within seconds no gateway accepts it. For a token
+/// that is no longer valid the answer is the same.
 ///
 /// # Errors
 /// As RFC 6749, section 5.2; a problem document where the service itself cannot.
@@ -79,8 +79,8 @@ pub async fn revoke_token(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-/// What a partner's access token says, and whether it is good now. Of whatever is not, nothing is
-/// told but that.
+/// The content of a partner's access token, while it is good. Of any other token the answer says only
+/// that it is not active.
 ///
 /// # Errors
 /// `invalid_request` without a token.
@@ -110,7 +110,7 @@ pub async fn introspect_token(
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let Some(grant) = good else { return Ok(response.json(json!({ "active": false }))) };
-    let mut told = json!({
+    let mut content = json!({
         "active": true,
         "scope": scope_text(&grant.scopes),
         "client_id": grant.partner,
@@ -122,10 +122,10 @@ pub async fn introspect_token(
         "exp": grant.expires_at.unix_seconds(),
         "token_type": if matches!(grant.binding, Binding::Key(_)) { "DPoP" } else { "Bearer" },
     });
-    if let (Some(confirmation), Some(told)) =
-        (Confirmation::of(&grant.binding), told.as_object_mut())
+    if let (Some(confirmation), Some(content)) =
+        (Confirmation::of(&grant.binding), content.as_object_mut())
     {
-        told.insert("cnf".to_owned(), json!(confirmation));
+        content.insert("cnf".to_owned(), json!(confirmation));
     }
-    Ok(response.json(told))
+    Ok(response.json(content))
 }

@@ -1,5 +1,6 @@
-//! Tokens that were revoked, as this gateway knows them: all that the database has, read again
-//! each second, and its own at once. Old news is no news: then no token is taken.
+//! Tokens of ours that were revoked, as this gateway knows them. The list is read from the database
+//! each second; a token that is revoked here is added at once. When the list is too old, no token
+//! is accepted.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 
-/// How old the news may be.
+/// Maximum age of the list.
 const NEWS_AGE_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// The tokens revoked that have not expired.
@@ -24,18 +25,18 @@ struct News {
     heard_at: Option<Moment>,
 }
 
-/// What can be said of a token.
+/// Whether a token was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Good,
     Revoked,
-    /// The database has not been heard of for too long.
+    /// The list is too old to tell.
     Unsure,
 }
 
 impl Revoked {
-    /// Takes in what the database says now. What it does not say and is known here stays: it may
-    /// have been revoked after it was asked.
+    /// Adds what the database lists now. A token that is known here and not listed stays: it may have
+    /// been revoked after the database was read.
     pub fn learn(&self, tokens: impl IntoIterator<Item = (Uuid, Moment)>, now: Moment) {
         let mut news = self.0.write().unwrap_or_else(PoisonError::into_inner);
         news.tokens.retain(|_jti, expires_at| now < *expires_at);
@@ -43,7 +44,7 @@ impl Revoked {
         news.heard_at = Some(now);
     }
 
-    /// Takes in one that was revoked here.
+    /// Adds a token that was revoked here.
     pub fn add(&self, jti: Uuid, expires_at: Moment) {
         let mut news = self.0.write().unwrap_or_else(PoisonError::into_inner);
         news.tokens.insert(jti, expires_at);
@@ -76,7 +77,7 @@ mod tests {
         revoked.add(jti, expires_at);
         revoked.learn([], now.plus(TimeDelta::seconds(1)));
         assert_eq!(revoked.standing(&jti, now), Standing::Revoked);
-        // It need not be known for longer than it would have been good.
+        // A token that has expired need not be known.
         revoked.learn([], expires_at);
         assert!(revoked.0.read().unwrap().tokens.is_empty());
     }

@@ -41,7 +41,7 @@ pub fn read(
     covers_the_event(request, &signed.content)?;
     let id = SignatureId::random();
     let content = signed.content.with_body(body).map_err(Problem::internal)?;
-    // Even its digest would let a phone number be guessed by whoever holds the database.
+    // Sealed, because even a digest lets somebody with the database guess a phone number.
     let content = gateway.keys.personal.seal(id.bytes(), &content).map_err(Problem::internal)?;
     Ok(Some(Arc::new(NewSignature {
         id,

@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
 
-/// What a member of staff may do: one of the claim `roles`.
+/// A role of staff: an entry of the claim that lists roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Propose adjustments and reversals, and post them within the limit.
@@ -25,11 +25,11 @@ pub enum Role {
     Approve,
     /// Decide on referrals that are held.
     Decide,
-    /// Look at all of it.
+    /// Read everything that staff may read.
     Read,
-    /// See to what was given up on its way out.
+    /// Look after dead letters.
     Operate,
-    /// Look after personal data: withdrawals, erasures, what is held of whom and who read it.
+    /// Look after personal data: withdrawals, erasures, what is kept about a person, and who read it.
     Privacy,
     /// Announce what will fall due for customers, as the bank's own systems do.
     Announce,

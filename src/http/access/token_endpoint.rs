@@ -1,5 +1,6 @@
-//! Partners get their tokens here: client credentials with `private_key_jwt` (RFC 6749, 7523),
-//! bound to a key (RFC 9449) or a certificate (RFC 8705) where the client or its manifest wants it.
+//! Our token endpoint: partners get access tokens for client credentials with `private_key_jwt`
+//! (RFC 6749, RFC 7523). A token is bound to a key (RFC 9449) or a certificate (RFC 8705) where the
+//! client or its manifest asks for it.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -22,8 +23,8 @@ use crate::partner::dpop::Proof;
 use crate::partner::scope::Scope;
 use crate::store::dpop_proofs;
 
-/// The form of a token request. Fields that it does not know are passed over (RFC 6749, section
-/// 3.2); one that stands twice is refused.
+/// The form of a token request. Unknown fields are ignored (RFC 6749, section 3.2); a field that
+/// stands twice is refused.
 #[derive(Deserialize)]
 pub struct TokenRequest {
     grant_type: Option<String>,
@@ -97,7 +98,7 @@ pub async fn issue_token(
     })))
 }
 
-/// To what the token is to be bound: what the manifest asks for, or a key where a proof came.
+/// The binding of the new token: what the manifest asks for, or the key of a proof that came.
 fn binding(
     partner: &Partner,
     request: &HttpRequest,

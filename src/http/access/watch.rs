@@ -1,4 +1,4 @@
-//! What a running gateway looks at each second, because others change it: which tokens were
+//! Each second a running gateway reads what other gateways change: which tokens were
 //! revoked. It forgets what has expired on the way.
 
 use std::convert::Infallible;

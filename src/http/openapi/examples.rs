@@ -153,7 +153,7 @@ pub fn add(document: &mut OpenApi) {
 
 fn show(content: &mut RefOr<Content>, operation: &str, examples: &[Example]) {
     let RefOr::T(content) = content else { return };
-    for (_operation, shows, text) in examples.iter().filter(|it| it.0 == operation) {
+    for (_operation, shows, text) in examples.iter().filter(|example| example.0 == operation) {
         let value: Option<Value> = serde_json::from_str(text).ok();
         let example = ExampleBuilder::new().summary(*shows).value(value).build();
         let name = shows.to_lowercase().replace([' ', '\''], "-").replace(',', "");

@@ -3,9 +3,10 @@
 
 mod examples;
 mod problems;
+mod wording;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
@@ -24,6 +25,7 @@ use crate::http::partner::{
 };
 use crate::http::sandbox;
 use crate::http::schemas::bodies;
+use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
     announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
@@ -120,7 +122,24 @@ use crate::partner::scope::Scope;
         health::get_health,
         health::get_readiness,
     ),
-    components(schemas(bodies::EventBody, bodies::ProblemBody))
+    components(schemas(bodies::EventBody, bodies::ProblemBody)),
+    tags(
+        (name = "Events", description = "Partners post what happened, and get a receipt for each."),
+        (name = "Files", description = "Partners upload a day's events as a file (tus 1.0.0)."),
+        (name = "Referrals", description = "Partners read how their referrals stand."),
+        (name = "Consents", description = "What a person agreed to: read and withdrawn."),
+        (name = "Webhooks", description = "Where a partner's events are sent, and how that goes."),
+        (name = "Sandbox", description = "What only partners on trial may do."),
+        (name = "Authorization", description = "Tokens of partners, and our public keys."),
+        (name = "Customers", description = "The bank's app: points, codes, consents and data."),
+        (name = "Corrections", description = "Staff correct points, two persons for each."),
+        (name = "Decisions", description = "Staff decide on referrals that are held."),
+        (name = "Follow-up", description = "Stages of customers, tasks and announcements."),
+        (name = "Operations", description = "Staff look after what was given up on its way out."),
+        (name = "Privacy", description = "Staff find and erase personal data."),
+        (name = "CRM", description = "The CRM reports what became of a lead."),
+        (name = "Operation", description = "Health of the service, for those who run it."),
+    )
 )]
 struct Description;
 
@@ -133,9 +152,13 @@ pub fn document(issuer: &str) -> OpenApi {
     for (name, scheme) in security(issuer) {
         components = components.security_scheme(name, scheme);
     }
-    document.components = Some(components.build());
+    let mut components = components.build();
+    // It is written out wherever it stands, and named nowhere.
+    components.schemas.remove("OrderStage");
+    document.components = Some(components);
     problems::describe(&mut document);
     examples::add(&mut document);
+    wording::tidy(&mut document);
     document
 }
 
@@ -177,12 +200,21 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 4] {
 }
 
 /// `GET /openapi.json`.
-pub async fn get_document(gateway: web::Data<Gateway>) -> HttpResponse {
-    let made = || document(&gateway.issuer).to_json().unwrap_or_default().into();
-    HttpResponse::Ok()
+pub async fn get_document(request: HttpRequest, gateway: web::Data<Gateway>) -> HttpResponse {
+    let made = || Packed::of(document(&gateway.issuer).to_json().unwrap_or_default());
+    let document = gateway.openapi.get_or_init(made);
+    let mut answer = HttpResponse::Ok();
+    answer
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .content_type("application/json")
-        .body(gateway.openapi.get_or_init(made).clone())
+        .insert_header((header::VARY, "Accept-Encoding"))
+        .content_type("application/json");
+    // Each reader shares the one buffer, so many slow readers hold little.
+    match &document.gzip {
+        Some(packed) if media::accepts_gzip(request.headers()) => {
+            answer.insert_header((header::CONTENT_ENCODING, "gzip")).body(packed.clone())
+        }
+        _ => answer.body(document.plain.clone()),
+    }
 }
 
 /// The page below `/docs/`, all of it from the binary.

@@ -1,4 +1,5 @@
-//! Which problems each operation may answer with: what all of its kind share, and its own.
+//! The problems that each operation may answer with: those of all operations of its kind, and its
+//! own.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +13,16 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response, Response
 use crate::http::problem::{self as kind, Kind};
 use crate::http::server::version::VERSIONS;
 
-/// What every operation below `/v1` may answer.
+/// Problems of every operation below `/v1`.
 const ALWAYS: &[&Kind] = &[
     &kind::BAD_REQUEST,
     &kind::VERSION_UNKNOWN,
     &kind::UNAUTHORIZED,
+    &kind::RATE_LIMITED,
     &kind::INTERNAL,
     &kind::BUSY,
 ];
-/// What every one that changes something may.
+/// Problems of every operation that changes something.
 const OF_POST: &[&Kind] = &[
     &kind::IDEMPOTENCY_KEY,
     &kind::IDEMPOTENCY_CONFLICT,
@@ -28,15 +30,14 @@ const OF_POST: &[&Kind] = &[
     &kind::TIMEOUT,
     &kind::TOO_LARGE,
 ];
-/// What is said of a body.
-const OF_BODY: &[&Kind] = &[&kind::MALFORMED, &kind::INVALID];
-const OF_PARTNER: &[&Kind] =
-    &[&kind::INSUFFICIENT_SCOPE, &kind::PARTNER_NOT_LISTED, &kind::RATE_LIMITED];
+/// Problems of a body.
+const OF_BODY: &[&Kind] = &[&kind::MALFORMED, &kind::INVALID, &kind::MEDIA_TYPE];
+const OF_PARTNER: &[&Kind] = &[&kind::INSUFFICIENT_SCOPE, &kind::PARTNER_NOT_LISTED];
 const OF_SIGNATURE: &[&Kind] =
     &[&kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_REQUIRED, &kind::SIGNATURE_INVALID];
 const OF_PAYMENT: &[&Kind] =
     &[&kind::EVENT_TIME, &kind::OUTSIDE_TERM, &kind::MEMBER_UNKNOWN, &kind::OUT_OF_RANGE];
-/// What is said of one event; in a batch it stands in the event's outcome.
+/// Problems of one event. In a batch they stand in the event's outcome.
 const OF_EVENT: &[&Kind] = &[
     &kind::EVENT_CONFLICT,
     &kind::CONFLICTING_DUPLICATE,
@@ -64,7 +65,7 @@ const OF_CLOSING: &[&Kind] =
 
 const OF_DECISION: &[&Kind] = &[&kind::NOT_FOUND, &kind::REFERRAL_STATE, &kind::OUT_OF_RANGE];
 
-/// What an operation answers beyond what its kind does.
+/// Problems of single operations, by operation id.
 const OWN: &[(&str, &[&[&Kind]])] = &[
     ("post_event", &[OF_SIGNATURE, OF_PAYMENT, OF_EVENT]),
     ("post_event_batch", &[OF_SIGNATURE]),
@@ -189,7 +190,7 @@ pub fn describe(document: &mut OpenApi) {
     }
 }
 
-/// Whether it is a message of the CRM, which has an id of its own.
+/// Whether the operation takes a message of the CRM, which has an id of its own.
 fn is_of_crm(operation: &Operation) -> bool {
     operation.tags.as_deref().is_some_and(|tags| tags.iter().any(|tag| tag == "CRM"))
 }
@@ -258,7 +259,7 @@ fn response(kinds: &[&Kind]) -> Response {
         content.examples.insert(kind.slug.to_owned(), RefOr::T(example.build()));
     }
     let titles: Vec<String> =
-        kinds.iter().map(|it| format!("`{}`: {}.", it.slug, it.title)).collect();
+        kinds.iter().map(|kind| format!("`{}`: {}.", kind.slug, kind.title)).collect();
     let mut response = ResponseBuilder::new()
         .description(titles.join(" "))
         .content("application/problem+json", content);
@@ -271,7 +272,7 @@ fn response(kinds: &[&Kind]) -> Response {
     response.build()
 }
 
-/// What is safe to send again as it is.
+/// Whether an operation is safe to repeat without a key.
 fn is_without_key(operation: &Operation) -> bool {
     let id = operation.operation_id.as_deref().unwrap_or_default();
     ["create_upload", "post_event_stream"].contains(&id)

@@ -1,4 +1,4 @@
-//! `/metrics`, for operators: on an address of its own, where whoever reaches it may read; and on
+//! `/metrics`, for operators: on an address of its own, which everybody who reaches it may read; and on
 //! the public one, where the settings say so, for staff with the role `read`.
 
 use std::collections::HashSet;
@@ -17,10 +17,10 @@ use crate::store::Pool;
 use crate::store::outbox::{self, Channel};
 use crate::telemetry::metrics::{Levels, MEDIA_TYPE, Waiting};
 
-/// What scrapers take that do not know OpenMetrics.
+/// The format for scrapers that do not know OpenMetrics.
 const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How long the database may take to say what waits: the rest is told without it.
+/// How long the database may take to count what waits. After that the metrics come without it.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The routes of the metrics' own address.

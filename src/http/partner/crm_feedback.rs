@@ -1,4 +1,4 @@
-//! The CRM tells by itself what has become of a lead, in a message signed by Standard Webhooks.
+//! The CRM reports by itself what became of a lead, in a message signed by Standard Webhooks.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::http::server::media::JsonBody;
 use crate::ids::ReferralId;
 use crate::referral::Actor;
 
-/// A message of a lead's stage.
+/// A message that reports a lead's stage.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = CrmMessage)]
 #[serde(deny_unknown_fields)]
@@ -41,14 +41,14 @@ pub(in crate::http) struct LeadStage {
     stage: String,
 }
 
-/// What came of it.
+/// The outcome of a message.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LeadStageTold)]
 pub struct View {
     lead: ReferralId,
     /// Where the referral stands now.
     state: &'static str,
-    /// Whether this message moved it: news that come late or again move nothing.
+    /// Whether this message moved the referral. A late or repeated message moves nothing.
     moved: bool,
 }
 
@@ -58,7 +58,8 @@ impl View {
     }
 }
 
-/// That a lead has come to a stage. The same message again, by its `webhook-id`, is done once.
+/// Reports that a lead has come to a stage. The same message again, by its `webhook-id`, is done
+/// once.
 #[utoipa::path(
     post, path = "/v1/crm/feedback", tag = "CRM", security(("crm" = [])),
     params(

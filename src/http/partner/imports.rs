@@ -1,4 +1,4 @@
-//! What becomes of a partner's files: how far each is, and which of its lines were not taken.
+//! The progress of a partner's files, and their rejected lines.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -32,7 +32,7 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub file_name: Option<String>,
-    /// Of the file as it came.
+    /// Size of the file as it came.
     pub bytes: i64,
     pub bytes_received: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub charset: Option<String>,
-    /// Whether it came packed by gzip.
+    /// Whether the file was compressed by gzip.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub packed: Option<bool>,
@@ -61,7 +61,7 @@ pub struct View {
     pub ended_at: Option<Moment>,
 }
 
-/// How many lines became what, the header aside.
+/// How many lines were recorded and rejected. The header is not counted.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ImportLines)]
 pub struct LinesView {
@@ -83,7 +83,7 @@ pub struct Views {
     next: Option<String>,
 }
 
-/// One's own files that are whole, the newest first.
+/// The caller's own files that are whole, the newest first.
 #[utoipa::path(
     get, path = "/v1/imports", tag = "Files", security(("partner" = ["files:write"])),
     params(Page), responses((status = 200, description = "A page.", body = Views))
@@ -103,7 +103,8 @@ pub async fn get_imports(
     Ok(HttpResponse::Ok().json(Views { imports, next }))
 }
 
-/// How far one of one's own files is. `Retry-After` while it goes on.
+/// The progress of one of the caller's own files. `Retry-After` stands on the answer while the file
+/// is not done.
 #[utoipa::path(
     get, path = "/v1/imports/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(("import" = ImportId, Path, description = "The import's id, which was the upload's.")),

@@ -18,7 +18,7 @@ use crate::store::referral_moves::{self, MoveRecord};
 use crate::store::referral_rewards::{self, CommissionRecord};
 use crate::store::referrals::{self, Filter, ReferralRecord};
 
-/// Which page of which referrals.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +51,7 @@ pub(in crate::http) struct View<'a> {
     consent: Option<ConsentId>,
     effective_at: Moment,
     recorded_at: Moment,
-    /// How it came there.
+    /// How the referral came to this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<Vec<Passed<'a>>>,
     /// What the partner was or is to be given for it.
@@ -156,7 +156,7 @@ pub(in crate::http) async fn read_page(
     Ok((found, next))
 }
 
-/// Which page is asked for.
+/// Reads which page is asked for.
 pub(in crate::http) fn read_place(
     limit: Option<u16>,
     cursor: Option<&str>,

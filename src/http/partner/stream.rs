@@ -1,6 +1,6 @@
-//! A stream of events, one a line (NDJSON), of any length. Lines are read as fast as they are
-//! recorded and no faster, and answered in their order as they become durable: whoever stops reading
-//! the answers is read no further. Memory is bounded by two groups of lines, whatever the length.
+//! A stream of events, one a line (NDJSON), of any length. Lines are read no faster than they are
+//! recorded, and are answered in their order as they become durable. When the caller stops reading
+//! the answers, the gateway stops reading lines. Memory is bounded by two groups of lines.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub async fn post_event_stream(
     Ok(response.content_type(NDJSON).streaming(body))
 }
 
-/// What makes a request no stream.
+/// Refuses a request that is no stream.
 fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
     signature::may_be_missing(partner, STREAM_UNSIGNED)?;
     if headers.contains_key("signature") || headers.contains_key("signature-input") {
@@ -111,7 +111,7 @@ fn check(partner: &Partner, headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the caller wants no more of an answer than it needs (RFC 7240).
+/// Whether the caller prefers answers without receipts (RFC 7240).
 fn wants_minimal(headers: &HeaderMap) -> bool {
     let named = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
     let mut preferences = named.flat_map(|value| value.split(','));
@@ -140,7 +140,7 @@ async fn read_lines(mut body: web::Payload, groups: mpsc::Sender<Vec<Line>>) {
         loop {
             match next {
                 Some(Ok(bytes)) => cut.add(&bytes, &mut group),
-                // Torn off: the line in hand is not whole, and nobody is there to be told.
+                // The connection broke: the last line is not whole, and nobody reads an answer.
                 Some(Err(_torn)) => return,
                 None => {
                     cut.end(&mut group);
@@ -186,7 +186,7 @@ fn in_groups(mut lines: Vec<Line>) -> Vec<Vec<Line>> {
 struct Cut {
     line: Vec<u8>,
     too_long: bool,
-    /// Of the line before.
+    /// The number of the previous line.
     number: u64,
 }
 
@@ -345,14 +345,14 @@ impl Recording {
             record(&self.gateway.books(&self.partner).writer, submissions).await
         };
         let mut answers = answers.into_iter();
-        let (mut text, mut told) = (String::new(), false);
+        let (mut text, mut is_logged) = (String::new(), false);
         for (number, refused) in read {
             let outcome = match refused {
                 Some(problem) => Err(problem),
                 None => answers.next().unwrap_or(Err(WriteError::Stopped)).map_err(Problem::from),
             };
             text.push_str(&self.outcome_line(number, &outcome));
-            told = told || outcome.is_err_and(|problem| problem.log_cause());
+            is_logged = is_logged || outcome.is_err_and(|problem| problem.log_cause());
         }
         text
     }

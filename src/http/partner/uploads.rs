@@ -56,7 +56,7 @@ pub async fn create_upload(
         .finish())
 }
 
-/// How far an upload is.
+/// The progress of an upload.
 #[utoipa::path(
     head, path = "/v1/uploads/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(
@@ -133,7 +133,7 @@ pub async fn append_upload(
     Ok(tell_offset(&mut response, &import).finish())
 }
 
-/// Gives an upload up, as long as it is not whole.
+/// Cancels an upload that is not whole.
 #[utoipa::path(
     delete, path = "/v1/uploads/{import}", tag = "Files", security(("partner" = ["files:write"])),
     params(
@@ -239,7 +239,7 @@ fn content_length(headers: &HeaderMap) -> Option<i64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// What comes next of a body.
+/// The next piece of a body.
 enum Next {
     Bytes(web::Bytes),
     /// The body has ended, or was torn off.

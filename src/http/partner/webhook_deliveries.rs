@@ -16,12 +16,12 @@ use crate::store::outbox::dead::Message;
 use crate::store::outbox::{State, deliveries};
 use crate::webhook::endpoints;
 
-/// Which page of which deliveries.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// Of one endpoint only.
+    /// Only messages to this endpoint.
     #[param(value_type = Option<EndpointId>)]
     endpoint: Option<String>,
     #[param(pattern = "^(waiting|delivered|dead|superseded|cancelled)$")]
@@ -62,7 +62,7 @@ pub(in crate::http) struct Views {
     next: Option<String>,
 }
 
-/// What was told to the caller's own endpoints, the newest first.
+/// Messages to the caller's own endpoints, the newest first.
 #[utoipa::path(
     get, path = "/v1/webhook-deliveries", tag = "Webhooks",
     security(("partner" = ["webhooks:manage"])), params(Page),
@@ -101,7 +101,7 @@ pub async fn get_deliveries(
     Ok(HttpResponse::Ok().json(Views { webhook_deliveries, next }))
 }
 
-/// A message that was given up goes in line again, as if it had never failed.
+/// Replays a dead letter: it waits again, as if it had never failed.
 #[utoipa::path(
     post, path = "/v1/webhook-deliveries/{message}/replay", tag = "Webhooks",
     security(("partner" = ["webhooks:manage"])),

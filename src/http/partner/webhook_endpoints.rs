@@ -43,7 +43,7 @@ pub(in crate::http) struct Views {
     webhook_endpoints: Vec<View>,
 }
 
-/// What came of a test.
+/// The outcome of a test.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookTest)]
 pub(in crate::http) struct TestAnswer {
@@ -99,7 +99,7 @@ pub async fn get_endpoints(
     Ok(HttpResponse::Ok().json(Views { webhook_endpoints }))
 }
 
-/// Nothing more is told to it; what waits is cancelled.
+/// Deletes an endpoint. Messages that wait for it are cancelled.
 #[utoipa::path(
     delete, path = "/v1/webhook-endpoints/{endpoint}", tag = "Webhooks",
     security(("partner" = ["webhooks:manage"])),

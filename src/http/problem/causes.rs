@@ -1,4 +1,4 @@
-//! Where the domains' errors become problems.
+//! Errors of the other rooms become problems here.
 
 use std::borrow::Cow;
 use std::sync::Arc;

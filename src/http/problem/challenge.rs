@@ -9,7 +9,7 @@ pub struct Challenge {
     scope: Option<String>,
     /// Whether the token came with a proof.
     by_proof: bool,
-    /// Where the metadata of what is protected stands, where the tokens are ours.
+    /// The URL of the metadata of the protected resource. `None`: the tokens are not ours.
     metadata: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Challenge {
             }
         }
         // A scope that is missing is missing whatever the scheme.
-        std::iter::once(used).chain(other.filter(|_it| self.scope.is_none())).collect()
+        std::iter::once(used).chain(other.filter(|_scheme| self.scope.is_none())).collect()
     }
 }
 

@@ -25,7 +25,7 @@ use crate::writer::ConflictingDuplicate;
 use challenge::Challenge;
 pub use kinds::*;
 
-/// A problem as it is answered, and what only our log is told of it.
+/// A problem as it is answered, with its cause for the log only.
 #[derive(Clone, Debug)]
 pub struct Problem {
     kind: &'static Kind,
@@ -33,7 +33,7 @@ pub struct Problem {
     fields: Vec<FieldProblem>,
     duplicate: Option<Box<ConflictingDuplicate>>,
     retry_after_seconds: Option<u64>,
-    /// What a 401 or 403 says of the token.
+    /// `WWW-Authenticate` of a 401 or 403.
     challenge: Option<Box<Challenge>>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -122,7 +122,7 @@ impl Problem {
         }
     }
 
-    /// The token that came is no good; `why` is a sentence that says what to do about it.
+    /// The token cannot be accepted. `why` is a sentence that says what to do about it.
     #[must_use]
     pub fn bad_token(why: &impl fmt::Display) -> Self {
         Self {
@@ -250,7 +250,7 @@ impl Problem {
         Self { cause: Some(Arc::from(cause.into())), ..Self::new(&INTERNAL, detail) }
     }
 
-    /// What stands for an error status that carries no document of its own, such as the
+    /// The problem for an error status without a document of its own, such as the
     /// framework's answers to an unknown path or to a body over its limit.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
@@ -307,7 +307,7 @@ impl Problem {
         Self { cause: Some(Arc::new(error)), ..problem }
     }
 
-    /// What it is called in its type's URI.
+    /// The name in its type's URI.
     #[must_use]
     pub const fn slug(&self) -> &'static str {
         self.kind.slug
@@ -333,7 +333,10 @@ impl Problem {
             request_id,
             problems: &self.fields,
             duplicate_of: self.duplicate.as_ref().map(|duplicate| &duplicate.of),
-            differences: self.duplicate.as_ref().map_or(&[], |it| it.differences.as_slice()),
+            differences: self
+                .duplicate
+                .as_ref()
+                .map_or(&[], |duplicate| duplicate.differences.as_slice()),
         };
         serde_json::to_string(&document).unwrap_or_default()
     }
@@ -355,10 +358,10 @@ impl Problem {
         response.body(self.document_of(request_id))
     }
 
-    /// Tells the log what the caller is not told, and returns whether there was anything. Whoever
+    /// Logs the cause, which the caller does not see, and returns whether there was one. The code that
     /// answers with the problem calls this; the middleware does where it is the whole response.
     pub fn log_cause(&self) -> bool {
-        let Some(cause) = self.cause.as_ref().filter(|_it| !self.is_provoked()) else {
+        let Some(cause) = self.cause.as_ref().filter(|_cause| !self.is_provoked()) else {
             return false;
         };
         let mut chain = cause.to_string();
@@ -393,7 +396,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// `GET /problems/{slug}`: what a problem's `type` stands for, and what to do about it.
+/// `GET /problems/{slug}`: explains a problem's `type`.
 ///
 /// # Errors
 /// Not found, where there is no such type.

@@ -18,7 +18,7 @@ use crate::writer::{ConflictingDuplicate, WriteError};
 struct AskedFor;
 
 impl Problem {
-    /// What a real case of this kind would be answered with.
+    /// The problem that a real case of this kind would get.
     #[must_use]
     pub fn sample(kind: &'static Kind, now: Moment) -> Self {
         let found = samples(now).into_iter().find(|sample| sample.kind == kind);
@@ -26,13 +26,13 @@ impl Problem {
         Self { cause: Some(Arc::new(AskedFor)), ..sample }
     }
 
-    /// Of a kind that is told in the same words each time.
+    /// A problem of a kind that has the same words each time.
     fn plain(kind: &'static Kind) -> Self {
         let waits = matches!(kind.status, 429 | 503).then_some(1);
         Self { retry_after_seconds: waits, ..Self::new(kind, kind.advice) }
     }
 
-    /// Whether nothing has happened but that it was asked for.
+    /// Whether a partner on trial asked for the problem, and nothing else happened.
     #[must_use]
     pub fn is_provoked(&self) -> bool {
         self.cause.as_ref().is_some_and(|cause| cause.is::<AskedFor>())

@@ -17,11 +17,11 @@ use crate::partner::test_clock::AHEAD_SECONDS_MAX;
 use crate::store::test_clocks;
 use crate::task::Round;
 
-/// What time it is for the partner.
+/// The time by the partner's clock.
 #[derive(Serialize, ToSchema)]
 pub struct Clock {
     now: Moment,
-    /// How far it is ahead of the gateway's own clock.
+    /// Seconds that the clock is ahead of the gateway's own.
     #[schema(minimum = 0)]
     ahead_seconds: i64,
 }
@@ -30,7 +30,7 @@ pub struct Clock {
 /// is done by itself, within the minute.
 const ROUNDS_MAX: usize = 500;
 
-/// What time it is for a partner on trial.
+/// The clock of a partner on trial.
 #[utoipa::path(
     get, path = "/v1/sandbox/clock", tag = "Sandbox", security(("partner" = ["events:write"])),
     responses((status = 200, description = "The clock.", body = Clock))

@@ -16,9 +16,9 @@ use crate::ids::ReferralId;
 use crate::referral::Actor;
 use crate::store::referrals;
 
-/// What the bank's CRM would tell of the lead of one of the partner's referrals: it moves the
-/// referral, gives rewards or takes them back, and is told by webhook. News that come late or again
-/// move nothing.
+/// Plays the bank's CRM for the lead of one of the partner's referrals. The report moves the
+/// referral, gives rewards or takes them back, and causes webhooks. A late or repeated report moves
+/// nothing.
 #[utoipa::path(
     post, path = "/v1/sandbox/referrals/{referral}/stage", tag = "Sandbox",
     security(("partner" = ["events:write"])),

@@ -8,7 +8,7 @@ pub mod members;
 use crate::http::problem::{Problem, SANDBOX_ONLY};
 use crate::partner::Partner;
 
-/// Whether a partner is on trial.
+/// Refuses partners that are not on trial.
 fn on_trial(partner: &Partner) -> Result<(), Problem> {
     if partner.status.is_trial() {
         return Ok(());

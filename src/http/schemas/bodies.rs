@@ -1,10 +1,10 @@
-//! Bodies that have no type of their own, because they are passed on as they were recorded, or read
-//! field by field so that every problem is told at once.
+//! Bodies without a Rust type of their own: they are passed on as they were recorded, or read field by
+//! field, so that every problem is reported at once.
 
 #![expect(dead_code, reason = "the document is made of their types; nothing reads their fields")]
 
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type,
+    AdditionalProperties, ArrayBuilder, Discriminator, ObjectBuilder, OneOfBuilder, Type,
 };
 use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
@@ -31,11 +31,11 @@ pub struct ProblemBody {
     pub title: String,
     #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What is the matter this time, and how to mend it.
+    /// What is wrong this time, and how to correct it.
     pub detail: String,
     #[schema(required = false, nullable = false)]
     pub request_id: Option<String>,
-    /// Each field that needs mending.
+    /// Each field that is wrong.
     #[schema(required = false)]
     pub problems: Vec<FieldProblem>,
     /// The event that came first.
@@ -45,7 +45,7 @@ pub struct ProblemBody {
     pub differences: Vec<Difference>,
 }
 
-/// What came of an event, the same bytes for ever.
+/// The outcome of an event, the same bytes for ever.
 #[derive(ToSchema)]
 pub struct Receipt {
     pub receipt: TransactionId,
@@ -82,12 +82,123 @@ pub struct Posting {
     pub rule: String,
 }
 
-/// Why, in plain words, with the numbers of the decision beside them.
+/// Why, in plain words, with the numbers of the decision beside them. Which numbers there are depends
+/// on `reason`.
 #[derive(ToSchema)]
 pub struct Reason {
     pub reason: String,
     pub says: String,
     pub says_zh: String,
+    /// The rule and its version, such as `earning:base@1`.
+    #[schema(nullable = false)]
+    pub rule: Option<String>,
+    #[schema(nullable = false)]
+    pub paid: Option<Amount>,
+    #[schema(nullable = false)]
+    pub points: Option<Amount>,
+    /// A decimal, as the rule states it.
+    #[schema(nullable = false)]
+    pub points_per_unit: Option<String>,
+    #[schema(nullable = false)]
+    pub points_per_visit: Option<Amount>,
+    #[schema(nullable = false)]
+    pub step_spend: Option<Amount>,
+    #[schema(nullable = false)]
+    pub step_points: Option<Amount>,
+    #[schema(nullable = false)]
+    pub each_spend: Option<Amount>,
+    #[schema(nullable = false)]
+    pub each_points: Option<Amount>,
+    #[schema(nullable = false)]
+    pub times: Option<i64>,
+    /// A decimal, as the rule states it.
+    #[schema(nullable = false)]
+    pub multiplier: Option<String>,
+    /// A decimal before rounding.
+    #[schema(nullable = false)]
+    pub unrounded: Option<String>,
+    /// `down`, `half_up`, `half_even` or `up`.
+    #[schema(nullable = false)]
+    pub rounding: Option<String>,
+    /// What the rule would give without its limit.
+    #[schema(nullable = false)]
+    pub wanted: Option<Amount>,
+    #[schema(nullable = false)]
+    pub given: Option<Amount>,
+    /// The limit.
+    #[schema(nullable = false)]
+    pub most: Option<Amount>,
+    /// What of the limit was used before.
+    #[schema(nullable = false)]
+    pub used: Option<Amount>,
+    /// The limit: `day`, `month`, `campaign` or `budget`.
+    #[schema(nullable = false)]
+    pub by: Option<String>,
+    /// A text; or, of a rule that gave nothing, the part of its condition that does not hold.
+    #[schema(required = false)]
+    pub because: Option<serde_json::Value>,
+    /// The discount scheme.
+    #[schema(nullable = false)]
+    pub scheme: Option<String>,
+    #[schema(nullable = false)]
+    pub allowed: Option<Amount>,
+    #[schema(nullable = false)]
+    pub subsidy: Option<Amount>,
+    #[schema(nullable = false)]
+    pub bank_share: Option<String>,
+    #[schema(nullable = false)]
+    pub partner_share: Option<String>,
+    #[schema(nullable = false)]
+    pub by_bank: Option<Amount>,
+    #[schema(nullable = false)]
+    pub by_partner: Option<Amount>,
+    #[schema(nullable = false)]
+    pub periods: Option<u32>,
+    #[schema(nullable = false)]
+    pub value: Option<Amount>,
+    /// A decimal.
+    #[schema(nullable = false)]
+    pub price: Option<String>,
+    #[schema(nullable = false)]
+    pub fee: Option<Amount>,
+    #[schema(nullable = false)]
+    pub refunded: Option<Amount>,
+    #[schema(nullable = false)]
+    pub refunded_before: Option<Amount>,
+    #[schema(nullable = false)]
+    pub owed: Option<Amount>,
+    #[schema(nullable = false)]
+    pub left: Option<Amount>,
+    #[schema(nullable = false)]
+    pub tier: Option<String>,
+    #[schema(nullable = false)]
+    pub held_until: Option<Moment>,
+    #[schema(nullable = false)]
+    pub times_out_at: Option<Moment>,
+    #[schema(nullable = false, value_type = Option<String>, format = Date)]
+    pub available_from: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>, format = Date)]
+    pub spend_by: Option<String>,
+    #[schema(nullable = false)]
+    pub asset: Option<Asset>,
+    #[schema(nullable = false)]
+    pub amount: Option<Amount>,
+    /// The stage: `qualified`, `converted` or `first_repayment`.
+    #[schema(nullable = false)]
+    pub on: Option<String>,
+    /// `customer` or `partner`.
+    #[schema(nullable = false)]
+    pub to: Option<String>,
+    #[schema(nullable = false)]
+    pub transaction: Option<TransactionId>,
+    #[schema(nullable = false)]
+    pub correction: Option<CorrectionId>,
+    /// A member of staff.
+    #[schema(nullable = false)]
+    pub proposed_by: Option<String>,
+    /// A member of staff.
+    #[schema(nullable = false)]
+    pub approved_by: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -125,19 +236,16 @@ pub struct StreamLine;
 
 impl PartialSchema for StreamLine {
     fn schema() -> RefOr<Schema> {
-        AnyOfBuilder::new()
-            .item(Ref::from_schema_name("Event"))
-            .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue))
-            .into()
+        Ref::from_schema_name("Event").into()
     }
 }
 
 impl ToSchema for StreamLine {}
 
-/// What came of a line of a stream: `receipt` where it is recorded, `problem` where it is refused.
+/// The outcome of a line: `receipt` where it is recorded, `problem` where it is refused.
 #[derive(ToSchema)]
 pub struct StreamOutcome {
-    /// Of the body, from 1.
+    /// The number of the line, from 1.
     #[schema(minimum = 1)]
     pub line: u64,
     #[schema(minimum = 200, maximum = 599)]
@@ -165,25 +273,37 @@ impl PartialSchema for QuoteRequest {
 
 impl ToSchema for QuoteRequest {}
 
-/// A CloudEvent of one of the types there are.
+/// A CloudEvent of one of the types there are: `type` says which.
 pub struct EventBody;
+
+/// The types of event, each with the name of its schema. Generated clients call their types so.
+const EVENTS: [(&str, &str, fn() -> RefOr<Schema>); 7] = [
+    (Payment::TYPE, "PaymentDiscounted", || strict(Payment::schema())),
+    (Refund::TYPE, "PaymentRefunded", || strict(Refund::schema())),
+    (Referral::TYPE, "ReferralCreated", referral_data),
+    (Hold::TYPE, "RedemptionHeld", || strict(Hold::schema())),
+    (Commit::TYPE, "RedemptionCommitted", || strict(Commit::schema())),
+    (Cancel::TYPE, "RedemptionCancelled", || strict(Cancel::schema())),
+    (Return::TYPE, "RedemptionReturned", || strict(Return::schema())),
+];
+
+fn referral_data() -> RefOr<Schema> {
+    let mut referral = strict(Referral::schema());
+    if let RefOr::T(Schema::Object(object)) = &mut referral {
+        object.properties.insert("contact".to_owned(), strict(Contact::schema()));
+        object.required.push("contact".to_owned());
+    }
+    referral
+}
 
 impl PartialSchema for EventBody {
     fn schema() -> RefOr<Schema> {
-        let mut referral = strict(Referral::schema());
-        if let RefOr::T(Schema::Object(object)) = &mut referral {
-            object.properties.insert("contact".to_owned(), strict(Contact::schema()));
-            object.required.push("contact".to_owned());
-        }
-        OneOfBuilder::new()
-            .item(event_of(Payment::TYPE, strict(Payment::schema())))
-            .item(event_of(Refund::TYPE, strict(Refund::schema())))
-            .item(event_of(Referral::TYPE, referral))
-            .item(event_of(Hold::TYPE, strict(Hold::schema())))
-            .item(event_of(Commit::TYPE, strict(Commit::schema())))
-            .item(event_of(Cancel::TYPE, strict(Cancel::schema())))
-            .item(event_of(Return::TYPE, strict(Return::schema())))
-            .into()
+        let mapping = EVENTS
+            .map(|(kind, name, _data)| (kind.to_owned(), format!("#/components/schemas/{name}")));
+        let events = EVENTS.iter().fold(OneOfBuilder::new(), |one_of, (_kind, name, _data)| {
+            one_of.item(Ref::from_schema_name(*name))
+        });
+        events.discriminator(Some(Discriminator::with_mapping("type", mapping))).into()
     }
 }
 
@@ -201,6 +321,10 @@ impl ToSchema for EventBody {
         for (_name, schema) in schemas.iter_mut().skip(first) {
             *schema = strict(schema.clone());
         }
+        let events = EVENTS
+            .iter()
+            .map(|(kind, name, data)| ((*name).to_owned(), RefOr::T(event_of(kind, data()))));
+        schemas.extend(events);
     }
 }
 
@@ -210,11 +334,7 @@ pub struct BatchBody;
 impl PartialSchema for BatchBody {
     fn schema() -> RefOr<Schema> {
         ArrayBuilder::new()
-            .items(
-                AnyOfBuilder::new()
-                    .item(Ref::from_schema_name("Event"))
-                    .item(ObjectBuilder::new().schema_type(SchemaType::AnyValue)),
-            )
+            .items(Ref::from_schema_name("Event"))
             .max_items(Some(crate::http::server::paths::BATCH_MAX))
             .into()
     }
@@ -252,7 +372,7 @@ fn event_of(kind: &str, data: RefOr<Schema>) -> Schema {
     )
 }
 
-/// Where events are to be told, and which.
+/// A URL for webhooks, and the events to send there.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookEndpointBody {
@@ -322,7 +442,7 @@ pub struct ContactBody {
     pub consent: ConsentGiven,
 }
 
-/// What staff say of a referral that was on hold; for the bank only.
+/// The reason of a decision on a held referral; for the bank only.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBody {
@@ -339,7 +459,7 @@ pub struct WithdrawalBody {
     pub reason: Option<String>,
 }
 
-/// Whose personal data is to go: that of a referral or of a customer.
+/// Whose personal data is to be erased: that of a referral or of a customer.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureBody {
@@ -372,7 +492,7 @@ pub struct MemberLink {
     pub member: MemberRef,
 }
 
-/// How far the clock is to be ahead.
+/// Seconds that the clock is to be ahead.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockBody {
@@ -401,7 +521,7 @@ pub struct TokenForm {
     pub client_id: Option<PartnerId>,
     pub client_assertion_type: String,
     pub client_assertion: String,
-    /// All that was granted, without it.
+    /// Without it: all scopes of the client.
     #[schema(required = false)]
     pub scope: Option<String>,
 }
@@ -422,7 +542,7 @@ pub struct IntrospectionForm {
     pub token: String,
 }
 
-/// RFC 7662, section 2.2: of a token that is not good nothing but that.
+/// RFC 7662, section 2.2. For a token that is not good, only `active`.
 #[derive(ToSchema)]
 pub struct Introspection {
     pub active: bool,
@@ -445,7 +565,7 @@ pub struct Introspection {
     /// `Bearer` or `DPoP`.
     #[schema(nullable = false)]
     pub token_type: Option<String>,
-    /// To what it is bound (RFC 7800): `jkt` or `x5t#S256`.
+    /// The binding (RFC 7800): `jkt` or `x5t#S256`.
     #[schema(nullable = false)]
     pub cnf: Option<std::collections::BTreeMap<String, String>>,
 }

@@ -1,5 +1,5 @@
-//! Bodies of what follows up customers, which are read field by field so that every problem is told
-//! at once.
+//! Bodies about customers' stages and tasks. They are read field by field, so that every problem is
+//! reported at once.
 
 #![expect(dead_code, reason = "the document is made of their types; nothing reads their fields")]
 
@@ -36,7 +36,7 @@ pub struct CancellationBody {
     pub reason: String,
 }
 
-/// What came of a task, or why it is not to be done; without personal data.
+/// The result of a task, or why it is not needed; without personal data.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskNoteBody {

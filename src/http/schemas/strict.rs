@@ -1,4 +1,4 @@
-//! What a partner sends is read strictly: a field that is not known is a problem. The document says
+//! Requests are read strictly: an unknown field is a problem. The document says
 //! so, also where a type is written as several parts that stand in one object.
 
 use utoipa::openapi::schema::{AdditionalProperties, AllOf, Object, ObjectBuilder, Type};

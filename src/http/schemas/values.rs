@@ -1,4 +1,4 @@
-//! How the values of the API look on the wire: the forms of ids, amounts and times.
+//! The forms of ids, amounts and times in JSON.
 
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};

@@ -1,5 +1,5 @@
 //! Conditional reads (RFC 9110, section 13): every resource that is answered whole has an `ETag`,
-//! and a caller that has it already is told so with 304 and no body.
+//! and a caller that has the same version gets 304 and no body.
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -10,10 +10,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Below it stands what has versions; documents and pages have none.
+/// Only what stands below this path has entity tags; documents and pages have none.
 const RESOURCES: &str = "/v1/";
 
-/// Middleware: tags what is read, and answers 304 to whoever has it.
+/// Middleware: adds an entity tag, and answers 304 to a caller that has the same version.
 ///
 /// # Errors
 /// None of its own.

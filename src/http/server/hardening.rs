@@ -1,5 +1,5 @@
-//! What stands on every answer, so that no browser and no cache makes more of it than it is (OWASP
-//! API8). Cross-origin requests are not allowed anywhere: nothing here says that they are.
+//! Headers on every answer that keep browsers and caches from misusing it (OWASP API8).
+//! Cross-origin requests are not allowed anywhere: no answer says that they are.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,15 +12,15 @@ use actix_web::web;
 
 use crate::http::Gateway;
 
-/// Nothing may be loaded, framed or sent from what is no page.
+/// For answers that are no pages: nothing may be loaded, framed or sent.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
-/// A page that says nothing of its own loads from here only.
+/// For pages without a policy of their own: they load from here only.
 const PAGE: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
                     object-src 'none'; base-uri 'none'; form-action 'self'; \
                     frame-ancestors 'none'";
 const ONE_YEAR: &str = "max-age=31536000";
 
-/// Middleware: adds what an answer does not say itself.
+/// Middleware: adds each header that the answer does not set itself.
 ///
 /// # Errors
 /// None of its own.

@@ -27,9 +27,9 @@ use crate::store::idempotency_keys::{self, Claim, KeptAnswer, Request};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_CHARACTERS_MAX: usize = 255;
-/// How long the work may take before a twin takes over: longer than any request takes.
+/// How long the work may take before a second request takes over: longer than any request takes.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// How long a twin waits for the first one's answer before it is told to come back.
+/// How long a second request waits for the first one's answer before it gets 409.
 const WAIT_MAX: Duration = Duration::from_secs(3);
 /// A larger answer is not kept.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -153,7 +153,7 @@ async fn work(
     done.map(|(response, _answer)| response)
 }
 
-/// What is told to whoever asks again.
+/// The answer that is kept for the same request again.
 struct Answer {
     status: StatusCode,
     content_type: Option<String>,
@@ -165,7 +165,7 @@ async fn keepable(
 ) -> Result<(ServiceResponse<BoxBody>, Option<Answer>), actix_web::Error> {
     let status = response.status();
     if let Some(error) = response.response().error() {
-        // A problem of ours is the same for whoever asks again; what the framework says is not.
+        // A problem of ours is kept. What the framework answers by itself is not.
         let problem = error.as_error::<Problem>();
         let problem = problem.filter(|problem| is_final(status) && !problem.is_provoked());
         let answer = problem.map(|problem| Answer {
@@ -194,7 +194,7 @@ async fn keepable(
     Ok((ServiceResponse::new(request, response), answer))
 }
 
-/// Whether the same request would be answered so again, whoever comes with it.
+/// Whether the same request would get the same answer again.
 fn is_final(status: StatusCode) -> bool {
     status.is_success()
         || (status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 413 | 429))
@@ -223,7 +223,7 @@ fn replay(
     Ok(response.body(body))
 }
 
-/// Takes the key, waiting a moment for a twin that is at work.
+/// Claims the key. Waits a moment for another request that is at work under the same key.
 async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(10);

@@ -1,12 +1,15 @@
 //! Media types: what a body is sent as (`Content-Type`), and what a caller wants back (`Accept`).
 
 use std::future::Future;
+use std::io::Write;
 use std::ops::Deref;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::http::problem::{MEDIA_TYPE, Problem};
 
@@ -44,6 +47,37 @@ impl FromRequest for JsonBody {
             Ok(Self(body))
         })
     }
+}
+
+/// A document that is served whole and packed, each time from the same buffer.
+pub struct Packed {
+    pub plain: web::Bytes,
+    /// `None`: it could not be packed.
+    pub gzip: Option<web::Bytes>,
+}
+
+impl Packed {
+    /// Packs a document once.
+    pub fn of(document: String) -> Self {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        let packed = packer.write_all(document.as_bytes()).and_then(|()| packer.finish());
+        Self { plain: document.into(), gzip: packed.ok().map(Into::into) }
+    }
+}
+
+/// Whether the caller takes gzip (RFC 9110, section 12.5.3).
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+    let codings: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    let quality = |name: &str| codings.iter().find_map(|coding| quality_of(coding, name));
+    quality("gzip").or_else(|| quality("*")).is_some_and(|quality| quality > 0)
+}
+
+/// The quality of a coding, where the element names it.
+fn quality_of(element: &str, name: &str) -> Option<u16> {
+    let mut parts = element.split(';').map(str::trim);
+    let named = parts.next()?.eq_ignore_ascii_case(name);
+    named.then(|| quality(parts))
 }
 
 /// A body without a type.
@@ -112,15 +146,20 @@ fn wish(ranges: &[&str], media_type: &str) -> Wish {
         } else {
             continue;
         };
-        let quality = parts
-            .filter_map(|part| part.split_once('='))
-            .find(|(name, _value)| name.trim().eq_ignore_ascii_case("q"))
-            .map_or(1_000, |(_q, value)| thousandths(value.trim()));
+        let quality = quality(parts);
         if precision > best.precision || (precision == best.precision && quality > best.quality) {
             best = Wish { quality, precision };
         }
     }
     best
+}
+
+/// The quality among an element's parameters; 1 without one.
+fn quality<'a>(parameters: impl Iterator<Item = &'a str>) -> u16 {
+    parameters
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _value)| name.trim().eq_ignore_ascii_case("q"))
+        .map_or(1_000, |(_q, value)| thousandths(value.trim()))
 }
 
 /// A quality value (RFC 9110, section 12.4.2): 0 to 1, with at most three decimals. What is none

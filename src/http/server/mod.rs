@@ -14,5 +14,6 @@ pub(in crate::http) mod page;
 pub(in crate::http) mod paths;
 pub(in crate::http) mod request_id;
 pub(in crate::http) mod slow_body;
+pub mod slow_reader;
 pub mod tls;
 pub(in crate::http) mod version;

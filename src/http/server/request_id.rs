@@ -1,7 +1,7 @@
-//! Around every request: its metrics, its span in a trace, and an id, the caller's own where it is sane, else a new one; it stands in the
-//! response, in the log, and in a problem document. One line of log tells how each request went;
-//! it names the route, never the URL or the body. And whatever error the framework answers by
-//! itself becomes a problem document here; a panic too, so that its caller is not left without one.
+//! Around every request: its metrics, its span in a trace, one line in the log, and its id. The id is
+//! the caller's own where it is safe to log, else a new one; it stands in the response, in the log
+//! and in a problem document. The log names the route, never the URL or the body. Errors that the
+//! framework answers by itself become problem documents here, and so does a panic.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -37,8 +37,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 const TRACE_PARENT: &str = "traceparent";
 
-/// What is answered where the work came to no response of its own: it panicked, or a middleware
-/// refused.
+/// The answer where the work made no response of its own: it panicked, or a middleware refused.
 #[derive(Debug)]
 struct Unanswered {
     problem: Problem,
@@ -101,7 +100,7 @@ pub async fn log_requests(
     Ok(response)
 }
 
-/// On wherever errors are, so that each is logged with the id.
+/// The span is on wherever errors are, so that each error is logged with the id.
 fn open_span(headers: &HeaderMap, id: &str) -> Span {
     let span =
         tracing::error_span!("request", request_id = id, trace_id = Empty, otel.kind = Empty);
@@ -128,7 +127,7 @@ fn close_span(span: &Span, method: &str, route: Option<&str>, status: u16) {
     }
 }
 
-/// Tells log, metrics and trace what a request came to.
+/// Writes the outcome of a request to log, metrics and trace.
 fn conclude(
     response: &ServiceResponse<BoxBody>,
     span: &Span,
@@ -179,8 +178,8 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
-/// Whether a caller's id may stand in the log: short, of letters that quote nothing, and nothing
-/// that could be somebody's number, which seven digits in a row are but in a UUID.
+/// Whether a caller's id may stand in the log. It is short, and has no characters that quote. It has
+/// no run of seven digits, which may be a phone number, unless it is a UUID.
 fn is_sane(id: &[u8]) -> bool {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let numbered = || id.split(|b| !b.is_ascii_digit()).any(|digits| digits.len() >= DIGITS_MAX);
@@ -191,8 +190,8 @@ fn is_sane(id: &[u8]) -> bool {
 
 const DIGITS_MAX: usize = 7;
 
-/// Gives a problem document the request's id, and a document to an error that has none; and the
-/// problem's slug.
+/// Puts the request's id into a problem document, and makes a document for an error that has none.
+/// Returns the problem's slug as well.
 fn as_problem(
     response: ServiceResponse<BoxBody>,
     id: &str,
@@ -206,7 +205,7 @@ fn as_problem(
     let json = HeaderValue::from_static("application/json");
     let problem = match own {
         Some(problem) => problem.clone(),
-        // What was answered before is given again as it was.
+        // A replayed answer stays as it was.
         None if inside.headers().contains_key(REPLAYED) => return (response, None),
         // The token endpoint's errors have a form of their own (RFC 6749).
         None if inside.headers().get(header::CONTENT_TYPE) == Some(&json) => {
@@ -254,10 +253,10 @@ impl ResponseError for Unanswered {
     }
 }
 
-/// What log and traces call the route of a path that is none of ours.
+/// The name in log and traces for a path that is none of ours.
 const UNKNOWN: &str = "(unknown)";
 
-/// A method that somebody made up may say anything.
+/// A method that a caller made up may say anything, so it is not logged.
 fn known_method(name: &str) -> &str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == name).unwrap_or("(unknown)")

@@ -1,6 +1,6 @@
-//! Whoever sends a body slowly holds a connection: a body may keep us waiting for some seconds, and
-//! for a second more with each KiB of it. Only the time for which we wait counts, not that for which
-//! the sender waits for us.
+//! A caller that sends a body slowly holds a connection. So a body may keep the gateway waiting for
+//! some seconds, and for a second more with each KiB. Only the time in which the gateway waits
+//! counts, not the time in which the sender waits for the gateway.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -43,8 +43,9 @@ pub async fn await_bodies(
     if matches!(payload, Payload::None) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let patience =
-        request.app_data::<web::Data<Gateway>>().map_or(Duration::ZERO, |it| it.body_patience);
+    let patience = request
+        .app_data::<web::Data<Gateway>>()
+        .map_or(Duration::ZERO, |gateway| gateway.body_patience);
     let late = Rc::new(Cell::new(false));
     let body = Body { payload, patience, received: 0, waiting: None, late: Rc::clone(&late) };
     request.set_payload(Payload::Stream { payload: Box::pin(body) });
@@ -59,13 +60,13 @@ pub async fn await_bodies(
 
 struct Body {
     payload: Payload,
-    /// How long it may still keep us waiting, but for what it brings.
+    /// How long the body may still keep the gateway waiting.
     patience: Duration,
     /// Bytes for which no time was given yet.
     received: u64,
     /// Since when we wait, and until when we shall.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
-    /// Whether it took too long.
+    /// Whether the body took too long.
     late: Rc<Cell<bool>>,
 }
 

@@ -41,14 +41,14 @@ pub enum TlsError {
 }
 
 impl ClientCertificate {
-    /// Of the connection over which a request came.
+    /// The certificate of the connection over which a request came.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Option<&Self> {
         request.conn_data()
     }
 }
 
-/// Notes of a new connection with which certificate its client came.
+/// Keeps the client certificate of a new connection.
 pub fn note_certificate(connection: &dyn Any, data: &mut Extensions) {
     let Some(stream) = connection.downcast_ref::<TlsStream<TcpStream>>() else { return };
     let (_socket, session) = stream.get_ref();
@@ -98,9 +98,9 @@ fn file(path: &Path, what: String) -> TlsError {
     TlsError::File { path: path.to_owned(), what }
 }
 
-/// Takes whichever certificate, because who its holder is the client assertion proves: the
-/// certificate is only what the token is bound to (RFC 8705, section 2.2). That the client holds its
-/// key is checked all the same.
+/// Accepts any certificate. The client assertion proves who the client is; the certificate is only
+/// what the token is bound to (RFC 8705, section 2.2). That the client holds its key is checked all
+/// the same.
 #[derive(Debug)]
 struct AnyCertificate {
     provider: Arc<CryptoProvider>,

@@ -1,4 +1,4 @@
-//! Which version of the API a request speaks, and what of it is on its way out. The path carries
+//! The version of the API that a request asks for, and what is deprecated. The path carries
 //! the major version (`/v1`); `Api-Version` a date, which names the newest changes that the caller
 //! knows. What breaks a caller comes only under a new date, and each date is served for at least 12
 //! months after the next one.

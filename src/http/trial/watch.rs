@@ -1,5 +1,5 @@
-//! Watches what the software of partners on trial does, for the conformance kit. Nothing of a body is
-//! kept: kinds of problem, routes, and hashes of event ids.
+//! Observes what the software of partners on trial does, for the conformance kit. It keeps kinds of
+//! problems, routes and hashes of event ids, and nothing of a body.
 
 use std::cell::RefCell;
 
@@ -36,7 +36,8 @@ enum Sighting {
 
 /// A client that comes a little early has a clock that is a little off.
 const EARLY_PERMILLE: u64 = 900;
-/// What a partner's other threads send before they know is not held against it.
+/// A partner's other threads may send requests before they know of a 429. For this long that is no
+/// fault.
 const AT_ONCE: TimeDelta = TimeDelta::milliseconds(250);
 
 /// What is noted of an event of a partner on trial, whatever comes of it.
@@ -111,23 +112,24 @@ fn subject(key: EventKey) -> String {
     uuid::Uuid::from_bytes(*key.bytes()).simple().to_string()
 }
 
-/// How many seconds to wait, where a problem passes.
+/// Seconds to wait, where a problem is temporary.
 fn passing(problem: &Problem) -> Option<u64> {
     let passes = matches!(problem.status().as_u16(), 429 | 500..=599);
     passes.then(|| problem.retry_after_seconds().unwrap_or(0))
 }
 
-/// What a problem says of the software that met it; nothing, where it was asked for.
+/// What a problem shows about the software that caused it. A problem that was asked for shows
+/// nothing.
 fn signs_of(problem: &Problem) -> Vec<&'static str> {
     if problem.is_provoked() {
         return Vec::new();
     }
     let mut signs = vec![problem.kind().slug];
-    let told = |detail: &str| problem.fields().iter().any(|it| it.detail.starts_with(detail));
-    if told(AMOUNT_IS_NUMBER) {
+    let has = |detail: &str| problem.fields().iter().any(|field| field.detail.starts_with(detail));
+    if has(AMOUNT_IS_NUMBER) {
         signs.push(sign::AMOUNT_AS_NUMBER);
     }
-    if told(UNKNOWN_FIELD) {
+    if has(UNKNOWN_FIELD) {
         signs.push(sign::FIELD_UNKNOWN);
     }
     if *problem.kind() == EVENT_TIME && problem.detail().contains("future") {
@@ -151,8 +153,8 @@ pub async fn watch_trials(
     };
     request.extensions_mut().insert(Sightings::default());
     let response = next.call(request).await?.map_into_boxed_body();
-    let partner = noted_partner(response.request()).filter(|it| it.status.is_trial());
-    let partner = partner.filter(|_it| !is_the_kit(response.request()));
+    let partner = noted_partner(response.request()).filter(|partner| partner.status.is_trial());
+    let partner = partner.filter(|_partner| !is_the_kit(response.request()));
     if let (Some(gateway), Some(partner)) =
         (response.request().app_data::<web::Data<Gateway>>(), partner)
     {
@@ -197,7 +199,7 @@ fn count<B>(
     if route == TOKEN_PATH {
         match response.status().as_u16() {
             200 => sign(sign::TOKEN),
-            // Whose assertion is not its own is not told whose it is: this one was shown before.
+            // A 401 with a known partner means that its own assertion was replayed.
             401 => sign(sign::ASSERTION_REUSED),
             _ => {}
         }
