@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::leaf::hex;
 use crate::clock::Moment;
+use crate::ids::hex;
 
 /// A SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

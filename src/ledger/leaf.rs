@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use chrono::{NaiveDateTime, SecondsFormat};
 
 use super::chain::Hash;
+use crate::ids::hex;
 
 /// A transaction with all that belongs to it, as the database holds it: unparsed, because what
 /// somebody changed behind the program's back need not be what the program would have written.
@@ -226,15 +227,6 @@ fn update(context: &mut Context, text: &str) {
 
 fn moment(naive: NaiveDateTime) -> String {
     naive.and_utc().to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    text.extend(nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)));
-    text
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, Months, NaiveDate};
 use chrono_tz::Tz;
 
-use super::Cutoff;
 use super::cutoff::By;
+use super::{Cutoff, TransactionKind};
 use crate::clock::Moment;
-use crate::event::{Payment, Referral, Refund};
 use crate::ids::PartnerId;
 use crate::money::{Amount, AmountError, Asset};
-use crate::store::books::{self, CustomerPoints};
+use crate::store::reports::{self, CustomerPoints};
 use crate::store::{Db, StoreError};
 
 /// A calendar month in the programme's time zone, by one of the times that entries have.
@@ -61,8 +60,8 @@ pub enum LiabilityError {
 pub fn roll_forward(db: &mut Db, month: Month) -> Result<Vec<Line>, LiabilityError> {
     let (opening, closing) = db.snapshot(|db| {
         Ok::<_, StoreError>((
-            books::customer_points(db, month.before)?,
-            books::customer_points(db, month.through)?,
+            reports::customer_points(db, month.before)?,
+            reports::customer_points(db, month.through)?,
         ))
     })?;
     let partners: BTreeSet<_> = closing.iter().map(|sum| sum.partner.as_ref()).collect();
@@ -109,14 +108,29 @@ impl Movement {
 
     /// What a transaction of this kind does to what customers are owed. One that only moves points
     /// from one of a customer's accounts to another, as when they mature, comes to zero.
-    fn of_kind(kind: &str) -> Self {
-        match kind {
-            Payment::TYPE | Referral::TYPE => Self::Issued,
-            "points.expired" => Self::Expired,
-            Refund::TYPE | books::DEBT | "reversal" => Self::Reversed,
-            "adjustment" => Self::ReEstimated,
-            _ if kind.starts_with("redemption.") => Self::Redeemed,
-            _ => Self::Other,
+    fn of_kind(name: &str) -> Self {
+        if name == reports::DEBT {
+            return Self::Reversed;
+        }
+        match TransactionKind::by_name(name) {
+            Some(TransactionKind::Payment | TransactionKind::Referral) => Self::Issued,
+            Some(TransactionKind::Expired) => Self::Expired,
+            Some(TransactionKind::Refund | TransactionKind::Reversal) => Self::Reversed,
+            Some(TransactionKind::Adjustment) => Self::ReEstimated,
+            Some(
+                TransactionKind::Hold
+                | TransactionKind::Commit
+                | TransactionKind::Cancel
+                | TransactionKind::Return
+                | TransactionKind::TimedOut,
+            ) => Self::Redeemed,
+            Some(
+                TransactionKind::Matured
+                | TransactionKind::Rewarded
+                | TransactionKind::ClawedBack
+                | TransactionKind::CommissionMatured,
+            )
+            | None => Self::Other,
         }
     }
 }

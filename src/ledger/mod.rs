@@ -8,6 +8,7 @@ pub mod breakage;
 pub mod chain;
 pub mod cutoff;
 pub mod export;
+pub mod kinds;
 pub mod leaf;
 pub mod liability;
 pub mod outstanding;
@@ -19,6 +20,7 @@ pub mod verify;
 
 pub use account::{Account, AccountCode, Owner};
 pub use cutoff::Cutoff;
+pub use kinds::TransactionKind;
 pub use posting::{Posting, RuleVersion};
 pub use receipt::Receipt;
 pub use transaction::{Transaction, Unbalanced};

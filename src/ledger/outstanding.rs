@@ -8,7 +8,7 @@ use super::Cutoff;
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::money::Amount;
-use crate::store::{Db, StoreError, books};
+use crate::store::{Db, StoreError, reports};
 
 /// Where one span of months ends and the next begins, counted from the day of the report.
 pub const MONTHS: [u32; 4] = [3, 6, 12, 24];
@@ -39,7 +39,7 @@ pub fn outstanding(
         |day: Option<NaiveDate>| day.map_or(Moment::LAST, |day| Moment::start_of(day, zone));
     let earned = MONTHS.map(|months| begins(day.checked_sub_months(Months::new(months))));
     let expiring = MONTHS.map(|months| begins(day.checked_add_months(Months::new(months))));
-    let sums = db.snapshot(|db| books::lots_by_span(db, cutoff, &earned, &expiring))?;
+    let sums = db.snapshot(|db| reports::lots_by_span(db, cutoff, &earned, &expiring))?;
     Ok(sums
         .into_iter()
         .map(|sum| Outstanding {

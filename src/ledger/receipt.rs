@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{AccountCode, Posting, Transaction};
+use super::{AccountCode, Posting, Transaction, TransactionKind};
 use crate::clock::Moment;
 use crate::ids::{ConsentId, EventId, PartnerId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
@@ -16,7 +16,7 @@ pub struct Receipt<'a, R> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<&'a EventId>,
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: TransactionKind,
     pub effective_at: Moment,
     pub recorded_at: Moment,
     /// What a reader should know that is not an error, such as `discount_undeclared`.

@@ -6,7 +6,7 @@
 use super::decision::{Decision, Refusal};
 use crate::clock::Moment;
 use crate::ids::{CorrectionId, CustomerId, MemberRef, PartnerId, StaffId, TransactionId};
-use crate::ledger::Posting;
+use crate::ledger::{Posting, TransactionKind};
 use crate::money::{Amount, AmountError, Asset};
 
 /// Something that staff put right in the books, or propose to.
@@ -61,9 +61,6 @@ pub enum CorrectionState {
     Rejected { by: StaffId, reason: String, at: Moment },
 }
 
-/// The kinds of their transactions: no event stands for them.
-pub const KINDS: [&str; 2] = [CorrectionContent::ADJUSTMENT, CorrectionContent::REVERSAL];
-
 /// Why a correction is not taken, or does not go on. Nothing of it is kept.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CorrectionRefusal {
@@ -93,7 +90,7 @@ pub enum CorrectionRefusal {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Irreversible {
     #[error("its kind is {0}; use a refund or an adjustment")]
-    Kind(String),
+    Kind(TransactionKind),
     #[error("it moved nothing")]
     Empty,
     #[error("part of the payment was refunded; refund the rest")]
@@ -117,15 +114,12 @@ impl From<AmountError> for CorrectionRefusal {
 }
 
 impl CorrectionContent {
-    pub const ADJUSTMENT: &'static str = "adjustment";
-    pub const REVERSAL: &'static str = "reversal";
-
     /// The kind of the transaction that it posts.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn kind(&self) -> TransactionKind {
         match self {
-            Self::Adjustment(_) => Self::ADJUSTMENT,
-            Self::Reversal(_) => Self::REVERSAL,
+            Self::Adjustment(_) => TransactionKind::Adjustment,
+            Self::Reversal(_) => TransactionKind::Reversal,
         }
     }
 

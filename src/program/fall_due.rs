@@ -8,26 +8,16 @@ use super::hold::{self, HoldStanding, HoldState};
 use super::lot::{self, Lot, Lots};
 use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, LotId};
-use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion, TransactionKind};
 use crate::money::{Amount, Asset};
 
 /// What fell due for a customer at one moment.
 #[derive(Clone, Debug)]
 pub struct FallenDue {
-    pub kind: &'static str,
+    pub kind: TransactionKind,
     pub effective_at: Moment,
     pub decision: Decision,
 }
-
-/// Pending points became available.
-pub const MATURED: &str = "points.matured";
-/// Held points were not redeemed in time.
-pub const TIMED_OUT: &str = "redemption.timed_out";
-/// Available points expired.
-pub const EXPIRED: &str = "points.expired";
-
-/// All kinds of transactions that no event stands for.
-pub const KINDS: [&str; 3] = [MATURED, TIMED_OUT, EXPIRED];
 
 /// A hold's time is over: its points are free again, of which what has expired meanwhile falls
 /// due next.
@@ -39,7 +29,7 @@ pub fn time_out(
     let mut decision = hold::release(standing, HoldState::TimedOut, lots)?;
     decision.refers_to = Some(key);
     lots.follow(&decision)?;
-    Ok(FallenDue { kind: TIMED_OUT, effective_at: standing.times_out_at, decision })
+    Ok(FallenDue { kind: TransactionKind::TimedOut, effective_at: standing.times_out_at, decision })
 }
 
 /// All that has fallen due for a customer by now, in the order in which it did: maturing, expiry.
@@ -56,7 +46,7 @@ pub fn fall_due(
             |lot: &&Lot| due_of(lot).contains(&(effective_at, kind)) && effective_at <= now(lot.id);
         let due: Vec<Lot> = lots.of(customer).into_iter().filter(ready).cloned().collect();
         for lot in &due {
-            if kind == MATURED {
+            if kind == TransactionKind::Matured {
                 mature(lot, lots, &mut decision)?;
             } else {
                 expire(lot, &mut decision)?;
@@ -69,30 +59,32 @@ pub fn fall_due(
 }
 
 /// Which of the customer's dates that are past comes first. What matures and expires at once
-/// matures first: the kinds' names sort so by chance only, hence the number.
+/// matures first, whatever the order of the kinds.
 fn next_due(
     customer: CustomerId,
     lots: &Lots,
     now: impl Fn(LotId) -> Moment,
-) -> Option<(Moment, &'static str)> {
-    let dates: BTreeSet<(Moment, bool, &str)> = lots
+) -> Option<(Moment, TransactionKind)> {
+    let dates: BTreeSet<(Moment, bool, TransactionKind)> = lots
         .of(customer)
         .into_iter()
         .flat_map(|lot| {
             let now = now(lot.id);
             due_of(lot).into_iter().filter(move |(at, _kind)| *at <= now)
         })
-        .map(|(at, kind)| (at, kind == EXPIRED, kind))
+        .map(|(at, kind)| (at, kind == TransactionKind::Expired, kind))
         .collect();
     dates.first().map(|(at, _expired, kind)| (*at, *kind))
 }
 
 /// The dates at which something of a lot falls due.
-fn due_of(lot: &Lot) -> Vec<(Moment, &'static str)> {
+fn due_of(lot: &Lot) -> Vec<(Moment, TransactionKind)> {
     let maturing = lot.matures_at.filter(|_| lot.parts.pending.minor() > 0);
     // What is pending past its expiry matures first, and expires then.
     let expiring = lot.expires_at.filter(|_| lot.parts.available.minor() > 0);
-    maturing.map(|at| (at, MATURED)).into_iter().chain(expiring.map(|at| (at, EXPIRED))).collect()
+    let maturing = maturing.map(|at| (at, TransactionKind::Matured));
+    let expiring = expiring.map(|at| (at, TransactionKind::Expired));
+    maturing.into_iter().chain(expiring).collect()
 }
 
 fn mature(due: &Lot, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal> {

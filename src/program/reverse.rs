@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::correction::{CorrectionContent, CorrectionRefusal, Irreversible};
+use super::correction::{CorrectionRefusal, Irreversible};
 use super::counter::Counted;
 use super::decision::Decision;
 use super::lot::{Lots, Parts};
-use crate::event::{Payment, Referral};
 use crate::ids::{CustomerId, LotId, TransactionId};
-use crate::ledger::{AccountCode, Posting, RuleVersion};
+use crate::ledger::{AccountCode, Posting, RuleVersion, TransactionKind};
 use crate::money::{AmountError, Asset};
 
 pub(super) const RULE: &str = "reversal:exact@1";
@@ -18,7 +17,7 @@ pub(super) const RULE: &str = "reversal:exact@1";
 #[derive(Clone, Debug)]
 pub struct OriginalTransaction {
     pub id: TransactionId,
-    pub kind: String,
+    pub kind: TransactionKind,
     pub postings: Vec<Posting>,
     /// Whether part of what was paid has been refunded.
     pub refunded: bool,
@@ -63,10 +62,20 @@ pub fn reverse(original: &OriginalTransaction, lots: &Lots) -> Result<Decision, 
 
 fn check(original: &OriginalTransaction, lots: &Lots) -> Result<(), CorrectionRefusal> {
     let refused = |why| Err(CorrectionRefusal::NotReversible(why));
-    if ![Payment::TYPE, Referral::TYPE, CorrectionContent::ADJUSTMENT]
-        .contains(&original.kind.as_str())
-    {
-        return refused(Irreversible::Kind(original.kind.clone()));
+    match original.kind {
+        TransactionKind::Payment | TransactionKind::Referral | TransactionKind::Adjustment => {}
+        TransactionKind::Refund
+        | TransactionKind::Hold
+        | TransactionKind::Commit
+        | TransactionKind::Cancel
+        | TransactionKind::Return
+        | TransactionKind::Matured
+        | TransactionKind::TimedOut
+        | TransactionKind::Expired
+        | TransactionKind::Rewarded
+        | TransactionKind::ClawedBack
+        | TransactionKind::CommissionMatured
+        | TransactionKind::Reversal => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);
@@ -132,7 +141,7 @@ mod tests {
         (
             OriginalTransaction {
                 id,
-                kind: Payment::TYPE.to_owned(),
+                kind: TransactionKind::Payment,
                 postings,
                 refunded: false,
                 counted: Vec::new(),
@@ -180,8 +189,8 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        let kind = why(|original, _| original.kind = "payment.refunded".to_owned());
-        assert_eq!(kind, Irreversible::Kind("payment.refunded".to_owned()));
+        let kind = why(|original, _| original.kind = TransactionKind::Refund);
+        assert_eq!(kind, Irreversible::Kind(TransactionKind::Refund));
         assert_eq!(why(|original, _| original.postings.clear()), Irreversible::Empty);
         assert_eq!(why(|original, _| original.refunded = true), Irreversible::Refunded);
         let indebted = why(|original, _| {

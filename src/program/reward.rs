@@ -15,16 +15,6 @@ use crate::money::{Amount, AmountError, Asset};
 use crate::partner::reward::{Gift, Reward, Stage};
 use crate::referral::Terms;
 
-/// Rewards after a referral's event: by a move of it.
-pub const REWARDED: &str = "referral.rewarded";
-/// What was given is taken back.
-pub const CLAWED_BACK: &str = "referral.clawed_back";
-/// A commission may be paid from now on.
-pub const COMMISSION_MATURED: &str = "commission.matured";
-
-/// The kinds of their transactions: no event stands for them.
-pub const KINDS: [&str; 3] = [REWARDED, CLAWED_BACK, COMMISSION_MATURED];
-
 /// For what and to whom something was promised.
 #[derive(Clone, Copy, Debug)]
 pub struct RewardPromise<'a> {

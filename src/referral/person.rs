@@ -1,6 +1,6 @@
 use crate::event::Contact;
 use crate::fold;
-use crate::ids::{ClaimKey, PartnerId, RuleId, SightingKey};
+use crate::ids::{ClaimKey, PartnerId, RuleId, SightingKey, hex};
 use crate::partner::attribution::Likeness;
 
 /// Who was introduced, by keyed hashes: enough to tell that it is the same person again, and not
@@ -115,10 +115,6 @@ fn unfolded(likeness: Likeness, text: &str) -> String {
             text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
         }
     }
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ mod tx;
 mod types;
 
 // Callers name a table by itself (`store::lots`); the folders are for whoever reads the store.
-pub use access::{assertions, dpop_proofs, form_attempts, idempotency_keys, revoked_tokens};
+pub use access::{form_attempts, idempotency_keys, revoked_tokens, single_use};
 pub use columns::check_columns;
 pub use customers::{
     announcements, consents, contacts, customer_stages, erasures, notices, personal, readings,
@@ -58,7 +58,8 @@ pub use events::{
 };
 pub use grants::grant;
 pub use ledger::{
-    accounts, books, corrections, counters, history, holds, lines, lots, proof, seals, transactions,
+    accounts, corrections, counters, history, holds, lines, lots, proof, reports, seals,
+    transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
 pub use partners::{conformance, observations, test_clocks, webhook_endpoints};

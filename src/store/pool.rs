@@ -50,15 +50,35 @@ impl Pool {
         (state.connections.saturating_sub(state.idle_connections), state.idle_connections)
     }
 
-    /// Lends a connection to `work`. Blocks; call it off the async threads.
+    /// Lends a connection to `work` and blocks the thread until it is done. Async code calls
+    /// [`Self::ask`] instead.
     ///
     /// # Errors
-    /// [`StoreError::Exhausted`] when none becomes free in 5 seconds, else what `work` returned.
+    /// [`StoreError::Exhausted`] when no connection becomes free in 5 seconds, else what `work`
+    /// returned.
     pub fn with<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&mut Db) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut lent = self.0.get().map_err(|_timed_out| StoreError::Exhausted)?;
         work(&mut lent)
+    }
+
+    /// Lends a connection to `work` on a thread that may block.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] when no connection becomes free in 5 seconds or the program is
+    /// ending, else what `work` returned.
+    pub async fn ask<T, E>(
+        &self,
+        work: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let pool = self.clone();
+        let done = tokio::task::spawn_blocking(move || pool.with(work)).await;
+        done.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted.into()))
     }
 }

@@ -6,6 +6,7 @@ use super::work::Work;
 use super::{Weight, Writer};
 use crate::clock::Moment;
 use crate::ids::ReferralId;
+use crate::ledger::TransactionKind;
 use crate::program::reward::{self, RewardReceiver};
 use crate::store::{referral_rewards, referrals};
 
@@ -40,7 +41,7 @@ impl Work<'_> {
                     let decision = reward::mature(&record.partner, given.amount)?;
                     let about =
                         About { id, state: record.state, reason: "The reservation is over." };
-                    let kind = reward::COMMISSION_MATURED;
+                    let kind = TransactionKind::CommissionMatured;
                     drafts.push(Draft::of_move(kind, decision, about, now)?);
                     matured.push((id, given.number));
                 }

@@ -16,6 +16,7 @@ use crate::program::{
     self, Adjustment, Correction, CorrectionContent, CorrectionReason, CorrectionRefusal,
     CorrectionState, Decision, Irreversible, OriginalTransaction, Reversal,
 };
+use crate::store::transactions::ToReverse;
 use crate::store::{LedgerTx, corrections, counters, customers, referral_rewards, transactions};
 
 /// What a member of staff asks for.
@@ -185,12 +186,8 @@ impl Work<'_> {
                 Ok(program::adjust(adjustment, unit_cost, &standing, now)?)
             }
             CorrectionContent::Reversal(Reversal { transaction, customer, .. }) => {
-                let (mut original, event) =
-                    transactions::original(tx, *transaction)?.ok_or(Refused::TransactionUnknown)?;
-                if let Some(key) = event {
-                    let payment = transactions::payments(tx, &[key])?.remove(&key);
-                    original.refunded = payment.is_some_and(|it| !it.refunded.is_zero());
-                }
+                let found = transactions::original(tx, *transaction)?;
+                let original = found.ok_or(Refused::TransactionUnknown)?.original;
                 if referral_rewards::gone_on(tx.db(), *transaction)? {
                     return Err(Refused::NotReversible(Irreversible::Rewarded).into());
                 }
@@ -227,7 +224,7 @@ fn find(tx: &mut LedgerTx<'_>, asked: &CorrectionAsked) -> Result<CorrectionCont
             }))
         }
         CorrectionAsked::Reversal { transaction } => {
-            let (original, event) =
+            let ToReverse { original, event } =
                 transactions::original(tx, *transaction)?.ok_or(Refused::TransactionUnknown)?;
             let customer = whose(tx, &original, event.as_slice())?;
             let points = Amount::zero(Asset::PTS);

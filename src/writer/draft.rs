@@ -14,7 +14,7 @@ use crate::ids::{
     BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
-use crate::ledger::{Receipt, Transaction};
+use crate::ledger::{Receipt, Transaction, TransactionKind};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::ReferralState;
@@ -38,7 +38,7 @@ use crate::trace_parent::TraceParent;
 pub struct Draft<'a> {
     /// The event it comes from; none for what fell due, and for corrections.
     said: Option<(&'a Submission, EventKey)>,
-    kind: &'static str,
+    kind: TransactionKind,
     effective_at: Moment,
     recorded_at: Moment,
     decision: Decision,
@@ -108,7 +108,7 @@ impl<'a> Draft<'a> {
         let assigned = lead.zip(decision.assigned);
         let mut draft = Self {
             said: Some((submission, key)),
-            kind: submission.event.said.kind(),
+            kind: TransactionKind::from(&submission.event.said),
             effective_at: occasion.effective_at,
             recorded_at: occasion.recorded_at,
             decision,
@@ -129,7 +129,7 @@ impl<'a> Draft<'a> {
 
     /// What a move of a referral posts.
     pub fn of_move(
-        kind: &'static str,
+        kind: TransactionKind,
         decision: Decision,
         about: About,
         now: Moment,
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
 
     /// What a correction posts.
     pub fn of_correction(
-        kind: &'static str,
+        kind: TransactionKind,
         decision: Decision,
         now: Moment,
     ) -> Result<Self, RecordError> {
@@ -147,7 +147,7 @@ impl<'a> Draft<'a> {
     }
 
     fn of_no_event(
-        kind: &'static str,
+        kind: TransactionKind,
         mut decision: Decision,
         (effective_at, recorded_at): (Moment, Moment),
         moved: Option<About>,

@@ -10,6 +10,7 @@ use super::load::load_customer_lots;
 use super::work::Work;
 use crate::clock::Moment;
 use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
+use crate::ledger::TransactionKind;
 use crate::partner::reward::Stage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
@@ -98,9 +99,9 @@ impl Work<'_> {
         let mut transaction = None;
         if !decision.postings.is_empty() {
             let kind = if order.step == ReferralStep::Cancel {
-                reward::CLAWED_BACK
+                TransactionKind::ClawedBack
             } else {
-                reward::REWARDED
+                TransactionKind::Rewarded
             };
             let about = About { id: order.referral, state: to, reason: order.step.reason() };
             let draft = Draft::of_move(kind, decision, about, now)?;

@@ -10,7 +10,7 @@ use tallystick::ledger::cutoff::By;
 use tallystick::ledger::export::account_name;
 use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::money::Amount;
-use tallystick::store::{accounts, books};
+use tallystick::store::{accounts, reports};
 
 use crate::as_of::{command, ledger, printed};
 use crate::harness::{TestApp, cloud_event, code, customer, member, payment, referral, refund};
@@ -263,20 +263,20 @@ on_both_stores! {
     async fn pages_hold_everything_once_whatever_their_size(app) {
         a_long_history(app).await;
         let mut db = app.trial.db();
-        let whole = books::journal_page(&mut db, Cutoff::NONE, None, i64::MAX).unwrap();
+        let whole = reports::journal_page(&mut db, Cutoff::NONE, None, i64::MAX).unwrap();
         let (mut after, mut read) = (None, Vec::new());
         loop {
-            let page = books::journal_page(&mut db, Cutoff::NONE, after, 7).unwrap();
+            let page = reports::journal_page(&mut db, Cutoff::NONE, after, 7).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             read.extend(page.iter().map(|it| (it.id, it.entries.len())));
         }
         let whole: Vec<_> = whole.iter().map(|it| (it.id, it.entries.len())).collect();
         assert_eq!(read, whole);
-        assert_eq!(books::count(&mut db, Cutoff::NONE).unwrap(), i64::try_from(whole.len()).unwrap());
+        assert_eq!(reports::count(&mut db, Cutoff::NONE).unwrap(), i64::try_from(whole.len()).unwrap());
         let (mut after, mut read) = (None, BTreeSet::new());
         loop {
-            let page = books::accounts_page(&mut db, after, 7).unwrap();
+            let page = reports::accounts_page(&mut db, after, 7).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.id());
             assert!(page.into_iter().all(|account| read.insert(account)));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::{digest, rand};
 
+use crate::ids::hex;
 use crate::settings::{CrmSettings, Secret};
 
 /// Where Tryton is installed, and where it may keep what.
@@ -277,10 +278,6 @@ fn random_hex() -> Result<String, TrytonError> {
     let mut bytes = [0_u8; 16];
     rand::fill(&mut bytes).map_err(|_unspecified| TrytonError::NoRandomness)?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The last lines of a log, for an error that says why: the folder may be gone when it is read.

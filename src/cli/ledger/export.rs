@@ -13,7 +13,7 @@ use crate::cli::Failure;
 use crate::ledger::Cutoff;
 use crate::ledger::export::{AccountPattern, Export, ExportError, Format, export};
 use crate::settings::Settings;
-use crate::store::{Db, books};
+use crate::store::{Db, reports};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -91,7 +91,7 @@ fn bar(db: &mut Db, what: &Export) -> Result<ProgressBar, Failure> {
     if !io::stderr().is_terminal() {
         return Ok(ProgressBar::hidden());
     }
-    let count = u64::try_from(books::count(db, what.cutoff)?)?;
+    let count = u64::try_from(reports::count(db, what.cutoff)?)?;
     let style = "{bar:40} {pos}/{len} transactions {elapsed_precise} (eta {eta})";
     Ok(ProgressBar::new(count).with_style(ProgressStyle::with_template(style)?))
 }

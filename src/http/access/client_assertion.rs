@@ -15,7 +15,7 @@ use crate::http::server::paths::TOKEN_PATH;
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
-use crate::store::{LedgerTx, StoreError, assertions};
+use crate::store::{LedgerTx, StoreError, single_use};
 
 /// The fields of a form that identify the client.
 pub struct Credentials<'a> {
@@ -107,8 +107,8 @@ pub async fn use_up<T: Send + 'static>(
     gateway
         .main
         .write(move |tx| {
-            assertions::forget_expired(tx, now, FORGOTTEN_MAX)?;
-            if !assertions::claim(tx, &client, &assertion.jti, assertion.forget_at)? {
+            single_use::forget_assertions(tx, now, FORGOTTEN_MAX)?;
+            if !single_use::claim_assertion(tx, &client, &assertion.jti, assertion.forget_at)? {
                 return Ok(None);
             }
             work(tx).map(Some)

@@ -17,7 +17,7 @@ use crate::http::server::method::method_sent;
 use crate::http::server::noted::note_nonce;
 use crate::jwt::SKEW;
 use crate::partner::dpop::{DpopError, Proof, Proven, verify};
-use crate::store::dpop_proofs;
+use crate::store::single_use;
 
 const PROOF: HeaderName = HeaderName::from_static("dpop");
 
@@ -94,8 +94,10 @@ pub fn read(
 /// Unauthorized, when the proof was shown before.
 pub async fn use_up(gateway: &Gateway, proof: Proof) -> Result<(), Problem> {
     let Proof { thumbprint, jti, forget_at, .. } = proof;
-    let is_first =
-        gateway.main.write(move |tx| dpop_proofs::claim(tx, &thumbprint, &jti, forget_at)).await?;
+    let is_first = gateway
+        .main
+        .write(move |tx| single_use::claim_proof(tx, &thumbprint, &jti, forget_at))
+        .await?;
     if is_first { Ok(()) } else { Err(Refusal::Replayed.into()) }
 }
 

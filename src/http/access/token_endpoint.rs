@@ -21,7 +21,7 @@ use crate::partner::Partner;
 use crate::partner::constraint::{Binding, SenderConstraint};
 use crate::partner::dpop::Proof;
 use crate::partner::scope::Scope;
-use crate::store::dpop_proofs;
+use crate::store::single_use;
 
 /// The form of a token request. Unknown fields are ignored (RFC 6749, section 3.2); a field that
 /// stands twice is refused.
@@ -76,7 +76,7 @@ pub async fn issue_token(
         .map_err(|refusal| bad(refusal.code(), refusal.to_string()))?;
     let binding = binding(&partner, &request, proof.as_ref())?;
     let used = use_up(&gateway, partner.id.clone(), assertion, now, move |tx| match proof {
-        Some(proof) => dpop_proofs::claim(tx, &proof.thumbprint, &proof.jti, proof.forget_at),
+        Some(proof) => single_use::claim_proof(tx, &proof.thumbprint, &proof.jti, proof.forget_at),
         None => Ok(true),
     });
     match used.await? {

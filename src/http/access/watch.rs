@@ -8,7 +8,8 @@ use actix_web::web;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::store::{dpop_proofs, revoked_tokens};
+
+use crate::store::{revoked_tokens, single_use};
 use crate::task::{self, Chore, Round, Schedule, Task, Turn};
 
 /// The watch over what others change.
@@ -68,7 +69,7 @@ async fn clear(gateway: &Gateway) -> bool {
         .main
         .write(move |tx| {
             revoked_tokens::forget_expired(tx, now)?;
-            dpop_proofs::forget_expired(tx, now, PROOFS_MAX)
+            single_use::forget_proofs(tx, now, PROOFS_MAX)
         })
         .await;
     if let Err(error) = &cleared {

@@ -311,7 +311,7 @@ fn view<'a>(correction: &'a Correction, receipt: Option<&'a str>) -> Result<View
     };
     Ok(View {
         id: &correction.id,
-        kind: correction.what.kind(),
+        kind: correction.what.kind().name(),
         state: correction.state.name(),
         customer,
         points: correction.what.points(),

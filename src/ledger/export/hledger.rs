@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use super::{ExportError, Form, Out, account_name};
 use crate::ledger::Account;
 use crate::money::{Amount, Asset};
-use crate::store::books::JournalTransaction;
+use crate::store::reports::JournalTransaction;
 
 pub struct Journal {
     out: BufWriter<Out>,

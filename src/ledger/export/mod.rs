@@ -15,7 +15,7 @@ use chrono_tz::Tz;
 
 use super::{Account, Cutoff, Owner};
 use crate::ids::AccountId;
-use crate::store::books::{self, JournalTransaction};
+use crate::store::reports::{self, JournalTransaction};
 use crate::store::{Db, StoreError};
 
 pub use pattern::AccountPattern;
@@ -100,7 +100,7 @@ pub fn export(
         }
         let (mut after, mut written) = (None, 0_u64);
         loop {
-            let page = books::journal_page(db, what.cutoff, after, TRANSACTIONS_AT_ONCE)?;
+            let page = reports::journal_page(db, what.cutoff, after, TRANSACTIONS_AT_ONCE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             progress(u64::try_from(page.len()).unwrap_or(u64::MAX));
@@ -117,7 +117,7 @@ pub fn export(
 fn declare_accounts(db: &mut Db, form: &mut dyn Form) -> Result<(), ExportError> {
     let mut after: Option<AccountId> = None;
     loop {
-        let page = books::accounts_page(db, after, ACCOUNTS_AT_ONCE)?;
+        let page = reports::accounts_page(db, after, ACCOUNTS_AT_ONCE)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id());
         form.accounts(&page)?;

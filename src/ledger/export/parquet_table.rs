@@ -10,7 +10,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::{ExportError, Form, Out};
-use crate::store::books::JournalTransaction;
+use crate::store::reports::JournalTransaction;
 
 const SCHEMA: &str = "message entries {
     required binary transaction_id (string);

@@ -1,7 +1,7 @@
 //! CSV: a line for each entry.
 
 use super::{ExportError, Form, Out};
-use crate::store::books::JournalTransaction;
+use crate::store::reports::JournalTransaction;
 
 /// The columns of a table, in their order; Parquet has the amount in minor units and the scale.
 const COLUMNS: [&str; 11] = [

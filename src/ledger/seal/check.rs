@@ -1,9 +1,11 @@
 //! Recomputes the chain and names what is not as it was sealed. Reads only, a block at a time.
 
 use super::{LEAVES_MAX, head, made_at};
+use crate::ids::hex;
+use crate::ledger::TransactionKind;
 use crate::ledger::chain::{self, Block, Hash};
-use crate::ledger::leaf::{Leaf, Recorded, hex};
-use crate::program::{correction, fall_due, reward};
+use crate::ledger::kinds::Basis;
+use crate::ledger::leaf::{Leaf, Recorded};
 use crate::secrets::token_keys::TokenKeys;
 use crate::store::proof::Finding;
 use crate::store::seals::{self, Seal, StoredBlock};
@@ -142,9 +144,7 @@ impl Walk<'_> {
             Some(event) if event.transaction_id == recorded.id => {
                 self.events = self.events.saturating_add(1);
             }
-            None if fall_due::KINDS.contains(&recorded.kind.as_str())
-                || correction::KINDS.contains(&recorded.kind.as_str())
-                || reward::KINDS.contains(&recorded.kind.as_str()) => {}
+            None if needs_no_event(&recorded.kind) => {}
             _ => self.find("seal", place(&recorded.id), "no event stands for it"),
         }
     }
@@ -209,6 +209,14 @@ impl Walk<'_> {
             self.findings.push(Finding { what: what.to_owned(), place, detail });
         }
     }
+}
+
+/// The other bases are proved by queries ([`crate::store::proof`]).
+fn needs_no_event(kind: &str) -> bool {
+    TransactionKind::by_name(kind).is_some_and(|kind| match kind.basis() {
+        Basis::Event => false,
+        Basis::Time | Basis::Referral | Basis::Correction => true,
+    })
 }
 
 fn place(id: &[u8]) -> String {

@@ -7,7 +7,7 @@ use super::head::Claims;
 use crate::ids::EventKey;
 use crate::ledger::chain::{self, Hash};
 use crate::ledger::leaf::Leaf;
-use crate::store::seals;
+use crate::store::seals::{self, SealOfEvent};
 use crate::store::{Db, StoreError};
 
 /// What becomes of asking for a proof.
@@ -36,8 +36,11 @@ pub struct Proof {
 
 /// The proof for an event.
 pub fn of_event(db: &mut Db, key: EventKey) -> Result<Inclusion, StoreError> {
-    let Some(seal) = seals::of_event(db, key)? else { return Ok(Inclusion::Unknown) };
-    let Some(seal) = seal else { return Ok(Inclusion::NotSealed) };
+    let seal = match seals::of_event(db, key)? {
+        SealOfEvent::NoSuchEvent => return Ok(Inclusion::Unknown),
+        SealOfEvent::NotSealedYet => return Ok(Inclusion::NotSealed),
+        SealOfEvent::Sealed(seal) => seal,
+    };
     let recorded = seals::recorded(db, &[&seal.transaction])?;
     let leaf = recorded.get(&seal.transaction).map(Leaf::of);
     let stored = seals::block(db, seal.block)?;

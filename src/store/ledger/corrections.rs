@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::ids::{CorrectionId, CustomerId, EventKey, MemberRef, StaffId, TransactionId};
+use crate::ledger::TransactionKind;
 use crate::money::{Amount, Asset};
 use crate::program::{Adjustment, Correction, CorrectionContent, CorrectionState, Reversal};
 use crate::store::schema::{corrections, events, transactions};
@@ -142,7 +143,7 @@ impl Row {
     fn of(correction: &Correction) -> Self {
         let mut row = Self {
             id: correction.id.to_string(),
-            kind: correction.what.kind().to_owned(),
+            kind: correction.what.kind().name().to_owned(),
             customer_id: correction.what.customer().map(|id| id.bytes().to_vec()),
             partner_id: None,
             member_ref: None,
@@ -173,8 +174,9 @@ impl Row {
         let points = Amount::from_minor(self.points, Asset::PTS);
         let customer = self.customer_id.map(|id| types::uuid(&id, "corrections.customer_id"));
         let customer = customer.transpose()?.map(CustomerId::from_uuid);
-        let what = match self.kind.as_str() {
-            CorrectionContent::ADJUSTMENT => CorrectionContent::Adjustment(Adjustment {
+        let kind = TransactionKind::by_name(&self.kind);
+        let what = match kind {
+            Some(TransactionKind::Adjustment) => CorrectionContent::Adjustment(Adjustment {
                 customer: customer.ok_or(StoreError::Corrupt("corrections.customer_id"))?,
                 partner: types::partner(&self.partner_id.unwrap_or_default())?,
                 member: read::<MemberRef>(
@@ -184,7 +186,7 @@ impl Row {
                 points,
                 expires_at: self.expires_at.map(types::moment),
             }),
-            CorrectionContent::REVERSAL => {
+            Some(TransactionKind::Reversal) => {
                 let reverses = self.reverses.unwrap_or_default();
                 let transaction =
                     TransactionId::from_uuid(types::uuid(&reverses, "corrections.reverses")?);

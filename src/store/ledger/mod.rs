@@ -2,7 +2,6 @@
 //! corrections, seals, and the queries that prove them.
 
 pub mod accounts;
-pub mod books;
 pub mod corrections;
 pub mod counters;
 pub mod history;
@@ -10,5 +9,6 @@ pub mod holds;
 pub mod lines;
 pub mod lots;
 pub mod proof;
+pub mod reports;
 pub mod seals;
 pub mod transactions;

@@ -5,6 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::ids::AccountId;
+use crate::ledger::TransactionKind;
+use crate::ledger::kinds::Basis;
 use crate::referral::ReferralState;
 use crate::store::schema::accounts;
 use crate::store::{Db, StoreError};
@@ -162,7 +164,7 @@ const UNCORRECTED: &str = "
     SELECT 'correction' AS what, 'transactions ' || {hex:t.id} AS place,
         'is of the kind ' || t.kind || ', and no correction stands for it' AS detail
     FROM transactions t LEFT JOIN corrections c ON c.transaction_id = t.id
-    WHERE t.kind IN ('adjustment', 'reversal') AND c.id IS NULL
+    WHERE t.kind IN ({kinds:correction}) AND c.id IS NULL
     ORDER BY place LIMIT 100";
 
 const REVERSALS: &str = "
@@ -320,20 +322,63 @@ pub fn counts(db: &mut Db) -> Result<Counts, StoreError> {
     Ok(both!(db, connection => diesel::sql_query(COUNTS).get_result(connection))?)
 }
 
-/// The stores name the function that writes bytes as hexadecimal digits differently.
+/// Fills in what a query leaves open: `{hex:column}` is the column in hexadecimal digits, for which
+/// the stores have different functions, and `{kinds:basis}` is the list of kinds with that basis.
 fn in_dialect(query: &str, db: &Db) -> String {
     let (before, after) = match db {
         Db::Postgres(_) => ("encode(", ", 'hex')"),
         Db::Sqlite(_) => ("lower(hex(", "))"),
     };
-    let mut parts = query.split("{hex:");
+    let text = filled(query, "{hex:", |column| format!("{before}{column}{after}"));
+    filled(&text, "{kinds:", kinds)
+}
+
+/// The names of the kinds with a basis, as an SQL list.
+fn kinds(basis: &str) -> String {
+    let basis = match basis {
+        "correction" => Basis::Correction,
+        "referral" => Basis::Referral,
+        "time" => Basis::Time,
+        _ => Basis::Event,
+    };
+    let names: Vec<String> =
+        TransactionKind::with_basis(basis).map(|kind| format!("'{}'", kind.name())).collect();
+    names.join(", ")
+}
+
+/// Replaces each `opening…}` in a query by the text for what stands between.
+fn filled(query: &str, opening: &str, text_for: impl Fn(&str) -> String) -> String {
+    let mut parts = query.split(opening);
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (column, rest) = part.split_once('}').unwrap_or((part, ""));
-        text.push_str(before);
-        text.push_str(column);
-        text.push_str(after);
+        let (inner, rest) = part.split_once('}').unwrap_or((part, ""));
+        text.push_str(&text_for(inner));
         text.push_str(rest);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// States in which a referral may have any number of leads in the outbox: the consent may be
+    /// withdrawn at any time.
+    const ANY_LEADS: [ReferralState; 1] = [ReferralState::Withdrawn];
+
+    #[test]
+    fn the_proof_of_leads_names_every_state() {
+        for state in ReferralState::ALL {
+            let named = LEADS.contains(&format!("'{}'", state.name()));
+            assert_ne!(named, ANY_LEADS.contains(&state), "LEADS and {}", state.name());
+        }
+    }
+
+    #[test]
+    fn what_a_query_leaves_open_is_filled_in() {
+        let text = filled("a {hex:b.id} c {hex:d}", "{hex:", |column| format!("<{column}>"));
+        assert_eq!(text, "a <b.id> c <d>");
+        assert_eq!(kinds("correction"), "'adjustment', 'reversal'");
+        assert_eq!(filled(UNCORRECTED, "{kinds:", kinds).matches('{').count(), 1);
+    }
 }

@@ -103,18 +103,27 @@ pub fn of_block(db: &mut Db, position: i64, rows_max: i64) -> Result<Vec<Seal>, 
     rows.into_iter().map(seal).collect()
 }
 
-/// Where the transaction of an event is sealed: `None` within when it is not yet, `None` outside
-/// when there is no such event.
-pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Option<Seal>>, StoreError> {
+/// Whether the transaction of an event is sealed.
+pub enum SealOfEvent {
+    NoSuchEvent,
+    NotSealedYet,
+    Sealed(Seal),
+}
+
+/// Reads the seal of an event's transaction.
+pub fn of_event(db: &mut Db, key: EventKey) -> Result<SealOfEvent, StoreError> {
     let id: Option<Vec<u8>> = events::table
         .filter(events::id.eq(key.bytes().as_slice()))
         .select(events::transaction_id)
         .first(db)
         .optional()?;
-    let Some(id) = id else { return Ok(None) };
+    let Some(id) = id else { return Ok(SealOfEvent::NoSuchEvent) };
     let row: Option<(Vec<u8>, i64, i64, Vec<u8>)> =
         seals::table.filter(seals::transaction_id.eq(id)).first(db).optional()?;
-    row.map(seal).transpose().map(Some)
+    match row {
+        Some(row) => Ok(SealOfEvent::Sealed(seal(row)?)),
+        None => Ok(SealOfEvent::NotSealedYet),
+    }
 }
 
 fn seal(row: (Vec<u8>, i64, i64, Vec<u8>)) -> Result<Seal, StoreError> {

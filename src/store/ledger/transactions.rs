@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
-use crate::ledger::{Account, Posting, RuleVersion, Transaction};
+use crate::ledger::{Account, Posting, RuleVersion, Transaction, TransactionKind};
 use crate::money::Amount;
 use crate::program::{OriginalTransaction, PaymentStanding};
 use crate::store::moment::StoredMoment;
@@ -18,7 +18,7 @@ use crate::store::{Db, LedgerTx, StoreError, corrections, counters, lines, seals
 /// A transaction to be recorded.
 pub struct NewTransaction<'a> {
     pub transaction: &'a Transaction,
-    pub kind: &'static str,
+    pub kind: TransactionKind,
     pub receipt: &'a str,
     pub effective_at: Moment,
     pub recorded_at: Moment,
@@ -141,7 +141,7 @@ fn insert_entry_arrays(db: &mut PgConnection, rows: &[EntryRow]) -> QueryResult<
 fn row<'a>(new: &'a NewTransaction<'a>) -> Row<'a> {
     Row {
         id: new.transaction.id_bytes(),
-        kind: new.kind,
+        kind: new.kind.name(),
         entry_count: i64::try_from(new.transaction.postings().len()).unwrap_or(i64::MAX),
         receipt: new.receipt,
         effective_at: new.effective_at.into(),
@@ -322,18 +322,23 @@ fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Pos
         .collect()
 }
 
-/// A transaction as it is to be reversed, and the event that it is of; `None` when there is none of
-/// that id. Whether it was refunded is for the caller to find out.
-pub fn original(
-    tx: &mut LedgerTx<'_>,
-    id: TransactionId,
-) -> Result<Option<(OriginalTransaction, Option<EventKey>)>, StoreError> {
+/// A recorded transaction that staff want to reverse.
+pub struct ToReverse {
+    pub original: OriginalTransaction,
+    /// The event that it came from, if it came from one.
+    pub event: Option<EventKey>,
+}
+
+/// A transaction with all that a reversal needs. `None`: no transaction has that id. Lock the
+/// customer first, or a refund on another gateway could be missed.
+pub fn original(tx: &mut LedgerTx<'_>, id: TransactionId) -> Result<Option<ToReverse>, StoreError> {
     let row: Option<(String, String)> = transactions::table
         .filter(transactions::id.eq(id.bytes().as_slice()))
         .select((transactions::kind, transactions::receipt))
         .first(tx.0)
         .optional()?;
     let Some((kind, receipt)) = row else { return Ok(None) };
+    let kind = TransactionKind::by_name(&kind).ok_or(StoreError::Corrupt("transactions.kind"))?;
     let rows: Vec<EntryOfTransaction> = entries::table
         .inner_join(accounts::table)
         .filter(entries::transaction_id.eq(id.bytes().as_slice()))
@@ -359,8 +364,10 @@ pub fn original(
     let event = seals::event_of_receipt(&receipt);
     let mut counted = counters::of_events(tx.0, event.as_slice())?;
     let counted = event.and_then(|event| counted.remove(&event)).unwrap_or_default();
-    let original = OriginalTransaction { id, kind, postings: postings?, refunded: false, counted };
-    Ok(Some((original, event)))
+    let payment = payments(tx, event.as_slice())?.into_values().next();
+    let refunded = payment.is_some_and(|payment| !payment.refunded.is_zero());
+    let original = OriginalTransaction { id, kind, postings: postings?, refunded, counted };
+    Ok(Some(ToReverse { original, event }))
 }
 
 type EntryOfTransaction = (String, String, String, String, i64, String, Option<Vec<u8>>);

@@ -311,18 +311,6 @@ pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<ReferralReco
     rows.into_iter().map(ReferralRecord::try_from).collect()
 }
 
-/// How many referrals of each partner are in each state.
-pub fn count_by_state(db: &mut Db) -> Result<Vec<(PartnerId, String, i64)>, StoreError> {
-    let rows: Vec<(String, String, i64)> = referrals::table
-        .group_by((referrals::partner_id, referrals::state))
-        .select((referrals::partner_id, referrals::state, diesel::dsl::count_star()))
-        .order((referrals::partner_id, referrals::state))
-        .load(db)?;
-    rows.into_iter()
-        .map(|(partner, state, count)| Ok((types::partner(&partner)?, state, count)))
-        .collect()
-}
-
 /// The referrals in which a customer is named: as the partner's member, or as the person whom the
 /// bank referred by their own behaviour. Oldest first.
 pub fn about_customer(
