@@ -1,2 +1,2 @@
-DROP INDEX referrals_by_person;
+DROP INDEX referrals_by_behaviour;
 ALTER TABLE referrals DROP COLUMN person_id;
