@@ -52,6 +52,19 @@ impl Moment {
         self.0
     }
 
+    /// The last day on which something can be used that ends at this moment. A moment that is the
+    /// start of a day belongs to the end of the day before.
+    #[must_use]
+    pub fn last_day_before(self, zone: Tz) -> NaiveDate {
+        self.minus(TimeDelta::microseconds(1)).day_in(zone)
+    }
+
+    /// Date and time to the minute in a time zone, as people write it: `2026-11-27 05:54`.
+    #[must_use]
+    pub fn minute_in(self, zone: Tz) -> String {
+        self.0.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// The business day it lies in.
     #[must_use]
     pub fn day_in(self, zone: Tz) -> NaiveDate {

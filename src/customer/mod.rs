@@ -12,6 +12,7 @@ pub mod contact;
 pub mod erasure;
 pub mod export;
 pub mod members;
+pub mod own_side;
 pub mod person_data;
 pub mod personal;
 pub mod points;

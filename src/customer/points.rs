@@ -1,45 +1,63 @@
-//! A customer's points as the customer reads them.
+//! A customer's points as the customer reads them: their own side only, in the time of the programme.
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::own_side::sentences;
 use crate::clock::Moment;
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
+use crate::partner::Registry;
 use crate::program::Lot;
+use crate::store::ledger::own_history::own_history;
 use crate::store::transactions::{EntryPlace, HistoryLine};
-use crate::store::{Db, StoreError, accounts, customers, lots, transactions};
+use crate::store::{Db, StoreError, accounts, customers, lots};
 
 /// How a customer's points stand, with one page of their history.
 #[derive(Serialize, ToSchema)]
 pub struct Points {
-    /// What may be spent now.
+    /// What may be spent now: without points that expired, and less what is owed.
     balance: Amount,
     /// What has been earned and may not be spent yet.
     pending: Amount,
+    /// What is set aside for redemptions under way.
+    held: Amount,
     /// What is owed after a refund of points that were spent; paid from the next points earned.
     owed: Amount,
     /// What becomes available, and when.
-    maturing: Vec<Dated>,
+    maturing: Vec<Maturing>,
     /// What expires unless it is spent, and when, soonest first.
-    expiring: Vec<Dated>,
+    expiring: Vec<Expiring>,
     pub entries: Vec<Entry>,
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// Points that something happens to at a time.
+/// Points that become available.
 #[derive(Serialize, ToSchema)]
-pub struct Dated {
+pub struct Maturing {
     amount: Amount,
     at: Moment,
 }
 
-/// One movement of points.
+/// Points that expire.
+#[derive(Serialize, ToSchema)]
+pub struct Expiring {
+    amount: Amount,
+    /// The moment from which they cannot be spent any more.
+    at: Moment,
+    /// The last day on which they can be spent, in the programme's time zone.
+    #[schema(value_type = String, format = Date)]
+    spend_by: NaiveDate,
+}
+
+/// One movement of points. A redemption under way and its commitment are one.
 #[derive(Serialize, ToSchema)]
 pub struct Entry {
     /// Where the history goes on after this entry.
@@ -48,13 +66,33 @@ pub struct Entry {
     amount: Amount,
     /// The event's type.
     kind: String,
-    /// Where it was.
+    /// Where it was: the partner's id, or null.
     partner: Value,
+    /// The partner's name; absent where there was no partner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    partner_name: Option<String>,
     /// Why, in plain sentences.
     explanation: Vec<String>,
     explanation_zh: Vec<String>,
     effective_at: Moment,
     recorded_at: Moment,
+}
+
+/// The programme, as far as it is needed to show points.
+#[derive(Clone, Copy)]
+pub struct PointsView<'a> {
+    /// For the names of partners.
+    pub registry: &'a Registry,
+    pub zone: Tz,
+    pub now: Moment,
+}
+
+/// The page of the history that is asked for.
+#[derive(Clone, Copy)]
+pub struct HistoryPage {
+    pub after: Option<EntryPlace>,
+    pub rows_max: i64,
 }
 
 /// The points of the customer of a subject, from one state of the database. A customer whom no
@@ -65,8 +103,8 @@ pub struct Entry {
 pub fn read(
     subject: &str,
     db: &mut Db,
-    after: Option<EntryPlace>,
-    rows_max: i64,
+    page: HistoryPage,
+    view: PointsView<'_>,
 ) -> Result<Points, StoreError> {
     db.snapshot(|db| {
         let Some(id) = customers::by_subject(db, subject)? else {
@@ -74,16 +112,18 @@ pub fn read(
         };
         let account = |code| Account::customer(code, id, Asset::PTS);
         let available = account(AccountCode::POINTS_AVAILABLE);
-        let lines = transactions::history(db, &available, after, rows_max)?;
+        let lines = own_history(db, &available, page.after, page.rows_max)?;
         let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
+        let owed = owed.unwrap_or(Amount::zero(Asset::PTS));
         let lots = lots::of_customers(db, &[id])?;
         Ok(Points {
-            balance: accounts::balance(db, &available)?,
+            balance: spendable(&lots, owed, view.now)?,
             pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
-            owed: owed.unwrap_or(Amount::zero(Asset::PTS)),
-            maturing: dated(&lots, |lot| Some((lot.matures_at?, lot.parts.pending))),
-            expiring: dated(&lots, |lot| Some((lot.expires_at?, lot.parts.available))),
-            entries: lines.into_iter().map(Entry::from).collect(),
+            held: accounts::balance(db, &account(AccountCode::POINTS_HELD))?,
+            owed,
+            maturing: maturing(&lots),
+            expiring: expiring(&lots, view),
+            entries: lines.into_iter().map(|line| Entry::of(line, view)).collect(),
             next: None,
         })
     })
@@ -95,6 +135,7 @@ impl Points {
         Self {
             balance: zero,
             pending: zero,
+            held: zero,
             owed: zero,
             maturing: Vec::new(),
             expiring: Vec::new(),
@@ -104,37 +145,62 @@ impl Points {
     }
 }
 
-/// The sums by date of what the lots have coming, soonest first.
-fn dated(lots: &[Lot], coming: impl Fn(&Lot) -> Option<(Moment, Amount)>) -> Vec<Dated> {
+/// What may be spent now. Points that expired are not the customer's any more, even before that is
+/// recorded; what is owed cannot be spent, even while it waits for points that are held.
+fn spendable(lots: &[Lot], owed: Amount, now: Moment) -> Result<Amount, StoreError> {
+    let zero = Amount::zero(Asset::PTS);
+    let unexpired = lots.iter().filter(|lot| lot.expires_at.is_none_or(|at| at > now));
+    let sum = unexpired.map(|lot| lot.parts.available).try_fold(zero, Amount::checked_add);
+    let left = sum.and_then(|sum| sum.checked_sub(owed)).map_err(|_range| StoreError::OutOfRange)?;
+    Ok(left.max(zero))
+}
+
+fn maturing(lots: &[Lot]) -> Vec<Maturing> {
+    let sums = by_moment(lots, |lot| Some((lot.matures_at?, lot.parts.pending)));
+    sums.into_iter().map(|(at, amount)| Maturing { amount, at }).collect()
+}
+
+fn expiring(lots: &[Lot], view: PointsView<'_>) -> Vec<Expiring> {
+    let sums = by_moment(lots, |lot| Some((lot.expires_at?, lot.parts.available)));
+    let ahead = sums.into_iter().filter(|(at, _amount)| *at > view.now);
+    let spend_by = |at: Moment| at.last_day_before(view.zone);
+    ahead.map(|(at, amount)| Expiring { amount, at, spend_by: spend_by(at) }).collect()
+}
+
+/// The sums by moment of what the lots have coming, soonest first.
+fn by_moment(
+    lots: &[Lot],
+    coming: impl Fn(&Lot) -> Option<(Moment, Amount)>,
+) -> BTreeMap<Moment, Amount> {
     let mut sums: BTreeMap<Moment, Amount> = BTreeMap::new();
     for (at, amount) in lots.iter().filter_map(coming).filter(|(_at, amount)| !amount.is_zero()) {
         let sum = sums.entry(at).or_insert(Amount::zero(amount.asset()));
         // A sum beyond all range would be of points that no account can hold.
         *sum = sum.checked_add(amount).unwrap_or(*sum);
     }
-    sums.into_iter().map(|(at, amount)| Dated { amount, at }).collect()
+    sums
 }
 
-impl From<HistoryLine> for Entry {
-    fn from(line: HistoryLine) -> Self {
+impl Entry {
+    fn of(line: HistoryLine, view: PointsView<'_>) -> Self {
         // The receipt was written by this program; what is missing is shown as absent, not hidden.
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
+        let partner = receipt.get("partner").cloned().unwrap_or_default();
+        let partner_name = partner.as_str().map(|id| view.registry.name_of(id));
+        let (explanation, explanation_zh) = sentences(&receipt, view.zone)
+            .into_iter()
+            .map(|sentence| (sentence.english, sentence.chinese))
+            .unzip();
         Self {
             place: line.place,
             amount: line.amount,
             kind: line.kind,
-            partner: receipt.get("partner").cloned().unwrap_or_default(),
-            explanation: sentences(&receipt, "says"),
-            explanation_zh: sentences(&receipt, "says_zh"),
+            partner,
+            partner_name,
+            explanation,
+            explanation_zh,
             effective_at: line.effective_at,
             recorded_at: line.recorded_at,
         }
     }
-}
-
-/// The sentences of a receipt's explanation in one language: `says` or `says_zh`.
-pub(super) fn sentences(receipt: &Value, language: &str) -> Vec<String> {
-    let reasons = receipt.get("explanation").and_then(Value::as_array);
-    let text = |reason: &Value| Some(reason.get(language)?.as_str()?.to_owned());
-    reasons.into_iter().flatten().filter_map(text).collect()
 }

@@ -1,12 +1,14 @@
 //! Customers look up their points, and get the member reference by which a partner knows them.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::clock;
 use crate::customer::members::{self, Introduced};
-use crate::customer::points::{self, Points};
+use crate::customer::points::{self, HistoryPage, Points, PointsView};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
@@ -37,8 +39,12 @@ pub async fn get_points(
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     let place = Place::read(page.limit, page.cursor.as_deref(), read_cursor)?;
-    let (after, rows_max) = (place.after, place.rows_max());
-    let read = move |db: &mut _| points::read(&customer.subject, db, after, rows_max);
+    let history = HistoryPage { after: place.after, rows_max: place.rows_max() };
+    let (registry, zone) = (Arc::clone(&gateway.registry), gateway.time_zone);
+    let read = move |db: &mut _| {
+        let view = PointsView { registry: &registry, zone, now: clock::now() };
+        points::read(&customer.subject, db, history, view)
+    };
     let mut points = gateway.main.ask(read).await?;
     points.next = place.cut(&mut points.entries, |last| write_cursor(last.place));
     Ok(HttpResponse::Ok().json(points))

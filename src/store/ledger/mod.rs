@@ -8,6 +8,7 @@ pub mod history;
 pub mod holds;
 pub mod lines;
 pub mod lots;
+pub mod own_history;
 pub mod proof;
 pub mod reports;
 pub mod seals;
