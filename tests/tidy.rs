@@ -85,6 +85,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "customer/person_data",
             "customer/points",
             "customer/refusal",
+            "customer/rejected_lines",
             "customer/requester",
             "customer/retention",
             "follow_up/chore",

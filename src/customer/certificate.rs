@@ -16,6 +16,9 @@ pub struct Certificate {
     pub answers: u64,
     /// Months of birth.
     pub birth_months: u64,
+    /// Lines of partners' files that had not been recorded.
+    #[serde(default)]
+    pub rejected_lines: u64,
     /// Consents that were withdrawn with it.
     pub withdrawals: u64,
     /// Consents whose evidence is no longer kept.

@@ -1,14 +1,18 @@
 //! Erasing personal data, and the certificate that is kept of it. A certificate names nobody.
 
-use super::Author;
 use super::certificate::{Certificate, Erased};
+use super::personal::SealError;
+use super::reading::{DataReader, Reading, TO_ERASE};
 use super::refusal::CustomerRefusal;
+use super::rejected_lines::{self, Identifiers};
 use super::requester::Requester;
+use super::{Author, PersonalKeys};
 use crate::books::Books;
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
+use crate::event::Contact;
 use crate::ids::{ErasureId, MemberRef, PartnerId, ReferralId};
 use crate::store::erasures::{self, ErasureRecord, NewErasure};
-use crate::store::{self, Db, LedgerTx, StoreError, customers};
+use crate::store::{self, Db, LedgerTx, StoreError, customers, personal, referrals};
 use crate::writer::Erasure;
 
 /// Whose data is to be erased.
@@ -48,14 +52,18 @@ pub enum ErasureOutcome {
 pub async fn erase(
     who: Requester,
     books: &Books,
+    keys: &PersonalKeys,
     subject: ErasureSubject,
     reason: String,
 ) -> Result<ErasureOutcome, CustomerRefusal> {
+    let keys = keys.clone();
     let order = books
         .ask_or(move |db| {
             let by = who.author(db)?;
             let of = erased(&by, db, &subject)?;
-            Ok::<_, CustomerRefusal>(Erasure { of, by, reason })
+            let identifiers = identify(of, db, &keys, &by)?;
+            let rejected_lines = rejected_lines::erase(db, &keys, &identifiers)?;
+            Ok::<_, CustomerRefusal>(Erasure { of, by, reason, rejected_lines })
         })
         .await?;
     let outcome = books.writer.erase(order).await?.ok_or(CustomerRefusal::NotFound)?;
@@ -79,6 +87,48 @@ fn erased(
             Ok(Erased::Customer(found.ok_or(CustomerRefusal::NotFound)?))
         }
     }
+}
+
+/// The texts that name a person in partners' files. Contact data is opened for it, which is recorded
+/// as a reading.
+fn identify(
+    of: Erased,
+    db: &mut Db,
+    keys: &PersonalKeys,
+    author: &Author,
+) -> Result<Identifiers, CustomerRefusal> {
+    let reader = match author {
+        Author::Customer(id) => DataReader::Customer(*id),
+        Author::Staff(id) => DataReader::Staff(id.clone()),
+        Author::Partner(_) | Author::Program(_) => DataReader::Program("erasure"),
+    };
+    let reading = Reading { reader, purpose: TO_ERASE.to_owned() };
+    let mut identifiers = Identifiers::default();
+    db.write(|tx| {
+        let referrals = match of {
+            Erased::Customer(id) => {
+                let profile = customers::profile(tx.db(), id)?;
+                for (partner, member, _since) in profile.iter().flat_map(|known| &known.members) {
+                    identifiers.add(partner, member);
+                }
+                referrals::of_customer(tx.db(), id)?
+            }
+            Erased::Referral(id) => referrals::get(tx.db(), id)?.into_iter().collect(),
+            Erased::Period => Vec::new(),
+        };
+        for referral in referrals {
+            let sealed = personal::read(tx, referral.id, &reading, clock::now())?;
+            let Some(sealed) = sealed else { continue };
+            let plain = keys.open(referral.id.bytes(), &sealed)?;
+            let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
+            let texts = [Some(contact.phone), contact.email, contact.document];
+            for text in texts.into_iter().flatten() {
+                identifiers.add(&referral.partner, &text);
+            }
+        }
+        Ok::<_, CustomerRefusal>(())
+    })?;
+    Ok(identifiers)
 }
 
 /// Records what was erased; where nothing was left, the newest certificate stands.

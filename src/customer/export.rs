@@ -1,30 +1,33 @@
 //! Collecting all that is held about a person, for the person or for staff who answer for them. Each
 //! collection is recorded as a reading, and readings are part of what is held.
 
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::certificate::Erased;
 use super::consent_receipt::receipt_for;
+use super::own_side::sentences;
 use super::person_data::{
     Announced, ContactData, Entry, Erasure, Member, Membership, PersonData, Read, Referred,
     StageSince,
 };
 use super::personal::{PersonalKeys, SealError};
-use super::points::sentences;
-use super::reading::{DataReader, DataSubject, Reading};
+use super::reading::{DataReader, DataSubject, Reading, TO_ANSWER};
 use super::refusal::CustomerRefusal;
+use super::rejected_lines::{self, Identifiers};
 use crate::clock::Moment;
 use crate::event::Contact;
 use crate::ids::{CustomerId, MemberRef, PartnerId, StaffId};
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
 use crate::store::erasures::ErasureRecord;
+use crate::store::ledger::own_history::own_history;
 use crate::store::readings::ReadingRecord;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::HistoryLine;
 use crate::store::{
     Db, LedgerTx, StoreError, accounts, announcements, consents, customer_stages, customers,
-    erasures, lots, personal, readings, referrals, signatures, transactions,
+    erasures, lots, personal, readings, referrals, signatures,
 };
 
 const READINGS_MAX: i64 = 1_000;
@@ -51,6 +54,15 @@ pub struct PersonQuestion {
     pub purpose: String,
 }
 
+/// What a collection works with.
+#[derive(Clone, Copy)]
+pub struct Collector<'a> {
+    pub keys: &'a PersonalKeys,
+    /// The programme's time zone, for sentences that name a day.
+    pub zone: Tz,
+    pub now: Moment,
+}
+
 /// All that is held about the customer of a subject, who asks.
 ///
 /// # Errors
@@ -58,16 +70,16 @@ pub struct PersonQuestion {
 pub fn read_own(
     subject: &str,
     db: &mut Db,
-    keys: &PersonalKeys,
-    now: Moment,
+    collector: Collector<'_>,
 ) -> Result<PersonData, CustomerRefusal> {
-    db.write(|tx| {
+    let data = db.write(|tx| {
         let found = customers::by_subject(tx.db(), subject)?;
         let id = found.ok_or(CustomerRefusal::NotFound)?;
-        let purpose = "to answer the person themselves".to_owned();
-        let reading = Reading { reader: DataReader::Customer(id), purpose };
-        of_customer(tx, keys, id, &reading, now)
-    })
+        let reader = DataReader::Customer(id);
+        let reading = Reading { reader, purpose: TO_ANSWER.to_owned() };
+        collector.of_customer(tx, id, &reading)
+    })?;
+    collector.with_rejected_lines(db, data)
 }
 
 /// All that is held about the person whom staff ask about.
@@ -77,19 +89,19 @@ pub fn read_own(
 pub fn find(
     who: StaffId,
     db: &mut Db,
-    keys: &PersonalKeys,
     question: PersonQuestion,
-    now: Moment,
+    collector: Collector<'_>,
 ) -> Result<PersonData, CustomerRefusal> {
     let PersonQuestion { person, purpose } = question;
     let reading = Reading { reader: DataReader::Staff(who), purpose };
-    db.write(|tx| match &person {
+    let data = db.write(|tx| match &person {
         Person::Member { partner, member } => {
             let found = customers::by_member(tx.db(), partner, member)?;
-            of_customer(tx, keys, found.ok_or(CustomerRefusal::NotFound)?, &reading, now)
+            collector.of_customer(tx, found.ok_or(CustomerRefusal::NotFound)?, &reading)
         }
         Person::Phone(phone) => {
-            let ids = personal::by_phone(tx.db(), &keys.phone_indexes(phone), REFERRALS_MAX)?;
+            let indexes = collector.keys.phone_indexes(phone);
+            let ids = personal::by_phone(tx.db(), &indexes, REFERRALS_MAX)?;
             let mut list = Vec::with_capacity(ids.len());
             for id in ids {
                 list.extend(referrals::get(tx.db(), id)?);
@@ -97,11 +109,13 @@ pub fn find(
             if list.is_empty() {
                 return Err(CustomerRefusal::NotFound);
             }
-            of_referrals(tx, keys, &list, &reading, now)
+            collector.of_referrals(tx, &list, &reading)
         }
-    })
+    })?;
+    collector.with_rejected_lines(db, data)
 }
 
+<<<<<<< HEAD
 fn of_customer(
     tx: &mut LedgerTx<'_>,
     keys: &PersonalKeys,
@@ -146,25 +160,98 @@ fn of_referrals(
             given.push(receipt_for(&record, Some(referral.id), false));
         }
         referred.push(Referred::of(referral, contact));
+=======
+impl Collector<'_> {
+    fn of_customer(
+        self,
+        tx: &mut LedgerTx<'_>,
+        id: CustomerId,
+        reading: &Reading,
+    ) -> Result<PersonData, CustomerRefusal> {
+        readings::insert(tx, reading, &[DataSubject::Customer(id)], self.now)?;
+        let list = referrals::about_customer(tx.db(), id)?;
+        let customer = membership(tx, id, self.zone)?;
+        let mut data = self.of_referrals(tx, &list, reading)?;
+        let mut subjects = vec![DataSubject::Customer(id)];
+        subjects.extend(subjects_of(tx, &list)?);
+        data.readings = read_by(tx, &subjects, &reading.reader)?;
+        let mut erased = vec![Erased::Customer(id)];
+        erased.extend(list.iter().map(|referral| Erased::Referral(referral.id)));
+        data.erasures = certificates(tx, &erased)?;
+        Ok(PersonData { customer, ..data })
     }
-    let subjects = subjects_of(tx, list)?;
-    let erased: Vec<Erased> = list.iter().map(|referral| Erased::Referral(referral.id)).collect();
-    Ok(PersonData {
-        as_of: now,
-        customer: None,
-        referrals: referred,
-        consents: given,
-        readings: read_by(tx, &subjects, &reading.reader)?,
-        erasures: certificates(tx, &erased)?,
-    })
+
+    /// All that is held about the person of these referrals.
+    fn of_referrals(
+        self,
+        tx: &mut LedgerTx<'_>,
+        list: &[ReferralRecord],
+        reading: &Reading,
+    ) -> Result<PersonData, CustomerRefusal> {
+        let (mut referred, mut given) = (Vec::new(), Vec::new());
+        for referral in list {
+            let contact = match personal::read(tx, referral.id, reading, self.now)? {
+                None => None,
+                Some(sealed) => {
+                    let plain = self.keys.open(referral.id.bytes(), &sealed)?;
+                    let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
+                    Some(ContactData::from(contact))
+                }
+            };
+            if let Some(consent) = referral.consent
+                && let Some(record) = consents::get(tx.db(), consent)?
+            {
+                given.push(receipt_for(&record, Some(referral.id), false));
+            }
+            referred.push(Referred::of(referral, contact));
+        }
+        let subjects = subjects_of(tx, list)?;
+        let erased: Vec<Erased> =
+            list.iter().map(|referral| Erased::Referral(referral.id)).collect();
+        Ok(PersonData {
+            as_of: self.now,
+            customer: None,
+            referrals: referred,
+            consents: given,
+            rejected_lines: Vec::new(),
+            readings: read_by(tx, &subjects, &reading.reader)?,
+            erasures: certificates(tx, &erased)?,
+        })
+    }
+
+    /// Adds the lines of partners' files that name the person. They are read outside of the
+    /// transaction, because nothing is written for them.
+    fn with_rejected_lines(
+        self,
+        db: &mut Db,
+        data: PersonData,
+    ) -> Result<PersonData, CustomerRefusal> {
+        let mut identifiers = Identifiers::default();
+        for member in data.customer.iter().flat_map(|customer| &customer.members) {
+            identifiers.add(&member.partner, &member.member);
+        }
+        for referral in &data.referrals {
+            if let Some(contact) = &referral.contact {
+                identifiers.add(&referral.partner, &contact.phone);
+                contact.email.iter().for_each(|email| identifiers.add(&referral.partner, email));
+            }
+        }
+        let rejected_lines = rejected_lines::find(db, self.keys, &identifiers)?;
+        Ok(PersonData { rejected_lines, ..data })
+>>>>>>> 76fe233 (Customers read their own side only; the person's page in words and local times; rejected lines are in what is held and erased)
+    }
 }
 
-fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership>, StoreError> {
+fn membership(
+    tx: &mut LedgerTx<'_>,
+    id: CustomerId,
+    zone: Tz,
+) -> Result<Option<Membership>, StoreError> {
     let db = tx.db();
     let Some(profile) = customers::profile(db, id)? else { return Ok(None) };
     let account = |code| Account::customer(code, id, Asset::PTS);
     let available = account(AccountCode::POINTS_AVAILABLE);
-    let lines = transactions::history(db, &available, None, ENTRIES_MAX)?;
+    let lines = own_history(db, &available, None, ENTRIES_MAX)?;
     let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
     let stage = customer_stages::get(db, id)?.map(|record| record.stage.name());
     let since = |step: customer_stages::StageMove| StageSince {
@@ -196,7 +283,7 @@ fn membership(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<Option<Membership
         stage,
         stages,
         announcements,
-        entries: lines.into_iter().map(Entry::from).collect(),
+        entries: lines.into_iter().map(|line| Entry::of(line, zone)).collect(),
     }))
 }
 
@@ -269,14 +356,17 @@ impl From<Contact> for ContactData {
     }
 }
 
-impl From<HistoryLine> for Entry {
-    fn from(line: HistoryLine) -> Self {
+impl Entry {
+    fn of(line: HistoryLine, zone: Tz) -> Self {
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
+        let own = sentences(&receipt, zone).into_iter();
+        let (explanation, explanation_zh) =
+            own.map(|sentence| (sentence.english, sentence.chinese)).unzip();
         Self {
             amount: line.amount,
             kind: line.kind,
-            explanation: sentences(&receipt, "says"),
-            explanation_zh: sentences(&receipt, "says_zh"),
+            explanation,
+            explanation_zh,
             effective_at: line.effective_at,
             recorded_at: line.recorded_at,
         }

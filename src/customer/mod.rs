@@ -18,6 +18,7 @@ pub mod personal;
 pub mod points;
 pub mod reading;
 pub mod refusal;
+pub mod rejected_lines;
 pub mod requester;
 pub mod retention;
 

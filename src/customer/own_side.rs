@@ -62,9 +62,15 @@ impl Reason {
                 "已兑换积分退还，有效期不变。",
             ),
             // Between the bank and the partner.
-            "discount_spent" | "subsidised" | "fee_waived" | "waiver_differs"
-            | "waiver_undeclared" | "discount_undeclared" | "discount_differs"
-            | "scheme_unknown" | "commission_matured" => None,
+            "discount_spent"
+            | "subsidised"
+            | "fee_waived"
+            | "waiver_differs"
+            | "waiver_undeclared"
+            | "discount_undeclared"
+            | "discount_differs"
+            | "scheme_unknown"
+            | "commission_matured" => None,
             _ => None,
         }
     }
@@ -134,10 +140,14 @@ mod tests {
             with(json!({ "reason": "commission_matured" })),
             with(json!({ "reason": "something_new" })),
             with(json!({ "reason": "redeemed", "points": "80.00", "value": "0.80" })),
-            with(json!({ "reason": "capped", "wanted": "10.00", "given": "4.00", "most": "9000.00" })),
+            with(
+                json!({ "reason": "capped", "wanted": "10.00", "given": "4.00", "most": "9000.00" })
+            ),
         ]));
-        let expected =
-            ["80.00 points are redeemed.", "4.00 of 10.00 points: the limit of this offer is reached."];
+        let expected = [
+            "80.00 points are redeemed.",
+            "4.00 of 10.00 points: the limit of this offer is reached.",
+        ];
         assert_eq!(told, expected);
     }
 
@@ -149,10 +159,13 @@ mod tests {
             { "reason": "tier_reached", "says": "", "says_zh": "", "tier": "silver",
               "held_until": "2027-11-30T16:00:00Z" },
         ]));
-        assert_eq!(told, [
-            "10.00 points are held for a redemption until 2026-11-27 05:54.",
-            "The tier silver is reached, and held until 2027-11-30 at least.",
-        ]);
+        assert_eq!(
+            told,
+            [
+                "10.00 points are held for a redemption until 2026-11-27 05:54.",
+                "The tier silver is reached, and held until 2027-11-30 at least.",
+            ]
+        );
     }
 
     #[test]

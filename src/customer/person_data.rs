@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::consent_receipt::ConsentReceipt;
+use super::rejected_lines::RejectedLine;
 use crate::clock::Moment;
 use crate::ids::{ConsentId, ErasureId, PartnerId, ReadingId, ReferralId};
 use crate::money::{Amount, Asset};
@@ -19,6 +20,8 @@ pub struct PersonData {
     pub customer: Option<Membership>,
     pub referrals: Vec<Referred>,
     pub consents: Vec<ConsentReceipt>,
+    /// Lines of partners' files that could not be recorded and name the person.
+    pub rejected_lines: Vec<RejectedLine>,
     /// Who read the data, and what for; the newest first, at most 1,000.
     pub readings: Vec<Read>,
     pub erasures: Vec<Erasure>,

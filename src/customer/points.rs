@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::own_side::sentences;
 use crate::clock::Moment;
+use crate::ids::PartnerId;
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
 use crate::partner::Registry;
@@ -129,6 +130,14 @@ pub fn read(
     })
 }
 
+impl PointsView<'_> {
+    /// The name of a partner; its id once it has left.
+    fn name_of(&self, id: &str) -> String {
+        let partner = PartnerId::try_from(id).ok().and_then(|id| self.registry.get(&id));
+        partner.map_or_else(|| id.to_owned(), |partner| partner.name.clone())
+    }
+}
+
 impl Points {
     fn none() -> Self {
         let zero = Amount::zero(Asset::PTS);
@@ -151,7 +160,8 @@ fn spendable(lots: &[Lot], owed: Amount, now: Moment) -> Result<Amount, StoreErr
     let zero = Amount::zero(Asset::PTS);
     let unexpired = lots.iter().filter(|lot| lot.expires_at.is_none_or(|at| at > now));
     let sum = unexpired.map(|lot| lot.parts.available).try_fold(zero, Amount::checked_add);
-    let left = sum.and_then(|sum| sum.checked_sub(owed)).map_err(|_range| StoreError::OutOfRange)?;
+    let left =
+        sum.and_then(|sum| sum.checked_sub(owed)).map_err(|_range| StoreError::OutOfRange)?;
     Ok(left.max(zero))
 }
 
@@ -186,7 +196,7 @@ impl Entry {
         // The receipt was written by this program; what is missing is shown as absent, not hidden.
         let receipt: Value = serde_json::from_str(&line.receipt).unwrap_or_default();
         let partner = receipt.get("partner").cloned().unwrap_or_default();
-        let partner_name = partner.as_str().map(|id| view.registry.name_of(id));
+        let partner_name = partner.as_str().map(|id| view.name_of(id));
         let (explanation, explanation_zh) = sentences(&receipt, view.zone)
             .into_iter()
             .map(|sentence| (sentence.english, sentence.chinese))

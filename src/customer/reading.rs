@@ -3,6 +3,12 @@
 
 use crate::ids::{CustomerId, ReferralId, SignatureId, StaffId};
 
+/// Purposes of this program, which the person's page also says in Chinese.
+pub const TO_ANSWER: &str = "to answer the person themselves";
+pub const TO_TELL_CRM: &str = "to tell the CRM of the lead";
+pub const TO_RESEAL: &str = "to seal it with the current key";
+pub const TO_ERASE: &str = "to find and erase it";
+
 /// A reader of personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataReader {

@@ -209,6 +209,13 @@ impl Scheme {
         self.fee_waivers.iter().find(|rule| rule.id == *id && rule.term().covers(day))
     }
 
+    /// The name of the product of that id, in its newest version.
+    #[must_use]
+    pub fn product_named(&self, id: &str) -> Option<&str> {
+        let named = self.products.iter().filter(|product| product.id.as_str() == id);
+        named.max_by_key(|product| product.version).map(|product| product.name.as_str())
+    }
+
     /// The product of that id in force on a day.
     #[must_use]
     pub fn product_on(&self, id: &RuleId, day: NaiveDate) -> Option<&Product> {

@@ -3,7 +3,7 @@
 
 use crate::clock;
 use crate::customer::personal::{PersonalKeys, SealError};
-use crate::customer::reading::Reading;
+use crate::customer::reading::{Reading, TO_RESEAL};
 use crate::event::Contact;
 use crate::ids::{ReferralId, RequestKey, SignatureId};
 use crate::referral::Person;
@@ -101,7 +101,7 @@ pub fn round(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, 
 }
 
 fn reading() -> Reading {
-    Reading::by_program("reseal", "to seal it with the current key")
+    Reading::by_program("reseal", TO_RESEAL)
 }
 
 fn contacts(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {

@@ -34,6 +34,8 @@ pub struct Erasure {
     pub by: Author,
     /// Without personal data.
     pub reason: String,
+    /// Lines of partners' files that were erased before, for the certificate.
+    pub rejected_lines: u64,
 }
 
 impl Writer {
@@ -148,7 +150,8 @@ impl Work<'_> {
     fn erase(&mut self, order: &Erasure) -> Result<Option<ErasureOutcome>, RecordError> {
         let now = self.now;
         let occasion = ErasureOccasion { by: &order.by, reason: &order.reason, now };
-        let mut certificate = Certificate::default();
+        let mut certificate =
+            Certificate { rejected_lines: order.rejected_lines, ..Certificate::default() };
         match order.of {
             Erased::Period => return Ok(None),
             Erased::Referral(id) => {

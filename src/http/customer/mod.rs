@@ -7,5 +7,6 @@ pub(in crate::http) mod consents;
 pub(in crate::http) mod contact;
 pub(in crate::http) mod notices;
 pub(in crate::http) mod person_data;
-pub(in crate::http) mod person_page;
+mod person_page;
+mod person_words;
 pub(in crate::http) mod points;

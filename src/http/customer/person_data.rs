@@ -7,13 +7,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::clock;
-use crate::customer::export::{self, Person, PersonQuestion};
+use crate::customer::export::{self, Collector, Person, PersonQuestion};
 use crate::customer::person_data::PersonData;
 use crate::event::{self, Reader, is_e164};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
-use crate::http::customer::person_page::page;
+use crate::http::customer::person_page::{PageSetting, page};
+use crate::http::pages::accept::prefers_html;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::PersonBody;
@@ -46,9 +47,12 @@ pub async fn get_own_data(
     form: web::Query<Form>,
 ) -> Result<HttpResponse, Problem> {
     let language = language(&request, form.lang.as_deref())?;
-    let keys = gateway.keys.personal.clone();
-    let read = move |db: &mut _| export::read_own(&customer.subject, db, &keys, clock::now());
-    answer(&gateway.main.ask_or(read).await?, &request, language)
+    let (keys, zone) = (gateway.keys.personal.clone(), gateway.time_zone);
+    let read = move |db: &mut _| {
+        let collector = Collector { keys: &keys, zone, now: clock::now() };
+        export::read_own(&customer.subject, db, collector)
+    };
+    answer(&gateway, &gateway.main.ask_or(read).await?, &request, language)
 }
 
 /// All that is held about a person, by member reference or by phone number; recorded as a reading
@@ -68,9 +72,12 @@ pub async fn find_data(
 ) -> Result<HttpResponse, Problem> {
     let asked = event::read_object(&body, read_body)?;
     let language = language(&request, None)?;
-    let keys = gateway.keys.personal.clone();
-    let read = move |db: &mut _| export::find(staff.id, db, &keys, asked, clock::now());
-    answer(&gateway.main.ask_or(read).await?, &request, language)
+    let (keys, zone) = (gateway.keys.personal.clone(), gateway.time_zone);
+    let read = move |db: &mut _| {
+        let collector = Collector { keys: &keys, zone, now: clock::now() };
+        export::find(staff.id, db, asked, collector)
+    };
+    answer(&gateway, &gateway.main.ask_or(read).await?, &request, language)
 }
 
 fn read_body(body: &mut Reader<'_>) -> Option<PersonQuestion> {
@@ -107,13 +114,15 @@ fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Prob
 }
 
 fn answer(
+    gateway: &Gateway,
     data: &PersonData,
     request: &HttpRequest,
     language: Language,
 ) -> Result<HttpResponse, Problem> {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.trim_start().starts_with("text/html")) {
-        return page(data, language);
+    if prefers_html(request) {
+        let setting =
+            PageSetting { language, zone: gateway.time_zone, registry: &gateway.registry };
+        return page(data, setting);
     }
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));

@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
 use crate::ids::PartnerId;
 use crate::money::{Amount, Asset};
 use crate::partner::Registry;
-use crate::referral::State;
+use crate::referral::ReferralState;
 
 #[derive(Template)]
 #[template(path = "person_data.html", config = "src/http/askama.toml")]
@@ -149,7 +149,8 @@ impl PageWriter<'_> {
 
     fn referral(&self, referral: &Referred) -> Item {
         let words = self.words;
-        let state = State::by_name(referral.state).map_or(referral.state, |it| words.state(it));
+        let state =
+            ReferralState::by_name(referral.state).map_or(referral.state, |it| words.state(it));
         let contact = match &referral.contact {
             Some(contact) => {
                 let parts = [Some(&contact.name), Some(&contact.phone), contact.email.as_ref()];
@@ -252,7 +253,8 @@ impl PageWriter<'_> {
     }
 
     fn money(&self, amount: Amount) -> String {
-        let unit = if amount.asset() == Asset::CNY { self.words.yuan } else { amount.asset().code() };
+        let unit =
+            if amount.asset() == Asset::CNY { self.words.yuan } else { amount.asset().code() };
         format!("{amount} {unit}")
     }
 
@@ -272,9 +274,5 @@ impl PageWriter<'_> {
 
 /// With its sign: what came as `+5.00`, what went as `-5.00`.
 fn signed(amount: Amount) -> String {
-    if amount.is_negative() || amount.is_zero() {
-        amount.to_string()
-    } else {
-        format!("+{amount}")
-    }
+    if amount.is_negative() || amount.is_zero() { amount.to_string() } else { format!("+{amount}") }
 }

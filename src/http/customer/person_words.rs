@@ -3,7 +3,7 @@
 use crate::customer::reading::{TO_ANSWER, TO_RESEAL, TO_TELL_CRM};
 use crate::follow_up::CustomerStage;
 use crate::http::pages::words::words;
-use crate::referral::State;
+use crate::referral::ReferralState;
 
 words! {
     /// All that the person's page says in one language.
@@ -90,16 +90,19 @@ impl PersonWords {
 
     /// How a referral stands, as far as it is the person's own. Whose the person is for the bank, and
     /// what the bank found, is not.
-    pub const fn state(&self, state: State) -> &'static str {
+    pub const fn state(&self, state: ReferralState) -> &'static str {
         match state {
-            State::Received | State::OnHold => self.state_open,
-            State::NeedsConsent => self.state_needs_consent,
-            State::Duplicate | State::Rejected | State::Lost | State::Expired => self.state_ended,
-            State::Qualified | State::Sent => self.state_passed_on,
-            State::Contacted => self.state_contacted,
-            State::Converted | State::Rewarded => self.state_converted,
-            State::ClawedBack => self.state_cancelled,
-            State::Withdrawn => self.state_withdrawn,
+            ReferralState::Received | ReferralState::OnHold => self.state_open,
+            ReferralState::NeedsConsent => self.state_needs_consent,
+            ReferralState::Duplicate
+            | ReferralState::Rejected
+            | ReferralState::Lost
+            | ReferralState::Expired => self.state_ended,
+            ReferralState::Qualified | ReferralState::Sent => self.state_passed_on,
+            ReferralState::Contacted => self.state_contacted,
+            ReferralState::Converted | ReferralState::Rewarded => self.state_converted,
+            ReferralState::ClawedBack => self.state_cancelled,
+            ReferralState::Withdrawn => self.state_withdrawn,
         }
     }
 

@@ -4,6 +4,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::accept::weighed;
 use super::cookie::{Cookie, read_cookie};
 
 /// A language of the pages.
@@ -96,30 +97,6 @@ pub fn keep_language(request: &HttpRequest, path: &str, response: &mut HttpRespo
     if let Ok(header) = cookie.header() {
         response.headers_mut().append(header::SET_COOKIE, header);
     }
-}
-
-/// A range and its quality value in thousandths; 0 for a value that cannot be read.
-fn weighed(range: &str) -> (&str, u16) {
-    let mut parts = range.split(';');
-    let tag = parts.next().unwrap_or_default().trim();
-    let quality = parts.find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-    });
-    (tag, quality.map_or(1_000, thousandths))
-}
-
-/// `0.9` as 900: one digit before the point and up to three after it.
-fn thousandths(text: &str) -> u16 {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let is_valid = matches!(whole, "0" | "1")
-        && part.len() <= 3
-        && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_valid {
-        return 0;
-    }
-    let digits = format!("{whole}{part:0<3}");
-    digits.parse::<u16>().unwrap_or(0).min(1_000)
 }
 
 #[cfg(test)]

@@ -82,8 +82,8 @@ pub async fn post_erasure(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let ErasureOrder { subject, reason } = event::read_object(&body, read_body)?;
-    let outcome =
-        erasure::erase(Requester::Staff(staff.id), &gateway.main, subject, reason).await?;
+    let (who, keys) = (Requester::Staff(staff.id), &gateway.keys.personal);
+    let outcome = erasure::erase(who, &gateway.main, keys, subject, reason).await?;
     Ok(answer(outcome, true))
 }
 
@@ -101,7 +101,8 @@ pub async fn erase_own_data(
 ) -> Result<HttpResponse, Problem> {
     let (who, subject) = (Requester::Customer(customer.subject), ErasureSubject::Requester);
     let reason = "asked by the customer".to_owned();
-    let outcome = erasure::erase(who, &gateway.main, subject, reason).await?;
+    let keys = &gateway.keys.personal;
+    let outcome = erasure::erase(who, &gateway.main, keys, subject, reason).await?;
     Ok(answer(outcome, false))
 }
 

@@ -6,8 +6,8 @@ use super::super::schema::{import_parts, import_rejects, imports};
 use super::State;
 use crate::clock::Moment;
 use crate::customer::Sealed;
-use crate::ids::ImportId;
-use crate::store::{Db, LedgerTx, StoreError};
+use crate::ids::{ImportId, PartnerId};
+use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// Adds a part to the end of a file: of several at once one is added. Whether the file is whole
 /// by it; `None` when its end is no longer at `start`, and nothing is added.
@@ -67,4 +67,81 @@ pub fn rejects_after(
         .first(db)
         .optional()?;
     Ok(found.map(|(at, key_id, bytes)| (at, Sealed { key_id, bytes })))
+}
+
+/// Where a group of rejected lines stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RejectPlace {
+    pub import: ImportId,
+    pub after_lines: i64,
+}
+
+/// A group of rejected lines, sealed.
+pub struct RejectGroup {
+    pub place: RejectPlace,
+    pub sealed: Sealed,
+    /// When the import began.
+    pub recorded_at: Moment,
+    pub expires_at: Moment,
+}
+
+/// Groups of rejected lines of a partner's files, after a place; at most `max`.
+pub fn rejects_of_partner(
+    db: &mut Db,
+    partner: &PartnerId,
+    after: RejectPlace,
+    max: i64,
+) -> Result<Vec<RejectGroup>, StoreError> {
+    type Stored = (Vec<u8>, i64, String, Vec<u8>, chrono::NaiveDateTime, chrono::NaiveDateTime);
+    let id = after.import.bytes().to_vec();
+    let further = import_rejects::import_id
+        .eq(id.clone())
+        .and(import_rejects::after_lines.gt(after.after_lines));
+    let rows: Vec<Stored> = import_rejects::table
+        .inner_join(imports::table.on(imports::id.eq(import_rejects::import_id)))
+        .filter(imports::partner_id.eq(partner.as_str()))
+        .filter(import_rejects::import_id.gt(id).or(further))
+        .order((import_rejects::import_id, import_rejects::after_lines))
+        .limit(max)
+        .select((
+            import_rejects::import_id,
+            import_rejects::after_lines,
+            import_rejects::key_id,
+            import_rejects::sealed,
+            imports::created_at,
+            import_rejects::expires_at,
+        ))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(import, after_lines, key_id, bytes, created_at, expires_at)| {
+            let import = ImportId::from_uuid(types::uuid(&import, "import_rejects.import_id")?);
+            Ok(RejectGroup {
+                place: RejectPlace { import, after_lines },
+                sealed: Sealed { key_id, bytes },
+                recorded_at: types::moment(created_at),
+                expires_at: types::moment(expires_at),
+            })
+        })
+        .collect()
+}
+
+/// Puts other lines in the place of a group, or none.
+pub fn replace_rejects(
+    tx: &mut LedgerTx<'_>,
+    place: RejectPlace,
+    sealed: Option<&Sealed>,
+    expires_at: Moment,
+) -> Result<(), StoreError> {
+    let id = place.import.bytes().as_slice();
+    diesel::delete(import_rejects::table.find((id, place.after_lines))).execute(tx.0)?;
+    let Some(sealed) = sealed else { return Ok(()) };
+    let row = (
+        import_rejects::import_id.eq(id),
+        import_rejects::after_lines.eq(place.after_lines),
+        import_rejects::key_id.eq(&sealed.key_id),
+        import_rejects::sealed.eq(&sealed.bytes),
+        import_rejects::expires_at.eq(expires_at.naive()),
+    );
+    both!(tx.0, db => diesel::insert_into(import_rejects::table).values(row).execute(db))?;
+    Ok(())
 }

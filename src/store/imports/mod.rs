@@ -13,7 +13,9 @@ use crate::ids::{ImportId, PartnerId};
 
 use super::schema::{import_parts, imports};
 
-pub use contents::{append, read_part, rejects_after};
+pub use contents::{
+    RejectGroup, RejectPlace, append, read_part, rejects_after, rejects_of_partner, replace_rejects,
+};
 pub use work::{
     Claim, Progress, Rejects, Scan, claim, close, forget_expired, progress, release, scanned,
 };

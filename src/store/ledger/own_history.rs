@@ -24,7 +24,8 @@ struct Committed {
     recorded_at: Moment,
 }
 
-type Stored = (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
+type Stored =
+    (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
 /// The newest lines of an account, after the place where the page before ended.
 pub fn own_history(
@@ -158,7 +159,10 @@ fn commitments(
                 effective_at: types::moment(effective_at),
                 recorded_at: types::moment(recorded_at),
             };
-            found.insert(EventKey::from_bytes(types::bytes16(&hold, "events.refers_to")?), committed);
+            found.insert(
+                EventKey::from_bytes(types::bytes16(&hold, "events.refers_to")?),
+                committed,
+            );
         }
     }
     Ok(found)
