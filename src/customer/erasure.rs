@@ -111,7 +111,7 @@ fn identify(
                 for (partner, member, _since) in profile.iter().flat_map(|known| &known.members) {
                     identifiers.add(partner, member);
                 }
-                referrals::of_customer(tx.db(), id)?
+                referrals::about_customer(tx.db(), id)?
             }
             Erased::Referral(id) => referrals::get(tx.db(), id)?.into_iter().collect(),
             Erased::Period => Vec::new(),

@@ -115,52 +115,6 @@ pub fn find(
     collector.with_rejected_lines(db, data)
 }
 
-<<<<<<< HEAD
-fn of_customer(
-    tx: &mut LedgerTx<'_>,
-    keys: &PersonalKeys,
-    id: CustomerId,
-    reading: &Reading,
-    now: Moment,
-) -> Result<PersonData, CustomerRefusal> {
-    readings::insert(tx, reading, &[DataSubject::Customer(id)], now)?;
-    let list = referrals::about_customer(tx.db(), id)?;
-    let customer = membership(tx, id)?;
-    let mut data = of_referrals(tx, keys, &list, reading, now)?;
-    let mut subjects = vec![DataSubject::Customer(id)];
-    subjects.extend(subjects_of(tx, &list)?);
-    data.readings = read_by(tx, &subjects, &reading.reader)?;
-    let mut erased = vec![Erased::Customer(id)];
-    erased.extend(list.iter().map(|referral| Erased::Referral(referral.id)));
-    data.erasures = certificates(tx, &erased)?;
-    Ok(PersonData { customer, ..data })
-}
-
-/// All that is held about the person of these referrals.
-fn of_referrals(
-    tx: &mut LedgerTx<'_>,
-    keys: &PersonalKeys,
-    list: &[ReferralRecord],
-    reading: &Reading,
-    now: Moment,
-) -> Result<PersonData, CustomerRefusal> {
-    let (mut referred, mut given) = (Vec::new(), Vec::new());
-    for referral in list {
-        let contact = match personal::read(tx, referral.id, reading, now)? {
-            None => None,
-            Some(sealed) => {
-                let plain = keys.open(referral.id.bytes(), &sealed)?;
-                let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
-                Some(ContactData::from(contact))
-            }
-        };
-        if let Some(consent) = referral.consent
-            && let Some(record) = consents::get(tx.db(), consent)?
-        {
-            given.push(receipt_for(&record, Some(referral.id), false));
-        }
-        referred.push(Referred::of(referral, contact));
-=======
 impl Collector<'_> {
     fn of_customer(
         self,
@@ -238,7 +192,6 @@ impl Collector<'_> {
         }
         let rejected_lines = rejected_lines::find(db, self.keys, &identifiers)?;
         Ok(PersonData { rejected_lines, ..data })
->>>>>>> 76fe233 (Customers read their own side only; the person's page in words and local times; rejected lines are in what is held and erased)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::http::access::access_token::Tokens;
 use crate::http::access::identity_provider::IdentityProvider;
 use crate::http::access::issuer_keys::IssuerKeysError;
+use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
 use crate::http::server::media::Packed;
@@ -66,7 +67,7 @@ pub struct Gateway {
     /// How long the gateway waits for a slow request body.
     pub(in crate::http) body_patience: Duration,
     /// Rates of the shops' pages for visitors who are not signed in.
-    pub(in crate::http) strangers: Limits<PartnerId>,
+    pub(in crate::http) strangers: Limits<Visitor>,
     /// What the software of partners on trial does.
     pub(in crate::http) observations: Arc<Observations>,
 }

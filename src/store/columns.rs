@@ -64,7 +64,7 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         imports,
         import_parts,
         import_rejects,
-        form_attempts,
+        form_tries,
         referral_moves,
         referral_rewards,
         customer_contacts,

@@ -97,7 +97,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     ("import_parts", "SELECT, INSERT, DELETE"),
     ("import_rejects", "SELECT, INSERT, DELETE"),
-    ("form_attempts", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
+    ("form_tries", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

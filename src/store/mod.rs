@@ -46,7 +46,7 @@ mod tx;
 mod types;
 
 // Callers name a table by itself (`store::lots`); the folders are for whoever reads the store.
-pub use access::{form_attempts, idempotency_keys, revoked_tokens, single_use};
+pub use access::{form_tries, idempotency_keys, revoked_tokens, single_use};
 pub use columns::check_columns;
 pub use customers::{
     announcements, consents, contacts, customer_stages, erasures, notices, personal, readings,

@@ -10,6 +10,7 @@ use super::person_words::PersonWords;
 use crate::clock::Moment;
 use crate::customer::consent_receipt::ConsentReceipt;
 use crate::customer::person_data::{Entry, Membership, PersonData, Referred};
+use crate::customer::rejected_lines::RejectedLine;
 use crate::follow_up::CustomerStage;
 use crate::http::pages::frame::{PageStyle, show};
 use crate::http::pages::words::Language;
@@ -173,7 +174,7 @@ impl PageWriter<'_> {
     }
 
     fn rejects(&self, data: &PersonData) -> Section {
-        let item = |line: &crate::customer::person_data::RejectedLine| Item {
+        let item = |line: &RejectedLine| Item {
             when: self.at(line.recorded_at),
             what: self.partner(&line.partner),
             more: vec![line.fields.join(", ")],

@@ -9,18 +9,24 @@ mod payment;
 pub mod poster;
 mod receipt;
 mod refund;
+mod refusal;
 mod sending;
 mod session;
 mod sign_in;
+mod tries;
 mod visit;
 mod words;
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, Resource, web};
 
 use crate::clock;
 use crate::http::Gateway;
+use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
 use crate::http::server::noted::note_partner;
 use crate::http::server::paths::{BATCH_BYTES_MAX, at};
@@ -29,29 +35,44 @@ use crate::partner::Partner;
 use crate::partner::form::Form;
 use session::Session;
 
-/// Requests a second to one shop's pages without a session.
+/// Requests a second to one shop's pages from one network without a session.
 const STRANGERS_PER_SECOND: u32 = 20;
 
 /// All of them, below `/m/`.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(at("/assets/form.css", web::get().to(page::get_style)))
-        .service(at("/m/{partner}", web::get().to(payment::get_form)))
-        .service(at("/m/{partner}/session", web::post().to(sign_in::post_session)))
-        .service(at("/m/{partner}/session/end", web::post().to(sign_in::end_session)))
-        .service(at("/m/{partner}/payments", web::post().to(payment::post_payment)))
-        .service(
+        .service(page(at("/m/{partner}", web::get().to(payment::get_form))))
+        .service(page(at("/m/{partner}/session", web::post().to(sign_in::post_session))))
+        .service(page(at("/m/{partner}/session/end", web::post().to(sign_in::end_session))))
+        .service(page(at("/m/{partner}/payments", web::post().to(payment::post_payment))))
+        .service(page(
             at("/m/{partner}/refunds", web::get().to(refund::get_form))
                 .route(web::post().to(refund::post_refund)),
-        )
-        .service(
+        ))
+        .service(page(
             at("/m/{partner}/files", web::get().to(file::get_form))
                 .route(web::post().to(file::post_file))
                 .app_data(web::PayloadConfig::new(BATCH_BYTES_MAX)),
-        )
-        .service(at("/m/{partner}/files/{import}", web::get().to(file::get_state)))
-        .service(at("/m/{partner}/receipts/{event}", web::get().to(receipt::get_receipt)))
-        .service(at("/m/{partner}/poster", web::get().to(poster::get_poster)));
+        ))
+        .service(page(at("/m/{partner}/files/{import}", web::get().to(file::get_state))))
+        .service(page(at("/m/{partner}/receipts/{event}", web::get().to(receipt::get_receipt))))
+        .service(page(at("/m/{partner}/poster", web::get().to(poster::get_poster))));
+}
+
+/// A resource whose problems are pages for people.
+fn page(
+    resource: Resource,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    resource.wrap(from_fn(refusal::as_page))
 }
 
 /// A shop whose manifest has a form.
@@ -79,7 +100,8 @@ impl Shop {
         if Session::of(request, gateway, &shop).is_some() {
             gateway.limit(request, &shop.partner, now)?;
         } else {
-            let taken = gateway.strangers.take(&shop.partner.id, STRANGERS_PER_SECOND, now);
+            let visitor = Visitor::of(request, &shop.partner.id);
+            let taken = gateway.strangers.take(&visitor, STRANGERS_PER_SECOND, now);
             taken.map_err(|_allowance| Problem::rate_limited())?;
         }
         Ok(shop)

@@ -4,25 +4,20 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use chrono::TimeDelta;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::Shop;
 use super::page::{Frame, show, words};
-use super::session::{Session, no_cookie};
-use crate::clock::{self, Moment};
+use super::session::Session;
+use super::tries::{self, TryOutcome, TrySource};
+use crate::clock;
 use crate::http::Gateway;
 use crate::http::pages::forms::{check_origin, plain, see_other};
+use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
-use crate::store::form_attempts::{self, Attempts};
-
-/// Tries before the form is locked.
-const FREE: i64 = 5;
-/// How long the first lock lasts; each further try doubles it.
-const LOCKED_FOR: TimeDelta = TimeDelta::minutes(1);
-const LOCKED_FOR_MAX: TimeDelta = TimeDelta::hours(1);
-/// Tries are forgotten after this time without another one.
-const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
+use crate::store::LedgerTx;
 
 #[derive(Template)]
 #[template(path = "merchant/sign_in.html", config = "src/http/askama.toml")]
@@ -62,20 +57,11 @@ pub async fn post_session(
     let shop = Shop::of(&request, &gateway)?;
     check_origin(&request, &gateway.issuer)?;
     let words = words(&request);
-    let partner = shop.partner.id.clone();
-    let tried = gateway
-        .books(&shop.partner)
-        .write(move |tx| {
-            let now = clock::now();
-            let before = form_attempts::lock(tx, &partner, now)?;
-            let tried = another_try(before, now);
-            if let Ok(attempts) = &tried {
-                form_attempts::put(tx, &partner, attempts)?;
-            }
-            Ok(tried)
-        })
-        .await?;
-    if let Err(seconds) = tried {
+    let (partner, source) = (shop.partner.id.clone(), source(&request, &gateway, &shop));
+    let (trying, from) = (partner.clone(), source.clone());
+    let books = gateway.books(&shop.partner);
+    let count = move |tx: &mut LedgerTx<'_>| tries::count(tx, &trying, &from, clock::now());
+    if let TryOutcome::Locked { seconds } = books.write(count).await? {
         let mut page = ask(&request, &shop, StatusCode::TOO_MANY_REQUESTS, words.pin_locked)?;
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(page);
@@ -86,10 +72,10 @@ pub async fn post_session(
     if !is_right.map_err(|_cancelled| Problem::busy("The service is stopping."))? {
         return ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.pin_wrong);
     }
-    let partner = shop.partner.id.clone();
-    gateway.books(&shop.partner).write(move |tx| form_attempts::forget(tx, &partner)).await?;
+    let forget = move |tx: &mut LedgerTx<'_>| tries::forget(tx, &partner, &source, clock::now());
+    books.write(forget).await?;
     let mut response = see_other(&shop.path(""));
-    let cookie = Session::begin(&shop)?.cookie(&gateway, &shop)?;
+    let cookie = Session::begin(&request, &gateway, &shop)?.cookie(&gateway, &shop)?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }
@@ -103,50 +89,20 @@ pub async fn end_session(
     let shop = Shop::of(&request, &gateway)?;
     check_origin(&request, &gateway.issuer)?;
     let mut response = see_other(&shop.path(""));
-    if Session::of(&request, &gateway, &shop).is_some_and(|session| session.sent(&form.token)) {
-        let cookie = no_cookie(&gateway, &shop)?;
+    let session = Session::of(&request, &gateway, &shop);
+    if let Some(session) = session.filter(|session| session.sent(&form.token)) {
+        let cookie = session.ended().cookie(&gateway, &shop)?;
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// Counts another try; `Err` with the seconds to wait while the form is locked.
-fn another_try(before: Attempts, now: Moment) -> Result<Attempts, i64> {
-    let left = before.locked_until.utc().signed_duration_since(now.utc());
-    if left > TimeDelta::zero() {
-        return Err(left.num_seconds().saturating_add(1));
+/// Where a try comes from. The network is kept as a keyed hash only.
+fn source(request: &HttpRequest, gateway: &Gateway, shop: &Shop) -> TrySource {
+    if let Some(device) = Session::device(request, gateway, shop) {
+        return TrySource::Device(device);
     }
-    let is_old = before.tried_at.plus(FORGOTTEN_AFTER) <= now;
-    let failures = if is_old { 1 } else { before.failures.saturating_add(1) };
-    let locked_for = match u32::try_from(failures.saturating_sub(FREE)) {
-        Ok(beyond) => {
-            let factor = 2_i32.checked_pow(beyond).unwrap_or(i32::MAX);
-            LOCKED_FOR.checked_mul(factor).unwrap_or(LOCKED_FOR_MAX).min(LOCKED_FOR_MAX)
-        }
-        Err(_free) => TimeDelta::zero(),
-    };
-    Ok(Attempts { failures, tried_at: now, locked_until: now.plus(locked_for) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn after_five_tries_each_costs_twice_as_long_up_to_an_hour() {
-        let mut now = Moment::parse("2026-11-24T10:00:00Z").unwrap();
-        let mut attempts = Attempts { failures: 0, tried_at: now, locked_until: now };
-        let mut waits = Vec::new();
-        for _ in 0..12 {
-            attempts = another_try(attempts, now).unwrap();
-            match another_try(attempts, now) {
-                Ok(_free) => waits.push(0),
-                Err(seconds) => waits.push(seconds - 1),
-            }
-            now = attempts.locked_until;
-        }
-        assert_eq!(waits, [0, 0, 0, 0, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
-        let next_day = another_try(attempts, now.plus(TimeDelta::hours(24))).unwrap();
-        assert_eq!((next_day.failures, next_day.locked_until), (1, next_day.tried_at));
-    }
+    let network = Visitor::of(request, &shop.partner.id).network();
+    let hash = gateway.keys.personal.blind_index("network", &network);
+    TrySource::Network(URL_SAFE_NO_PAD.encode(hash))
 }

@@ -15,18 +15,37 @@ pub fn weighed(range: &str) -> (&str, u16) {
     (name, quality.map_or(1_000, thousandths))
 }
 
-/// Whether a client prefers a page over JSON: `Accept` names HTML, and does not weigh JSON higher.
+/// Whether a client asks for a page: `Accept` names HTML, and does not weigh JSON higher.
 pub fn prefers_html(request: &HttpRequest) -> bool {
-    let lists = request.headers().get_all(header::ACCEPT).filter_map(|list| list.to_str().ok());
-    let (mut html, mut json) = (0_u16, 0_u16);
-    for (media, weight) in lists.flat_map(|list| list.split(',')).map(weighed) {
-        if media.eq_ignore_ascii_case("text/html") {
-            html = html.max(weight);
-        } else if media.eq_ignore_ascii_case("application/json") {
-            json = json.max(weight);
-        }
-    }
+    let Wanted { html, json } = Wanted::by(request);
     html > 0 && html >= json
+}
+
+/// Whether a client asks for JSON: `Accept` names it, and weighs HTML lower.
+pub fn prefers_json(request: &HttpRequest) -> bool {
+    let Wanted { html, json } = Wanted::by(request);
+    json > html
+}
+
+/// How a client weighs the two forms, where it names them.
+struct Wanted {
+    html: u16,
+    json: u16,
+}
+
+impl Wanted {
+    fn by(request: &HttpRequest) -> Self {
+        let lists = request.headers().get_all(header::ACCEPT).filter_map(|list| list.to_str().ok());
+        let mut wanted = Self { html: 0, json: 0 };
+        for (media, weight) in lists.flat_map(|list| list.split(',')).map(weighed) {
+            if media.eq_ignore_ascii_case("text/html") {
+                wanted.html = wanted.html.max(weight);
+            } else if media.eq_ignore_ascii_case("application/json") {
+                wanted.json = wanted.json.max(weight);
+            }
+        }
+        wanted
+    }
 }
 
 /// `0.9` as 900: one digit before the point and up to three after it.

@@ -1,10 +1,11 @@
 //! The kit that all pages for people share: the frame and its content security policy (`frame`),
 //! words in two languages (`words`), forms with their origin check and token (`forms`), cookies
-//! (`cookie`), and what the browser prefers (`accept`). The shop's page and the person's page are made of it; the staff's console and the
+//! (`cookie`), what the browser prefers (`accept`), and strangers (`visitor`). The shop's page and the person's page are made of it; the staff's console and the
 //! customers' wallet will be. A page says what it shows in a template and in its own table of words.
 
 pub mod accept;
 pub mod cookie;
 pub mod forms;
 pub mod frame;
+pub mod visitor;
 pub mod words;

@@ -88,7 +88,7 @@ fn read(
         after.map_or(([0xff; 16], 0), |place| (*place.transaction.bytes(), place.seq));
     let later_in_same =
         entries::transaction_id.eq(transaction.as_slice()).and(entries::seq.gt(seq));
-    let earlier = diesel::alias!(entries as earlier: Earlier);
+    let earlier = diesel::alias!(entries as earlier);
     let is_first = not(exists(
         earlier
             .filter(earlier.field(entries::transaction_id).eq(entries::transaction_id))

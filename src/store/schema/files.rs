@@ -49,8 +49,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    form_attempts (partner_id) {
+    form_tries (partner_id, source) {
         partner_id -> Text,
+        source -> Text,
         failures -> BigInt,
         tried_at -> Timestamp,
         locked_until -> Timestamp,

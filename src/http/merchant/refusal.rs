@@ -1,0 +1,75 @@
+//! A refusal as a page: whoever opens a shop's address reads words, not a problem document.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::page::{Frame, show};
+use super::words::ShopWords;
+use crate::http::Gateway;
+use crate::http::pages::accept::prefers_json;
+use crate::http::pages::words::Language;
+use crate::http::problem::Problem;
+use crate::ids::PartnerId;
+
+#[derive(Template)]
+#[template(path = "merchant/refusal.html", config = "src/http/askama.toml")]
+struct Refusal {
+    frame: Frame,
+    says: &'static str,
+}
+
+/// Answers a problem with a page, unless the client asks for JSON.
+pub async fn as_page(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let error = response.response().error();
+    let Some(problem) = error.and_then(|error| error.as_error::<Problem>()).cloned() else {
+        return Ok(response);
+    };
+    if prefers_json(response.request()) {
+        return Ok(response);
+    }
+    // The log is told here, because the page carries no problem any more.
+    problem.log_cause();
+    let (request, answer) = response.into_parts();
+    let frame = frame(&request);
+    let says = says(&problem, frame.w);
+    let mut page = show(&request, problem.status(), &Refusal { frame, says })?;
+    if let Some(seconds) = answer.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, seconds.clone());
+    }
+    Ok(ServiceResponse::new(request, page))
+}
+
+fn says(problem: &Problem, words: &'static ShopWords) -> &'static str {
+    match problem.slug() {
+        "partner-not-listed" => words.closed,
+        "not-found" => words.no_page,
+        "bad-request" => words.foreign_form,
+        "too-large" => words.too_large,
+        _ => words.not_now,
+    }
+}
+
+/// The frame of a page without a session; the shop's name where there is such a shop.
+fn frame(request: &HttpRequest) -> Frame {
+    let language = Language::of(request);
+    let gateway = request.app_data::<web::Data<Gateway>>();
+    let id = PartnerId::try_from(request.match_info().get("partner").unwrap_or_default()).ok();
+    let partner = gateway.zip(id).and_then(|(gateway, id)| gateway.registry.get(&id));
+    let shop = partner.filter(|partner| partner.form.is_some());
+    Frame {
+        w: ShopWords::of(language),
+        language,
+        shop: shop.map_or_else(String::new, |partner| partner.name.clone()),
+        base: String::new(),
+        token: String::new(),
+        has_file: false,
+    }
+}
