@@ -60,6 +60,13 @@ pub fn is_email(text: &str) -> bool {
     is_plain(local) && is_plain(domain) && domain.contains('.') && domain.split('.').all(is_label)
 }
 
+/// Whether a character changes the direction of the text around it, so that the text is read in
+/// another order than it is written: embeddings, overrides and isolates (Unicode Standard Annex 9).
+#[must_use]
+pub const fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether nobody sees a character: the default-ignorable code points of Unicode (zero-width
 /// characters, directions, variation selectors, soft hyphens, fillers and tags).
 #[must_use]

@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::problem::FieldProblem;
-use crate::fold::says_something;
+use crate::fold::{reorders, says_something};
 use crate::money::{Amount, Asset};
 
 /// What is said of an amount that is a number, at its beginning.
@@ -112,6 +112,10 @@ impl<'a> Reader<'a> {
         // PostgreSQL cannot store U+0000, and no other control character means anything here.
         if text.chars().any(char::is_control) {
             self.fail(name, "control characters are not allowed");
+            return None;
+        }
+        if text.chars().any(reorders) {
+            self.fail(name, "characters that change the direction of text are not allowed");
             return None;
         }
         if !says_something(text) {

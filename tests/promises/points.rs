@@ -27,7 +27,7 @@ on_both_stores! {
         // Another customer sees none of it.
         let other = customer(app, "c-2").get("/v1/customers/me/points").await.body;
         assert_eq!(other, json!({
-            "balance": "0.00", "pending": "0.00", "owed": "0.00", "maturing": [], "expiring": [],
+            "balance": "0.00", "pending": "0.00", "held": "0.00", "owed": "0.00", "maturing": [], "expiring": [],
             "entries": [],
         }));
     }
