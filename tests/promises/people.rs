@@ -94,10 +94,9 @@ async fn lines_that_were_not_recorded_are_seen_and_erased(store: Store) {
         "{header}1,{reference},330,yesterday,0.50,0.00,0.50,1\n\
          2,m-of-another,330,yesterday,0.50,0.00,0.50,1\n"
     );
-    let pairs = [("business_date", "2026-11-23"), ("filename", "day.csv")];
-    let import = crate::uploads::upload(&shop, content.as_bytes(), &pairs).await;
+    let import = crate::uploads::upload(&shop, content.as_bytes(), &crate::uploads::DAY).await;
     crate::uploads::ended(&shop, &import).await;
-    let rejects = format!("/v1/imports/{import}/rejects");
+    let rejects = format!("{import}/rejects");
     let kept = shop.get(&rejects).await.text;
     assert!(kept.contains(&reference) && kept.contains("m-of-another"), "{kept}");
     let data = person.get("/v1/customers/me/data").await.body;
