@@ -11,8 +11,12 @@ use super::erasure::{self, ErasureOccasion, count};
 use crate::clock::{self, Moment};
 use crate::partner::Registry;
 use crate::partner::retention::Retention;
+use crate::referral::ReferralState;
 use crate::store::outbox::Destination;
-use crate::store::{self, Db, LedgerTx, Pool, StoreError, consents, outbox, personal, signatures};
+use crate::store::{
+    self, Db, LedgerTx, Pool, StoreError, consents, outbox, personal, referral_claims, referrals,
+    signatures,
+};
 use crate::task::{Chore, Round, Turn};
 
 /// The enforcement of the periods.
@@ -53,7 +57,7 @@ pub fn round(db: &mut Db, retention: Retention, now: Moment) -> Result<bool, Sto
         }
         if let Some(days) = retention.evidence_days {
             let rows = signatures::erase_before(tx, before(days), ROWS_MAX)?;
-            certificate.signed_requests = count(rows);
+            certificate.signed_requests = certificate.signed_requests.saturating_add(count(rows));
             reasons.extend((rows > 0).then(|| format!("evidence beyond {days} days")));
         }
         if reasons.is_empty() {
@@ -83,9 +87,19 @@ fn erase_leads(
     certificate: &mut Certificate,
 ) -> Result<bool, StoreError> {
     let ids = personal::outlived(tx.db(), before, ROWS_MAX)?;
+    let mut events = Vec::with_capacity(ids.len());
     for id in &ids {
         outbox::cancel(tx, Destination::Crm, id.bytes(), now)?;
+        let Some(referral) = referrals::get(tx.db(), *id)? else { continue };
+        // Nobody can decide on a held referral any more, so it claims nobody any more.
+        if referral.state == ReferralState::OnHold {
+            referral_claims::free(tx, *id)?;
+        }
+        events.push(referral.event);
     }
+    // What the partner signed holds the same contact data.
+    certificate.signed_requests = count(signatures::erase(tx, &events)?);
+    referral_claims::forget_seen(tx, &ids)?;
     certificate.contacts = count(personal::delete(tx, &ids)?);
     certificate.name(&ids);
     Ok(!ids.is_empty())

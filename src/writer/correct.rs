@@ -17,7 +17,6 @@ use crate::program::{
     CorrectionState, Decision, Irreversible, OriginalTransaction, Reversal,
 };
 use crate::store::transactions::ToReverse;
-use crate::store::transactions::ToReverse;
 use crate::store::{LedgerTx, corrections, counters, customers, referral_rewards, transactions};
 
 /// What a member of staff asks for.
