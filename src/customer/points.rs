@@ -162,7 +162,7 @@ fn spendable(lots: &[Lot], owed: Amount, now: Moment) -> Result<Amount, StoreErr
     let sum = unexpired.map(|lot| lot.parts.available).try_fold(zero, Amount::checked_add);
     let left =
         sum.and_then(|sum| sum.checked_sub(owed)).map_err(|_range| StoreError::OutOfRange)?;
-    Ok(left.max(zero))
+    Ok(if left.is_negative() { zero } else { left })
 }
 
 fn maturing(lots: &[Lot]) -> Vec<Maturing> {

@@ -57,3 +57,5 @@ diesel::table! {
         locked_until -> Timestamp,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(imports, import_rejects);
