@@ -1,5 +1,5 @@
-//! The only place that asks what time it is. A moment is UTC, cut to microseconds, because that
-//! is what PostgreSQL keeps: a finer one would read back different and change fingerprints.
+//! The only place that reads the clock. A moment is UTC, cut to microseconds, because PostgreSQL
+//! keeps no more: a finer moment would change when it is read back, and fingerprints with it.
 
 use std::fmt;
 
@@ -22,14 +22,14 @@ pub fn now() -> Moment {
 }
 
 impl Moment {
-    /// The last moment that the stores and RFC 3339 agree on.
+    /// The last moment that both stores and RFC 3339 can hold.
     pub const LAST: Self = match DateTime::from_timestamp(253_402_300_799, 999_999_000) {
         Some(last) => Self(last),
         None => Self(DateTime::UNIX_EPOCH),
     };
 
-    /// Reads an RFC 3339 date-time with any offset. `None` when it is not one, or when it lies
-    /// outside the years 1970 to 9999, which the stores and RFC 3339 agree on.
+    /// Reads an RFC 3339 date-time with any offset. `None` if the text is not one, or lies outside
+    /// the years 1970 to 9999, which both stores and RFC 3339 can hold.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
@@ -65,14 +65,14 @@ impl Moment {
         self.0.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// The business day it lies in.
+    /// The business day of the moment.
     #[must_use]
     pub fn day_in(self, zone: Tz) -> NaiveDate {
         self.0.with_timezone(&zone).date_naive()
     }
 
-    /// When a business day begins: for a midnight that the clocks leap over, the first moment
-    /// after it.
+    /// When a business day begins. If the clocks leap over midnight, it begins at the first moment
+    /// after.
     #[must_use]
     pub fn start_of(day: NaiveDate, zone: Tz) -> Self {
         let midnight = day.and_time(NaiveTime::MIN);
@@ -82,7 +82,7 @@ impl Moment {
         Self::from(begins.map_or_else(|| midnight.and_utc(), |at| at.with_timezone(&Utc)))
     }
 
-    /// As the stores keep it: UTC without an offset.
+    /// The moment as the stores keep it: UTC without an offset.
     #[must_use]
     pub const fn naive(self) -> NaiveDateTime {
         self.0.naive_utc()
@@ -93,13 +93,13 @@ impl Moment {
         Self::from(naive.and_utc())
     }
 
-    /// The moment that much later; stays where it is at the end of representable time.
+    /// The moment later by `by`; unchanged at the end of representable time.
     #[must_use]
     pub fn plus(self, delta: TimeDelta) -> Self {
         Self(self.0.checked_add_signed(delta).unwrap_or(self.0))
     }
 
-    /// The moment that much earlier; stays where it is at the start of representable time.
+    /// The moment earlier by `by`; unchanged at the start of representable time.
     #[must_use]
     pub fn minus(self, delta: TimeDelta) -> Self {
         Self(self.0.checked_sub_signed(delta).unwrap_or(self.0))
@@ -112,7 +112,7 @@ impl From<DateTime<Utc>> for Moment {
     }
 }
 
-/// RFC 3339 in UTC, with as many of the microseconds as there are.
+/// RFC 3339 in UTC, with as many decimals as the microseconds need.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))

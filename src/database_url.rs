@@ -1,4 +1,4 @@
-//! Where the database is. A value by itself, so that settings and store can share it.
+//! The URL of a database. It stands alone, so that settings and store can share it.
 
 /// Which of the two stores a URL names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,13 +7,13 @@ pub enum Kind {
     Sqlite,
 }
 
-/// Where the database is: `postgres://…`, or `sqlite://PATH` for a file.
+/// The URL of a database: `postgres://…`, or `sqlite://PATH` for a file.
 #[derive(Clone)]
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
     /// # Errors
-    /// What is wrong, in words, when the scheme is neither.
+    /// A sentence, if the scheme is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         let known = ["postgres://", "postgresql://", "sqlite://"];
         let named = known.iter().find_map(|scheme| text.strip_prefix(scheme));
@@ -28,13 +28,13 @@ impl DatabaseUrl {
         if self.0.starts_with("sqlite://") { Kind::Sqlite } else { Kind::Postgres }
     }
 
-    /// All of it, with the password, for the one who opens it.
+    /// The whole URL, with the password, to open the database.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether both are the same, letter for letter.
+    /// Whether both URLs are the same text.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.0 == other.0

@@ -1,6 +1,6 @@
-//! Typed ids, so that one cannot stand where another is meant. Text ids refuse what is not of
-//! their form; random ids are UUID version 7 (RFC 9562), which sort by the time they were made;
-//! name ids are hashes of what they name, so that anyone can work them out without asking.
+//! Typed ids, so that one id cannot stand for another. Text ids refuse text of another form. Random
+//! ids are UUIDs of version 7 (RFC 9562), which sort by the time they were made. Name ids are
+//! hashes of a name, so that anyone can compute them without asking.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The text is not of the id's form; says what the form is.
+/// The text does not have the id's form; the message says what the form is.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a valid {what}: {form}")]
 pub struct InvalidId {
@@ -183,7 +183,7 @@ text_id!(
     is_token
 );
 text_id!(
-    /// What a partner calls a customer. A different one for each partner, and never a bank
+    /// A partner's reference to a customer. Each partner has another one, and it is never a bank
     /// customer number.
     MemberRef,
     "member reference",
@@ -199,7 +199,7 @@ text_id!(
 );
 
 text_id!(
-    /// What a customer shows at a till, once, to spend points there.
+    /// The code that a customer shows at a till, once, to spend points there.
     RedemptionCode,
     "redemption code",
     "16 digits",
@@ -207,7 +207,7 @@ text_id!(
 );
 
 text_id!(
-    /// What staff call a correction that they propose, unique for ever.
+    /// The id that staff give a correction that they propose, unique for ever.
     CorrectionId,
     "correction id",
     "1 to 64 letters, digits, points, hyphens and underscores",
@@ -217,7 +217,7 @@ text_id!(
     }
 );
 text_id!(
-    /// What the bank's systems call something that will fall due, unique for ever.
+    /// The id that the bank's systems give an announcement, unique for ever.
     AnnouncementId,
     "announcement id",
     "1 to 64 letters, digits, points, hyphens and underscores",
@@ -227,7 +227,7 @@ text_id!(
     }
 );
 text_id!(
-    /// What the bank's identity provider calls a member of its staff (OpenID Connect `sub`).
+    /// The id that the bank's identity provider gives a member of its staff (OpenID Connect `sub`).
     StaffId,
     "staff id",
     "1 to 255 characters, no control characters",
@@ -239,7 +239,7 @@ random_id!(
     TransactionId
 );
 random_id!(
-    /// The person whose points they are. Never shown to a partner.
+    /// The person who owns points. Never shown to a partner.
     CustomerId
 );
 random_id!(
@@ -247,15 +247,15 @@ random_id!(
     ReferralId
 );
 random_id!(
-    /// What a till was told beforehand.
+    /// A quote: what a till was told before the payment.
     QuoteId
 );
 random_id!(
-    /// Points that came in together.
+    /// Points that were earned together.
     LotId
 );
 random_id!(
-    /// One record of what a person agreed to.
+    /// One record of a consent that a person gave.
     ConsentId
 );
 random_id!(
@@ -275,26 +275,26 @@ random_id!(
     ImportId
 );
 random_id!(
-    /// Whoever does the work of a request that may come again.
+    /// The holder of the lease on a request that may be repeated.
     LeaseId
 );
 random_id!(
-    /// One message on its way out of the house.
+    /// One message of the outbox.
     MessageId
 );
 random_id!(
-    /// Where a partner wants its events told.
+    /// An endpoint to which a partner wants its events sent.
     EndpointId
 );
 
 random_id!(
-    /// Something that a customer manager is to do, by its rule and its cause.
+    /// A task of a customer manager, by its rule and its cause.
     TaskId
 );
 
 name_id!(
-    /// A partner's event, by partner and event id. As it is the primary key of events, the
-    /// database itself holds each event to once, for ever.
+    /// A partner's event, by partner and event id. It is the primary key of events, so the database
+    /// itself keeps each event once, for ever.
     EventKey
 );
 name_id!(
@@ -302,44 +302,44 @@ name_id!(
     MemberKey
 );
 name_id!(
-    /// A redemption code, by its digits: the digits themselves are not kept while they are good.
+    /// A redemption code, by its digits: the digits are not stored while the code can be used.
     CodeKey
 );
 name_id!(
-    /// Something counted, by its name: a customer's points by a rule in a month, say.
+    /// A counter, by its name: for example a customer's points by a rule in a month.
     CounterKey
 );
 name_id!(
-    /// A person and a product, by keyed hashes: whose referral it is.
+    /// A person and a product, by keyed hashes: it decides to which referral the person belongs.
     ClaimKey
 );
 name_id!(
-    /// What referrals have in common, by a keyed hash of it.
+    /// What several referrals have in common, by a keyed hash of it.
     SightingKey
 );
 name_id!(
-    /// What a partner itself holds unique: type of event, order and stage.
+    /// A key that a partner itself keeps unique: type of event, order and stage.
     BusinessKey
 );
 name_id!(
-    /// A request that may come again, by caller, route and idempotency key.
+    /// A request that may be repeated, by caller, route and idempotency key.
     RequestKey
 );
 name_id!(
-    /// What goes in order on its way out: all messages about one person, say.
+    /// What is delivered in order: for example all messages about one person.
     OrderKey
 );
 name_id!(
-    /// A part of a file, by import, kind and place: what it is sealed for.
+    /// A part of a file, by import, kind and place: the record for which it is sealed.
     PartKey
 );
 name_id!(
-    /// What a customer is told: by whom, what, about what, and how far ahead.
+    /// A notice to a customer: its sender, kind, subject, and days ahead.
     NoticeId
 );
 name_id!(
-    /// An account, by its name. It needs no looking up and no creating in turn: two gateways that
-    /// open an account at once mean the same row.
+    /// An account, by its name. It is neither looked up nor created in turn: two gateways that open
+    /// an account at once mean the same row.
     AccountId
 );
 
@@ -351,7 +351,7 @@ impl EventKey {
 }
 
 impl TaskId {
-    /// By the name of its cause: so that a cause makes one task (RFC 9562, version 8).
+    /// The id by the name of the cause, so that a cause makes one task (RFC 9562, version 8).
     #[must_use]
     pub fn of_name(parts: &[&str]) -> Self {
         let hash = EventKey::of_name(&[&["task"], parts].concat());
@@ -360,13 +360,13 @@ impl TaskId {
 }
 
 impl EventKey {
-    /// Under which a lead counts for its customer manager.
+    /// The key under which a lead is counted for its customer manager.
     #[must_use]
     pub fn of_lead(referral: ReferralId) -> Self {
         Self::of_name(&["lead", &referral.to_string()])
     }
 
-    /// Under which it counts no more.
+    /// The key under which it is no longer counted.
     #[must_use]
     pub fn of_closed_lead(referral: ReferralId) -> Self {
         Self::of_name(&["closed lead", &referral.to_string()])
@@ -381,7 +381,7 @@ impl BusinessKey {
 }
 
 impl OrderKey {
-    /// Of the person with this phone number, by the blind index of it.
+    /// The order of messages about the person with this phone number, by its blind index.
     #[must_use]
     pub fn of_person(phone_index: &[u8; 32]) -> Self {
         let mut key = [0; 16];
@@ -398,7 +398,7 @@ impl CodeKey {
 }
 
 impl RequestKey {
-    /// A caller without a request: by it all answers that they were given are found.
+    /// A caller without a request: all stored answers of a caller are found by it.
     #[must_use]
     pub fn of_caller(name: &str) -> Self {
         Self::of_name(&["caller", name])

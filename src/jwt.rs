@@ -1,6 +1,6 @@
-//! What the kinds of JSON Web Token that reach us have in common (RFC 7519): a partner's client
-//! assertion, our own access token, a customer's token from the bank. A key is only ever used with
-//! its one algorithm, and no clock is read here.
+//! What the kinds of JSON Web Token that we read have in common (RFC 7519): a partner's client
+//! assertion, our own access token, a customer's token from the bank. A key is used with its one
+//! algorithm only, and no clock is read here.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::clock::Moment;
 
-/// How far another machine's clock may be from ours.
+/// Another machine's clock may differ from ours by this much.
 pub const SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// The algorithms that are taken, as headers name them. No symmetric one is among them.
+/// The accepted algorithms, as headers name them. None of them is symmetric.
 pub const ALGORITHMS: [(Algorithm, &str); 4] = [
     (Algorithm::EdDSA, "EdDSA"),
     (Algorithm::ES256, "ES256"),
@@ -24,7 +24,7 @@ pub const ALGORITHMS: [(Algorithm, &str); 4] = [
     (Algorithm::RS256, "RS256"),
 ];
 
-/// Why a token's header is refused, before any key is looked for.
+/// Why the header of a token is refused, before a key is looked for.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HeaderError {
     #[error("it is not a signed JWT in compact form")]
@@ -37,7 +37,7 @@ pub enum HeaderError {
     Critical,
 }
 
-/// Why a token's claims cannot be had.
+/// Why the claims of a token cannot be read.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum OpenError {
     #[error("its signature does not fit the key")]
@@ -57,11 +57,11 @@ pub enum Untimely {
     FromFuture,
 }
 
-/// A point in time as JWTs write it: seconds since 1970; a fraction is cut off.
+/// A time as JWTs write it: seconds since 1970; a fraction is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NumericDate(pub Moment);
 
-/// Whom a token is meant for: one name or several.
+/// The receivers that a token is meant for: one name or several.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
@@ -69,8 +69,8 @@ pub enum Audience {
     Several(Vec<String>),
 }
 
-/// Reads the header and holds it to the algorithms taken and to the types given, in lower case. A
-/// token without a type passes only where `""` is among them.
+/// Reads the header and checks that the algorithm is accepted and that the type is one of `types`
+/// (lower case). A token without a type passes only if `types` has `""`.
 pub fn header(token: &str, types: &[&str]) -> Result<Header, HeaderError> {
     let encoded = token.split('.').next().unwrap_or_default();
     let header = read_header(encoded)?;
@@ -80,14 +80,14 @@ pub fn header(token: &str, types: &[&str]) -> Result<Header, HeaderError> {
     if header.crit.is_some() {
         return Err(HeaderError::Critical);
     }
-    // RFC 7515, section 4.1.9: a media type, without regard to case, its prefix left out or not.
+    // RFC 7515, section 4.1.9: a media type in any letter case, with or without its prefix.
     let media_type = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
     let named = media_type.strip_prefix("application/").unwrap_or(&media_type);
     if types.contains(&named) { Ok(header) } else { Err(HeaderError::Type) }
 }
 
-/// Checks the signature with that key and that one algorithm, and reads the claims. What the
-/// claims must be is for the caller to check, times included.
+/// Checks the signature with that key and that one algorithm, and reads the claims. The caller
+/// checks the claims, times included.
 pub fn open<T: DeserializeOwned>(
     token: &str,
     algorithm: Algorithm,
@@ -107,7 +107,7 @@ pub fn open<T: DeserializeOwned>(
     read_part(payload).ok_or(OpenError::Claims)
 }
 
-/// What a token says, whoever signed it.
+/// Reads the claims of a token without checking its signature.
 #[must_use]
 pub fn unverified<T: DeserializeOwned>(token: &str) -> Option<T> {
     read_part(token.split('.').nth(1)?)
@@ -120,18 +120,18 @@ fn read_part<T: DeserializeOwned>(encoded: &str) -> Option<T> {
 fn read_header(encoded: &str) -> Result<Header, HeaderError> {
     let mut header: serde_json::Map<String, serde_json::Value> =
         read_part(encoded).ok_or(HeaderError::Malformed)?;
-    // RFC 9864: the name of the one kind of EdDSA that is taken here.
+    // RFC 9864: the name of the one kind of EdDSA that is accepted here.
     if header.get("alg").is_some_and(|alg| alg == "Ed25519") {
         header.insert("alg".to_owned(), "EdDSA".into());
     }
-    // An alg that the library does not know, such as "none", is an error of its type.
+    // An algorithm that the library does not know, such as "none", is an error of its type.
     serde_json::from_value(header.into()).map_err(|_unknown| HeaderError::Algorithm)
 }
 
 /// Signs bytes as they are (RFC 7515, compact form); the header names algorithm and type.
 ///
 /// # Errors
-/// jsonwebtoken's, when the key cannot sign.
+/// jsonwebtoken's error, if the key cannot sign.
 pub fn sign(
     header: &Header,
     payload: &[u8],
@@ -167,7 +167,7 @@ pub fn in_force(
 }
 
 impl Audience {
-    /// Whether it is that name and no other.
+    /// Whether the token is meant for that name and no other.
     #[must_use]
     pub fn is_only(&self, name: &str) -> bool {
         match self {
@@ -176,7 +176,7 @@ impl Audience {
         }
     }
 
-    /// Whether that name is among it.
+    /// Whether the token is meant for that name, perhaps among others.
     #[must_use]
     pub fn includes(&self, name: &str) -> bool {
         match self {

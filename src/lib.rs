@@ -27,6 +27,7 @@ pub mod program;
 pub mod referral;
 pub mod secrets;
 pub mod settings;
+pub mod spreadsheet;
 pub mod store;
 pub mod task;
 pub mod telemetry;

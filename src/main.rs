@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tallystick::cli::{self, Cli};
 
-/// An event lives in many small pieces that come and go on several threads.
+/// An event is held in many small pieces that several threads allocate and free.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

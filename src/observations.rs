@@ -1,5 +1,6 @@
-//! What the software of partners on trial does, counted in memory and written down every so often:
-//! a request waits for none of it. What cannot be written is lost: it is a help, not a record.
+//! Counts what the software of partners on trial does, in memory, and writes the counts down from
+//! time to time, so that no request waits. What cannot be written is lost: it is a help, not a
+//! record.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +12,20 @@ use crate::store::observations::{self, Observation};
 use crate::store::{Pool, StoreError};
 use crate::task::{Chore, Round, Turn};
 
-/// What has been seen and is not written down yet.
+/// The counts that are not written down yet.
 #[derive(Default)]
 pub struct Observations(Mutex<Tally>);
 
 #[derive(Default)]
 struct Tally {
     counts: HashMap<Key, Observation>,
-    /// From when until when events, or all of a partner, were told to wait.
+    /// The times between which an event, or all requests of a partner, were asked to wait.
     waits: HashMap<Waiting, (Moment, Moment)>,
 }
 
 type Key = (PartnerId, &'static str, String, String);
 
-/// Who was told to come back later: an event, or the partner as a whole.
+/// Who was asked to come back later: an event, or the partner as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Waiting {
     Event(EventKey),
@@ -37,17 +38,18 @@ pub struct Recording {
     pub pool: Pool,
 }
 
-/// What is kept in memory of either kind: a flood is not counted to the last.
+/// At most this many entries of each kind are kept in memory: a flood is not counted to the last.
 const KEPT_MAX: usize = 10_000;
 pub const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 impl Observations {
-    /// Counts a sign.
+    /// Counts one sign.
     pub fn count(
         &self,
         partner: &PartnerId,
         sign: &'static str,
-        (route, subject): (&str, &str),
+        route: &str,
+        subject: &str,
         now: Moment,
     ) {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,8 +70,8 @@ impl Observations {
         seen.last_seen_at = now;
     }
 
-    /// Notes that it is not to come back between these moments.
-    pub fn told_to_wait(&self, waiting: Waiting, (from, until): (Moment, Moment)) {
+    /// Notes that a request was asked not to come back before `until`.
+    pub fn note_wait(&self, waiting: Waiting, from: Moment, until: Moment) {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tally.waits.len() >= KEPT_MAX {
             tally.waits.retain(|_who, (_from, until)| *until > from);
@@ -79,11 +81,11 @@ impl Observations {
         }
     }
 
-    /// Whether it came before its time.
+    /// Whether a request came earlier than it was asked to. Each such request is reported once.
     #[must_use]
     pub fn is_early(&self, waiting: &Waiting, at: Moment) -> bool {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What came before it was told to wait is still on its way.
+        // A request from before the answer was already on its way.
         if tally.waits.get(waiting).is_none_or(|(from, _until)| at < *from) {
             return false;
         }
@@ -102,7 +104,7 @@ impl Observations {
 
     fn write(&self, pool: &Pool) -> Result<(), StoreError> {
         for (partner, mut seen) in self.take() {
-            // In one order everywhere, so that two gateways never wait for each other in a circle.
+            // All gateways write in one order, so that two of them never wait for each other.
             seen.sort_by(|one, other| {
                 (&one.sign, &one.route, &one.subject).cmp(&(
                     &other.sign,
@@ -139,18 +141,18 @@ mod tests {
         let seen = Observations::default();
         let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
         let partner = PartnerId::try_from("green-basket").unwrap();
-        seen.count(&partner, "tokens", ("/oauth/token", ""), now);
-        seen.count(&partner, "tokens", ("/oauth/token", ""), now);
+        seen.count(&partner, "tokens", "/oauth/token", "", now);
+        seen.count(&partner, "tokens", "/oauth/token", "", now);
         let taken = seen.take().remove(&partner).unwrap();
         assert_eq!((taken.len(), taken[0].count), (1, 2));
         assert!(seen.take().is_empty());
         let waiting = Waiting::Partner(partner);
         let second = TimeDelta::seconds(1);
-        seen.told_to_wait(waiting.clone(), (now, now.plus(second)));
+        seen.note_wait(waiting.clone(), now, now.plus(second));
         assert!(!seen.is_early(&waiting, now.minus(second)));
         assert!(seen.is_early(&waiting, now));
         assert!(!seen.is_early(&waiting, now));
-        seen.told_to_wait(waiting.clone(), (now, now.plus(second)));
+        seen.note_wait(waiting.clone(), now, now.plus(second));
         assert!(!seen.is_early(&waiting, now.plus(second)));
     }
 }

@@ -1,5 +1,5 @@
 //! One value with every setting: defaults, then a file, then the environment. An unknown key or a
-//! bad value is refused by its name and source, with what was expected.
+//! bad value is refused with its name, its source, and what was expected.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -408,7 +408,7 @@ impl Settings {
 
     /// How settings must fit each other.
     fn check(&self) -> Result<(), SettingsError> {
-        if self.sandbox.as_ref().is_some_and(|it| it.database_url.is_same(&self.database_url)) {
+        if self.sandbox.as_ref().is_some_and(|own| own.database_url.is_same(&self.database_url)) {
             let what = "setting sandbox.database_url: expected another database than database_url";
             return Err(SettingsError(what.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Sentences with `{names}` in them, written as data and filled in when they are said.
+//! Sentences with `{names}` in them, written as data and filled in when they are used.
 
 /// A checked sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +11,10 @@ pub enum Piece<N> {
     Name(N),
 }
 
-/// Takes a sentence apart, with what each name stands for. A doubled brace is a brace.
+/// Splits a sentence into parts, each name with what it stands for. A doubled brace is a brace.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence.
+/// A sentence that says what is wrong.
 pub fn pieces<N>(
     text: &str,
     named: impl Fn(&str) -> Result<N, String>,
@@ -53,7 +53,7 @@ impl Template {
         pieces(text, |name| Ok(name.to_owned())).map(Self)
     }
 
-    /// The first name in it that is none of these.
+    /// The first name in the sentence that is not in the list.
     #[must_use]
     pub fn unknown(&self, known: &[&str]) -> Option<&str> {
         self.0.iter().find_map(|piece| match piece {
@@ -62,7 +62,7 @@ impl Template {
         })
     }
 
-    /// The sentence, with each name's value in its place, and nothing where there is none.
+    /// The sentence with each name replaced by its value, or by nothing if it has none.
     #[must_use]
     pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> String {
         let mut text = String::new();
@@ -75,17 +75,17 @@ impl Template {
         text
     }
 
-    /// Whether it says nothing.
+    /// Whether the sentence is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|piece| matches!(piece, Piece::Words(words) if words.trim().is_empty()))
     }
 }
 
-/// For data: reads a sentence with an error that names the place in the file.
+/// Reads a sentence from data, with an error that names the place in the file.
 ///
 /// # Errors
-/// What [`Template::parse`] says.
+/// Those of [`Template::parse`].
 pub fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Template, D::Error> {
     let text: String = serde::Deserialize::deserialize(deserializer)?;
     Template::parse(&text).map_err(serde::de::Error::custom)

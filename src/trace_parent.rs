@@ -1,8 +1,8 @@
-//! Where in a trace something stands: the header `traceparent` of W3C Trace Context.
+//! A place in a trace: the header `traceparent` of W3C Trace Context.
 
 use std::fmt;
 
-/// A trace, and the span in it to which what follows belongs.
+/// A trace, and the span in it that is the parent of what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
     trace: u128,
@@ -10,18 +10,18 @@ pub struct TraceParent {
     sampled: bool,
 }
 
-/// Characters of `00-<trace>-<span>-<flags>`.
+/// The length of `00-<trace>-<span>-<flags>`, in characters.
 const LENGTH: usize = 55;
 
 impl TraceParent {
-    /// `None` for the ids of zero, which stand for no trace and no span.
+    /// `None` for ids of zero, which stand for no trace and no span.
     #[must_use]
     pub const fn new(trace: u128, span: u64, sampled: bool) -> Option<Self> {
         if trace == 0 || span == 0 { None } else { Some(Self { trace, span, sampled }) }
     }
 
-    /// Reads a header. Of a version that is not known yet the part is read that stays the same
-    /// (W3C Trace Context, section 4.3).
+    /// Reads a header. From an unknown version only the part that stays the same is read (W3C Trace
+    /// Context, section 4.3).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (known, rest) = text.split_at_checked(LENGTH)?;
@@ -83,7 +83,7 @@ mod tests {
         let parent = TraceParent::parse(text).unwrap();
         assert!(parent.is_sampled());
         assert_eq!(parent.to_string(), text);
-        // Of the other flags nothing is known, and nothing is passed on.
+        // The other flags have no known meaning and are not passed on.
         let flags = TraceParent::parse(&text.replace("-01", "-fe")).unwrap();
         assert!(flags.to_string().ends_with("-00"));
         let later = format!("{}-more", text.replacen("00-", "cc-", 1));

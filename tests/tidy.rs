@@ -111,7 +111,20 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "follow_up",
         ],
     ),
-    (Values, &["money", "ids", "clock", "database_url", "jwt", "trace_parent", "template", "fold"]),
+    (
+        Values,
+        &[
+            "money",
+            "ids",
+            "clock",
+            "database_url",
+            "jwt",
+            "trace_parent",
+            "template",
+            "fold",
+            "spreadsheet",
+        ],
+    ),
 ];
 
 /// Which rooms of layer 1 know which others of layer 1.

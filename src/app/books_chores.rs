@@ -137,6 +137,7 @@ impl Chores<'_> {
             writer: self.books.writer.clone(),
             lease: Duration::from_secs(u64::from(settings.import_lease_seconds.max(1))),
             bytes_max: settings.unpacked_bytes_max,
+            in_sandbox: self.world == World::Sandbox,
         };
         let name = self.world.name("intake", "intake of the sandbox");
         job::start(name, intake, Arc::clone(&self.books.files_waiting))

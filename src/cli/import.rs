@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use csv::StringRecord;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
 use crate::app::Core;
 use crate::event::FingerprintKey;
 use crate::ids::PartnerId;
-use crate::intake::{Charset, Guess, Line, Lines, Rejects, is_ours, record, unpack};
+use crate::intake::{
+    Charset, Guess, Line, Lines, Reading, Rejects, is_ours, record, submissions, unpack,
+};
 use crate::partner::Partner;
 use crate::settings::Settings;
 use crate::writer::{WriteError, Writer};
@@ -64,10 +67,10 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     let rejects = args.rejects.unwrap_or_else(|| default_rejects(&args.file));
     let key = core.keys.fingerprint.clone();
     let writer = core.books(&partner).writer.clone();
-    let mut import = Import { writer, rejects, out: None };
+    let mut import = Import { writer, partner, key, rejects, out: None };
     let started = Instant::now();
-    let tally = import.file(&args.file, args.charset, (partner, key)).await;
-    let Import { writer, rejects, out } = import;
+    let tally = import.file(&args.file, args.charset).await;
+    let Import { writer, rejects, out, .. } = import;
     drop(writer);
     core.stop().await;
     let tally = tally?;
@@ -84,47 +87,48 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
 
 struct Import {
     writer: Writer,
+    partner: Arc<Partner>,
+    key: FingerprintKey,
     rejects: PathBuf,
     out: Option<File>,
 }
 
 impl Import {
-    async fn file(
-        &mut self,
-        path: &Path,
-        charset: Option<Charset>,
-        (partner, key): (Arc<Partner>, FingerprintKey),
-    ) -> Result<Tally, Failure> {
+    async fn file(&mut self, path: &Path, charset: Option<Charset>) -> Result<Tally, Failure> {
         let charset = charset.map_or_else(|| guess(path), Ok)?;
         let (reader, progress) = open(path)?;
-        let mut lines = Lines::open(reader, u64::MAX, charset, partner, key)?;
+        let (partner, key) = (Arc::clone(&self.partner), self.key.clone());
+        let reading = Reading { bytes_max: u64::MAX, charset, partner: &partner, key };
+        let mut lines = Lines::open(reader, reading)?;
+        let header = lines.header().clone();
         let mut tally = Tally::default();
         let mut waiting: Vec<Line> = Vec::with_capacity(LINES_AT_ONCE);
         while let Some(line) = lines.next_line()? {
             waiting.push(line);
             if waiting.len() >= LINES_AT_ONCE {
-                self.hand_over(&mut waiting, &mut tally).await?;
+                self.hand_over(&header, &mut waiting, &mut tally).await?;
                 progress
                     .set_message(format!("{} lines", tally.recorded.saturating_add(tally.known)));
             }
         }
-        self.hand_over(&mut waiting, &mut tally).await?;
+        self.hand_over(&header, &mut waiting, &mut tally).await?;
         progress.finish_and_clear();
         Ok(tally)
     }
 
     async fn hand_over(
         &mut self,
+        header: &StringRecord,
         waiting: &mut Vec<Line>,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let good = waiting.iter().filter_map(|line| line.read.as_ref().ok());
-        let mut answers = record(&self.writer, good.cloned().collect()).await.into_iter();
+        let mut answers = record(&self.writer, submissions(&self.partner, good)).await.into_iter();
         for line in waiting.drain(..) {
             let answer = match &line.read {
-                Ok(_submission) => answers.next().unwrap_or(Err(WriteError::Stopped)),
+                Ok(_event) => answers.next().unwrap_or(Err(WriteError::Stopped)),
                 Err(reason) => {
-                    self.reject(tally, &line, reason)?;
+                    self.reject(header, tally, &line, reason)?;
                     continue;
                 }
             };
@@ -132,23 +136,29 @@ impl Import {
                 Ok(outcome) if outcome.replayed => tally.known = tally.known.saturating_add(1),
                 Ok(_) => tally.recorded = tally.recorded.saturating_add(1),
                 Err(error) if is_ours(&error) => return Err(error.into()),
-                Err(error) => self.reject(tally, &line, &error.to_string())?,
+                Err(error) => self.reject(header, tally, &line, &error.to_string())?,
             }
         }
         Ok(())
     }
 
     /// Writes a line to the reject file, which is made for the first one.
-    fn reject(&mut self, tally: &mut Tally, line: &Line, reason: &str) -> Result<(), Failure> {
+    fn reject(
+        &mut self,
+        header: &StringRecord,
+        tally: &mut Tally,
+        line: &Line,
+        reason: &str,
+    ) -> Result<(), Failure> {
         tally.rejected = tally.rejected.saturating_add(1);
         if self.out.is_none() {
             let mut file = File::create(&self.rejects)
                 .map_err(|error| format!("cannot write {}: {error}", self.rejects.display()))?;
-            file.write_all(Rejects::header().as_bytes())?;
+            file.write_all(&Rejects::header(header)?)?;
             self.out = Some(file);
         }
         if let Some(out) = &mut self.out {
-            let mut rejects = Rejects::default();
+            let mut rejects = Rejects::of(header);
             rejects.add(line, reason)?;
             out.write_all(rejects.csv())?;
         }
@@ -156,8 +166,12 @@ impl Import {
     }
 }
 
-/// What charset a file is in, that does not say.
+/// Finds the charset of a file that does not name it.
 fn guess(path: &Path) -> Result<Charset, Failure> {
+    if !path.metadata().is_ok_and(|data| data.is_file()) {
+        let what = format!("{} cannot be read twice", path.display());
+        return Err(format!("{what}: say the charset (--charset), or store it in a file").into());
+    }
     let (mut reader, progress) = open(path)?;
     let (mut guess, mut buffer) = (Guess::default(), vec![0; 64 * 1024]);
     loop {

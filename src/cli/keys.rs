@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::Failure;
+use crate::partner::registry::Partners;
 use crate::secrets::key_rotation;
-use crate::secrets::key_set::{KeyKind, Standing};
+use crate::secrets::key_set::{KeyKind, KeyStanding};
 use crate::secrets::key_source::KeySource;
+use crate::secrets::sealed::SealedKind;
 use crate::settings::Settings;
-use crate::store::{self, Db, StoreError, idempotency_keys, personal, signatures};
+use crate::store::{self, Db, StoreError, personal};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -45,7 +47,7 @@ type Counts = BTreeMap<String, BTreeMap<&'static str, i64>>;
 pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
     let source = KeySource::from(settings);
     match command {
-        Command::Status => print_status(&source, &mut all_books(settings)?),
+        Command::Status => print_status(&source, settings, &mut all_books(settings)?),
         Command::Rotate(args) => {
             let kind = if args.index { KeyKind::Index } else { KeyKind::Personal };
             let wait = TimeDelta::seconds(i64::from(args.wait));
@@ -54,23 +56,33 @@ pub fn run(command: &Command, settings: &Settings) -> Result<bool, Failure> {
             Ok(true)
         }
         Command::Retire(args) => {
+            let id = &args.id;
             let mut books = all_books(settings)?;
-            let left: i64 = [KeyKind::Personal, KeyKind::Index]
-                .into_iter()
-                .map(|kind| Ok(counts(&mut books, kind)?.remove(&args.id).unwrap_or_default()))
-                .collect::<Result<Vec<_>, StoreError>>()?
-                .iter()
-                .flat_map(BTreeMap::values)
-                .sum();
-            if left > 0 {
-                let id = &args.id;
-                return Err(format!("{id} still has {left} records: see `keys status`").into());
+            let mut left = Left::default();
+            for kind in [KeyKind::Personal, KeyKind::Index] {
+                let counts = counts(&mut books, settings, kind)?.remove(id).unwrap_or_default();
+                left.records = left.records.saturating_add(counts.values().sum());
+                left.list.extend(counts);
             }
-            let changed = key_rotation::retire(&source, &args.id)?;
+            if left.records > 0 {
+                let what = list(&left.list);
+                let count = left.records;
+                return Err(
+                    format!("{id} still has {count} records ({what}): see `keys status`").into()
+                );
+            }
+            let changed = key_rotation::retire(&source, id)?;
             tell(&source, &changed, "it is gone");
             Ok(true)
         }
     }
+}
+
+/// What a key still has.
+#[derive(Default)]
+struct Left {
+    records: i64,
+    list: BTreeMap<&'static str, i64>,
 }
 
 /// Where the keys are not in a file, the new set goes to standard output, and all else elsewhere.
@@ -90,15 +102,19 @@ fn all_books(settings: &Settings) -> Result<Vec<Db>, StoreError> {
     std::iter::once(&settings.database_url).chain(sandbox).map(store::open).collect()
 }
 
-fn print_status(source: &KeySource, books: &mut [Db]) -> Result<bool, Failure> {
+fn print_status(
+    source: &KeySource,
+    settings: &Settings,
+    books: &mut [Db],
+) -> Result<bool, Failure> {
     for (kind, says) in [(KeyKind::Personal, "keys that seal"), (KeyKind::Index, "keys that find")]
     {
         println!("{says}");
-        let mut counts = counts(books, kind)?;
+        let mut counts = counts(books, settings, kind)?;
         let mut older = 0_i64;
         for (id, standing) in key_rotation::standings(source, kind)? {
             let of_key = counts.remove(&id).unwrap_or_default();
-            if standing == Standing::Older {
+            if standing == KeyStanding::Older {
                 older = older.saturating_add(of_key.values().sum());
             }
             println!("  {id:<14} {:<28} {}", word(standing), list(&of_key));
@@ -108,17 +124,25 @@ fn print_status(source: &KeySource, books: &mut [Db]) -> Result<bool, Failure> {
         }
         match older {
             0 => println!("  nothing is left to do: older keys can be retired"),
-            left => println!("  {left} records are still to be done by the gateways"),
+            left => println!("  {left} records are still to be done{}", by_whom(kind)),
         }
     }
     Ok(true)
 }
 
-fn word(standing: Standing) -> String {
+/// Who moves what an older key has to the current one.
+const fn by_whom(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Personal => " by the gateways",
+        KeyKind::Index => " by the gateways; make lists of staff again with `partners staff-index`",
+    }
+}
+
+fn word(standing: KeyStanding) -> String {
     match standing {
-        Standing::Older => "older".to_owned(),
-        Standing::Current => "current".to_owned(),
-        Standing::Next(from) => format!("from {from}"),
+        KeyStanding::Older => "older".to_owned(),
+        KeyStanding::Current => "current".to_owned(),
+        KeyStanding::Next(from) => format!("from {from}"),
     }
 }
 
@@ -127,7 +151,8 @@ fn list(counts: &BTreeMap<&'static str, i64>) -> String {
     if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }
 
-fn counts(books: &mut [Db], kind: KeyKind) -> Result<Counts, StoreError> {
+/// What each key has, in all books and in the partners' manifests.
+fn counts(books: &mut [Db], settings: &Settings, kind: KeyKind) -> Result<Counts, Failure> {
     let mut counts = Counts::new();
     let mut add = |what: &'static str, rows: Vec<(String, i64)>| {
         for (id, count) in rows {
@@ -136,15 +161,22 @@ fn counts(books: &mut [Db], kind: KeyKind) -> Result<Counts, StoreError> {
         }
     };
     for db in books {
-        let [sealed, indexed] = personal::count_by_key(db)?;
         match kind {
-            KeyKind::Index => add("phone numbers", indexed),
+            KeyKind::Index => {
+                let [_sealed, indexed] = personal::count_by_key(db)?;
+                add("phone numbers", indexed);
+            }
             KeyKind::Personal => {
-                add("contacts", sealed);
-                add("signed requests", signatures::count_by_key(db)?);
-                add("answers", idempotency_keys::count_by_key(db)?);
+                for kind in SealedKind::ALL {
+                    add(kind.name(), kind.count_by_key(db)?);
+                }
             }
         }
+    }
+    if kind == KeyKind::Index {
+        let partners = Partners::read(&settings.partners)?;
+        let lists = partners.iter().filter_map(|partner| partner.staff.index_id());
+        add("lists of partners' staff", lists.map(|id| (id.to_owned(), 1)).collect());
     }
     Ok(counts)
 }

@@ -1,34 +1,34 @@
 use std::time::Duration;
 
-/// Why the CRM was not told, by what can be done about it. Never repeats what was sent.
+/// Why a message did not reach the CRM, by what can be done about it. Never repeats the message.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CrmError {
-    /// It cannot be reached or is not well: try again.
+    /// The CRM cannot be reached, or has a fault: try again.
     #[error("the CRM cannot be reached: {0}")]
     Unavailable(String),
-    /// It asks to be left alone for a while.
+    /// The CRM asks us to wait (rate limited).
     #[error("the CRM asks to wait")]
     RateLimited { retry_after: Option<Duration> },
-    /// It was told to make something, did not answer, and may still be at it: leave it alone for
+    /// The CRM did not answer a request to make something, and may still be working on it. Wait
     /// this long, then look before making anything.
     #[error("the CRM did not answer; what was asked for may have been done")]
     Ambiguous { look_after: Duration },
-    /// It does not let us in. People must mend that; the lead waits.
+    /// The CRM refuses our credentials. People must mend that; the lead waits.
     #[error("the CRM refuses our credentials")]
     Credentials,
-    /// It does not take the lead as it is: trying again gives the same.
+    /// The CRM refuses the lead as it is: another attempt gives the same result.
     #[error("the CRM refuses the lead: {0}")]
     Refused(String),
 }
 
 impl CrmError {
-    /// Whether trying again gives the same for certain.
+    /// Whether another attempt certainly gives the same result.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Refused(_))
     }
 
-    /// What is counted and logged of it: a name out of few.
+    /// The class of the error, for counts and logs.
     #[must_use]
     pub const fn class(&self) -> &'static str {
         match self {
@@ -40,8 +40,8 @@ impl CrmError {
         }
     }
 
-    /// The least wait before the next attempt, where there is one: the CRM asked for it, or what
-    /// was sent last must have ended before anybody looks.
+    /// The least wait before the next attempt, if there is one: the CRM asked for it, or the last
+    /// request must have ended first.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

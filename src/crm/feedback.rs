@@ -1,12 +1,12 @@
-//! What the CRM says of our leads moves the referrals: by asking it every so often, or when it tells
-//! us by itself. Both may say the same thing again, late, or in another order: a referral that has
-//! gone on already stays where it is.
+//! Moves referrals by what the CRM says of their leads. The CRM is asked from time to time, or it
+//! tells us. Both may bring the same news twice, late, or out of order: a referral that is further
+//! on stays where it is.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Change, Crm, CrmError, Stage, Watermark};
+use super::{Change, Crm, CrmError, CrmStage, Watermark};
 use crate::clock;
 use crate::ids::ReferralId;
 use crate::referral::{Actor, Move, ReferralState, ReferralStep};
@@ -14,26 +14,26 @@ use crate::store::{Pool, StoreError, crm_feedback, referrals};
 use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
 
-/// The reader of the CRM's changes.
+/// The chore that reads the CRM's changes.
 pub struct Feedback {
     pub pool: Pool,
     pub writer: Writer,
     pub crm: Crm,
-    /// Where the CRM is: a watermark is one CRM's.
+    /// Which CRM it is: a watermark belongs to one CRM.
     pub place: String,
     pub every: Duration,
 }
 
-/// What was said of a lead and what came of it.
+/// What became of one piece of news about a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Where the referral stands now.
+pub struct FeedbackOutcome {
+    /// The state of the referral now.
     pub state: ReferralState,
-    /// Whether this moved it.
+    /// Whether this news moved the referral.
     pub moved: bool,
 }
 
-/// Why what was said is not done.
+/// Why the news was not acted on.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
     #[error(transparent)]
@@ -46,15 +46,15 @@ pub enum FeedbackError {
     Unknown,
 }
 
-/// How far before the watermark each reading starts: longer than a transaction of the CRM may take,
-/// because what it commits late carries the time at which it began.
+/// Each reading starts this long before the watermark. The CRM may commit a change late, with the
+/// time at which its transaction began; this is longer than a transaction may take.
 const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 
 impl Chore for Feedback {
     type Error = FeedbackError;
 
-    /// Ends where it is when it is stopped: what it has not done, it or another gateway does after
-    /// the next start.
+    /// A stop ends the reading at once: what is left is read after the next start, here or by
+    /// another gateway.
     async fn round(&mut self, mut turn: Turn) -> Result<Round, FeedbackError> {
         tokio::select! {
             looked = self.look() => looked.map(|()| Round::Done),
@@ -64,7 +64,7 @@ impl Chore for Feedback {
 }
 
 impl Feedback {
-    /// Reads what has changed since the last look, and does it.
+    /// Reads what has changed since the last reading, and acts on it.
     async fn look(&self) -> Result<(), FeedbackError> {
         let Some(kept) = self.take_look().await? else { return Ok(()) };
         let mut from = self.crm.set_back(&Watermark(kept), OVERLAP);
@@ -72,12 +72,12 @@ impl Feedback {
         loop {
             let Some(changes) = self.crm.changes(&from).await? else { return Ok(()) };
             for Change { lead, stage, at: _ } in changes.list {
-                match tell(&self.pool, &self.writer, (lead, stage), &by).await {
-                    Ok(told) if told.moved => {
-                        let (stage, state) = (stage.name(), told.state.name());
+                match report(&self.pool, &self.writer, lead, stage, &by).await {
+                    Ok(outcome) if outcome.moved => {
+                        let (stage, state) = (stage.name(), outcome.state.name());
                         tracing::info!(%lead, stage, state, "the CRM moved a referral");
                     }
-                    // A reference that looks like ours and is not.
+                    // The reference looks like an id of ours and is none.
                     Ok(_) | Err(FeedbackError::Unknown) => {}
                     Err(error) => return Err(error),
                 }
@@ -111,43 +111,48 @@ impl Feedback {
     }
 }
 
-/// Moves a referral to where the CRM says that its lead has come, if it is not there or beyond.
-pub async fn tell(
+/// Moves a referral to the stage that the CRM reports, unless it is there or beyond.
+pub async fn report(
     pool: &Pool,
     writer: &Writer,
-    (lead, stage): (ReferralId, Stage),
+    lead: ReferralId,
+    stage: CrmStage,
     by: &Actor,
-) -> Result<Told, FeedbackError> {
-    let state = store(pool, move |db| Ok(referrals::get(db, lead)?.map(|it| it.state))).await?;
-    let mut told = Told { state: state.ok_or(FeedbackError::Unknown)?, moved: false };
-    for step in steps(stage, told.state) {
-        // Old news, as most of a look's overlap is: the writer need not hear of it.
-        if told.state.advance(step.to()).is_err() {
+) -> Result<FeedbackOutcome, FeedbackError> {
+    let state =
+        store(pool, move |db| Ok(referrals::get(db, lead)?.map(|referral| referral.state))).await?;
+    let mut outcome = FeedbackOutcome { state: state.ok_or(FeedbackError::Unknown)?, moved: false };
+    for step in steps(stage, outcome.state) {
+        // Old news, like most of the overlap: the writer need not be asked.
+        if outcome.state.advance(step.to()).is_err() {
             continue;
         }
         let order = Move { referral: lead, step: *step, by: by.clone(), finding: None };
         match writer.move_referral(order).await {
-            Ok(moved) => told = Told { state: moved.state, moved: told.moved || !moved.replayed },
-            // It has gone on by another way.
-            Err(WriteError::Move(MoveRefusal::Illegal(illegal))) => told.state = illegal.from,
+            Ok(moved) => {
+                outcome =
+                    FeedbackOutcome { state: moved.state, moved: outcome.moved || !moved.replayed }
+            }
+            // The referral was moved by something else meanwhile.
+            Err(WriteError::Move(MoveRefusal::Illegal(illegal))) => outcome.state = illegal.from,
             Err(WriteError::Move(MoveRefusal::Unknown)) => return Err(FeedbackError::Unknown),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(told)
+    Ok(outcome)
 }
 
-/// What a stage of the CRM asks of a referral that stands here. A CRM may skip a stage; and what it
-/// calls lost or cancelled is a claw-back once the person has had the product.
-const fn steps(stage: Stage, state: ReferralState) -> &'static [ReferralStep] {
+/// The moves that a stage of the CRM asks of a referral in this state. A CRM may skip a stage. What
+/// it calls lost or cancelled is a claw-back once the person has the product.
+const fn steps(stage: CrmStage, state: ReferralState) -> &'static [ReferralStep] {
     let had = matches!(state, ReferralState::Converted | ReferralState::Rewarded);
     match stage {
-        Stage::Contacted => &[ReferralStep::Contact],
-        Stage::Converted => &[ReferralStep::Convert],
-        Stage::FirstRepayment if had => &[ReferralStep::Repay],
-        Stage::FirstRepayment => &[ReferralStep::Convert, ReferralStep::Repay],
-        Stage::Lost | Stage::Cancelled if had => &[ReferralStep::Cancel],
-        Stage::Lost | Stage::Cancelled => &[ReferralStep::Lose],
+        CrmStage::Contacted => &[ReferralStep::Contact],
+        CrmStage::Converted => &[ReferralStep::Convert],
+        CrmStage::FirstRepayment if had => &[ReferralStep::Repay],
+        CrmStage::FirstRepayment => &[ReferralStep::Convert, ReferralStep::Repay],
+        CrmStage::Lost | CrmStage::Cancelled if had => &[ReferralStep::Cancel],
+        CrmStage::Lost | CrmStage::Cancelled => &[ReferralStep::Lose],
     }
 }
 
@@ -167,7 +172,9 @@ mod tests {
     #[test]
     fn what_the_crm_says_is_a_course_that_the_state_machine_allows_or_ignores() {
         for state in [ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted] {
-            for stage in [Stage::Converted, Stage::FirstRepayment, Stage::Lost, Stage::Cancelled] {
+            for stage in
+                [CrmStage::Converted, CrmStage::FirstRepayment, CrmStage::Lost, CrmStage::Cancelled]
+            {
                 let mut stands = state;
                 for step in steps(stage, state) {
                     stands = stands.advance(step.to()).unwrap().to();
@@ -175,13 +182,16 @@ mod tests {
                 assert_ne!(stands, state);
             }
         }
-        assert_eq!(steps(Stage::Cancelled, ReferralState::Converted), [ReferralStep::Cancel]);
-        assert_eq!(steps(Stage::Lost, ReferralState::Rewarded), [ReferralStep::Cancel]);
-        assert_eq!(steps(Stage::FirstRepayment, ReferralState::Converted), [ReferralStep::Repay]);
+        assert_eq!(steps(CrmStage::Cancelled, ReferralState::Converted), [ReferralStep::Cancel]);
+        assert_eq!(steps(CrmStage::Lost, ReferralState::Rewarded), [ReferralStep::Cancel]);
+        assert_eq!(
+            steps(CrmStage::FirstRepayment, ReferralState::Converted),
+            [ReferralStep::Repay]
+        );
         // Late news of what is over move nothing.
         for state in [ReferralState::Lost, ReferralState::Withdrawn, ReferralState::ClawedBack] {
-            for stage in [Stage::Contacted, Stage::Converted, Stage::Cancelled] {
-                assert!(steps(stage, state).iter().all(|it| state.advance(it.to()).is_err()));
+            for stage in [CrmStage::Contacted, CrmStage::Converted, CrmStage::Cancelled] {
+                assert!(steps(stage, state).iter().all(|step| state.advance(step.to()).is_err()));
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Leads that are to go at the same time go with one request, where the CRM can take many: while
-//! one group is on its way the next gathers, as a database does with commits. Nobody waits for
-//! company: a lead that comes alone goes alone.
+//! Leads that are sent at the same time share one request, if the CRM can take many. While one
+//! group is being sent the next one gathers, as a database does with commits. No lead waits to be
+//! joined by others.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tracing::{Instrument, Span};
 
 use super::{Crm, CrmError, CrmId, Lead};
 
-/// The way of leads to a CRM; cheap to clone.
+/// Sends leads to a CRM in groups; cheap to clone.
 #[derive(Clone)]
 pub struct Gathered {
     crm: Arc<Crm>,
@@ -20,17 +20,17 @@ pub struct Gathered {
 struct Waiting {
     lead: Lead,
     since: Instant,
-    /// Where in a trace it is told: a group's requests stand with its first lead.
+    /// The span of the lead's delivery: a group's requests belong to the trace of its first lead.
     span: Span,
     answer: oneshot::Sender<Result<CrmId, CrmError>>,
 }
 
-/// Leads that wait behind the group under way. More than any relay has on its way at once.
+/// Leads that wait behind the group being sent: more than any relay sends at once.
 const WAITING_MAX: usize = 1024;
 
 impl Gathered {
-    /// Leads wait at most `wait_max` for the group before theirs: whoever holds one under a lease
-    /// counts on that. Ends with the last of its clones.
+    /// A lead waits at most `wait_max` for the group before it, so that the lease on it does not
+    /// end. The task ends with the last clone.
     #[must_use]
     pub fn start(crm: Arc<Crm>, wait_max: Duration) -> Self {
         let (waiting, coming) = mpsc::channel(WAITING_MAX);
@@ -38,16 +38,16 @@ impl Gathered {
         Self { crm, waiting }
     }
 
-    /// The CRM itself, for all that is not a lead.
+    /// The CRM itself, for every message that is not a lead.
     #[must_use]
     pub const fn crm(&self) -> &Arc<Crm> {
         &self.crm
     }
 
-    /// Tells the CRM of a lead.
+    /// Sends the lead to the CRM.
     ///
     /// # Errors
-    /// [`CrmError`], whose variants say whether trying again can help.
+    /// [`CrmError`], whose variants say whether another attempt can help.
     pub async fn deliver(&self, lead: Lead) -> Result<CrmId, CrmError> {
         if self.crm.batch_max() == 1 {
             return self.crm.deliver(&lead).await;
@@ -57,7 +57,7 @@ impl Gathered {
         if self.waiting.try_send(waiting).is_err() {
             return Err(busy());
         }
-        // Without an answer the group was lost with its task, and may have been told.
+        // No answer: the group's task was lost, and the CRM may have the lead.
         answered.await.unwrap_or(Err(CrmError::Ambiguous { look_after: Duration::from_secs(60) }))
     }
 }

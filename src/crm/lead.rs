@@ -10,13 +10,13 @@ use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId, TaskId};
 use crate::money::Amount;
 use crate::referral::Placement;
 
-/// What the CRM is told of a qualified referral. Holds personal data: it lives only as long as the
-/// delivery takes.
+/// What the CRM is told of a qualified referral. Holds personal data, so it lives only as long as
+/// the delivery.
 #[derive(Clone, Debug)]
 pub struct Lead {
-    /// Our id, by which the CRM is asked whether it has the lead already.
+    /// Our id. By it the CRM is asked whether it has the lead already.
     pub id: ReferralId,
-    /// Rises with every change that we tell of: a CRM never goes back to a lower one.
+    /// Rises with every change that is sent. A CRM never goes back to a lower revision.
     pub revision: i64,
     pub partner: PartnerId,
     pub partner_name: String,
@@ -24,13 +24,13 @@ pub struct Lead {
     pub amount: Amount,
     pub region: String,
     pub contact: Contact,
-    /// Why it qualified, each in a sentence.
+    /// Why the referral qualified, each reason as a sentence.
     pub reasons: Vec<String>,
-    /// How it scores and why, what to do next, and which customer manager is to.
+    /// The score with its reasons, the next step, and the customer manager.
     pub placement: Placement,
-    /// The campaign that the partner's offer belongs to.
+    /// The campaign of the partner's offer.
     pub campaign: Option<String>,
-    /// How far the customer has come with the bank, where the person is one.
+    /// The customer's stage with the bank, if the person is a customer.
     pub customer_stage: Option<CustomerStage>,
     pub consent: ConsentId,
     pub consent_purpose: String,
@@ -39,20 +39,20 @@ pub struct Lead {
     pub created_at: Moment,
 }
 
-/// That a person no longer wants to be contacted about a lead. Holds nothing of the person.
+/// A person withdrew the consent to be contacted about a lead. Holds no personal data.
 #[derive(Clone, Copy, Debug)]
 pub struct Withdrawal {
     pub lead: ReferralId,
-    /// Above every revision of the lead that was told before.
+    /// Higher than every revision of the lead that was sent before.
     pub revision: i64,
     pub at: Moment,
 }
 
-/// Something that a customer manager is to do about a lead. Holds nothing of the person.
+/// A task of a customer manager about a lead. Holds no personal data.
 #[derive(Clone, Debug)]
 pub struct LeadTask {
     pub id: TaskId,
-    /// Rises with everything that becomes of it.
+    /// Rises with every change of the task.
     pub revision: i64,
     pub lead: ReferralId,
     pub rule: RuleId,
@@ -64,12 +64,12 @@ pub struct LeadTask {
     pub manager: Option<RuleId>,
 }
 
-/// The CRM's own id of a lead, or of a task.
+/// The CRM's own id of a lead or a task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CrmId(pub String);
 
 impl CrmId {
-    /// What a CRM that is none calls a lead.
+    /// The id that the pretended CRM of the sandbox gives a lead.
     #[must_use]
     pub fn pretended(lead: ReferralId) -> Self {
         Self(format!("pretended-{lead}"))

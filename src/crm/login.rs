@@ -1,5 +1,6 @@
-//! How we show a CRM who we are: an API key, a name and password, or a token that is fetched by
-//! OAuth 2.0 client credentials (RFC 6749, 4.4) and renewed before it ends or when it is refused.
+//! How we log in to a CRM: by an API key, a name and password, or a token fetched by OAuth 2.0
+//! client credentials (RFC 6749, section 4.4). A token is renewed before it ends, or when it is
+//! refused.
 
 use std::time::{Duration, Instant};
 
@@ -25,20 +26,20 @@ struct Token {
     until: Instant,
 }
 
-/// What to show, and what to name when it is refused.
+/// The credentials to send, and what to call them when they are refused.
 pub(super) struct Shown {
     name: HeaderName,
     value: HeaderValue,
 }
 
-/// A token without `expires_in` is used for this long; a server that ends it earlier says so by 401.
+/// A token without `expires_in` is used this long. A server that ends it earlier answers 401.
 const TOKEN_LIFE: Duration = Duration::from_secs(900);
-/// A token is renewed this long before its end, so that it does not end on the way.
+/// A token is renewed this long before its end, so that it does not end during a request.
 const EARLY: Duration = Duration::from_secs(30);
 
 impl Login {
     /// # Errors
-    /// [`CrmSetupError`] for a header name that is none.
+    /// [`CrmSetupError`] if the header name is not valid.
     pub(super) fn new(settings: LoginSettings, http: Client) -> Result<Self, CrmSetupError> {
         if let LoginSettings::ApiKey { header, .. } = &settings
             && HeaderName::from_bytes(header.as_bytes()).is_err()
@@ -48,10 +49,10 @@ impl Login {
         Ok(Self { settings, http, token: Mutex::new(None) })
     }
 
-    /// What to show now; another than the one that was refused.
+    /// The credentials to send now; never the ones that were refused.
     ///
     /// # Errors
-    /// [`CrmError`] when no token is to be had.
+    /// [`CrmError`] if no token can be fetched.
     pub(super) async fn show(&self, refused: Option<&Shown>) -> Result<Shown, CrmError> {
         match &self.settings {
             LoginSettings::ApiKey { header, key } => {
@@ -81,7 +82,7 @@ impl Login {
         }
     }
 
-    /// Whether a refusal may be answered by something new to show.
+    /// Whether a refusal can be answered with other credentials.
     pub(super) const fn renews(&self) -> bool {
         matches!(self.settings, LoginSettings::ClientCredentials { .. })
     }
@@ -104,7 +105,7 @@ impl Login {
         let answered = wire::send(request).await.map_err(wire::Unanswered::repeatable)?;
         match answered.status {
             StatusCode::OK => {}
-            // RFC 6749, 5.2: 400 and 401 say that the client or the grant is not taken.
+            // RFC 6749, section 5.2: 400 and 401 say that the client or the grant is refused.
             StatusCode::BAD_REQUEST => return Err(CrmError::Credentials),
             status => {
                 let strange = || CrmError::Unavailable(format!("status {}", status.as_str()));

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
-use super::Stage;
-use super::feedback::{FeedbackError, Told, tell};
+use super::CrmStage;
+use super::feedback::{FeedbackError, FeedbackOutcome, report};
 use crate::books::Books;
 use crate::clock;
 use crate::ids::ReferralId;
@@ -19,13 +19,13 @@ pub struct Report {
     /// The message's own id (`webhook-id`).
     pub id: String,
     pub lead: ReferralId,
-    pub stage: Stage,
+    pub stage: CrmStage,
 }
 
 /// What came of a message.
 pub enum Received {
     /// Where the referral stands now, and whether this message moved it.
-    Told(Told),
+    Done(FeedbackOutcome),
     /// There is no such lead.
     Unknown,
 }
@@ -37,9 +37,9 @@ pub enum Received {
 pub async fn receive(
     who: &Actor,
     books: &Books,
-    report: Report,
+    news: Report,
 ) -> Result<Received, FeedbackError> {
-    let Report { id, lead, stage } = report;
+    let Report { id, lead, stage } = news;
     let seen = id.clone();
     let (is_done, state) = books
         .ask(move |db| {
@@ -49,11 +49,11 @@ pub async fn receive(
         .await?;
     let Some(state) = state else { return Ok(Received::Unknown) };
     if is_done {
-        return Ok(Received::Told(Told { state, moved: false }));
+        return Ok(Received::Done(FeedbackOutcome { state, moved: false }));
     }
-    let told = tell(&books.pool, &books.writer, (lead, stage), who).await?;
+    let outcome = report(&books.pool, &books.writer, lead, stage, who).await?;
     let now = clock::now();
     let times = (now, now.plus(REMEMBERED));
     books.write(move |tx| crm_feedback::mark_done(tx, &id, times)).await?;
-    Ok(Received::Told(told))
+    Ok(Received::Done(outcome))
 }

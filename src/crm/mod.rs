@@ -1,5 +1,5 @@
-//! The bank's CRM, behind one enum: what a lead is, and how each kind of CRM is told of it. An
-//! adapter is one room or file and one mapping; docs/crm-adapters.md says how to write the next.
+//! The bank's CRM behind one enum: what a lead is, and how it is sent to each kind of CRM. An
+//! adapter is one folder or file and one mapping; docs/crm-adapters.md says how to write one.
 
 mod changes;
 mod error;
@@ -24,7 +24,7 @@ pub use lead::{CrmId, Lead, LeadTask, Withdrawal};
 pub use mapping::{Mapping, MappingError, Targets, Value};
 pub use salesforce::Salesforce;
 pub use sample::sample;
-pub use stage::Stage;
+pub use stage::CrmStage;
 pub use tryton::{Tryton, TrytonLogin};
 pub use webhook::Webhook;
 
@@ -35,12 +35,12 @@ use chrono::TimeDelta;
 
 use crate::settings::CrmSettings;
 
-/// Whichever CRM the bank has.
+/// The CRM that the bank has.
 pub enum Crm {
     Tryton(Box<Tryton>),
     Salesforce(Box<Salesforce>),
     Webhook(Box<Webhook>),
-    /// None at all, for the sandbox: it takes every lead, and nobody hears of it.
+    /// No CRM, for the sandbox: it accepts every lead and sends it nowhere.
     Pretended,
 }
 
@@ -56,12 +56,13 @@ pub enum CrmSetupError {
 }
 
 impl Crm {
-    /// A client that waits at most `time_out` for an answer and twice that for a whole delivery,
-    /// after at most once that behind others ([`Gathered`]). Under a lease of four it has stopped,
-    /// and what it sent had as long again to end, before another relay looks.
+    /// A client that waits at most `time_out` for an answer, and at most twice that for a whole
+    /// delivery, after at most once that behind other leads ([`Gathered`]). Under a lease of four
+    /// times `time_out` it has stopped, and its last request has had that long to end, before
+    /// another relay looks.
     ///
     /// # Errors
-    /// [`CrmSetupError`] when settings or mapping cannot be used.
+    /// [`CrmSetupError`] if the settings or the mapping cannot be used.
     pub fn new(
         settings: &CrmSettings,
         mapping: Option<&Path>,
@@ -88,7 +89,7 @@ impl Crm {
         }
     }
 
-    /// The name of its kind.
+    /// The name of its kind, as in the setting `crm.kind`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -99,8 +100,8 @@ impl Crm {
         }
     }
 
-    /// Tells the CRM of leads, unless it has them already at this revision or a later one; its id
-    /// of each, or why it was not told of that one.
+    /// Sends leads, unless the CRM has them at this revision or a later one. Returns, for each, the
+    /// CRM's id or the error.
     pub async fn deliver_all(&self, leads: &[Lead]) -> Vec<Result<CrmId, CrmError>> {
         match self {
             Self::Tryton(tryton) => tryton.deliver_all(leads).await,
@@ -116,10 +117,10 @@ impl Crm {
         }
     }
 
-    /// Tells the CRM of one lead.
+    /// Sends one lead.
     ///
     /// # Errors
-    /// [`CrmError`], whose variants say whether trying again can help.
+    /// [`CrmError`], whose variants say whether another attempt can help.
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.deliver(lead).await,
@@ -129,7 +130,7 @@ impl Crm {
         }
     }
 
-    /// Tells the CRM that a consent was withdrawn; its id of the lead, where it has it.
+    /// Tells the CRM that a consent was withdrawn; returns its id of the lead, if it has the lead.
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.withdraw(withdrawal).await,
@@ -139,8 +140,8 @@ impl Crm {
         }
     }
 
-    /// Tells the CRM what is to be done about a lead that it has, and what became of that; its id of
-    /// the task. `None` where the mapping tells of no tasks.
+    /// Sends a task about a lead that the CRM has, or a change of the task. Returns the CRM's id of
+    /// the task; `None` if the mapping has no tasks.
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.tell_task(task).await,
@@ -150,7 +151,7 @@ impl Crm {
         }
     }
 
-    /// How many leads one request may carry: they succeed together where the CRM can do that.
+    /// How many leads one request may carry. They succeed together if the CRM can do that.
     #[must_use]
     pub const fn batch_max(&self) -> usize {
         match self {
@@ -160,7 +161,7 @@ impl Crm {
         }
     }
 
-    /// A page of what has become of our leads since then; `None` for a CRM that tells by itself.
+    /// A page of changes to our leads since then; `None` for a CRM that tells us by itself.
     pub async fn changes(&self, since: &Watermark) -> Result<Option<Changes>, CrmError> {
         match self {
             Self::Tryton(tryton) => tryton.changes(since).await.map(Some),
@@ -169,7 +170,7 @@ impl Crm {
         }
     }
 
-    /// A watermark set back by so much, so that nothing is skipped that turns up late.
+    /// A watermark set back by a time, so that no late change is skipped.
     #[must_use]
     pub fn set_back(&self, watermark: &Watermark, by: TimeDelta) -> Watermark {
         match self {

@@ -6,8 +6,8 @@ use crate::ids::{ConsentId, PartnerId, ReferralId, RuleId};
 use crate::money::{Amount, Asset};
 use crate::referral::Placement;
 
-/// A lead of a person who does not exist, masked as leads are shown, on which a mapping can be
-/// tried. `None` never: its fields are constants.
+/// A lead of an invented person, masked as leads are shown, to try a mapping on. Its fields are
+/// constants, so the result is never `None`.
 #[must_use]
 pub fn sample() -> Option<Lead> {
     Some(Lead {

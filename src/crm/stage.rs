@@ -1,19 +1,19 @@
-/// What the CRM tells us of a lead that it has, in our words. Why a bank declined is not among
-/// them: nothing here carries a credit reason.
+/// A stage of a lead that the CRM reports. A reason why a bank declined is not among them: nothing
+/// here carries a credit reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum CrmStage {
     Contacted,
     /// The person has the product.
     Converted,
-    /// They have paid back for the first time.
+    /// The person has made the first repayment.
     FirstRepayment,
-    /// It does not proceed, whoever decided so.
+    /// The lead does not proceed, whoever decided that.
     Lost,
-    /// The product was given up after all: what was rewarded is clawed back.
+    /// The product was given up after all: the reward is clawed back.
     Cancelled,
 }
 
-impl Stage {
+impl CrmStage {
     pub const ALL: [Self; 5] =
         [Self::Contacted, Self::Converted, Self::FirstRepayment, Self::Lost, Self::Cancelled];
 
@@ -28,7 +28,7 @@ impl Stage {
         }
     }
 
-    /// The stage of that name; `None` when there is none.
+    /// The stage of that name, if there is one.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.name() == name)

@@ -12,11 +12,12 @@ pub const ID: &str = "webhook-id";
 pub const TIMESTAMP: &str = "webhook-timestamp";
 pub const SIGNATURE: &str = "webhook-signature";
 
-/// How far the sender's clock may be from ours, either way, in seconds.
+/// The sender's clock may differ from ours by this many seconds, either way.
 pub const WINDOW_SECONDS: i64 = 300;
-/// Characters of an id.
+/// An id has at most this many characters.
 pub const ID_MAX: usize = 200;
-/// Signatures of one message that are looked at: a sender gives two while it changes its secret.
+/// At most this many signatures of one message are checked: a sender gives two while it changes its
+/// secret.
 const SIGNATURES_MAX: usize = 5;
 /// The standard asks for secrets of 24 to 64 bytes.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -24,7 +25,7 @@ const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// A secret that both sides know.
 pub struct SharedSecret(hmac::Key);
 
-/// Why a message is not believed. What was wrong is for our log, not for the sender.
+/// Why a message is refused. The reason is for our log, not for the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unbelieved {
     #[error("the id is missing or longer than 200 characters")]
@@ -35,7 +36,7 @@ pub enum Unbelieved {
     Signature,
 }
 
-/// A message's headers, as they came.
+/// The headers of a message, as they came.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     pub id: &'a str,
@@ -44,14 +45,14 @@ pub struct Headers<'a> {
 }
 
 impl SharedSecret {
-    /// From `whsec_` and base64 of 24 to 64 bytes.
+    /// Reads `whsec_` and base64 of 24 to 64 bytes.
     #[must_use]
     pub fn read(secret: &Secret) -> Option<Self> {
         let bytes = STANDARD.decode(secret.reveal().strip_prefix("whsec_")?).ok()?;
         SECRET_BYTES.contains(&bytes.len()).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// The value of `webhook-signature` for a message sent at that moment.
+    /// The value of `webhook-signature` for a message sent at that time.
     #[must_use]
     pub fn sign(&self, id: &str, at: Moment, body: &[u8]) -> String {
         format!("v1,{}", STANDARD.encode(self.tag(id, &at.unix_seconds().to_string(), body)))

@@ -1,6 +1,6 @@
 //! Any other CRM, by a contract of our own that the bank's receiver keeps (docs/crm-adapters.md):
-//! `PUT {url}/leads/{lead}` with a revision, signed by Standard Webhooks. The same request again is
-//! the same lead, so what was not answered is sent again as it is.
+//! `PUT {url}/leads/{lead}` with a revision, signed as Standard Webhooks asks. The same request
+//! sent again is the same lead, so a request without an answer is simply sent again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,7 +60,7 @@ struct TaskBody<'a> {
 
 impl Webhook {
     /// # Errors
-    /// [`CrmSetupError`] for a secret that is none.
+    /// [`CrmSetupError`] if the secret is not valid.
     pub fn new(
         settings: CrmWebhookSettings,
         mapping: Mapping,
@@ -81,7 +81,7 @@ impl Webhook {
         })
     }
 
-    /// Puts the lead; the receiver's id of it.
+    /// Puts the lead; returns the receiver's id of it.
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         let fields = self.mapping.apply(lead);
         let body =
@@ -89,7 +89,7 @@ impl Webhook {
         self.put(lead.id, &body).await
     }
 
-    /// Puts the lead without the person.
+    /// Puts the lead without the person's data.
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<CrmId, CrmError> {
         let constants = self.mapping.withdrawal().iter();
         let fields = constants.map(|(name, value)| (name.as_str(), value.clone())).collect();
@@ -98,7 +98,7 @@ impl Webhook {
         self.put(withdrawal.lead, &body).await
     }
 
-    /// Puts a task of a lead; the receiver's id of it.
+    /// Puts a task of a lead; returns the receiver's id of it.
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         let Some(mapping) = self.mapping.task() else { return Ok(None) };
         let body = TaskBody {
@@ -112,25 +112,27 @@ impl Webhook {
             .map_err(|_error| CrmError::Refused("a task that is no JSON".to_owned()))?;
         let (place, message) = (format!("tasks/{}", body.task), format!("task-{}", body.task));
         let message = format!("{message}-{}", body.revision);
-        self.put_bytes((&place, &message, &body.task), bytes).await.map(Some)
+        self.put_bytes(&place, &message, &body.task, bytes).await.map(Some)
     }
 
     async fn put(&self, lead: ReferralId, body: &Body<'_>) -> Result<CrmId, CrmError> {
         let bytes = serde_json::to_vec(body)
             .map_err(|_error| CrmError::Refused("a lead that is no JSON".to_owned()))?;
-        // The same for every attempt, so that the receiver knows a repetition.
+        // The id is the same for every attempt, so the receiver knows a repetition.
         let id = format!("lead-{lead}-{}", body.revision);
         let own = lead.to_string();
-        self.put_bytes((&format!("leads/{own}"), &id, &own), bytes).await
+        self.put_bytes(&format!("leads/{own}"), &id, &own, bytes).await
     }
 
-    /// Puts what is there under our own id; the receiver's id of it.
+    /// Puts a document under our own id; returns the receiver's id of it.
     async fn put_bytes(
         &self,
-        (place, id, own): (&str, &str, &str),
+        place: &str,
+        message: &str,
+        own: &str,
         bytes: Vec<u8>,
     ) -> Result<CrmId, CrmError> {
-        let sent = self.send(place, id, bytes);
+        let sent = self.send(place, message, bytes);
         match tokio::time::timeout(self.time_out.saturating_mul(2), sent).await {
             Ok(answered) => told(own, &answered?),
             Err(_elapsed) => Err(CrmError::Unavailable("no answer".to_owned())),
@@ -174,7 +176,7 @@ fn told(own: &str, answered: &Answered) -> Result<CrmId, CrmError> {
         return Err(trouble);
     }
     match answered.status {
-        // 409: it has a later revision, which is what an older write is to find.
+        // 409: the receiver has a later revision, so nothing is left to do.
         StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT | StatusCode::CONFLICT => {
             let answer = answered.json();
             let id = answer.as_ref().and_then(|answer| answer.get("id")?.as_str());

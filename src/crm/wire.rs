@@ -1,4 +1,4 @@
-//! What every adapter does on the wire alike: bounded time, bounded answers, no redirects.
+//! What every adapter does the same way over HTTP: limited time, limited answers, no redirects.
 
 use std::time::Duration;
 
@@ -12,31 +12,31 @@ use crate::clock;
 use crate::telemetry::traces;
 
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read: many times a page of records.
+/// At most this many bytes of an answer are read: many times a page of records.
 const ANSWER_MAX: usize = 1 << 20;
 
-/// An answer that came whole.
+/// A complete answer.
 pub(super) struct Answered {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-/// No answer, or none that came whole.
+/// There was no answer, or no complete one.
 pub(super) enum Unanswered {
     /// Nothing was sent.
     NoConnection,
-    /// What was sent may have been done.
+    /// The CRM may have done what the request asked for.
     Lost(&'static str),
 }
 
 /// # Errors
-/// [`CrmError::Unavailable`] when no HTTP client can be made.
+/// [`CrmError::Unavailable`] if no HTTP client can be made.
 pub(super) fn client(time_out: Duration) -> Result<Client, CrmError> {
     Client::builder()
         .timeout(time_out)
         .connect_timeout(CONNECT_TIME_OUT)
-        // What we send is personal: it goes where the settings say and nowhere else.
+        // The requests hold personal data: they go where the settings say and nowhere else.
         .redirect(redirect::Policy::none())
         .build()
         .map_err(|_error| CrmError::Unavailable("no HTTP client".to_owned()))
@@ -78,7 +78,8 @@ impl Answered {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// How long it asks to be left alone: `Retry-After` in seconds or as a date (RFC 9110, 10.2.3).
+    /// How long the CRM asks us to wait: `Retry-After` in seconds or as a date (RFC 9110, section
+    /// 10.2.3).
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
         if let Ok(seconds) = text.parse() {
@@ -88,7 +89,7 @@ impl Answered {
         (at.to_utc() - clock::now().utc()).to_std().ok()
     }
 
-    /// What the status alone says can be done; `None` for one that speaks of the lead.
+    /// What the status alone says can be done; `None` for a status that speaks of the lead.
     pub(super) fn trouble(&self) -> Option<CrmError> {
         match self.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(CrmError::Credentials),
@@ -108,7 +109,7 @@ impl Answered {
 }
 
 impl Unanswered {
-    /// For a request that may be sent again as it is, whatever became of it.
+    /// For a request that may be sent again unchanged, whatever became of it.
     pub(super) fn repeatable(self) -> CrmError {
         CrmError::Unavailable(match self {
             Self::NoConnection => "no connection".to_owned(),
@@ -117,7 +118,7 @@ impl Unanswered {
     }
 }
 
-/// An answer in a form that nobody documents.
+/// An answer in a form that is not documented.
 pub(super) fn unexpected() -> CrmError {
     CrmError::Unavailable("an answer of unexpected form".to_owned())
 }

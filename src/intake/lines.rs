@@ -1,32 +1,43 @@
-//! A file's lines as the events that the API would have got.
+//! A file's lines as the events that the API would have received.
 
-use std::io::{self, Read};
-use std::sync::Arc;
+use std::io::{self, Chain, Cursor, Read};
 
 use csv::{ByteRecord, StringRecord};
 
 use super::charset::Charset;
 use super::columns::Columns;
-use crate::event::{self, FingerprintKey};
+use super::numbered::{Metered, Numbered};
+use super::unpack::peek;
+use crate::event::{self, Event, FingerprintKey};
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::store::StoreError;
-use crate::writer::Submission;
 
-/// Why a file cannot be taken in, or not any further.
+/// Why a file, or the rest of it, cannot be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    #[error("the file has no column {0:?}, which the manifest maps")]
-    NoColumn(String),
+    #[error("the file is empty")]
+    Empty,
+    #[error("the file has no column {name:?}, which the manifest maps; {seen}")]
+    NoColumn { name: String, seen: String },
+    #[error(
+        "the header names the column {0:?} twice: which of the two the manifest means cannot be known"
+    )]
+    ColumnTwice(String),
     #[error("the manifest of {0} maps no payments file: [import.payments]")]
     NotMapped(PartnerId),
     #[error("the header is not {}", .0.name())]
     Header(Charset),
-    #[error("a line has more than {LINE_BYTES_MAX} bytes: is a quote left open?")]
-    LineTooLong,
+    #[error("the file is {0}: expected CSV, plain or packed once with gzip")]
+    NotText(&'static str),
+    #[error(
+        "a line has more than {LINE_BYTES_MAX} bytes{}: is a quote left open?",
+        line.map(|line| format!(" (it begins on line {line})")).unwrap_or_default()
+    )]
+    LineTooLong { line: Option<u64> },
     #[error("unpacked the file has more than {0} bytes")]
     FileTooLong(u64),
-    /// Broken packing above all.
+    /// Mostly a damaged gzip file.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[source] io::Error),
     #[error(transparent)]
@@ -35,121 +46,136 @@ pub enum IntakeError {
 
 /// A line as it was read.
 pub struct Line {
-    /// Where in the file it begins, the header being line 1.
+    /// The line of the file on which it begins, as an editor numbers lines.
     pub number: u64,
-    /// Its fields; none where they are not of the file's charset.
+    /// Its fields. What is not in the file's charset is U+FFFD.
     pub fields: StringRecord,
-    /// Its event, or why it is none.
-    pub read: Result<Submission, String>,
+    /// Its event, or why it has none.
+    pub read: Result<Event, String>,
 }
 
-/// The lines of a file, header aside. A line, and the memory that it takes, is bounded.
+/// What the lines of a file are read by.
+pub struct Reading<'a> {
+    /// Bytes of the file, unpacked.
+    pub bytes_max: u64,
+    pub charset: Charset,
+    pub partner: &'a Partner,
+    pub key: FingerprintKey,
+}
+
+/// The lines of a file after its header. The length of a line, and so the memory it takes, is
+/// bounded.
 pub struct Lines<R> {
-    records: csv::Reader<Metered<R>>,
+    records: csv::Reader<Source<R>>,
     columns: Columns,
-    width: usize,
+    header: StringRecord,
     charset: Charset,
-    partner: Arc<Partner>,
+    partner: PartnerId,
     key: FingerprintKey,
 }
 
-/// A line's length.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
+type Source<R> = Numbered<Metered<Chain<Cursor<Vec<u8>>, R>>>;
 
-/// Counts what is read, so that neither a line nor the whole outgrows its bounds.
-pub(super) struct Metered<R> {
-    inner: R,
-    in_line: u64,
-    line_max: u64,
-    left: u64,
-    bytes_max: u64,
-}
+/// A line has at most this many bytes.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 impl<R: Read> Lines<R> {
     /// Reads the header.
-    pub fn open(
-        reader: R,
-        bytes_max: u64,
-        charset: Charset,
-        partner: Arc<Partner>,
-        key: FingerprintKey,
-    ) -> Result<Self, IntakeError> {
+    ///
+    /// # Errors
+    /// [`IntakeError`], if the file or its header cannot be used.
+    pub fn open(reader: R, reading: Reading<'_>) -> Result<Self, IntakeError> {
+        let Reading { bytes_max, charset, partner, key } = reading;
         let map = partner.payments_file.as_ref();
         let map = map.ok_or_else(|| IntakeError::NotMapped(partner.id.clone()))?;
-        let reader = Metered::new(reader, LINE_BYTES_MAX, bytes_max);
-        let mut records =
-            csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(reader);
+        let reader = Metered::new(without_mark(reader, charset)?, LINE_BYTES_MAX, bytes_max);
+        let mut records = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(Numbered::new(reader));
         let mut header = ByteRecord::new();
-        records.read_byte_record(&mut header)?;
+        if !records.read_byte_record(&mut header)? {
+            return Err(IntakeError::Empty);
+        }
         let header = decoded(&header, charset).ok_or(IntakeError::Header(charset))?;
         let columns = Columns::find(map, &header)?;
-        Ok(Self { records, columns, width: header.len(), charset, partner, key })
+        Ok(Self { records, columns, header, charset, partner: partner.id.clone(), key })
+    }
+
+    /// The names of the file's columns.
+    #[must_use]
+    pub const fn header(&self) -> &StringRecord {
+        &self.header
     }
 
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// [`IntakeError`], when the rest of the file cannot be read.
+    /// [`IntakeError`], if the rest of the file cannot be read.
     pub fn next_line(&mut self) -> Result<Option<Line>, IntakeError> {
-        let mut record = ByteRecord::new();
-        self.records.get_mut().in_line = 0;
-        if !self.records.read_byte_record(&mut record)? {
-            return Ok(None);
-        }
-        let number = record.position().map_or(0, csv::Position::line);
+        let Some((number, record)) = self.next_record()? else { return Ok(None) };
         let Some(fields) = decoded(&record, self.charset) else {
             let read = Err(format!("not {}", self.charset.name().to_uppercase()));
-            return Ok(Some(Line { number, fields: StringRecord::new(), read }));
+            let fields = record.iter().map(|field| self.charset.read_lossy(field)).collect();
+            return Ok(Some(Line { number, fields, read }));
         };
-        let read = self.submission(&fields);
+        let read = self.event(&fields);
         Ok(Some(Line { number, fields, read }))
     }
 
     /// Passes over lines that were taken in before.
     pub fn skip(&mut self, lines: u64) -> Result<(), IntakeError> {
-        let mut record = ByteRecord::new();
         for _ in 0..lines {
-            self.records.get_mut().in_line = 0;
-            self.records.read_byte_record(&mut record)?;
+            self.next_record()?;
         }
         Ok(())
     }
 
-    fn submission(&self, fields: &StringRecord) -> Result<Submission, String> {
-        if fields.len() != self.width {
-            return Err(format!("{} fields where the header has {}", fields.len(), self.width));
+    fn next_record(&mut self) -> Result<Option<(u64, ByteRecord)>, IntakeError> {
+        let mut record = ByteRecord::new();
+        let begun_at = self.records.position().byte();
+        self.records.get_mut().begin_record();
+        match self.records.read_byte_record(&mut record) {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some((self.records.get_mut().line_at(begun_at), record))),
+            Err(error) => Err(match error.into() {
+                IntakeError::LineTooLong { .. } => {
+                    let line = Some(self.records.get_mut().line_at(begun_at));
+                    IntakeError::LineTooLong { line }
+                }
+                other => other,
+            }),
+        }
+    }
+
+    fn event(&self, fields: &StringRecord) -> Result<Event, String> {
+        if fields.len() != self.header.len() {
+            let (has, expected) = (fields.len(), self.header.len());
+            return Err(format!("{has} fields where the header has {expected}"));
         }
         let value = self.columns.event(fields);
-        let event = event::parse_value(&self.partner.id, &value, &self.key)
-            .map_err(|malformed| malformed.in_words())?;
-        Ok(Submission { partner: Arc::clone(&self.partner), event, signed: None })
+        event::parse_value(&self.partner, &value, &self.key)
+            .map_err(|malformed| malformed.in_words())
     }
+}
+
+/// The file without the byte order mark that it may begin with. The CSV reader would take the mark
+/// for a part of the first heading, or for text before its quote.
+fn without_mark<R: Read>(
+    reader: R,
+    charset: Charset,
+) -> Result<Chain<Cursor<Vec<u8>>, R>, IntakeError> {
+    let mark = charset.mark();
+    let (start, mut whole) = peek(reader, mark.len())?;
+    if start == mark {
+        let (cursor, _rest) = whole.get_mut();
+        cursor.set_position(u64::try_from(mark.len()).unwrap_or_default());
+    }
+    Ok(whole)
 }
 
 fn decoded(record: &ByteRecord, charset: Charset) -> Option<StringRecord> {
     record.iter().map(|field| charset.read(field)).collect()
-}
-
-impl<R> Metered<R> {
-    pub(super) const fn new(inner: R, line_max: u64, bytes_max: u64) -> Self {
-        Self { inner, in_line: 0, line_max, left: bytes_max, bytes_max }
-    }
-}
-
-impl<R: Read> Read for Metered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.in_line > self.line_max {
-            return Err(io::Error::other(IntakeError::LineTooLong));
-        }
-        let read = self.inner.read(buffer)?;
-        let bytes = u64::try_from(read).unwrap_or(u64::MAX);
-        self.in_line = self.in_line.saturating_add(bytes);
-        self.left = self
-            .left
-            .checked_sub(bytes)
-            .ok_or_else(|| io::Error::other(IntakeError::FileTooLong(self.bytes_max)))?;
-        Ok(read)
-    }
 }
 
 impl From<io::Error> for IntakeError {

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::charset::{Charset, Guess};
-use super::lines::{IntakeError, Metered};
+use super::lines::IntakeError;
+use super::numbered::Metered;
 use super::unpack::unpack;
 use crate::store::imports::Scan;
 
-/// Reads a whole file once: what it is, and whether it unpacks within its bound.
+/// Reads a whole file once: finds its hash and charset, and checks that it unpacks within its bound.
 pub fn scan<R: Read + Send + 'static>(
     file: R,
     bytes_max: u64,
@@ -34,7 +35,7 @@ pub fn scan<R: Read + Send + 'static>(
     Ok(Scan { sha256, charset: charset.name(), packed })
 }
 
-/// Hashes what is read through it.
+/// Hashes the bytes that are read through it.
 struct Hashed<R> {
     inner: R,
     hash: Arc<Mutex<Context>>,

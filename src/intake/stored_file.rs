@@ -4,7 +4,7 @@ use crate::customer::PersonalKeys;
 use crate::ids::{ImportId, PartKey};
 use crate::store::{Pool, StoreError, imports};
 
-/// A file as it is kept in the database: read a part at a time, opened as it is read.
+/// A file in the database. Its parts are read and opened one at a time.
 pub struct StoredFile {
     pool: Pool,
     keys: PersonalKeys,
@@ -16,7 +16,7 @@ pub struct StoredFile {
     used: usize,
 }
 
-/// What a part is sealed for, so that none stands in another's place.
+/// The record that a part is sealed for, so that no part can stand in the place of another.
 #[must_use]
 pub fn part_key(import: ImportId, kind: &str, place: i64) -> PartKey {
     PartKey::of_name(&[&import.to_string(), kind, &place.to_string()])

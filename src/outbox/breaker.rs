@@ -1,23 +1,23 @@
-//! A circuit breaker: a destination that fails again and again is left alone for a while, then
-//! asked with one message whether it is well. Pure: it is told what time it is.
+//! A circuit breaker: a destination that fails again and again gets no messages for a while, then
+//! one message to see whether it works again. Pure: the caller gives the time.
 
 use chrono::TimeDelta;
 
 use crate::clock::Moment;
 
-/// Failures in a row, of whichever messages, that open it.
+/// This many failures in a row open the breaker, whichever messages they are.
 const FAILURES_MAX: u32 = 5;
-/// How long it stays open at first; each probe that fails doubles it.
+/// How long the breaker stays open at first; each probe that fails doubles it.
 const OPEN_FIRST: TimeDelta = TimeDelta::seconds(2);
-/// And at most.
+/// The longest time that it stays open.
 const OPEN_MAX: TimeDelta = TimeDelta::seconds(60);
 
-/// Whether a destination is asked, and by how many at once.
+/// Whether messages go to a destination, and how many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breaker {
-    /// All is well, but for so many failures in a row.
+    /// Messages go; this many failed in a row.
     Closed { failures: u32 },
-    /// Nobody goes there until then; after that one at a time, until one comes through.
+    /// No message goes until then; after that, one at a time until one is delivered.
     Open { until: Moment, wait: TimeDelta },
 }
 
@@ -28,7 +28,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// How many more may go, of `wanted`, while so many are under way.
+    /// How many of `wanted` messages may be begun while `under_way` are being sent.
     #[must_use]
     pub fn room(&self, now: Moment, under_way: usize, wanted: usize) -> usize {
         match self {
@@ -38,12 +38,12 @@ impl Breaker {
         }
     }
 
-    /// It answered.
+    /// A delivery reached the destination.
     pub const fn succeeded(&mut self) {
         *self = Self::Closed { failures: 0 };
     }
 
-    /// It did not. `true` when that opened it, or kept it open.
+    /// A delivery failed. `true` if that opened the breaker, or kept it open.
     pub fn failed(&mut self, now: Moment) -> bool {
         match *self {
             Self::Closed { failures } if failures.saturating_add(1) < FAILURES_MAX => {
@@ -54,7 +54,7 @@ impl Breaker {
                 *self = Self::Open { until: now.plus(OPEN_FIRST), wait: OPEN_FIRST };
                 true
             }
-            // One that was on its way when it opened: it tells nothing new.
+            // This message was already being sent when the breaker opened: its failure is no news.
             Self::Open { until, .. } if now < until => false,
             Self::Open { wait, .. } => {
                 let wait = wait.checked_mul(2).map_or(OPEN_MAX, |twice| twice.min(OPEN_MAX));

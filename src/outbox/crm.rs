@@ -1,5 +1,4 @@
-//! Leads, and what becomes of consents, on their way to the CRM: what they say is opened just before
-//! they go.
+//! Sends leads, withdrawals and tasks to the CRM. Personal data is opened just before it is sent.
 
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::store::outbox::Kind;
 use crate::store::outbox::claims::Claimed;
 use crate::store::{Pool, StoreError, consents, customer_stages, personal, referrals, tasks};
 
-/// The way to the CRM.
+/// The sender of the CRM's messages.
 #[derive(Clone)]
 pub struct CrmSender {
     pub crm: Gathered,
@@ -29,7 +28,7 @@ pub struct CrmSender {
 }
 
 impl CrmSender {
-    /// Tells the CRM.
+    /// Sends one message.
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
         let remote_id = match claimed.kind {
             Kind::Lead => {
@@ -52,14 +51,14 @@ impl CrmSender {
                 let task = read.unwrap_or_else(|_cancelled| Err(StoreError::Exhausted.into()))?;
                 self.crm.crm().tell_task(&task).await?
             }
-            // Nothing else is put in line for it.
+            // No other kind of message is queued for the CRM.
             _ => return Err(StoreError::Corrupt("outbox.kind").into()),
         };
         Ok(Sent { remote_id: remote_id.map(|id| id.to_string()), status: None })
     }
 
-    /// All that the CRM is told of a task. What the referral has ended is not to be done any more,
-    /// also where nobody has followed that up yet.
+    /// Reads what the CRM is told of a task. If the state of the referral ends the task, it is told
+    /// as ended, even before the follow-up has closed it.
     fn task(&self, claimed: &Claimed) -> Result<LeadTask, Failure> {
         let id = TaskId::from_uuid(uuid::Uuid::from_bytes(claimed.subject));
         let (task, referral) = self.pool.with(|db| {
@@ -87,7 +86,7 @@ impl CrmSender {
         })
     }
 
-    /// All that the CRM is told of a lead.
+    /// Reads what the CRM is told of a lead.
     fn lead(&self, claimed: &Claimed) -> Result<Lead, Failure> {
         let id = claimed.referral();
         let reading = Reading::by_program("relay", "to tell the CRM of the lead");
@@ -98,7 +97,7 @@ impl CrmSender {
                 None => None,
             };
             let consent = consent.filter(|consent| consent.withdrawal.is_none());
-            // Nothing is read of whoever does not consent.
+            // Without a consent no personal data is read.
             let sealed = match &consent {
                 Some(_live) => db.write(|tx| personal::read(tx, id, &reading, clock::now()))?,
                 None => None,

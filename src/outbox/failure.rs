@@ -8,29 +8,29 @@ use crate::webhook::deliver::Undelivered;
 /// Why a message was not delivered, by what can be done about it. Holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// A name out of few, for counts and the delivery log.
+    /// The class of the failure, for counts and the delivery log.
     pub class: &'static str,
-    /// Of an HTTP answer, where there was one.
+    /// The status of the HTTP answer, if there was one.
     pub status: Option<u16>,
-    /// For people.
+    /// A sentence for people.
     pub text: String,
-    /// Trying again gives the same for certain.
+    /// Another attempt certainly gives the same result.
     pub is_final: bool,
     pub blame: Blame,
     /// The least wait before the next attempt.
     pub wait_min: Option<Duration>,
 }
 
-/// What a failure says of the destination.
+/// What a failure says about the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// It is not well: the breaker counts it.
+    /// The destination has a fault: the breaker counts it.
     Destination,
-    /// It answers, and asks to be left alone: nothing goes there for as long.
+    /// The destination works, and asks us to wait: it gets nothing for that long.
     Pace,
-    /// It answers: the message is the trouble.
+    /// The destination works: the message is the trouble.
     Message,
-    /// It was not asked.
+    /// The destination was not asked.
     Ourselves,
 }
 
@@ -42,7 +42,7 @@ impl Failure {
         Self { is_final: true, ..Self::of_ours("no_consent", text) }
     }
 
-    /// This gateway has no way there.
+    /// This gateway has no settings for the channel.
     #[must_use]
     pub fn unserved() -> Self {
         Self::of_ours("unserved", "no settings for this channel".to_owned())
@@ -62,7 +62,7 @@ impl From<StoreError> for Failure {
 
 impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
-        // A key that another gateway has already, and this one gets in a moment.
+        // Another gateway has this key already, and this gateway reads it soon.
         let is_final = error != SealError::UnknownKey;
         Self { is_final, ..Self::of_ours("sealed", error.to_string()) }
     }

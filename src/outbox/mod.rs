@@ -1,23 +1,23 @@
-//! Getting messages out of the database and to where they belong: at least once from here, and once
-//! in effect because whoever gets them can tell a message by its id. One relay serves every channel
-//! (`send`); a destination has its own rate, number of messages at once, circuit breaker and
-//! backoff (`lane`). Rows are claimed under a lease; whoever dies holding one loses it when the
-//! lease ends.
+//! Delivers messages from the database to their destinations. A message is sent at least once; it
+//! takes effect once, because the receiver knows a message by its id. One relay serves every
+//! channel (`send`). Each destination has its own rate, number of messages at once, circuit breaker
+//! and backoff (`lane`). Rows are claimed under a lease; if a relay dies, its claims end with the
+//! lease.
 //!
-//! To put something in line, in the transaction that is the reason for it:
+//! To queue a message, in the transaction that is the reason for it:
 //!
 //! | what | call |
 //! |---|---|
-//! | the first of a lead | `outbox::insert(tx, &[NewMessage::lead(referral, OrderKey::of_person(&phone_index))], now)` |
+//! | the first message of a lead | `outbox::insert(tx, &[NewMessage::lead(referral, OrderKey::of_person(&phone_index))], now)` |
 //! | a lead has changed | `outbox::lead_changed(tx, referral, now)` |
-//! | consent is withdrawn | `outbox::consent_withdrawn(tx, referral, now)` |
+//! | a consent is withdrawn | `outbox::consent_withdrawn(tx, referral, now)` |
 //! | nothing more about a subject | `outbox::cancel(tx, destination, subject, now)` |
-//! | anything else | `outbox::insert(tx, &[NewMessage { … }], now)`, with `outbox::next_revision` |
+//! | any other message | `outbox::insert(tx, &[NewMessage { … }], now)`, with `outbox::next_revision` |
 //!
-//! All of them are `crate::store::outbox`. A message says its subject, and what it says is read
-//! when it goes out; only what cannot be read then stands in its `body`, and never personal data.
-//! A new kind of message is a line in `store/outbox/message.rs` and an arm in `send.rs`. Messages of
-//! a channel for which a gateway has no settings wait.
+//! All of them are in `crate::store::outbox`. A message names its subject, and the content is read
+//! when the message is sent. Only what cannot be read then stands in its `body`, and never personal
+//! data. A new kind of message is a line in `store/outbox/message.rs` and an arm in `send.rs`.
+//! Messages wait if the gateway has no settings for their channel.
 
 mod backoff;
 pub mod breaker;

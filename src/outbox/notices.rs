@@ -1,5 +1,5 @@
-//! Notices on their way to customers: into the log, or to the bank's own gateway for messages,
-//! which knows where a customer is reached. We do not.
+//! Sends notices to customers: into the log, or to the bank's own message gateway, which knows how
+//! to reach a customer. We do not know that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::store::notices::{self, Notice};
 use crate::store::outbox::claims::Claimed;
 use crate::store::{Pool, StoreError};
 
-/// The way to customers.
+/// The sender of notices.
 pub struct NoticeSender {
     pub pool: Pool,
     pub registry: Arc<Registry>,
@@ -29,11 +29,11 @@ pub struct NoticeSender {
     pub way: NoticeWay,
 }
 
-/// Who tells them.
+/// Where notices go.
 pub enum NoticeWay {
-    /// A line in the log, without the customer.
+    /// Into the log, without the customer.
     Log,
-    /// A signed `POST` to the bank's gateway for messages.
+    /// To the bank's message gateway, by a signed `POST`.
     Webhook { url: String, secret: Box<SharedSecret>, http: Client },
 }
 
@@ -79,7 +79,8 @@ impl NoticeSender {
 }
 
 impl NoticeSender {
-    /// What the bank's gateway gets. In both languages: it knows which one the customer reads.
+    /// The body for the bank's message gateway, in both languages: it knows which one the customer
+    /// reads.
     fn body(&self, id: Uuid, notice: &Notice) -> Value {
         let mut body = json!({
             "notice": id, "customer": notice.subject, "kind": notice.kind,

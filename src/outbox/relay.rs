@@ -155,7 +155,7 @@ impl Worker {
                 Vec::new()
             }
         };
-        found.into_iter().filter(|it| self.senders.serve(it.channel())).collect()
+        found.into_iter().filter(|found| self.senders.serve(found.channel())).collect()
     }
 
     async fn claim(self: Arc<Self>, destination: Destination, room: usize) -> Vec<Claimed> {
@@ -178,16 +178,16 @@ impl Worker {
 
     /// One attempt, from the claim to its record.
     async fn deliver(self: Arc<Self>, claimed: Claimed) -> Option<Failure> {
-        let (message, destination, kind) = (claimed.id, claimed.destination, claimed.kind.name());
+        let (delivery, destination, kind) = (claimed.id, claimed.destination, claimed.kind.name());
         let sent = self.senders.send(&claimed).await;
         match &sent {
             Ok(sent) => {
                 let remote = sent.remote_id.as_deref().unwrap_or_default();
-                tracing::info!(delivery = %message, %destination, kind, remote, "delivered");
+                tracing::info!(%delivery, %destination, kind, remote, "delivered");
             }
             Err(failure) => {
                 let (class, error) = (failure.class, &failure.text);
-                tracing::warn!(delivery = %message, %destination, kind, class, error, "not delivered");
+                tracing::warn!(%delivery, %destination, kind, class, error, "not delivered");
             }
         }
         let failure = sent.as_ref().err().cloned();
@@ -200,13 +200,9 @@ impl Worker {
         let recorded = self.store(move |worker| worker.record(&claimed, &sent)).await;
         match recorded {
             Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(delivery = %message, "the lease had ended; another relay has it")
-            }
+            Ok(false) => tracing::warn!(%delivery, "the lease had ended; another relay has it"),
             // The lease ends by itself, and the message is known to be uncertain.
-            Err(error) => {
-                tracing::error!(delivery = %message, %error, "a delivery is not recorded yet")
-            }
+            Err(error) => tracing::error!(%delivery, %error, "a delivery is not recorded yet"),
         }
         failure
     }

@@ -1,27 +1,27 @@
-//! Which way a message goes.
+//! Chooses the sender for a message.
 
 use super::{CrmSender, Failure, NoticeSender};
 use crate::store::outbox::claims::Claimed;
 use crate::store::outbox::{Channel, Destination};
 use crate::webhook::WebhookSender;
 
-/// The ways out for which this gateway has settings.
+/// The senders for which this gateway has settings.
 pub struct Senders {
     pub crm: Option<CrmSender>,
     pub webhook: WebhookSender,
     pub notice: Option<NoticeSender>,
 }
 
-/// What whoever got a message said.
+/// What the receiver of a message answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Its own id of what it was told.
+    /// The receiver's own id of the lead or task.
     pub remote_id: Option<String>,
     pub status: Option<u16>,
 }
 
 impl Senders {
-    /// Whether messages of a channel are sent from here.
+    /// Whether this gateway sends messages of the channel.
     #[must_use]
     pub const fn serve(&self, channel: Channel) -> bool {
         match channel {

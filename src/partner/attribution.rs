@@ -42,8 +42,16 @@ pub enum OwnStaff {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerStaff {
+    /// The id of the index key that the hashes were made with.
+    #[serde(default = "first_index")]
+    index: String,
     #[serde(default)]
     phones: Vec<PhoneIndex>,
+}
+
+/// A list without an id was made before there was rotation.
+fn first_index() -> String {
+    "index-1".to_owned()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -78,6 +86,12 @@ impl PartnerStaff {
     #[must_use]
     pub fn has(&self, index: &[u8; 32]) -> bool {
         self.phones.iter().any(|phone| phone.0 == *index)
+    }
+
+    /// The index key that the list depends on; `None` for an empty list.
+    #[must_use]
+    pub fn index_id(&self) -> Option<&str> {
+        (!self.phones.is_empty()).then_some(self.index.as_str())
     }
 }
 

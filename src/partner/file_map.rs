@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 /// Which columns of a partner's daily payments file say what. Columns not named are ignored.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileMap {
     /// The event's id, and the order's number when `order` is not mapped.

@@ -1,21 +1,19 @@
-//! A new key, for personal data or to sign tokens, and an older one taken away, in the key file or,
-//! where the keys are elsewhere, as a key set to be put there.
-
-use std::fs;
-use std::path::Path;
+//! Adds a new key, for personal data or to sign tokens, or takes an older key away. The key file is
+//! changed in place. If the keys are elsewhere, the changed key set is returned, to be put there.
 
 use chrono::TimeDelta;
 
-use super::key_set::{self, KeyKind, Standing};
+use super::document::{Document, KeysError, random_secret};
+use super::key_file;
+use super::key_set::{self, KeyKind, KeyStanding};
 use super::key_source::{self, KeySource};
-use super::keys::{Document, KeysError, random_secret, write_beside};
 use crate::clock::{self, Moment};
 
 /// A changed key set.
 pub struct Changed {
     /// The key that was added or taken away.
     pub id: String,
-    /// The whole set as JSON, where it is not in a file: to be put where it comes from.
+    /// The whole key set as JSON, if it is not in a file: to be put where the old one came from.
     pub json: Option<String>,
 }
 
@@ -23,17 +21,17 @@ pub struct Changed {
 pub fn rotate(source: &KeySource, kind: KeyKind, wait: TimeDelta) -> Result<Changed, KeysError> {
     change(source, |document| {
         let (now, key) = (clock::now(), random_secret()?);
-        key_set::add(document, kind, key, (now.plus(wait), now)).map_err(|why| wrong(source, why))
+        key_set::add(document, kind, key, now.plus(wait), now).map_err(|why| wrong(source, why))
     })
 }
 
-/// Adds a key that signs access tokens, receipts and heads from a moment on. Given up, the keys
-/// before it vouch for no access token from then on.
+/// Adds a key that signs access tokens, receipts and heads from a time on. With `give_up`, access
+/// tokens by the keys before it are refused from that time on.
 pub fn rotate_token(source: &KeySource, from: Moment, give_up: bool) -> Result<Changed, KeysError> {
     change(source, |document| document.add_token_key(from, give_up))
 }
 
-/// Takes an older key away; whoever asks has seen that nothing is sealed with it.
+/// Takes an older key away. The caller has made sure that nothing is sealed or indexed with it.
 pub fn retire(source: &KeySource, id: &str) -> Result<Changed, KeysError> {
     change(source, |document| {
         let removed = key_set::remove(document, id, clock::now());
@@ -41,8 +39,11 @@ pub fn retire(source: &KeySource, id: &str) -> Result<Changed, KeysError> {
     })
 }
 
-/// Every key of a kind and how it stands, the oldest first.
-pub fn standings(source: &KeySource, kind: KeyKind) -> Result<Vec<(String, Standing)>, KeysError> {
+/// Every key of a kind, the oldest first, and whether it is in use.
+pub fn standings(
+    source: &KeySource,
+    kind: KeyKind,
+) -> Result<Vec<(String, KeyStanding)>, KeysError> {
     let document = Document::read(&key_source::text(source)?, &source.to_string())?;
     key_set::standings(&document, kind, clock::now()).map_err(|why| wrong(source, why))
 }
@@ -51,26 +52,16 @@ fn change(
     source: &KeySource,
     work: impl FnOnce(&mut Document) -> Result<String, KeysError>,
 ) -> Result<Changed, KeysError> {
-    let place = source.to_string();
-    let mut document = Document::read(&key_source::text(source)?, &place)?;
-    let id = work(&mut document)?;
-    let json = match source {
-        KeySource::File(path) => {
-            replace(path, &document.to_toml(&place)?)?;
-            None
-        }
+    match source {
+        KeySource::File(path) => Ok(Changed { id: key_file::change(path, work)?, json: None }),
         KeySource::Env(_) | KeySource::Command { .. } => {
+            let mut document = Document::read(&key_source::text(source)?, &source.to_string())?;
+            let id = work(&mut document)?;
             let json = serde_json::to_string(&document);
-            Some(json.map_err(|error| wrong(source, error.to_string()))?)
+            let json = json.map_err(|error| wrong(source, error.to_string()))?;
+            Ok(Changed { id, json: Some(json) })
         }
-    };
-    Ok(Changed { id, json })
-}
-
-fn replace(path: &Path, text: &str) -> Result<(), KeysError> {
-    let file = |source| KeysError::File { path: path.to_owned(), source };
-    let beside = write_beside(path, text)?;
-    fs::rename(&beside, path).map_err(file)
+    }
 }
 
 fn wrong(source: &KeySource, what: String) -> KeysError {

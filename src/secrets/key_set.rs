@@ -1,31 +1,19 @@
-//! Several keys for personal data, each with an id and a time from which it is the one that seals:
-//! a new one is known to every gateway before any of them uses it.
+//! Which of several keys for personal data is in use. Each key has an id and a time from which it is
+//! used, so every gateway knows a new key before any gateway uses it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 
-use super::keys::Document;
+use super::document::{DatedKey, Document};
 use crate::clock::Moment;
 use crate::customer::personal::{FIRST_INDEX, Ring};
-
-/// A key beside the first one.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DatedKey {
-    pub id: String,
-    /// 32 bytes, base64.
-    pub key: String,
-    /// RFC 3339: from then on it seals, or indexes.
-    pub from: String,
-}
 
 /// Which keys are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// What seals personal data.
+    /// Keys that seal personal data.
     Personal,
-    /// What phone numbers are found by.
+    /// Keys of the blind index, by which phone numbers are found without opening them.
     Index,
 }
 
@@ -36,14 +24,14 @@ struct Held {
     from: Option<Moment>,
 }
 
-/// How a key stands.
+/// Whether a key is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It opens what it sealed.
+pub enum KeyStanding {
+    /// It only opens, or finds, what it sealed or indexed before.
     Older,
-    /// It seals.
+    /// It seals, or indexes.
     Current,
-    /// It seals from then on.
+    /// It seals, or indexes, from this time on.
     Next(Moment),
 }
 
@@ -66,7 +54,7 @@ pub(super) fn ring(document: &Document, now: Moment) -> Result<Ring, String> {
     Ok(ring)
 }
 
-/// Every key of a kind and how it stands, the oldest first.
+/// Every key of a kind, the oldest first, and whether it is in use.
 ///
 /// # Errors
 /// What is wrong with the document.
@@ -74,33 +62,34 @@ pub(super) fn standings(
     document: &Document,
     kind: KeyKind,
     now: Moment,
-) -> Result<Vec<(String, Standing)>, String> {
+) -> Result<Vec<(String, KeyStanding)>, String> {
     let keys = held(document, kind)?;
     let current = current(&keys, now)?.id.clone();
     let standing = |key: Held| {
         let standing = match key.from {
-            _ if key.id == current => Standing::Current,
-            Some(from) if from > now => Standing::Next(from),
-            _ => Standing::Older,
+            _ if key.id == current => KeyStanding::Current,
+            Some(from) if from > now => KeyStanding::Next(from),
+            _ => KeyStanding::Older,
         };
         (key.id, standing)
     };
     Ok(keys.into_iter().map(standing).collect())
 }
 
-/// Adds a key that seals from then on; returns its id.
+/// Adds a key that is used from `from` on; returns its id.
 ///
 /// # Errors
-/// When one that was added before does not seal yet, or the document is wrong.
+/// If a key that was added before is not in use yet, or the document is wrong.
 pub(super) fn add(
     document: &mut Document,
     kind: KeyKind,
     key: String,
-    (from, now): (Moment, Moment),
+    from: Moment,
+    now: Moment,
 ) -> Result<String, String> {
     let there = standings(document, kind, now)?;
-    if let Some((id, Standing::Next(from))) =
-        there.iter().find(|(_id, standing)| matches!(standing, Standing::Next(_)))
+    if let Some((id, KeyStanding::Next(from))) =
+        there.iter().find(|(_id, standing)| matches!(standing, KeyStanding::Next(_)))
     {
         return Err(format!("{id} was added already and seals from {from}"));
     }
@@ -115,17 +104,17 @@ pub(super) fn add(
     Ok(id)
 }
 
-/// Takes an older key away. Whoever asks has seen that nothing is sealed with it.
+/// Takes an older key away. The caller has made sure that nothing is sealed or indexed with it.
 ///
 /// # Errors
-/// When there is none of that id, or it is not an older one.
+/// If there is no key with that id, or it is not an older one.
 pub(super) fn remove(document: &mut Document, id: &str, now: Moment) -> Result<KeyKind, String> {
     for kind in [KeyKind::Personal, KeyKind::Index] {
         let there = standings(document, kind, now)?;
         let Some((_id, standing)) = there.iter().find(|(known, _standing)| known == id) else {
             continue;
         };
-        if *standing != Standing::Older {
+        if *standing != KeyStanding::Older {
             return Err(format!("{id} is in use, or about to be: only an older key can go"));
         }
         match kind {
@@ -176,7 +165,7 @@ fn held(document: &Document, kind: KeyKind) -> Result<Vec<Held>, String> {
     Ok(keys)
 }
 
-/// The newest that seals already.
+/// The newest key that is in use already.
 fn current(keys: &[Held], now: Moment) -> Result<&Held, String> {
     let begun = |key: &&Held| key.from.is_none_or(|from| from <= now);
     keys.iter().rev().find(begun).ok_or_else(|| "no key holds now".to_owned())
@@ -203,32 +192,23 @@ mod tests {
 
     #[test]
     fn a_new_key_seals_from_its_time_on_and_the_old_one_can_go_then() {
-        let mut it = document();
+        let mut document = document();
         let secret = STANDARD.encode([8; 32]);
         let from = at("2026-11-24T10:01:00Z");
-        let id = add(&mut it, KeyKind::Personal, secret.clone(), (from, at(NOW))).unwrap();
+        let id = add(&mut document, KeyKind::Personal, secret.clone(), from, at(NOW)).unwrap();
         assert_eq!(id, "personal-2");
-        let there = standings(&it, KeyKind::Personal, at(NOW)).unwrap();
-        assert_eq!(there[0], ("personal-1".to_owned(), Standing::Current));
-        assert_eq!(there[1], ("personal-2".to_owned(), Standing::Next(from)));
-        assert!(add(&mut it, KeyKind::Personal, secret, (from, at(NOW))).is_err());
-        assert!(remove(&mut it, "personal-1", at(NOW)).is_err());
-        let text = it.to_toml("here").unwrap();
-        let mut it = Document::read(&text, "here").unwrap();
-        assert_eq!(remove(&mut it, "personal-1", from), Ok(KeyKind::Personal));
-        let there = standings(&it, KeyKind::Personal, from).unwrap();
-        assert_eq!(there, [("personal-2".to_owned(), Standing::Current)]);
-        assert!(ring(&it, at(NOW)).is_err());
-        assert!(ring(&it, from).is_ok());
-        assert!(remove(&mut it, "personal-9", from).is_err());
-    }
-
-    #[test]
-    fn json_is_read_as_toml_is_and_an_error_shows_no_secret() {
-        let json = serde_json::to_string(&document()).unwrap();
-        assert!(Document::read(&json, "a command").is_ok());
-        let wrong = json.replace("fingerprint", "hunter2");
-        let error = Document::read(&wrong, "a command").err().unwrap().to_string();
-        assert!(!error.contains("hunter2"), "{error}");
+        let there = standings(&document, KeyKind::Personal, at(NOW)).unwrap();
+        assert_eq!(there[0], ("personal-1".to_owned(), KeyStanding::Current));
+        assert_eq!(there[1], ("personal-2".to_owned(), KeyStanding::Next(from)));
+        assert!(add(&mut document, KeyKind::Personal, secret, from, at(NOW)).is_err());
+        assert!(remove(&mut document, "personal-1", at(NOW)).is_err());
+        let text = document.to_toml("here").unwrap();
+        let mut document = Document::read(&text, "here").unwrap();
+        assert_eq!(remove(&mut document, "personal-1", from), Ok(KeyKind::Personal));
+        let there = standings(&document, KeyKind::Personal, from).unwrap();
+        assert_eq!(there, [("personal-2".to_owned(), KeyStanding::Current)]);
+        assert!(ring(&document, at(NOW)).is_err());
+        assert!(ring(&document, from).is_ok());
+        assert!(remove(&mut document, "personal-9", from).is_err());
     }
 }

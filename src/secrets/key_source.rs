@@ -1,5 +1,5 @@
-//! Where the secrets come from: a file, a variable of the environment, or a command such as one
-//! that asks a key management service. What a command prints is never logged, and it has a time.
+//! Where the secrets come from: a file, an environment variable, or a command, for example one that
+//! asks a key management service. The output of a command is never logged, and its time is limited.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,10 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::keys::KeysError;
+use super::document::KeysError;
+use super::key_file;
 use crate::settings::{self, KeyPlace, Settings};
 
-/// A place that has the key set.
+/// Where the key set is.
 #[derive(Clone, Debug)]
 pub enum KeySource {
     File(PathBuf),
@@ -19,9 +20,9 @@ pub enum KeySource {
     Command { command: Vec<String>, time_max: Duration },
 }
 
-/// A key set's length.
+/// A key set has at most this many bytes.
 const BYTES_MAX: u64 = 64 * 1024;
-/// How often a command is asked whether it has ended.
+/// How often we look whether a command has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl From<&Settings> for KeySource {
@@ -38,7 +39,7 @@ impl From<&Settings> for KeySource {
 }
 
 impl KeySource {
-    /// Whether there is a place to ask: a file may not have been made yet.
+    /// `false` only for a key file that has not been made yet.
     #[must_use]
     pub fn is_there(&self) -> bool {
         match self {
@@ -48,7 +49,7 @@ impl KeySource {
     }
 }
 
-/// For errors and logs: of a command only the program, because what it is given may be a secret.
+/// For errors and logs. Of a command only the program is shown: an argument may be a secret.
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,12 +62,11 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// The key set as it stands there. Blocks for as long as a command may take.
+/// Reads the key set. Blocks for as long as a command may take.
 pub fn text(source: &KeySource) -> Result<String, KeysError> {
     let failed = |why: String| KeysError::Source { place: source.to_string(), why };
     match source {
-        KeySource::File(path) => std::fs::read_to_string(path)
-            .map_err(|source| KeysError::File { path: path.clone(), source }),
+        KeySource::File(path) => key_file::read(path),
         KeySource::Env(variable) => {
             settings::variable(variable).ok_or_else(|| failed("it is not set".to_owned()))
         }
@@ -86,14 +86,14 @@ fn run(command: &[String], time_max: Duration) -> Result<String, String> {
     let mut out = child.stdout.take().ok_or("it has no output")?;
     let reading = thread::spawn(move || {
         let mut text = String::new();
-        // One byte more tells that it is too long.
+        // One byte more than allowed shows that the output is too long.
         out.by_ref().take(BYTES_MAX.saturating_add(1)).read_to_string(&mut text)?;
-        // Whoever writes more would otherwise end by a broken pipe, and be told of that.
+        // The rest is read too: else the command would fail with a broken pipe.
         io::copy(&mut out, &mut io::sink()).map(|_more| text)
     });
     let ended = wait(&mut child, time_max);
     if ended.is_err() {
-        // Whatever it was, it is not waited for any longer.
+        // The command is ended, whatever keeps it.
         let _gone = child.kill().and_then(|()| child.wait().map(|_status| ()));
         return ended.map(|()| String::new());
     }

@@ -1,39 +1,41 @@
-//! After a new key has come, what older ones sealed is sealed anew in the background, in bounded
-//! rounds, until an older key has nothing left and can be retired.
+//! After a rotation, records that older keys sealed are sealed with the current key, in the background
+//! and in bounded rounds, until an older key has nothing left and can be retired.
 
-use crate::clock;
-use crate::customer::personal::{PersonalKeys, SealError};
-use crate::customer::reading::{Reading, TO_RESEAL};
-use crate::event::Contact;
-use crate::ids::{ReferralId, RequestKey, SignatureId};
-use crate::referral::Person;
-use crate::store::personal::Resealed;
-use crate::store::{
-    Db, Pool, StoreError, idempotency_keys, personal, referral_claims, referrals, signatures,
-};
+use super::sealed::{Place, SealedKind, index_again};
+use crate::customer::personal::PersonalKeys;
+use crate::store::{Db, Pool, StoreError};
 use crate::task::{Chore, Round, Turn};
 
-/// The search for what is sealed with older keys.
+/// The search for records of older keys.
 pub struct Resealer {
     pool: Pool,
     keys: PersonalKeys,
     pass: Pass,
 }
 
-/// How far one pass over everything has come, and what it did.
+/// One pass over every kind of record and every older key.
 #[derive(Default)]
 pub struct Pass {
-    contact: Option<ReferralId>,
-    content: Option<SignatureId>,
-    answer: Option<RequestKey>,
-    /// Records sealed anew.
+    /// Those that are not done yet, in turn; `None` before the pass has begun.
+    steps: Option<Vec<Step>>,
+    /// Records sealed with the current key.
     pub sealed: u64,
     /// Records that could not be opened.
     pub unreadable: u64,
 }
 
-/// Records of each kind in one round: one transaction of the database.
-const ROWS_MAX: i64 = 200;
+/// One kind of record under one older key.
+struct Step {
+    what: What,
+    older: String,
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Sealed(SealedKind),
+    Indexed,
+}
 
 impl Resealer {
     #[must_use]
@@ -45,10 +47,13 @@ impl Resealer {
 impl Chore for Resealer {
     type Error = StoreError;
 
-    /// A pass that fails begins at the start again.
+    /// Without an older key the database is not asked. A pass that fails begins again.
     async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
         let (pool, keys) = (self.pool.clone(), self.keys.clone());
         let mut pass = std::mem::take(&mut self.pass);
+        if pass.is_over(&keys) {
+            return Ok(Round::Done);
+        }
         let work = move || {
             let more = pool.with(|db| round(db, &keys, &mut pass))?;
             Ok::<_, StoreError>((more, pass))
@@ -65,105 +70,48 @@ impl Chore for Resealer {
 }
 
 impl Pass {
+    fn begin(&mut self, keys: &PersonalKeys) -> &mut Vec<Step> {
+        self.steps.get_or_insert_with(|| steps(keys))
+    }
+
+    fn is_over(&mut self, keys: &PersonalKeys) -> bool {
+        self.begin(keys).is_empty()
+    }
+
     fn log(&self) {
         if self.sealed > 0 || self.unreadable > 0 {
             let (sealed, unreadable) = (self.sealed, self.unreadable);
-            tracing::info!(sealed, unreadable, "sealed anew with the current key");
-        }
-    }
-
-    /// A record that does not open is left as it is, and passed over: whoever looks at
-    /// `keys status` sees that its key still has something.
-    fn note<T>(&mut self, done: Result<T, SealError>) -> Option<T> {
-        match done {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.unreadable = self.unreadable.saturating_add(1);
-                tracing::error!(%error, "a record cannot be sealed anew");
-                None
-            }
-        }
-    }
-
-    const fn add(&mut self, changed: bool) {
-        if changed {
-            self.sealed = self.sealed.saturating_add(1);
+            tracing::info!(sealed, unreadable, "records are sealed with the current key");
         }
     }
 }
 
-/// Seals some records anew; `false` when there are no more after those of the pass.
+fn steps(keys: &PersonalKeys) -> Vec<Step> {
+    let (current, current_index) = (keys.key_id(), keys.index_id());
+    let step = |what, older: &String| Step { what, older: older.clone(), place: Place::default() };
+    let mut steps = Vec::new();
+    for older in keys.key_ids().iter().filter(|id| **id != current) {
+        steps.extend(SealedKind::ALL.map(|kind| step(What::Sealed(kind), older)));
+    }
+    for older in keys.index_ids().iter().filter(|id| **id != current_index) {
+        steps.push(step(What::Indexed, older));
+    }
+    steps
+}
+
+/// Seals some records with the current key; `false` when the pass is over.
 pub fn round(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
-    let contacts = contacts(db, keys, pass)?;
-    let contents = contents(db, keys, pass)?;
-    let answers = answers(db, keys, pass)?;
-    Ok(contacts || contents || answers)
-}
-
-fn reading() -> Reading {
-    Reading::by_program("reseal", TO_RESEAL)
-}
-
-fn contacts(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
-    db.write(|tx| {
-        let (current, index) = (keys.key_id(), keys.index_id());
-        let (page, read) = ((pass.contact, ROWS_MAX), (&reading(), clock::now()));
-        let older = personal::read_older(tx, (&current, &index), page, read)?;
-        for (id, sealed) in &older {
-            pass.contact = Some(*id);
-            let anew = keys.open(id.bytes(), sealed).and_then(|plain| {
-                let contact = Contact::from_json(&plain).ok_or(SealError::Open)?;
-                let resealed = Resealed {
-                    id: *id,
-                    was: sealed.key_id.clone(),
-                    sealed: keys.seal(id.bytes(), &plain)?,
-                    phone_index: keys.phone_index(&contact.phone),
-                };
-                let person = Person::of(&contact, |sort, text| keys.blind_indexes(sort, text));
-                Ok((resealed, person))
-            });
-            if let Some((anew, person)) = pass.note(anew) {
-                pass.add(personal::reseal(tx, &anew)?);
-                // Whose referral the person is holds under the current key of the index too.
-                let product = referrals::get(tx.db(), *id)?.and_then(|it| it.product.parse().ok());
-                if let Some(product) = product {
-                    referral_claims::claim_anew(tx, *id, &person.claims(&product))?;
-                }
-            }
-        }
-        Ok(!older.is_empty())
-    })
-}
-
-fn contents(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
-    db.write(|tx| {
-        let current = keys.key_id();
-        let (page, read) = ((pass.content, ROWS_MAX), (&reading(), clock::now()));
-        let older = signatures::read_older(tx, &current, page, read)?;
-        for (id, sealed) in &older {
-            pass.content = Some(*id);
-            let plain = keys.open(id.bytes(), sealed);
-            let anew = plain.and_then(|plain| keys.seal(id.bytes(), &plain));
-            if let Some(anew) = pass.note(anew) {
-                pass.add(signatures::reseal(tx, *id, &sealed.key_id, &anew)?);
-            }
-        }
-        Ok(!older.is_empty())
-    })
-}
-
-fn answers(db: &mut Db, keys: &PersonalKeys, pass: &mut Pass) -> Result<bool, StoreError> {
-    db.write(|tx| {
-        let page = (pass.answer, ROWS_MAX);
-        let older = idempotency_keys::sealed_with_older(tx.db(), &keys.key_id(), page)?;
-        for (id, sealed) in &older {
-            pass.answer = Some(*id);
-            let plain = keys.open(id.bytes(), sealed);
-            let anew = plain.and_then(|plain| keys.seal(id.bytes(), &plain));
-            if let Some(anew) = pass.note(anew) {
-                pass.add(idempotency_keys::reseal(tx, *id, sealed, &anew)?);
-            }
-        }
-        Ok(!older.is_empty())
-    })
+    let steps = pass.begin(keys);
+    let Some(step) = steps.last_mut() else { return Ok(false) };
+    let done = match step.what {
+        What::Sealed(kind) => kind.reseal(db, keys, &step.older, &mut step.place)?,
+        What::Indexed => index_again(db, keys, &step.older, &mut step.place)?,
+    };
+    if done.found == 0 {
+        steps.pop();
+    }
+    let more = !steps.is_empty();
+    pass.sealed = pass.sealed.saturating_add(done.sealed);
+    pass.unreadable = pass.unreadable.saturating_add(done.unreadable);
+    Ok(more)
 }

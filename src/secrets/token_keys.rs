@@ -1,6 +1,6 @@
-//! The key pairs that sign access tokens, receipts and heads: one signs now, others did before or
-//! will. A change of keys costs no pause: the next one is published before it signs, and what the
-//! one before has signed stays good.
+//! The key pairs that sign access tokens, receipts and heads: one signs now, others did before, or
+//! will. A change of keys needs no pause: a key is published before it signs, and what the key
+//! before it signed stays valid.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -14,13 +14,13 @@ use serde::de::DeserializeOwned;
 use crate::clock::Moment;
 use crate::jwt;
 
-/// An Ed25519 key pair; the type in a header keeps apart what it signs.
+/// An Ed25519 key pair. The type in the header of a token says what the token is for.
 #[derive(Clone)]
 pub struct TokenKey {
     pub kid: String,
-    /// When it begins to sign; from ever without one.
+    /// When it begins to sign; `None` for the first key.
     pub from: Option<Moment>,
-    /// From then on no access token by it is taken.
+    /// From this time on, access tokens that it signed are refused.
     pub until: Option<Moment>,
     /// The public key's 32 bytes (RFC 8032), base64url as a JWK has it.
     pub public_x: String,
@@ -28,8 +28,8 @@ pub struct TokenKey {
     verifying: DecodingKey,
 }
 
-/// All of them, in the order in which they sign. Clones share one list, so that a change reaches
-/// whoever has one.
+/// All token keys, in the order in which they sign. Clones share one list, so a change reaches all
+/// of them.
 #[derive(Clone)]
 pub struct TokenKeys(Arc<RwLock<Arc<Vec<TokenKey>>>>);
 
@@ -38,14 +38,14 @@ pub struct TokenKeys(Arc<RwLock<Arc<Vec<TokenKey>>>>);
 pub enum TokenKeysError {
     #[error("it is not an Ed25519 key pair (PKCS #8, DER)")]
     Key,
-    #[error("there is no key that signs from ever on, or two of them begin at one moment")]
+    #[error("there is no first key (one without a time), or two keys begin at the same time")]
     Order,
-    #[error("a key stands twice")]
+    #[error("a key is listed twice")]
     Twice,
 }
 
 impl TokenKey {
-    /// Of a PKCS #8 document (RFC 5958), DER.
+    /// Reads a PKCS #8 document (RFC 5958), DER.
     pub fn new(
         private_der: &[u8],
         from: Option<Moment>,
@@ -61,7 +61,7 @@ impl TokenKey {
         Ok(Self { kid, from, until, public_x, signing, verifying })
     }
 
-    /// A key made from such a document for the sandbox, with a name that says so.
+    /// Derives the sandbox's key from such a document; its name says that it is the sandbox's.
     pub fn for_sandbox(
         private_der: &[u8],
         from: Option<Moment>,
@@ -76,10 +76,7 @@ impl TokenKey {
         Ok(Self { kid: key.kid.replacen("ts-", "sandbox-", 1), ..key })
     }
 
-    /// Signs what a header of this type says.
-    ///
-    /// # Errors
-    /// jsonwebtoken's.
+    /// Signs a payload under a header of this type.
     pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, jsonwebtoken::errors::Error> {
         let header = Header {
             typ: Some(typ.to_owned()),
@@ -89,7 +86,7 @@ impl TokenKey {
         jwt::sign(&header, payload, &self.signing)
     }
 
-    /// What this key has signed; `None` when it has not.
+    /// The content of a token; `None` if this key has not signed it.
     #[must_use]
     pub fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
         jwt::open(token, Algorithm::EdDSA, &self.verifying).ok()
@@ -98,7 +95,7 @@ impl TokenKey {
 
 impl TokenKeys {
     /// # Errors
-    /// [`TokenKeysError`] when it is not clear at every moment which of them signs.
+    /// [`TokenKeysError`] if it is not clear at every time which key signs.
     pub fn new(mut keys: Vec<TokenKey>) -> Result<Self, TokenKeysError> {
         keys.sort_by_key(|key| key.from);
         let starts: Vec<Option<Moment>> = keys.iter().map(|key| key.from).collect();
@@ -115,23 +112,20 @@ impl TokenKeys {
         Ok(Self(Arc::new(RwLock::new(Arc::new(keys)))))
     }
 
-    /// From now on these are the keys, for everybody who has a clone.
+    /// Takes over the other list, for all clones.
     pub fn replace_by(&self, other: &Self) {
         let keys = other.all();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    /// Each of them, the oldest first.
+    /// All keys, the oldest first.
     #[must_use]
     pub fn all(&self) -> Arc<Vec<TokenKey>> {
-        // Poisoned or not: a list is put in whole.
+        // A list is always put in whole, so a poisoned lock holds a good one.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Signs bytes under a type of their own, with the key whose time it is.
-    ///
-    /// # Errors
-    /// jsonwebtoken's.
+    /// Signs a payload under a header of this type, with the key that signs now.
     pub fn sign(
         &self,
         typ: &str,
@@ -144,15 +138,15 @@ impl TokenKeys {
         begun.ok_or_else(|| unknown.into()).and_then(|key| key.sign(typ, payload))
     }
 
-    /// What one of these keys has signed under that type; `None` when none has.
+    /// The content of a token of this type; `None` if none of these keys has signed it.
     #[must_use]
     pub fn open<T: DeserializeOwned>(&self, typ: &str, token: &str) -> Option<T> {
         let (kid, keys) = (kid_of(typ, token)?, self.all());
         keys.iter().find(|key| key.kid == kid)?.open(token)
     }
 
-    /// The same, with the key's name, if the key still vouches for what is short-lived: until its
-    /// own end, and no longer than `life` after the next one has begun.
+    /// The same, with the key's name, if the key may still vouch for a token that lives `life`: until
+    /// its own end, and no longer than `life` after the next key has begun.
     #[must_use]
     pub fn open_in_force<T: DeserializeOwned>(
         &self,
@@ -169,14 +163,14 @@ impl TokenKeys {
         Some((kid, content))
     }
 
-    /// Whether what is short-lived and signed by that key may be taken now.
+    /// Whether a token that lives `life` and is signed by that key may be accepted now.
     #[must_use]
     pub fn in_force(&self, kid: &str, life: chrono::TimeDelta, now: Moment) -> bool {
         let keys = self.all();
-        let mut from_it = keys.iter().skip_while(|key| key.kid != kid);
-        let Some(key) = from_it.next() else { return false };
-        let next = from_it.next().and_then(|next| next.from);
-        // Another gateway's clock may be ahead of ours, and its key with it.
+        let mut from_there = keys.iter().skip_while(|key| key.kid != kid);
+        let Some(key) = from_there.next() else { return false };
+        let next = from_there.next().and_then(|next| next.from);
+        // The clock of another gateway may be ahead of ours: it may sign with the next key already.
         key.from.is_none_or(|from| from <= now.plus(jwt::SKEW))
             && key.until.is_none_or(|until| now < until)
             && next.is_none_or(|next| now < next.plus(life).plus(jwt::SKEW))

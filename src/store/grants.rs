@@ -92,11 +92,11 @@ const RIGHTS: &[(&str, &str)] = &[
     (
         "imports",
         "SELECT, INSERT, DELETE, UPDATE (received, state, sha256, charset, packed, duplicate_of, \
-         lines, recorded, recorded_before, rejected, failure, lease, lease_until, received_at, \
-         ended_at)",
+         lines, recorded, recorded_before, rejected, rejected_for_now, continued_by, failure, \
+         lease, lease_until, received_at, ended_at)",
     ),
-    ("import_parts", "SELECT, INSERT, DELETE"),
-    ("import_rejects", "SELECT, INSERT, DELETE"),
+    ("import_parts", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
+    ("import_rejects", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("form_tries", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be

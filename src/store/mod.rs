@@ -42,6 +42,7 @@ pub mod partners;
 mod pool;
 pub mod referrals;
 mod schema;
+pub mod sealed;
 mod tx;
 mod types;
 

@@ -1,5 +1,6 @@
 //! Every metric, with its name and labels, in one place. Labels come from our own code: route
-//! patterns, kinds, slugs, outcomes. Nothing that a partner chose is one, so their number is bounded.
+//! patterns, kinds, slugs, outcomes. No label is text that a partner chose, so their number is
+//! bounded.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,13 +16,13 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::clock::{self, Moment};
 
-/// How the text is written: OpenMetrics.
+/// The media type of the text: OpenMetrics.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the label says where no partner is known, or no route.
+/// The label's value if the partner or the route is not known.
 const NONE: &str = "none";
 
-/// What happens in a gateway, counted.
+/// All metrics of a gateway.
 pub struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
@@ -94,7 +95,7 @@ struct Destination {
     destination: &'static str,
 }
 
-/// A request that was answered, as the metrics see it.
+/// A request that was answered, as the metrics count it.
 pub struct Answer<'a> {
     /// The pattern, not the path.
     pub route: Option<String>,
@@ -104,17 +105,17 @@ pub struct Answer<'a> {
     pub took: Duration,
 }
 
-/// What is asked for only when somebody reads the metrics.
+/// Levels that are read only when somebody asks for the metrics.
 pub struct Levels<'a> {
     /// Events that wait for the writer.
     pub queue: usize,
     pub pool_in_use: u32,
     pub pool_idle: u32,
-    /// `None` when the database did not say in time.
+    /// `None` if the database did not answer in time.
     pub outbox: Option<&'a [Waiting]>,
 }
 
-/// What is still to be told to a destination.
+/// The messages of a destination that are not delivered yet.
 pub struct Waiting {
     pub destination: &'static str,
     pub waiting: i64,
@@ -123,7 +124,7 @@ pub struct Waiting {
     pub oldest: Option<Moment>,
 }
 
-/// What came of an event that was handed to the writer.
+/// What became of an event that was handed to the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventOutcome {
     Recorded,
@@ -131,21 +132,21 @@ pub enum EventOutcome {
     Duplicate,
     Refused,
     Conflict,
-    /// It was turned away because too many wait, or the database or we ourselves could not.
+    /// The event was not recorded, because too many wait or because of a fault of ours.
     Failed,
 }
 
-/// A task's pulse: when it last did its round, and how often it could not.
+/// The pulse of a chore: when its last round succeeded, and how many rounds failed.
 #[derive(Clone)]
 pub struct Pulse {
     last_success: Gauge,
     failures: Counter,
 }
 
-/// A request on its way: counted as long as this lives.
+/// A request being answered: it is counted as long as this value lives.
 pub struct InFlight(Gauge);
 
-/// From half a millisecond to ten seconds.
+/// The buckets of the histograms, from half a millisecond to ten seconds.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const EVENTS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0];
@@ -231,7 +232,7 @@ impl Metrics {
         registry.register_with_unit("start_timestamp", about, Unit::Seconds, started);
     }
 
-    /// Counts a request until what is returned is dropped.
+    /// Counts a request until the returned value is dropped.
     #[must_use]
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
@@ -256,7 +257,7 @@ impl Metrics {
         self.events.get_or_create(&Events { kind, outcome: outcome.name() }).inc();
     }
 
-    /// A group of so many events that is about to be recorded.
+    /// A group of events that is about to be recorded.
     pub fn group(&self, events: usize) {
         self.groups.observe(f64::from(u32::try_from(events).unwrap_or(u32::MAX)));
     }
@@ -281,22 +282,22 @@ impl Metrics {
         }
     }
 
-    /// All of it, as Prometheus reads it.
+    /// All metrics, as Prometheus reads them.
     ///
     /// # Errors
-    /// None but what a label of ours refuses to be written.
+    /// Only if one of our labels cannot be written.
     pub fn text(&self, levels: &Levels<'_>) -> Result<String, fmt::Error> {
         self.queue.set(i64::try_from(levels.queue).unwrap_or(i64::MAX));
         for (state, count) in [("in_use", levels.pool_in_use), ("idle", levels.pool_idle)] {
             self.pool.get_or_create(&Connections { state }).set(i64::from(count));
         }
-        for it in levels.outbox.into_iter().flatten() {
-            let destination = it.destination;
-            for (state, count) in [("waiting", it.waiting), ("dead", it.dead)] {
+        for waiting in levels.outbox.into_iter().flatten() {
+            let destination = waiting.destination;
+            for (state, count) in [("waiting", waiting.waiting), ("dead", waiting.dead)] {
                 self.outbox.get_or_create(&Outbox { destination, state }).set(count);
             }
             let label = Destination { destination };
-            match it.oldest {
+            match waiting.oldest {
                 Some(oldest) => {
                     self.oldest.get_or_create(&label).set(oldest.unix_seconds());
                 }
@@ -340,7 +341,7 @@ impl EventOutcome {
     }
 }
 
-/// A method that anybody may have made up is `other`.
+/// A method that is not known is `other`: anybody may invent one.
 fn method(name: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == name).unwrap_or("other")

@@ -1,7 +1,7 @@
 //! What operators see of a running gateway: logs and traces by `tracing`, and the names of the
-//! metrics. Personal data has no way into them: its types print `[sealed]`, spans and lines name
-//! what happened and never what was sent, and other people's crates are not listened to below
-//! `info`, because there they print requests as they came.
+//! metrics. Personal data cannot get into them: its types print `[sealed]`, and spans and log lines
+//! say what happened, never what was sent. Other crates are not logged below `info`, because there
+//! they print whole requests.
 
 pub mod metrics;
 mod panics;
@@ -19,29 +19,29 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use crate::settings::{Log, LogFormat, Settings};
 use traces::Traces;
 
-/// Logging that has started, and the traces that are still to be sent when it ends.
+/// The running logging, and the traces that must still be sent at the end.
 pub struct Telemetry {
     traces: Option<Traces>,
 }
 
-/// Starts logging to standard error, and tracing where the settings name a collector. A second
-/// call changes nothing. Call it within the runtime.
+/// Starts logging to standard error, and tracing if the settings name a collector. A second call
+/// changes nothing. Call this function within the runtime.
 ///
 /// # Errors
-/// What is wrong with the settings.
+/// A sentence that says what is wrong with the settings.
 pub fn start(settings: &Settings) -> Result<Telemetry, String> {
     panics::log_panics();
     let mut layers = vec![log_layer(&settings.log)?];
     let traces = settings.traces.as_ref().map(Traces::start).transpose()?;
     layers.extend(traces.as_ref().map(Traces::layer));
     let started = Registry::default().with(layers).try_init();
-    // In tests several services share a process: the first one's logging serves them all.
+    // In tests several services share a process: the logging of the first one serves them all.
     drop(started);
     Ok(Telemetry { traces })
 }
 
 impl Telemetry {
-    /// Sends what is left of the traces, for a few seconds at most.
+    /// Sends the remaining traces, for a few seconds at most.
     pub async fn stop(self) {
         if let Some(traces) = self.traces {
             traces.stop().await;
@@ -68,8 +68,8 @@ fn log_layer(log: &Log) -> Result<BoxedLayer, String> {
     Ok(layer.with_filter(filter.and(discreet)).boxed())
 }
 
-/// Whether a line can be let into the log whatever the level: ours, and of others only what they
-/// say to everybody.
+/// Whether a line may be logged whatever the level says: all lines of ours, and lines of other
+/// crates from `info` on.
 fn is_discreet(line: &Metadata<'_>) -> bool {
     is_ours(line) || *line.level() <= Level::INFO
 }

@@ -1,9 +1,9 @@
-//! Traces by OpenTelemetry: our spans become a trace's, and go to the collector by OTLP over HTTP
-//! from a thread and a queue of their own. When the queue is full, spans are dropped; nothing waits
-//! for a collector.
+//! Traces by OpenTelemetry: our spans become spans of a trace and go to the collector by OTLP over
+//! HTTP, from a thread and a queue of their own. If the queue is full, spans are dropped; no
+//! request waits for the collector.
 //!
-//! A caller's `traceparent` is believed as far as ids go, so that both sides can speak of one
-//! trace. Whether a trace is kept is ours to say: it costs us.
+//! The ids in a caller's `traceparent` are used, so that both sides can speak of one trace. We
+//! decide whether a trace is kept, because we bear its cost.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,35 +33,35 @@ use super::{BoxedLayer, is_ours};
 use crate::settings::TraceSettings;
 use crate::trace_parent::TraceParent;
 
-/// Spans that may wait for the collector.
+/// At most this many spans wait for the collector.
 const QUEUE_MAX: usize = 8_192;
-/// Spans in one request to it.
+/// Spans in one request to the collector.
 const BATCH_MAX: usize = 512;
 /// How long spans wait for others before they are sent.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long the collector may take.
+/// How long a request to the collector may take.
 const TIME_OUT: Duration = Duration::from_secs(3);
-/// Events of one group to which its commit has links.
+/// The span of a commit has links to at most this many events of its group.
 pub const LINKS_MAX: usize = 64;
 
-/// Whether anybody wants traces: without, no span is asked for its place.
+/// Whether a collector is set up. Without one, no place of a span is looked up.
 static WANTED: AtomicBool = AtomicBool::new(false);
 
-/// The way of the spans to the collector.
+/// The exporter of spans.
 pub struct Traces {
     provider: SdkTracerProvider,
 }
 
-/// Our HTTP client, as the exporter wants it: it calls from a thread without a runtime.
+/// Our HTTP client in the form that the exporter needs: it calls from a thread without a runtime.
 #[derive(Debug)]
 struct Collector {
     http: reqwest::Client,
     runtime: Handle,
-    /// Whether the last request came to nothing: the log is told of changes only.
+    /// Whether the last request failed: only a change is logged.
     failing: Arc<AtomicBool>,
 }
 
-/// Keeps one trace in so many.
+/// Keeps one trace in this many.
 #[derive(Clone, Debug)]
 struct OneIn {
     every: u32,
@@ -70,7 +70,7 @@ struct OneIn {
 
 impl Traces {
     /// # Errors
-    /// What is wrong with the settings.
+    /// A sentence that says what is wrong with the settings.
     pub fn start(settings: &TraceSettings) -> Result<Self, String> {
         let expected = "expected such as \"http://127.0.0.1:4318/v1/traces\"";
         let endpoint = reqwest::Url::parse(&settings.endpoint)
@@ -113,11 +113,12 @@ impl Traces {
         Ok(Self { provider })
     }
 
-    /// Takes our spans, down to `debug`, and no lines of log.
+    /// Takes our spans, down to `debug`, and no log lines.
     pub fn layer(&self) -> BoxedLayer {
-        let spans =
-            filter_fn(|it| it.is_span() && is_ours(it) && *it.level() <= tracing::Level::DEBUG)
-                .with_max_level_hint(LevelFilter::DEBUG);
+        let spans = filter_fn(|data| {
+            data.is_span() && is_ours(data) && *data.level() <= tracing::Level::DEBUG
+        })
+        .with_max_level_hint(LevelFilter::DEBUG);
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer("tallystick"))
             .with_location(false)
@@ -129,7 +130,7 @@ impl Traces {
             .boxed()
     }
 
-    /// Sends what is left, for a few seconds at most.
+    /// Sends the remaining spans, for a few seconds at most.
     pub async fn stop(self) {
         WANTED.store(false, Ordering::Relaxed);
         let flush = move || self.provider.shutdown_with_timeout(TIME_OUT);
@@ -147,7 +148,7 @@ pub fn are_wanted() -> bool {
     WANTED.load(Ordering::Relaxed)
 }
 
-/// A span's place in its trace; `None` where there are no traces.
+/// A span's place in its trace; `None` if there are no traces.
 #[must_use]
 pub fn place(span: &Span) -> Option<TraceParent> {
     if !are_wanted() {
@@ -159,12 +160,12 @@ pub fn place(span: &Span) -> Option<TraceParent> {
     TraceParent::new(trace, u64::from_be_bytes(context.span_id().to_bytes()), context.is_sampled())
 }
 
-/// Where a new span belongs: below a place of our own, which says whether it is kept.
+/// Puts a new span below a place of our own, which says whether the trace is kept.
 pub fn continue_own(span: &Span, parent: TraceParent) {
     set_parent(span, parent, false);
 }
 
-/// The same below a caller's.
+/// Puts a new span below the place that a caller named.
 pub fn continue_callers(span: &Span, parent: TraceParent) {
     set_parent(span, parent, true);
 }
@@ -172,26 +173,26 @@ pub fn continue_callers(span: &Span, parent: TraceParent) {
 fn set_parent(span: &Span, parent: TraceParent, is_remote: bool) {
     if are_wanted() && !span.is_disabled() {
         let context = Context::new().with_remote_span_context(context(parent, is_remote));
-        // A span whose place was asked for already keeps it: nothing is lost but a line of a picture.
+        // A span whose place was already looked up keeps it: the picture then lacks one line.
         let _placed = span.set_parent(context);
     }
 }
 
-/// Says that a span has to do with another one.
+/// Links a span to another one.
 pub fn link(span: &Span, other: TraceParent) {
     if are_wanted() && !span.is_disabled() {
         span.add_link(context(other, false));
     }
 }
 
-/// Calls a span something else than when it began.
+/// Gives a span another name than at its start.
 pub fn rename(span: &Span, name: String) {
     if are_wanted() && !span.is_disabled() {
         span.context().span().update_name(name);
     }
 }
 
-/// Says something of a span that is no word of whoever called.
+/// Adds an attribute to a span. Its value must not be text of a caller.
 pub fn tell(span: &Span, key: &'static str, value: impl Into<opentelemetry::Value>) {
     if are_wanted() && !span.is_disabled() {
         span.set_attribute(key, value);
@@ -254,7 +255,7 @@ async fn send(
 ) -> Result<Response<Bytes>, HttpError> {
     let answer = http.execute(request.try_into()?).await?;
     let status = answer.status();
-    // What it says is for nobody here; so much of it is read that the connection can go on.
+    // The body is of no use; it is read only so far that the connection can be used again.
     let body = answer.bytes().await?;
     Ok(Response::builder().status(status).body(body)?)
 }

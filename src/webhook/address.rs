@@ -1,12 +1,12 @@
-//! Which addresses a partner may have us call: those of the public Internet, and no other (OWASP
-//! API7:2023, server-side request forgery). Names are resolved here and the addresses are checked as
-//! they are connected to, so a name that changes its address between is no way around.
+//! Which addresses we call for a partner: only public Internet addresses (OWASP API7:2023,
+//! server-side request forgery). Names are resolved here and each address is checked when we
+//! connect to it, so a name that changes its address in between does not get around the check.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The name leads to an address that is not called.
+/// The name leads to an address that we do not call.
 #[derive(Debug, thiserror::Error)]
 #[error("its address is private or reserved")]
 pub struct Forbidden;

@@ -15,7 +15,7 @@ use crate::settings::WebhookSettings;
 use crate::store::webhook_endpoints::{self, Endpoint, State};
 use crate::store::{Pool, StoreError};
 
-/// The way to partners' endpoints.
+/// Sends messages to partners' endpoints.
 #[derive(Clone)]
 pub struct WebhookSender {
     http: reqwest::Client,
@@ -24,12 +24,12 @@ pub struct WebhookSender {
     settings: WebhookSettings,
 }
 
-/// Why an endpoint did not take a message.
+/// Why a message was not delivered to an endpoint.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Undelivered {
     #[error("answered {status}")]
     Refused { status: u16, retry_after: Option<Duration> },
-    /// The endpoint says that it is no more (410).
+    /// The endpoint says that it no longer exists (410).
     #[error("answered 410: the endpoint is disabled")]
     Gone,
     #[error("answered {status}, a redirect: those are not followed")]
@@ -49,7 +49,7 @@ pub enum Undelivered {
 }
 
 impl Undelivered {
-    /// Of the answer, where there was one.
+    /// The status of the answer, if there was one.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         match self {
@@ -65,15 +65,15 @@ impl Undelivered {
     }
 }
 
-/// As long as Standard Webhooks advises at most; and to connect.
+/// The longest time that Standard Webhooks advises for a request; and the time to connect.
 const TIME_OUT: Duration = Duration::from_secs(20);
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 
 impl WebhookSender {
-    /// A request takes at most `longest`, which leaves a lease time to end.
+    /// A request takes at most `longest`, so that it ends before the lease on its message.
     ///
     /// # Errors
-    /// reqwest's, when there can be no HTTP client.
+    /// reqwest's error, if there can be no HTTP client.
     pub fn new(
         settings: WebhookSettings,
         keys: WebhookKeys,
@@ -84,7 +84,7 @@ impl WebhookSender {
             .timeout(TIME_OUT.min(longest))
             .connect_timeout(CONNECT_TIME_OUT)
             .redirect(redirect::Policy::none())
-            // A proxy would resolve names for us, and not as we do.
+            // A proxy would resolve names by itself, without our check of addresses.
             .no_proxy();
         if !settings.allow_private_addresses {
             http = http.dns_resolver(Arc::new(PublicResolver));
@@ -92,8 +92,8 @@ impl WebhookSender {
         Ok(Self { http: http.build()?, keys, pool, settings })
     }
 
-    /// Sends a message to an endpoint that is enabled; the status of the answer. One that says it is
-    /// gone is disabled.
+    /// Sends a message to an endpoint that is enabled; returns the status of the answer. An
+    /// endpoint that answers 410 is disabled.
     pub async fn send(
         &self,
         endpoint: EndpointId,
@@ -122,7 +122,7 @@ impl WebhookSender {
         sent
     }
 
-    /// The same, whatever the endpoint's state is, and with nothing kept of the answer.
+    /// The same, whatever the state of the endpoint; nothing is recorded of the answer.
     pub async fn post(
         &self,
         endpoint: &Endpoint,
@@ -145,7 +145,8 @@ impl WebhookSender {
         judge(&answer)
     }
 
-    /// With the secret, and for a day after its rotation with the one before too.
+    /// Signs with the current secret, and with the secrets before it for a day after their
+    /// rotation.
     fn signatures(
         &self,
         endpoint: &Endpoint,

@@ -1,4 +1,4 @@
-//! Where a partner wants its events told.
+//! An endpoint of a partner: its URL, and the types of events sent there.
 
 use std::net::IpAddr;
 
@@ -8,11 +8,11 @@ use super::address::is_public;
 use crate::settings::WebhookSettings;
 use crate::store::outbox::Kind;
 
-/// A URL that may be called, as far as can be seen without resolving its name.
+/// A URL that we may call, as far as can be seen without resolving its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointUrl(Url);
 
-/// Why a URL is not taken.
+/// Why a URL is refused.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum UrlError {
     #[error("expected an absolute URL of at most 500 characters")]
@@ -27,7 +27,7 @@ pub enum UrlError {
 
 const CHARACTERS_MAX: usize = 500;
 
-/// What a partner may have told.
+/// The types of events that an endpoint can receive.
 pub const EVENTS: [Kind; 4] = [
     Kind::ReferralQualified,
     Kind::ReferralConverted,
@@ -52,8 +52,8 @@ impl EndpointUrl {
             return Err(UrlError::Extras);
         }
         let host = url.host_str().ok_or(UrlError::NotAUrl)?;
-        // The parser has made of every way to write an IPv4 address (127.1, 0x7f.0.0.1, 2130706433)
-        // the usual one.
+        // The parser has turned every way to write an IPv4 address (127.1, 0x7f.0.0.1, 2130706433)
+        // into the usual one.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let private = literal.is_ok_and(|address| !is_public(address));
         if private && !settings.allow_private_addresses {
@@ -72,7 +72,7 @@ impl EndpointUrl {
     }
 }
 
-/// The type of event of that name, where there is such a one.
+/// The type of event of that name, if there is one.
 #[must_use]
 pub fn event_by_name(name: &str) -> Option<Kind> {
     EVENTS.into_iter().find(|kind| kind.name() == name)

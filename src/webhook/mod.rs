@@ -1,6 +1,6 @@
-//! Events told to partners by HTTP, as Standard Webhooks 1.0 has it: what an endpoint is, how a
-//! message is signed, and how it is sent. What is told, and when, is the writer's (`writer/announce`);
-//! order, retries and dead letters are the outbox's.
+//! Webhooks: events sent to partners by HTTP, as Standard Webhooks 1.0 describes. Here are
+//! endpoints, signatures and sending. The writer decides what is sent and when (`writer/announce`);
+//! the outbox keeps order, retries and dead letters.
 
 mod address;
 pub mod deliver;

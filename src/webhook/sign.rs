@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::ids::{EndpointId, MessageId};
 
-/// What all endpoints' secrets are derived from.
+/// The key from which the secrets of all endpoints are derived.
 #[derive(Clone)]
 pub struct WebhookKeys(std::sync::Arc<hkdf::Prk>);
 
@@ -21,8 +21,9 @@ impl WebhookKeys {
         Self(std::sync::Arc::new(hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret)))
     }
 
-    /// HKDF (RFC 5869) by endpoint and version: nothing is kept, so nothing can be taken with the
-    /// database. `None` never happens: 32 bytes are within what HKDF-SHA-256 gives.
+    /// Derives the secret by HKDF (RFC 5869) from endpoint and version. No secret is stored, so
+    /// none can be stolen with the database. The result is never `None`: HKDF-SHA-256 can give 32
+    /// bytes.
     #[must_use]
     pub fn secret(&self, endpoint: EndpointId, version: i64) -> Option<EndpointSecret> {
         let version = version.to_be_bytes();
@@ -34,13 +35,13 @@ impl WebhookKeys {
 }
 
 impl EndpointSecret {
-    /// As the partner gets it, once.
+    /// The secret as the partner gets it, once.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("whsec_{}", STANDARD.encode(self.0))
     }
 
-    /// One signature of the header `webhook-signature`.
+    /// One signature for the header `webhook-signature`.
     #[must_use]
     pub fn sign(&self, id: MessageId, seconds: i64, body: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.0);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::crm::{Crm, CrmError, Lead, Stage, Watermark, Withdrawal, sample};
+use tallystick::crm::{Crm, CrmError, CrmStage, Lead, Watermark, Withdrawal, sample};
 use tallystick::ids::ReferralId;
 use tallystick::settings::{
     CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings, Secret,
@@ -217,7 +217,7 @@ async fn salesforces_stages_are_read_page_by_page_and_none_is_skipped() {
     loop {
         let changes = crm.changes(&watermark).await.unwrap().unwrap();
         contacted.extend(changes.list.iter().map(|change| {
-            assert_eq!(change.stage, Stage::Contacted);
+            assert_eq!(change.stage, CrmStage::Contacted);
             change.lead
         }));
         watermark = changes.watermark;

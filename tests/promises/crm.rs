@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tallystick::cli::demo::tryton::{TrytonError, TrytonServer};
 use tallystick::clock::Moment;
-use tallystick::crm::{CrmError, CrmId, Lead, Stage, Tryton, Watermark, Withdrawal};
+use tallystick::crm::{CrmError, CrmId, CrmStage, Lead, Tryton, Watermark, Withdrawal};
 use tallystick::event::Contact;
 use tallystick::ids::{ConsentId, PartnerId, ReferralId, RuleId};
 use tallystick::money::{Amount, Asset};
@@ -503,10 +503,10 @@ async fn what_has_become_of_leads_is_read_by_the_time_at_which_it_was_written() 
     let mut seen: Vec<_> = read.list.iter().map(|it| (it.lead, it.stage)).collect();
     seen.sort_unstable();
     let mut expected = vec![
-        (leads[0].id, Stage::Contacted),
-        (leads[1].id, Stage::Contacted),
-        (leads[2].id, Stage::Lost),
-        (leads[3].id, Stage::Lost),
+        (leads[0].id, CrmStage::Contacted),
+        (leads[1].id, CrmStage::Contacted),
+        (leads[2].id, CrmStage::Lost),
+        (leads[3].id, CrmStage::Lost),
     ];
     expected.sort_unstable();
     assert_eq!(seen, expected);

@@ -55,7 +55,7 @@ fn a_file_is_taken_once_and_bad_lines_go_aside(store: Store) {
         [
             "3,/data/paid: gross - discount must equal paid,2,900,330,2017-01-01T12:10:28Z,1.09,0.10,0.98,1",
             "5,\"/time: expected an RFC 3339 date-time, such as \"\"2026-11-02T10:15:30Z\"\"\",4,906,319,yesterday,13.15,1.88,11.27,4",
-            "6,3 fields where the header has 8,5,906,319",
+            "6,3 fields where the header has 8,5,906,319,,,,,",
         ]
     );
     let second = import(&trial, &path, "green-basket");

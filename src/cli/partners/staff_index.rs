@@ -18,7 +18,7 @@ pub fn run(settings: &Settings) -> Result<bool, Failure> {
         return Err(format!("{path} is not there: run this where the gateway's keys are").into());
     }
     let (keys, _made) = Keys::load_or_create(&settings.keys)?;
-    println!("[staff]\nphones = [");
+    println!("[staff]\nindex = \"{}\"\nphones = [", keys.personal.index_id());
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line?;
         let phone = line.trim();

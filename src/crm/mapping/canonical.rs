@@ -85,13 +85,13 @@ impl Canonical {
         }
     }
 
-    /// The field of that name; `None` when there is none.
+    /// The field of that name, if there is one.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
-    /// What the lead has there.
+    /// The value of this field in a lead.
     #[must_use]
     pub fn of(self, lead: &Lead) -> Value {
         let text = |text: &str| Value::Text(text.to_owned());

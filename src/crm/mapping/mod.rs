@@ -1,6 +1,6 @@
-//! What of a lead goes into which field of the CRM, as data: a TOML file that is read and checked at
-//! the start, so that a bank fits its CRM without a line of code. What a mapping can do is small on
-//! purpose: rename, enum, concat, format. No lookups, no code: whoever reads it sees what is sent.
+//! Which field of a lead goes into which field of the CRM, as data: a TOML file that is read and
+//! checked at the start. So a bank fits its CRM without code. A mapping can only rename, enumerate,
+//! concatenate and format; a reader sees exactly what is sent.
 
 mod canonical;
 mod rule;
@@ -16,7 +16,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Lead, Stage};
+use super::{CrmStage, Lead};
 use rule::{RawRule, Rule};
 
 /// A checked mapping for one kind of CRM.
@@ -25,26 +25,26 @@ pub struct Mapping {
     version: String,
     fields: Vec<(String, Rule)>,
     withdrawal: BTreeMap<String, Value>,
-    stages: BTreeMap<String, Stage>,
+    stages: BTreeMap<String, CrmStage>,
     task: Option<TaskMapping>,
 }
 
-/// What an adapter can write, and what it must be told.
+/// What an adapter can write, and what it must be given.
 #[derive(Clone, Copy, Debug)]
 pub struct Targets {
     /// The adapter's name, as in the setting `crm.kind`.
     pub kind: &'static str,
-    /// Fields without which the CRM takes no lead.
+    /// Fields without which the CRM refuses a lead.
     pub required: &'static [&'static str],
-    /// Every field there is; empty where the bank may have made fields of its own.
+    /// Every field of a lead; empty if the bank may have added fields of its own.
     pub known: &'static [&'static str],
     /// Fields that the adapter writes itself.
     pub reserved: &'static [&'static str],
-    /// Every field of a task there is; empty where the bank may have made fields of its own.
+    /// Every field of a task; empty if the bank may have added fields of its own.
     pub of_task: &'static [&'static str],
 }
 
-/// Why a mapping is not used, by the name of what is wrong in it.
+/// Why a mapping is refused, with the name of the part that is wrong.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MappingError {
     #[error("the mapping {0} cannot be read")]
@@ -87,7 +87,7 @@ struct RawMapping {
 }
 
 const VERSION_MAX: usize = 40;
-/// Characters of a field's name; Salesforce's own limit is 80.
+/// A field's name has at most this many characters; Salesforce's limit is 80.
 const NAME_MAX: usize = 80;
 
 impl Mapping {
@@ -133,7 +133,8 @@ impl Mapping {
         }
         let mut stages = BTreeMap::new();
         for (theirs, ours) in raw.stages {
-            let stage = Stage::by_name(&ours).ok_or_else(|| MappingError::Stage(theirs.clone()))?;
+            let stage =
+                CrmStage::by_name(&ours).ok_or_else(|| MappingError::Stage(theirs.clone()))?;
             stages.insert(theirs, stage);
         }
         let states = raw.task_states;
@@ -141,39 +142,39 @@ impl Mapping {
         Ok(Self { version: raw.version, fields, withdrawal, stages, task })
     }
 
-    /// The mapping's own version, for logs and for whoever compares two.
+    /// The mapping's own version, to compare two mappings in logs.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Whether it writes to this field.
+    /// Whether the mapping writes to this field.
     #[must_use]
     pub fn names(&self, field: &str) -> bool {
         self.fields.iter().any(|(name, _rule)| name == field) || self.withdrawal.contains_key(field)
     }
 
-    /// Each field of the CRM with what it gets of this lead, by name.
+    /// Each field of the CRM, by name, with its value for this lead.
     #[must_use]
     pub fn apply(&self, lead: &Lead) -> BTreeMap<&str, Value> {
         self.fields.iter().map(|(name, rule)| (name.as_str(), rule.apply(lead))).collect()
     }
 
-    /// What a lead's fields are set to when its consent is withdrawn.
+    /// The values that a lead's fields get when its consent is withdrawn.
     #[must_use]
     pub const fn withdrawal(&self) -> &BTreeMap<String, Value> {
         &self.withdrawal
     }
 
-    /// How tasks are told; `None` where they are not.
+    /// How tasks are sent; `None` if they are not.
     #[must_use]
     pub const fn task(&self) -> Option<&TaskMapping> {
         self.task.as_ref()
     }
 
-    /// What a stage of the CRM means to us; `None` for one that moves nothing.
+    /// The stage that a word of the CRM means; `None` for a word that moves nothing.
     #[must_use]
-    pub fn stage(&self, theirs: &str) -> Option<Stage> {
+    pub fn stage(&self, theirs: &str) -> Option<CrmStage> {
         self.stages.get(theirs).copied()
     }
 }
@@ -243,7 +244,7 @@ mod tests {
         let why = format!("{{{}}} by Sunny Road Travel: 88000.50 CNY", lead.id);
         assert_eq!(mapped["Why"], Value::Text(why));
         assert_eq!(mapping.withdrawal()["DoNotCall"], Value::Flag(true));
-        assert_eq!(mapping.stage("Working"), Some(Stage::Contacted));
+        assert_eq!(mapping.stage("Working"), Some(CrmStage::Contacted));
         assert_eq!(mapping.stage("Open"), None);
         assert_eq!(serde_json::to_string(&mapped["Amount"]).unwrap(), "88000.50");
     }

@@ -6,7 +6,7 @@ use super::{Canonical, Value};
 use crate::crm::Lead;
 use crate::template::{Piece, pieces};
 
-/// How one field of the CRM is made out of the lead.
+/// How one field of the CRM is made from the lead.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
     Rename(Canonical),
@@ -15,7 +15,7 @@ pub(super) enum Rule {
     Format(Vec<Piece<Canonical>>),
 }
 
-/// As it stands in the file.
+/// The rule as it is written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRule {
@@ -30,7 +30,7 @@ pub(super) struct RawRule {
 
 impl Rule {
     /// # Errors
-    /// What is wrong with it, in a sentence.
+    /// A sentence that says what is wrong.
     pub(super) fn read(raw: RawRule) -> Result<Self, String> {
         if raw.otherwise.is_some() && raw.table.is_none() {
             return Err("otherwise belongs to enum".to_owned());

@@ -1,5 +1,5 @@
-//! What of a task goes into which field of the CRM: sentences with `{names}`, and the CRM's own words
-//! for where a task stands.
+//! Which part of a task goes into which field of the CRM: sentences with `{names}`, and the CRM's
+//! own words for the states of a task.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::crm::LeadTask;
 use crate::follow_up::task::TaskState;
 use crate::template::Template;
 
-/// How a task is told; a mapping without one tells of none.
+/// How a task is sent; without this part of a mapping no tasks are sent.
 #[derive(Clone, Debug)]
 pub struct TaskMapping {
     fields: Vec<(String, Template)>,
     states: BTreeMap<String, String>,
 }
 
-/// What sentences may name.
+/// The names that sentences may use.
 const NAMES: [&str; 9] =
     ["task", "lead", "rule", "says", "says_zh", "due_on", "state", "manager", "branch"];
 
@@ -28,7 +28,7 @@ impl TaskMapping {
         for name in fields.keys() {
             targets.check_task(name)?;
         }
-        if let Some(state) = states.keys().find(|it| TaskState::by_name(it).is_none()) {
+        if let Some(state) = states.keys().find(|name| TaskState::by_name(name).is_none()) {
             return Err(MappingError::TaskState(state.clone()));
         }
         let read = |(field, text): (String, String)| {
@@ -44,7 +44,7 @@ impl TaskMapping {
         Ok(Self { fields, states })
     }
 
-    /// Each field of the CRM with what it gets of this task, by name.
+    /// Each field of the CRM, by name, with its value for this task.
     #[must_use]
     pub fn apply(&self, task: &LeadTask) -> BTreeMap<&str, Value> {
         let (id, lead, due_on) =

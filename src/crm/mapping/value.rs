@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// What a field of the CRM is set to. A number keeps its digits: no float is near an amount.
+/// The value of a field of the CRM. A number keeps its digits: amounts are never floats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     Text(String),
@@ -12,7 +12,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// As text; nothing is empty.
+    /// The value as text; nothing is an empty text.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
@@ -23,7 +23,7 @@ impl Value {
         }
     }
 
-    /// A constant of a mapping file; `None` for one that no CRM has a field for.
+    /// A constant of a mapping file; `None` for a kind of value that no CRM has a field for.
     pub(super) fn constant(value: &toml::Value) -> Option<Self> {
         match value {
             toml::Value::String(text) => Some(Self::Text(text.clone())),

@@ -1,7 +1,7 @@
-//! Salesforce over its REST API: a Lead upserted by an external id of ours, one by one or up to 200
-//! in a collection. An upsert may be sent again, so nothing is ambiguous. That an older write never
-//! wins is a validation rule in the bank's org over the revision field (docs/crm-adapters.md),
-//! which this client reads as "it has a later one".
+//! Salesforce over its REST API: a Lead is upserted by an external id of ours, one by one or up to
+//! 200 in a collection. An upsert may be sent again, so no outcome is ambiguous. A validation rule
+//! over the revision field in the bank's org keeps older writes out (docs/crm-adapters.md); this
+//! client reads its refusal as "Salesforce has a later revision".
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,14 +31,14 @@ pub struct Salesforce {
     time_out: Duration,
     mapping: Mapping,
     login: Login,
-    /// Whether the org's allowance for the day is nearly used up.
+    /// Whether the org's request allowance for the day is nearly used up.
     near_limit: AtomicBool,
 }
 
-/// Records in one collection; Salesforce takes no more.
+/// Salesforce takes at most this many records in one collection.
 pub(super) const BATCH_MAX: usize = 200;
 const PAGE: usize = 200;
-/// The allowance counts over 24 hours: it is not back in a moment.
+/// The allowance counts over 24 hours, so a short wait does not help.
 const LIMIT_WAIT: Duration = Duration::from_secs(300);
 
 pub(super) const BUILT_IN: &str = include_str!("../mapping/salesforce.toml");
@@ -47,7 +47,7 @@ pub(super) const TARGETS: Targets = Targets {
     kind: "salesforce",
     required: &["LastName", "Company"],
     known: &[],
-    // The default names of our own two fields; the id of a record is never set.
+    // The default names of our two fields; the id of a record is never set.
     reserved: &["Id", "attributes", "Tallystick_Id__c", "Tallystick_Revision__c"],
     of_task: &[],
 };
@@ -94,7 +94,7 @@ impl Salesforce {
         .await
     }
 
-    /// Upserts many, each for itself: one that is refused does not keep its neighbours from going.
+    /// Upserts many leads, each for itself: one that is refused does not stop the others.
     pub async fn deliver_all(&self, leads: &[Lead]) -> Vec<Result<CrmId, CrmError>> {
         if let [lead] = leads {
             return vec![self.deliver(lead).await];
@@ -142,7 +142,7 @@ impl Salesforce {
         Ok(outcomes)
     }
 
-    /// Tells Salesforce that a consent was withdrawn, of the lead or of the contact that it became.
+    /// Tells Salesforce that a consent was withdrawn, on the Lead or on the Contact that it became.
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         self.within(async {
             let mut body: BTreeMap<&str, Value> = self
@@ -167,7 +167,7 @@ impl Salesforce {
         .await
     }
 
-    /// A lead that became a contact cannot be changed: the contact must not be called.
+    /// A Lead that became a Contact cannot be changed: the Contact is marked as not to be called.
     async fn silence_contact(&self, lead: ReferralId) -> Result<CrmId, CrmError> {
         let found = self.query(&self.by_id(lead, "Id, ConvertedContactId")).await?;
         let row = found.first().ok_or_else(unexpected)?;
@@ -182,7 +182,7 @@ impl Salesforce {
         id_in(row).ok_or_else(unexpected)
     }
 
-    /// The leads of ours written to since then, first written first.
+    /// Our Leads that were changed since then, earliest change first.
     pub async fn changes(&self, since: &Watermark) -> Result<Changes, CrmError> {
         let id_field = &self.settings.external_id;
         let later = read(since).map(|(at, id)| {
@@ -214,7 +214,7 @@ impl Salesforce {
         Ok(self.query(&self.by_id(lead, "Id")).await?.first().and_then(id_in))
     }
 
-    /// What a refusal of one lead comes to: some mean that nothing is left to do.
+    /// What a refusal of one lead means: after some, nothing is left to do.
     async fn settle(&self, lead: ReferralId, refusal: &Refusal) -> Result<CrmId, CrmError> {
         match refusal {
             Refusal::Converted => self.find(lead).await?.ok_or_else(unexpected),
@@ -234,7 +234,7 @@ impl Salesforce {
         format!("SELECT {fields} FROM Lead WHERE {id_field} = '{lead}' LIMIT 1")
     }
 
-    /// The lead's fields, without the external id: Salesforce refuses a body that names it.
+    /// The fields of the Lead without the external id: Salesforce refuses a body that names it.
     fn body<'a>(&'a self, lead: &Lead) -> BTreeMap<&'a str, Value> {
         let mut body = self.mapping.apply(lead);
         let revision = Value::Number(lead.revision.to_string());
@@ -255,7 +255,7 @@ impl Salesforce {
         }
     }
 
-    /// Asks, once more with a new token when the one at hand has ended.
+    /// Sends a request; once more with a new token if the token has ended.
     async fn ask<B: serde::Serialize>(
         &self,
         method: Method,
@@ -281,7 +281,7 @@ impl Salesforce {
         }
     }
 
-    /// `Sforce-Limit-Info: api-usage=18/5000`: says once when nine tenths are used.
+    /// `Sforce-Limit-Info: api-usage=18/5000`: logs once when nine tenths are used.
     fn note_usage(&self, answered: &Answered) {
         let info = answered.headers.get("sforce-limit-info").and_then(|info| info.to_str().ok());
         let usage = info.and_then(|info| {
@@ -307,7 +307,7 @@ impl Salesforce {
     }
 }
 
-/// The watermark set back by so much.
+/// The watermark set back by a time.
 pub(super) fn set_back(watermark: &Watermark, by: TimeDelta) -> Watermark {
     let back = read(watermark).and_then(|(at, _id)| at.checked_sub_signed(by));
     back.map_or_else(Watermark::default, |at| mark(at, ""))
@@ -334,7 +334,7 @@ fn id_in(record: &Json) -> Option<CrmId> {
     Some(CrmId(id.to_owned()))
 }
 
-/// As a query's value: everything but what RFC 3986 leaves unreserved in percent signs.
+/// A value in a query: every character that RFC 3986 does not leave unreserved is percent-encoded.
 fn url_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

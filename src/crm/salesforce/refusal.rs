@@ -5,17 +5,17 @@ use super::LIMIT_WAIT;
 use crate::crm::CrmError;
 use crate::crm::wire::Answered;
 
-/// What Salesforce has against a request, by its `errorCode`. Its messages are not kept: they may
-/// repeat what was sent.
+/// A refusal by Salesforce, by its `errorCode`. Its messages are not kept: they may repeat what was
+/// sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The lead has become a contact: it is the staff's by now.
+    /// The Lead has become a Contact: it belongs to the staff now.
     Converted,
-    /// A validation rule of the org, with the fields that it speaks of.
+    /// A validation rule of the org, with the fields that it names.
     Rule(Vec<String>),
-    /// It asks to be left alone.
+    /// Salesforce asks us to wait.
     Limit,
-    /// Another transaction has the record.
+    /// Another transaction has locked the record.
     Locked,
     Other {
         code: String,
@@ -24,15 +24,15 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// What an answer that is no success says of the lead.
+    /// What an answer that is not a success says of the lead.
     ///
     /// # Errors
-    /// [`CrmError`] for one that says nothing of it.
+    /// [`CrmError`] if the answer says nothing about the lead.
     pub(super) fn of(answered: &Answered) -> Result<Self, CrmError> {
         let answer = answered.json();
         let first = answer.as_ref().and_then(|answer| answer.get(0));
         let refusal = Self::read(first);
-        // 403 is also how a used-up allowance is told.
+        // Salesforce also answers 403 when the allowance is used up.
         if refusal == Self::Limit {
             return Err(refusal.into_error());
         }
@@ -45,7 +45,7 @@ impl Refusal {
         answered.trouble().map_or(Ok(refusal), Err)
     }
 
-    /// From `{"errorCode" or "statusCode", "fields"}`: single requests and collections differ.
+    /// Reads `{"errorCode" or "statusCode", "fields"}`: single requests and collections differ.
     pub(super) fn read(error: Option<&Json>) -> Self {
         let text = |name: &str| error.and_then(|error| error.get(name)?.as_str());
         let code = text("errorCode").or_else(|| text("statusCode")).unwrap_or("an unknown error");

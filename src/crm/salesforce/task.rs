@@ -1,5 +1,5 @@
-//! What is to be done about a lead, as a Task upserted by our id, of the lead or of the contact that
-//! it became.
+//! A task about a lead, as a Task of the Lead, or of the Contact that it became, upserted by our
+//! id.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::crm::{CrmError, CrmId, LeadTask};
 use crate::ids::TaskId;
 
 impl Salesforce {
-    /// Upserts the Task; its id, or `None` where the mapping tells of none.
+    /// Upserts the Task; returns its id, or `None` if the mapping has no tasks.
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         let Some(mapping) = self.mapping.task() else { return Ok(None) };
         self.within(async {
@@ -36,7 +36,7 @@ impl Salesforce {
                 }
                 StatusCode::NO_CONTENT => self.find_task(task.id).await,
                 _ => match Refusal::of(&answered)? {
-                    // It has a later one.
+                    // Salesforce has a later revision.
                     Refusal::Rule(fields) if fields.contains(&self.settings.revision_field) => {
                         self.find_task(task.id).await
                     }

@@ -1,4 +1,4 @@
-//! What has become of our leads, by the time at which Tryton wrote to them.
+//! Changes to our leads in Tryton, by the time at which Tryton wrote them.
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 use serde_json::{Value, json};
@@ -12,9 +12,9 @@ use crate::ids::ReferralId;
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.6f";
 
 impl Tryton {
-    /// The opportunities of ours written to since then, first written first. What is read may be
-    /// read again: a write that Tryton had not committed yet can turn up behind the watermark, so
-    /// each reading starts a little before it.
+    /// Our opportunities that were changed since then, earliest change first. A change that Tryton
+    /// commits late can appear behind the watermark, so each reading starts a little before it and
+    /// may read a change twice.
     pub async fn changes(&self, since: &Watermark) -> Result<Changes, CrmError> {
         let mut domain = vec![json!(["reference", "!=", null]), json!(["write_date", "!=", null])];
         if let Some((at, id)) = read(since) {
@@ -38,7 +38,7 @@ impl Tryton {
             let id = id_of(row).ok_or_else(unexpected)?;
             watermark = Watermark(format!("{}/{id}", at.format(TIME)));
             let text = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or_default();
-            // A reference that is no id of ours is somebody else's.
+            // The reference is not an id of ours: the opportunity is somebody else's.
             let lead = text("reference").parse::<uuid::Uuid>().ok().map(ReferralId::from_uuid);
             if let (Some(lead), Some(stage)) = (lead, self.mapping.stage(text("state"))) {
                 list.push(Change { lead, stage, at: Moment::from_naive(at) });
@@ -48,7 +48,7 @@ impl Tryton {
     }
 }
 
-/// The watermark set back by so much.
+/// The watermark set back by a time.
 pub(in crate::crm) fn set_back(watermark: &Watermark, by: chrono::TimeDelta) -> Watermark {
     let back = read(watermark).and_then(|(at, _id)| at.checked_sub_signed(by));
     back.map_or_else(Watermark::default, |at| Watermark(format!("{}/0", at.format(TIME))))
@@ -59,7 +59,7 @@ fn read(watermark: &Watermark) -> Option<(NaiveDateTime, i64)> {
     Some((NaiveDateTime::parse_from_str(at, TIME).ok()?, id.parse().ok()?))
 }
 
-/// A time as Tryton's JSON-RPC writes it: UTC without saying so.
+/// A time as Tryton's JSON-RPC writes it: UTC, without an offset.
 fn written(at: NaiveDateTime) -> Value {
     json!({
         "__class__": "datetime",

@@ -1,5 +1,5 @@
-//! Leads into Tryton, many with each request: what is missing is made, what is older is brought up
-//! to date, and what is as new as ours stays as it is.
+//! Sends leads to Tryton, many with each request. What is missing is made; what is older is
+//! updated; what is as new as ours is left alone.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use crate::ids::ReferralId;
 type Outcomes = HashMap<ReferralId, Result<CrmId, CrmError>>;
 
 impl Tryton {
-    /// Makes the lead as a party and an opportunity, whatever of it is not there yet, in at most
-    /// twice the time-out.
+    /// Makes the party and the opportunity of a lead if they are missing, in at most twice the
+    /// time-out.
     pub async fn deliver(&self, lead: &Lead) -> Result<CrmId, CrmError> {
         self.within(self.find_or_create(lead)).await
     }
 
-    /// The same for many, in at most twice the time-out for all of them; an outcome for each, in
-    /// their order. One that Tryton refuses does not keep its neighbours from going.
+    /// The same for many leads, in at most twice the time-out for all of them; returns an outcome
+    /// for each, in their order. A lead that Tryton refuses does not stop the others.
     pub async fn deliver_all(&self, leads: &[Lead]) -> Vec<Result<CrmId, CrmError>> {
         if let [lead] = leads {
             return vec![self.deliver(lead).await];
@@ -46,7 +46,8 @@ impl Tryton {
             return Ok(());
         }
         match self.create_group(&new, done).await {
-            // Tryton refuses all of them for one: each goes alone, and that one says why.
+            // Tryton refuses the whole group because of one lead: each is sent alone, and the bad
+            // one says why.
             Err(CrmError::Refused(_)) => {
                 for lead in new {
                     done.insert(lead.id, self.find_or_create(lead).await);
@@ -88,7 +89,7 @@ impl Tryton {
             Some(party) => self.updated(party, lead).await?,
             None => match self.create_parties(&[lead]).await {
                 Ok(made) => made.first().copied().ok_or_else(|| self.ambiguous())?,
-                // An earlier request of ours may have made it just now: the code is unique.
+                // An earlier request of ours may have made the party just now: the code is unique.
                 Err(CrmError::Refused(why)) => {
                     match self.find_parties(&[lead.id]).await?.get(&lead.id) {
                         Some(party) => self.updated(party, lead).await?,
@@ -107,10 +108,10 @@ impl Tryton {
         Ok(party.id)
     }
 
-    /// What is there, at the lead's revision or a later one. The party comes first: its own
-    /// mechanisms say of which revision they are, and only the comment says that all is done.
+    /// Brings what exists to the lead's revision, unless it has a later one. The party comes first:
+    /// its mechanisms carry their own revision, and only the comment says that all is done.
     async fn bring_up(&self, lead: &Lead, there: &Opportunity) -> Result<CrmId, CrmError> {
-        // What staff have closed is theirs.
+        // Staff have closed the opportunity: it is theirs.
         if there.is_open() && there.revision() < lead.revision {
             if let Some(party) = self.find_parties(&[lead.id]).await?.get(&lead.id) {
                 self.update_party(party, lead).await?;

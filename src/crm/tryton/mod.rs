@@ -1,11 +1,12 @@
-//! Tryton 8.2 with its `sale_opportunity` module, over JSON-RPC (`POST /<database>/rpc/`). Nothing
-//! in it is idempotent, so it is asked for our id before anything is made: the party carries it in
-//! its `code`, which Tryton holds unique, and the opportunity in its `reference`, which it does not:
-//! a request to make one that was not answered must have ended before anybody asks again.
+//! Tryton 8.2 with its `sale_opportunity` module, over JSON-RPC (`POST /<database>/rpc/`). None of
+//! its requests is idempotent, so we look for our id before we make anything. The party carries our
+//! id in its `code`, which Tryton keeps unique; the opportunity carries it in its `reference`,
+//! which Tryton does not. So a request to make an opportunity that got no answer must have ended
+//! before anybody looks again.
 //!
-//! A revision stands in the opportunity's comment and in each contact mechanism of ours, and every
-//! write says which state of the record it was made for (`_timestamp` in the context): so an older
-//! write never goes over a newer one.
+//! The revision stands in the opportunity's comment and in each contact mechanism of ours. Every
+//! write says for which version of the record it was made (`_timestamp` in the context), so an
+//! older write never replaces a newer one.
 
 mod changes;
 mod deliver;
@@ -30,7 +31,7 @@ use opportunity::Catalogue;
 use session::Session;
 use wire::unexpected;
 
-/// Where Tryton is and who we are there.
+/// The address of Tryton, and our user there.
 #[derive(Clone, Debug)]
 pub struct TrytonLogin {
     pub url: String,
@@ -49,7 +50,7 @@ pub struct Tryton {
     catalogue: Mutex<Catalogue>,
 }
 
-/// Records asked for at once; Tryton itself refuses more than 1,000 by default.
+/// At most this many records are asked for at once; Tryton refuses more than 1,000 by default.
 const PAGE: usize = 500;
 
 pub(super) const BUILT_IN: &str = include_str!("../mapping/tryton.toml");
@@ -88,8 +89,8 @@ impl Tryton {
         })
     }
 
-    /// The opportunity with this reference, which is our id of the lead. The first one, should
-    /// somebody have copied it.
+    /// The opportunity whose reference is our id of the lead; the first one, if staff have copied
+    /// it.
     pub async fn find(&self, reference: &str) -> Result<Option<CrmId>, CrmError> {
         let domain = json!([["reference", "=", reference]]);
         let found = self.search("sale.opportunity", domain, 1, &["id"]).await?;
@@ -133,7 +134,7 @@ fn id_of(row: &Value) -> Option<i64> {
     row.get("id")?.as_i64()
 }
 
-/// The context of a write that is for the record as it was read, and for no later one.
+/// The context of a write that only holds for the record as it was read.
 fn unchanged(model: &str, id: i64, timestamp: &Value) -> Value {
     let mut known = serde_json::Map::new();
     known.insert(format!("{model},{id}"), timestamp.clone());

@@ -12,7 +12,7 @@ use crate::crm::wire::unexpected;
 use crate::crm::{CrmError, CrmId, Lead};
 use crate::ids::ReferralId;
 
-/// An opportunity of ours as it was found.
+/// An opportunity of ours as it was read.
 #[derive(Clone)]
 pub(super) struct Opportunity {
     pub id: i64,
@@ -21,8 +21,8 @@ pub(super) struct Opportunity {
     timestamp: Json,
 }
 
-/// What was looked up by its code, for as long as the client lives. What was not there is asked
-/// for again with the next group.
+/// Records that were found by their code, kept as long as the client lives. A code that was not
+/// found is asked for again with the next group.
 #[derive(Clone, Default)]
 pub(super) struct Catalogue {
     /// Products with their units.
@@ -30,7 +30,7 @@ pub(super) struct Catalogue {
     employees: HashMap<String, i64>,
 }
 
-/// Stands below our words in a comment, and above those of staff.
+/// The line below our words in a comment, and above the words of staff.
 const MARK: &str = "— Tallystick, revision ";
 const MARK_END: &str = ". Words above this line are the gateway's; those below stay. —";
 
@@ -47,7 +47,7 @@ impl Opportunity {
         })
     }
 
-    /// The revision that Tryton has; 0 where the line is gone, so that it is written again.
+    /// The revision in Tryton; 0 if the line is gone, so that it is written again.
     pub(super) fn revision(&self) -> i64 {
         let marked = self.comment.lines().find_map(|line| line.strip_prefix(MARK));
         marked
@@ -56,7 +56,7 @@ impl Opportunity {
             .unwrap_or(0)
     }
 
-    /// Our new words above, and what staff wrote below.
+    /// Our new words first, then what staff wrote.
     fn comment_with(&self, ours: &str, revision: i64) -> String {
         let mut lines = self.comment.lines();
         let marked = lines.any(|line| line.starts_with(MARK));
@@ -69,7 +69,8 @@ impl Opportunity {
         comment
     }
 
-    /// Whether anybody may still write to it: Tryton refuses what it shows as read-only.
+    /// Whether it can still be changed: Tryton refuses a change to a record that it shows as
+    /// read-only.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state.as_str(), "lead" | "opportunity")
     }
@@ -84,7 +85,7 @@ fn comment(ours: &str, revision: i64) -> String {
 }
 
 impl Tryton {
-    /// The opportunities of these leads. The first made counts, should staff have copied one.
+    /// The opportunities of these leads. The first one counts, if staff have copied one.
     pub(super) async fn find_opportunities(
         &self,
         leads: &[ReferralId],
@@ -105,7 +106,7 @@ impl Tryton {
         Ok(found)
     }
 
-    /// Makes an opportunity of each lead with its party, all of them or none.
+    /// Makes an opportunity for each lead and its party: all of them or none.
     pub(super) async fn create_opportunities(
         &self,
         leads: &[(&Lead, i64)],
@@ -116,7 +117,7 @@ impl Tryton {
         let opportunities: Vec<Json> = leads
             .iter()
             .zip(&mapped)
-            .map(|(pair, fields)| opportunity(&session, &catalogue, *pair, fields))
+            .map(|(pair, fields)| opportunity(&session, &catalogue, pair.0, pair.1, fields))
             .collect::<Result<_, _>>()?;
         let made = self
             .call(
@@ -127,8 +128,8 @@ impl Tryton {
         ids(&made, leads.len())
     }
 
-    /// Brings an opportunity to the lead's revision. Owner, product and stage are the staff's once
-    /// it is there.
+    /// Brings an opportunity to the lead's revision. Owner, product and stage belong to the staff
+    /// once it exists.
     pub(super) async fn update_opportunity(
         &self,
         there: &Opportunity,
@@ -141,7 +142,7 @@ impl Tryton {
         self.write_opportunity(there, &values).await
     }
 
-    /// The amount; and the currency only while Tryton lets it be changed.
+    /// The amount; the currency only while Tryton lets it be changed.
     async fn amount(
         &self,
         there: &Opportunity,
@@ -156,7 +157,7 @@ impl Tryton {
         Ok(values)
     }
 
-    /// Replaces our words, and says of which revision they are.
+    /// Replaces our words, and writes their revision.
     pub(super) async fn comment_opportunity(
         &self,
         there: &Opportunity,
@@ -174,7 +175,7 @@ impl Tryton {
             .map(drop)
     }
 
-    /// What of products and employees these leads name, each asked for once.
+    /// The products and employees that these leads name, each asked for once.
     async fn look_up(&self, mapped: &[BTreeMap<&str, Value>]) -> Result<Catalogue, CrmError> {
         let mut known = self.catalogue.lock().await.clone();
         let codes = |name: &str| -> BTreeSet<String> {
@@ -199,7 +200,7 @@ impl Tryton {
         Ok(known)
     }
 
-    /// The product of this code with its unit, where there is one that is sold.
+    /// The product of this code with its unit, if it is sold.
     async fn product(&self, code: &str) -> Result<Option<(i64, i64)>, CrmError> {
         let domain = json!([["code", "=", code], ["salable", "=", true]]);
         let found = self.look("product.product", domain, &["id", "sale_uom"]).await?;
@@ -215,11 +216,12 @@ impl Tryton {
     }
 }
 
-/// A new opportunity of a lead for its party.
+/// The values of a new opportunity.
 fn opportunity(
     session: &Session,
     catalogue: &Catalogue,
-    (lead, party): (&Lead, i64),
+    lead: &Lead,
+    party: i64,
     fields: &BTreeMap<&str, Value>,
 ) -> Result<Json, CrmError> {
     let text = |name: &str| fields.get(name).map_or("", Value::text);
@@ -244,7 +246,7 @@ fn words(fields: &BTreeMap<&str, Value>, comment: String) -> Json {
     json!({ "description": description, "comment": comment })
 }
 
-/// The amount, where the mapping has one, in a currency that Tryton knows.
+/// The amount, if the mapping has one, in a currency that Tryton knows.
 fn money(session: &Session, fields: &BTreeMap<&str, Value>) -> Result<Json, CrmError> {
     let (Some(amount), Some(code)) =
         (fields.get("opportunity.amount"), fields.get("opportunity.currency"))

@@ -1,5 +1,5 @@
-//! The person as a party with contact mechanisms. Ours carry our name and the revision they are of:
-//! those that staff added are never touched.
+//! The person as a party with contact mechanisms. Our mechanisms carry our name and their revision;
+//! those that staff added are never changed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,23 +11,30 @@ use crate::crm::wire::unexpected;
 use crate::crm::{CrmError, Lead};
 use crate::ids::ReferralId;
 
-/// A lead's party as it was found.
+/// The party of a lead as it was read.
 #[derive(Clone)]
 pub(super) struct Party {
     pub id: i64,
-    /// Whether staff have merged ours into it: then its name is theirs.
+    /// Whether staff have merged our party into this one: then its name is theirs.
     merged: bool,
     timestamp: Json,
 }
 
-/// What the mapping calls them, and what Tryton does.
+/// Of which lead, and at which revision, a mechanism of ours is.
+#[derive(Clone, Copy)]
+struct Mark {
+    lead: ReferralId,
+    revision: i64,
+}
+
+/// A kind of contact mechanism: its name in mappings, and Tryton's name.
 const MECHANISMS: [(&str, &str); 3] =
     [("party.mobile", "mobile"), ("party.phone", "phone"), ("party.email", "email")];
 
 const OURS: &str = "Tallystick";
 
 impl Tryton {
-    /// The party of each lead that has one, or the one that staff have since merged it into.
+    /// The party of each lead that has one, or the party that staff have merged it into.
     pub(super) async fn find_parties(
         &self,
         leads: &[ReferralId],
@@ -56,7 +63,8 @@ impl Tryton {
         Ok(Party { id, merged: true, timestamp: timestamp_of(row) })
     }
 
-    /// Makes a party of each lead, all of them or none: Tryton's create is one transaction.
+    /// Makes a party for each lead: all of them or none, because Tryton's create is one
+    /// transaction.
     pub(super) async fn create_parties(&self, leads: &[&Lead]) -> Result<Vec<i64>, CrmError> {
         let parties: Vec<Json> = leads
             .iter()
@@ -81,7 +89,8 @@ impl Tryton {
         let fields = self.mapping.apply(lead);
         let wanted: Vec<(&str, &str)> = ways(&fields).collect();
         let name = fields.get("party.name").filter(|_name| !party.merged).map(Value::text);
-        self.set_mechanisms(party, (lead.id, lead.revision), &wanted, name).await
+        let mark = Mark { lead: lead.id, revision: lead.revision };
+        self.set_mechanisms(party, mark, &wanted, name).await
     }
 
     /// Takes every way to reach the person about this lead out of use.
@@ -91,14 +100,14 @@ impl Tryton {
         lead: ReferralId,
         revision: i64,
     ) -> Result<(), CrmError> {
-        self.set_mechanisms(party, (lead, revision), &[], None).await
+        self.set_mechanisms(party, Mark { lead, revision }, &[], None).await
     }
 
-    /// Leaves exactly these mechanisms of ours in use, at this revision.
+    /// Keeps exactly these mechanisms of ours in use, at this revision.
     async fn set_mechanisms(
         &self,
         party: &Party,
-        (lead, revision): (ReferralId, i64),
+        Mark { lead, revision }: Mark,
         wanted: &[(&str, &str)],
         name: Option<&str>,
     ) -> Result<(), CrmError> {
@@ -139,14 +148,14 @@ impl Tryton {
     }
 }
 
-/// The ids of what was made, when they are as many as were asked for.
+/// The ids of the new records, if there are as many as were asked for.
 pub(super) fn ids(made: &Json, count: usize) -> Result<Vec<i64>, CrmError> {
     let ids: Option<Vec<i64>> =
         made.as_array().and_then(|ids| ids.iter().map(Json::as_i64).collect());
     ids.filter(|ids| ids.len() == count).ok_or_else(unexpected)
 }
 
-/// How to reach the person, as Tryton's type and value.
+/// The ways to reach the person, as Tryton's type and value.
 fn ways<'a>(fields: &'a BTreeMap<&str, Value>) -> impl Iterator<Item = (&'static str, &'a str)> {
     MECHANISMS.iter().filter_map(|(target, kind)| {
         let value = fields.get(target).map_or("", Value::text);
@@ -166,7 +175,7 @@ fn party_code(lead: ReferralId) -> String {
     format!("TS-{lead}")
 }
 
-/// Whose way to the person a mechanism is: several leads may share a party.
+/// The name that marks a mechanism as belonging to this lead: several leads may share a party.
 fn mark(lead: ReferralId, revision: i64) -> String {
     format!("lead {lead} revision {revision}")
 }

@@ -13,22 +13,22 @@ use super::{PAGE, Tryton, id_of};
 use crate::crm::CrmError;
 use crate::crm::wire::{self, Unanswered, unexpected};
 
-/// How long to wait before each further look.
+/// How long to wait before each repetition of a read.
 const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// A login that Tryton remembers, and what it told us of ourselves.
+/// A session of Tryton, and what Tryton told us about our user.
 #[derive(Clone)]
 pub(super) struct Session {
     authorization: String,
-    /// The user's company and employee: a lead belongs to the one and starts with the other.
+    /// The user's company and employee: a new lead belongs to both.
     pub company: Value,
     pub employee: Value,
-    /// Tryton's ids of the currencies it knows, by their codes.
+    /// Tryton's ids of its currencies, by their codes.
     pub currencies: HashMap<String, i64>,
 }
 
 impl Tryton {
-    /// Records in the order in which they were made, the archived among them.
+    /// Reads records in the order in which they were made, archived ones too.
     pub(super) async fn search(
         &self,
         model: &str,
@@ -45,8 +45,8 @@ impl Tryton {
         }
     }
 
-    /// The same, asked again a little later when no answer comes: a look does nothing, and many
-    /// leads may hang on it.
+    /// The same, repeated a little later if no answer comes: a read changes nothing, and many leads
+    /// may depend on it.
     pub(super) async fn look(
         &self,
         model: &str,
@@ -62,7 +62,7 @@ impl Tryton {
         self.search(model, domain, PAGE, fields).await
     }
 
-    /// Calls a method, once more with a new login when the session has ended.
+    /// Calls a method; once more with a new login if the session has ended.
     pub(super) async fn call(
         &self,
         method: &str,
@@ -77,8 +77,9 @@ impl Tryton {
         self.post(method, &parameters(&session), Some(&session.authorization)).await
     }
 
-    /// The session at hand, unless it is the one that has ended. Logging in keeps the lock, so that
-    /// leads that are delivered together log in once: Tryton counts attempts and shuts its door.
+    /// The current session, unless it is the one that has ended. The lock is held during the login,
+    /// so leads that are delivered together log in once: Tryton counts attempts and blocks us after
+    /// too many.
     pub(super) async fn session(&self, ended: Option<&str>) -> Result<Session, CrmError> {
         let mut kept = self.session.lock().await;
         match &*kept {
@@ -139,7 +140,7 @@ impl Tryton {
             StatusCode::TOO_MANY_REQUESTS => {
                 return Err(CrmError::RateLimited { retry_after: answered.retry_after() });
             }
-            // It, or a proxy before it, gave up on something that may have been done.
+            // Tryton, or a proxy before it, gave up on a request that may have been carried out.
             status if status.is_server_error() => {
                 return Err(self.unanswered(method, status.as_str()));
             }
@@ -154,8 +155,8 @@ impl Tryton {
         }
     }
 
-    /// What it means that a request came to nothing that we know of. A write may be made again: it
-    /// names the state of the record that it is for.
+    /// What a request without a known outcome means. A write may be repeated, because it names the
+    /// version of the record that it is for.
     fn unanswered(&self, method: &str, what: &str) -> CrmError {
         if method.ends_with(".create") {
             self.ambiguous()
@@ -169,8 +170,8 @@ impl Tryton {
     }
 }
 
-/// An error in an answer of status 200 is `[kind, …]`. Only the kind is kept: the words behind it
-/// may name the person.
+/// An error in an answer of status 200 is `[kind, …]`. Only the kind is kept: the text after it may
+/// name the person.
 fn refused(method: &str, error: Option<&Value>) -> CrmError {
     let kind = error.and_then(|error| error.get(0)).and_then(Value::as_str).unwrap_or_default();
     match kind {

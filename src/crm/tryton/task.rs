@@ -1,6 +1,7 @@
-//! What is to be done about a lead, as notes on its opportunity: one that it is to be done, another
-//! once it is. Tryton lets nobody change the words of a note. Each ends with a line that names task
-//! and revision, by which it is found again; after a newer one no older one is made.
+//! A task about a lead, as notes on its opportunity: one when the task is to be done, another when
+//! it is closed. Tryton lets nobody change the text of a note. Each note ends with a line that
+//! names task and revision, by which it is found again; no note for an older revision is made after
+//! a newer one.
 
 use serde_json::{Value as Json, json};
 
@@ -9,11 +10,11 @@ use crate::crm::mapping::Value;
 use crate::crm::{CrmError, CrmId, LeadTask};
 
 const END: &str = ". —";
-/// Notes of one task that are looked at: it becomes little in its life.
+/// At most this many notes are read: a task has only a few.
 const NOTES_MAX: usize = 100;
 
 impl Tryton {
-    /// Makes the note; its id, or `None` where the mapping has none.
+    /// Makes the note; returns its id, or `None` if the mapping has none.
     pub async fn tell_task(&self, task: &LeadTask) -> Result<Option<CrmId>, CrmError> {
         self.within(self.note_task(task)).await
     }

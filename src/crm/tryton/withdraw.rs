@@ -1,6 +1,6 @@
-//! A consent that was withdrawn: the ways to the person go out of use, our words about them are
-//! replaced, and the opportunity leaves the desk. Of one that staff have closed, Tryton lets nobody
-//! change a word: it gets a note.
+//! A consent was withdrawn: the ways to reach the person go out of use, our words about them are
+//! replaced, and the opportunity is closed. If staff have closed the opportunity, Tryton lets
+//! nobody change a word of it: then it gets a note.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use crate::crm::mapping::Value;
 use crate::crm::{CrmError, CrmId, Withdrawal};
 
 impl Tryton {
-    /// Tells Tryton of it; its id of the lead, or `None` when it never had it.
+    /// Tells Tryton; returns its id of the lead, or `None` if Tryton never had the lead.
     pub async fn withdraw(&self, withdrawal: &Withdrawal) -> Result<Option<CrmId>, CrmError> {
         self.within(self.withdraw_now(withdrawal)).await
     }
@@ -26,7 +26,7 @@ impl Tryton {
         let constant = |name: &str| constants.get(name).map_or("", Value::text);
         let ours = format!("{}\nWithdrawn {}.", constant("opportunity.comment"), withdrawal.at);
         if there.is_open() {
-            // The words first: once it is closed nobody may write them.
+            // The words come first: after it is closed nobody may change them.
             if there.revision() < withdrawal.revision {
                 self.comment_opportunity(&there, &ours, withdrawal.revision).await?;
             }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::{self, Moment};
-use crate::crm::Stage;
-use crate::crm::feedback::Told;
+use crate::crm::CrmStage;
+use crate::crm::feedback::FeedbackOutcome;
 use crate::crm::message::{self, Received, Report};
 use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, TIMESTAMP, Unbelieved};
 use crate::event::{FieldProblem, Malformed};
@@ -53,7 +53,7 @@ pub struct View {
 }
 
 impl View {
-    pub(in crate::http) const fn of(lead: ReferralId, told: &Told) -> Self {
+    pub(in crate::http) const fn of(lead: ReferralId, told: &FeedbackOutcome) -> Self {
         Self { lead, state: told.state.name(), moved: told.moved }
     }
 }
@@ -78,7 +78,7 @@ pub async fn post_feedback(
     let (lead, stage) = read(&body)?;
     let who = Actor::Crm("webhook".to_owned());
     match message::receive(&who, &gateway.main, Report { id, lead, stage }).await? {
-        Received::Told(told) => Ok(HttpResponse::Ok().json(View::of(lead, &told))),
+        Received::Done(told) => Ok(HttpResponse::Ok().json(View::of(lead, &told))),
         Received::Unknown => Err(Problem::not_found()),
     }
 }
@@ -110,7 +110,7 @@ fn believe(
     Ok(headers.id.to_owned())
 }
 
-fn read(body: &[u8]) -> Result<(ReferralId, Stage), Problem> {
+fn read(body: &[u8]) -> Result<(ReferralId, CrmStage), Problem> {
     let message: serde_json::Value =
         serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
     // Serde's own words may repeat what was sent.
@@ -123,7 +123,7 @@ fn read(body: &[u8]) -> Result<(ReferralId, Stage), Problem> {
     if Moment::parse(&message.timestamp).is_none() {
         return Err(invalid("/timestamp", "expected an RFC 3339 date-time"));
     }
-    let stage = Stage::by_name(&message.data.stage).ok_or_else(|| {
+    let stage = CrmStage::by_name(&message.data.stage).ok_or_else(|| {
         let known = "expected contacted, converted, first_repayment, lost or cancelled";
         invalid("/data/stage", known)
     })?;

@@ -137,16 +137,21 @@ pub async fn get_rejects(
 ) -> Result<HttpResponse, Problem> {
     let import = find(&caller.partner, &gateway, &path).await?;
     let (id, books) = (import.id, gateway.books(&caller.partner).clone());
-    // A group at a time, however many there are.
-    let header = stream::once(std::future::ready(Ok(web::Bytes::from(Rejects::header()))));
-    let groups = stream::unfold((gateway, Some(0)), move |(gateway, after)| {
+    // The header and the first lines are read before the answer begins, so that a fault is a problem
+    // and not half a file. The rest follows a group at a time, however many there are.
+    let (first, at) = match rejects(&gateway, &books, id, None).await? {
+        Some(RejectPage { place, csv }) => (csv, Some(place)),
+        None => (format!("{}\n", Rejects::HEADER.join(",")).into_bytes(), None),
+    };
+    let header = stream::once(std::future::ready(Ok(web::Bytes::from(first))));
+    let groups = stream::unfold((gateway, at), move |(gateway, after)| {
         let books = books.clone();
         async move {
             let after = after?;
-            match rejects(&gateway, &books, id, after).await {
+            match rejects(&gateway, &books, id, Some(after)).await {
                 Ok(None) => None,
-                Ok(Some(group)) => {
-                    Some((Ok(web::Bytes::from(group.csv)), (gateway, Some(group.at))))
+                Ok(Some(RejectPage { place, csv })) => {
+                    Some((Ok(web::Bytes::from(csv)), (gateway, Some(place))))
                 }
                 Err(problem) => {
                     problem.log_cause();
@@ -162,10 +167,9 @@ pub async fn get_rejects(
         .streaming(futures_util::StreamExt::chain(header, groups)))
 }
 
-/// A group of lines that were not taken.
-struct RejectGroup {
-    /// Its place: the next group comes after it.
-    at: i64,
+/// Rejected lines as CSV, and their place.
+struct RejectPage {
+    place: i64,
     csv: Vec<u8>,
 }
 
@@ -173,13 +177,13 @@ async fn rejects(
     gateway: &Gateway,
     books: &Books,
     id: ImportId,
-    after: i64,
-) -> Result<Option<RejectGroup>, Problem> {
+    after: Option<i64>,
+) -> Result<Option<RejectPage>, Problem> {
     let found = books.ask(move |db| imports::rejects_after(db, id, after)).await?;
-    let Some((at, sealed)) = found else { return Ok(None) };
-    let key = part_key(id, "rejects", at);
+    let Some((place, sealed)) = found else { return Ok(None) };
+    let key = part_key(id, "rejects", place);
     let csv = gateway.keys.personal.open(key.bytes(), &sealed).map_err(Problem::internal)?;
-    Ok(Some(RejectGroup { at, csv }))
+    Ok(Some(RejectPage { place, csv }))
 }
 
 async fn find(

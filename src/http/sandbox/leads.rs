@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::on_trial;
-use crate::crm::Stage;
-use crate::crm::feedback::tell;
+use crate::crm::CrmStage;
+use crate::crm::feedback::report;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
@@ -39,15 +39,15 @@ pub async fn tell_stage(
     let own = books.ask(move |db| referrals::of_partner(db, &owner, lead)).await?;
     own.ok_or_else(Problem::not_found)?;
     let by = Actor::Crm("sandbox".to_owned());
-    let told = tell(&books.pool, &books.writer, (lead, stage), &by).await?;
+    let told = report(&books.pool, &books.writer, lead, stage, &by).await?;
     Ok(HttpResponse::Ok().json(View::of(lead, &told)))
 }
 
-fn read(body: &mut Reader<'_>) -> Option<Stage> {
+fn read(body: &mut Reader<'_>) -> Option<CrmStage> {
     let name = body.text("stage", 20)?;
-    let stage = Stage::by_name(name);
+    let stage = CrmStage::by_name(name);
     if stage.is_none() {
-        let names = Stage::ALL.map(Stage::name).join(", ");
+        let names = CrmStage::ALL.map(CrmStage::name).join(", ");
         body.fail("stage", format!("expected one of {names}"));
     }
     stage

@@ -195,7 +195,7 @@ fn count<B>(
 ) {
     let (request, seen, now) = (response.request(), &gateway.observations, clock::now());
     let route = request.match_pattern().unwrap_or_default();
-    let sign = |sign: &'static str| seen.count(&partner.id, sign, (&route, ""), now);
+    let sign = |sign: &'static str| seen.count(&partner.id, sign, &route, "", now);
     if route == TOKEN_PATH {
         match response.status().as_u16() {
             200 => sign(sign::TOKEN),
@@ -228,14 +228,14 @@ fn count<B>(
     for (key, wait) in events {
         early |= seen.is_early(&Waiting::Event(key), began);
         if let Some(seconds) = wait {
-            seen.count(&partner.id, sign::DEFERRED, (&route, &subject(key)), now);
-            seen.told_to_wait(Waiting::Event(key), (now, until(seconds)));
+            seen.count(&partner.id, sign::DEFERRED, &route, &subject(key), now);
+            seen.note_wait(Waiting::Event(key), now, until(seconds));
         }
     }
     let whole = Waiting::Partner(partner.id.clone());
     early |= seen.is_early(&whole, began);
     if let (Some(seconds), Some(&RATE_LIMITED)) = (wait, problem.map(Problem::kind)) {
-        seen.told_to_wait(whole, (now.plus(AT_ONCE), until(seconds)));
+        seen.note_wait(whole, now.plus(AT_ONCE), until(seconds));
     }
     if early {
         sign(sign::RETRY_TOO_EARLY);

@@ -191,32 +191,6 @@ pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize,
     Ok(diesel::delete(answered).execute(tx.0)?)
 }
 
-/// Answers that are sealed with another key, after an id.
-pub fn sealed_with_older(
-    db: &mut Db,
-    current: &str,
-    (after, rows_max): (Option<RequestKey>, i64),
-) -> Result<Vec<(RequestKey, Sealed)>, StoreError> {
-    let after = after.map_or(Vec::new(), |key| key.bytes().to_vec());
-    type Found = (Vec<u8>, Option<String>, Option<Vec<u8>>);
-    let rows: Vec<Found> = idempotency_keys::table
-        .filter(idempotency_keys::id.gt(&after))
-        .filter(idempotency_keys::key_id.ne(current))
-        .order(idempotency_keys::id)
-        .limit(rows_max)
-        .select((idempotency_keys::id, idempotency_keys::key_id, idempotency_keys::answer))
-        .load(db)?;
-    rows.into_iter()
-        .map(|(id, key_id, bytes)| {
-            let id = RequestKey::from_bytes(types::bytes16(&id, "idempotency_keys.id")?);
-            let missing = || StoreError::Corrupt("idempotency_keys.answer");
-            let sealed =
-                Sealed { key_id: key_id.ok_or_else(missing)?, bytes: bytes.ok_or_else(missing)? };
-            Ok((id, sealed))
-        })
-        .collect()
-}
-
 /// Puts an answer that was sealed anew in its place; `false` when that has changed meanwhile.
 pub fn reseal(
     tx: &mut LedgerTx<'_>,

@@ -106,40 +106,6 @@ pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreE
     })?)
 }
 
-/// Takes out what is sealed or indexed with another key than the current ones, after an id, and
-/// records that it was read.
-pub fn read_older(
-    tx: &mut LedgerTx<'_>,
-    (current, current_index): (&str, &str),
-    (after, rows_max): (Option<ReferralId>, i64),
-    (reading, now): (&Reading, Moment),
-) -> Result<Vec<(ReferralId, Sealed)>, StoreError> {
-    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
-    let page = personal_data::table
-        .filter(personal_data::id.gt(&after))
-        .order(personal_data::id)
-        .limit(rows_max)
-        .select((personal_data::id, personal_data::key_id, personal_data::sealed));
-    let older = personal_data::key_id.ne(current).or(personal_data::index_key_id.ne(current_index));
-    let rows: Vec<(Vec<u8>, String, Vec<u8>)> = if current_index == FIRST_INDEX {
-        page.filter(older).load(tx.0)?
-    } else {
-        // What names no key of its index has the first one.
-        page.filter(older.or(personal_data::index_key_id.is_null())).load(tx.0)?
-    };
-    let found: Vec<(ReferralId, Sealed)> = rows
-        .into_iter()
-        .map(|(id, key_id, bytes)| {
-            let id = ReferralId::from_uuid(types::uuid(&id, "personal_data.id")?);
-            Ok((id, Sealed { key_id, bytes }))
-        })
-        .collect::<Result<_, StoreError>>()?;
-    let subjects: Vec<DataSubject> =
-        found.iter().map(|(id, _sealed)| DataSubject::Referral(*id)).collect();
-    readings::insert(tx, reading, &subjects, now)?;
-    Ok(found)
-}
-
 /// Puts a record in the place of what it was made from; `false` when that is gone.
 pub fn reseal(tx: &mut LedgerTx<'_>, anew: &Resealed) -> Result<bool, StoreError> {
     let row = personal_data::table
@@ -171,13 +137,25 @@ pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> 
     Ok([sealed, indexed.into_iter().map(named).collect()])
 }
 
-/// A key that data is sealed with and that is not among these.
+/// A key that data is sealed with and that is not among these. Goes from one key to the next by the
+/// index, however many records each has.
 pub fn sealed_with_a_key_beyond(
     db: &mut Db,
     known: &[String],
 ) -> Result<Option<String>, StoreError> {
-    let [sealed, _indexed] = count_by_key(db)?;
-    Ok(sealed.into_iter().map(|(id, _count)| id).find(|id| !known.contains(id)))
+    let mut last = String::new();
+    loop {
+        let next: Option<String> = personal_data::table
+            .filter(personal_data::key_id.gt(&last))
+            .order(personal_data::key_id)
+            .select(personal_data::key_id)
+            .first(db)
+            .optional()?;
+        match next {
+            Some(id) if known.contains(&id) => last = id,
+            other => return Ok(other),
+        }
+    }
 }
 
 /// Persons of referrals that were recorded before a moment and did not convert, oldest first.

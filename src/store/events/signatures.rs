@@ -156,34 +156,6 @@ pub fn read_content(
     Ok(Some(Sealed { key_id, bytes }))
 }
 
-/// Takes out contents that are sealed with another key, after an id, and records the reading.
-pub fn read_older(
-    tx: &mut LedgerTx<'_>,
-    current: &str,
-    (after, rows_max): (Option<SignatureId>, i64),
-    (reading, now): (&Reading, Moment),
-) -> Result<Vec<(SignatureId, Sealed)>, StoreError> {
-    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
-    let rows: Vec<(Vec<u8>, String, Vec<u8>)> = signed_contents::table
-        .filter(signed_contents::id.gt(&after))
-        .filter(signed_contents::key_id.ne(current))
-        .order(signed_contents::id)
-        .limit(rows_max)
-        .select((signed_contents::id, signed_contents::key_id, signed_contents::sealed))
-        .load(tx.0)?;
-    let found: Vec<(SignatureId, Sealed)> = rows
-        .into_iter()
-        .map(|(id, key_id, bytes)| {
-            let id = SignatureId::from_uuid(types::uuid(&id, "signed_contents.id")?);
-            Ok((id, Sealed { key_id, bytes }))
-        })
-        .collect::<Result<_, StoreError>>()?;
-    let subjects: Vec<DataSubject> =
-        found.iter().map(|(id, _sealed)| DataSubject::Signature(*id)).collect();
-    readings::insert(tx, reading, &subjects, now)?;
-    Ok(found)
-}
-
 /// Puts the same content in the place of what was sealed with an older key: a new row, because no
 /// row of this table is ever changed. `false` when the old one is gone.
 pub fn reseal(

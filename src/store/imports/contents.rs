@@ -53,15 +53,19 @@ pub fn read_part(db: &mut Db, id: ImportId, start: i64) -> Result<Option<Sealed>
     Ok(found.map(|(key_id, bytes)| Sealed { key_id, bytes }))
 }
 
-/// The next group of lines that were not taken, after that number of lines, and its place.
+/// Where the header of the rejected lines is kept; groups of lines are kept behind it, by the number
+/// of lines read so far.
+pub const HEADER_PLACE: i64 = 0;
+
+/// The next group of rejected lines after a place, and its own place.
 pub fn rejects_after(
     db: &mut Db,
     id: ImportId,
-    after_lines: i64,
+    after: Option<i64>,
 ) -> Result<Option<(i64, Sealed)>, StoreError> {
     let found: Option<(i64, String, Vec<u8>)> = import_rejects::table
         .filter(import_rejects::import_id.eq(id.bytes().as_slice()))
-        .filter(import_rejects::after_lines.gt(after_lines))
+        .filter(import_rejects::after_lines.gt(after.unwrap_or(-1)))
         .order(import_rejects::after_lines)
         .select((import_rejects::after_lines, import_rejects::key_id, import_rejects::sealed))
         .first(db)

@@ -14,7 +14,8 @@ use crate::ids::{ImportId, PartnerId};
 use super::schema::{import_parts, imports};
 
 pub use contents::{
-    RejectGroup, RejectPlace, append, read_part, rejects_after, rejects_of_partner, replace_rejects,
+    HEADER_PLACE, RejectGroup, RejectPlace, append, read_part, rejects_after, rejects_of_partner,
+    replace_rejects,
 };
 pub use work::{
     Claim, Progress, Rejects, Scan, claim, close, forget_expired, progress, release, scanned,
@@ -52,6 +53,9 @@ pub struct Lines {
     pub recorded: i64,
     pub recorded_before: i64,
     pub rejected: i64,
+    /// Those of the rejected lines whose reason may pass, such as a quota of the day: the same file
+    /// may bring them again.
+    pub rejected_for_now: i64,
 }
 
 /// An import as it stands.
@@ -100,6 +104,7 @@ struct Row {
     recorded: i64,
     recorded_before: i64,
     rejected: i64,
+    rejected_for_now: i64,
     failure: Option<String>,
     ended_at: Option<chrono::NaiveDateTime>,
 }
@@ -142,6 +147,7 @@ pub fn create(tx: &mut LedgerTx<'_>, new: &NewImport<'_>) -> Result<(), StoreErr
             imports::recorded.eq(0),
             imports::recorded_before.eq(0),
             imports::rejected.eq(0),
+            imports::rejected_for_now.eq(0),
         ),
     );
     both!(tx.0, db => diesel::insert_into(imports::table).values(row).execute(db))?;
@@ -234,6 +240,7 @@ impl Row {
                 recorded: self.recorded,
                 recorded_before: self.recorded_before,
                 rejected: self.rejected,
+                rejected_for_now: self.rejected_for_now,
             },
             failure: self.failure,
             ended_at: self.ended_at.map(types::moment),

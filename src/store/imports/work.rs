@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::super::schema::{import_rejects, imports};
-use super::{Import, Lines, Row, State, delete_parts};
+use super::{HEADER_PLACE, Import, Lines, Row, State, delete_parts};
 use crate::clock::Moment;
 use crate::customer::Sealed;
 use crate::ids::{ImportId, LeaseId};
@@ -31,8 +31,10 @@ pub struct Progress<'a> {
     pub rejects: Option<Rejects<'a>>,
 }
 
-/// Those of a group that were not taken.
+/// The rejected lines of a group.
 pub struct Rejects<'a> {
+    /// The header of the reject file: kept once, with the first group.
+    pub header: &'a Sealed,
     pub sealed: &'a Sealed,
     pub expires_at: Moment,
 }
@@ -72,8 +74,9 @@ pub fn claim(tx: &mut LedgerTx<'_>, claim: &Claim) -> Result<Option<Import>, Sto
     Ok(Some(import))
 }
 
-/// Notes what a file is; where the same file of that partner and day came before, the import that
-/// it came in.
+/// Notes what a file is. If the same file of that partner and day came before, returns the import
+/// that it came in; but if that import has rejected lines whose reason may have passed, this import
+/// takes its place.
 pub fn scanned(
     tx: &mut LedgerTx<'_>,
     import: &Import,
@@ -86,11 +89,19 @@ pub fn scanned(
         .filter(imports::sha256.eq(scan.sha256.as_slice()))
         .filter(imports::state.ne(State::Failed.name()))
         .filter(imports::duplicate_of.is_null())
+        .filter(imports::continued_by.is_null())
         .filter(imports::id.ne(import.id.bytes().as_slice()))
         .select(Row::as_select())
         .first(tx.0)
         .optional()?;
-    let first = first.map(Row::read).transpose()?.map(|first| first.id);
+    let mut first = first.map(Row::read).transpose()?;
+    let goes_on = |first: &Import| first.state == State::Done && first.lines.rejected_for_now > 0;
+    if let Some(before) = first.take_if(|first| goes_on(first)) {
+        diesel::update(imports::table.find(before.id.bytes().as_slice()))
+            .set(imports::continued_by.eq(Some(import.id.bytes().as_slice())))
+            .execute(tx.0)?;
+    }
+    let first = first.map(|first| first.id);
     diesel::update(held(import.id, claim.lease))
         .set((
             imports::sha256.eq(scan.sha256.as_slice()),
@@ -111,25 +122,32 @@ pub fn progress(
     done: &Progress<'_>,
     claim: &Claim,
 ) -> Result<bool, StoreError> {
-    let Lines { read, recorded, recorded_before, rejected } = done.lines;
+    let Lines { read, recorded, recorded_before, rejected, rejected_for_now } = done.lines;
     let changed = diesel::update(held(id, claim.lease))
         .set((
             imports::lines.eq(read),
             imports::recorded.eq(recorded),
             imports::recorded_before.eq(recorded_before),
             imports::rejected.eq(rejected),
+            imports::rejected_for_now.eq(rejected_for_now),
             imports::lease_until.eq(claim.until.naive()),
         ))
         .execute(tx.0)?;
     if let (1, Some(rejects)) = (changed, &done.rejects) {
-        let row = (
-            import_rejects::import_id.eq(id.bytes().as_slice()),
-            import_rejects::after_lines.eq(read),
-            import_rejects::key_id.eq(&rejects.sealed.key_id),
-            import_rejects::sealed.eq(&rejects.sealed.bytes),
-            import_rejects::expires_at.eq(rejects.expires_at.naive()),
-        );
-        both!(tx.0, db => diesel::insert_into(import_rejects::table).values(row).execute(db))?;
+        for (place, sealed) in [(HEADER_PLACE, rejects.header), (read, rejects.sealed)] {
+            let row = (
+                import_rejects::import_id.eq(id.bytes().as_slice()),
+                import_rejects::after_lines.eq(place),
+                import_rejects::key_id.eq(&sealed.key_id),
+                import_rejects::sealed.eq(&sealed.bytes),
+                import_rejects::expires_at.eq(rejects.expires_at.naive()),
+            );
+            // The header is there already, but for the first group.
+            both!(tx.0, db => diesel::insert_into(import_rejects::table)
+                .values(row)
+                .on_conflict_do_nothing()
+                .execute(db))?;
+        }
     }
     Ok(changed == 1)
 }

@@ -21,6 +21,8 @@ diesel::table! {
         recorded -> BigInt,
         recorded_before -> BigInt,
         rejected -> BigInt,
+        rejected_for_now -> BigInt,
+        continued_by -> Nullable<Binary>,
         failure -> Nullable<Text>,
         lease -> Nullable<Binary>,
         lease_until -> Nullable<Timestamp>,
