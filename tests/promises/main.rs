@@ -55,6 +55,7 @@ mod owasp;
 mod own_side;
 mod partners;
 mod people;
+mod payment_files;
 mod points;
 mod privacy;
 mod problems;

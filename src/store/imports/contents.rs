@@ -105,6 +105,7 @@ pub fn rejects_of_partner(
         .inner_join(imports::table.on(imports::id.eq(import_rejects::import_id)))
         .filter(imports::partner_id.eq(partner.as_str()))
         .filter(import_rejects::import_id.gt(id).or(further))
+        .filter(import_rejects::after_lines.gt(HEADER_PLACE))
         .order((import_rejects::import_id, import_rejects::after_lines))
         .limit(max)
         .select((
