@@ -17,6 +17,8 @@ pub struct Settings {
     /// `sqlite://PATH` or `postgres://…`; also taken from `DATABASE_URL`.
     #[serde(deserialize_with = "database_url")]
     pub database_url: DatabaseUrl,
+    /// How long a start waits for a database that does not answer yet, in seconds.
+    pub database_wait_seconds: u64,
     /// Where to listen; port 0 picks a free one.
     #[serde(deserialize_with = "parsed::<_, SocketAddr>")]
     pub listen: SocketAddr,

@@ -7,10 +7,11 @@ mod serving;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web;
+use books_chores::real_crm;
 use chores::Chores;
 use serving::{Scraped, serve, start_scraped};
 use tokio::sync::Notify;
@@ -93,7 +94,8 @@ impl Core {
     pub fn start(settings: &Settings) -> Result<Self, AppError> {
         let registry = Registry::load(&settings.partners)?;
         let registry = Arc::new(registry.with_separate_sandbox(settings.sandbox.is_some()));
-        let mut db = migrated(&settings.database_url)?;
+        let patience = Duration::from_secs(settings.database_wait_seconds);
+        let mut db = migrated(&settings.database_url, patience)?;
         let found = Partners::clone(&registry.now());
         reload::take_up(&mut db, &registry, found, settings.time_zone, Cause::Start)?;
         let source = KeySource::from(settings);
@@ -116,7 +118,7 @@ impl Core {
         let sandbox = match &settings.sandbox {
             None => None,
             Some(SandboxSettings { database_url: url }) => {
-                Some(open(&mut migrated(url)?, &Place { url, keys: &keys.sandbox })?)
+                Some(open(&mut migrated(url, patience)?, &Place { url, keys: &keys.sandbox })?)
             }
         };
         Ok(Self { registry, keys, metrics, main, sandbox })
@@ -156,12 +158,57 @@ impl Core {
     }
 }
 
-fn migrated(url: &DatabaseUrl) -> Result<Db, StoreError> {
+/// Opens and migrates a database. A database that does not answer yet is waited for: after a restart of
+/// the whole machine the gateway may be up first.
+fn migrated(url: &DatabaseUrl, patience: Duration) -> Result<Db, StoreError> {
+    let begun = Instant::now();
+    let mut pause = PAUSE_FIRST;
+    loop {
+        let error = match migrate(url) {
+            Err(error) if may_come(&error) && begun.elapsed() < patience => error,
+            done => return done,
+        };
+        tracing::warn!(%error, database = %url, "the database does not answer yet; waiting for it");
+        std::thread::sleep(pause);
+        pause = pause.saturating_mul(2).min(PAUSE_MAX);
+    }
+}
+
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Whether waiting can help. What the database refuses by name (a password, a missing database) stays
+/// refused; every other failure to connect may pass.
+fn may_come(error: &StoreError) -> bool {
+    match error {
+        StoreError::Open { source, .. } => {
+            let said = source.to_string();
+            !["authentication", "does not exist", "pg_hba", "unable to open database file"]
+                .into_iter()
+                .any(|refused| said.contains(refused))
+        }
+        StoreError::Busy(_) | StoreError::Lost(_) => true,
+        _ => false,
+    }
+}
+
+fn migrate(url: &DatabaseUrl) -> Result<Db, StoreError> {
     let mut db = store::open(url)?;
     for name in store::migrate(&mut db)? {
         tracing::info!(migration = name, database = %url, "applied");
     }
     Ok(db)
+}
+
+/// Reads every file that the settings name before anything is made: a mistake in them must not leave
+/// a database and keys behind.
+fn check(settings: &Settings) -> Result<(), AppError> {
+    if let Some(tls) = &settings.tls {
+        tls::server_config(tls)?;
+    }
+    real_crm(settings, Duration::from_secs(1))?;
+    Gateway::check(settings)?;
+    Ok(())
 }
 
 impl App {
@@ -170,6 +217,7 @@ impl App {
     /// # Errors
     /// [`AppError`]; what had been started is stopped again.
     pub async fn start(settings: Settings) -> Result<Self, AppError> {
+        check(&settings)?;
         let core = Core::start(&settings)?;
         let listener = std::net::TcpListener::bind(settings.listen);
         let listen_error = |source| AppError::Listen { address: settings.listen, source };

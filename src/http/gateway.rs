@@ -24,7 +24,7 @@ use crate::intake::upload::Shelf;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
 use crate::secrets::keys::Keys;
-use crate::settings::{CrmFeedbackSettings, TokenSettings, WebhookSettings};
+use crate::settings::{CrmFeedbackSettings, Settings, TokenSettings, WebhookSettings};
 use crate::store::signatures::NewSignature;
 use crate::telemetry::metrics::Metrics;
 use crate::writer::{Outcome, Submission, WriteError};
@@ -82,6 +82,14 @@ pub enum GatewayError {
 }
 
 impl Gateway {
+    /// Reads the files that the settings name, and makes nothing of them.
+    pub fn check(settings: &Settings) -> Result<(), GatewayError> {
+        provider(settings.customer_tokens.as_ref(), "customer_tokens")?;
+        provider(settings.staff_tokens.as_ref(), "staff_tokens")?;
+        feedback_secret(settings.crm_feedback.as_ref())?;
+        Ok(())
+    }
+
     /// Makes the gateway of a service that is served as `issuer`.
     pub fn new(
         issuer: &str,

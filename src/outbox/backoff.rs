@@ -1,30 +1,30 @@
-//! When a message that was not delivered is tried again, and when it is given up.
+//! When a message that was not delivered is tried again, and when it becomes a dead letter.
 
 use aws_lc_rs::rand;
 use chrono::TimeDelta;
 
 use crate::clock::Moment;
 
-/// How long a message is tried, from its first failure on.
+/// A message is given up this long after its first failure.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(3);
 
-/// In milliseconds.
+/// The first and the longest wait, in milliseconds.
 const FIRST: i64 = 500;
 const LONGEST: i64 = 3_600_000;
 
-/// When next, and when for the last time.
+/// When the next attempt is, and when the message is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// `None` when the time is over.
+    /// `None` if the time is over.
     pub again_at: Option<Moment>,
     pub give_up_at: Moment,
 }
 
-/// What Standard Webhooks advises to wait after each failure, in seconds: ten attempts over three
+/// The waits after each failure that Standard Webhooks advises, in seconds: ten attempts over three
 /// days.
 const OF_WEBHOOKS: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
-/// Of a message to a webhook, after so many failures before this one.
+/// The next attempt of a message to a webhook, after `failures` failures before this one.
 #[must_use]
 pub fn next_of_webhook(failures: i64, wait_min: TimeDelta, now: Moment) -> Next {
     let wait = usize::try_from(failures).ok().and_then(|number| OF_WEBHOOKS.get(number));
@@ -32,7 +32,7 @@ pub fn next_of_webhook(failures: i64, wait_min: TimeDelta, now: Moment) -> Next 
     Next { again_at, give_up_at: again_at.unwrap_or(now) }
 }
 
-/// After so many failures before this one. Whoever said how long to wait is heard.
+/// The next attempt after `failures` failures before this one, at least `wait_min` from now.
 #[must_use]
 pub fn next(failures: i64, give_up_at: Option<Moment>, wait_min: TimeDelta, now: Moment) -> Next {
     let give_up_at = give_up_at.unwrap_or_else(|| now.plus(GIVEN_UP_AFTER));
@@ -40,13 +40,13 @@ pub fn next(failures: i64, give_up_at: Option<Moment>, wait_min: TimeDelta, now:
     Next { again_at, give_up_at }
 }
 
-/// Exponential with full jitter, so that many messages that failed together do not come back
-/// together; up to an hour.
+/// Exponential with full jitter, so that messages that failed together do not come back together;
+/// up to an hour.
 fn wait(failures: i64) -> TimeDelta {
     let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);
     let ceiling = FIRST.saturating_mul(2_i64.saturating_pow(doublings)).min(LONGEST);
     let mut random = [0; 4];
-    // Without randomness the whole wait is as good as any.
+    // Without randomness the whole wait is used.
     let part = rand::fill(&mut random).map_or(u32::MAX, |()| u32::from_be_bytes(random));
     let jittered = i128::from(ceiling).saturating_mul(i128::from(part)) >> 32;
     TimeDelta::milliseconds(i64::try_from(jittered).unwrap_or(ceiling).saturating_add(50))
@@ -64,7 +64,7 @@ mod tests {
         assert!(wait(0) <= TimeDelta::milliseconds(FIRST + 50));
         let longest = (0..50).map(|_| wait(30)).max().unwrap();
         assert!(longest > TimeDelta::minutes(20), "{longest}");
-        // Full jitter: it may come at any time up to then.
+        // Full jitter: the attempt may come at any time up to the ceiling.
         let shortest = (0..50).map(|_| wait(30)).min().unwrap();
         assert!(shortest < TimeDelta::minutes(40), "{shortest}");
     }

@@ -34,6 +34,16 @@ pub enum Blame {
     Ourselves,
 }
 
+/// A destination may ask us to wait, but for no longer than this: a maintenance page that says
+/// "a year" must not keep a lead from the CRM for a year.
+const ASKED_MAX: Duration = Duration::from_secs(3600);
+
+/// The wait that a destination asked for, bounded.
+#[must_use]
+pub fn asked(retry_after: Option<Duration>) -> Option<Duration> {
+    retry_after.map(|wait| wait.min(ASKED_MAX))
+}
+
 impl Failure {
     /// The consent was withdrawn, or the person's data erased, while the message waited.
     #[must_use]
@@ -83,7 +93,7 @@ impl From<Undelivered> for Failure {
         };
         let status = error.status();
         let wait_min = match &error {
-            Undelivered::Refused { retry_after, .. } => *retry_after,
+            Undelivered::Refused { retry_after, .. } => asked(*retry_after),
             _ => None,
         };
         let is_final =
@@ -107,7 +117,24 @@ impl From<CrmError> for Failure {
             text: error.to_string(),
             is_final: error.is_final(),
             blame,
-            wait_min: error.retry_after(),
+            wait_min: asked(error.retry_after()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_destination_makes_us_wait_for_longer_than_an_hour() {
+        let year = Some(Duration::from_secs(31_536_000));
+        let hour = Some(Duration::from_secs(3600));
+        assert_eq!(Failure::from(CrmError::RateLimited { retry_after: year }).wait_min, hour);
+        let refused = Undelivered::Refused { status: 503, retry_after: year };
+        assert_eq!(Failure::from(refused).wait_min, hour);
+        let short = Some(Duration::from_secs(30));
+        assert_eq!(Failure::from(CrmError::RateLimited { retry_after: short }).wait_min, short);
+        assert_eq!(Failure::from(CrmError::RateLimited { retry_after: None }).wait_min, None);
     }
 }

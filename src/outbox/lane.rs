@@ -1,5 +1,5 @@
-//! The way to one destination, as one gateway sees it: how many messages are on it, how fast they
-//! may follow each other, and whether it is closed.
+//! The lane of one destination in one gateway: how many messages are under way, how fast they may
+//! follow each other, and whether the breaker is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use super::failure::Blame;
 use crate::clock::Moment;
 use crate::settings::DeliverySettings;
 
-/// One destination's way.
+/// The lane of one destination.
 #[derive(Default)]
 pub struct Lane {
     breaker: Breaker,
-    /// The destination asked to be left alone until then.
+    /// The destination asked us to wait until then.
     paused_until: Option<Moment>,
-    /// The second of the clock in which messages were last begun, and how many.
+    /// The second in which messages were last begun, and how many were.
     second: i64,
     begun: usize,
-    /// Held by each delivery under way, so that one that is lost counts no longer.
+    /// Held by each delivery under way, so that a lost delivery no longer counts.
     under_way: Arc<()>,
 }
 
 impl Lane {
-    /// How many messages may be begun now.
+    /// How many messages may begin now.
     #[must_use]
     pub fn room(&self, now: Moment, settings: DeliverySettings) -> usize {
         if self.paused_until.is_some_and(|until| now < until) {
@@ -39,7 +39,7 @@ impl Lane {
         self.breaker.room(now, under_way, wanted)
     }
 
-    /// A message is begun; what is returned is to be held until it has ended.
+    /// Counts a message that begins. The caller holds the returned value until the message has ended.
     pub fn begin(&mut self, now: Moment) -> Arc<()> {
         let second = now.unix_seconds();
         self.begun = if self.second == second { self.begun.saturating_add(1) } else { 1 };
@@ -47,7 +47,7 @@ impl Lane {
         Arc::clone(&self.under_way)
     }
 
-    /// What a delivery told of the destination. `true` when it is left alone from now on.
+    /// Notes how a delivery ended. `true` if the destination gets no messages for a while.
     pub fn ended(&mut self, failure: Option<&Failure>, now: Moment) -> bool {
         match failure.map(|failure| (failure.blame, failure.wait_min)) {
             None | Some((Blame::Message, _)) => {
@@ -71,9 +71,9 @@ impl Lane {
     }
 }
 
-/// Where a destination asks to wait and does not say how long.
+/// The wait if a destination does not say how long.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Whatever it says: an hour is as long as any backoff.
+/// The longest wait, whatever the destination says: as long as any backoff.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod crm;
 mod failure;
 mod lane;
 mod notices;
+mod places;
 pub mod relay;
 pub mod replay;
 mod send;

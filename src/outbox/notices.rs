@@ -10,7 +10,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::failure::Blame;
+use super::failure::{Blame, asked};
 use super::{Failure, Sent};
 use crate::clock;
 use crate::crm::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
@@ -127,7 +127,7 @@ fn told(status: StatusCode, retry_after: Option<Duration>) -> Result<Sent, Failu
         _ => failure("unavailable", text, Blame::Destination),
     };
     let failed = Failure { status: Some(status.as_u16()), ..failed };
-    Err(retry_after.map_or_else(|| failed.clone(), |wait| failed.clone().after(wait)))
+    Err(Failure { wait_min: asked(retry_after), ..failed })
 }
 
 const fn failure(class: &'static str, text: String, blame: Blame) -> Failure {

@@ -1,4 +1,4 @@
-//! Claims messages that are due, has them sent, and records what came of it.
+//! Claims messages that are due, has them sent, and records the outcome.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
+use super::failure::Blame;
 use super::lane::Lane;
+use super::places::{Places, Seat};
 use super::{Failure, Senders, Sent, backoff};
-use crate::clock;
+use crate::clock::{self, Moment};
+use crate::ids::{EndpointId, PartnerId};
 use crate::referral::Actor;
 use crate::settings::DeliverySettings;
 use crate::store::outbox::claims::{self, Claim, Claimed, Failed, Outcome};
 use crate::store::outbox::{Destination, Kind};
-use crate::store::{Pool, StoreError, referral_moves};
+use crate::store::{Pool, StoreError, referral_moves, webhook_endpoints};
 use crate::task::{self, Stop, Task};
 use crate::telemetry::metrics::{Metrics, Pulse};
 use crate::telemetry::traces;
 
-/// Messages on their way at once, to all destinations together.
-const DELIVERIES_MAX: usize = 64;
-
-/// How often the relay looks without being poked: for what failed, and for what others left.
+/// How often the relay looks without a poke: for messages to retry, and for those of a relay that died.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 struct Worker {
@@ -33,32 +33,45 @@ struct Worker {
     senders: Senders,
     settings: DeliverySettings,
     holder: [u8; 16],
-    /// How long a claimed message is nobody else's. Longer than any request may take, so that a
+    /// How long a claimed message belongs to this relay. Longer than any request may take, so that the
     /// request of a relay that died has ended before another relay looks.
     lease: TimeDelta,
     metrics: Arc<Metrics>,
     pulse: Pulse,
 }
 
-/// What a relay works with.
+/// The parts that a relay needs.
 pub struct RelaySettings {
     pub pool: Pool,
     pub senders: Senders,
     pub delivery: DeliverySettings,
-    /// A sender must have ended in two thirds of it.
+    /// A sender must end within two thirds of this time.
     pub lease: Duration,
     pub metrics: Arc<Metrics>,
 }
 
-/// Deliveries under way, and the ways that they go.
+/// Deliveries under way, and the lanes that they use.
+#[derive(Default)]
 struct Traffic {
     lanes: HashMap<Destination, Lane>,
-    /// Each counts as under way until its lane has heard what it told of the destination.
-    deliveries: JoinSet<(Destination, Option<Failure>, Arc<()>)>,
+    places: Places,
+    /// Whose endpoint it is, for those that were met.
+    owners: HashMap<EndpointId, PartnerId>,
+    /// When each destination last had its turn, as a rising number.
+    turns: HashMap<Destination, u64>,
+    turn: u64,
+    /// Each counts as under way until its lane has noted how it ended.
+    deliveries: JoinSet<Ended>,
 }
 
-/// Starts a relay that ends when it is stopped. It is poked by `poked` after a commit that put
-/// something in line.
+/// A delivery that has ended. What it held is free once this is dropped.
+struct Ended {
+    destination: Destination,
+    failure: Option<Failure>,
+    _held: (Arc<()>, Seat),
+}
+
+/// Starts a relay. `poked` is notified after a commit that queued a message.
 #[must_use]
 pub fn start(name: &'static str, settings: RelaySettings, poked: Arc<Notify>) -> Task {
     let holder = *uuid::Uuid::new_v4().as_bytes();
@@ -72,18 +85,25 @@ pub fn start(name: &'static str, settings: RelaySettings, poked: Arc<Notify>) ->
 
 /// When it is stopped, it lets the deliveries under way end.
 async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stop: Stop) {
-    let mut traffic = Traffic { lanes: HashMap::new(), deliveries: JoinSet::new() };
+    let mut traffic = Traffic::default();
     while !stop.is_requested() {
-        for destination in Arc::clone(&worker).waiting().await {
+        let waiting = Arc::clone(&worker).waiting().await;
+        for destination in traffic.in_turn(waiting) {
             traffic.fill(&worker, destination).await;
         }
         let look_at = Instant::now() + LOOK_EVERY;
         loop {
             tokio::select! {
                 Some(ended) = traffic.deliveries.join_next() => match ended {
-                    Ok((destination, failure, held)) => {
-                        traffic.ended(destination, failure.as_ref());
-                        drop(held);
+                    Ok(ended) => {
+                        let destination = ended.destination;
+                        let was_crowded = traffic.places.is_full(destination.channel());
+                        traffic.ended(destination, ended.failure.as_ref());
+                        drop(ended);
+                        if was_crowded {
+                            // The place goes to the destination that has waited longest.
+                            break;
+                        }
                         if !stop.is_requested() {
                             traffic.fill(&worker, destination).await;
                         }
@@ -108,17 +128,23 @@ async fn run(worker: Arc<Worker>, poked: Arc<Notify>, mut stop: Stop) {
 impl Traffic {
     /// Begins as many deliveries to a destination as it may have.
     async fn fill(&mut self, worker: &Arc<Worker>, destination: Destination) {
-        let lane = self.lanes.entry(destination).or_default();
         let now = clock::now();
-        let free = DELIVERIES_MAX.saturating_sub(self.deliveries.len());
+        if self.lanes.entry(destination).or_default().room(now, worker.settings) == 0 {
+            return;
+        }
+        let owner = self.owner(worker, destination).await;
+        let free = self.places.free(destination.channel(), owner.as_ref());
+        let lane = self.lanes.entry(destination).or_default();
         let room = lane.room(now, worker.settings).min(free);
         if room == 0 {
             return;
         }
+        self.turn = self.turn.saturating_add(1);
+        self.turns.insert(destination, self.turn);
         for claimed in Arc::clone(worker).claim(destination, room).await {
-            let held = lane.begin(now);
+            let held = (lane.begin(now), self.places.take(destination.channel(), owner.as_ref()));
             let worker = Arc::clone(worker);
-            // In the trace of the request that brought it, however long ago that was.
+            // The delivery belongs to the trace of the request that caused it, however long ago.
             let channel = destination.channel().name();
             let span = debug_span!(parent: None, "deliver", destination = channel);
             if let Some(trace) = claimed.trace {
@@ -126,10 +152,30 @@ impl Traffic {
             }
             let delivery = async move {
                 let failure = worker.deliver(claimed).await;
-                (destination, failure, held)
+                Ended { destination, failure, _held: held }
             };
             self.deliveries.spawn(delivery.instrument(span));
         }
+    }
+
+    /// The destinations, the one that has waited longest for its turn first.
+    fn in_turn(&self, mut waiting: Vec<Destination>) -> Vec<Destination> {
+        waiting.sort_by_key(|destination| self.turns.get(destination).copied().unwrap_or(0));
+        waiting
+    }
+
+    /// The partner of an endpoint; `None` for other destinations, and for an unknown endpoint.
+    async fn owner(&mut self, worker: &Arc<Worker>, destination: Destination) -> Option<PartnerId> {
+        let Destination::Webhook(endpoint) = destination else { return None };
+        if let Some(known) = self.owners.get(&endpoint) {
+            return Some(known.clone());
+        }
+        let found = Arc::clone(worker)
+            .store(move |worker| worker.pool.with(|db| webhook_endpoints::get(db, endpoint)))
+            .await;
+        let partner = found.ok().flatten()?.partner;
+        self.owners.insert(endpoint, partner.clone());
+        Some(partner)
     }
 
     fn ended(&mut self, destination: Destination, failure: Option<&Failure>) {
@@ -141,7 +187,7 @@ impl Traffic {
 }
 
 impl Worker {
-    /// Destinations that have something waiting and that this gateway serves.
+    /// Destinations with waiting messages that this gateway can send to.
     async fn waiting(self: Arc<Self>) -> Vec<Destination> {
         let found = Arc::clone(&self).store(|worker| worker.pool.with(claims::destinations)).await;
         let found = match found {
@@ -201,7 +247,7 @@ impl Worker {
         match recorded {
             Ok(true) => {}
             Ok(false) => tracing::warn!(%delivery, "the lease had ended; another relay has it"),
-            // The lease ends by itself, and the message is known to be uncertain.
+            // The lease ends by itself, and the message then counts as uncertain.
             Err(error) => tracing::error!(%delivery, %error, "a delivery is not recorded yet"),
         }
         failure
@@ -239,18 +285,22 @@ impl Worker {
 }
 
 impl Failure {
-    /// Whether to try again, and when: what will not pass by itself is for people to look at.
-    fn next(&self, claimed: &Claimed, now: clock::Moment) -> Failed<'_> {
-        let told = self.wait_min.and_then(|told| TimeDelta::from_std(told).ok());
-        let told = told.unwrap_or_default();
+    /// Whether and when to try again. A failure that cannot pass by itself makes a dead letter.
+    fn next(&self, claimed: &Claimed, now: Moment) -> Failed<'_> {
+        let wait_min = self.wait_min.and_then(|wait| TimeDelta::from_std(wait).ok());
+        let wait_min = wait_min.unwrap_or_default();
         let next = match claimed.destination {
-            Destination::Webhook(_) => backoff::next_of_webhook(claimed.failures, told, now),
+            Destination::Webhook(_) => backoff::next_of_webhook(claimed.failures, wait_min, now),
             Destination::Crm | Destination::Notice => {
-                backoff::next(claimed.failures, claimed.give_up_at, told, now)
+                backoff::next(claimed.failures, claimed.give_up_at, wait_min, now)
             }
         };
+        // The last attempt comes when the time is over, not after it, whatever a destination asks.
+        // Our own reasons to wait, such as the night, may go beyond.
+        let last = (self.blame != Blame::Ourselves).then_some(next.give_up_at);
+        let in_time = |at: Moment| last.map_or(at, |last| at.min(last));
         Failed {
-            again_at: next.again_at.filter(|_at| !self.is_final),
+            again_at: next.again_at.map(in_time).filter(|_at| !self.is_final),
             give_up_at: Some(next.give_up_at),
             class: self.class,
             status: self.status,

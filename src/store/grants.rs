@@ -60,7 +60,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("attempts", "SELECT, INSERT"),
     (
         "webhook_endpoints",
-        "SELECT, INSERT, UPDATE (secret_version, previous_until, state, changed_at)",
+        "SELECT, INSERT, UPDATE (secret_version, previous_until, signs_from, state, changed_at)",
     ),
     // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, DELETE"),

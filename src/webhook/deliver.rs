@@ -69,6 +69,9 @@ impl Undelivered {
 const TIME_OUT: Duration = Duration::from_secs(20);
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(5);
 
+/// Signatures of one message: a bound on the header, far beyond any sensible number of rotations.
+const SIGNATURES_MAX: usize = 10;
+
 impl WebhookSender {
     /// A request takes at most `longest`, so that it ends before the lease on its message.
     ///
@@ -145,7 +148,7 @@ impl WebhookSender {
         judge(&answer)
     }
 
-    /// Signs with the current secret, and with the secrets before it for a day after their
+    /// Signs with the current secret, and with each secret before it until a day after the last
     /// rotation.
     fn signatures(
         &self,
@@ -154,10 +157,10 @@ impl WebhookSender {
         body: &str,
         now: Moment,
     ) -> String {
-        let before = endpoint.previous_until.filter(|until| now < *until);
-        let before = before.map(|_until| endpoint.secret_version.saturating_sub(1));
-        let secrets = [Some(endpoint.secret_version), before].into_iter().flatten();
-        let each = secrets
+        // The newest first; each secret that was rotated within the day signs, however many.
+        let versions = (endpoint.oldest_signing(now)..=endpoint.secret_version).rev();
+        let each = versions
+            .take(SIGNATURES_MAX)
             .filter_map(|version| self.keys.secret(endpoint.id, version))
             .map(|secret| secret.sign(message, now.unix_seconds(), body));
         each.collect::<Vec<String>>().join(" ")

@@ -71,6 +71,7 @@ pub async fn make(
         events,
         secret_version: 1,
         previous_until: None,
+        signs_from: 1,
         state: State::Enabled,
         created_at: clock::now(),
     };
@@ -129,6 +130,7 @@ pub async fn rotate_secret(
             if !webhook_endpoints::rotate(tx, &endpoint, until, now)? {
                 return Ok(Rotated::Overtaken);
             }
+            endpoint.signs_from = endpoint.oldest_signing(now);
             endpoint.secret_version = endpoint.secret_version.saturating_add(1);
             endpoint.previous_until = Some(until);
             Ok(Rotated::Endpoint(endpoint))

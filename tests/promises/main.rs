@@ -85,5 +85,6 @@ mod tenancy;
 mod third_party;
 mod uploads;
 mod versions;
+mod waiting;
 mod webhooks;
 mod wire_standards;

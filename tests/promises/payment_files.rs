@@ -30,7 +30,8 @@ async fn rejects(shop: &Partner, import: &Value) -> Vec<Vec<String>> {
     let id = import["id"].as_str().unwrap();
     let answer = shop.get(&format!("/v1/imports/{id}/rejects")).await;
     assert_eq!(answer.status, 200);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(answer.text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).from_reader(answer.text.as_bytes());
     let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect());
     rows.collect()
 }

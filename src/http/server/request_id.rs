@@ -121,6 +121,7 @@ fn open_span(headers: &HeaderMap, id: &str) -> Span {
 fn close_span(span: &Span, method: &str, route: Option<&str>, status: u16) {
     if traces::are_wanted() {
         let route = route.unwrap_or(UNKNOWN);
+        traces::tell(span, "http.request.method", known_method(method).to_owned());
         traces::tell(span, "http.response.status_code", i64::from(status));
         traces::tell(span, "http.route", route.to_owned());
         traces::rename(span, format!("{} {route}", known_method(method)));

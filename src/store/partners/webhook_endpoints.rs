@@ -17,8 +17,10 @@ pub struct Endpoint {
     pub events: Vec<Kind>,
     /// Which secret signs now.
     pub secret_version: i64,
-    /// Until then the one before signs too.
+    /// Until then the secrets before it sign too, from version `signs_from` on.
     pub previous_until: Option<Moment>,
+    /// The oldest version that signs until `previous_until`.
+    pub signs_from: i64,
     pub state: State,
     pub created_at: Moment,
 }
@@ -44,6 +46,7 @@ struct Row {
     state: String,
     created_at: chrono::NaiveDateTime,
     changed_at: chrono::NaiveDateTime,
+    signs_from: Option<i64>,
 }
 
 pub fn insert(tx: &mut LedgerTx<'_>, endpoint: &Endpoint) -> Result<(), StoreError> {
@@ -58,6 +61,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, endpoint: &Endpoint) -> Result<(), StoreErr
         state: endpoint.state.name().to_owned(),
         created_at: endpoint.created_at.naive(),
         changed_at: endpoint.created_at.naive(),
+        signs_from: Some(endpoint.signs_from),
     };
     diesel::insert_into(webhook_endpoints::table).values(&row).execute(tx.0)?;
     Ok(())
@@ -126,10 +130,22 @@ pub fn rotate(
         .set((
             webhook_endpoints::secret_version.eq(endpoint.secret_version.saturating_add(1)),
             webhook_endpoints::previous_until.eq(previous_until.naive()),
+            webhook_endpoints::signs_from.eq(Some(endpoint.oldest_signing(now))),
             webhook_endpoints::changed_at.eq(now.naive()),
         ))
         .execute(tx.0)?;
     Ok(changed == 1)
+}
+
+impl Endpoint {
+    /// The oldest version of the secret that signs now.
+    #[must_use]
+    pub fn oldest_signing(&self, now: Moment) -> i64 {
+        match self.previous_until {
+            Some(until) if now < until => self.signs_from.min(self.secret_version),
+            _ => self.secret_version,
+        }
+    }
 }
 
 impl State {
@@ -157,6 +173,7 @@ impl Row {
             events: events.collect::<Result<_, _>>()?,
             secret_version: self.secret_version,
             previous_until: self.previous_until.map(types::moment),
+            signs_from: self.signs_from.unwrap_or_else(|| self.secret_version.saturating_sub(1)),
             state: [State::Enabled, State::Disabled, State::Deleted]
                 .into_iter()
                 .find(|state| state.name() == self.state)

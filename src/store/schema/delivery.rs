@@ -50,5 +50,6 @@ diesel::table! {
         state -> Text,
         created_at -> Timestamp,
         changed_at -> Timestamp,
+        signs_from -> Nullable<BigInt>,
     }
 }
