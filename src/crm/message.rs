@@ -34,11 +34,7 @@ pub enum Received {
 ///
 /// # Errors
 /// Those of the store and of the writer.
-pub async fn receive(
-    who: &Actor,
-    books: &Books,
-    news: Report,
-) -> Result<Received, FeedbackError> {
+pub async fn receive(who: &Actor, books: &Books, news: Report) -> Result<Received, FeedbackError> {
     let Report { id, lead, stage } = news;
     let seen = id.clone();
     let (is_done, state) = books
