@@ -270,7 +270,8 @@ mod tests {
             assert_eq!(claimed_client(&token), Some(partner.id.clone()));
             let assertion = verify(&token, Some(&partner), RECIPIENT, now(), day()).unwrap();
             let forget_at = now().plus(TimeDelta::seconds(120));
-            assert_eq!(assertion, Assertion { jti: "a-1".to_owned(), forget_at });
+            let expected = Assertion { kid: "k1".to_owned(), jti: "a-1".to_owned(), forget_at };
+            assert_eq!(assertion, expected);
         }
     }
 
