@@ -44,6 +44,7 @@ mod leads;
 mod liability;
 mod limits;
 mod listing;
+mod logs;
 mod lots;
 mod merchants;
 mod model;

@@ -17,6 +17,7 @@ use crate::http::access::standing::{Standing, may, partner_of};
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::http::server::noted::note_partner;
+use crate::http::server::paths::RESOURCE_PATH;
 use crate::http::trial;
 use crate::partner::Partner;
 use crate::partner::dpop::Proof;
@@ -85,11 +86,11 @@ impl<S: Needs> FromRequest for Caller<S> {
                 let gateway = web::Data::clone(gateway);
                 Either::Right(Box::pin(async move {
                     let used = dpop::use_up(&gateway, proof).await;
-                    used.map_err(|problem| problem.to_partner(&gateway.issuer))?;
+                    used.map_err(|problem| problem.to_partner(metadata_url(&gateway)))?;
                     Ok(caller)
                 }))
             }
-            Err(problem) => Either::Left(ready(Err(problem.to_partner(&gateway.issuer)))),
+            Err(problem) => Either::Left(ready(Err(problem.to_partner(metadata_url(gateway))))),
         }
     }
 }
@@ -151,8 +152,7 @@ impl Customer {
             return Err(Problem::bad_token(&detail));
         };
         let now = clock::now();
-        let vouched = issuer.read(token, now).await;
-        let vouched = vouched.map_err(|error| Problem::bad_token(&error))?;
+        let vouched = issuer.read(token, now).await?;
         let customer = Self { subject: vouched.subject, birth_month: vouched.birth_month };
         gateway.limit_person(request, &customer.name(), gateway.customer_rate, now)?;
         Ok(customer)
@@ -168,6 +168,11 @@ impl KeyedCaller for Customer {
     fn identity<'g>(&self, gateway: &'g Gateway) -> Identity<'g> {
         Identity { name: self.name(), books: &gateway.main }
     }
+}
+
+/// Where a partner learns how to get a token (RFC 9728).
+fn metadata_url(gateway: &Gateway) -> String {
+    format!("{}{RESOURCE_PATH}", gateway.issuer)
 }
 
 pub(in crate::http) fn gateway(request: &HttpRequest) -> Result<&web::Data<Gateway>, Problem> {

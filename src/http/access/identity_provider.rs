@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Moment;
 use crate::http::access::issuer_keys::{IssuerKey, IssuerKeys, IssuerKeysError, KeySet};
+use crate::http::problem::Problem;
 use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
 use crate::settings::TokenSettings;
 
@@ -35,6 +36,23 @@ pub enum IssuedTokenError {
     Untimely(#[from] Untimely),
     #[error("The token's sub does not name anybody.")]
     Subject,
+    /// The provider could not be asked yet.
+    #[error("The keys of the bank's identity provider cannot be had now.")]
+    NoKeys,
+}
+
+impl From<IssuedTokenError> for Problem {
+    fn from(error: IssuedTokenError) -> Self {
+        match error {
+            IssuedTokenError::NoKeys => Self::busy(error.to_string()),
+            IssuedTokenError::Header(_)
+            | IssuedTokenError::UnknownKey
+            | IssuedTokenError::Signature
+            | IssuedTokenError::Foreign
+            | IssuedTokenError::Untimely(_)
+            | IssuedTokenError::Subject => Self::bad_token(&error),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -118,6 +136,9 @@ impl IdentityProvider {
         now: Moment,
     ) -> Result<Vouched, IssuedTokenError> {
         let header = jwt::header(token, &TYPES)?;
+        if keys.is_empty() {
+            return Err(IssuedTokenError::NoKeys);
+        }
         let key = IssuerKey::find(keys, header.kid.as_deref(), header.alg);
         let key = key.ok_or(IssuedTokenError::UnknownKey)?;
         let claims: Claims =

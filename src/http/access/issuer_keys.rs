@@ -107,7 +107,9 @@ impl IssuerKeys {
     /// Reads the keys again when they are older than they may be. Where that fails, the known keys
     /// stay, and the log says so.
     pub async fn freshen(&self) {
-        self.read_when_older_than(self.every).await;
+        let is_failing = self.known.read().unwrap_or_else(PoisonError::into_inner).has_failed;
+        let age = if is_failing { PAUSE.min(self.every) } else { self.every };
+        self.read_when_older_than(age).await;
     }
 
     /// Reads the keys again for a token that names an unknown key, as often as the provider may be

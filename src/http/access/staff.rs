@@ -100,8 +100,7 @@ impl<R: NeedsRole> Staff<R> {
             return Err(Problem::bad_token(&detail));
         };
         let now = clock::now();
-        let vouched = issuer.read(token, now).await;
-        let vouched = vouched.map_err(|error| Problem::bad_token(&error))?;
+        let vouched = issuer.read(token, now).await?;
         let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
         let staff = Self { id, role: PhantomData };
         gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;

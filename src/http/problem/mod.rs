@@ -18,7 +18,6 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
 use crate::event::{Difference, FieldProblem, Malformed};
-use crate::http::server::paths::RESOURCE_PATH;
 use crate::ids::EventId;
 use crate::store::StoreError;
 use crate::writer::ConflictingDuplicate;
@@ -158,9 +157,9 @@ impl Problem {
 
     /// The same, where the tokens are ours: says where to learn how to get one (RFC 9728).
     #[must_use]
-    pub fn to_partner(self, issuer: &str) -> Self {
-        let url = format!("{issuer}{RESOURCE_PATH}");
-        let challenge = self.challenge.map(|challenge| Box::new(challenge.with_metadata(url)));
+    pub fn to_partner(self, metadata_url: String) -> Self {
+        let challenge =
+            self.challenge.map(|challenge| Box::new(challenge.with_metadata(metadata_url)));
         Self { challenge, ..self }
     }
 

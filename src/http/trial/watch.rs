@@ -158,7 +158,7 @@ pub async fn watch_trials(
     if let (Some(gateway), Some(partner)) =
         (response.request().app_data::<web::Data<Gateway>>(), partner)
     {
-        count(gateway, &partner, &response, (began, asked_for));
+        count(gateway, &partner, &response, Asked { began, event: asked_for });
     }
     Ok(response)
 }
@@ -187,12 +187,14 @@ async fn asked_for(request: &mut ServiceRequest) -> Result<Option<EventId>, acti
     Ok(id)
 }
 
-fn count<B>(
-    gateway: &Gateway,
-    partner: &Partner,
-    response: &ServiceResponse<B>,
-    (began, asked_for): (Moment, Option<EventId>),
-) {
+/// When a request came, and the event for which it asks for a problem.
+struct Asked {
+    began: Moment,
+    event: Option<EventId>,
+}
+
+fn count<B>(gateway: &Gateway, partner: &Partner, response: &ServiceResponse<B>, asked: Asked) {
+    let Asked { began, event: asked_for } = asked;
     let (request, seen, now) = (response.request(), &gateway.observations, clock::now());
     let route = request.match_pattern().unwrap_or_default();
     let sign = |sign: &'static str| seen.count(&partner.id, sign, &route, "", now);
