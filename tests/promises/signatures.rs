@@ -46,7 +46,7 @@ pub fn evidence(app: &TestApp, partner: &str, event: &str) -> Result<Value, Stri
     }
 }
 
-fn check(app: &TestApp, evidence: &Value) -> Value {
+pub fn check(app: &TestApp, evidence: &Value) -> Value {
     let path = app.trial.folder.path().join("evidence.json");
     std::fs::write(&path, evidence.to_string()).unwrap();
     tokio::task::block_in_place(|| python(&["check", path.to_str().unwrap()]))

@@ -5,7 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Partner, TestApp, payment};
-use crate::signatures::{at_home, case, send};
+use crate::signatures::{at_home, case, check, evidence, send};
 
 fn typed(shop: &Partner, path: &str, kind: Option<&str>, body: &Value) -> RequestBuilder {
     let request = shop.request(Method::POST, path).body(body.to_string());
@@ -143,6 +143,11 @@ on_both_stores! {
             assert_eq!(answer["status"], 400, "{answer}");
             assert_eq!(answer["body"]["type"], "/problems/signature-malformed");
         }
+        // The evidence holds what the event is, and proves it offline.
+        let kept = evidence(app, "green-basket", "b-1").unwrap();
+        assert_eq!(kept["request"]["headers"]["ce-id"], "b-1");
+        let proved = check(app, &kept);
+        assert_eq!(proved["event"], "b-1", "{proved}");
         // Headers that are added to a signed event in structured mode change its meaning too.
         let key = app.trial.key("green-basket").private_jwk();
         let event = payment("s-1", "m-1", "10.00", "0.00");

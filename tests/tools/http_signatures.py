@@ -14,6 +14,7 @@ import datetime
 import hashlib
 import json
 import sys
+import urllib.parse
 
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -145,8 +146,11 @@ def check(evidence):
         request, max_age=None, expect_tag=None, require_components=COVERED, body=body)
     events = json.loads(body)
     events = events if isinstance(events, list) else [events]
-    if not any(event.get("id") == evidence["event"] for event in events):
-        raise ValueError("the body does not hold the event")
+    # In binary mode the signed header holds the id, percent-encoded.
+    ids = [urllib.parse.unquote(value.strip('"')) for name, value in said["headers"].items()
+           if name == "ce-id"] or [event.get("id") for event in events]
+    if evidence["event"] not in ids:
+        raise ValueError("the request does not hold the event")
     return {
         "event": evidence["event"],
         "thumbprint": key["thumbprint"],
