@@ -16,6 +16,13 @@ use crate::clock::Moment;
 /// Another machine's clock may differ from ours by this much.
 pub const SKEW: TimeDelta = TimeDelta::seconds(60);
 
+/// What expired by this time has expired by every gateway's clock. A gateway with a slow clock must
+/// not accept again what one with a fast clock has forgotten.
+#[must_use]
+pub fn past_everywhere(now: Moment) -> Moment {
+    now.minus(SKEW).minus(SKEW)
+}
+
 /// The accepted algorithms, as headers name them. None of them is symmetric.
 pub const ALGORITHMS: [(Algorithm, &str); 4] = [
     (Algorithm::EdDSA, "EdDSA"),

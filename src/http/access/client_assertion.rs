@@ -13,6 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::server::noted::note_partner;
 use crate::http::server::paths::TOKEN_PATH;
 use crate::ids::PartnerId;
+use crate::jwt::past_everywhere;
 use crate::partner::Partner;
 use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
 use crate::store::{LedgerTx, StoreError, single_use};
@@ -107,7 +108,7 @@ pub async fn use_up<T: Send + 'static>(
     gateway
         .main
         .write(move |tx| {
-            single_use::forget_assertions(tx, now, FORGOTTEN_MAX)?;
+            single_use::forget_assertions(tx, past_everywhere(now), FORGOTTEN_MAX)?;
             if !single_use::claim_assertion(tx, &client, &assertion.jti, assertion.forget_at)? {
                 return Ok(None);
             }

@@ -8,6 +8,7 @@ use actix_web::web;
 
 use crate::clock;
 use crate::http::Gateway;
+use crate::jwt;
 
 use crate::store::{revoked_tokens, single_use};
 use crate::task::{self, Chore, Round, Schedule, Task, Turn};
@@ -64,12 +65,12 @@ async fn hear(gateway: &Gateway) -> bool {
 }
 
 async fn clear(gateway: &Gateway) -> bool {
-    let now = clock::now();
+    let past = jwt::past_everywhere(clock::now());
     let cleared = gateway
         .main
         .write(move |tx| {
-            revoked_tokens::forget_expired(tx, now)?;
-            single_use::forget_proofs(tx, now, PROOFS_MAX)
+            revoked_tokens::forget_expired(tx, past)?;
+            single_use::forget_proofs(tx, past, PROOFS_MAX)
         })
         .await;
     if let Err(error) = &cleared {
