@@ -58,6 +58,12 @@ pub enum BehaviourError {
     PartnerUnknown(PartnerId),
 }
 
+/// A customer whom a rule makes a lead: the record of the agreement, and the person opened from it.
+struct Candidate<'a> {
+    contact: &'a ContactRecord,
+    person: &'a Contact,
+}
+
 impl BehaviourError {
     /// Whether another customer may fare better.
     fn is_of_one_customer(&self) -> bool {
@@ -175,7 +181,8 @@ impl Search {
             self.registry.get(by).ok_or_else(|| BehaviourError::PartnerUnknown(by.clone()))?;
         let plain = self.keys.personal.open(contact.record.bytes(), &contact.sealed)?;
         let person = Contact::from_json(&plain).ok_or(SealError::Open)?;
-        let event = self.event(rule, period, contact, &person, now)?;
+        let candidate = Candidate { contact, person: &person };
+        let event = self.event(rule, period, &candidate, now)?;
         let lead = BehaviourLead {
             submission: Submission { partner, event, signed: None },
             customer: contact.customer,
@@ -194,10 +201,10 @@ impl Search {
         &self,
         rule: &Behaviour,
         period: &Period,
-        contact: &ContactRecord,
-        person: &Contact,
+        candidate: &Candidate<'_>,
         now: Moment,
     ) -> Result<Event, BehaviourError> {
+        let Candidate { contact, person } = candidate;
         let given = &contact.consent;
         let digest: String = given.text_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         let value = json!({

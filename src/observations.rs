@@ -42,16 +42,17 @@ pub struct Recording {
 const KEPT_MAX: usize = 10_000;
 pub const WRITE_EVERY: Duration = Duration::from_secs(1);
 
+/// Where a sign was seen, and what it is about (empty where that is clear from the route).
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub route: &'a str,
+    pub subject: &'a str,
+}
+
 impl Observations {
     /// Counts one sign.
-    pub fn count(
-        &self,
-        partner: &PartnerId,
-        sign: &'static str,
-        route: &str,
-        subject: &str,
-        now: Moment,
-    ) {
+    pub fn count(&self, partner: &PartnerId, sign: &'static str, seen_at: Place<'_>, now: Moment) {
+        let Place { route, subject } = seen_at;
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (partner.clone(), sign, route.to_owned(), subject.to_owned());
         if tally.counts.len() >= KEPT_MAX && !tally.counts.contains_key(&key) {
@@ -141,8 +142,9 @@ mod tests {
         let seen = Observations::default();
         let now = Moment::parse("2026-11-02T10:00:00Z").unwrap();
         let partner = PartnerId::try_from("green-basket").unwrap();
-        seen.count(&partner, "tokens", "/oauth/token", "", now);
-        seen.count(&partner, "tokens", "/oauth/token", "", now);
+        let token_route = Place { route: "/oauth/token", subject: "" };
+        seen.count(&partner, "tokens", token_route, now);
+        seen.count(&partner, "tokens", token_route, now);
         let taken = seen.take().remove(&partner).unwrap();
         assert_eq!((taken.len(), taken[0].count), (1, 2));
         assert!(seen.take().is_empty());

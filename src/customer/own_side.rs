@@ -44,10 +44,10 @@ impl Reason {
     fn own(self, zone: Tz) -> Option<Sentence> {
         match self.reason.as_str() {
             "earned" | "not_earned" | "clawed_back" | "owed" | "debt_recovered" | "released"
-            | "matured" | "expired" | "adjusted" | "reversed" => Some(self.as_written()),
+            | "matured" | "expired" | "adjusted" | "reversed" => Some(self.into_written()),
             "rewarded" | "reward_taken_back" => {
                 let is_own = self.to.as_deref() == Some("customer");
-                is_own.then(|| self.as_written())
+                is_own.then(|| self.into_written())
             }
             "budget_spent" => {
                 let is_own = self.to.as_deref() == Some("customer");
@@ -75,7 +75,7 @@ impl Reason {
         }
     }
 
-    fn as_written(self) -> Sentence {
+    fn into_written(self) -> Sentence {
         Sentence { english: self.says, chinese: self.says_zh }
     }
 
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_customer_may_read_is_as_it_was_written() {
+    fn what_the_customer_may_read_is_as_it_winto_written() {
         let told = english(json!([
             { "reason": "earned", "says": "36.00 points.", "says_zh": "36.00积分。", "points": "36.00" },
             { "reason": "rewarded", "to": "customer", "says": "A reward.", "says_zh": "奖励。" },

@@ -42,11 +42,11 @@ pub fn unpack<R: Read + Send + 'static>(reader: R) -> io::Result<(Box<dyn Read +
     Ok((Box::new(BufReader::new(unpacked)), true))
 }
 
+/// A reader that begins again with what was read from its start.
+pub(super) type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Reads up to `bytes` from the start; the reader that is returned begins with them again.
-pub(super) fn peek<R: Read>(
-    mut reader: R,
-    bytes: usize,
-) -> io::Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, R>)> {
+pub(super) fn peek<R: Read>(mut reader: R, bytes: usize) -> io::Result<(Vec<u8>, Peeked<R>)> {
     let mut start = Vec::new();
     let limit = u64::try_from(bytes).unwrap_or(u64::MAX);
     reader.by_ref().take(limit).read_to_end(&mut start)?;

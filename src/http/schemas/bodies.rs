@@ -276,8 +276,10 @@ impl ToSchema for QuoteRequest {}
 /// A CloudEvent of one of the types there are: `type` says which.
 pub struct EventBody;
 
+type MakeSchema = fn() -> RefOr<Schema>;
+
 /// The types of event, each with the name of its schema. Generated clients call their types so.
-const EVENTS: [(&str, &str, fn() -> RefOr<Schema>); 7] = [
+const EVENTS: [(&str, &str, MakeSchema); 7] = [
     (Payment::TYPE, "PaymentDiscounted", || strict(Payment::schema())),
     (Refund::TYPE, "PaymentRefunded", || strict(Refund::schema())),
     (Referral::TYPE, "ReferralCreated", referral_data),

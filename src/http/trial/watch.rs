@@ -20,7 +20,7 @@ use crate::http::problem::{EVENT_TIME, Problem, RATE_LIMITED};
 use crate::http::server::noted::noted_partner;
 use crate::http::server::paths::TOKEN_PATH;
 use crate::ids::{EventId, EventKey};
-use crate::observations::Waiting;
+use crate::observations::{Place, Waiting};
 use crate::partner::{Partner, sign};
 use crate::writer::Outcome;
 
@@ -197,7 +197,9 @@ fn count<B>(gateway: &Gateway, partner: &Partner, response: &ServiceResponse<B>,
     let Asked { began, event: asked_for } = asked;
     let (request, seen, now) = (response.request(), &gateway.observations, clock::now());
     let route = request.match_pattern().unwrap_or_default();
-    let sign = |sign: &'static str| seen.count(&partner.id, sign, &route, "", now);
+    let sign = |sign: &'static str| {
+        seen.count(&partner.id, sign, Place { route: &route, subject: "" }, now)
+    };
     if route == TOKEN_PATH {
         match response.status().as_u16() {
             200 => sign(sign::TOKEN),
@@ -230,7 +232,8 @@ fn count<B>(gateway: &Gateway, partner: &Partner, response: &ServiceResponse<B>,
     for (key, wait) in events {
         early |= seen.is_early(&Waiting::Event(key), began);
         if let Some(seconds) = wait {
-            seen.count(&partner.id, sign::DEFERRED, &route, &subject(key), now);
+            let place = Place { route: &route, subject: &subject(key) };
+            seen.count(&partner.id, sign::DEFERRED, place, now);
             seen.note_wait(Waiting::Event(key), now, until(seconds));
         }
     }

@@ -93,9 +93,12 @@ pub fn get(db: &mut Db, id: ConsentId) -> Result<Option<ConsentRecord>, StoreErr
     row.map(|(row, withdrawal)| row.read(withdrawal)).transpose()
 }
 
+/// The ids of a referral, its member's customer, and the customer whom it is about.
+type ReferralOf = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// A consent with its referral.
 pub fn consented(db: &mut Db, id: ConsentId) -> Result<Option<Consented>, StoreError> {
-    let found: Option<(Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)> = referrals::table
+    let found: Option<ReferralOf> = referrals::table
         .filter(referrals::consent_id.eq(id.bytes().as_slice()))
         .select((referrals::id, referrals::customer_id, referrals::person_id))
         .first(db)
