@@ -20,7 +20,7 @@ use crate::money::{Amount, AmountError, Asset};
 use crate::partner::behaviour::{Behaviour, Period};
 use crate::partner::{Kind, Partner, Registry};
 use crate::secrets::keys::Keys;
-use crate::store::contacts::{self, ContactRecord};
+use crate::store::contacts::{self, ContactRecord, Evaluation};
 use crate::store::{Db, Pool, StoreError, transactions};
 use crate::task::{Chore, Round, Turn};
 use crate::writer::{BehaviourLead, BehaviourOutcome, Submission, WriteError, Writer};
@@ -112,7 +112,8 @@ impl Search {
                 let (name, month) = (rule.id.to_string(), period.name());
                 let page = self
                     .read(move |db| {
-                        contacts::unevaluated(db, (&name, &month), after, CUSTOMERS_MAX)
+                        let evaluation = Evaluation { rule: &name, period: &month };
+                        contacts::unevaluated(db, evaluation, after, CUSTOMERS_MAX)
                     })
                     .await?;
                 let Some(last) = page.last() else { break };
@@ -155,7 +156,8 @@ impl Search {
         let (name, month) = (rule.id.to_string(), period.name());
         let noted = self.writer.run(move |work| {
             let now = work.now;
-            Ok(contacts::evaluated(&mut work.tx, customer, (&name, &month), "below", now)?)
+            let evaluation = Evaluation { rule: &name, period: &month };
+            Ok(contacts::evaluated(&mut work.tx, customer, evaluation, "below", now)?)
         });
         Ok(noted.await?)
     }

@@ -48,9 +48,7 @@ impl Books {
         &self,
         question: impl FnOnce(&mut Db) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        let pool = self.pool.clone();
-        let asked = tokio::task::spawn_blocking(move || pool.with(question)).await;
-        asked.unwrap_or_else(|_stopping| Err(StoreError::Exhausted.into()))
+        self.pool.ask(question).await
     }
 
     /// Runs one transaction off the async threads: all of its changes are kept, or none.

@@ -132,9 +132,10 @@ pub async fn of_referrals(
             if partner.is_none() {
                 referral_claims::forget_sightings(db, before, KEYS_MAX)?;
             }
-            let whose = (partner.as_ref(), now);
-            let expired = referrals::expired(db, whose, REFERRALS_MAX)?;
-            Ok::<_, StoreError>((expired, referral_rewards::fallen_due(db, whose, REFERRALS_MAX)?))
+            let whose = partner.as_ref();
+            let expired = referrals::expired(db, whose, now, REFERRALS_MAX)?;
+            let matured = referral_rewards::fallen_due(db, whose, now, REFERRALS_MAX)?;
+            Ok::<_, StoreError>((expired, matured))
         })
     };
     let found = tokio::task::spawn_blocking(find).await;

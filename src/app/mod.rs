@@ -197,6 +197,7 @@ fn migrate(url: &DatabaseUrl) -> Result<Db, StoreError> {
     for name in store::migrate(&mut db)? {
         tracing::info!(migration = name, database = %url, "applied");
     }
+    store::check_role(&mut db)?;
     Ok(db)
 }
 

@@ -25,7 +25,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
         }
         println!("{url}: {} applied, up to date", applied.len());
         if let Some(role) = &args.grant {
-            store::grant(&mut db, role)?;
+            for advice in store::grant(&mut db, role)? {
+                eprintln!("warning: {advice}");
+            }
             println!("{role} may do what a gateway does, and no more");
         }
     }

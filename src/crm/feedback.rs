@@ -97,7 +97,7 @@ impl Feedback {
         let place = self.place.clone();
         store(&self.pool, move |db| {
             let now = clock::now();
-            db.write(|tx| crm_feedback::take_look(tx, &place, (now, now.minus(half))))
+            db.write(|tx| crm_feedback::take_look(tx, &place, now, now.minus(half)))
         })
         .await
     }

@@ -49,7 +49,7 @@ pub async fn receive(who: &Actor, books: &Books, news: Report) -> Result<Receive
     }
     let outcome = report(&books.pool, &books.writer, lead, stage, who).await?;
     let now = clock::now();
-    let times = (now, now.plus(REMEMBERED));
-    books.write(move |tx| crm_feedback::mark_done(tx, &id, times)).await?;
+    let expires_at = now.plus(REMEMBERED);
+    books.write(move |tx| crm_feedback::mark_done(tx, &id, now, expires_at)).await?;
     Ok(Received::Done(outcome))
 }

@@ -165,7 +165,7 @@ pub async fn keep(
     let sealed = sealed.map_err(|_stopping| StoreError::Exhausted)??;
     let kept = shelf
         .books
-        .write(move |tx| imports::append(tx, id, (start, end), &sealed, clock::now()))
+        .write(move |tx| imports::append(tx, id, start..end, &sealed, clock::now()))
         .await?;
     match kept {
         Some(is_whole) => {

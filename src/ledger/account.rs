@@ -10,7 +10,7 @@ use crate::money::Asset;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountCode(&'static str);
 
-/// Whose account it is.
+/// The owner of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Owner {
     Bank,

@@ -14,7 +14,7 @@ use crate::ids::hex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hash(pub [u8; 32]);
 
-/// What one block seals: so many transactions under one root, after all blocks before it.
+/// A block of the chain: a number of transactions under one root, after all blocks before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Block {
     /// Counted from zero.

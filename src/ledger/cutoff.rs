@@ -14,7 +14,7 @@ pub struct Cutoff {
     pub recorded: Moment,
 }
 
-/// By which of its two times an entry is reckoned.
+/// Which of its two times counts for an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum By {
     /// When it happened: what is known today of that moment, late news included.
@@ -24,7 +24,7 @@ pub enum By {
     Recorded,
 }
 
-/// What is neither a moment nor a day, nor a way to reckon.
+/// A text that is no moment, no day, or no name of a time.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidCutoff {
     #[error(

@@ -8,10 +8,10 @@ use chrono::{Datelike, Months, NaiveDate};
 use chrono_tz::Tz;
 
 use super::cutoff::By;
-use super::{Cutoff, TransactionKind};
+use super::{Cutoff, Total, TransactionKind};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
-use crate::money::{Amount, AmountError, Asset};
+use crate::money::Asset;
 use crate::store::reports::{self, CustomerPoints};
 use crate::store::{Db, StoreError};
 
@@ -40,9 +40,9 @@ pub enum Movement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub partner: Option<PartnerId>,
-    pub opening: Amount,
-    movements: BTreeMap<Movement, Amount>,
-    pub closing: Amount,
+    pub opening: Total,
+    movements: BTreeMap<Movement, Total>,
+    pub closing: Total,
 }
 
 /// Why there is no report.
@@ -52,8 +52,6 @@ pub enum LiabilityError {
     Month(String),
     #[error("the books cannot be read")]
     Store(#[from] StoreError),
-    #[error("a sum is out of range")]
-    Range(#[from] AmountError),
 }
 
 /// Rolls what customers are owed forward over the month, by partner.
@@ -65,7 +63,7 @@ pub fn roll_forward(db: &mut Db, month: Month) -> Result<Vec<Line>, LiabilityErr
         ))
     })?;
     let partners: BTreeSet<_> = closing.iter().map(|sum| sum.partner.as_ref()).collect();
-    partners.into_iter().map(|partner| Line::new(partner, &opening, &closing)).collect()
+    Ok(partners.into_iter().map(|partner| Line::new(partner, &opening, &closing)).collect())
 }
 
 impl Month {
@@ -140,8 +138,8 @@ impl Line {
         partner: Option<&PartnerId>,
         opening: &[CustomerPoints],
         closing: &[CustomerPoints],
-    ) -> Result<Self, LiabilityError> {
-        let zero = Amount::zero(Asset::PTS);
+    ) -> Self {
+        let zero = Total::zero(Asset::PTS);
         let mut line = Self {
             partner: partner.cloned(),
             opening: zero,
@@ -149,30 +147,29 @@ impl Line {
             closing: zero,
         };
         for sum in closing.iter().filter(|sum| sum.partner.as_ref() == partner) {
-            line.closing = line.closing.checked_add(sum.points)?;
-            line.add(&sum.kind, sum.points)?;
+            line.closing = line.closing.plus(sum.points);
+            line.add(&sum.kind, sum.points);
         }
         for sum in opening.iter().filter(|sum| sum.partner.as_ref() == partner) {
-            line.opening = line.opening.checked_add(sum.points)?;
-            line.add(&sum.kind, sum.points.negate()?)?;
+            line.opening = line.opening.plus(sum.points);
+            line.add(&sum.kind, sum.points.negated());
         }
-        Ok(line)
+        line
     }
 
-    fn add(&mut self, kind: &str, points: Amount) -> Result<(), AmountError> {
-        let zero = Amount::zero(Asset::PTS);
+    fn add(&mut self, kind: &str, points: Total) {
+        let zero = Total::zero(Asset::PTS);
         let moved = self.movements.entry(Movement::of_kind(kind)).or_insert(zero);
-        *moved = moved.checked_add(points)?;
-        Ok(())
+        *moved = moved.plus(points);
     }
 
     #[must_use]
-    pub fn moved(&self, movement: Movement) -> Amount {
-        self.movements.get(&movement).copied().unwrap_or(Amount::zero(Asset::PTS))
+    pub fn moved(&self, movement: Movement) -> Total {
+        self.movements.get(&movement).copied().unwrap_or(Total::zero(Asset::PTS))
     }
 
     /// Opening, every movement, closing: the columns of the report.
-    pub fn amounts(&self) -> impl Iterator<Item = Amount> {
+    pub fn amounts(&self) -> impl Iterator<Item = Total> {
         let moved = Movement::ALL.into_iter().map(|movement| self.moved(movement));
         std::iter::once(self.opening).chain(moved).chain(std::iter::once(self.closing))
     }
@@ -199,7 +196,7 @@ mod tests {
         let points = |kind: &str, minor| CustomerPoints {
             partner: None,
             kind: kind.to_owned(),
-            points: Amount::from_minor(minor, Asset::PTS),
+            points: Total::from_minor(minor, Asset::PTS),
         };
         let opening = [points("payment.discounted", 500), points("points.expired", -20)];
         let closing = [
@@ -212,8 +209,8 @@ mod tests {
             points("adjustment", 5),
             points("something.new", 1),
         ];
-        let line = Line::new(None, &opening, &closing).unwrap();
-        let found: Vec<i64> = line.amounts().map(Amount::minor).collect();
+        let line = Line::new(None, &opening, &closing);
+        let found: Vec<i128> = line.amounts().map(Total::minor).collect();
         assert_eq!(found, [480, 400, -200, -30, -7, 5, 1, 649]);
     }
 }

@@ -15,6 +15,7 @@ pub mod outstanding;
 pub mod posting;
 pub mod receipt;
 pub mod seal;
+pub mod total;
 pub mod transaction;
 pub mod verify;
 
@@ -23,4 +24,5 @@ pub use cutoff::Cutoff;
 pub use kinds::TransactionKind;
 pub use posting::{Posting, RuleVersion};
 pub use receipt::Receipt;
+pub use total::Total;
 pub use transaction::{Transaction, Unbalanced};

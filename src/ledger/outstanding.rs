@@ -4,10 +4,9 @@
 use chrono::{Months, NaiveDate};
 use chrono_tz::Tz;
 
-use super::Cutoff;
+use super::{Cutoff, Total};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
-use crate::money::Amount;
 use crate::store::{Db, StoreError, reports};
 
 /// Where one span of months ends and the next begins, counted from the day of the report.
@@ -25,10 +24,10 @@ pub struct Outstanding {
     /// Months until they expire; what is past its time and not yet recorded as expired is in the
     /// first span.
     pub expires: &'static str,
-    pub points: Amount,
+    pub points: Total,
 }
 
-/// What is outstanding up to the cut-off, reckoned from this day.
+/// Points in lots up to the cut-off. Ages and times to go are counted from this day.
 pub fn outstanding(
     db: &mut Db,
     cutoff: Cutoff,

@@ -10,7 +10,7 @@ use crate::money::{Amount, Asset};
 #[derive(Clone, Debug, Serialize)]
 pub struct Receipt<'a, R> {
     pub receipt: TransactionId,
-    /// Whose event it is; none where the programme itself acted, such as by expiry.
+    /// The partner whose event it is; none where no event is, such as at an expiry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partner: Option<&'a PartnerId>,
     #[serde(skip_serializing_if = "Option::is_none")]

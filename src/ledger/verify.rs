@@ -1,5 +1,5 @@
 //! Proves the books: every balance from its entries, every transaction's sum, every event's
-//! transaction, every lead's place in line, every seal. Reads only.
+//! transaction, every lead's message, every seal. Reads only.
 
 use super::seal::check::{Outside, Sealed, check};
 use crate::store::proof::{self, Counts, Finding};

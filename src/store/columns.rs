@@ -75,7 +75,8 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         consents,
         withdrawals,
         readings,
-        erasures
+        erasures,
+        write_probe
     );
     Ok(())
 }

@@ -1,16 +1,22 @@
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error};
 
-/// Why the store did not do it, by what the caller can do about it.
+use super::messages::{Cause, cause};
+
+/// Why the store refused, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else holds the lock: try the whole transaction again.
+    /// Another transaction holds a lock. The same transaction may be run again.
     #[error("the database is busy")]
     Busy(#[source] Error),
-    /// The connection is gone: open another and try the whole transaction again.
+    /// The connection is gone, or its server takes no more changes: a PostgreSQL that became a
+    /// standby. The same transaction may be run again on a new connection.
     #[error("the connection to the database was lost")]
     Lost(#[source] Error),
-    /// The statement itself failed; trying again gives the same.
+    /// The disk or the memory of the database is full. The same transaction may be run again later.
+    #[error("the database has no room left")]
+    Full(#[source] Error),
+    /// The statement itself is refused: it fails each time.
     #[error("the database refused a statement")]
     Refused(#[source] Error),
     /// An amount would leave the range of its asset; nothing of the transaction is kept.
@@ -18,7 +24,7 @@ pub enum StoreError {
     OutOfRange,
     #[error("cannot open {url}")]
     Open { url: String, source: ConnectionError },
-    /// All connections stayed in use for as long as we wait.
+    /// No connection became free in time, or no answer came in time.
     #[error("no database connection is free")]
     Exhausted,
     /// A stored value that this program cannot have written.
@@ -28,13 +34,19 @@ pub enum StoreError {
     Migration(String),
     #[error("cannot grant rights: {0}")]
     Grant(String),
+    /// The role that serves has rights with which history could be changed.
+    #[error("the gateway must not work as this database role: {0}")]
+    Role(String),
 }
 
 impl StoreError {
-    /// Whether the same transaction may succeed when run again.
+    /// Whether the same transaction may succeed when it is run again.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Lost(_) | Self::Exhausted | Self::Open { .. })
+        matches!(
+            self,
+            Self::Busy(_) | Self::Lost(_) | Self::Full(_) | Self::Exhausted | Self::Open { .. }
+        )
     }
 }
 
@@ -42,29 +54,19 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match &error {
             Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Busy(error),
-            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            Error::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
             | Error::BrokenTransactionManager => Self::Lost(error),
-            // SQLite says BUSY, and PostgreSQL deadlock and lock time-out, only in words.
-            Error::DatabaseError(DatabaseErrorKind::Unknown, info) => {
-                let message = info.message();
-                let says = |words: &str| message.contains(words);
-                if ["database is locked", "deadlock detected", "lock timeout"].into_iter().any(says)
-                {
-                    Self::Busy(error)
-                } else if ["connection", "could not send data", "could not receive data"]
-                    .into_iter()
-                    .any(says)
-                {
-                    Self::Lost(error)
-                } else if ["out of range", "cannot store REAL value", "integer overflow"]
-                    .into_iter()
-                    .any(says)
-                {
-                    Self::OutOfRange
-                } else {
-                    Self::Refused(error)
-                }
-            }
+            // Diesel tells no SQLSTATE: for what it does not know itself, there is only the text.
+            Error::DatabaseError(DatabaseErrorKind::Unknown, info) => match cause(info.message()) {
+                Cause::Busy => Self::Busy(error),
+                Cause::Lost => Self::Lost(error),
+                Cause::Full => Self::Full(error),
+                Cause::OutOfRange => Self::OutOfRange,
+                Cause::Statement => Self::Refused(error),
+            },
             _ => Self::Refused(error),
         }
     }

@@ -39,7 +39,8 @@ const RIGHTS: &[(&str, &str)] = &[
          rejected_because, closed_at)",
     ),
     // A row lock asks for the right to update some column.
-    ("customers", "SELECT, INSERT, UPDATE (bank_subject, birth_month, tier, tier_held_until)"),
+    ("customers", "SELECT, INSERT, UPDATE (birth_month, tier, tier_held_until)"),
+    ("write_probe", "SELECT, UPDATE (filler)"),
     ("consents", "SELECT, INSERT, UPDATE (withdrawn_at, evidence, collector)"),
     ("withdrawals", "SELECT, INSERT"),
     ("readings", "SELECT, INSERT"),
@@ -69,7 +70,10 @@ const RIGHTS: &[(&str, &str)] = &[
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),
     // Sealed anew under another key.
-    ("personal_data", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed, phone_index, index_key_id)"),
+    (
+        "personal_data",
+        "SELECT, INSERT, DELETE, UPDATE (key_id, sealed, phone_index, index_key_id, kept)",
+    ),
     ("signed_contents", "SELECT, INSERT, DELETE"),
     (
         "idempotency_keys",
@@ -120,12 +124,30 @@ const TABLES: &str = "
         AND r.rolname = $1
     ORDER BY c.relname";
 
-/// Gives a role these rights on this database's tables, and takes away all others. Only their
-/// owner can, and never to itself.
+/// Rights beside those on tables, and who the owner of the tables is.
+#[derive(QueryableByName)]
+struct Surroundings {
+    #[diesel(sql_type = Text)]
+    owner: String,
+    #[diesel(sql_type = Bool)]
+    owner_is_superuser: bool,
+    #[diesel(sql_type = Bool)]
+    temporary: bool,
+}
+
+const SURROUNDINGS: &str = "
+    SELECT r.rolname::TEXT AS owner, r.rolsuper AS owner_is_superuser,
+        has_database_privilege($1, current_database(), 'TEMPORARY') AS temporary
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+    WHERE c.oid = to_regclass('transactions')";
+
+/// Gives a role these rights on this database's tables, and takes away all others; takes from
+/// everybody the rights to make temporary tables and to create objects in the schema. Only the
+/// tables' owner can, and never to itself. Returns what the operator should change.
 ///
 /// # Errors
 /// [`StoreError::Grant`] with what to do about it.
-pub fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
+pub fn grant(db: &mut Db, role: &str) -> Result<Vec<String>, StoreError> {
     db.write(|tx| {
         let Db::Postgres(connection) = &mut *tx.0 else {
             let why = "SQLite has no roles: whoever may write its file may do anything";
@@ -134,7 +156,22 @@ pub fn grant(db: &mut Db, role: &str) -> Result<(), StoreError> {
         let tables: Vec<Table> =
             diesel::sql_query(TABLES).bind::<Text, _>(role).load(connection)?;
         check(role, &tables)?;
-        Ok(connection.batch_execute(&statements(role))?)
+        connection.batch_execute(&statements(role))?;
+        let around: Surroundings =
+            diesel::sql_query(SURROUNDINGS).bind::<Text, _>(role).get_result(connection)?;
+        if around.temporary {
+            return Err(StoreError::Grant(format!(
+                "{role} may make temporary tables, and only the database's owner can change that: \
+                 run REVOKE TEMPORARY ON DATABASE … FROM PUBLIC, {role}"
+            )));
+        }
+        let owner = &around.owner;
+        let advice = around.owner_is_superuser.then(|| {
+            format!(
+                "{owner}, the owner of the tables, is a superuser: let a role own them that is none"
+            )
+        });
+        Ok(advice.into_iter().collect())
     })
 }
 
@@ -168,9 +205,14 @@ fn statements(role: &str) -> String {
             text.push_str(&format!("GRANT {rights} ON {table} TO {role}; "));
         }
     }
-    // The schema's name is the connection's to know.
+    // Only the connection knows the names of its schema and its database. Without TEMPORARY nobody
+    // can put a table of theirs before one of ours.
     text.push_str(&format!(
         "DO $$ BEGIN \
+           EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC, %s', \
+               current_database(), $role${role}$role$); \
+           EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, %s', \
+               current_schema(), $role${role}$role$); \
            EXECUTE format('GRANT USAGE ON SCHEMA %I TO %s', current_schema(), $role${role}$role$); \
          END $$"
     ));

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::sql_types::{Bool, Text};
@@ -23,7 +25,7 @@ pub fn migrate(db: &mut Db) -> Result<Vec<String>, StoreError> {
             if lacking(connection)?.is_empty() {
                 return Ok(Vec::new());
             }
-            diesel::sql_query("SELECT pg_advisory_lock(7310294)").execute(connection)?;
+            wait_for_turn(connection)?;
             let done = run(connection, POSTGRES);
             diesel::sql_query("SELECT pg_advisory_unlock(7310294)").execute(connection)?;
             done
@@ -31,6 +33,30 @@ pub fn migrate(db: &mut Db) -> Result<Vec<String>, StoreError> {
         Db::Sqlite(connection) => run(connection, SQLITE),
     };
     versions.map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+#[derive(QueryableByName)]
+struct Turn {
+    #[diesel(sql_type = Bool)]
+    ours: bool,
+}
+
+/// Waits until no other gateway migrates, however long that takes. It asks again and again, because
+/// a wait for the lock itself ends with an error after `lock_timeout`. The lock of a gateway that
+/// dies is free at once.
+fn wait_for_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
+    for asked in 0_u64.. {
+        let turn: Turn = diesel::sql_query("SELECT pg_try_advisory_lock(7310294) AS ours")
+            .get_result(connection)?;
+        if turn.ours {
+            break;
+        }
+        if asked.is_multiple_of(120) {
+            tracing::info!("another gateway migrates the database: waiting");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(())
 }
 
 /// Empties (or makes) a schema of a PostgreSQL database, and gives the URL that works in it: a
@@ -86,8 +112,8 @@ fn lacking(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     }
     let ours: Vec<Box<dyn Migration<diesel::pg::Pg>>> =
         POSTGRES.migrations().map_err(|error| StoreError::Migration(error.to_string()))?;
-    let lacks = |version: &str| !applied.iter().any(|it| it.version == version);
-    let lacking = ours.iter().filter(|it| lacks(&it.name().version().to_string()));
+    let lacks = |version: &str| !applied.iter().any(|row| row.version == version);
+    let lacking = ours.iter().filter(|migration| lacks(&migration.name().version().to_string()));
     Ok(lacking.map(|migration| migration.name().to_string()).collect())
 }
 

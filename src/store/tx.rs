@@ -74,9 +74,9 @@ impl Db {
         done
     }
 
-    /// Until the end of the snapshot: whoever reads everything is not looking up by key, which is
-    /// what PostgreSQL's planner is held to otherwise. Held to it, it would go through one table
-    /// whole for each row of another.
+    /// Lets PostgreSQL scan and hash whole tables until the end of the snapshot. Its planner is held to
+    /// look-ups by key otherwise; a report that reads everything would then read one table whole for
+    /// each row of another.
     pub fn read_everything(&mut self) -> Result<(), StoreError> {
         match self {
             Self::Postgres(connection) => connection.batch_execute(

@@ -62,8 +62,8 @@ impl Work<'_> {
             BehaviourOutcome::Refused(_) => "refused",
             BehaviourOutcome::Withdrawn => return Ok(outcome),
         };
-        let rule = (lead.rule.as_str(), lead.period.as_str());
-        contacts::evaluated(&mut self.tx, lead.customer, rule, evaluation, self.now)?;
+        let of = contacts::Evaluation { rule: &lead.rule, period: &lead.period };
+        contacts::evaluated(&mut self.tx, lead.customer, of, evaluation, self.now)?;
         Ok(outcome)
     }
 }

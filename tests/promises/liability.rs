@@ -5,7 +5,9 @@ use tallystick::clock;
 use tallystick::ids::TransactionId;
 use tallystick::ledger::cutoff::By;
 use tallystick::ledger::liability::{Line, Month, roll_forward};
-use tallystick::ledger::{Account, AccountCode, Owner, Posting, RuleVersion, Transaction};
+use tallystick::ledger::{
+    Account, AccountCode, Owner, Posting, RuleVersion, Total, Transaction, TransactionKind,
+};
 use tallystick::money::{Amount, Asset};
 use tallystick::program::Lot;
 use tallystick::store::transactions::NewTransaction;
@@ -41,8 +43,8 @@ fn month(app: &TestApp, text: &str, by: By) -> Vec<Line> {
     roll_forward(&mut app.trial.db(), month).unwrap()
 }
 
-fn sum(lines: &[Line], of: impl Fn(&Line) -> Amount) -> i64 {
-    lines.iter().map(|line| of(line).minor()).sum()
+fn sum(lines: &[Line], of: impl Fn(&Line) -> Total) -> i64 {
+    lines.iter().map(|line| i64::try_from(of(line).minor()).unwrap()).sum()
 }
 
 /// What customers hold by the balances that are kept.
@@ -83,7 +85,7 @@ on_both_stores! {
 }
 
 /// Moves points of a lot to or from an account, as the bank does by itself.
-fn record(app: &TestApp, kind: &'static str, lot: &Lot, (code, minor): (AccountCode, i64)) {
+fn record(app: &TestApp, kind: TransactionKind, lot: &Lot, (code, minor): (AccountCode, i64)) {
     let available = Account::customer(AccountCode::POINTS_AVAILABLE, lot.customer, Asset::PTS);
     let other = match code {
         AccountCode::POINTS_HELD => Account::customer(code, lot.customer, Asset::PTS),
@@ -127,14 +129,14 @@ async fn what_moves_shows(app: &mut TestApp) {
     shop.record(&payment("p-4", "m-1", "500.00", "0.00")).await;
     let lot = fullest_lot(app);
     for (kind, code, minor) in [
-        ("redemption.committed", AccountCode::POINTS_REDEMPTION, 30_000),
-        ("redemption.returned", AccountCode::POINTS_REDEMPTION, -500),
+        (TransactionKind::Commit, AccountCode::POINTS_REDEMPTION, 30_000),
+        (TransactionKind::Return, AccountCode::POINTS_REDEMPTION, -500),
         // Held is owed all the same.
-        ("redemption.held", AccountCode::POINTS_HELD, 100),
-        ("redemption.cancelled", AccountCode::POINTS_HELD, -100),
-        ("points.expired", AccountCode::POINTS_BREAKAGE, 700),
-        ("adjustment", AccountCode::POINTS_ADJUSTMENT, 11),
-        ("something.new", AccountCode::POINTS_ADJUSTMENT, 2),
+        (TransactionKind::Hold, AccountCode::POINTS_HELD, 100),
+        (TransactionKind::Cancel, AccountCode::POINTS_HELD, -100),
+        (TransactionKind::Expired, AccountCode::POINTS_BREAKAGE, 700),
+        (TransactionKind::Adjustment, AccountCode::POINTS_ADJUSTMENT, 11),
+        (TransactionKind::Rewarded, AccountCode::POINTS_ADJUSTMENT, 2),
     ] {
         record(app, kind, &lot, (code, minor));
     }
@@ -144,7 +146,7 @@ async fn what_moves_shows(app: &mut TestApp) {
         assert_eq!(sum(&lines, |line| line.closing), held(app));
         let of = |line: &&Line| line.partner.as_ref().map(|id| id.as_str()) == partner;
         let line = lines.iter().find(of).unwrap();
-        line.amounts().map(Amount::minor).collect::<Vec<i64>>()
+        line.amounts().map(Total::minor).collect::<Vec<i128>>()
     };
     let shops = Some("green-basket");
     assert_eq!(sorts(shops), [0, 64_700, -29_500, -700, -2_500, -11, -2, 31_987]);

@@ -19,7 +19,7 @@ use crate::harness::{
 const PASSWORD: &str = "only-for-this-run";
 
 /// `tallystick migrate --grant ROLE`, by the tables' owner.
-fn grant(trial: &Trial, role: &str) -> (bool, String) {
+pub fn grant(trial: &Trial, role: &str) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tallystick"))
         .args(["migrate", "--grant", role])
         .env("DATABASE_URL", trial.settings.database_url.reveal())
@@ -31,7 +31,7 @@ fn grant(trial: &Trial, role: &str) -> (bool, String) {
 }
 
 /// Makes the role, and the trial's service is from now on to work as it.
-fn work_as(trial: &mut Trial, role: &str) {
+pub fn work_as(trial: &mut Trial, role: &str) {
     let database = trial.database_name().to_owned();
     let make = format!("CREATE ROLE \"{role}\" LOGIN PASSWORD '{PASSWORD}'");
     Cluster::shared().psql(&database, &make);

@@ -9,6 +9,7 @@ use tallystick::ledger::seal::check::Outside;
 use tallystick::ledger::seal::seal_all;
 use tallystick::ledger::verify::{Proof, verify_against};
 use tallystick::secrets::keys::Keys;
+use tallystick::store::seals::SealOfEvent;
 use tallystick::store::{Db, seals};
 
 use crate::crash::Served;
@@ -74,7 +75,9 @@ fn behind_our_back(trial: &Trial, sql: &str) {
 fn id_of(trial: &Trial, event: &str) -> String {
     let key =
         tallystick::ids::EventKey::of(&"green-basket".parse().unwrap(), &event.parse().unwrap());
-    let seal = seals::of_event(&mut trial.db(), key).unwrap().unwrap().unwrap();
+    let SealOfEvent::Sealed(seal) = seals::of_event(&mut trial.db(), key).unwrap() else {
+        panic!("it is sealed")
+    };
     tallystick::ledger::leaf::hex(&seal.transaction)
 }
 

@@ -58,7 +58,7 @@ fn to_standard_output(db: &mut Db, what: &Export) -> Result<(), Failure> {
     }
 }
 
-/// Whether whoever reads has seen enough, as `head` does.
+/// Whether the reader of the output has closed it, as `head` does.
 fn is_broken_pipe(error: &ExportError) -> bool {
     let first: &(dyn Error + 'static) = error;
     std::iter::successors(Some(first), |&error| error.source())

@@ -8,7 +8,7 @@ use crate::store::{Db, flagged_payments};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Of this partner alone.
+    /// Only payments of this partner.
     #[arg(long)]
     partner: Option<PartnerId>,
 }

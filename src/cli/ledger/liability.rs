@@ -2,9 +2,10 @@
 //! over a month, by partner.
 
 use crate::cli::Failure;
+use crate::ledger::Total;
 use crate::ledger::cutoff::By;
 use crate::ledger::liability::{Line, Month, Movement, roll_forward};
-use crate::money::{Amount, Asset};
+use crate::money::Asset;
 use crate::settings::Settings;
 use crate::store::Db;
 
@@ -58,7 +59,7 @@ fn print_csv(month: &str, lines: &[Line]) -> Result<(), Failure> {
 
 fn print_text(lines: &[Line]) -> Result<(), Failure> {
     print_line("PTS", columns().map(|column| column.replace('_', "-")));
-    let mut sums = [Amount::zero(Asset::PTS); Movement::ALL.len().saturating_add(2)];
+    let mut sums = [Total::zero(Asset::PTS); Movement::ALL.len().saturating_add(2)];
     for line in lines {
         let name = match partner(line) {
             "" => "no partner",
@@ -66,7 +67,7 @@ fn print_text(lines: &[Line]) -> Result<(), Failure> {
         };
         print_line(name, line.amounts().map(|amount| amount.to_string()));
         for (sum, amount) in sums.iter_mut().zip(line.amounts()) {
-            *sum = sum.checked_add(amount)?;
+            *sum = sum.plus(amount);
         }
     }
     print_line("sum", sums.iter().map(ToString::to_string));

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use self::cutoff::CutoffArgs;
@@ -22,8 +21,7 @@ use crate::ledger::account::chart;
 use crate::ledger::seal;
 use crate::ledger::seal::check::Outside;
 use crate::ledger::verify::verify_against;
-use crate::ledger::{Account, Owner, as_of};
-use crate::money::Amount;
+use crate::ledger::{Account, Owner, Total, as_of};
 use crate::secrets::key_source::KeySource;
 use crate::secrets::keys::{Keys, TokenKeys};
 use crate::settings::Settings;
@@ -105,8 +103,11 @@ pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
         Command::Heads(args) => print_heads(&mut db, args.from),
         Command::Accounts(args) => {
             let all = match args.cutoff.read(settings)? {
-                Some(cutoff) => as_of::balances(&mut db, cutoff)?,
-                None => accounts::all(&mut db)?,
+                Some(cutoff) => as_of::totals(&mut db, cutoff)?,
+                None => {
+                    let kept = accounts::all(&mut db)?.into_iter();
+                    kept.map(|(account, balance)| (account, balance.into())).collect()
+                }
             };
             if args.csv {
                 print_csv(&all)?
@@ -202,7 +203,7 @@ fn read_heads(path: &Path) -> Result<Vec<String>, Failure> {
         .collect()
 }
 
-fn print_csv(all: &[(Account, Amount)]) -> Result<(), Failure> {
+fn print_csv(all: &[(Account, Total)]) -> Result<(), Failure> {
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
     out.write_record(["account", "owner_kind", "owner", "asset", "balance"])?;
     for (account, balance) in all {
@@ -216,25 +217,26 @@ fn print_csv(all: &[(Account, Amount)]) -> Result<(), Failure> {
 
 /// One line for each account of the bank and of partners, one for all customers' together, and
 /// the proof that each asset sums to zero.
-fn print_trial_balance(all: &[(Account, Amount)]) {
+fn print_trial_balance(all: &[(Account, Total)]) {
     println!("{:<20} {:<16} {:>16}  ", "account", "owner", "balance");
-    let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, Total> = BTreeMap::new();
     for line in chart() {
-        let mut customers = (0_usize, Decimal::ZERO);
+        let mut customers: Option<(usize, Total)> = None;
         for (account, balance) in all.iter().filter(|(it, _)| it.code.name() == line.code) {
-            let sum = sums.entry(account.asset.code()).or_default();
-            *sum = sum.saturating_add(balance.decimal());
+            let zero = Total::zero(account.asset);
+            let sum = sums.entry(account.asset.code()).or_insert(zero);
+            *sum = sum.plus(*balance);
             if let Owner::Customer(_) = account.owner {
-                customers.0 = customers.0.saturating_add(1);
-                customers.1 = customers.1.saturating_add(balance.decimal());
+                let (count, total) = customers.unwrap_or((0, zero));
+                customers = Some((count.saturating_add(1), total.plus(*balance)));
                 continue;
             }
             let owner = account.owner.name();
             println!("{:<20} {owner:<16} {balance:>16} {}", line.code, line.asset);
         }
-        if customers.0 > 0 {
-            let owner = format!("{} customers", customers.0);
-            println!("{:<20} {owner:<16} {:>16} {}", line.code, customers.1, line.asset);
+        if let Some((count, total)) = customers {
+            let owner = format!("{count} customers");
+            println!("{:<20} {owner:<16} {total:>16} {}", line.code, line.asset);
         }
     }
     for (asset, sum) in sums {

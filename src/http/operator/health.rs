@@ -16,7 +16,7 @@ pub async fn get_health() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "alive" }))
 }
 
-/// The database answers and has every migration.
+/// The database answers, takes changes, and has every migration.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operation", security(()),
     responses((status = 200, description = "It can do its work.", body = StatusBody))
@@ -26,6 +26,7 @@ pub async fn get_readiness(gateway: web::Data<Gateway>) -> Result<HttpResponse, 
         if !books.ask(store::pending).await?.is_empty() {
             return Err(Problem::busy("The database lacks migrations: run tallystick migrate."));
         }
+        books.pool.probe().await?;
     }
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })))
 }

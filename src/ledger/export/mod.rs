@@ -27,7 +27,7 @@ pub struct Export {
     /// Only what moves these accounts: journals then hold whole transactions, because half of one
     /// does not balance; tables hold the entries on these accounts alone.
     pub accounts: Option<AccountPattern>,
-    /// Journals know days only: they are reckoned in this time zone.
+    /// Journals know days only: those of this time zone.
     pub time_zone: Tz,
 }
 

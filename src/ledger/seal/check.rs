@@ -1,15 +1,17 @@
 //! Recomputes the chain and names what is not as it was sealed. Reads only, a block at a time.
 
+use serde::Deserialize;
+
 use super::{LEAVES_MAX, head, made_at};
-use crate::ids::hex;
+use crate::ids::{MemberKey, MemberRef, PartnerId, hex};
 use crate::ledger::TransactionKind;
 use crate::ledger::chain::{self, Block, Hash};
 use crate::ledger::kinds::Basis;
-use crate::ledger::leaf::{Leaf, Recorded};
+use crate::ledger::leaf::{Leaf, Recorded, RecordedEvent};
 use crate::secrets::token_keys::TokenKeys;
 use crate::store::proof::Finding;
 use crate::store::seals::{self, Seal, StoredBlock};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, customers};
 
 /// What is known outside of the database, and so out of the reach of who changes it.
 #[derive(Clone, Copy, Default)]
@@ -116,6 +118,30 @@ impl Walk<'_> {
             self.seal(seal, recorded.get(&seal.transaction), newest);
         }
         self.sealed.transactions = self.sealed.transactions.saturating_add(count);
+        self.members(db, recorded.values())
+    }
+
+    /// Members stay their customers': an event's customer is sealed, and it is the one that its
+    /// member had then.
+    fn members<'r>(
+        &mut self,
+        db: &mut Db,
+        list: impl Iterator<Item = &'r Recorded>,
+    ) -> Result<(), StoreError> {
+        let named: Vec<(MemberKey, &RecordedEvent)> = list
+            .filter_map(|recorded| recorded.event.as_ref())
+            .filter_map(|event| Some((member_of(event)?, event)))
+            .collect();
+        let keys: Vec<MemberKey> = named.iter().map(|(key, _event)| *key).collect();
+        let found = customers::of_member_keys(db, &keys)?;
+        for (key, event) in named {
+            let customer = event.customer_id.as_deref();
+            let is_same = found.get(&key).map(|id| id.bytes().as_slice()) == customer;
+            if customer.is_some() && !is_same {
+                let place = format!("{}/{}", event.partner_id, event.event_id);
+                self.find("member", place, "its member is another customer's now");
+            }
+        }
         Ok(())
     }
 
@@ -158,10 +184,12 @@ impl Walk<'_> {
             after = last;
             for part in stretch.unsealed.chunks(usize::from(LEAVES_MAX)) {
                 let wanted: Vec<&[u8]> = part.iter().map(Vec::as_slice).collect();
-                for recorded in seals::recorded(db, &wanted)?.values() {
+                let recorded = seals::recorded(db, &wanted)?;
+                for recorded in recorded.values() {
                     self.transaction(recorded, newest);
                     self.sealed.unsealed = self.sealed.unsealed.saturating_add(1);
                 }
+                self.members(db, recorded.values())?;
             }
         }
     }
@@ -209,6 +237,22 @@ impl Walk<'_> {
             self.findings.push(Finding { what: what.to_owned(), place, detail });
         }
     }
+}
+
+/// The member whom an event names.
+fn member_of(event: &RecordedEvent) -> Option<MemberKey> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        member: Option<String>,
+    }
+    let body: Body = serde_json::from_str(&event.body).ok()?;
+    let partner = PartnerId::try_from(event.partner_id.as_str()).ok()?;
+    let member = MemberRef::try_from(body.data.member?).ok()?;
+    Some(MemberKey::of(&partner, &member))
 }
 
 /// The other bases are proved by queries ([`crate::store::proof`]).

@@ -1,5 +1,5 @@
-//! A block as it is signed, to be kept outside of the database: whoever has a head can tell whether
-//! the chain still leads to it.
+//! The signed head of a block, to be kept outside of the database. It shows whether the chain still
+//! leads to that block.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

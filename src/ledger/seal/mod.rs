@@ -25,11 +25,11 @@ pub const LEAVES_MAX: u16 = 1_000;
 /// How often a gateway looks for what is not sealed.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How far behind what is sealed a look begins, for commits that were late.
+/// How far before the last sealed transaction a pass starts, for commits that were late.
 const NEAR: TimeDelta = TimeDelta::seconds(2);
 const FAR: TimeDelta = TimeDelta::minutes(10);
 
-/// Every so many looks, one that begins further behind.
+/// Every 60th pass starts ten minutes back instead of two seconds.
 const NEAR_LOOKS: u32 = 60;
 
 /// Why nothing can be sealed now.

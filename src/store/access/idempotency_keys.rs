@@ -14,7 +14,7 @@ pub struct Request {
     pub key: RequestKey,
     /// Whoever asks, by a hash of their name.
     pub caller: RequestKey,
-    /// Of its content.
+    /// The hash of the request's content.
     pub fingerprint: [u8; 32],
     /// Whoever asks now.
     pub lease: LeaseId,
@@ -154,7 +154,7 @@ pub fn keep(tx: &mut LedgerTx<'_>, asked: &Request, answer: &KeptAnswer) -> Resu
     Ok(())
 }
 
-/// Gives the key back: whoever asks next does the work.
+/// Releases the key: the next request with it is carried out.
 pub fn release(tx: &mut LedgerTx<'_>, asked: &Request) -> Result<(), StoreError> {
     let own = idempotency_keys::table
         .find(asked.key.bytes().as_slice())

@@ -1,6 +1,6 @@
 //! Access tokens that their partner gave up before they expired (RFC 7009).
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -16,6 +16,9 @@ struct Row<'a> {
     partner_id: &'a str,
     expires_at: NaiveDateTime,
 }
+
+/// A token is accepted for a moment after its expiry, and no clock is this far behind another.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(10);
 
 /// Revokes a token; a second time changes nothing.
 pub fn insert(
@@ -33,10 +36,10 @@ pub fn insert(
     Ok(())
 }
 
-/// All that have not expired, each with its end.
+/// All that some gateway may still take for valid, each with its end.
 pub fn in_force(db: &mut Db, now: Moment) -> Result<Vec<(Uuid, Moment)>, StoreError> {
     let rows: Vec<(Vec<u8>, NaiveDateTime)> = revoked_tokens::table
-        .filter(revoked_tokens::expires_at.gt(now.naive()))
+        .filter(revoked_tokens::expires_at.gt(now.minus(CLOCKS_APART).naive()))
         .select((revoked_tokens::id, revoked_tokens::expires_at))
         .load(db)?;
     let row = |(id, expires_at): (Vec<u8>, NaiveDateTime)| {
@@ -46,8 +49,8 @@ pub fn in_force(db: &mut Db, now: Moment) -> Result<Vec<(Uuid, Moment)>, StoreEr
     rows.into_iter().map(row).collect()
 }
 
-/// Forgets those that have expired: they are refused for that.
-pub fn forget_expired(tx: &mut LedgerTx<'_>, now: Moment) -> Result<usize, StoreError> {
-    let expired = revoked_tokens::table.filter(revoked_tokens::expires_at.le(now.naive()));
+/// Deletes those that expired by `past`: every gateway refuses them for that.
+pub fn forget_expired(tx: &mut LedgerTx<'_>, past: Moment) -> Result<usize, StoreError> {
+    let expired = revoked_tokens::table.filter(revoked_tokens::expires_at.le(past.naive()));
     Ok(diesel::delete(expired).execute(tx.0)?)
 }

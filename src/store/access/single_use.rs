@@ -47,18 +47,17 @@ pub fn claim_proof(
     Ok(inserted == 1)
 }
 
-/// Deletes up to `rows_max` rows of a table whose `expires_at` is not after `now`, and gives their
-/// number.
+/// Deletes up to `rows_max` rows of a table that expired by `past`, and gives their number.
 macro_rules! forget_expired {
     ($name:ident, $table:ident, $doc:literal) => {
         #[doc = $doc]
         pub fn $name(
             tx: &mut LedgerTx<'_>,
-            now: Moment,
+            past: Moment,
             rows_max: i64,
         ) -> Result<usize, StoreError> {
             let ids: Vec<Vec<u8>> = $table::table
-                .filter($table::expires_at.le(now.naive()))
+                .filter($table::expires_at.le(past.naive()))
                 .order($table::expires_at)
                 .limit(rows_max)
                 .select($table::id)
@@ -76,14 +75,14 @@ macro_rules! forget_expired {
 forget_expired!(
     forget_assertions,
     assertions,
-    "Deletes up to `rows_max` assertions that expired by `now`, earliest first, and gives their \
-     number."
+    "Deletes up to `rows_max` assertions that expired by `past`, earliest first, and gives \
+     their number."
 );
 forget_expired!(
     forget_proofs,
     dpop_proofs,
-    "Deletes up to `rows_max` DPoP proofs that expired by `now`, earliest first, and gives their \
-     number."
+    "Deletes up to `rows_max` DPoP proofs that expired by `past`, earliest first, and gives \
+     their number."
 );
 
 /// The SHA-256 of both texts, each with its length before it, so that no text can move from one to

@@ -175,7 +175,8 @@ pub fn due(
     rows.into_iter().map(read_id).collect()
 }
 
-/// Puts a notice of one in line, once for its days; `false` when it was, or is cancelled.
+/// Queues the notice of an announcement for a number of days ahead, once. `false`: it was queued
+/// before, or the announcement is cancelled.
 pub fn announce(
     tx: &mut LedgerTx<'_>,
     id: &AnnouncementId,
@@ -207,7 +208,7 @@ pub fn announce(
     if inserted == 0 {
         return Ok(false);
     }
-    outbox::notice_due(tx, (notice, announcement.customer), now)?;
+    outbox::notice_due(tx, notice, announcement.customer, now)?;
     Ok(true)
 }
 

@@ -119,19 +119,27 @@ pub fn event_id(rule: &str, period: &str, customer: CustomerId) -> String {
     format!("{rule}:{period}:{customer}")
 }
 
+/// A rule about behaviour, for one month.
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluation<'a> {
+    pub rule: &'a str,
+    /// Such as 2026-11.
+    pub period: &'a str,
+}
+
 /// Customers, by id and after an id, who may be contacted and were not yet held against a rule for a
 /// period. Returns at most `max`.
 pub fn unevaluated(
     db: &mut Db,
-    (rule, period): (&str, &str),
+    evaluation: Evaluation<'_>,
     after: Option<CustomerId>,
     max: i64,
 ) -> Result<Vec<ContactRecord>, StoreError> {
     let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
     let done = behaviour_evaluations::table
         .filter(behaviour_evaluations::customer_id.eq(customer_contacts::customer_id))
-        .filter(behaviour_evaluations::rule.eq(rule))
-        .filter(behaviour_evaluations::period.eq(period));
+        .filter(behaviour_evaluations::rule.eq(evaluation.rule))
+        .filter(behaviour_evaluations::period.eq(evaluation.period));
     let rows: Vec<Stored> = customer_contacts::table
         .inner_join(consents::table.on(consents::id.eq(customer_contacts::consent_id)))
         .inner_join(personal_data::table.on(personal_data::id.eq(customer_contacts::personal_id)))
@@ -155,14 +163,14 @@ pub fn unevaluated(
 pub fn evaluated(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
-    (rule, period): (&str, &str),
+    evaluation: Evaluation<'_>,
     outcome: &'static str,
     now: Moment,
 ) -> Result<(), StoreError> {
     let row = (
         behaviour_evaluations::customer_id.eq(customer.bytes().as_slice()),
-        behaviour_evaluations::rule.eq(rule),
-        behaviour_evaluations::period.eq(period),
+        behaviour_evaluations::rule.eq(evaluation.rule),
+        behaviour_evaluations::period.eq(evaluation.period),
         behaviour_evaluations::outcome.eq(outcome),
         behaviour_evaluations::evaluated_at.eq(now.naive()),
     );

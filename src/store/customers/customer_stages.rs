@@ -33,7 +33,7 @@ pub struct StageMove {
 type Stored = (Vec<u8>, String, chrono::NaiveDateTime);
 type StoredMove = (Option<String>, String, String, String, chrono::NaiveDateTime);
 
-/// Customers after one who stand nowhere yet, in the order of their ids: so many at most.
+/// Up to `max` customers without a stage, by id, after an id.
 pub fn unstaged(db: &mut Db, after: CustomerId, max: i64) -> Result<Vec<CustomerId>, StoreError> {
     let staged = customer_stages::table.filter(customer_stages::customer_id.eq(customers::id));
     let rows: Vec<Vec<u8>> = customers::table
@@ -46,7 +46,7 @@ pub fn unstaged(db: &mut Db, after: CustomerId, max: i64) -> Result<Vec<Customer
     rows.iter().map(|id| customer(id)).collect()
 }
 
-/// Customers whose stage is to be reckoned again: so many at most.
+/// Up to `max` customers whose stage is due to be computed, earliest first.
 pub fn to_look_at(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>, StoreError> {
     let rows: Vec<Vec<u8>> = customer_stages::table
         .filter(customer_stages::look_at.le(now.naive()))
@@ -57,7 +57,7 @@ pub fn to_look_at(db: &mut Db, now: Moment, max: i64) -> Result<Vec<CustomerId>,
     rows.iter().map(|id| customer(id)).collect()
 }
 
-/// Something has happened: the customer's stage is reckoned again soon.
+/// Makes the customer's stage due to be computed at once.
 pub fn look_again(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -70,7 +70,7 @@ pub fn look_again(
     Ok(())
 }
 
-/// A customer's stage is reckoned again at that time, and not before.
+/// Sets when the customer's stage is computed next.
 pub fn postpone(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -146,7 +146,7 @@ pub fn put(tx: &mut LedgerTx<'_>, new: &NewStage<'_>) -> Result<Option<i64>, Sto
     Ok(Some(seq))
 }
 
-/// Where a customer stands; `None` where nobody has reckoned it yet.
+/// A customer's stage. `None`: it was never computed.
 pub fn get(db: &mut Db, customer: CustomerId) -> Result<Option<StageRecord>, StoreError> {
     let stored: Option<Stored> = customer_stages::table
         .find(customer.bytes().as_slice())

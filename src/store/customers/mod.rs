@@ -239,6 +239,27 @@ pub fn by_member(
     id.map(|id| types::uuid(&id, "members.customer_id").map(CustomerId::from_uuid)).transpose()
 }
 
+/// The customers behind these members, of those that are known. Reads only.
+pub fn of_member_keys(
+    db: &mut Db,
+    keys: &[MemberKey],
+) -> Result<HashMap<MemberKey, CustomerId>, StoreError> {
+    let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
+    let mut found = HashMap::with_capacity(ids.len());
+    for part in ids.chunks(crate::store::rows_max(1)) {
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = both!(db, db => members::table
+            .filter(members::id.eq_any(part))
+            .select((members::id, members::customer_id))
+            .load(db))?;
+        for (member, customer) in rows {
+            let key = MemberKey::from_bytes(types::bytes16(&member, "members.id")?);
+            let id = CustomerId::from_uuid(types::uuid(&customer, "members.customer_id")?);
+            found.insert(key, id);
+        }
+    }
+    Ok(found)
+}
+
 /// The member reference by which a partner knows a customer, given out at the first asking: the
 /// customer is opened too where the bank's subject is new.
 pub fn link(

@@ -1,4 +1,4 @@
-//! What customers are told before it happens, and what they do not want to be told.
+//! Notices to customers of what is about to happen, and the kinds that a customer opted out of.
 
 use diesel::prelude::*;
 
@@ -10,14 +10,14 @@ use crate::store::outbox::{self, Destination};
 use crate::store::schema::{customers, notice_opt_outs, notices};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// What is to be told.
+/// A notice to be queued.
 #[derive(Clone, Debug)]
 pub struct NewNotice {
     pub customer: CustomerId,
     pub kind: &'static str,
     /// The day on which it happens.
     pub object: String,
-    /// At most so many days ahead.
+    /// The most days ahead of the event.
     pub days: i64,
     pub points: Amount,
 }
@@ -48,7 +48,7 @@ struct Row<'a> {
     recorded_at: chrono::NaiveDateTime,
 }
 
-/// Puts a notice in line, once for ever; `false` when it was, or is not wanted.
+/// Queues a notice once. `false`: it was queued before, or the customer opted out.
 pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<bool, StoreError> {
     let wants_none: i64 = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(new.customer.bytes().as_slice()))
@@ -76,7 +76,7 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
     if inserted == 0 {
         return Ok(false);
     }
-    outbox::notice_due(tx, (id, new.customer), now)?;
+    outbox::notice_due(tx, id, new.customer, now)?;
     Ok(true)
 }
 

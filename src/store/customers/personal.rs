@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::customer::personal::{FIRST_INDEX, PhoneIndex};
 use crate::customer::{DataSubject, Reading, Sealed};
 use crate::ids::ReferralId;
-use crate::store::schema::{personal_data, referrals};
+use crate::store::schema::personal_data;
 use crate::store::{Db, LedgerTx, StoreError, readings, types};
 
 /// A person's contact data, sealed for the referral it came with.
@@ -82,7 +82,7 @@ pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
     Ok(count > 0)
 }
 
-/// The referrals of whoever has a phone number with one of these indexes, oldest first.
+/// Referrals with a phone number that has one of these indexes, oldest first.
 pub fn by_phone(
     db: &mut Db,
     indexes: &[[u8; 32]],
@@ -107,16 +107,16 @@ pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreE
 }
 
 /// Puts a record in the place of what it was made from; `false` when that is gone.
-pub fn reseal(tx: &mut LedgerTx<'_>, anew: &Resealed) -> Result<bool, StoreError> {
+pub fn reseal(tx: &mut LedgerTx<'_>, record: &Resealed) -> Result<bool, StoreError> {
     let row = personal_data::table
-        .filter(personal_data::id.eq(anew.id.bytes().as_slice()))
-        .filter(personal_data::key_id.eq(&anew.was));
+        .filter(personal_data::id.eq(record.id.bytes().as_slice()))
+        .filter(personal_data::key_id.eq(&record.was));
     let changed = diesel::update(row)
         .set((
-            personal_data::key_id.eq(&anew.sealed.key_id),
-            personal_data::sealed.eq(&anew.sealed.bytes),
-            personal_data::phone_index.eq(anew.phone_index.hash.as_slice()),
-            personal_data::index_key_id.eq(&anew.phone_index.key_id),
+            personal_data::key_id.eq(&record.sealed.key_id),
+            personal_data::sealed.eq(&record.sealed.bytes),
+            personal_data::phone_index.eq(record.phone_index.hash.as_slice()),
+            personal_data::index_key_id.eq(&record.phone_index.key_id),
         ))
         .execute(tx.0)?;
     Ok(changed == 1)
@@ -161,9 +161,8 @@ pub fn sealed_with_a_key_beyond(
 /// Persons of referrals that were recorded before a moment and did not convert, oldest first.
 pub fn outlived(db: &mut Db, before: Moment, rows_max: i64) -> Result<Vec<ReferralId>, StoreError> {
     let ids: Vec<Vec<u8>> = personal_data::table
-        .inner_join(referrals::table.on(referrals::id.eq(personal_data::id)))
+        .filter(personal_data::kept.eq(0))
         .filter(personal_data::recorded_at.lt(before.naive()))
-        .filter(referrals::state.ne("converted").and(referrals::state.ne("rewarded")))
         .order((personal_data::recorded_at, personal_data::id))
         .limit(rows_max)
         .select(personal_data::id)

@@ -13,7 +13,7 @@ pub struct NewDuplicate {
     pub key: EventKey,
     /// The event that came first.
     pub of: EventKey,
-    /// Of what came.
+    /// The fingerprint of the event that came later.
     pub fingerprint: Fingerprint,
 }
 

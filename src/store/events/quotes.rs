@@ -1,4 +1,4 @@
-//! What tills were told beforehand.
+//! Quotes that tills got before a payment.
 
 use std::collections::HashMap;
 

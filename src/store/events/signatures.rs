@@ -197,6 +197,18 @@ pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreE
     })?)
 }
 
+/// The smallest id that can have been made at a moment: ids begin with the milliseconds of their
+/// making (RFC 9562, section 5.7). What was erased has left `signed_contents`, so a search there by
+/// id never passes what is done, as a search by age in `signatures` would.
+fn oldest_id_after(moment: Moment) -> [u8; 16] {
+    let mut id = [0; 16];
+    let milliseconds = moment.utc().timestamp_millis().to_be_bytes();
+    for (to, from) in id.iter_mut().zip(milliseconds.iter().skip(2)) {
+        *to = *from;
+    }
+    id
+}
+
 /// Erases up to `rows_max` contents whose requests were recorded before a moment.
 pub fn erase_before(
     tx: &mut LedgerTx<'_>,
@@ -206,8 +218,9 @@ pub fn erase_before(
     Ok(both!(tx.0, db => {
         let ids: Vec<Vec<u8>> = signed_contents::table
             .inner_join(signatures::table.on(signatures::id.eq(signed_contents::id)))
+            .filter(signed_contents::id.lt(oldest_id_after(before).as_slice()))
             .filter(signatures::recorded_at.lt(before.naive()))
-            .order(signatures::recorded_at)
+            .order(signed_contents::id)
             .limit(rows_max)
             .select(signed_contents::id)
             .load(db)?;

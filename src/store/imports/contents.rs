@@ -1,5 +1,7 @@
 //! What a file holds, and which of its lines were not taken: sealed both.
 
+use std::ops::Range;
+
 use diesel::prelude::*;
 
 use super::super::schema::{import_parts, import_rejects, imports};
@@ -14,22 +16,22 @@ use crate::store::{Db, LedgerTx, StoreError, types};
 pub fn append(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
-    (start, end): (i64, i64),
+    bytes: Range<i64>,
     sealed: &Sealed,
     now: Moment,
 ) -> Result<Option<bool>, StoreError> {
     let here = imports::table
         .filter(imports::id.eq(id.bytes().as_slice()))
         .filter(imports::state.eq(State::Receiving.name()))
-        .filter(imports::received.eq(start))
+        .filter(imports::received.eq(bytes.start))
         .filter(imports::expires_at.gt(now.naive()))
-        .filter(imports::length.ge(end));
-    if diesel::update(here).set(imports::received.eq(end)).execute(tx.0)? == 0 {
+        .filter(imports::length.ge(bytes.end));
+    if diesel::update(here).set(imports::received.eq(bytes.end)).execute(tx.0)? == 0 {
         return Ok(None);
     }
     let part = (
         import_parts::import_id.eq(id.bytes().as_slice()),
-        import_parts::start.eq(start),
+        import_parts::start.eq(bytes.start),
         import_parts::key_id.eq(&sealed.key_id),
         import_parts::sealed.eq(&sealed.bytes),
     );

@@ -1,5 +1,5 @@
 //! Partners' files: received in parts, then taken in under a lease, so that two gateways never take
-//! in the same one, and whoever dies over it loses it when the lease ends.
+//! in the same one, and a gateway that dies loses it when the lease ends.
 
 mod contents;
 mod work;

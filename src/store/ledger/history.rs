@@ -1,5 +1,5 @@
 //! Recorded history, to be decided on again: a page of transactions at a time, in the order of recording.
-//! Nothing is written; whoever reads more than a page does so in one [`snapshot`](Db::snapshot).
+//! Reads only. Read more than one page in one [`snapshot`](Db::snapshot).
 
 use std::collections::HashMap;
 

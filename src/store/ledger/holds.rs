@@ -13,7 +13,7 @@ use crate::program::{HoldStanding, HoldState, HoldStep};
 use crate::store::schema::{accounts, entries, events, holds, transactions};
 use crate::store::{Db, LedgerTx, StoreError, codes, types};
 
-/// Whose hold a step is of.
+/// The hold that a step changes.
 pub struct HoldOf<'a> {
     pub key: EventKey,
     pub customer: CustomerId,
@@ -88,7 +88,7 @@ pub fn customers(db: &mut Db, keys: &[EventKey]) -> Result<Vec<CustomerId>, Stor
     rows.iter().map(|id| types::uuid(id, "holds.customer_id").map(CustomerId::from_uuid)).collect()
 }
 
-/// Customers with holds, at all partners or at one, whose time is over: so many at most.
+/// Up to `max` customers with holds, at all partners or at one, that have timed out.
 pub fn timed_out(
     db: &mut Db,
     partner: Option<&PartnerId>,

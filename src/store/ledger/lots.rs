@@ -212,8 +212,7 @@ pub fn partners(
         .collect()
 }
 
-/// Customers of whose points, of all partners or of one, some matured or expired by now: so many at
-/// most.
+/// Up to `max` customers, of all partners or of one, with points that have matured or expired by now.
 pub fn fallen_due(
     db: &mut Db,
     partner: Option<&PartnerId>,

@@ -214,6 +214,62 @@ const RESERVED: &str = "
             FROM accounts WHERE code = 'commission_pending') a
     WHERE w.total <> a.total";
 
+const UNMOVED: &str = "
+    SELECT 'reward' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and no move of a referral stands for it' AS detail
+    FROM transactions t LEFT JOIN referral_moves m ON m.transaction_id = t.id
+    WHERE t.kind IN ('referral.rewarded', 'referral.clawed_back') AND m.referral_id IS NULL
+    ORDER BY place LIMIT 100";
+
+/// A reward posts what its rows say. A claw-back takes no more than its referral's rows say.
+const REWARDED: &str = "
+    SELECT 'reward' AS what, 'transactions ' || {hex:p.id} AS place,
+        'gives ' || p.points || ' points and ' || p.commission
+            || ' of commission; its rewards come to ' || p.given || ' and ' || p.paid AS detail
+    FROM (
+        SELECT t.id, t.kind,
+            (SELECT COALESCE(SUM(e.amount), 0) FROM entries e JOIN accounts a ON a.id = e.account_id
+                WHERE e.transaction_id = t.id AND a.owner_kind = 'customer') AS points,
+            (SELECT COALESCE(SUM(e.amount), 0) FROM entries e JOIN accounts a ON a.id = e.account_id
+                WHERE e.transaction_id = t.id
+                    AND a.code IN ('commission_payable', 'commission_pending')) AS commission,
+            (SELECT COALESCE(SUM(w.amount), 0) FROM referral_rewards w
+                WHERE w.receiver = 'customer' AND (w.transaction_id = t.id
+                    OR (t.kind = 'referral.clawed_back' AND w.referral_id IN (
+                        SELECT m.referral_id FROM referral_moves m WHERE m.transaction_id = t.id)))
+            ) AS given,
+            (SELECT COALESCE(SUM(w.amount), 0) FROM referral_rewards w
+                WHERE w.receiver = 'partner' AND (w.transaction_id = t.id
+                    OR (t.kind = 'referral.clawed_back' AND w.referral_id IN (
+                        SELECT m.referral_id FROM referral_moves m WHERE m.transaction_id = t.id)))
+            ) AS paid
+        FROM transactions t WHERE t.kind IN ('referral.rewarded', 'referral.clawed_back')
+    ) p
+    WHERE (p.kind = 'referral.rewarded' AND (p.points > p.given OR p.commission > p.paid))
+        OR (p.kind = 'referral.clawed_back' AND (p.points > 0 OR p.commission > 0
+            OR -p.points > p.given OR -p.commission > p.paid))
+    ORDER BY place LIMIT 100";
+
+/// What falls due moves points of a lot, whose dates are sealed, and gives nobody anything new.
+const UNDUE: &str = "
+    SELECT DISTINCT 'due' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and its entry on ' || a.code || ' cannot be of it' AS detail
+    FROM transactions t
+    JOIN entries e ON e.transaction_id = t.id
+    JOIN accounts a ON a.id = e.account_id
+    LEFT JOIN lots l ON l.id = e.lot_id
+    WHERE (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
+            OR (a.code = 'points_pending' AND (l.matures_at IS NULL
+                OR l.matures_at > t.effective_at OR e.amount > 0))))
+        OR (t.kind = 'redemption.timed_out' AND a.owner_kind <> 'customer')
+        OR (t.kind = 'points.expired' AND (
+            (a.owner_kind = 'customer' AND (e.amount > 0 OR l.expires_at IS NULL
+                OR l.expires_at > t.effective_at))
+            OR (a.owner_kind <> 'customer' AND a.code <> 'points_breakage')))
+        OR (t.kind = 'commission.matured'
+            AND a.code NOT IN ('commission_pending', 'commission_payable'))
+    ORDER BY place LIMIT 100";
+
 const MOVED: &str = "
     SELECT DISTINCT COALESCE(from_state, '') AS from_state, state FROM referral_moves";
 
@@ -223,7 +279,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 17] = [
+const QUERIES: [&str; 20] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -241,6 +297,9 @@ const QUERIES: [&str; 17] = [
     MOVES,
     REWARDS,
     RESERVED,
+    UNMOVED,
+    REWARDED,
+    UNDUE,
 ];
 
 #[derive(QueryableByName)]

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamp};
 
 use crate::clock::Moment;
 use crate::ids::{AccountId, PartnerId, TransactionId};
-use crate::ledger::{Account, Cutoff};
+use crate::ledger::{Account, Cutoff, Total};
 use crate::money::{Amount, Asset};
 use crate::store::schema::{accounts, entries, transactions};
 use crate::store::{Db, StoreError, types};
@@ -36,7 +36,7 @@ pub struct JournalEntry {
 pub struct CustomerPoints {
     pub partner: Option<PartnerId>,
     pub kind: String,
-    pub points: Amount,
+    pub points: Total,
 }
 
 /// Points in a partner's lots, by the numbers of the spans in which they were earned and expire.
@@ -45,7 +45,7 @@ pub struct LotsSum {
     pub partner: PartnerId,
     pub age: usize,
     pub expires: usize,
-    pub points: Amount,
+    pub points: Total,
 }
 
 #[derive(QueryableByName)]
@@ -57,7 +57,9 @@ struct LotsSumRow {
     #[diesel(sql_type = BigInt)]
     expires: i64,
     #[diesel(sql_type = BigInt)]
-    points: i64,
+    high: i64,
+    #[diesel(sql_type = BigInt)]
+    low: i64,
 }
 
 #[derive(QueryableByName)]
@@ -71,13 +73,17 @@ struct BalanceRow {
     #[diesel(sql_type = Text)]
     asset: String,
     #[diesel(sql_type = BigInt)]
-    balance: i64,
+    high: i64,
+    #[diesel(sql_type = BigInt)]
+    low: i64,
 }
 
 #[derive(QueryableByName)]
 struct SumRow {
     #[diesel(sql_type = BigInt)]
-    total: i64,
+    high: i64,
+    #[diesel(sql_type = BigInt)]
+    low: i64,
 }
 
 #[derive(QueryableByName)]
@@ -87,17 +93,32 @@ struct CustomerPointsRow {
     #[diesel(sql_type = Text)]
     kind: String,
     #[diesel(sql_type = BigInt)]
-    points: i64,
+    high: i64,
+    #[diesel(sql_type = BigInt)]
+    low: i64,
+}
+
+/// Sums come in two parts, because neither store sums beyond 64 bits alike: the sum of the amounts'
+/// billions, and the sum of what is left of each.
+const PART: i128 = 1_000_000_000;
+
+fn total(high: i64, low: i64, asset: Asset) -> Total {
+    let minor = i128::from(high).saturating_mul(PART).saturating_add(i128::from(low));
+    Total::from_minor(minor, asset)
 }
 
 const BALANCE: &str = "
-    SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total FROM entries
+    SELECT CAST(COALESCE(SUM(amount / 1000000000), 0) AS BIGINT) AS high,
+        CAST(COALESCE(SUM(amount % 1000000000), 0) AS BIGINT) AS low
+    FROM entries
     WHERE effective_at <= $1 AND recorded_at <= $2 AND account_id = $3";
 
 const BALANCES: &str = "
-    SELECT a.code, a.owner_kind, a.owner, a.asset, s.total AS balance
+    SELECT a.code, a.owner_kind, a.owner, a.asset, s.high, s.low
     FROM (
-        SELECT account_id, CAST(SUM(amount) AS BIGINT) AS total FROM entries
+        SELECT account_id, CAST(SUM(amount / 1000000000) AS BIGINT) AS high,
+            CAST(SUM(amount % 1000000000) AS BIGINT) AS low
+        FROM entries
         WHERE effective_at <= $1 AND recorded_at <= $2 GROUP BY account_id
     ) s
     JOIN accounts a ON a.id = s.account_id
@@ -110,7 +131,8 @@ pub const DEBT: &str = "debt";
 const CUSTOMER_POINTS: &str = "
     SELECT l.partner_id AS partner,
         CASE WHEN e.rule LIKE 'debt:%' THEN 'debt' ELSE t.kind END AS kind,
-        CAST(SUM(e.amount) AS BIGINT) AS points
+        CAST(SUM(e.amount / 1000000000) AS BIGINT) AS high,
+        CAST(SUM(e.amount % 1000000000) AS BIGINT) AS low
     FROM entries e
     JOIN accounts a ON a.id = e.account_id
     JOIN transactions t ON t.id = e.transaction_id
@@ -129,28 +151,29 @@ const LOTS_BY_SPAN: &str = "
             WHEN l.expires_at < $6 THEN 1 WHEN l.expires_at < $7 THEN 2
             WHEN l.expires_at < $8 THEN 3 ELSE 4
         END AS BIGINT) AS expires,
-        CAST(SUM(e.amount) AS BIGINT) AS points
+        CAST(SUM(e.amount / 1000000000) AS BIGINT) AS high,
+        CAST(SUM(e.amount % 1000000000) AS BIGINT) AS low
     FROM entries e
     JOIN accounts a ON a.id = e.account_id
     JOIN lots l ON l.id = e.lot_id
     WHERE e.effective_at <= $9 AND e.recorded_at <= $10
         AND a.owner_kind = 'customer' AND a.asset = 'PTS'
-    GROUP BY 1, 2, 3 HAVING SUM(e.amount) <> 0 ORDER BY 1, 2, 3";
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
 
 /// The sum of an account's entries up to the cut-off.
-pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Amount, StoreError> {
+pub fn balance(db: &mut Db, account: &Account, cutoff: Cutoff) -> Result<Total, StoreError> {
     let id = account.id();
     let row: SumRow = both!(db, connection => diesel::sql_query(BALANCE)
         .bind::<Timestamp, _>(cutoff.effective.naive())
         .bind::<Timestamp, _>(cutoff.recorded.naive())
         .bind::<Binary, _>(id.bytes().as_slice())
         .get_result(connection))?;
-    Ok(Amount::from_minor(row.total, account.asset))
+    Ok(total(row.high, row.low, account.asset))
 }
 
 /// The sums of all accounts' entries up to the cut-off, by code, owner and asset. Accounts without
 /// an entry by then are left out.
-pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, StoreError> {
+pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Total)>, StoreError> {
     db.read_everything()?;
     let rows: Vec<BalanceRow> = both!(db, connection => diesel::sql_query(BALANCES)
         .bind::<Timestamp, _>(cutoff.effective.naive())
@@ -159,7 +182,7 @@ pub fn balances(db: &mut Db, cutoff: Cutoff) -> Result<Vec<(Account, Amount)>, S
     rows.into_iter()
         .map(|row| {
             let account = types::account(&row.code, &row.owner_kind, &row.owner, &row.asset)?;
-            let balance = Amount::from_minor(row.balance, account.asset);
+            let balance = total(row.high, row.low, account.asset);
             Ok((account, balance))
         })
         .collect()
@@ -176,7 +199,7 @@ pub fn customer_points(db: &mut Db, cutoff: Cutoff) -> Result<Vec<CustomerPoints
     rows.into_iter()
         .map(|row| {
             let partner = row.partner.as_deref().map(types::partner).transpose()?;
-            let points = Amount::from_minor(row.points, Asset::PTS);
+            let points = total(row.high, row.low, Asset::PTS);
             Ok(CustomerPoints { partner, kind: row.kind, points })
         })
         .collect()
@@ -209,12 +232,13 @@ pub fn lots_by_span(
         usize::try_from(number).map_err(|_negative| StoreError::Corrupt("lots' spans"))
     };
     rows.into_iter()
+        .filter(|row| (row.high, row.low) != (0, 0))
         .map(|row| {
             Ok(LotsSum {
                 partner: types::partner(&row.partner)?,
                 age: span(row.age)?,
                 expires: span(row.expires)?,
-                points: Amount::from_minor(row.points, Asset::PTS),
+                points: total(row.high, row.low, Asset::PTS),
             })
         })
         .collect()

@@ -20,7 +20,7 @@ pub struct StoredBlock {
     pub head: String,
 }
 
-/// Where a transaction is sealed. The id as it stands there, be it one or not.
+/// The seal of a transaction. The id is kept as bytes, because somebody may have changed it.
 pub struct Seal {
     pub transaction: Vec<u8>,
     pub block: i64,
@@ -30,8 +30,8 @@ pub struct Seal {
 
 type BlockRow = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, String, NaiveDateTime);
 
-/// Lets one gateway at a time go on to the chain, until the transaction ends. SQLite has one
-/// writer.
+/// Locks the chain until the transaction ends, so that one gateway at a time adds to it. SQLite has
+/// one writer.
 pub fn lock(tx: &mut LedgerTx<'_>) -> Result<(), StoreError> {
     if let Db::Postgres(db) = &mut *tx.0 {
         diesel::sql_query("SELECT pg_advisory_xact_lock(7310295)").execute(db)?;
@@ -46,7 +46,7 @@ pub fn last_block(db: &mut Db) -> Result<Option<StoredBlock>, StoreError> {
     row.map(stored_block).transpose()
 }
 
-/// Whether that is still the last block, as seen by who holds the [`lock`].
+/// Whether that block is still the last one. Take the [`lock`] first.
 pub fn is_last(tx: &mut LedgerTx<'_>, position: Option<i64>) -> Result<bool, StoreError> {
     let last: Option<i64> = blocks::table
         .order(blocks::position.desc())
@@ -93,7 +93,7 @@ fn hash_of(bytes: &[u8], column: &'static str) -> Result<Hash, StoreError> {
     bytes.try_into().map(Hash).map_err(|_length| StoreError::Corrupt(column))
 }
 
-/// The seals of a block in the order of its leaves, at most so many.
+/// Up to `rows_max` seals of a block, by leaf number.
 pub fn of_block(db: &mut Db, position: i64, rows_max: i64) -> Result<Vec<Seal>, StoreError> {
     let rows: Vec<(Vec<u8>, i64, i64, Vec<u8>)> = seals::table
         .filter(seals::block.eq(position))
@@ -151,7 +151,7 @@ pub struct Stretch {
 /// Transactions that are looked at in one statement, so that none takes long.
 const STRETCH_MAX: i64 = 10_000;
 
-/// Looks at the transactions after `after`, as many as one statement should.
+/// Reads up to 10,000 transactions after an id and returns those without a seal.
 pub fn unsealed(db: &mut Db, after: &[u8]) -> Result<Stretch, StoreError> {
     let rows: Vec<(Vec<u8>, Option<i64>)> = both!(db, connection => transactions::table
         .left_join(seals::table)

@@ -89,7 +89,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewTransaction<'_>]) -> Result<(), 
         }
         Db::Sqlite(db) => {
             // Because of its triggers SQLite keeps a journal of each statement into this table,
-            // which costs a third of what a row does: so many rows share one.
+            // which costs a third of what a row does: many rows share one.
             let (many, rest) = entry_rows.as_chunks::<ENTRIES_AT_ONCE>();
             for rows in many {
                 diesel::insert_into(entries::table).values(rows).execute(db)?;
@@ -201,7 +201,7 @@ pub fn payments(
             payment.uncounted.extend(counted);
         }
     }
-    // Of what was reversed nothing is left to refund.
+    // Nothing is left to refund of a payment that was reversed.
     for payment in corrections::reversed(tx.db(), keys)? {
         if let Some(payment) = standings.get_mut(&payment) {
             payment.refunded = payment.paid;

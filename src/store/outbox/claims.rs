@@ -1,5 +1,5 @@
 //! Messages in the hands of a relay. A row is claimed under a lease, so that two relays never send
-//! the same one, and whoever dies holding it loses it when the lease ends.
+//! the same one, and a gateway that dies loses it when the lease ends.
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -32,7 +32,7 @@ pub struct Claimed {
     pub body: Option<String>,
     /// The number of this attempt, from 1 on.
     pub attempt: i64,
-    /// Attempts that have failed since it was put in line, or replayed.
+    /// Failed attempts since the message was queued or replayed.
     pub failures: i64,
     /// An earlier attempt may have arrived: ask before sending what is not idempotent.
     pub uncertain: bool,

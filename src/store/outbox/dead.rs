@@ -1,4 +1,4 @@
-//! Messages that were given up, for people: looked at, and put in line again.
+//! Dead letters: messages that were given up. Staff read them and replay them.
 
 use diesel::prelude::*;
 
@@ -15,7 +15,7 @@ pub struct Message {
     pub position: i64,
     pub destination: Destination,
     pub kind: String,
-    /// Of a referral or an event's key; random for what is about neither.
+    /// The id of a referral or of an event; random for a message about neither.
     pub subject: uuid::Uuid,
     pub revision: i64,
     pub state: State,
@@ -42,7 +42,7 @@ pub struct Attempt {
 #[diesel(table_name = outbox)]
 pub(super) struct Stored {
     id: Vec<u8>,
-    position: i64,
+    pub(super) position: i64,
     channel: String,
     destination: String,
     kind: String,
@@ -121,7 +121,7 @@ pub fn attempts(db: &mut Db, id: MessageId) -> Result<Vec<Attempt>, StoreError> 
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Puts a message that was given up in line again, as if it had never failed. `false` when it is
+/// Queues a dead letter again, as if it had never failed. `false` when it is
 /// not dead (any more).
 pub fn replay(tx: &mut LedgerTx<'_>, id: MessageId, now: Moment) -> Result<bool, StoreError> {
     let dead =

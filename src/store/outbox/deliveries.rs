@@ -17,21 +17,30 @@ pub fn page(
     before: i64,
     rows_max: i64,
 ) -> Result<Vec<Message>, StoreError> {
-    let names: Vec<String> =
-        endpoints.iter().map(|id| Destination::Webhook(*id).to_string()).collect();
-    let states: Vec<&str> = match state {
-        Some(state) => vec![state.name()],
-        None => State::ALL.iter().map(|state| state.name()).collect(),
+    let states: Vec<State> = match state {
+        Some(state) => vec![state],
+        None => State::ALL.to_vec(),
     };
-    let rows: Vec<Stored> = both!(db, db => outbox::table
-        .filter(outbox::destination.eq_any(&names))
-        .filter(outbox::state.eq_any(&states))
-        .filter(outbox::position.lt(before))
-        .order(outbox::position.desc())
-        .limit(rows_max)
-        .select(Stored::as_select())
-        .load(db))?;
-    rows.into_iter().map(Stored::read).collect()
+    let mut newest: Vec<Stored> = Vec::new();
+    // One look-up for each endpoint and state: each reads no more rows than it returns. Asked for
+    // all at once, PostgreSQL may walk through every message of every endpoint.
+    for endpoint in endpoints {
+        let destination = Destination::Webhook(*endpoint).to_string();
+        for state in &states {
+            let rows: Vec<Stored> = outbox::table
+                .filter(outbox::destination.eq(&destination))
+                .filter(outbox::state.eq(state.name()))
+                .filter(outbox::position.lt(before))
+                .order(outbox::position.desc())
+                .limit(rows_max)
+                .select(Stored::as_select())
+                .load(db)?;
+            newest.extend(rows);
+        }
+    }
+    newest.sort_unstable_by_key(|stored| std::cmp::Reverse(stored.position));
+    newest.truncate(usize::try_from(rows_max).unwrap_or_default());
+    newest.into_iter().map(Stored::read).collect()
 }
 
 /// What waits for an endpoint need not wait any longer: it has shown that it answers.

@@ -12,7 +12,7 @@ pub enum Channel {
     Notice,
 }
 
-/// Whom it is for. Each has a rate, a circuit breaker and a lag of its own.
+/// The receiver of a message. Each has a rate, a circuit breaker and a lag of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// The bank's CRM.
@@ -80,7 +80,7 @@ pub enum State {
     Cancelled,
 }
 
-/// A message to be put in line.
+/// A message to be queued.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     pub id: MessageId,

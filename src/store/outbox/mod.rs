@@ -1,5 +1,5 @@
-//! The transactional outbox: what is still to be told to the CRM, to partners' webhooks, and to
-//! customers. Rows are put in line in the transaction that gives the reason for them (`insert` and
+//! The transactional outbox: messages to the CRM, to partners' webhooks, and to customers. Rows are
+//! queued in the transaction that gives the reason for them (`insert` and
 //! what is named for its occasion), taken by [`claims`], and looked at by people in [`dead`].
 
 pub mod claims;
@@ -32,7 +32,7 @@ pub struct Lag {
     pub destination: Destination,
     pub waiting: i64,
     pub dead: i64,
-    /// When the oldest that still waits was put in line.
+    /// When the oldest waiting message was queued.
     pub oldest: Option<Moment>,
 }
 
@@ -55,10 +55,11 @@ struct Row<'a> {
     traceparent: Option<String>,
 }
 
-/// Puts a notice in line, in the order of its customer's.
+/// Queues a notice behind the customer's earlier ones.
 pub fn notice_due(
     tx: &mut LedgerTx<'_>,
-    (notice, customer): (NoticeId, CustomerId),
+    notice: NoticeId,
+    customer: CustomerId,
     now: Moment,
 ) -> Result<(), StoreError> {
     let message = NewMessage {
@@ -74,8 +75,8 @@ pub fn notice_due(
     insert(tx, &[message], now)
 }
 
-/// Puts messages in line, in the transaction that is the reason for them. One that makes older
-/// ones pointless takes their place.
+/// Queues messages in the transaction that is the reason for them. A message that makes older ones
+/// pointless takes their place.
 ///
 /// # Errors
 /// [`StoreError`]; the database refuses a revision that there is already.
@@ -92,8 +93,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewMessage], now: Moment) -> Result
     Ok(())
 }
 
-/// What has changed about a lead is told to the CRM: its next revision, read from the referral when
-/// it goes out.
+/// Queues the next revision of a lead for the CRM. It is read from the referral when it goes out.
 pub fn lead_changed(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
@@ -103,7 +103,7 @@ pub fn lead_changed(
     tell_crm(tx, Kind::Lead, referral, order, now)
 }
 
-/// What has become of a task is told to the CRM, after what waits about its person.
+/// Queues the next revision of a task for the CRM, behind the other messages about its person.
 pub fn task_changed(
     tx: &mut LedgerTx<'_>,
     task: TaskId,

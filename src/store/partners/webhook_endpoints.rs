@@ -1,4 +1,4 @@
-//! Where partners want their events told.
+//! The endpoints to which partners want their events delivered.
 
 use diesel::prelude::*;
 
@@ -25,7 +25,7 @@ pub struct Endpoint {
     pub created_at: Moment,
 }
 
-/// Whether anything is told to an endpoint.
+/// Whether an endpoint gets messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Enabled,

@@ -1,7 +1,7 @@
-//! How far the CRM's changes have been read, and which of its messages are done.
+//! The watermark up to which the changes of a CRM were read, and which of its messages were handled.
 
 use aws_lc_rs::digest;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 use crate::clock::Moment;
@@ -23,12 +23,13 @@ struct Message<'a> {
     expires_at: NaiveDateTime,
 }
 
-/// Takes the next look at a CRM, unless another gateway has looked since `before`; how far it has
-/// been read.
+/// Claims the next poll of a CRM and returns its watermark. `None`: another gateway polled after
+/// `before`.
 pub fn take_look(
     tx: &mut LedgerTx<'_>,
     crm: &str,
-    (now, before): (Moment, Moment),
+    now: Moment,
+    before: Moment,
 ) -> Result<Option<String>, StoreError> {
     let id = hash(crm);
     let new = Mark { id: &id, watermark: "", looked_at: now.naive() };
@@ -51,7 +52,7 @@ pub fn take_look(
     Ok(Some(kept))
 }
 
-/// Keeps how far a CRM has been read: what is before it is done.
+/// Stores the watermark of a CRM: all before it is done.
 pub fn keep_watermark(tx: &mut LedgerTx<'_>, crm: &str, watermark: &str) -> Result<(), StoreError> {
     let id = hash(crm);
     diesel::update(crm_watermarks::table.find(id.as_slice()))
@@ -60,7 +61,7 @@ pub fn keep_watermark(tx: &mut LedgerTx<'_>, crm: &str, watermark: &str) -> Resu
     Ok(())
 }
 
-/// Whether a message of this id is done.
+/// Whether the message with this id was handled.
 pub fn is_done(db: &mut Db, message: &str) -> Result<bool, StoreError> {
     let id = hash(message);
     let found: Option<Vec<u8>> =
@@ -68,11 +69,15 @@ pub fn is_done(db: &mut Db, message: &str) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-/// Remembers that a message is done, and forgets up to a thousand whose time is over.
+/// A message stays known this much longer: another gateway's clock may be behind.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(10);
+
+/// Records that a message was handled until `expires_at`, and deletes up to 1,000 expired records.
 pub fn mark_done(
     tx: &mut LedgerTx<'_>,
     message: &str,
-    (now, expires_at): (Moment, Moment),
+    now: Moment,
+    expires_at: Moment,
 ) -> Result<(), StoreError> {
     let id = hash(message);
     let new = Message { id: &id, expires_at: expires_at.naive() };
@@ -81,7 +86,7 @@ pub fn mark_done(
         .on_conflict_do_nothing()
         .execute(db))?;
     let over: Vec<Vec<u8>> = crm_messages::table
-        .filter(crm_messages::expires_at.le(now.naive()))
+        .filter(crm_messages::expires_at.le(now.minus(CLOCKS_APART).naive()))
         .order(crm_messages::expires_at)
         .limit(1_000)
         .select(crm_messages::id)

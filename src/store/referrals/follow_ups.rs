@@ -22,7 +22,7 @@ pub fn note(tx: &mut LedgerTx<'_>, moves: &[(ReferralId, i64)]) -> Result<(), St
     Ok(())
 }
 
-/// Some of them, a referral's in order: so many at most.
+/// Up to `max` moves that wait for their follow-up; the moves of one referral are in order.
 pub fn some(db: &mut Db, max: i64) -> Result<Vec<(ReferralId, i64)>, StoreError> {
     let rows: Vec<(Vec<u8>, i64)> =
         follow_ups::table.order((follow_ups::referral_id, follow_ups::seq)).limit(max).load(db)?;
@@ -34,7 +34,7 @@ pub fn some(db: &mut Db, max: i64) -> Result<Vec<(ReferralId, i64)>, StoreError>
         .collect()
 }
 
-/// A move is followed up by whoever takes it first. `false` when another has.
+/// Takes a move for its follow-up. `false`: another gateway was first.
 pub fn take(tx: &mut LedgerTx<'_>, referral: ReferralId, seq: i64) -> Result<bool, StoreError> {
     let own = follow_ups::table.find((referral.bytes().as_slice(), seq));
     Ok(diesel::delete(own).execute(tx.0)? == 1)

@@ -21,7 +21,7 @@ pub struct ReferralRecord {
     pub id: ReferralId,
     pub event: EventKey,
     pub partner: PartnerId,
-    /// Whom the partner named as its member.
+    /// The customer whom the partner named as its member.
     pub customer: Option<CustomerId>,
     /// The customer who is the person, where the bank referred them by their own behaviour.
     pub person: Option<CustomerId>,
@@ -213,11 +213,11 @@ pub fn place(tx: &mut LedgerTx<'_>, record: &ReferralRecord) -> Result<(), Store
     Ok(())
 }
 
-/// Referrals, of all partners or of one, whose time is over with nothing come of them: so many at
-/// most.
+/// Up to `max` open referrals, of all partners or of one, that have passed their expiry.
 pub fn expired(
     db: &mut Db,
-    (partner, now): (Option<&PartnerId>, Moment),
+    partner: Option<&PartnerId>,
+    now: Moment,
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
     let open = [ReferralState::Qualified, ReferralState::Sent, ReferralState::Contacted]
@@ -241,7 +241,7 @@ pub fn expired(
 /// Which of whose referrals to list.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of one partner only.
+    /// Only referrals of this partner.
     pub partner: Option<PartnerId>,
     /// In one state only.
     pub state: Option<ReferralState>,

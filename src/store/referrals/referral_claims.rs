@@ -1,4 +1,5 @@
-//! Whose referral a person is for a product, and how often they were seen: by keyed hashes.
+//! Which referral a person belongs to for a product, and how often a person was seen. Persons stand
+//! here as keyed hashes only.
 
 use std::collections::HashSet;
 

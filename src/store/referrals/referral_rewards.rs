@@ -158,11 +158,11 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
     Ok(count > 0)
 }
 
-/// Referrals, of all partners or of one, with commissions whose reservation is over: so many at
-/// most.
+/// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over.
 pub fn fallen_due(
     db: &mut Db,
-    (partner, now): (Option<&PartnerId>, Moment),
+    partner: Option<&PartnerId>,
+    now: Moment,
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
     let rows: Vec<Vec<u8>> = both!(db, db => {

@@ -57,7 +57,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, task: &Task) -> Result<bool, StoreError> {
     Ok(inserted == 1)
 }
 
-/// Tasks that were planned and whose time has come: so many at most.
+/// Up to `max` planned tasks that are due to open, earliest first.
 pub fn to_open(db: &mut Db, now: Moment, max: i64) -> Result<Vec<TaskId>, StoreError> {
     let rows: Vec<Vec<u8>> = tasks::table
         .filter(tasks::state.eq(TaskState::Planned.name()))

@@ -1,4 +1,4 @@
-//! What customers are told beforehand, and who would rather not be.
+//! Notices to customers, and the kinds that a customer does not want.
 
 diesel::table! {
     notices (id) {

@@ -9,6 +9,7 @@ diesel::table! {
         phone_index -> Binary,
         recorded_at -> Timestamp,
         index_key_id -> Nullable<Text>,
+        kept -> BigInt,
     }
 }
 

@@ -1,4 +1,11 @@
-//! Partners on trial.
+//! Partners on trial, and the row that a gateway writes to learn whether it can.
+
+diesel::table! {
+    write_probe (id) {
+        id -> BigInt,
+        filler -> Binary,
+    }
+}
 
 diesel::table! {
     test_clocks (partner_id) {
