@@ -12,7 +12,7 @@ use crate::clock::{self, Moment};
 use crate::event::Contact;
 use crate::ids::{ErasureId, MemberRef, PartnerId, ReferralId};
 use crate::store::erasures::{self, ErasureRecord, NewErasure};
-use crate::store::{self, Db, LedgerTx, StoreError, customers, personal, referrals};
+use crate::store::{self, Db, LedgerTx, StoreError, customers, imports, personal, referrals};
 use crate::writer::Erasure;
 
 /// Whose data is to be erased.
@@ -117,6 +117,10 @@ fn identify(
             Erased::Period => Vec::new(),
         };
         for referral in referrals {
+            // Without rejected lines there is nothing to look for, and nothing is opened.
+            if !imports::has_rejects(tx.db(), &referral.partner)? {
+                continue;
+            }
             let sealed = personal::read(tx, referral.id, &reading, clock::now())?;
             let Some(sealed) = sealed else { continue };
             let plain = keys.open(referral.id.bytes(), &sealed)?;

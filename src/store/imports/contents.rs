@@ -132,6 +132,12 @@ pub fn rejects_of_partner(
         .collect()
 }
 
+/// Whether any rejected lines of a partner's files are kept.
+pub fn has_rejects(db: &mut Db, partner: &PartnerId) -> Result<bool, StoreError> {
+    let first = RejectPlace { import: ImportId::from_uuid(uuid::Uuid::nil()), after_lines: 0 };
+    Ok(!rejects_of_partner(db, partner, first, 1)?.is_empty())
+}
+
 /// Puts other lines in the place of a group, or none.
 pub fn replace_rejects(
     tx: &mut LedgerTx<'_>,

@@ -14,7 +14,8 @@ use crate::ids::{ImportId, PartnerId};
 use super::schema::{import_parts, imports};
 
 pub use contents::{
-    HEADER_PLACE, RejectGroup, RejectPlace, append, read_part, rejects_after, rejects_of_partner,
+    HEADER_PLACE, RejectGroup, RejectPlace, append, has_rejects, read_part, rejects_after,
+    rejects_of_partner,
     replace_rejects,
 };
 pub use work::{
