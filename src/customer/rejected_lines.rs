@@ -51,7 +51,9 @@ impl Identifiers {
 
     fn names(&self, line: &csv::StringRecord) -> bool {
         // The first two columns are the line's number and the reason, which name nobody.
-        line.iter().skip(2).any(|field| self.folded.contains(&letters_and_digits(field)))
+        // Surplus fields of a line stand in one cell, joined by commas.
+        let fields = line.iter().skip(2).flat_map(|cell| cell.split(',').chain([cell]));
+        fields.map(letters_and_digits).any(|field| self.folded.contains(&field))
     }
 }
 

@@ -15,8 +15,7 @@ use super::schema::{import_parts, imports};
 
 pub use contents::{
     HEADER_PLACE, RejectGroup, RejectPlace, append, has_rejects, read_part, rejects_after,
-    rejects_of_partner,
-    replace_rejects,
+    rejects_of_partner, replace_rejects,
 };
 pub use work::{
     Claim, Progress, Rejects, Scan, claim, close, forget_expired, progress, release, scanned,
