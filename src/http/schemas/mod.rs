@@ -3,5 +3,6 @@
 
 pub(in crate::http) mod bodies;
 pub(in crate::http) mod follow_up;
+pub(in crate::http) mod referral;
 mod strict;
 mod values;

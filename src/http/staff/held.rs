@@ -8,9 +8,9 @@ use crate::clock::Moment;
 use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::staff::{Decide, Staff};
-use crate::http::partner::referrals::{View, read_id, read_page, read_place};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::DecisionBody;
+use crate::http::schemas::referral::{ReferralView, read_id, read_page, read_place};
 use crate::http::server::media::JsonBody;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
@@ -37,7 +37,7 @@ pub struct Page {
 #[schema(as = HeldReferral)]
 struct Held<'a> {
     #[serde(flatten)]
-    referral: View<'a>,
+    referral: ReferralView<'a>,
     partner: &'a PartnerId,
     /// Why it is on hold.
     finding: &'a str,
@@ -83,7 +83,7 @@ pub async fn get_held(
     let held = found.iter().filter_map(|record| {
         let (finding, held_at) = holds.get(&record.id)?;
         Some(Held {
-            referral: View::from(record),
+            referral: ReferralView::from(record),
             partner: &record.partner,
             finding,
             score: record.placement.score,
