@@ -1,6 +1,7 @@
 //! Customers agree that the bank may contact them, and withdraw it. Without this agreement nobody
 //! becomes a lead by what they buy.
 
+use super::contact_data::erase;
 use super::refusal::CustomerRefusal;
 use super::{Author, PersonalKeys};
 use crate::clock::Moment;
@@ -9,7 +10,7 @@ use crate::ids::{ConsentId, CustomerId, PartnerId, ReferralId};
 use crate::store::consents::NewConsent;
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
-use crate::store::{Db, LedgerTx, StoreError, consents, customer_stages, customers, personal};
+use crate::store::{Db, consents, customers, personal};
 use crate::writer::{RecordError, Work, Writer};
 
 /// Who agrees, and with whom.
@@ -83,14 +84,4 @@ fn withdraw_in(work: &mut Work<'_>, who: &ContactOwner) -> Result<Option<Moment>
     }
     work.stop_leads(customer, &Author::Customer(customer), None)?;
     Ok(Some(work.now))
-}
-
-/// The customer may not be contacted any more: the consent is withdrawn and the data erased.
-/// `false` when there was no agreement. The customer must be locked.
-pub fn erase(tx: &mut LedgerTx<'_>, customer: CustomerId, now: Moment) -> Result<bool, StoreError> {
-    let Some(kept) = contacts::remove(tx, customer)? else { return Ok(false) };
-    customer_stages::look_again(tx, customer, now)?;
-    personal::delete(tx, &[kept.record])?;
-    consents::withdraw(tx, kept.consent, &Author::Customer(customer), None, now)?;
-    Ok(true)
 }

@@ -1,6 +1,7 @@
-//! Erasing personal data, and the certificate that is kept of it. A certificate names nobody.
+//! A person, or staff for them, have personal data erased.
 
-use super::certificate::{Certificate, Erased};
+use super::certificate::Erased;
+use super::erasure_record::ErasureOutcome;
 use super::personal::SealError;
 use super::reading::{DataReader, Reading, TO_ERASE};
 use super::refusal::CustomerRefusal;
@@ -8,11 +9,10 @@ use super::rejected_lines::{self, Identifiers};
 use super::requester::Requester;
 use super::{Author, PersonalKeys};
 use crate::books::Books;
-use crate::clock::{self, Moment};
+use crate::clock;
 use crate::event::Contact;
-use crate::ids::{ErasureId, MemberRef, PartnerId, ReferralId};
-use crate::store::erasures::{self, ErasureRecord, NewErasure};
-use crate::store::{self, Db, LedgerTx, StoreError, customers, imports, personal, referrals};
+use crate::ids::{MemberRef, PartnerId, ReferralId};
+use crate::store::{self, Db, customers, imports, personal, referrals};
 use crate::writer::Erasure;
 
 /// Whose data is to be erased.
@@ -25,23 +25,6 @@ pub enum ErasureSubject {
         partner: PartnerId,
         member: MemberRef,
     },
-}
-
-/// Who wants data erased, why, and when.
-#[derive(Clone, Copy)]
-pub struct ErasureOccasion<'a> {
-    pub by: &'a Author,
-    /// Without personal data.
-    pub reason: &'a str,
-    pub now: Moment,
-}
-
-/// What became of a request to erase.
-pub enum ErasureOutcome {
-    /// Data was erased by this request.
-    Erased(ErasureRecord),
-    /// Nothing was left: this is the newest certificate.
-    NothingLeft(ErasureRecord),
 }
 
 /// Erases a person's data, and waits until that is durable and the bytes are gone. Points and the
@@ -133,40 +116,4 @@ fn identify(
         Ok::<_, CustomerRefusal>(())
     })?;
     Ok(identifiers)
-}
-
-/// Records what was erased; where nothing was left, the newest certificate stands.
-pub fn certify(
-    tx: &mut LedgerTx<'_>,
-    erased: Erased,
-    certificate: &Certificate,
-    occasion: ErasureOccasion<'_>,
-) -> Result<ErasureOutcome, StoreError> {
-    if certificate.is_empty()
-        && let Some(erasure) = erasures::of_subjects(tx.db(), &[erased])?.into_iter().next()
-    {
-        return Ok(ErasureOutcome::NothingLeft(erasure));
-    }
-    let id = record(tx, erased, certificate, occasion)?;
-    let erasure = erasures::get(tx.db(), id)?.ok_or(StoreError::Corrupt("erasures"))?;
-    Ok(ErasureOutcome::Erased(erasure))
-}
-
-/// Records what was erased.
-pub fn record(
-    tx: &mut LedgerTx<'_>,
-    erased: Erased,
-    certificate: &Certificate,
-    occasion: ErasureOccasion<'_>,
-) -> Result<ErasureId, StoreError> {
-    let id = ErasureId::random();
-    let ErasureOccasion { by, reason, now: erased_at } = occasion;
-    erasures::insert(tx, &NewErasure { id, by, erased, reason, certificate, erased_at })?;
-    Ok(id)
-}
-
-/// A number of rows.
-#[must_use]
-pub fn count(rows: usize) -> u64 {
-    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::Author;
 use super::certificate::{Certificate, Erased};
-use super::erasure::{self, ErasureOccasion, count};
+use super::erasure_record::{self, ErasureOccasion, count};
 use crate::clock::{self, Moment};
 use crate::partner::Registry;
 use crate::partner::retention::Retention;
@@ -65,7 +65,7 @@ pub fn round(db: &mut Db, retention: Retention, now: Moment) -> Result<bool, Sto
         }
         let (by, reason) = (Author::Program("retention"), reasons.join(", "));
         let occasion = ErasureOccasion { by: &by, reason: &reason, now };
-        erasure::record(tx, Erased::Period, &certificate, occasion).map(|_id| ())
+        erasure_record::record(tx, Erased::Period, &certificate, occasion).map(|_id| ())
     })?;
     if reasons.is_empty() {
         return Ok(false);

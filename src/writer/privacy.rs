@@ -7,8 +7,8 @@ use super::move_referral::MoveRefusal;
 use super::work::Work;
 use crate::customer::Author;
 use crate::customer::certificate::{Certificate, Erased};
-use crate::customer::contact;
-use crate::customer::erasure::{self, ErasureOccasion, ErasureOutcome, count};
+use crate::customer::contact_data;
+use crate::customer::erasure_record::{self, ErasureOccasion, ErasureOutcome, count};
 use crate::ids::{ConsentId, CustomerId, EventId, EventKey, ReferralId, RequestKey};
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::consents::Consented;
@@ -168,7 +168,7 @@ impl Work<'_> {
                 self.erase_referrals(&list, occasion, &mut certificate)?;
                 self.stop_leads(id, &order.by, Some(&order.reason))?;
                 // Where they agreed to be contacted goes too, and with it what that consent was for.
-                if contact::erase(&mut self.tx, id, now)? {
+                if contact_data::erase(&mut self.tx, id, now)? {
                     certificate.contacts = certificate.contacts.saturating_add(1);
                     certificate.withdrawals = certificate.withdrawals.saturating_add(1);
                 }
@@ -180,7 +180,7 @@ impl Work<'_> {
                 certificate.birth_months = count(customers::forget_birth_month(&mut self.tx, id)?);
             }
         }
-        Ok(Some(erasure::certify(&mut self.tx, order.of, &certificate, occasion)?))
+        Ok(Some(erasure_record::certify(&mut self.tx, order.of, &certificate, occasion)?))
     }
 
     fn erase_referrals(

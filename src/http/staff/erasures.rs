@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::clock::Moment;
 use crate::customer::certificate::Certificate;
-use crate::customer::erasure::{self, ErasureOutcome, ErasureSubject};
+use crate::customer::erasure::{self, ErasureSubject};
+use crate::customer::erasure_record::ErasureOutcome;
 use crate::customer::requester::Requester;
 use crate::event::{self, Reader};
 use crate::http::Gateway;
