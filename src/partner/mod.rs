@@ -19,6 +19,7 @@ pub mod lead;
 pub mod lifecycle;
 pub mod manifest;
 pub mod notice;
+pub mod pin_tries;
 pub mod programme;
 pub mod registry;
 pub mod reload;

@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::NaiveDate;
 
-use super::Shop;
+use super::door::enter;
 use super::multipart::{self, Part};
 use super::page::{Frame, show};
+use super::shop::Shop;
 use super::visit::{Visit, Visitor};
 use crate::clock;
 use crate::http::Gateway;
@@ -111,7 +112,7 @@ pub async fn get_state(
 
 /// A shop that has a daily file.
 fn of_file(request: &HttpRequest, gateway: &Gateway) -> Result<Shop, Problem> {
-    let shop = Shop::of(request, gateway)?;
+    let shop = enter(request, gateway)?;
     if shop.partner.payments_file.is_none() {
         return Err(Problem::not_found());
     }

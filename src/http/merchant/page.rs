@@ -4,8 +4,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::Shop;
 use super::session::Session;
+use super::shop::Shop;
 use super::words::ShopWords;
 use crate::http::pages::frame::{self, PageStyle};
 use crate::http::pages::words::{Language, keep_language};

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::Shop;
+use super::door::enter;
 use super::page::{Frame, show};
 use super::sending::{STAGE, SendingOutcome, TypedEvent, in_words, send};
+use super::shop::Shop;
 use super::visit::{Visit, Visitor};
 use super::words::ShopWords;
 use crate::clock;
@@ -58,7 +59,7 @@ pub async fn get_form(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     let visit = match Visit::open(&request, &gateway, shop)? {
         Visitor::SignedIn(visit) => visit,
         Visitor::Stranger(page) => return Ok(page),
@@ -77,7 +78,7 @@ pub async fn post_payment(
     form: web::Form<PaymentForm>,
 ) -> Result<HttpResponse, Problem> {
     let form = form.into_inner();
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     let visit = match Visit::send_with(&request, &gateway, shop, &form.token)? {
         Visitor::SignedIn(visit) => visit,
         Visitor::Stranger(page) => return Ok(page),

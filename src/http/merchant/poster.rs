@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::Shop;
+use super::door::enter;
 use super::page::{Frame, show};
 use super::words::ShopWords;
 use crate::http::Gateway;
@@ -46,7 +46,7 @@ pub async fn get_poster(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     let Frame { base, .. } = Frame::new(&request, &shop, None);
     let url = format!("{}{base}", gateway.issuer);
     let code = Code::of(&url).map_err(|error| Problem::internal(error.to_string()))?;

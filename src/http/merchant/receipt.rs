@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::Shop;
+use super::door::enter;
 use super::page::{Frame, show};
 use super::sending::PREFIX;
 use super::visit::{Visit, Visitor};
@@ -69,7 +69,7 @@ pub async fn get_receipt(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     let visit = match Visit::open(&request, &gateway, shop)? {
         Visitor::SignedIn(visit) => visit,
         Visitor::Stranger(page) => return Ok(page),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Shop;
+use super::shop::Shop;
 use super::words::ShopWords;
 use crate::clock;
 use crate::event::{self, Event, Malformed};

@@ -7,7 +7,7 @@ use actix_web::http::header::HeaderValue;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::Shop;
+use super::shop::Shop;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::pages::cookie::{Cookie, read_cookie};

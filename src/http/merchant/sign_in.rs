@@ -8,16 +8,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::Shop;
+use super::door::enter;
 use super::page::{Frame, show, words};
 use super::session::Session;
-use super::tries::{self, TryOutcome, TrySource};
+use super::shop::Shop;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::pages::forms::{check_origin, plain, see_other};
 use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
-use crate::store::LedgerTx;
+use crate::partner::pin_tries::{self, TryOutcome, TrySource};
 
 #[derive(Template)]
 #[template(path = "merchant/sign_in.html", config = "src/http/askama.toml")]
@@ -54,14 +54,14 @@ pub async fn post_session(
     request: HttpRequest,
     form: web::Form<PinForm>,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     check_origin(&request, &gateway.issuer)?;
     let words = words(&request);
     let (partner, source) = (shop.partner.id.clone(), source(&request, &gateway, &shop));
     let (trying, from) = (partner.clone(), source.clone());
     let books = gateway.books(&shop.partner);
-    let count = move |tx: &mut LedgerTx<'_>| tries::count(tx, &trying, &from, clock::now());
-    if let TryOutcome::Locked { seconds } = books.write(count).await? {
+    let count = move |db: &mut _| pin_tries::count(&from, db, &trying, clock::now());
+    if let TryOutcome::Locked { seconds } = books.ask(count).await? {
         let mut page = ask(&request, &shop, StatusCode::TOO_MANY_REQUESTS, words.pin_locked)?;
         page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(page);
@@ -72,8 +72,8 @@ pub async fn post_session(
     if !is_right.map_err(|_cancelled| Problem::busy("The service is stopping."))? {
         return ask(&request, &shop, StatusCode::UNPROCESSABLE_ENTITY, words.pin_wrong);
     }
-    let forget = move |tx: &mut LedgerTx<'_>| tries::forget(tx, &partner, &source, clock::now());
-    books.write(forget).await?;
+    let forget = move |db: &mut _| pin_tries::forget(&source, db, &partner, clock::now());
+    books.ask(forget).await?;
     let mut response = see_other(&shop.path(""));
     let cookie = Session::begin(&request, &gateway, &shop)?.cookie(&gateway, &shop)?;
     response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -86,7 +86,7 @@ pub async fn end_session(
     request: HttpRequest,
     form: web::Form<TokenForm>,
 ) -> Result<HttpResponse, Problem> {
-    let shop = Shop::of(&request, &gateway)?;
+    let shop = enter(&request, &gateway)?;
     check_origin(&request, &gateway.issuer)?;
     let mut response = see_other(&shop.path(""));
     let session = Session::of(&request, &gateway, &shop);

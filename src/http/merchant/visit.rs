@@ -6,8 +6,9 @@ use askama::Template;
 
 use super::page::{Frame, show, words};
 use super::session::Session;
+use super::shop::Shop;
+use super::sign_in;
 use super::words::ShopWords;
-use super::{Shop, sign_in};
 use crate::http::Gateway;
 use crate::http::pages::forms::{check_origin, see_other};
 use crate::http::problem::Problem;

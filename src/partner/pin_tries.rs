@@ -1,4 +1,4 @@
-//! How often a PIN may be tried. A device that was signed in before is counted by itself. Unknown
+//! How often the PIN of a shop's form may be tried. A device that was signed in before is counted by itself. Unknown
 //! devices are counted by the network that they call from, and all of them together by the day, so
 //! that guessing from many networks is no use. A stranger's tries never lock a known device out.
 
@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::store::form_tries::{self, Tries};
-use crate::store::{LedgerTx, StoreError};
+use crate::store::{Db, StoreError};
 
 /// Tries before a source is locked.
 const FREE: i64 = 5;
@@ -49,47 +49,58 @@ impl TrySource {
 }
 
 /// Counts a try before the PIN is checked.
+///
+/// # Errors
+/// [`StoreError`].
 pub fn count(
-    tx: &mut LedgerTx<'_>,
-    partner: &PartnerId,
     source: &TrySource,
+    db: &mut Db,
+    partner: &PartnerId,
     now: Moment,
 ) -> Result<TryOutcome, StoreError> {
-    form_tries::sweep(tx, partner, now.minus(FORGOTTEN_AFTER))?;
-    // One order everywhere, so that two tries never wait for each other.
-    let strangers = match source {
-        TrySource::Device(_) => None,
-        TrySource::Network(_) => {
-            match one_of_the_day(form_tries::lock(tx, partner, STRANGERS, now)?, now) {
-                Counting::Counted(tries) => Some(tries),
-                Counting::Locked { seconds } => return Ok(TryOutcome::Locked { seconds }),
+    db.write(|tx| {
+        form_tries::sweep(tx, partner, now.minus(FORGOTTEN_AFTER))?;
+        // One order everywhere, so that two tries never wait for each other.
+        let strangers = match source {
+            TrySource::Device(_) => None,
+            TrySource::Network(_) => {
+                let before = form_tries::lock(tx, partner, STRANGERS, now)?;
+                match one_of_the_day(before, now) {
+                    Counting::Counted(tries) => Some(tries),
+                    Counting::Locked { seconds } => return Ok(TryOutcome::Locked { seconds }),
+                }
             }
+        };
+        let name = source.name();
+        match another(form_tries::lock(tx, partner, &name, now)?, now) {
+            Counting::Counted(tries) => form_tries::put(tx, partner, &name, &tries)?,
+            Counting::Locked { seconds } => return Ok(TryOutcome::Locked { seconds }),
         }
-    };
-    let name = source.name();
-    match another(form_tries::lock(tx, partner, &name, now)?, now) {
-        Counting::Counted(tries) => form_tries::put(tx, partner, &name, &tries)?,
-        Counting::Locked { seconds } => return Ok(TryOutcome::Locked { seconds }),
-    }
-    if let Some(tries) = strangers {
-        form_tries::put(tx, partner, STRANGERS, &tries)?;
-    }
-    Ok(TryOutcome::Counted)
+        if let Some(tries) = strangers {
+            form_tries::put(tx, partner, STRANGERS, &tries)?;
+        }
+        Ok(TryOutcome::Counted)
+    })
 }
 
 /// Forgets the tries of a source, because its PIN was right.
+///
+/// # Errors
+/// [`StoreError`].
 pub fn forget(
-    tx: &mut LedgerTx<'_>,
-    partner: &PartnerId,
     source: &TrySource,
+    db: &mut Db,
+    partner: &PartnerId,
     now: Moment,
 ) -> Result<(), StoreError> {
-    if let TrySource::Network(_) = source {
-        let tries = form_tries::lock(tx, partner, STRANGERS, now)?;
-        let failures = tries.failures.saturating_sub(1).max(0);
-        form_tries::put(tx, partner, STRANGERS, &Tries { failures, ..tries })?;
-    }
-    form_tries::forget(tx, partner, &source.name())
+    db.write(|tx| {
+        if let TrySource::Network(_) = source {
+            let tries = form_tries::lock(tx, partner, STRANGERS, now)?;
+            let failures = tries.failures.saturating_sub(1).max(0);
+            form_tries::put(tx, partner, STRANGERS, &Tries { failures, ..tries })?;
+        }
+        form_tries::forget(tx, partner, &source.name())
+    })
 }
 
 enum Counting {
