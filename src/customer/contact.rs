@@ -6,7 +6,7 @@ use super::refusal::CustomerRefusal;
 use super::{Author, PersonalKeys};
 use crate::clock::Moment;
 use crate::event::{ConsentGiven, Contact};
-use crate::ids::{ConsentId, CustomerId, PartnerId, ReferralId};
+use crate::ids::{ConsentId, PartnerId, ReferralId};
 use crate::store::consents::NewConsent;
 use crate::store::contacts::{self, NewContact};
 use crate::store::personal::NewPersonal;
