@@ -75,6 +75,7 @@ mod rewards;
 mod role;
 mod rules;
 mod sandbox;
+mod sealed;
 mod seals;
 mod settings;
 mod signatures;
