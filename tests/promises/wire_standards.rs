@@ -175,6 +175,9 @@ on_both_stores! {
         }
         let posted = Answer::of(shop.request(Method::HEAD, "/v1/events")).await;
         assert_eq!(posted.status, 405);
+        let put = Answer::of(shop.request(Method::PUT, "/v1/events/p-1")).await;
+        let allowed = put.headers["allow"].to_str().unwrap();
+        assert!(allowed.contains("GET") && allowed.contains("HEAD"), "{allowed}");
     }
 }
 

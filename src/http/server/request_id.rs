@@ -217,12 +217,24 @@ fn as_problem(
         None => Problem::of_status(status),
     };
     problem.log_cause();
-    let allow = inside.headers().get(header::ALLOW).cloned();
+    let allow = inside.headers().get(header::ALLOW).map(with_head);
     let mut answer = problem.response(Some(id));
     if let Some(allow) = allow {
         answer.headers_mut().insert(header::ALLOW, allow);
     }
     (response.into_response(answer), Some(problem.slug()))
+}
+
+/// HEAD is answered wherever GET is (RFC 9110, section 9.3.2), whatever the router knows.
+fn with_head(allow: &HeaderValue) -> HeaderValue {
+    let listed = allow.to_str().unwrap_or_default();
+    let has = |method: &str| listed.split(',').any(|listed| listed.trim() == method);
+    let whole = if has("GET") && !has("HEAD") {
+        HeaderValue::from_str(&format!("{listed}, HEAD"))
+    } else {
+        Ok(allow.clone())
+    };
+    whole.unwrap_or_else(|_unfit| allow.clone())
 }
 
 fn is_page(headers: &HeaderMap) -> bool {
