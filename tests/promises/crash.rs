@@ -32,6 +32,9 @@ impl Served {
             .env("TALLYSTICK_KEYS", &trial.settings.keys)
             .env("TALLYSTICK_ISSUER", trial.settings.issuer.as_ref().unwrap())
             .env("TALLYSTICK_LOG__LEVEL", "error")
+            // Tests ask as fast as they can.
+            .env("TALLYSTICK_CUSTOMER_REQUESTS_PER_SECOND", "100000")
+            .env("TALLYSTICK_STAFF_REQUESTS_PER_SECOND", "100000")
             .envs(more.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
