@@ -29,7 +29,7 @@ pub struct Trial {
     pub folder: TempDir,
     pub settings: Settings,
     customer_key: KeyPair,
-    staff_key: KeyPair,
+    pub staff_key: KeyPair,
     keys: Vec<(String, KeyPair)>,
     /// PostgreSQL's databases, to be dropped.
     databases: Vec<String>,
