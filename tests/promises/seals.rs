@@ -78,7 +78,7 @@ fn id_of(trial: &Trial, event: &str) -> String {
     let SealOfEvent::Sealed(seal) = seals::of_event(&mut trial.db(), key).unwrap() else {
         panic!("it is sealed")
     };
-    tallystick::ledger::leaf::hex(&seal.transaction)
+    tallystick::ids::hex(&seal.transaction)
 }
 
 /// A value of bytes in each store's own writing.

@@ -13,7 +13,7 @@ use tallystick::partner::form::PinRecord;
 use tallystick::referral::{Actor, Move, ReferralStep as Step};
 use tallystick::settings::{SandboxSettings, Settings, TokenSettings};
 use tallystick::store::{self, Db};
-use tallystick::writer::{Moved, WriteError};
+use tallystick::writer::{ReferralMoved, WriteError};
 use tempfile::TempDir;
 
 use super::{Cluster, Partner};
@@ -210,10 +210,10 @@ impl TestApp {
         referral: &str,
         step: Step,
         finding: &str,
-    ) -> Result<Moved, WriteError> {
+    ) -> Result<ReferralMoved, WriteError> {
         let id = ReferralId::try_from(referral).unwrap();
         let order = Move::new(id, step, Actor::Crm("test".to_owned())).because(finding);
-        self.app.as_ref().unwrap().writer().advance(order).await
+        self.app.as_ref().unwrap().writer().move_referral(order).await
     }
 
     /// Does what has fallen due for referrals by that time.
