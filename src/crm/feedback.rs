@@ -160,9 +160,7 @@ async fn store<T: Send + 'static>(
     pool: &Pool,
     work: impl FnOnce(&mut crate::store::Db) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, FeedbackError> {
-    let pool = pool.clone();
-    let done = tokio::task::spawn_blocking(move || pool.with(work)).await;
-    Ok(done.unwrap_or(Err(StoreError::Exhausted))?)
+    Ok(pool.ask(work).await?)
 }
 
 #[cfg(test)]

@@ -32,10 +32,8 @@ impl Chore for Enforcement {
     type Error = StoreError;
 
     async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
-        let (pool, retention) = (self.pool.clone(), self.registry.programme().retention);
-        let work = move || pool.with(|db| round(db, retention, clock::now()));
-        let erased = tokio::task::spawn_blocking(work).await;
-        let erased = erased.unwrap_or(Err(StoreError::Exhausted))?;
+        let retention = self.registry.programme().retention;
+        let erased = self.pool.ask(move |db| round(db, retention, clock::now())).await?;
         Ok(if erased { Round::More } else { Round::Done })
     }
 }

@@ -17,9 +17,9 @@ use crate::crm::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
 use crate::money::Asset;
 use crate::notice::night_left;
 use crate::partner::Registry;
+use crate::store::Pool;
 use crate::store::notices::{self, Notice};
 use crate::store::outbox::claims::Claimed;
-use crate::store::{Pool, StoreError};
 
 /// The sender of notices.
 pub struct NoticeSender {
@@ -43,9 +43,8 @@ impl NoticeSender {
             let text = "nobody is told at night".to_owned();
             return Err(failure("night", text, Blame::Ourselves).after(left));
         }
-        let (pool, subject) = (self.pool.clone(), claimed.subject);
-        let read = tokio::task::spawn_blocking(move || pool.with(|db| notices::get(db, &subject)));
-        let notice = read.await.unwrap_or(Err(StoreError::Exhausted))?;
+        let subject = claimed.subject;
+        let notice = self.pool.ask(move |db| notices::get(db, &subject)).await?;
         let Some(notice) = notice else { return Err(Failure::no_consent()) };
         if notice.date < clock::now().day_in(self.time_zone).to_string() {
             let failed = failure("late", "its day is over".to_owned(), Blame::Ourselves);

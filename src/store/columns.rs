@@ -1,4 +1,4 @@
-//! Whether a database is as the schema says.
+//! Compares the tables of a database with the schema.
 
 use diesel::prelude::*;
 
@@ -14,7 +14,7 @@ macro_rules! check {
     };
 }
 
-/// Asks for no row of every table with all the columns of the schema: an error names what differs.
+/// Selects all columns of every table, and no row. The error names what is missing.
 ///
 /// # Errors
 /// [`StoreError::Refused`] when a table or a column is missing.

@@ -5,7 +5,7 @@
 
 use diesel::{PgConnection, SqliteConnection};
 
-/// A connection to whichever store the URL names.
+/// A connection to the store that the URL names.
 #[derive(diesel::MultiConnection)]
 pub enum Db {
     Postgres(PgConnection),

@@ -1,6 +1,6 @@
-//! What the gateway's own role may do on PostgreSQL: all that its work needs, and nothing with
-//! which history could be changed. Triggers stand against a mistake; rights stand against whoever
-//! gets hold of the gateway's password, because a trigger is its owner's to drop.
+//! The rights of the gateway's own role on PostgreSQL: all that its work needs, and none with which
+//! history could be changed. Triggers prevent mistakes. Rights stop somebody who has the gateway's
+//! password, because the owner of a trigger can drop it.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -63,13 +63,13 @@ const RIGHTS: &[(&str, &str)] = &[
         "webhook_endpoints",
         "SELECT, INSERT, UPDATE (secret_version, previous_until, signs_from, state, changed_at)",
     ),
-    // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
+    // Rows that may be deleted: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),
-    // Sealed anew under another key.
+    // Sealed again with another key.
     (
         "personal_data",
         "SELECT, INSERT, DELETE, UPDATE (key_id, sealed, phone_index, index_key_id, kept)",

@@ -12,10 +12,10 @@ use crate::database_url::DatabaseUrl;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Applies what is not yet applied and returns the names of what it applied, in order.
+/// Applies the missing migrations and returns their names, in order.
 ///
-/// Several gateways may start at once: on PostgreSQL an advisory lock lets one at a time do it. A
-/// role that may not change the schema gets by when nothing is to be done.
+/// Several gateways may start at once: on PostgreSQL an advisory lock lets one at a time migrate. A
+/// role that may not change the schema succeeds when nothing is missing.
 ///
 /// # Errors
 /// [`StoreError::Migration`] naming the migration; those before it stay applied.
@@ -59,8 +59,8 @@ fn wait_for_turn(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Empties (or makes) a schema of a PostgreSQL database, and gives the URL that works in it: a
-/// place for trials beside whatever else the database holds.
+/// Creates an empty schema in a PostgreSQL database and returns the URL that uses it. An existing schema
+/// of that name is dropped.
 pub fn fresh_schema(url: &DatabaseUrl, schema: &'static str) -> Result<DatabaseUrl, StoreError> {
     let mut db = open(url)?;
     let statements = format!(
@@ -100,8 +100,8 @@ struct Applied {
     version: String,
 }
 
-/// The same on PostgreSQL. Diesel's own answer makes its table first, which a role may not that has
-/// no right to the schema.
+/// The same on PostgreSQL. Diesel's own function first creates its table, which a role without rights
+/// to the schema may not.
 fn lacking(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     let table = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there";
     let table: Exists = diesel::sql_query(table).get_result(connection)?;

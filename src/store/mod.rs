@@ -1,14 +1,14 @@
 //! The database, and the only place that names diesel. Two stores, one code path: PostgreSQL, or
 //! an embedded SQLite file. One file per aggregate; functions read as `events::insert(tx, …)`.
-//! Whatever writes takes a [`LedgerTx`], so a write outside a transaction does not compile.
+//! Functions that write take a [`LedgerTx`], so a write outside a transaction does not compile.
 
 use diesel::connection::SimpleConnection;
 use diesel::{ExpressionMethods, PgConnection, QueryDsl, RunQueryDsl, SqliteConnection};
 
 use crate::database_url::{DatabaseUrl, Kind};
 
-/// Type-checks one diesel expression against each store: for what `MultiConnection` cannot say
-/// (batch inserts, ON CONFLICT).
+/// Compiles one diesel expression for each store, where `MultiConnection` cannot express it (batch
+/// inserts, ON CONFLICT).
 macro_rules! both {
     ($db:expr, $connection:ident => $expression:expr) => {
         match $db {
@@ -18,8 +18,8 @@ macro_rules! both {
     };
 }
 
-/// The values of one field of many rows: an array parameter a column, so that a bulk insert on
-/// PostgreSQL has few parameters, whatever the number of rows, and is parsed and planned once.
+/// The values of one field of many rows. With one array parameter for each column a bulk insert on
+/// PostgreSQL has few parameters and is planned once.
 macro_rules! column {
     ($rows:expr, $field:ident) => {
         $rows.iter().map(|row| row.$field).collect::<Vec<_>>()

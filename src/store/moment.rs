@@ -1,6 +1,6 @@
-//! A moment as the inserts of a group bind it. Diesel writes one for SQLite by a format string, which
-//! it reads anew each time: for the two moments of each entry that costs as much as the entry's own
-//! row. The text here is the same.
+//! A moment as bulk inserts bind it. Diesel formats a moment for SQLite by a format string that it
+//! parses each time. For the two moments of each entry that costs as much as the entry's own row. This
+//! type writes the same text.
 
 use chrono::NaiveDateTime;
 use diesel::expression::AsExpression;

@@ -1,4 +1,4 @@
-//! Whether the database role of a gateway may do more than its work needs. Whoever gets hold of the
+//! Checks that the database role of a gateway may do no more than its work needs. Somebody who has the
 //! gateway's password can do what its role can.
 
 use diesel::prelude::*;

@@ -2,7 +2,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 
 use super::{Db, StoreError};
 
-/// An open transaction: the only handle that store functions which write will take.
+/// An open transaction. Every function of the store that writes takes one.
 pub struct LedgerTx<'a>(pub(super) &'a mut Db);
 
 impl LedgerTx<'_> {
@@ -51,7 +51,7 @@ impl Db {
 }
 
 impl Db {
-    /// Runs reads that must all see the database as it is at one moment.
+    /// Runs reads that all see the database at one moment.
     ///
     /// # Errors
     /// What `work` returned, or the store's refusal.

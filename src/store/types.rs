@@ -1,4 +1,4 @@
-//! From what a column holds to the domain's types. A value that this program cannot have written
+//! Converts values of columns to the types of the domain. A value that this program cannot have written
 //! is [`StoreError::Corrupt`], with the column's name.
 
 use chrono::NaiveDateTime;

@@ -1,7 +1,11 @@
 //! Nothing grows with history: on large tables no query of a serving gateway reads a whole one, and
 //! none passes over many rows to find a few. PostgreSQL itself says how each statement was run.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
+use tallystick::clock;
+use tallystick::store::{Db, consents, idempotency_keys, personal, signatures, single_use};
 
 use crate::harness::{
     Cluster, Store, TestApp, Trial, adjustment, cloud_event, code, customer, member, payment,
@@ -12,7 +16,7 @@ use crate::harness::{
 const ROWS: usize = 50_000;
 
 /// No statement may pass over this many rows that it does not want.
-const PASSED_OVER_MAX: u64 = 2_000;
+const PASSED_OVER_MAX: f64 = 2_000.0;
 
 /// Tables that stay small however long the history: a few rows for each partner or rule. A scan of
 /// one is no fault.
@@ -26,6 +30,12 @@ const SMALL: [&str; 8] = [
     "__diesel_schema_migrations",
     "transactions_to_prove",
 ];
+
+/// Statements that may read much, with the reason.
+const ALLOWED: [(&str, &str); 1] = [(
+    "LEFT OUTER JOIN \"seals\"",
+    "after a start the sealer looks at all transactions once, ten thousand at a time",
+)];
 
 /// History, written without triggers. Every hundredth row is what the chores look for, so that they
 /// have some work and much that is not theirs.
@@ -208,9 +218,9 @@ fn faults(node: &Value, found: &mut Vec<String>) {
     let passed = number("Rows Removed by Filter") + number("Rows Removed by Index Recheck");
     if kind == "Seq Scan" && !SMALL.contains(&table) {
         found.push(format!("reads all of {table}"));
-    } else if passed > PASSED_OVER_MAX as f64 {
+    } else if passed > PASSED_OVER_MAX {
         found.push(format!("passes over {passed} rows of {table}"));
-    } else if number("Actual Rows") > PASSED_OVER_MAX as f64 {
+    } else if number("Actual Rows") > PASSED_OVER_MAX {
         found.push(format!("{kind} reads {} rows of {table}", number("Actual Rows")));
     }
     for below in node["Plans"].as_array().into_iter().flatten() {
@@ -248,10 +258,76 @@ async fn no_query_of_a_gateway_reads_a_table_that_grows() {
         let mut of_plan = Vec::new();
         faults(&plan["Plan"], &mut of_plan);
         let query = plan["Query Text"].as_str().unwrap_or_default();
+        if ALLOWED.iter().any(|(text, _reason)| query.contains(text)) {
+            continue;
+        }
         found.extend(of_plan.into_iter().map(|fault| format!("{fault}: {query}")));
     }
     found.sort_unstable();
     found.dedup();
     assert!(found.is_empty(), "{} of {}:\n{}", found.len(), plans.len(), found.join("\n"));
     drop(Box::pin(app.stop()).await);
+}
+
+/// Runs a chore and says how long it took.
+fn timed(trial: &Trial, what: &str, chore: impl FnOnce(&mut Db)) {
+    let mut db = trial.db();
+    let begun = Instant::now();
+    chore(&mut db);
+    let took = begun.elapsed();
+    assert!(took < CHORE_MAX, "{what} took {took:?} though it had nothing to do");
+}
+
+/// A chore that finds nothing to do reads next to nothing; one that read all of a table of this size
+/// would take longer, also on a machine that does much else.
+const CHORE_MAX: Duration = Duration::from_millis(100);
+
+#[test]
+fn chores_on_sqlite_do_not_grow_with_history() {
+    let trial = Trial::on(Store::Sqlite);
+    let rows = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 400000) \
+                INSERT INTO";
+    let old = "'2001-01-01 00:00:00'";
+    let later = "'9000-01-01 00:00:00'";
+    let hash = "zeroblob(32)";
+    let id = "randomblob(16)";
+    let statements = [
+        format!(
+            "{rows} signatures SELECT {id}, 'p', 'k', 'a', 't', '{{}}', {old}, {old} FROM numbers"
+        ),
+        format!("{rows} signed_contents SELECT x'ff' || randomblob(15), 'k1', x'00' FROM numbers"),
+        format!(
+            "{rows} consents (id, partner_id, purpose, text_version, text_sha256, channel, evidence, given_at, \
+             recorded_at) SELECT {id}, 'p', 'p', '1', {hash}, 'c', '', {old}, {old} FROM numbers"
+        ),
+        format!(
+            "{rows} personal_data (id, key_id, sealed, phone_index, recorded_at, kept) \
+             SELECT {id}, 'k1', x'00', {hash}, {old}, 1 FROM numbers"
+        ),
+        format!(
+            "{rows} idempotency_keys (id, fingerprint, lease, lease_until, expires_at) \
+             SELECT {id}, {hash}, {id}, {later}, {later} FROM numbers"
+        ),
+        format!("{rows} dpop_proofs SELECT randomblob(32), {later} FROM numbers"),
+    ];
+    let text = format!("PRAGMA foreign_keys = OFF; BEGIN; {}; COMMIT", statements.join("; "));
+    run_sql(&trial, &text).unwrap();
+    let now = clock::now();
+    let before = now.minus(chrono::TimeDelta::days(1));
+    let page = 200;
+    timed(&trial, "erasing signed requests", |db| {
+        assert_eq!(db.write(|tx| signatures::erase_before(tx, before, page)).unwrap(), 0);
+    });
+    timed(&trial, "clearing evidence of consents", |db| {
+        assert_eq!(db.write(|tx| consents::forget_evidence(tx, before, page)).unwrap(), 0);
+    });
+    timed(&trial, "looking for contact data beyond its period", |db| {
+        assert_eq!(personal::outlived(db, before, page).unwrap(), []);
+    });
+    timed(&trial, "forgetting answers", |db| {
+        assert_eq!(idempotency_keys::forget_expired(db, now, page).unwrap(), 0);
+    });
+    timed(&trial, "forgetting proofs", |db| {
+        assert_eq!(db.write(|tx| single_use::forget_proofs(tx, now, page)).unwrap(), 0);
+    });
 }

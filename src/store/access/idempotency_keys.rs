@@ -1,4 +1,4 @@
-//! Answers to requests that may come again, and who is at work on one now.
+//! Idempotency keys: the kept answers to requests, and the leases of requests under way.
 
 use diesel::prelude::*;
 
@@ -8,17 +8,17 @@ use crate::ids::{LeaseId, RequestKey};
 use crate::store::schema::idempotency_keys;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// A request that wants to be done once.
+/// A request that is to be carried out once.
 #[derive(Clone, Copy)]
 pub struct Request {
     pub key: RequestKey,
-    /// Whoever asks, by a hash of their name.
+    /// The hash of the caller's name.
     pub caller: RequestKey,
     /// The hash of the request's content.
     pub fingerprint: [u8; 32],
-    /// Whoever asks now.
+    /// The id of this attempt.
     pub lease: LeaseId,
-    /// Until when nobody else takes over, and until when the key is kept.
+    /// No other attempt takes over before `lease_until`; the key is kept until `expires_at`.
     pub lease_until: Moment,
     pub expires_at: Moment,
 }
@@ -30,13 +30,13 @@ pub struct KeptAnswer {
     pub sealed: Sealed,
 }
 
-/// What a request finds under its key.
+/// The state of a key when a request comes with it.
 pub enum Claim {
-    /// Nothing: the work is to be done under the lease.
+    /// The key is new: the request is carried out under the lease.
     Ours,
-    /// Somebody else is at work on it.
+    /// Another attempt is under way.
     UnderWay,
-    /// Another request's content.
+    /// The key was used with other content.
     OtherContent,
     Answered(KeptAnswer),
 }
@@ -64,7 +64,7 @@ struct Stored {
     expires_at: chrono::NaiveDateTime,
 }
 
-/// Takes the key, or finds what stands under it. Of several at once one takes it.
+/// Claims the key, or returns its state. One of several attempts at once gets it.
 pub fn claim(tx: &mut LedgerTx<'_>, asked: &Request, now: Moment) -> Result<Claim, StoreError> {
     let row = Row {
         id: asked.key.bytes(),
@@ -81,7 +81,7 @@ pub fn claim(tx: &mut LedgerTx<'_>, asked: &Request, now: Moment) -> Result<Clai
     if inserted == 1 {
         return Ok(Claim::Ours);
     }
-    // Gone again since: as if somebody were still at work.
+    // It was deleted in the meantime: answered as if another attempt were under way.
     let Some(stored) = find(tx.0, asked.key)? else { return Ok(Claim::UnderWay) };
     let expired = types::moment(stored.expires_at) <= now;
     if !expired && stored.fingerprint != asked.fingerprint {
@@ -137,7 +137,7 @@ fn find(db: &mut Db, key: RequestKey) -> Result<Option<Stored>, StoreError> {
     Ok(stored)
 }
 
-/// Keeps the answer of the work that was done under the lease; not when another took over.
+/// Keeps the answer of the request, unless another attempt took over the lease.
 pub fn keep(tx: &mut LedgerTx<'_>, asked: &Request, answer: &KeptAnswer) -> Result<(), StoreError> {
     diesel::update(
         idempotency_keys::table
@@ -163,7 +163,7 @@ pub fn release(tx: &mut LedgerTx<'_>, asked: &Request) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Forgets up to `rows_max` keys that have expired; returns how many.
+/// Deletes up to `rows_max` expired keys; returns their number.
 pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, StoreError> {
     let ids: Vec<Vec<u8>> = idempotency_keys::table
         .filter(idempotency_keys::expires_at.le(now.naive()))
@@ -175,7 +175,7 @@ pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, 
         return Ok(0);
     }
     db.write(|tx| {
-        // Not those that have been taken anew in the meantime.
+        // A key that was claimed again in the meantime stays.
         let expired = idempotency_keys::table
             .filter(idempotency_keys::id.eq_any(&ids))
             .filter(idempotency_keys::expires_at.le(now.naive()));
@@ -183,7 +183,7 @@ pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, 
     })
 }
 
-/// Forgets the answers that a caller was given; what is under way goes on. Returns how many.
+/// Deletes the kept answers of a caller; requests under way go on. Returns their number.
 pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize, StoreError> {
     let answered = idempotency_keys::table
         .filter(idempotency_keys::caller.eq(caller.bytes().as_slice()))
@@ -191,7 +191,7 @@ pub fn forget_caller(tx: &mut LedgerTx<'_>, caller: RequestKey) -> Result<usize,
     Ok(diesel::delete(answered).execute(tx.0)?)
 }
 
-/// Puts an answer that was sealed anew in its place; `false` when that has changed meanwhile.
+/// Replaces an answer by the same one under another key. `false`: it changed in the meantime.
 pub fn reseal(
     tx: &mut LedgerTx<'_>,
     key: RequestKey,
@@ -210,7 +210,7 @@ pub fn reseal(
     Ok(changed == 1)
 }
 
-/// How many answers there are under each key.
+/// The number of answers sealed with each key.
 pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
     let rows: Vec<(Option<String>, i64)> = idempotency_keys::table
         .filter(idempotency_keys::key_id.is_not_null())

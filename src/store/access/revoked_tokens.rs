@@ -1,4 +1,4 @@
-//! Access tokens that their partner gave up before they expired (RFC 7009).
+//! Access tokens that their partner revoked before they expired (RFC 7009).
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -36,7 +36,7 @@ pub fn insert(
     Ok(())
 }
 
-/// All that some gateway may still take for valid, each with its end.
+/// All revoked tokens that some gateway may still accept, each with its expiry.
 pub fn in_force(db: &mut Db, now: Moment) -> Result<Vec<(Uuid, Moment)>, StoreError> {
     let rows: Vec<(Vec<u8>, NaiveDateTime)> = revoked_tokens::table
         .filter(revoked_tokens::expires_at.gt(now.minus(CLOCKS_APART).naive()))

@@ -1,4 +1,4 @@
-//! What the bank's own systems say will fall due for a customer, and which notices came of it.
+//! Announcements of the bank's systems that something falls due for a customer, and their notices.
 
 use chrono::NaiveDate;
 use diesel::dsl::{exists, not};
@@ -14,10 +14,10 @@ use crate::store::schema::{
 };
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// That something will fall due for a customer.
+/// An announcement: something will fall due for a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// What the bank's systems call it.
+    /// The id that the bank's systems gave it.
     pub id: AnnouncementId,
     pub kind: String,
     pub customer: CustomerId,
@@ -28,7 +28,7 @@ pub struct Announcement {
     pub cancelled: Option<Cancelled>,
 }
 
-/// That it will not: it was paid, say.
+/// The cancellation of an announcement, for instance because the money was paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
     pub by: StaffId,
@@ -36,21 +36,21 @@ pub struct Cancelled {
     pub at: Moment,
 }
 
-/// What became of announcing it.
+/// The result of announcing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     New(Announcement),
-    /// It had been announced before.
+    /// The same was announced before.
     Same(Announcement),
     /// The id is taken by other content.
     Other,
 }
 
-/// A notice of one, and what became of it.
+/// A notice of an announcement, with the state of its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeOf {
     pub days: i64,
-    /// The message's: `waiting`, `delivered`, `dead` or `cancelled`.
+    /// `waiting`, `delivered`, `dead` or `cancelled`.
     pub state: String,
     pub delivered_at: Option<Moment>,
 }
@@ -69,7 +69,7 @@ type Stored = (
     Option<chrono::NaiveDateTime>,
 );
 
-/// Records an announcement, once for ever.
+/// Records an announcement, once.
 pub fn insert(tx: &mut LedgerTx<'_>, new: &Announcement) -> Result<Recorded, StoreError> {
     let row = (
         announcements::id.eq(new.id.as_str()),
@@ -93,13 +93,13 @@ pub fn insert(tx: &mut LedgerTx<'_>, new: &Announcement) -> Result<Recorded, Sto
     Ok(if same(&there) == same(new) { Recorded::Same(there) } else { Recorded::Other })
 }
 
-/// One, whosever it is.
+/// Reads an announcement of any customer.
 pub fn get(db: &mut Db, id: &AnnouncementId) -> Result<Option<Announcement>, StoreError> {
     let stored: Option<Stored> = announcements::table.find(id.as_str()).first(db).optional()?;
     stored.map(Announcement::try_from).transpose()
 }
 
-/// All of a customer, in the order of their ids.
+/// All announcements of a customer, by id.
 pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<Announcement>, StoreError> {
     let rows: Vec<Stored> = announcements::table
         .filter(announcements::customer_id.eq(customer.bytes().as_slice()))
@@ -108,8 +108,8 @@ pub fn of_customer(db: &mut Db, customer: CustomerId) -> Result<Vec<Announcement
     rows.into_iter().map(Announcement::try_from).collect()
 }
 
-/// It will not fall due after all: notices that wait are not sent. `false` when it had been
-/// cancelled before, or is not there.
+/// Cancels an announcement, and its notices that wait. `false`: it was cancelled before, or does not
+/// exist.
 pub fn cancel(
     tx: &mut LedgerTx<'_>,
     id: &AnnouncementId,
@@ -183,7 +183,7 @@ pub fn announce(
     days: u32,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    // Whoever cancels it at this moment waits, and then finds the message.
+    // A cancellation at this moment waits for this transaction, and then finds the message.
     if let Db::Postgres(db) = &mut *tx.0 {
         announcements::table
             .find(id.as_str())
@@ -212,7 +212,7 @@ pub fn announce(
     Ok(true)
 }
 
-/// The announcement behind a notice, and how many days ahead it tells of it.
+/// The announcement of a notice, and the days ahead of the notice.
 pub fn of_notice(
     db: &mut Db,
     notice: &[u8; 16],
@@ -226,7 +226,7 @@ pub fn of_notice(
     Ok(get(db, &read_id(id)?)?.map(|announcement| (announcement, days)))
 }
 
-/// The notices of one, the earliest first, and what became of them.
+/// The notices of an announcement, earliest first, each with the state of its message.
 pub fn notices(db: &mut Db, id: &AnnouncementId) -> Result<Vec<NoticeOf>, StoreError> {
     let mut list = Vec::new();
     for (notice, days) in told(db, id)? {
@@ -242,7 +242,7 @@ pub fn notices(db: &mut Db, id: &AnnouncementId) -> Result<Vec<NoticeOf>, StoreE
     Ok(list)
 }
 
-/// No notices of this kind any more: those of a customer that wait are cancelled.
+/// Cancels the waiting notices of a kind for a customer.
 pub fn hush(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,

@@ -1,4 +1,4 @@
-//! What people agreed to: a consent receipt (PIPL, article 23), and who withdrew it when.
+//! Consents of persons, each a consent receipt (PIPL, article 23), and their withdrawals.
 
 use diesel::prelude::*;
 
@@ -13,12 +13,12 @@ use crate::store::{Db, LedgerTx, StoreError, types};
 pub struct NewConsent<'a> {
     pub id: ConsentId,
     pub partner: &'a PartnerId,
-    /// With what its registered text says, where the event does not.
+    /// The consent, completed from its registered text.
     pub given: ConsentGiven,
     pub recorded_at: Moment,
 }
 
-/// A consent as it stands.
+/// A stored consent.
 pub struct ConsentRecord {
     pub id: ConsentId,
     pub partner: PartnerId,
@@ -36,7 +36,7 @@ pub struct Withdrawal {
     pub withdrawn_at: Moment,
 }
 
-/// A consent and what it was given for.
+/// A consent and the referral or contact it was given for.
 pub struct Consented {
     pub consent: ConsentRecord,
     pub referral: ReferralId,
@@ -115,8 +115,7 @@ pub fn consented(db: &mut Db, id: ConsentId) -> Result<Option<Consented>, StoreE
     }))
 }
 
-/// The consents that a customer gave, the newest first, before the one with which the page before
-/// ended.
+/// A customer's consents, newest first, before the last one of the page before.
 pub fn of_customer(
     db: &mut Db,
     customer: CustomerId,
@@ -145,7 +144,7 @@ pub fn of_customer(
     Ok(list)
 }
 
-/// Records a withdrawal; `false` when the consent was withdrawn before.
+/// Records a withdrawal. `false`: the consent was withdrawn before.
 pub fn withdraw(
     tx: &mut LedgerTx<'_>,
     id: ConsentId,
@@ -171,8 +170,8 @@ pub fn withdraw(
     Ok(true)
 }
 
-/// Clears where the proof is, and who collected it, of consents that were recorded before a moment.
-/// What was agreed to stays. Returns of how many.
+/// Clears evidence and collector of up to `rows_max` consents that were recorded before a moment. The
+/// consent itself stays. Returns their number.
 pub fn forget_evidence(
     tx: &mut LedgerTx<'_>,
     before: Moment,
@@ -181,7 +180,8 @@ pub fn forget_evidence(
     Ok(both!(tx.0, db => {
         let ids: Vec<Vec<u8>> = consents::table
             .filter(consents::recorded_at.lt(before.naive()))
-            .filter(consents::evidence.ne(""))
+            // Word by word as in the partial index, which a parameter would not match.
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("consents.evidence <> ''"))
             .limit(rows_max)
             .select(consents::id)
             .load(db)?;

@@ -1,4 +1,4 @@
-//! Customers who agreed to be contacted, and which behaviour rules they were held against.
+//! Customers who agreed to be contacted, and the results of the behaviour rules for them.
 
 use diesel::prelude::*;
 
@@ -11,10 +11,10 @@ use crate::store::schema::{
 };
 use crate::store::{Db, LedgerTx, StoreError, consents as consent_records, types};
 
-/// That a customer may be contacted, and where the data and the consent stand.
+/// A customer's agreement to be contacted, with the records of data and consent.
 pub struct NewContact<'a> {
     pub customer: CustomerId,
-    /// The record of sealed data.
+    /// The id of the sealed contact data.
     pub record: ReferralId,
     pub consent: ConsentId,
     pub region: &'a str,
@@ -37,7 +37,7 @@ pub struct Behaved {
 /// A customer who may be contacted.
 pub struct ContactRecord {
     pub customer: CustomerId,
-    /// What the sealed data is bound to.
+    /// The id to which the sealed data is bound.
     pub record: ReferralId,
     pub sealed: Sealed,
     pub region: String,
@@ -46,7 +46,7 @@ pub struct ContactRecord {
 
 type Stored = (Vec<u8>, Vec<u8>, String, (String, Vec<u8>), Vec<u8>);
 
-/// Keeps an agreement. There must be none of this customer, who must be locked.
+/// Stores an agreement. The customer must be locked and have none.
 pub fn insert(tx: &mut LedgerTx<'_>, new: &NewContact<'_>, now: Moment) -> Result<(), StoreError> {
     let row = (
         customer_contacts::customer_id.eq(new.customer.bytes().as_slice()),
@@ -59,8 +59,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, new: &NewContact<'_>, now: Moment) -> Resul
     Ok(())
 }
 
-/// Takes a customer's agreement off the list, and returns the records that it named. The customer
-/// must be locked.
+/// Deletes a customer's agreement and returns the records that it named. The customer must be locked.
 pub fn remove(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -93,7 +92,7 @@ pub fn stands(db: &mut Db, customer: CustomerId, record: ReferralId) -> Result<b
     Ok(count > 0)
 }
 
-/// In which region a customer may be contacted; `None` where they did not agree to be.
+/// The region in which a customer may be contacted. `None`: the customer did not agree.
 pub fn region(db: &mut Db, customer: CustomerId) -> Result<Option<String>, StoreError> {
     Ok(customer_contacts::table
         .find(customer.bytes().as_slice())
@@ -127,8 +126,8 @@ pub struct Evaluation<'a> {
     pub period: &'a str,
 }
 
-/// Customers, by id and after an id, who may be contacted and were not yet held against a rule for a
-/// period. Returns at most `max`.
+/// Up to `max` customers, by id and after an id, who may be contacted and for whom a rule was not yet
+/// evaluated in a period.
 pub fn unevaluated(
     db: &mut Db,
     evaluation: Evaluation<'_>,
@@ -159,7 +158,7 @@ pub fn unevaluated(
     rows.into_iter().map(|stored| ContactRecord::read(db, stored)).collect()
 }
 
-/// Notes what came of holding a customer against a rule.
+/// Stores the result of a rule for a customer.
 pub fn evaluated(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -181,7 +180,7 @@ pub fn evaluated(
     Ok(())
 }
 
-/// Events as they were said, by their keys.
+/// The stored bodies of events, by their keys.
 pub fn said(
     db: &mut Db,
     keys: &[EventKey],

@@ -1,4 +1,4 @@
-//! How far customers have come, and how they came there: every move, appended.
+//! The stages of customers, and every move from stage to stage.
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use crate::money::Amount;
 use crate::store::schema::{customer_stage_moves, customer_stages, customers, events};
 use crate::store::{Db, LedgerTx, StoreError, corrections, types};
 
-/// Where a customer stands.
+/// The stage of a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageRecord {
     pub customer: CustomerId,
@@ -20,7 +20,7 @@ pub struct StageRecord {
     pub since: Moment,
 }
 
-/// How a customer came to a stage.
+/// One move of a customer to a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageMove {
     pub from: Option<CustomerStage>,
@@ -82,18 +82,18 @@ pub fn postpone(
     Ok(())
 }
 
-/// Where a customer stands from now on.
+/// The new stage of a customer.
 pub struct NewStage<'a> {
     pub customer: CustomerId,
     pub stage: CustomerStage,
     pub reason: &'a StageReason,
     pub moved_at: Moment,
-    /// When the stage is worked out again.
+    /// When the stage is computed next.
     pub look_at: Moment,
 }
 
-/// Keeps where a customer stands. Returns the number of the move, or `None` when the customer stood
-/// there already.
+/// Stores a customer's stage. Returns the number of the move. `None`: the customer was in that stage
+/// before.
 pub fn put(tx: &mut LedgerTx<'_>, new: &NewStage<'_>) -> Result<Option<i64>, StoreError> {
     let NewStage { customer, stage, reason, moved_at: now, look_at } = *new;
     if let Db::Postgres(db) = &mut *tx.0 {
@@ -128,7 +128,7 @@ pub fn put(tx: &mut LedgerTx<'_>, new: &NewStage<'_>) -> Result<Option<i64>, Sto
         .on_conflict_do_nothing()
         .execute(db))?;
     if moved == 0 {
-        // Another gateway has just worked out the stage of a new customer.
+        // Another gateway has just computed the stage of a new customer.
         return Ok(None);
     }
     let standing = (
@@ -182,7 +182,7 @@ pub fn moves(db: &mut Db, customer: CustomerId) -> Result<Vec<StageMove>, StoreE
         .collect()
 }
 
-/// Customers in a stage, or in any, in the order of their ids.
+/// Customers in a stage, or in any stage, by id.
 pub fn page(
     db: &mut Db,
     stage: Option<CustomerStage>,
@@ -204,8 +204,7 @@ pub fn page(
     rows.into_iter().map(StageRecord::try_from).collect()
 }
 
-/// When these payments were made, and what was paid less what was refunded; nothing of those that
-/// were reversed.
+/// Time and amount of these payments, less refunds. Reversed payments are left out.
 pub fn paid(db: &mut Db, keys: &[EventKey]) -> Result<Vec<(Moment, Amount)>, StoreError> {
     type Paid = (Vec<u8>, String, i64, chrono::NaiveDateTime);
     let mut list = Vec::new();

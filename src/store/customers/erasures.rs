@@ -1,4 +1,4 @@
-//! Certificates of erasure: what went, when, why and how much of it.
+//! Certificates of erasure: what was erased, when, why, and how many records.
 
 use diesel::prelude::*;
 
@@ -19,7 +19,7 @@ pub struct NewErasure<'a> {
     pub erased_at: Moment,
 }
 
-/// An erasure as it is kept.
+/// A stored erasure.
 pub struct ErasureRecord {
     pub id: ErasureId,
     /// `customer`, `staff` or `program`.
@@ -74,7 +74,7 @@ pub fn get(db: &mut Db, id: ErasureId) -> Result<Option<ErasureRecord>, StoreErr
     row.map(read).transpose()
 }
 
-/// The newest, before the one with which the page before ended.
+/// Erasures, newest first, before the last one of the page before.
 pub fn page(
     db: &mut Db,
     before: Option<ErasureId>,
@@ -90,7 +90,7 @@ pub fn page(
     rows.into_iter().map(read).collect()
 }
 
-/// Those of a customer or of referrals, the newest first.
+/// The erasures of a customer or of referrals, newest first.
 pub fn of_subjects(db: &mut Db, subjects: &[Erased]) -> Result<Vec<ErasureRecord>, StoreError> {
     let ids: Vec<&[u8]> = subjects.iter().filter_map(Erased::bytes).collect();
     let rows: Vec<Stored> = both!(db, db => erasures::table

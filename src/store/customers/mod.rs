@@ -47,7 +47,7 @@ struct MemberRow<'a> {
 type MemberOf = (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, Option<i64>);
 type TierOf = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>);
 
-/// The customers behind members, of those that are known.
+/// The customers of members; unknown members are left out.
 pub fn of_members(
     tx: &mut LedgerTx<'_>,
     keys: &[MemberKey],
@@ -69,11 +69,11 @@ pub fn of_members(
         .collect()
 }
 
-/// Opens a customer for each new member. Returns how many members were new: fewer than given means
-/// that another gateway has enrolled one of them in the meantime.
+/// Opens a customer for each new member. Returns the number of new members. A smaller number than
+/// given means that another gateway has enrolled one of them in the meantime.
 pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreError> {
     let mut list: Vec<&Enrolment> = list.iter().collect();
-    // In one order everywhere, so that two writers never wait for each other in a circle.
+    // In one order everywhere, so that two writers never deadlock.
     list.sort_unstable_by_key(|new| MemberKey::of(&new.partner, &new.member));
     let mut enrolled = 0_usize;
     for part in list.chunks(crate::store::rows_max(5)) {
@@ -99,8 +99,8 @@ pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreEr
     Ok(enrolled)
 }
 
-/// Holds these customers until the transaction ends, in the order of their ids so that two
-/// gateways never wait for each other in a circle. SQLite has one writer and needs no row locks.
+/// Locks these customers until the transaction ends, by id, so that two gateways never deadlock.
+/// SQLite has one writer and needs no row locks.
 pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError> {
     let Db::Postgres(db) = &mut *tx.0 else {
         return Ok(());
@@ -115,7 +115,7 @@ pub fn lock(tx: &mut LedgerTx<'_>, ids: &[CustomerId]) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Which of these the bank itself knows: by the subject that its identity provider gives them.
+/// Those of these customers who have a subject at the bank's identity provider.
 pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<Vec<u8>> = both!(db, db => customers::table
@@ -126,8 +126,7 @@ pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, Store
     rows.iter().map(|id| types::uuid(id, "customers.id").map(CustomerId::from_uuid)).collect()
 }
 
-/// The tiers that these customers have reached, of those that have any. The customers must be
-/// locked.
+/// The tiers of those of these customers who have one. The customers must be locked.
 pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHeld)>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<TierOf> = both!(db, db => customers::table
@@ -146,7 +145,7 @@ pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHel
         .collect()
 }
 
-/// Keeps the tier that a customer reached.
+/// Stores the tier that a customer reached.
 pub fn set_tier(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -161,7 +160,7 @@ pub fn set_tier(
     Ok(())
 }
 
-/// Keeps the month of a customer's birthday, as the bank's identity provider tells it.
+/// Stores the month of a customer's birthday, from the bank's identity provider.
 pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Result<(), StoreError> {
     diesel::update(customers::table.filter(customers::bank_subject.eq(subject)))
         .set(customers::birth_month.eq(i64::from(month)))
@@ -169,7 +168,7 @@ pub fn set_birth_month(tx: &mut LedgerTx<'_>, subject: &str, month: u32) -> Resu
     Ok(())
 }
 
-/// The customer whom the bank's identity provider calls by this subject.
+/// The customer with this subject at the bank's identity provider.
 pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, StoreError> {
     let id: Option<Vec<u8>> = customers::table
         .filter(customers::bank_subject.eq(subject))
@@ -179,7 +178,7 @@ pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, Stor
     id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid)).transpose()
 }
 
-/// What the bank's identity provider calls a customer, where it is known.
+/// A customer's subject at the bank's identity provider, if known.
 pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError> {
     let subject: Option<Option<String>> = customers::table
         .find(id.bytes().as_slice())
@@ -189,7 +188,7 @@ pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError
     Ok(subject.flatten())
 }
 
-/// Forgets the month of a customer's birthday; returns how many were known.
+/// Deletes the month of a customer's birthday; returns 1 if it was known.
 pub fn forget_birth_month(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<usize, StoreError> {
     let known = customers::table
         .filter(customers::id.eq(id.bytes().as_slice()))
@@ -197,7 +196,7 @@ pub fn forget_birth_month(tx: &mut LedgerTx<'_>, id: CustomerId) -> Result<usize
     Ok(diesel::update(known).set(customers::birth_month.eq(None::<i64>)).execute(tx.0)?)
 }
 
-/// What is kept of a customer beside points.
+/// The stored data of a customer beside points.
 pub struct Profile {
     pub enrolled_at: Moment,
     pub birth_month: Option<i64>,
@@ -225,7 +224,7 @@ pub fn profile(db: &mut Db, id: CustomerId) -> Result<Option<Profile>, StoreErro
     Ok(Some(Profile { enrolled_at: types::moment(enrolled_at), birth_month, tier, members }))
 }
 
-/// The customer behind a member.
+/// The customer of a member.
 pub fn by_member(
     db: &mut Db,
     partner: &PartnerId,
@@ -239,7 +238,7 @@ pub fn by_member(
     id.map(|id| types::uuid(&id, "members.customer_id").map(CustomerId::from_uuid)).transpose()
 }
 
-/// The customers behind these members, of those that are known. Reads only.
+/// The customers of these members, outside of a write; unknown members are left out.
 pub fn of_member_keys(
     db: &mut Db,
     keys: &[MemberKey],
@@ -260,8 +259,8 @@ pub fn of_member_keys(
     Ok(found)
 }
 
-/// The member reference by which a partner knows a customer, given out at the first asking: the
-/// customer is opened too where the bank's subject is new.
+/// The member reference of a customer for a partner. It is made at the first call, and so is the
+/// customer of a new subject.
 pub fn link(
     tx: &mut LedgerTx<'_>,
     subject: &str,
@@ -287,7 +286,7 @@ pub fn link(
     if let Some(given) = given {
         return MemberRef::try_from(given).map_err(|_invalid| StoreError::Corrupt("member_ref"));
     }
-    // A random reference says nothing of the customer, and nothing to another partner.
+    // A random reference tells nothing about the customer, and nothing to another partner.
     let text = format!("m-{}", uuid::Uuid::new_v4().simple());
     let member = MemberRef::try_from(text).map_err(|_invalid| StoreError::Corrupt("member_ref"))?;
     let standing = CustomerStanding { id: customer, enrolled_at: now, birth_month: None };

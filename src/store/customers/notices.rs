@@ -22,7 +22,7 @@ pub struct NewNotice {
     pub points: Amount,
 }
 
-/// A notice on its way, with what the bank's identity provider calls the customer.
+/// A notice to be sent, with the customer's subject at the bank's identity provider.
 #[derive(Clone, Debug)]
 pub struct Notice {
     pub subject: String,
@@ -30,9 +30,9 @@ pub struct Notice {
     /// The day on which it happens.
     pub date: String,
     pub days: i64,
-    /// Points that expire, or money that is due.
+    /// The points that expire, or the money that is due.
     pub amount: Amount,
-    /// What the bank's systems call it, where they announced it.
+    /// The id of the announcement, where the notice is of one.
     pub announcement: Option<AnnouncementId>,
 }
 
@@ -80,8 +80,8 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
     Ok(true)
 }
 
-/// A notice and whom it is for; `None` when the bank does not know the customer any more, or what
-/// was announced is cancelled.
+/// A notice with its customer. `None`: the bank does not know the customer, or the announcement is
+/// cancelled.
 pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
     type Stored = (Option<String>, String, String, i64, i64);
     let stored: Option<Stored> = both!(db, db => notices::table
@@ -113,7 +113,7 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
     }))
 }
 
-/// A customer wants the notices of a kind again.
+/// Deletes a customer's opt-out from a kind of notices.
 pub fn accept(tx: &mut LedgerTx<'_>, customer: CustomerId, kind: &str) -> Result<(), StoreError> {
     let own = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
@@ -122,7 +122,7 @@ pub fn accept(tx: &mut LedgerTx<'_>, customer: CustomerId, kind: &str) -> Result
     Ok(())
 }
 
-/// A customer declines the notices of a kind: those that wait are cancelled.
+/// Records a customer's opt-out from a kind of notices and cancels those that wait.
 pub fn decline(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
@@ -152,7 +152,7 @@ pub fn decline(
     announcements::hush(tx, customer, kind, now)
 }
 
-/// Which kinds a customer does not want.
+/// The kinds of notices that a customer opted out of.
 pub fn unwanted(db: &mut Db, customer: CustomerId) -> Result<Vec<String>, StoreError> {
     Ok(notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))

@@ -1,5 +1,5 @@
-//! Sealed personal data: the only rows of a person that may be deleted. It comes out only with a
-//! reading, which is recorded in the same transaction.
+//! Sealed contact data of persons, in rows that may be deleted. Each reading of it is recorded in the
+//! same transaction.
 
 use diesel::prelude::*;
 
@@ -18,10 +18,10 @@ pub struct NewPersonal {
     pub recorded_at: Moment,
 }
 
-/// The same, sealed and indexed with other keys.
+/// The same data, sealed and indexed with the current keys.
 pub struct Resealed {
     pub id: ReferralId,
-    /// The key with which it was sealed before: another means that somebody else was first.
+    /// The key that sealed it before. Another key in the row means that another gateway was first.
     pub was: String,
     pub sealed: Sealed,
     pub phone_index: PhoneIndex,
@@ -56,7 +56,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewPersonal]) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Takes out what is kept of a referral's person, and records the reading.
+/// Reads the contact data of a referral's person, and records the reading.
 pub fn read(
     tx: &mut LedgerTx<'_>,
     id: ReferralId,
@@ -73,7 +73,7 @@ pub fn read(
     Ok(Some(Sealed { key_id, bytes }))
 }
 
-/// Whether anything is kept of a referral's person.
+/// Whether contact data of a referral's person is stored.
 pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
     let count: i64 = personal_data::table
         .filter(personal_data::id.eq(id.bytes().as_slice()))
@@ -98,7 +98,7 @@ pub fn by_phone(
     referral_ids(&ids)
 }
 
-/// Deletes what is kept of these referrals' persons; returns of how many.
+/// Deletes the contact data of these referrals' persons; returns the number of persons.
 pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     Ok(both!(tx.0, db => {
@@ -106,7 +106,7 @@ pub fn delete(tx: &mut LedgerTx<'_>, ids: &[ReferralId]) -> Result<usize, StoreE
     })?)
 }
 
-/// Puts a record in the place of what it was made from; `false` when that is gone.
+/// Replaces a record by the same one under the current keys. `false`: it is gone or was replaced.
 pub fn reseal(tx: &mut LedgerTx<'_>, record: &Resealed) -> Result<bool, StoreError> {
     let row = personal_data::table
         .filter(personal_data::id.eq(record.id.bytes().as_slice()))
@@ -122,7 +122,7 @@ pub fn reseal(tx: &mut LedgerTx<'_>, record: &Resealed) -> Result<bool, StoreErr
     Ok(changed == 1)
 }
 
-/// How many records there are under each key of each kind.
+/// The number of records under each sealing key and each index key.
 pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> {
     let sealed: Vec<(String, i64)> = personal_data::table
         .group_by(personal_data::key_id)
@@ -137,8 +137,7 @@ pub fn count_by_key(db: &mut Db) -> Result<[Vec<(String, i64)>; 2], StoreError> 
     Ok([sealed, indexed.into_iter().map(named).collect()])
 }
 
-/// A key that data is sealed with and that is not among these. Goes from one key to the next by the
-/// index, however many records each has.
+/// A key that sealed some data and is not among these. Reads one row for each key.
 pub fn sealed_with_a_key_beyond(
     db: &mut Db,
     known: &[String],
@@ -158,10 +157,12 @@ pub fn sealed_with_a_key_beyond(
     }
 }
 
-/// Persons of referrals that were recorded before a moment and did not convert, oldest first.
+/// Up to `rows_max` referrals that did not convert and whose contact data was recorded before a
+/// moment, oldest first.
 pub fn outlived(db: &mut Db, before: Moment, rows_max: i64) -> Result<Vec<ReferralId>, StoreError> {
     let ids: Vec<Vec<u8>> = personal_data::table
-        .filter(personal_data::kept.eq(0))
+        // Word by word as in the partial index, which a parameter instead of the 0 would not match.
+        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("personal_data.kept = 0"))
         .filter(personal_data::recorded_at.lt(before.naive()))
         .order((personal_data::recorded_at, personal_data::id))
         .limit(rows_max)

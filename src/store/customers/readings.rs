@@ -8,7 +8,7 @@ use crate::ids::ReadingId;
 use crate::store::schema::readings;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// A reading as it is kept.
+/// A stored reading.
 pub struct ReadingRecord {
     pub id: ReadingId,
     /// `customer`, `staff` or `program`.
@@ -60,7 +60,7 @@ pub fn insert(
     Ok(())
 }
 
-/// The newest readings, before the one with which the page before ended; of one subject, or of all.
+/// Readings of one subject or of all, newest first, before the last one of the page before.
 pub fn page(
     db: &mut Db,
     subject: Option<uuid::Uuid>,
@@ -83,7 +83,7 @@ pub fn page(
     rows.into_iter().map(read).collect()
 }
 
-/// Readings of any of these subjects, the newest first.
+/// Readings of any of these subjects, newest first.
 pub fn of_subjects(
     db: &mut Db,
     subjects: &[DataSubject],

@@ -1,4 +1,4 @@
-//! What partners themselves hold unique, and the event that came first under it.
+//! Business keys: what a partner itself holds unique (type, order, stage), with the first event.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ struct Row<'a> {
     event_id: &'a [u8],
 }
 
-/// The events that came first under these keys, of those that are known.
+/// The first events under these keys; unknown keys are left out.
 pub fn firsts(
     tx: &mut LedgerTx<'_>,
     keys: &[BusinessKey],
@@ -59,8 +59,8 @@ pub fn firsts(
         .collect()
 }
 
-/// Appends keys and returns how many were new: fewer than given means that another gateway was
-/// first with one of them.
+/// Appends keys and returns the number of new ones. A smaller number than given means that another
+/// gateway was first with one of them.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[(BusinessKey, EventKey)],

@@ -19,7 +19,7 @@ struct Row<'a> {
     used: bool,
 }
 
-/// Keeps a new code. The customer must be locked.
+/// Stores a new code. The customer must be locked.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     code: CodeKey,
@@ -44,13 +44,13 @@ pub fn sweep(tx: &mut LedgerTx<'_>, customer: CustomerId, now: Moment) -> Result
     Ok(())
 }
 
-/// How many codes of a customer wait to be used.
+/// The number of a customer's codes that can still be used.
 pub fn waiting(db: &mut Db, customer: CustomerId) -> Result<i64, StoreError> {
     let own = codes::customer_id.eq(customer.bytes().as_slice());
     Ok(codes::table.filter(own).filter(codes::used.eq(false)).count().get_result(db)?)
 }
 
-/// These codes, of those that are known.
+/// Reads codes; unknown ones are left out.
 pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStanding>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<(Vec<u8>, Vec<u8>, chrono::NaiveDateTime, bool)> = both!(db, db => codes::table

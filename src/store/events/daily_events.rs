@@ -1,4 +1,4 @@
-//! How many events of a partner were recorded on a business day, for partners with a cap.
+//! The number of events of a partner on a business day, for partners with a quota.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -7,14 +7,14 @@ use crate::ids::PartnerId;
 use crate::store::schema::daily_events;
 use crate::store::{LedgerTx, StoreError};
 
-/// Locks a partner's count of a day until the transaction ends, and reads it.
+/// Locks a partner's number of a day until the transaction ends, and reads it.
 pub fn lock(tx: &mut LedgerTx<'_>, partner: &PartnerId, day: NaiveDate) -> Result<i64, StoreError> {
     add(tx, partner, day, 0)?;
     let row = daily_events::table.find((partner.as_str(), day.to_string()));
     Ok(row.select(daily_events::recorded).first(tx.0)?)
 }
 
-/// Adds to a partner's count of a day.
+/// Adds to a partner's number of a day.
 pub fn add(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,

@@ -1,4 +1,4 @@
-//! Events that came again under another id, and what they are duplicates of.
+//! Events that came again under another id, each with the event that came first.
 
 use diesel::prelude::*;
 
@@ -26,8 +26,8 @@ struct Row<'a> {
     recorded_at: chrono::NaiveDateTime,
 }
 
-/// Appends duplicates and returns how many were new: fewer than given means that another gateway
-/// has recorded one of them in the meantime.
+/// Appends duplicates and returns the number of new ones. A smaller number than given means that
+/// another gateway has recorded one of them in the meantime.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[NewDuplicate],

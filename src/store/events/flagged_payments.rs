@@ -1,4 +1,5 @@
-//! Payments whose discount or waiver is not what was agreed: recorded, and waiting for people.
+//! Payments whose discount or waiver differs from what was agreed. They are recorded, and staff look
+//! at them.
 
 use diesel::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::store::{Db, LedgerTx, StoreError, types};
 pub struct FlaggedPayment {
     pub key: EventKey,
     pub recorded_at: Moment,
-    /// As the partner has it.
+    /// The partner's own id of the event.
     pub receipt: String,
 }
 
@@ -42,7 +43,7 @@ pub fn insert(
     Ok(())
 }
 
-/// The next ones, of one partner or of all, in the order in which they were recorded.
+/// The next flagged payments, of one partner or of all, in the order of recording.
 pub fn page(
     db: &mut Db,
     partner: Option<&PartnerId>,

@@ -1,4 +1,4 @@
-//! What partners said: appended once, never changed.
+//! Events of partners: appended once, never changed.
 
 pub mod business_keys;
 pub mod codes;
@@ -37,10 +37,10 @@ pub struct NewEvent<'a> {
     pub recorded_at: Moment,
 }
 
-/// An event that is recorded already.
+/// An event that was recorded before.
 pub struct Recorded {
     pub fingerprint: Vec<u8>,
-    /// The stored outcome, as it was first answered.
+    /// The stored receipt, as it was first answered.
     pub receipt: String,
     /// The event that came first, where this one was its duplicate.
     pub duplicate_of: Option<EventId>,
@@ -84,8 +84,8 @@ impl<'a> From<&'a NewEvent<'a>> for Row<'a> {
     }
 }
 
-/// Which of these events are recorded already, or came before as duplicates of another, with their
-/// stored outcomes.
+/// Those of these events that were recorded before, or that came before as duplicates of another,
+/// with their stored receipts.
 pub fn recorded(
     tx: &mut LedgerTx<'_>,
     keys: &[EventKey],
@@ -121,7 +121,7 @@ pub fn recorded(
                 duplicate_of.map_err(|_invalid| StoreError::Corrupt("events.event_id"))?;
             let is_event = duplicate_of.is_none();
             let recorded = Recorded { fingerprint, receipt, duplicate_of };
-            // Two gateways may have taken one id at once for both: then it is the event's.
+            // Two gateways may have recorded one id at once as both: then it counts as the event.
             if is_event || !found.contains_key(&key) {
                 found.insert(key, recorded);
             }
@@ -130,12 +130,11 @@ pub fn recorded(
     Ok(found)
 }
 
-/// Appends events and returns how many were new: fewer than given means that another gateway has
-/// recorded one of them in the meantime.
+/// Appends events and returns the number of new ones. A smaller number than given means that another
+/// gateway has recorded one of them in the meantime.
 pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewEvent<'_>]) -> Result<usize, StoreError> {
     let mut rows: Vec<Row<'_>> = list.iter().map(Row::from).collect();
-    // In one order everywhere: two writers with the same events never wait for each other in a
-    // circle.
+    // In one order everywhere, so that two writers with the same events never deadlock.
     rows.sort_unstable_by_key(|row| row.id);
     match &mut *tx.0 {
         Db::Postgres(db) => Ok(insert_arrays(db, &rows)?),
@@ -174,7 +173,7 @@ fn insert_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<usize> 
     .execute(db)
 }
 
-/// The stored outcome of one event, or of the one that it duplicates.
+/// The stored receipt of an event, or of the event that it duplicates.
 pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
     let receipt = events::table
         .inner_join(transactions::table)
@@ -194,7 +193,7 @@ pub fn receipt(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError>
     Ok(receipt)
 }
 
-/// What is kept of what a partner said: its content without personal data.
+/// The stored content of an event, without personal data.
 pub fn body(db: &mut Db, key: EventKey) -> Result<Option<String>, StoreError> {
     let row = events::table.find(key.bytes().as_slice());
     Ok(row.select(events::body).first(db).optional()?)

@@ -22,7 +22,7 @@ struct Row<'a> {
     expires_at: chrono::NaiveDateTime,
 }
 
-/// Keeps a quote, and sweeps away those that ended before `swept`.
+/// Stores a quote, and deletes quotes that ended before `swept`.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     id: QuoteId,
@@ -44,7 +44,7 @@ pub fn insert(
 
 type QuoteRow = (Vec<u8>, String, Option<String>, i64, i64, chrono::NaiveDateTime);
 
-/// These quotes, of those that are kept.
+/// Reads quotes by id; unknown ids are left out.
 pub fn load(db: &mut Db, ids: &[QuoteId]) -> Result<HashMap<QuoteId, QuoteStanding>, StoreError> {
     let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<QuoteRow> = both!(db, db => quotes::table

@@ -1,5 +1,5 @@
-//! Requests that partners signed, kept in the transaction of the events that they brought. What was
-//! signed is sealed, in a table from which it can be erased.
+//! Signed requests of partners, stored in the transaction of their events. The signed content is
+//! sealed, in a table from which it can be erased.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::ids::{EventKey, PartnerId, SignatureId};
 use crate::store::schema::{event_signatures, signatures, signed_contents};
 use crate::store::{Db, LedgerTx, StoreError, readings, types};
 
-/// A signed request to be kept.
+/// A signed request to be stored.
 #[derive(Clone, Debug)]
 pub struct NewSignature {
     pub id: SignatureId,
@@ -24,7 +24,7 @@ pub struct NewSignature {
     pub content: Sealed,
 }
 
-/// A signed request as it is kept.
+/// A stored signed request, without its content.
 pub struct Signature {
     pub id: SignatureId,
     pub kid: String,
@@ -63,7 +63,7 @@ struct EventRow<'a> {
     signature_id: &'a [u8],
 }
 
-/// Appends the requests that brought these new events, each once.
+/// Appends the signed requests of new events, each once.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
     list: &[(EventKey, &NewSignature)],
@@ -87,7 +87,7 @@ pub fn insert(
             key_id: &new.content.key_id,
             sealed: &new.content.bytes,
         };
-        // A batch whose events had to be recorded one by one is there already.
+        // When a batch was recorded event by event, its request is there already.
         both!(tx.0, db => diesel::insert_into(signatures::table)
             .values(&row)
             .on_conflict_do_nothing()
@@ -139,7 +139,7 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Signature>, StoreEr
     }))
 }
 
-/// Takes out what was signed, and records the reading; none once it is erased.
+/// Reads the signed content and records the reading. `None`: it was erased.
 pub fn read_content(
     tx: &mut LedgerTx<'_>,
     id: SignatureId,
@@ -156,8 +156,8 @@ pub fn read_content(
     Ok(Some(Sealed { key_id, bytes }))
 }
 
-/// Puts the same content in the place of what was sealed with an older key: a new row, because no
-/// row of this table is ever changed. `false` when the old one is gone.
+/// Replaces content that an older key sealed: by a new row, because rows of this table never change.
+/// `false`: the old row is gone.
 pub fn reseal(
     tx: &mut LedgerTx<'_>,
     id: SignatureId,
@@ -175,7 +175,7 @@ pub fn reseal(
     Ok(true)
 }
 
-/// The signed requests that brought these events.
+/// The signed requests of these events.
 pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, StoreError> {
     let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
     let ids: Vec<Vec<u8>> = both!(db, db => event_signatures::table
@@ -185,7 +185,7 @@ pub fn of_events(db: &mut Db, events: &[EventKey]) -> Result<Vec<SignatureId>, S
     ids.iter().map(|id| Ok(SignatureId::from_uuid(types::uuid(id, "signature_id")?))).collect()
 }
 
-/// Erases what was signed by the requests that brought these events; returns how many there were.
+/// Erases the signed content of these events; returns the number of requests.
 pub fn erase(tx: &mut LedgerTx<'_>, events: &[EventKey]) -> Result<usize, StoreError> {
     let events: Vec<&[u8]> = events.iter().map(|key| key.bytes().as_slice()).collect();
     Ok(both!(tx.0, db => {
@@ -228,7 +228,7 @@ pub fn erase_before(
     })?)
 }
 
-/// How many contents there are under each key.
+/// The number of contents sealed with each key.
 pub fn count_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
     Ok(signed_contents::table
         .group_by(signed_contents::key_id)

@@ -1,4 +1,4 @@
-//! What a file holds, and which of its lines were not taken: sealed both.
+//! The content of files and their rejected lines, both sealed.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use crate::customer::Sealed;
 use crate::ids::{ImportId, PartnerId};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// Adds a part to the end of a file: of several at once one is added. Whether the file is whole
-/// by it; `None` when its end is no longer at `start`, and nothing is added.
+/// Adds a part to the end of a file; of several parts at once one is added. Returns whether the file
+/// is complete with it. `None`: the file no longer ends where the part begins, and nothing is added.
 pub fn append(
     tx: &mut LedgerTx<'_>,
     id: ImportId,

@@ -21,10 +21,10 @@ pub use work::{
     Claim, Progress, Rejects, Scan, claim, close, forget_expired, progress, release, scanned,
 };
 
-/// Where an import stands.
+/// The state of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Its file is not whole yet.
+    /// The file is not complete yet.
     Receiving,
     Waiting,
     Running,
@@ -32,7 +32,7 @@ pub enum State {
     Failed,
 }
 
-/// A file that is announced.
+/// A file that a partner announced.
 pub struct NewImport<'a> {
     pub id: ImportId,
     pub partner: &'a PartnerId,
@@ -46,7 +46,7 @@ pub struct NewImport<'a> {
     pub expires_at: Moment,
 }
 
-/// How many lines became what.
+/// The numbers of lines by their result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     pub read: i64,
@@ -58,7 +58,7 @@ pub struct Lines {
     pub rejected_for_now: i64,
 }
 
-/// An import as it stands.
+/// A stored import.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub id: ImportId,
@@ -72,7 +72,7 @@ pub struct Import {
     pub state: State,
     pub created_at: Moment,
     pub expires_at: Moment,
-    /// What the file turned out to be; absent until it was gone through.
+    /// The result; none until the whole file was read.
     pub sha256: Option<Vec<u8>>,
     pub charset: Option<String>,
     pub packed: Option<bool>,
@@ -127,7 +127,7 @@ impl State {
     }
 }
 
-/// Begins to receive a file; an empty one is whole at once.
+/// Begins to receive a file; an empty one is complete at once.
 pub fn create(tx: &mut LedgerTx<'_>, new: &NewImport<'_>) -> Result<(), StoreError> {
     let state = if new.length == 0 { State::Waiting } else { State::Receiving };
     let row = (
@@ -154,7 +154,7 @@ pub fn create(tx: &mut LedgerTx<'_>, new: &NewImport<'_>) -> Result<(), StoreErr
     Ok(())
 }
 
-/// How many files of a partner are still being received.
+/// The number of a partner's files that are being received.
 pub fn receiving(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, StoreError> {
     let open = imports::table
         .filter(imports::partner_id.eq(partner.as_str()))
@@ -163,7 +163,7 @@ pub fn receiving(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, S
     Ok(open.count().get_result(db)?)
 }
 
-/// One of a partner's own.
+/// Reads an import of that partner.
 pub fn get(db: &mut Db, partner: &PartnerId, id: ImportId) -> Result<Option<Import>, StoreError> {
     let row: Option<Row> = imports::table
         .find(id.bytes().as_slice())
@@ -174,8 +174,7 @@ pub fn get(db: &mut Db, partner: &PartnerId, id: ImportId) -> Result<Option<Impo
     row.map(Row::read).transpose()
 }
 
-/// A partner's files that are whole, the newest first, before the one with which the page before
-/// ended.
+/// A partner's complete files, newest first, before the last one of the page before.
 pub fn page(
     db: &mut Db,
     partner: &PartnerId,
@@ -194,7 +193,7 @@ pub fn page(
     rows.into_iter().map(Row::read).collect()
 }
 
-/// Gives up a file that is not whole; `false` when it is whole already.
+/// Deletes a file that is not complete. `false`: it is complete.
 pub fn remove(tx: &mut LedgerTx<'_>, id: ImportId) -> Result<bool, StoreError> {
     let row = imports::table
         .filter(imports::id.eq(id.bytes().as_slice()))
@@ -206,7 +205,7 @@ pub fn remove(tx: &mut LedgerTx<'_>, id: ImportId) -> Result<bool, StoreError> {
     Ok(removed == 1)
 }
 
-/// What a file held goes when it is taken in, or given up.
+/// Deletes the content of a file that was imported or given up.
 fn delete_parts(tx: &mut LedgerTx<'_>, id: ImportId) -> Result<(), StoreError> {
     let parts = import_parts::table.filter(import_parts::import_id.eq(id.bytes().as_slice()));
     diesel::delete(parts).execute(tx.0)?;

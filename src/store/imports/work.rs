@@ -1,4 +1,4 @@
-//! Who is taking in which file, and how far.
+//! The import of files under a lease: which gateway imports which file, and how far it is.
 
 use diesel::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::customer::Sealed;
 use crate::ids::{ImportId, LeaseId};
 use crate::store::{Db, LedgerTx, StoreError};
 
-/// For whom and until when.
+/// The holder of a lease, and its end.
 #[derive(Clone, Copy)]
 pub struct Claim {
     pub lease: LeaseId,
@@ -24,9 +24,9 @@ pub struct Scan {
     pub packed: bool,
 }
 
-/// A group of lines that is done.
+/// A group of lines that was recorded.
 pub struct Progress<'a> {
-    /// All until now, this group among them.
+    /// All lines so far, with this group.
     pub lines: Lines,
     pub rejects: Option<Rejects<'a>>,
 }
@@ -114,7 +114,7 @@ pub fn scanned(
     Ok(first)
 }
 
-/// Notes how far it is, and goes on holding it. `false` when the lease is another's: then nothing
+/// Records the progress and extends the lease. `false`: the lease is another gateway's, and nothing
 /// is changed.
 pub fn progress(
     tx: &mut LedgerTx<'_>,
@@ -152,8 +152,8 @@ pub fn progress(
     Ok(changed == 1)
 }
 
-/// Ends it, well or with a reason why not, and lets go what the file held. `false` when the lease
-/// is another's.
+/// Ends an import, with a reason if it failed, and deletes the content of the file. `false`: the lease
+/// is another gateway's.
 pub fn close(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -176,7 +176,7 @@ pub fn close(
     Ok(changed == 1)
 }
 
-/// Gives it back: from that moment on it is anybody's.
+/// Gives the file back: any gateway may claim it from that moment on.
 pub fn release(
     tx: &mut LedgerTx<'_>,
     id: ImportId,
@@ -189,7 +189,7 @@ pub fn release(
     Ok(())
 }
 
-/// Forgets up to `rows_max` files that never became whole in time, and old rejected lines.
+/// Deletes up to `rows_max` files that were not complete in time, and old rejected lines.
 pub fn forget_expired(db: &mut Db, now: Moment, rows_max: i64) -> Result<usize, StoreError> {
     let ids: Vec<Vec<u8>> = imports::table
         .filter(imports::state.eq(State::Receiving.name()))

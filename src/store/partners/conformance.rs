@@ -1,4 +1,4 @@
-//! What the conformance kit found, each time.
+//! The runs of the conformance kit, with their reports.
 
 use diesel::prelude::*;
 
@@ -19,7 +19,7 @@ pub struct Run<'a> {
 const PASSED: &str = "passed";
 const FAILED: &str = "failed";
 
-/// Keeps a run.
+/// Stores a run.
 pub fn insert(tx: &mut LedgerTx<'_>, run: &Run<'_>) -> Result<(), StoreError> {
     let id = uuid::Uuid::now_v7();
     let row = (
@@ -33,7 +33,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, run: &Run<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the partner's last run since then was passed; `None` when there was none.
+/// Whether the partner passed its last run since that time. `None`: there was no run.
 pub fn last_since(
     db: &mut Db,
     partner: &PartnerId,

@@ -1,4 +1,4 @@
-//! The history of the files below `partners/`, and what of a partner's business is open.
+//! The history of the files below `partners/`, and the open business of a partner.
 
 pub mod conformance;
 pub mod observations;
@@ -15,7 +15,7 @@ use crate::partner::Status;
 use crate::store::schema::{accounts, holds, partner_changes};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
-/// One change of a file, taken up or refused.
+/// One change of a file, applied or refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Below the folder of partners, such as `green-basket/partner.toml`.
@@ -27,9 +27,9 @@ pub struct Change {
     pub cause: String,
     /// The partner's status then; none for the programme, and where the file could not be read.
     pub status: Option<Status>,
-    /// All of it; none when the file was taken away.
+    /// The whole text; none when the file was removed.
     pub content: Option<String>,
-    /// Why it was refused; empty when it was taken up.
+    /// Why the change was refused; empty when it was applied.
     pub reasons: String,
 }
 
@@ -101,9 +101,9 @@ pub fn history(db: &mut Db, file: Option<&str>) -> Result<Vec<Change>, StoreErro
     rows.into_iter().map(change).collect()
 }
 
-/// The last change that was taken up, and the last of all, of each file.
+/// The last applied change and the last change of each file.
 pub fn latest(db: &mut Db) -> Result<BTreeMap<String, (Option<Change>, Change)>, StoreError> {
-    // Numbers first: the texts of all times would be a lot.
+    // The numbers first: the texts of all changes would be too much.
     let rows: Vec<(String, i64, String)> = partner_changes::table
         .order((partner_changes::file, partner_changes::number))
         .select((partner_changes::file, partner_changes::number, partner_changes::outcome))
@@ -138,7 +138,7 @@ fn change(row: Row) -> Result<Change, StoreError> {
     Ok(Change { file, number, recorded_at, cause, status, content, reasons })
 }
 
-/// Whether a partner has ever been in business for real.
+/// Whether a partner was ever in pilot or full business.
 pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
     let real = Status::ALL.into_iter().filter(|status| status.is_real()).map(Status::name);
     let real: Vec<&str> = real.collect();
@@ -151,7 +151,7 @@ pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
-/// How many of a partner's holds are open.
+/// The number of a partner's open holds.
 pub fn holds_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     Ok(holds::table
         .filter(holds::partner_id.eq(partner.as_str()))
@@ -160,7 +160,7 @@ pub fn holds_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
         .get_result(db)?)
 }
 
-/// How many of the accounts between the bank and a partner are not at zero.
+/// The number of a partner's accounts that are not zero.
 pub fn accounts_open(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     Ok(accounts::table
         .filter(accounts::owner_kind.eq("partner"))

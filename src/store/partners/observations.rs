@@ -1,4 +1,4 @@
-//! What was seen of the software of partners on trial, counted.
+//! Counted observations of the software of partners on trial.
 
 use diesel::prelude::*;
 
@@ -13,19 +13,19 @@ pub struct Observation {
     /// A problem's slug, or a sign of its own (`partner::sign`).
     pub sign: String,
     pub route: String,
-    /// What is to be seen again, by its hash; empty for what is only counted.
+    /// The hash of what is expected again; empty for what is only counted.
     pub subject: String,
     pub count: i64,
     pub first_seen_at: Moment,
     pub last_seen_at: Moment,
 }
 
-/// Rows of one partner: a stranger's number of routes and events must not fill the database.
+/// The most rows of one partner, so that routes and events of a stranger do not fill the database.
 const ROWS_MAX: i64 = 500;
 
 type Row = (String, String, String, i64, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
-/// Adds to what was seen of a partner. What would be one row too many is dropped.
+/// Adds to a partner's observations. A row beyond the limit is dropped.
 pub fn add(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -62,7 +62,7 @@ pub fn add(
     Ok(())
 }
 
-/// What was to be seen again has been.
+/// Deletes an observation: what was expected came.
 pub fn settle(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,
@@ -79,7 +79,7 @@ pub fn settle(
     Ok(())
 }
 
-/// What was seen of a partner since then.
+/// A partner's observations since that time.
 pub fn since(
     db: &mut Db,
     partner: &PartnerId,

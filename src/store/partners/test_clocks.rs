@@ -1,4 +1,4 @@
-//! How far the clocks of partners on trial are ahead.
+//! The test clocks of partners on trial.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::partner::test_clock::TestClocks;
 use crate::store::schema::test_clocks;
 use crate::store::{Db, LedgerTx, StoreError};
 
-/// What time it is for the partners on trial: `is_trial` says who is. A clock that a partner moved
-/// before it became a real one counts no more.
+/// Reads the clocks of the partners for which `is_trial` holds. The clock of a partner that has left
+/// its trial does not count any more.
 pub fn load(
     db: &mut Db,
     now: Moment,
@@ -33,15 +33,14 @@ pub fn load(
     Ok(TestClocks::new(now, ahead))
 }
 
-/// How many seconds a partner's clock is ahead.
+/// The number of seconds by which a partner's clock is ahead.
 pub fn ahead_seconds(db: &mut Db, partner: &PartnerId) -> Result<i64, StoreError> {
     let row = test_clocks::table.find(partner.as_str());
     let ahead: Option<i64> = row.select(test_clocks::ahead_seconds).first(db).optional()?;
     Ok(ahead.unwrap_or(0))
 }
 
-/// Moves a partner's clock ahead to that far. Returns how far it is then: where it was further
-/// already, it stays so.
+/// Moves a partner's clock ahead, never back. Returns the seconds by which it is ahead then.
 pub fn advance(
     tx: &mut LedgerTx<'_>,
     partner: &PartnerId,

@@ -29,7 +29,7 @@ pub struct Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Enabled,
-    /// It said that it is gone.
+    /// The endpoint answered 410 Gone.
     Disabled,
     Deleted,
 }
@@ -67,7 +67,7 @@ pub fn insert(tx: &mut LedgerTx<'_>, endpoint: &Endpoint) -> Result<(), StoreErr
     Ok(())
 }
 
-/// One, whosever it is, deleted ones too.
+/// Reads one endpoint of any partner, also a deleted one.
 pub fn get(db: &mut Db, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
     let row: Option<Row> = webhook_endpoints::table
         .filter(webhook_endpoints::id.eq(id.bytes().as_slice()))
@@ -77,12 +77,12 @@ pub fn get(db: &mut Db, id: EndpointId) -> Result<Option<Endpoint>, StoreError> 
     row.map(Row::read).transpose()
 }
 
-/// A partner's own, in the order in which they were made, without the deleted.
+/// A partner's endpoints in the order of their making, without deleted ones.
 pub fn of_partner(db: &mut Db, partner: &PartnerId) -> Result<Vec<Endpoint>, StoreError> {
     of_partners(db, &[partner])
 }
 
-/// Those of several partners.
+/// The endpoints of several partners, without deleted ones.
 pub fn of_partners(db: &mut Db, partners: &[&PartnerId]) -> Result<Vec<Endpoint>, StoreError> {
     let names: Vec<&str> = partners.iter().map(|partner| partner.as_str()).collect();
     let rows: Vec<Row> = both!(db, db => webhook_endpoints::table

@@ -1,4 +1,4 @@
-//! What referrals were rewarded with, and whether that still stands.
+//! The rewards of referrals, and whether they were taken back.
 
 use diesel::prelude::*;
 
@@ -50,7 +50,7 @@ pub struct CommissionRecord {
     pub transaction: TransactionId,
 }
 
-/// What the partner was given for a referral, whatever became of it since.
+/// All commissions of a referral, also those that were taken back.
 pub fn commissions(db: &mut Db, referral: ReferralId) -> Result<Vec<CommissionRecord>, StoreError> {
     type Columns = (i64, String, Option<chrono::NaiveDateTime>, String, Vec<u8>);
     let rows: Vec<Columns> = referral_rewards::table
@@ -79,7 +79,7 @@ pub fn commissions(db: &mut Db, referral: ReferralId) -> Result<Vec<CommissionRe
         .collect()
 }
 
-/// Keeps what a transaction gave.
+/// Stores the rewards of a transaction.
 ///
 /// # Errors
 /// [`StoreError`]; the database holds each reward of a referral to once.
@@ -115,7 +115,7 @@ pub fn insert(
     Ok(())
 }
 
-/// What a referral was given and was not taken back.
+/// The rewards of a referral that were not taken back.
 pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<RewardGiven>, StoreError> {
     let rows: Vec<Stored> = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
@@ -144,7 +144,7 @@ pub fn reversed(tx: &mut LedgerTx<'_>, transaction: TransactionId) -> Result<(),
     Ok(())
 }
 
-/// Whether a reward that a transaction gave has gone on since: matured, or taken back.
+/// Whether a reward of a transaction has matured or was taken back since.
 pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreError> {
     let matured = referral_rewards::state
         .eq("given")
