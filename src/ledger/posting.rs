@@ -45,6 +45,14 @@ impl RuleVersion {
         Self(name.to_owned())
     }
 
+    /// The id that the rule has in its manifest; `None` for a rule that the program itself is.
+    #[must_use]
+    pub fn rule_id(&self) -> Option<crate::ids::RuleId> {
+        let (_kind, rest) = self.0.split_once(':')?;
+        let (id, _version) = rest.rsplit_once('@')?;
+        crate::ids::RuleId::try_from(id).ok()
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

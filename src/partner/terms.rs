@@ -43,6 +43,14 @@ impl Share {
     }
 }
 
+impl Share {
+    /// For people, such as `60%`.
+    #[must_use]
+    pub fn percent(self) -> String {
+        format!("{}%", Decimal::new(i64::from(self.0), 4).normalize())
+    }
+}
+
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Decimal::new(i64::from(self.0), 6).normalize().fmt(f)

@@ -45,7 +45,7 @@ pub fn adjust(
             matures_at: None,
             expires_at,
         };
-        lot::issue(given, now, lots, &mut decision)?;
+        lot::issue(given, now, &mut lots.debt(customer)?, &mut decision)?;
     }
     let bank = Account::bank(AccountCode::POINTS_ADJUSTMENT, Asset::PTS);
     decision.postings.push(Posting::new(bank, points.negate()?, &rule));

@@ -97,6 +97,8 @@ pub enum Irreversible {
     Refunded,
     #[error("its points are not where it put them any more; use a refund or an adjustment")]
     Moved,
+    #[error("points that it would give back have expired; use an adjustment")]
+    Expired,
     #[error("points of it paid a debt; use a refund or an adjustment")]
     PaidDebt,
     #[error("the customer owes points, which points given back would pay; use an adjustment")]

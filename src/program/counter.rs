@@ -11,10 +11,11 @@ use crate::money::{AmountError, Asset};
 use crate::partner::Partner;
 use crate::partner::earning::Period;
 use crate::partner::lead::Branch;
-use crate::partner::reward::Stage;
+use crate::partner::programme::Tiers;
+use crate::partner::reward::{Reward, Stage};
 
 /// What caps, budgets and tiers count: visits, points by rule, spend by month. A counter is the sum
-/// of what events have added to it, as a balance is of entries; a refund takes away what its part
+/// of what events have added, as a balance is the sum of entries. A refund takes away what its part
 /// of the payment had added.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(HashMap<CounterKey, i64>);
@@ -23,8 +24,37 @@ pub struct Counters(HashMap<CounterKey, i64>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     pub counter: CounterKey,
-    /// Visits, or smallest units of points or money.
+    pub unit: CountedUnit,
+    /// In the unit: hundredths of points, fen, or times.
     pub amount: i64,
+}
+
+/// What a counter counts: a refund takes each back in its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedUnit {
+    /// Points by a rule. A refund takes back those that it takes from the rule.
+    Points,
+    /// Money. A refund takes back its part of the payment.
+    Money,
+    /// Visits, uses of a discount, open leads. One stays one until all of the payment is refunded.
+    Times,
+}
+
+impl CountedUnit {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Points => "points",
+            Self::Money => "money",
+            Self::Times => "times",
+        }
+    }
+
+    /// The unit of that name; `None` when there is none.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Points, Self::Money, Self::Times].into_iter().find(|unit| unit.name() == name)
+    }
 }
 
 impl Counters {
@@ -60,7 +90,8 @@ pub fn cap(
     partner: &PartnerId,
     rule: &RuleId,
     customer: CustomerId,
-    (period, day): (Period, NaiveDate),
+    period: Period,
+    day: NaiveDate,
 ) -> CounterKey {
     let (period, name) = (period.of(day), customer.to_string());
     CounterKey::of_name(&["cap", partner.as_str(), rule.as_str(), &name, &period])
@@ -72,13 +103,10 @@ pub fn budget(partner: &PartnerId, rule: &RuleId) -> CounterKey {
     CounterKey::of_name(&["budget", partner.as_str(), rule.as_str()])
 }
 
-/// What is given by a reward of a referred product, to everybody together.
+/// What a reward of a referred product gives to all receivers together.
 #[must_use]
-pub fn reward_budget(
-    partner: &PartnerId,
-    product: &RuleId,
-    (receiver, stage): (&str, &str),
-) -> CounterKey {
+pub fn reward_budget(partner: &PartnerId, product: &RuleId, reward: &Reward) -> CounterKey {
+    let (receiver, stage) = (reward.gift.receiver(), reward.on.name());
     CounterKey::of_name(&["reward", partner.as_str(), product.as_str(), receiver, stage])
 }
 
@@ -88,7 +116,7 @@ pub fn open_leads(manager: &RuleId) -> CounterKey {
     CounterKey::of_name(&["open leads", manager.as_str()])
 }
 
-/// The open leads of whoever may look after a product in a region: all of them share those.
+/// The open leads of each customer manager who may look after a product in a region.
 pub fn loads(
     branches: &[Branch],
     product: &RuleId,
@@ -115,9 +143,9 @@ pub fn months(day: NaiveDate, window: u32) -> impl Iterator<Item = NaiveDate> {
 /// The counters that a payment's rules ask for.
 #[derive(Clone, Debug, Default)]
 pub struct NeededCounters {
-    /// Of the customer alone: the customer's lock holds them.
+    /// Counters of one customer: the customer's lock holds them.
     pub own: BTreeSet<CounterKey>,
-    /// Of all customers: they must be locked themselves.
+    /// Counters that customers share: they must be locked themselves.
     pub shared: BTreeSet<CounterKey>,
 }
 
@@ -126,10 +154,9 @@ impl NeededCounters {
     pub fn by_referral(&mut self, partner: &Partner, referral: &Referral, day: NaiveDate) {
         let Some(product) = partner.scheme.product_on(&referral.product, day) else { return };
         let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
-        self.shared.extend(due.filter(|reward| reward.budget.is_some()).map(|reward| {
-            let name = (reward.gift.receiver(), reward.on.name());
-            reward_budget(&partner.id, &product.id, name)
-        }));
+        let with_budget = due.filter(|reward| reward.budget.is_some());
+        let budgets = with_budget.map(|reward| reward_budget(&partner.id, &product.id, reward));
+        self.shared.extend(budgets);
         self.shared.extend(loads(&partner.programme.branch, &product.id, &referral.region));
     }
 
@@ -138,19 +165,24 @@ impl NeededCounters {
         let (id, scheme) = (&partner.id, &partner.scheme);
         for rule in scheme.earning_on(day) {
             let caps = rule.caps.iter();
-            self.own.extend(caps.map(|it| cap(id, &rule.id, customer, (it.per, day))));
+            self.own.extend(caps.map(|limit| cap(id, &rule.id, customer, limit.per, day)));
             self.shared.extend(rule.budget.map(|_| budget(id, &rule.id)));
         }
         for rule in scheme.discounts.iter().filter(|rule| rule.term().covers(day)) {
             let limits = rule.limits.iter();
-            self.own.extend(limits.map(|it| cap(id, &rule.id, customer, (it.per, day))));
+            self.own.extend(limits.map(|limit| cap(id, &rule.id, customer, limit.per, day)));
             self.shared.extend(rule.budget.map(|_| budget(id, &rule.id)));
         }
         if scheme.asks_for_visits() {
             self.own.insert(visits(id, customer));
         }
         if let Some(tiers) = &partner.programme.tiers {
-            self.own.extend(months(day, tiers.window_months).map(|month| spend(customer, month)));
+            self.own.extend(super::tier::needed(tiers, customer, day));
         }
+    }
+
+    /// Adds what the tier of a customer is worked out from, whose payment is refunded or reversed.
+    pub fn by_refund(&mut self, tiers: &Tiers, customer: CustomerId, day: NaiveDate) {
+        self.own.extend(super::tier::needed(tiers, customer, day));
     }
 }

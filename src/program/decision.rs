@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
@@ -6,10 +8,10 @@ use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
 use super::lot::NewLot;
 use super::reward::RewardGiven;
-use super::tier::TierHeld;
+use super::tier::TierChange;
 use crate::clock::Moment;
 use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, RuleId, SightingKey};
-use crate::ledger::Posting;
+use crate::ledger::{Posting, RuleVersion};
 use crate::money::{Amount, AmountError};
 use crate::partner::manifest::Unlisted;
 use crate::referral::Verdict;
@@ -17,24 +19,24 @@ use crate::referral::Verdict;
 /// What an event comes to.
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
-    /// Whose event it is, where that is known.
+    /// The customer of the event, where one is known.
     pub customer: Option<CustomerId>,
     /// The earlier event that this one refers to.
     pub refers_to: Option<EventKey>,
     pub postings: Vec<Posting>,
-    /// Lots that it opens.
+    /// Lots that the event opens.
     pub lots: Vec<NewLot>,
     pub marks: Vec<Mark>,
     pub explanation: Vec<DecisionReason>,
     /// Lines of a payment with the points that each brought, or of a refund, below zero.
     pub lines: Vec<LinePart>,
-    /// What it adds to counters.
+    /// What the event adds to counters, or takes from them.
     pub counted: Vec<Counted>,
     /// The customer manager who has a lead more.
     pub assigned: Option<Counted>,
-    /// The tier that the customer reached, or holds for longer.
-    pub tier: Option<TierHeld>,
-    /// What it does to a hold.
+    /// What becomes of the customer's tier, where it changes.
+    pub tier: Option<TierChange>,
+    /// What the event does to a hold.
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
@@ -45,27 +47,35 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Marks the event. Each mark has its reason in the explanation.
+    pub fn mark(&mut self, mark: Mark, reason: impl Into<DecisionReason>) {
+        self.marks.push(mark);
+        self.explain(reason);
+    }
+
     /// Adds a reason to the explanation.
     pub fn explain(&mut self, reason: impl Into<DecisionReason>) {
         self.explanation.push(reason.into());
     }
 }
 
-/// Whose the person is from now on, and under what they were seen.
+/// The claims that a referral makes on a person, and the keys under which the person was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Introduced {
     pub claims: Vec<ClaimKey>,
     pub sightings: Vec<SightingKey>,
 }
 
-/// A line of a payment, or what of it is refunded.
+/// A line of a payment, or the part of a line that is refunded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinePart {
     pub line: EventId,
-    /// What was paid for it.
+    /// The money paid for the line, or given back, below zero.
     pub amount: Amount,
-    /// What it brought.
+    /// The points that the line brought, or that are taken back, below zero.
     pub points: Amount,
+    /// The same points by rule, where more than one rule gave any.
+    pub by_rule: BTreeMap<RuleVersion, Amount>,
 }
 
 /// When an event is decided on.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::counter::{self, Counted};
+use super::counter::{self, Counted, CountedUnit};
 use super::decision::{Decision, Refusal};
 use super::earn::Purchase;
 use super::explain::{DiscountReason, LimitName, Mark};
@@ -25,31 +25,40 @@ pub fn discount(
     let given = payment.discount;
     let Some(scheme) = &payment.scheme else {
         if !given.is_zero() {
-            decision.marks.push(Mark::DiscountUndeclared);
-            decision.explain(DiscountReason::DiscountUndeclared { given });
+            decision.mark(Mark::DiscountUndeclared, DiscountReason::DiscountUndeclared { given });
         }
         return Ok(());
     };
     let Some(rule) = partner.scheme.discount_on(scheme, occasion.day) else {
-        decision.marks.push(Mark::SchemeUnknown);
-        decision.explain(DiscountReason::SchemeUnknown { scheme: scheme.clone(), given });
+        decision.mark(
+            Mark::SchemeUnknown,
+            DiscountReason::SchemeUnknown { scheme: scheme.clone(), given },
+        );
         return Ok(());
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
     let quoted = quoted(purchase, standings);
     let allowed = quoted.unwrap_or_else(|| rule.allowed(payment.gross));
     if allowed != given {
-        decision.marks.push(Mark::DiscountDiffers);
-        decision.explain(DiscountReason::DiscountDiffers { rule: version, given, allowed });
+        decision.mark(
+            Mark::DiscountDiffers,
+            DiscountReason::DiscountDiffers { rule: version, given, allowed },
+        );
+        return Ok(());
+    }
+    if given.is_zero() {
+        // The scheme allows nothing yet, and nothing was given: no limit is used up.
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
-    let counted = counted(rule, partner, (customer.id, occasion.day), subsidy);
+    let counted = counted(rule, partner, customer.id, occasion.day, subsidy);
     for (by, most, counted) in &counted {
         let used = standings.counters.get(counted.counter);
         if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
-            decision.marks.push(Mark::DiscountSpent);
-            decision.explain(DiscountReason::DiscountSpent { rule: version, given, by: *by });
+            decision.mark(
+                Mark::DiscountSpent,
+                DiscountReason::DiscountSpent { rule: version, given, by: *by },
+            );
             return Ok(());
         }
     }
@@ -74,16 +83,25 @@ pub fn discount(
 fn counted(
     rule: &Discount,
     partner: &Partner,
-    (customer, day): (CustomerId, NaiveDate),
+    customer: CustomerId,
+    day: NaiveDate,
     subsidy: Amount,
 ) -> Vec<(LimitName, i64, Counted)> {
     let limits = rule.limits.iter().map(|limit| {
-        let counter = counter::cap(&partner.id, &rule.id, customer, (limit.per, day));
-        (LimitName::from(limit.per), i64::from(limit.times), Counted { counter, amount: 1 })
+        let counter = counter::cap(&partner.id, &rule.id, customer, limit.per, day);
+        (
+            LimitName::from(limit.per),
+            i64::from(limit.times),
+            Counted { counter, unit: CountedUnit::Times, amount: 1 },
+        )
     });
     let budget = rule.budget.map(|most| {
         let counter = counter::budget(&partner.id, &rule.id);
-        (LimitName::Budget, most.minor(), Counted { counter, amount: subsidy.minor() })
+        (
+            LimitName::Budget,
+            most.minor(),
+            Counted { counter, unit: CountedUnit::Money, amount: subsidy.minor() },
+        )
     });
     limits.chain(budget).collect()
 }

@@ -5,20 +5,25 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
-use super::counter::{self, Counted};
+use super::counter::{self, Counted, CountedUnit};
+use super::counting::Counting;
 use super::decision::{Decision, LinePart, Occasion, Refusal};
-use super::explain::{DecisionReason, EarningBasis, EarningReason, LimitName, NotEarned};
+use super::explain::{
+    DecisionReason, EarningBasis, EarningReason, LimitName, LocalMoment, NotEarned,
+};
 use super::facts::{self, Facts};
-use super::lot::{self, NewLot};
+use super::lot::{self, Debt, NewLot};
 use super::standing::{CustomerStanding, Standings};
+use super::tier::{self, TierChange};
+use crate::clock::Moment;
 use crate::event::{Line, Payment};
 use crate::ids::{LotId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, AmountError, Asset, split_by_amounts};
+use crate::money::{Amount, AmountError, Asset, split};
 use crate::partner::Partner;
 use crate::partner::earning::{Basis, Earning, Mode, NO_POINTS};
 
-/// A payment, and who made it where and when.
+/// A payment, its customer, its partner, and when it happened.
 pub struct Purchase<'a> {
     pub payment: &'a Payment,
     pub partner: &'a Partner,
@@ -33,12 +38,14 @@ struct Offer<'a> {
     version: RuleVersion,
     /// After caps and budget.
     points: Amount,
-    /// What was worked out, and what of it a limit left.
+    /// In which proportion the lines of the payment bring the points.
+    weights: Vec<u64>,
+    /// How the points were worked out, and what limits left of them.
     reasons: Vec<EarningReason>,
 }
 
 /// Points by every earning rule in force on the day that applies, stacked as the manifest says.
-/// Of each that gives nothing the explanation says why.
+/// For each rule that gives nothing the explanation says why.
 pub fn earn(
     purchase: &Purchase<'_>,
     standings: &Standings,
@@ -58,16 +65,30 @@ pub fn earn(
             Err(because) => not_earned.push(EarningReason::NotEarned { rule: version, because }),
         }
     }
+    decision.lines = purchase.payment.lines.iter().map(unrewarded).collect();
+    let mut debt = standings.lots.debt(purchase.customer.id)?;
     for taken in stack(purchase.partner, offers, &mut not_earned) {
-        issue(taken, purchase, standings, decision)?;
+        issue(taken, purchase, &mut debt, decision)?;
     }
     decision.explanation.extend(not_earned.into_iter().map(DecisionReason::from));
     count(purchase, standings, decision)
 }
 
+/// A line that brought no points yet.
+fn unrewarded(line: &Line) -> LinePart {
+    let (line, amount) = (line.line.clone(), line.paid);
+    LinePart { line, amount, points: NO_POINTS, by_rule: BTreeMap::new() }
+}
+
 fn applies(rule: &Earning, facts: &Facts<'_>) -> Result<(), NotEarned> {
     facts::holds(&rule.when, facts).map_err(NotEarned::Condition)?;
-    if facts::excepted(&rule.except, facts) { Err(NotEarned::Excepted) } else { Ok(()) }
+    let lines = &facts.payment.lines;
+    let none_counts = !lines.is_empty()
+        && !lines.iter().any(|line| facts::counts(line, &rule.when, &rule.except));
+    if none_counts || facts::excepted(&rule.except, facts) {
+        return Err(NotEarned::Excepted);
+    }
+    Ok(())
 }
 
 fn offer<'a>(
@@ -76,37 +97,35 @@ fn offer<'a>(
     purchase: &Purchase<'_>,
     standings: &Standings,
 ) -> Result<Offer<'a>, Refusal> {
-    let paid = facts::counting(purchase.payment, &rule.when, &rule.except)?;
-    let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
-    let mut multiplier = Decimal::ONE;
-    for more in &rule.multiply {
-        if facts::holds(&more.when, &purchase.facts).is_ok() {
-            multiplier = multiplier.checked_mul(more.by).ok_or(out_of_range.clone())?;
-        }
-    }
-    let (basis, plain) = worked_out(&rule.basis, paid)?;
-    let unrounded = plain.checked_mul(multiplier).ok_or(out_of_range)?;
+    let counting = Counting::of(rule, purchase)?;
+    let (basis, plain) = worked_out(&rule.basis, counting.paid)?;
+    let unrounded = counting.multiplied(plain)?;
     let points = Amount::round(unrounded, Asset::PTS, rule.rounding)?;
-    let occasion = purchase.occasion;
+    let mut limited = Vec::new();
+    let given = limit(rule, &version, points, Limits { purchase, standings }, &mut limited);
+    let Occasion { effective_at, recorded_at, day, zone, .. } = purchase.occasion;
+    let is_given = |_at: &Moment| !given.is_zero();
+    let expires_at = rule.expires_at(day, zone).filter(is_given);
+    let available_at = rule.matures_at(effective_at).filter(|at| *at > recorded_at);
+    let available_at = available_at.filter(is_given);
     let mut reasons = vec![EarningReason::Earned {
         rule: version.clone(),
-        paid,
+        paid: counting.paid,
         basis,
-        multiplier: Some(multiplier.normalize()).filter(|by| *by != Decimal::ONE),
+        multiplier: Some(counting.multiplier.normalize()).filter(|by| *by != Decimal::ONE),
+        lines_multiplied: counting.lines_multiplied(),
         unrounded: unrounded.normalize(),
         rounding: rule.rounding,
         points,
         partner_share: rule.partner_share,
-        available_from: rule
-            .matures_at(occasion.effective_at)
-            .filter(|at| *at > occasion.recorded_at)
-            .map(|at| at.day_in(occasion.zone)),
-        spend_by: rule
-            .expires_at(occasion.day, occasion.zone)
-            .map(|at| at.minus(TimeDelta::seconds(1)).day_in(occasion.zone)),
+        available_from: available_at.map(|at| at.day_in(zone)),
+        available_at: available_at.map(|at| LocalMoment::new(at, zone)),
+        spend_by: expires_at.map(|at| at.minus(TimeDelta::seconds(1)).day_in(zone)),
+        expired: expires_at.is_some_and(|at| at <= recorded_at),
     }];
-    let points = limit(rule, &version, points, purchase, (standings, &mut reasons));
-    Ok(Offer { rule, version, points, reasons })
+    reasons.append(&mut limited);
+    let points = given;
+    Ok(Offer { rule, version, points, weights: counting.weights(), reasons })
 }
 
 /// Points before any multiplier, unrounded, and how they come about.
@@ -137,17 +156,23 @@ fn worked_out(basis: &Basis, paid: Amount) -> Result<(EarningBasis, Decimal), Am
     })
 }
 
-/// What caps and budget leave of the points.
+/// The payment, and the counters that its caps and budgets stand against.
+struct Limits<'a> {
+    purchase: &'a Purchase<'a>,
+    standings: &'a Standings,
+}
+
+/// The points that caps and budget leave.
 fn limit(
     rule: &Earning,
     version: &RuleVersion,
     points: Amount,
-    purchase: &Purchase<'_>,
-    (standings, reasons): (&Standings, &mut Vec<EarningReason>),
+    Limits { purchase, standings }: Limits<'_>,
+    reasons: &mut Vec<EarningReason>,
 ) -> Amount {
     let (id, customer, day) = (&purchase.partner.id, purchase.customer.id, purchase.occasion.day);
     let caps = rule.caps.iter().map(|cap| {
-        let counter = counter::cap(id, &rule.id, customer, (cap.per, day));
+        let counter = counter::cap(id, &rule.id, customer, cap.per, day);
         (LimitName::from(cap.per), cap.points, counter)
     });
     let budget = rule.budget.map(|most| (LimitName::Budget, most, counter::budget(id, &rule.id)));
@@ -202,11 +227,11 @@ fn stack<'a>(
 fn issue(
     offer: Offer<'_>,
     purchase: &Purchase<'_>,
-    standings: &Standings,
+    debt: &mut Debt,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
     let Purchase { partner, customer, occasion, .. } = purchase;
-    let Offer { rule, version, points, reasons } = offer;
+    let Offer { rule, version, points, weights, reasons } = offer;
     let (by_partner, by_bank) = rule.partner_share.of(points)?;
     decision.explanation.extend(reasons.into_iter().map(DecisionReason::from));
     let lot = NewLot {
@@ -220,8 +245,8 @@ fn issue(
         matures_at: rule.matures_at(occasion.effective_at),
         expires_at: rule.expires_at(occasion.day, occasion.zone),
     };
-    add_to_lines(purchase.payment, rule, points, decision)?;
-    lot::issue(lot, occasion.recorded_at, &standings.lots, decision)?;
+    add_to_lines(&version, points, &weights, &mut decision.lines)?;
+    lot::issue(lot, occasion.recorded_at, debt, decision)?;
     let mut post = |account, amount| {
         decision.postings.push(Posting::new(account, amount, &version));
     };
@@ -230,49 +255,41 @@ fn issue(
         by_partner.negate()?,
     );
     post(Account::bank(AccountCode::POINTS_LIABILITY, Asset::PTS), by_bank.negate()?);
-    let day = (occasion.day, points.minor());
-    let caps = rule
-        .caps
-        .iter()
-        .map(|cap| (counter::cap(&partner.id, &rule.id, customer.id, (cap.per, day.0)), day.1));
-    let budget = rule.budget.map(|_| (counter::budget(&partner.id, &rule.id), day.1));
-    let counted = caps.chain(budget).filter(|(_, amount)| *amount != 0);
-    decision.counted.extend(counted.map(|(counter, amount)| Counted { counter, amount }));
-    Ok(())
-}
-
-/// Shares the points of a rule among the lines that count for it, in proportion to what was paid
-/// for them: a refund by line takes back that line's.
-fn add_to_lines(
-    payment: &Payment,
-    rule: &Earning,
-    points: Amount,
-    decision: &mut Decision,
-) -> Result<(), AmountError> {
-    if decision.lines.is_empty() {
-        let part = |line: &Line| LinePart {
-            line: line.line.clone(),
-            amount: line.paid,
-            points: NO_POINTS,
-        };
-        decision.lines = payment.lines.iter().map(part).collect();
-    }
-    let counts = |line: &Line| match facts::counts(line, &rule.when, &rule.except) {
-        true => line.paid,
-        false => Amount::zero(payment.currency),
-    };
-    let weights: Vec<Amount> = payment.lines.iter().map(counts).collect();
-    if weights.iter().all(|weight| weight.is_zero()) {
+    if points.is_zero() {
         return Ok(());
     }
-    for (part, share) in decision.lines.iter_mut().zip(split_by_amounts(points, &weights)?) {
+    let caps = rule.caps.iter();
+    let caps =
+        caps.map(|cap| counter::cap(&partner.id, &rule.id, customer.id, cap.per, occasion.day));
+    let budget = rule.budget.map(|_most| counter::budget(&partner.id, &rule.id));
+    let (unit, amount) = (CountedUnit::Points, points.minor());
+    let counted = caps.chain(budget).map(|counter| Counted { counter, unit, amount });
+    decision.counted.extend(counted);
+    Ok(())
+}
+
+/// Shares the points of a rule among the lines that brought them: a refund by line takes back that
+/// line's share.
+fn add_to_lines(
+    rule: &RuleVersion,
+    points: Amount,
+    weights: &[u64],
+    lines: &mut [LinePart],
+) -> Result<(), AmountError> {
+    if lines.is_empty() || points.is_zero() || weights.iter().all(|weight| *weight == 0) {
+        return Ok(());
+    }
+    for (part, share) in lines.iter_mut().zip(split(points, weights)?) {
         part.points = part.points.checked_add(share)?;
+        if !share.is_zero() {
+            part.by_rule.insert(rule.clone(), share);
+        }
     }
     Ok(())
 }
 
-/// Counts the visit and what was paid, where some rule or the programme asks for it, and looks
-/// whether a tier is reached.
+/// Counts the visit and what was paid, where some rule or the programme asks for them, and says
+/// which tier is reached.
 fn count(
     purchase: &Purchase<'_>,
     standings: &Standings,
@@ -281,23 +298,19 @@ fn count(
     let Purchase { payment, partner, customer, occasion, .. } = purchase;
     if partner.scheme.asks_for_visits() {
         let counter = counter::visits(&partner.id, customer.id);
-        decision.counted.push(Counted { counter, amount: 1 });
+        decision.counted.push(Counted { counter, unit: CountedUnit::Times, amount: 1 });
     }
-    if let Some(tiers) = &partner.programme.tiers {
-        let counter = counter::spend(customer.id, occasion.day);
-        decision.counted.push(Counted { counter, amount: payment.paid.minor() });
-        let reached = super::tier::after_payment(
-            tiers,
-            (customer.id, standings.tier(customer.id)),
-            *occasion,
-            &standings.counters,
-            payment.paid,
-        )?;
-        if let Some(reached) = reached {
-            let (tier, held_until) = (reached.tier.clone(), reached.held_until);
-            decision.explain(EarningReason::TierReached { tier, held_until });
-            decision.tier = Some(reached);
-        }
+    let Some(tiers) = &partner.programme.tiers else { return Ok(()) };
+    let counter = counter::spend(customer.id, occasion.day);
+    let (unit, amount) = (CountedUnit::Money, payment.paid.minor());
+    decision.counted.push(Counted { counter, unit, amount });
+    let counted = &decision.counted;
+    let change = tier::change(tiers, customer.id, *occasion, &standings.counters, counted)?;
+    if let Some(TierChange::Held(held)) = &change {
+        let tier = held.tier.clone();
+        let held_until = LocalMoment::new(held.held_until, occasion.zone);
+        decision.explain(EarningReason::TierReached { tier, held_until });
     }
+    decision.tier = change;
     Ok(())
 }

@@ -55,7 +55,10 @@ pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), ConditionPa
         ),
         (
             ConditionPart::Hours,
-            condition.hours.as_ref().is_none_or(|it| it.iter().any(|it| it.cover(facts.time))),
+            condition
+                .hours
+                .as_ref()
+                .is_none_or(|spans| spans.iter().any(|span| span.cover(facts.time))),
         ),
         (
             ConditionPart::Store,
@@ -129,7 +132,7 @@ impl Facts<'_> {
             ("paid_minor", payment.paid.minor().into()),
             ("gross_minor", payment.gross.minor().into()),
             ("discount_minor", payment.discount.minor().into()),
-            ("store", text(payment.store.as_ref().map(|it| it.as_str())).into()),
+            ("store", text(payment.store.as_ref().map(|store| store.as_str())).into()),
             ("scheme", text(payment.scheme.as_ref().map(RuleId::as_str)).into()),
             ("tier", text(self.tier.map(RuleId::as_str)).into()),
             ("weekday", i64::from(self.weekday.number_from_monday()).into()),
@@ -142,17 +145,33 @@ impl Facts<'_> {
 }
 
 impl ConditionPart {
+    /// For people, in English.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Tier => "tier",
-            Self::Weekday => "weekday",
-            Self::Hours => "hours",
-            Self::Store => "store",
-            Self::Category => "category",
-            Self::FirstPurchase => "first_purchase",
-            Self::BirthdayMonth => "birthday_month",
-            Self::Expression => "expression",
+            Self::Tier => "the tier",
+            Self::Weekday => "the weekday",
+            Self::Hours => "the hours",
+            Self::Store => "the store",
+            Self::Category => "the category",
+            Self::FirstPurchase => "the first purchase",
+            Self::BirthdayMonth => "the month of the birthday",
+            Self::Expression => "the payment (an expression)",
+        }
+    }
+
+    /// For people, in Chinese.
+    #[must_use]
+    pub const fn name_zh(self) -> &'static str {
+        match self {
+            Self::Tier => "会员等级",
+            Self::Weekday => "星期",
+            Self::Hours => "时段",
+            Self::Store => "门店",
+            Self::Category => "商品类别",
+            Self::FirstPurchase => "首次消费",
+            Self::BirthdayMonth => "生日月份",
+            Self::Expression => "其他条件",
         }
     }
 }

@@ -133,21 +133,24 @@ impl World {
 
     fn wait(&mut self, days: i64) {
         self.now = self.now.plus(TimeDelta::days(days));
+        let mut over = Vec::new();
         for hold in self.holds.clone() {
             let key = EventKey::of(&self.partner.id, &hold.as_str().try_into().unwrap());
             let standing = self.standings.hold(key).unwrap().clone();
             if standing.state == HoldState::Held && standing.times_out_at <= self.now {
-                let fallen = time_out(key, &standing, &mut self.standings.lots).unwrap();
-                let closed = HoldStanding { state: HoldState::TimedOut, ..standing };
-                self.standings.add_hold(key, closed);
-                self.post(fallen.decision);
+                over.push((key, standing));
             }
         }
-        let now = self.now;
-        for fallen in fall_due(self.customer, &mut self.standings.lots, |_lot| now).unwrap() {
+        let (customer, now) = (self.customer, self.now);
+        let fallen = fall_due(customer, &over, &mut self.standings.lots, |_lot| now).unwrap();
+        for fallen in fallen {
             self.post(fallen.decision);
         }
-        let again = fall_due(self.customer, &mut self.standings.lots, |_lot| now).unwrap();
+        for (key, standing) in over {
+            let closed = HoldStanding { state: HoldState::TimedOut, ..standing };
+            self.standings.add_hold(key, closed);
+        }
+        let again = fall_due(customer, &[], &mut self.standings.lots, |_lot| now).unwrap();
         assert!(again.is_empty(), "what fell due falls due again");
     }
 

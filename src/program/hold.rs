@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::PointsReason;
-use super::lot::{self, Lots};
+use super::explain::{LocalMoment, PointsReason};
+use super::lot::{self, Debt, Lot, Lots};
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CustomerId, LotId};
@@ -20,7 +20,7 @@ pub struct CodeStanding {
     pub used: bool,
 }
 
-/// Where a hold stands.
+/// The state of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldState {
     Held,
@@ -99,13 +99,17 @@ pub fn hold(
         let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
         if taken.minor() > 0 {
             left = left.checked_sub(taken)?;
-            let (from, to) = (AccountCode::POINTS_AVAILABLE, AccountCode::POINTS_HELD);
-            shift(&mut decision, customer, (from, to), (lot.id, taken), &rule)?;
+            let own = |code| Account::customer(code, customer, Asset::PTS);
+            let (from, to) = (own(AccountCode::POINTS_AVAILABLE), own(AccountCode::POINTS_HELD));
+            decision.postings.push(Posting::new(from, taken.negate()?, &rule).of_lot(lot.id));
+            decision.postings.push(Posting::new(to, taken, &rule).of_lot(lot.id));
         }
     }
     let seconds = i64::from(partner.programme.points.hold_seconds);
     let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
-    decision.explain(PointsReason::Held { rule, points: hold.points, times_out_at });
+    let until = LocalMoment::new(times_out_at, occasion.zone);
+    let points = hold.points;
+    decision.explain(PointsReason::Held { rule, points, times_out_at: until });
     let code = CodeKey::of(&hold.code);
     decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
     Ok(decision)
@@ -126,7 +130,9 @@ pub fn commit(
     }
     let rule = RuleVersion::built_in("redemption:commit@1");
     let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
-    let mut left = points;
+    let (mut left, now) = (points, occasion.recorded_at);
+    let freed = Freed { rule: rule.clone(), now };
+    let mut debt = lots.debt(hold.customer)?;
     for (lot, held) in &hold.held {
         let redeemed = left.min(*held);
         left = left.checked_sub(redeemed)?;
@@ -137,14 +143,14 @@ pub fn commit(
             decision.postings.push(Posting::new(to, redeemed, &rule).of_lot(*lot));
         }
         if let Some(standing) = lots.get(*lot) {
-            lot::spent(standing, redeemed, &mut decision)?;
+            debt.spent(standing, redeemed, &mut decision)?;
+            let rest = held.checked_sub(redeemed)?;
+            free(standing, rest, &freed, &mut debt, &mut decision)?;
         }
-        free((*lot, held.checked_sub(redeemed)?), hold.customer, &rule, lots, &mut decision)?;
     }
-    // What was owed for as long as it was held is spent now, and due.
-    for lot in lots.of(hold.customer) {
-        lot::recover(lot.id, hold.customer, lot.parts.available, lots, &mut decision)?;
-    }
+    // The debt that waited for held points is due once these are spent.
+    debt.recover_from_all(lots, now, &mut decision)?;
+    debt.explain(&mut decision)?;
     let price = partner.programme.points.redemption_price;
     let unrounded = points
         .decimal()
@@ -159,13 +165,22 @@ pub fn commit(
 }
 
 /// Frees what is held: the partner cancelled, or the time is over.
-pub fn release(hold: &HoldStanding, state: HoldState, lots: &Lots) -> Result<Decision, Refusal> {
-    let rule = RuleVersion::built_in("redemption:release@1");
+pub fn release(
+    hold: &HoldStanding,
+    state: HoldState,
+    now: Moment,
+    lots: &Lots,
+    debt: &mut Debt,
+) -> Result<Decision, Refusal> {
+    let freed = Freed { rule: RuleVersion::built_in("redemption:release@1"), now };
     let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
     for (lot, held) in &hold.held {
-        free((*lot, *held), hold.customer, &rule, lots, &mut decision)?;
+        if let Some(standing) = lots.get(*lot) {
+            free(standing, *held, &freed, debt, &mut decision)?;
+        }
     }
-    decision.explain(PointsReason::Released { rule, points: hold.points });
+    debt.explain(&mut decision)?;
+    decision.explain(PointsReason::Released { rule: freed.rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
     decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
     Ok(decision)
@@ -174,7 +189,8 @@ pub fn release(hold: &HoldStanding, state: HoldState, lots: &Lots) -> Result<Dec
 /// The partner cancels a hold.
 pub fn cancel(hold: &HoldStanding, occasion: Occasion, lots: &Lots) -> Result<Decision, Refusal> {
     open(hold, occasion.recorded_at)?;
-    release(hold, HoldState::Cancelled, lots)
+    let mut debt = lots.debt(hold.customer)?;
+    release(hold, HoldState::Cancelled, occasion.recorded_at, lots, &mut debt)
 }
 
 /// Gives redeemed points back to the lots they came from, with the expiry those have; last spent,
@@ -184,6 +200,7 @@ pub fn give_back(
     given: &Return,
     hold: &HoldStanding,
     partner: &Partner,
+    occasion: Occasion,
     lots: &Lots,
 ) -> Result<Decision, Refusal> {
     if hold.state != HoldState::Committed {
@@ -197,6 +214,7 @@ pub fn give_back(
     let rule = RuleVersion::built_in("redemption:return@1");
     let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
     let mut left = given.points;
+    let mut debt = lots.debt(hold.customer)?;
     for (lot, redeemed) in hold.redeemed.iter().rev() {
         let back = left.min(*redeemed);
         left = left.checked_sub(back)?;
@@ -205,9 +223,13 @@ pub fn give_back(
             let to = Account::customer(AccountCode::POINTS_AVAILABLE, hold.customer, Asset::PTS);
             decision.postings.push(Posting::new(from, back.negate()?, &rule).of_lot(*lot));
             decision.postings.push(Posting::new(to, back, &rule).of_lot(*lot));
-            lot::recover(*lot, hold.customer, back, lots, &mut decision)?;
+            let lasts = |lot: &Lot| lot::spendable(lot, occasion.recorded_at);
+            if lots.get(*lot).is_none_or(lasts) {
+                debt.recover(*lot, back, &mut decision)?;
+            }
         }
     }
+    debt.explain(&mut decision)?;
     let part_by = |returned: Amount| -> Result<Amount, Refusal> {
         let kept = hold.committed.checked_sub(returned)?;
         let parts = split_by_amounts(hold.value, &[returned, kept])?;
@@ -230,35 +252,29 @@ fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Frees held points, of which a debt that arose meanwhile is paid first.
+/// When held points are free again, and by which rule.
+struct Freed {
+    rule: RuleVersion,
+    now: Moment,
+}
+
+/// Frees held points of a lot; a debt that arose meanwhile is paid from them first.
 fn free(
-    (lot, points): (LotId, Amount),
-    customer: CustomerId,
-    rule: &RuleVersion,
-    lots: &Lots,
+    lot: &Lot,
+    points: Amount,
+    freed: &Freed,
+    debt: &mut Debt,
     decision: &mut Decision,
 ) -> Result<(), Refusal> {
     if points.minor() <= 0 {
         return Ok(());
     }
-    let (from, to) = (AccountCode::POINTS_HELD, AccountCode::POINTS_AVAILABLE);
-    shift(decision, customer, (from, to), (lot, points), rule)?;
-    lots.get(lot).map_or(Ok(()), |lot| lot::freed(lot, points, lots, decision))
-}
-
-/// Moves points of a lot between two accounts of the customer.
-fn shift(
-    decision: &mut Decision,
-    customer: CustomerId,
-    (from, to): (AccountCode, AccountCode),
-    (lot, points): (LotId, Amount),
-    rule: &RuleVersion,
-) -> Result<(), Refusal> {
-    for (code, amount) in [(from, points.negate()?), (to, points)] {
-        let account = Account::customer(code, customer, Asset::PTS);
-        decision.postings.push(Posting::new(account, amount, rule).of_lot(lot));
-    }
-    Ok(())
+    let Freed { rule, now } = freed;
+    let own = |code| Account::customer(code, lot.customer, Asset::PTS);
+    let (from, to) = (own(AccountCode::POINTS_HELD), own(AccountCode::POINTS_AVAILABLE));
+    decision.postings.push(Posting::new(from, points.negate()?, rule).of_lot(lot.id));
+    decision.postings.push(Posting::new(to, points, rule).of_lot(lot.id));
+    Ok(debt.freed(lot, points, *now, decision)?)
 }
 
 fn owe(

@@ -1,18 +1,18 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
-use super::decision::{Decision, Refusal};
+use super::decision::Decision;
 use super::explain::PointsReason;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset};
 
-/// Points that came in together: they keep where they came from, mature together and expire
-/// together, whatever part of them is where by now.
+/// Points that came in together. They keep where they came from, mature together and expire
+/// together, wherever each part of them is by now.
 #[derive(Clone, Debug)]
 pub struct Lot {
     pub id: LotId,
@@ -24,7 +24,7 @@ pub struct Lot {
     pub parts: Parts,
 }
 
-/// Where a lot's points are by now. What is in none of them was taken back, or paid a debt.
+/// Where a lot's points are by now. Points in none of these parts were taken back, or paid a debt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     pub pending: Amount,
@@ -32,8 +32,8 @@ pub struct Parts {
     pub held: Amount,
     pub redeemed: Amount,
     pub expired: Amount,
-    /// What is owed because these very points were held when they were to be taken back. It waits
-    /// for the end of the hold, and never exceeds what is held.
+    /// Points that are owed because these very points were held when they were to be taken back.
+    /// The debt waits for the end of the hold, and never exceeds what is held.
     pub owed: Amount,
 }
 
@@ -42,13 +42,13 @@ pub struct Parts {
 pub struct NewLot {
     pub id: LotId,
     pub customer: CustomerId,
-    /// Whose event brought it.
+    /// The partner whose event brought the lot.
     pub partner: PartnerId,
     pub rule: RuleVersion,
     pub issued: Amount,
     /// The partner's part of the cost; the bank bears the rest.
     pub by_partner: Amount,
-    /// CNY for each 1.00 points, by the programme's reckoning.
+    /// CNY for each 1.00 points, by the programme's `unit_cost`.
     pub unit_cost: Decimal,
     pub matures_at: Option<Moment>,
     pub expires_at: Option<Moment>,
@@ -58,7 +58,7 @@ pub struct NewLot {
 #[derive(Clone, Debug, Default)]
 pub struct Lots {
     lots: HashMap<LotId, Lot>,
-    /// Whose they are, so that a simulation of everybody looks through nobody else's.
+    /// The lots of each customer: a simulation holds those of all customers at once.
     of_customer: HashMap<CustomerId, BTreeSet<LotId>>,
     /// Points owed after a refund of what was spent already; above zero.
     owed: HashMap<CustomerId, Amount>,
@@ -116,12 +116,29 @@ impl Lots {
         self.owed.get(&customer).copied().unwrap_or(ZERO)
     }
 
+    /// What the customer owes, for a decision to pay from.
+    pub fn debt(&self, customer: CustomerId) -> Result<Debt, AmountError> {
+        let owed = self.owed(customer);
+        let mut waiting = ZERO;
+        if !owed.is_zero() {
+            for lot in self.by_id(customer) {
+                waiting = waiting.checked_add(lot.parts.owed)?;
+            }
+        }
+        Ok(Debt { customer, owed, waiting, paid: ZERO })
+    }
+
+    /// A customer's lots, in the order of their ids.
+    pub fn by_id(&self, customer: CustomerId) -> impl Iterator<Item = &Lot> {
+        let own = self.of_customer.get(&customer).into_iter().flatten();
+        own.filter_map(|id| self.lots.get(id))
+    }
+
     /// A customer's lots in the order in which they are spent: first to expire first, then the
     /// oldest.
     #[must_use]
     pub fn of(&self, customer: CustomerId) -> Vec<&Lot> {
-        let own = self.of_customer.get(&customer).into_iter().flatten();
-        let mut lots: Vec<&Lot> = own.filter_map(|id| self.lots.get(id)).collect();
+        let mut lots: Vec<&Lot> = self.by_id(customer).collect();
         lots.sort_unstable_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.id));
         lots
     }
@@ -153,160 +170,215 @@ impl Lots {
     }
 }
 
-/// Opens a lot with its points: pending until it matures, otherwise available, of which a debt is
-/// paid first.
-pub fn issue(
-    lot: NewLot,
-    recorded_at: Moment,
-    lots: &Lots,
-    decision: &mut Decision,
-) -> Result<(), Refusal> {
-    let pending = lot.matures_at.is_some_and(|matures_at| matures_at > recorded_at);
-    let code = if pending { AccountCode::POINTS_PENDING } else { AccountCode::POINTS_AVAILABLE };
-    let (id, customer, points) = (lot.id, lot.customer, lot.issued);
-    if points.is_zero() {
-        return Ok(());
-    }
-    let account = Account::customer(code, customer, Asset::PTS);
-    decision.postings.push(Posting::new(account, points, &lot.rule).of_lot(id));
-    decision.lots.push(lot);
-    if !pending {
-        recover(id, customer, points, lots, decision)?;
-    }
-    Ok(())
-}
-
-/// Points that become available pay what the customer owes first, as far as they go; but for what
-/// waits for the end of a hold, which may free the very points that are owed.
-pub fn recover(
-    lot: LotId,
+/// What a customer owes while one decision is made. It is worked out once, and follows what the
+/// decision pays: no lot is looked through again for each lot that pays.
+#[derive(Clone, Copy, Debug)]
+pub struct Debt {
     customer: CustomerId,
-    points: Amount,
-    lots: &Lots,
-    decision: &mut Decision,
-) -> Result<(), Refusal> {
-    let account = Account::customer(AccountCode::POINTS_OWED, customer, Asset::PTS);
-    let owed = after(decision, &account, None, lots.owed(customer).negate()?)?.negate()?;
-    let mut due = owed;
-    for waiting in lots.of(customer) {
-        let waits = waiting.parts.owed.negate()?;
-        due = due.checked_add(after(decision, &account, Some(waiting.id), waits)?)?;
-    }
-    let paid = due.min(points);
-    if paid.minor() <= 0 {
-        return Ok(());
-    }
-    pay(customer, (lot, paid), None, decision)?;
-    let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
-    decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
-    Ok(())
+    owed: Amount,
+    /// The part that waits for the end of holds: these may free the very points that are owed.
+    waiting: Amount,
+    /// What was paid since the last explanation.
+    paid: Amount,
 }
 
 /// The rule by which a debt is paid.
 const RECOVERY: &str = "debt:recovery@1";
 
-/// Pays a debt from available points of a lot; `waiting` is the lot that the debt waited for.
-fn pay(
-    customer: CustomerId,
-    (lot, paid): (LotId, Amount),
-    waiting: Option<LotId>,
+impl Debt {
+    /// Points of a lot that become available pay the debt first, as far as they go.
+    pub fn recover(
+        &mut self,
+        lot: LotId,
+        points: Amount,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        let paid = self.owed.checked_sub(self.waiting)?.min(points);
+        if paid.minor() > 0 {
+            self.pay(lot, paid, None, decision)?;
+        }
+        Ok(())
+    }
+
+    /// Held points of a lot are available again: they pay first what waited for them, then any
+    /// other debt. Points that have expired meanwhile pay only what waited for these very points.
+    pub fn freed(
+        &mut self,
+        lot: &Lot,
+        points: Amount,
+        now: Moment,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        let paid = lot.parts.owed.min(points);
+        if paid.minor() > 0 {
+            self.waiting = self.waiting.checked_sub(paid)?;
+            self.pay(lot.id, paid, Some(lot.id), decision)?;
+        }
+        if spendable(lot, now) {
+            self.recover(lot.id, points.checked_sub(paid)?, decision)?;
+        }
+        Ok(())
+    }
+
+    /// Held points of a lot were spent: what waited for them is due now.
+    pub fn spent(
+        &mut self,
+        lot: &Lot,
+        points: Amount,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        let still_held = lot.parts.held.checked_sub(points)?;
+        let due = lot.parts.owed.checked_sub(still_held)?;
+        if due.minor() > 0 {
+            let rule = RuleVersion::built_in(RECOVERY);
+            let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
+            let waited = Posting::new(account.clone(), due, &rule).of_lot(lot.id);
+            decision.postings.push(waited);
+            decision.postings.push(Posting::new(account, due.negate()?, &rule));
+            self.waiting = self.waiting.checked_sub(due)?;
+        }
+        Ok(())
+    }
+
+    /// What is due is paid from the points that may be spent now, in the order of spending.
+    pub fn recover_from_all(
+        &mut self,
+        lots: &Lots,
+        now: Moment,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        if self.owed.checked_sub(self.waiting)?.minor() <= 0 {
+            return Ok(());
+        }
+        for lot in lots.of(self.customer).into_iter().filter(|lot| spendable(lot, now)) {
+            self.recover(lot.id, lot.parts.available, decision)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to the explanation what was paid since the last one.
+    pub fn explain(&mut self, decision: &mut Decision) -> Result<(), AmountError> {
+        let paid = std::mem::replace(&mut self.paid, ZERO);
+        if !paid.is_zero() {
+            let owed = self.owed.checked_add(paid)?;
+            let (rule, left) = (RuleVersion::built_in(RECOVERY), self.owed);
+            decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
+        }
+        Ok(())
+    }
+
+    /// Pays from available points of a lot; `waiting` is the lot that the debt waited for.
+    fn pay(
+        &mut self,
+        lot: LotId,
+        paid: Amount,
+        waiting: Option<LotId>,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        let rule = RuleVersion::built_in(RECOVERY);
+        let account = |code| Account::customer(code, self.customer, Asset::PTS);
+        let from = account(AccountCode::POINTS_AVAILABLE);
+        decision.postings.push(Posting::new(from, paid.negate()?, &rule).of_lot(lot));
+        let to = Posting::new(account(AccountCode::POINTS_OWED), paid, &rule);
+        decision.postings.push(Posting { lot: waiting, ..to });
+        self.owed = self.owed.checked_sub(paid)?;
+        self.paid = self.paid.checked_add(paid)?;
+        Ok(())
+    }
+}
+
+/// Opens a lot with its points: pending until it matures, otherwise available, of which a debt is
+/// paid first. Points whose expiry is past already when they are recorded are expired at once.
+pub fn issue(
+    lot: NewLot,
+    recorded_at: Moment,
+    debt: &mut Debt,
     decision: &mut Decision,
 ) -> Result<(), AmountError> {
-    let rule = RuleVersion::built_in(RECOVERY);
-    let account = |code| Account::customer(code, customer, Asset::PTS);
-    let from = account(AccountCode::POINTS_AVAILABLE);
-    decision.postings.push(Posting::new(from, paid.negate()?, &rule).of_lot(lot));
-    let to = Posting::new(account(AccountCode::POINTS_OWED), paid, &rule);
-    decision.postings.push(Posting { lot: waiting, ..to });
-    Ok(())
-}
-
-/// Held points of a lot are available again: first they pay what waited for them, then any other
-/// debt.
-pub fn freed(
-    lot: &Lot,
-    points: Amount,
-    lots: &Lots,
-    decision: &mut Decision,
-) -> Result<(), Refusal> {
-    let paid = lot.parts.owed.min(points);
-    if !paid.is_zero() {
-        pay(lot.customer, (lot.id, paid), Some(lot.id), decision)?;
-        let owed = lots.owed(lot.customer);
-        let (rule, left) = (RuleVersion::built_in(RECOVERY), owed.checked_sub(paid)?);
-        decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
+    let (id, customer, points) = (lot.id, lot.customer, lot.issued);
+    if points.is_zero() {
+        return Ok(());
     }
-    recover(lot.id, lot.customer, points.checked_sub(paid)?, lots, decision)
-}
-
-/// Held points of a lot were spent: what waited for them waits no longer.
-pub fn spent(lot: &Lot, points: Amount, decision: &mut Decision) -> Result<(), Refusal> {
-    let still_held = lot.parts.held.checked_sub(points)?;
-    let due = lot.parts.owed.checked_sub(still_held)?;
-    if due.minor() > 0 {
-        let rule = RuleVersion::built_in(RECOVERY);
-        let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
-        let waited = Posting::new(account.clone(), due, &rule).of_lot(lot.id);
-        decision.postings.push(waited);
-        decision.postings.push(Posting::new(account, due.negate()?, &rule));
+    let expired = lot.expires_at.is_some_and(|expires_at| expires_at <= recorded_at);
+    let pending = lot.matures_at.is_some_and(|matures_at| matures_at > recorded_at);
+    let account = if expired {
+        Account::bank(AccountCode::POINTS_BREAKAGE, Asset::PTS)
+    } else if pending {
+        Account::customer(AccountCode::POINTS_PENDING, customer, Asset::PTS)
+    } else {
+        Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS)
+    };
+    decision.postings.push(Posting::new(account, points, &lot.rule).of_lot(id));
+    decision.lots.push(lot);
+    if !pending && !expired {
+        debt.recover(id, points, decision)?;
+        debt.explain(decision)?;
     }
     Ok(())
 }
 
-/// What is on an account, or only what is there on account of a lot, once the decision under way is
-/// recorded.
-fn after(
-    decision: &Decision,
-    account: &Account,
-    lot: Option<LotId>,
-    before: Amount,
-) -> Result<Amount, AmountError> {
-    let posted = decision
-        .postings
-        .iter()
-        .filter(|posting| posting.account == *account && (lot.is_none() || posting.lot == lot));
-    posted.map(|posting| posting.amount).try_fold(before, Amount::checked_add)
-}
-
-/// Takes points back that a payment brought: first from its own lots, pending before available;
+/// Takes back points that these lots had brought. From each lot first: pending before available;
 /// what of them has expired is taken from breakage, because without the payment it would not have
-/// expired; what of them is held is owed until the hold ends, which pays it or spends it; for what
+/// expired; what of them is held is owed until the hold ends, which pays it or spends it. For what
 /// was spent, the lots that would have been spent instead; and what is left then is owed.
 pub fn take_back(
-    points: Amount,
+    by_lot: &BTreeMap<LotId, Amount>,
     customer: CustomerId,
-    own: &[LotId],
     lots: &Lots,
+    now: Moment,
     rule: &RuleVersion,
 ) -> Result<Vec<Posting>, AmountError> {
-    let all = lots.of(customer);
-    let own_lots = || all.iter().copied().filter(|lot| own.contains(&lot.id));
-    let others = all.iter().copied().filter(|lot| !own.contains(&lot.id));
     let account = |code| Account::customer(code, customer, Asset::PTS);
     let breakage = Account::bank(AccountCode::POINTS_BREAKAGE, Asset::PTS);
-    let sources = own_lots()
-        .map(|lot| (account(AccountCode::POINTS_PENDING), lot, lot.parts.pending))
-        .chain(own_lots().map(available_of(&account)))
-        .chain(own_lots().map(|lot| (breakage.clone(), lot, lot.parts.expired)));
     let mut postings = Vec::new();
-    let left = take(points, sources, rule, &mut postings)?;
-    let left = wait_for_holds(left, own_lots(), rule, &mut postings)?;
-    let owed = take(left, others.map(available_of(&account)), rule, &mut postings)?;
+    let (mut spent, mut taken) = (ZERO, BTreeMap::new());
+    for (id, points) in by_lot {
+        let Some(lot) = lots.get(*id) else {
+            spent = spent.checked_add(*points)?;
+            continue;
+        };
+        let pending = (account(AccountCode::POINTS_PENDING), lot, lot.parts.pending);
+        let left = take(*points, [pending].into_iter(), rule, &mut postings)?;
+        let available = available_of(&account)(lot);
+        let after = take(left, [available].into_iter(), rule, &mut postings)?;
+        taken.insert(*id, left.checked_sub(after)?);
+        let expired = (breakage.clone(), lot, lot.parts.expired);
+        let left = take(after, [expired].into_iter(), rule, &mut postings)?;
+        spent = spent.checked_add(wait_for_hold(left, lot, rule, &mut postings)?)?;
+    }
+    if spent.is_zero() {
+        return Ok(postings);
+    }
+    let mut instead = Vec::new();
+    for lot in lots.of(customer).into_iter().filter(|lot| spendable(lot, now)) {
+        let gone = taken.get(&lot.id).copied().unwrap_or(ZERO);
+        let there = lot.parts.available.checked_sub(gone)?;
+        instead.push((account(AccountCode::POINTS_AVAILABLE), lot, there));
+    }
+    let owed = take(spent, instead.into_iter(), rule, &mut postings)?;
     if !owed.is_zero() {
         postings.push(Posting::new(account(AccountCode::POINTS_OWED), owed.negate()?, rule));
     }
     Ok(postings)
 }
 
-/// What of the customer's points may be spent now, less what is owed: what is owed because it is held
-/// elsewhere cannot be spent a second time.
+/// The points that could not be taken back, because the customer had spent them.
+pub fn newly_owed(taken: &[Posting]) -> Result<Option<PointsReason>, AmountError> {
+    let owed = taken.iter().filter(|posting| posting.account.code == AccountCode::POINTS_OWED);
+    let owed = owed.map(|posting| posting.amount).try_fold(ZERO, Amount::checked_sub)?;
+    Ok((!owed.is_zero()).then_some(PointsReason::Owed { points: owed }))
+}
+
+/// The customer's points that may be spent now, less what is owed: what is owed because it is held
+/// elsewhere cannot be spent a second time. Below zero where more is owed than is there.
 pub fn free(customer: CustomerId, lots: &Lots, now: Moment) -> Result<Amount, AmountError> {
     let there = lots.of(customer).into_iter().filter(|lot| spendable(lot, now));
     let there = there.map(|lot| lot.parts.available).try_fold(ZERO, Amount::checked_add)?;
     there.checked_sub(lots.owed(customer))
 }
 
-/// What has expired is no longer the customer's, even if that is not recorded yet.
+/// Whether the lot's points may be spent. Expired points may not, even if the expiry is not
+/// recorded yet.
 pub fn spendable(lot: &Lot, now: Moment) -> bool {
     lot.expires_at.is_none_or(|at| at > now)
 }
@@ -329,23 +401,20 @@ pub fn spend(
     Ok(Some(postings))
 }
 
-/// Owes points that are held until the hold ends; returns what goes beyond them.
-fn wait_for_holds<'l>(
+/// Owes points of a lot that are held, until the hold ends; returns what goes beyond them.
+fn wait_for_hold(
     points: Amount,
-    own_lots: impl Iterator<Item = &'l Lot>,
+    lot: &Lot,
     rule: &RuleVersion,
     postings: &mut Vec<Posting>,
 ) -> Result<Amount, AmountError> {
-    let mut left = points;
-    for lot in own_lots {
-        let waits = left.min(lot.parts.held.checked_sub(lot.parts.owed)?);
-        if waits.minor() > 0 {
-            left = left.checked_sub(waits)?;
-            let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
-            postings.push(Posting::new(account, waits.negate()?, rule).of_lot(lot.id));
-        }
+    let waits = points.min(lot.parts.held.checked_sub(lot.parts.owed)?);
+    if waits.minor() <= 0 {
+        return Ok(points);
     }
-    Ok(left)
+    let account = Account::customer(AccountCode::POINTS_OWED, lot.customer, Asset::PTS);
+    postings.push(Posting::new(account, waits.negate()?, rule).of_lot(lot.id));
+    points.checked_sub(waits)
 }
 
 /// Takes points from the sources in their order; returns what they lack.

@@ -4,8 +4,10 @@
 
 mod adjust;
 mod admit;
+mod brought;
 pub mod correction;
 mod counter;
+mod counting;
 mod decision;
 mod discount;
 mod earn;
@@ -29,16 +31,16 @@ pub use correction::{
     Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Irreversible,
     Reversal,
 };
-pub use counter::{Counted, Counters, NeededCounters, loads, open_leads};
+pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
 pub use explain::{CorrectionReason, DecisionReason, Explanation, Mark};
-pub use fall_due::{FallenDue, fall_due, time_out};
+pub use fall_due::{FallenDue, fall_due};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
 pub use lot::{Lot, Lots, NewLot, Parts};
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
-pub use tier::TierHeld;
+pub use tier::{TierChange, TierHeld, change as tier_change};
 
 use chrono::Datelike;
 use facts::Facts;
@@ -108,10 +110,7 @@ fn facts_of<'a>(
     occasion: Occasion,
 ) -> Result<Facts<'a>, Refusal> {
     let tier = match &partner.programme.tiers {
-        Some(tiers) => {
-            let held = standings.tier(customer.id);
-            tier::in_force(tiers, held, customer.id, occasion, &standings.counters)?
-        }
+        Some(tiers) => tier::in_force(tiers, customer.id, occasion, &standings.counters)?,
         None => None,
     };
     Ok(Facts {
@@ -136,8 +135,11 @@ fn decide_refund(
     if occasion.effective_at < payment.effective_at {
         return Err(Refusal::BeforePayment);
     }
-    let mut decision = refund::claw_back(refund, payment, &standings.lots)?;
-    decision.customer = Some(payment.customer);
+    let mut decision = refund::claw_back(refund, payment, &partner.id, occasion, &standings.lots)?;
+    if let Some(tiers) = &partner.programme.tiers {
+        let (customer, counted) = (payment.customer, &decision.counted);
+        decision.tier = tier::change(tiers, customer, occasion, &standings.counters, counted)?;
+    }
     decision.refers_to = Some(key);
     Ok(decision)
 }
@@ -154,7 +156,7 @@ fn decide_hold(
     let lots = &standings.lots;
     let mut decision = match said {
         Said::Commit(commit) => hold::commit(commit, standing, partner, occasion, lots),
-        Said::Return(given) => hold::give_back(given, standing, partner, lots),
+        Said::Return(given) => hold::give_back(given, standing, partner, occasion, lots),
         Said::Cancel(_)
         | Said::Payment(_)
         | Said::Refund(_)

@@ -1,7 +1,7 @@
 use super::admit;
-use super::counter::{Counted, Counters, open_leads};
+use super::counter::{Counted, CountedUnit, Counters, open_leads};
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::Mark;
+use super::explain::{Mark, RewardReason};
 use super::reward::RewardPromise;
 use super::standing::Standings;
 use crate::event::Referral;
@@ -49,7 +49,7 @@ pub fn refer(
         decision.assigned = place(&mut verdict.placement, to, counters);
     }
     if verdict.state == ReferralState::NeedsConsent {
-        decision.marks.push(Mark::ConsentMissing);
+        decision.mark(Mark::ConsentMissing, RewardReason::ConsentMissing);
     }
     decision.introduced = introductions.introduced(key, partner, product, verdict.state.is_open());
     decision.customer = customer;
@@ -67,5 +67,9 @@ pub fn place(
     let (branch, manager) = assign(branches, (product, region), open);
     placement.branch = branch.map(|branch| branch.id.clone());
     placement.manager = manager.map(|manager| manager.id.clone());
-    manager.map(|manager| Counted { counter: open_leads(&manager.id), amount: 1 })
+    manager.map(|manager| Counted {
+        counter: open_leads(&manager.id),
+        unit: CountedUnit::Times,
+        amount: 1,
+    })
 }

@@ -1,27 +1,35 @@
+//! What a refund takes back of what its payment brought. It is worked out on all refunds so far, not
+//! on the present one alone: by then a certain part should be taken back, and the present refund
+//! takes back what is missing. So refunds that add up to the whole payment leave exactly zero,
+//! however they were split and in whichever order they came.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::collections::BTreeMap;
 
-use super::counter::Counted;
-use super::decision::{Decision, LinePart, Refusal};
+use chrono::NaiveDate;
+
+use super::brought::{self, Brought, Refunded};
+use super::counter::{self, Counted, CountedUnit};
+use super::decision::{Decision, LinePart, Occasion, Refusal};
 use super::explain::PointsReason;
 use super::lot::{self, Lots};
 use super::standing::PaymentStanding;
 use crate::event::{Refund, RefundLine};
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
+use crate::partner::earning::Period;
 
-/// Takes back the refunded part of everything the payment posted.
+/// Takes back the refunded part of everything that the payment posted and counted.
 ///
-/// The part is worked out on the total refunded so far, not on this refund alone: by then
-/// `posted × refunded ÷ paid` should be taken back, and this refund takes back what is missing.
-/// So refunds that add up to the whole payment leave exactly zero, however they were split.
-///
-/// The customer's points are taken where they are by now: [`lot::take_back`].
+/// Money goes by what is refunded. Points go by the lines that are refunded; what is refunded
+/// without naming lines counts as a part of each line in proportion to what is left of it. The
+/// customer's points are taken where they are by now: [`lot::take_back`].
 pub fn claw_back(
     refund: &Refund,
     payment: &PaymentStanding,
+    partner: &PartnerId,
+    occasion: Occasion,
     lots: &Lots,
 ) -> Result<Decision, Refusal> {
     let refunded = payment.refunded.checked_add(refund.amount)?;
@@ -30,68 +38,202 @@ pub fn claw_back(
         return Err(Refusal::RefundExceeds { left, paid: payment.paid });
     }
     let rule = RuleVersion::built_in("refund:proportional@1");
-    let customer = payment.customer;
-    let taken_back = by_account(customer, &payment.taken_back)?;
-    let mut decision = Decision { lines: lines_of(refund, payment)?, ..Decision::default() };
-    let parts = parts(payment, refund.amount, refunded, &decision.lines)?;
+    let mut decision = Decision { customer: Some(payment.customer), ..Decision::default() };
     decision.explain(PointsReason::ClawedBack {
         rule: rule.clone(),
         paid: payment.paid,
         refunded_before: payment.refunded,
         refunded,
     });
-    for (account, due) in due(payment, &parts)? {
-        let zero = Amount::zero(account.asset);
-        let before = taken_back.get(&account).copied().unwrap_or(zero);
-        let amount = due.negate()?.checked_sub(before)?;
-        if amount.is_negative() && account == points_of(customer) {
-            let taken = lot::take_back(amount.negate()?, customer, &payment.lots, lots, &rule)?;
-            let owed = taken.iter().find(|it| it.account.code == AccountCode::POINTS_OWED);
-            if let Some(owed) = owed {
-                decision.explain(PointsReason::Owed { points: owed.amount.negate()? });
-            }
-            decision.postings.extend(taken);
-        } else if !amount.is_zero() {
-            decision.postings.push(Posting::new(account, amount, &rule));
-        }
-    }
-    decision.counted = uncounted(payment, refunded)?;
+    let before = Refunded::before(payment)?;
+    let after = before.with(refund, payment)?;
+    let brought = brought::by_rule(payment)?;
+    decision.lines = line_parts(refund, payment, &brought, [&before, &after])?;
+    let taking = Taking { payment, brought: &brought, before: &before, after: &after };
+    taking.points(occasion, lots, &rule, &mut decision)?;
+    taking.money(refunded, &rule, &mut decision)?;
+    let day = payment.effective_at.day_in(occasion.zone);
+    decision.counted = taking.counted(partner, day, refunded)?;
     Ok(decision)
 }
 
-/// What the refunded part of the payment had added to counters, so that caps, budgets and tiers
-/// are as if it had not been. A visit stays one until all of it is refunded.
-fn uncounted(payment: &PaymentStanding, refunded: Amount) -> Result<Vec<Counted>, AmountError> {
-    let rest = payment.paid.checked_sub(refunded)?;
-    let mut taken = Vec::new();
-    for Counted { counter, amount } in &payment.counted {
-        let total = Amount::from_minor(*amount, Asset::CNY);
-        let due = if rest.is_zero() {
-            total
-        } else if *amount == 1 {
-            Amount::zero(Asset::CNY)
-        } else {
-            let part = split_by_amounts(total, &[refunded, rest])?;
-            part.first().copied().unwrap_or(Amount::zero(Asset::CNY))
-        };
-        let before = payment.uncounted.iter().filter(|it| it.counter == *counter);
-        let before = before.map(|it| Amount::from_minor(it.amount, Asset::CNY));
-        let before = before.into_iter().try_fold(Amount::zero(Asset::CNY), Amount::checked_add)?;
-        let amount = due.negate()?.checked_sub(before)?.minor();
-        if amount != 0 {
-            taken.push(Counted { counter: *counter, amount });
+/// The lines that a refund names, with the points that are taken back for each.
+fn line_parts(
+    refund: &Refund,
+    payment: &PaymentStanding,
+    brought: &[Brought<'_>],
+    [before, after]: [&Refunded; 2],
+) -> Result<Vec<LinePart>, Refusal> {
+    let places = brought::places(payment);
+    let mut parts = Vec::with_capacity(refund.lines.len());
+    for RefundLine { line, amount } in &refund.lines {
+        let Some(place) = places.get(line) else { continue };
+        let mut points = Amount::zero(Asset::PTS);
+        for brought in brought {
+            let taken = brought.due_of_line(*place, after, payment)?;
+            let taken = taken.checked_sub(brought.due_of_line(*place, before, payment)?)?;
+            points = points.checked_sub(taken)?;
         }
+        let (line, amount) = (line.clone(), amount.negate()?);
+        parts.push(LinePart { line, amount, points, by_rule: BTreeMap::new() });
     }
-    Ok(taken)
+    Ok(parts)
 }
 
-/// Where a customer's points are counted, wherever they are by now.
+/// A payment, and how much of each line was refunded before this refund and with it.
+struct Taking<'a> {
+    payment: &'a PaymentStanding,
+    brought: &'a [Brought<'a>],
+    before: &'a Refunded,
+    after: &'a Refunded,
+}
+
+impl Taking<'_> {
+    /// Takes points back, from the customer and from those who bore their cost.
+    fn points(
+        &self,
+        occasion: Occasion,
+        lots: &Lots,
+        rule: &RuleVersion,
+        decision: &mut Decision,
+    ) -> Result<(), Refusal> {
+        let customer = self.payment.customer;
+        let own = points_of(customer);
+        let zero = Amount::zero(Asset::PTS);
+        let taken_back = by_account(customer, &self.payment.taken_back)?;
+        let mut due: BTreeMap<Account, Amount> = BTreeMap::new();
+        let mut by_lot: BTreeMap<LotId, Amount> = BTreeMap::new();
+        for brought in self.brought {
+            let points = brought.due(self.after, self.payment)?;
+            let sum = due.entry(own.clone()).or_insert(zero);
+            *sum = sum.checked_sub(points)?;
+            for (account, borne) in brought.borne_part(points)? {
+                let sum = due.entry(account).or_insert(zero);
+                *sum = sum.checked_add(borne)?;
+            }
+            let now = points.checked_sub(brought.due(self.before, self.payment)?)?;
+            let sum = by_lot.entry(brought.lot).or_insert(zero);
+            *sum = sum.checked_add(now)?;
+        }
+        let now = |account: &Account, due: Amount| {
+            due.checked_sub(taken_back.get(account).copied().unwrap_or(zero))
+        };
+        let points = now(&own, due.remove(&own).unwrap_or(zero))?.negate()?;
+        if points.is_negative() {
+            // Earlier refunds were worked out otherwise and took more: the next ones take less.
+            return Ok(());
+        }
+        fit(&mut by_lot, points)?;
+        let taken = lot::take_back(&by_lot, customer, lots, occasion.recorded_at, rule)?;
+        if let Some(owed) = lot::newly_owed(&taken)? {
+            decision.explain(owed);
+        }
+        decision.postings.extend(taken);
+        for (account, due) in due {
+            let amount = now(&account, due)?;
+            decision.postings.push(Posting::new(account, amount, rule));
+        }
+        Ok(())
+    }
+
+    /// Takes money back: of each side the refunded part, shared in proportion to its postings.
+    fn money(
+        &self,
+        refunded: Amount,
+        rule: &RuleVersion,
+        decision: &mut Decision,
+    ) -> Result<(), AmountError> {
+        let parts = [refunded, self.payment.paid.checked_sub(refunded)?];
+        let taken_back = by_account(self.payment.customer, &self.payment.taken_back)?;
+        let posted = self.payment.posted.iter();
+        let posted: Vec<(Account, Amount)> = posted
+            .filter(|posting| posting.account.asset != Asset::PTS)
+            .map(|posting| (posting.account.clone(), posting.amount))
+            .collect();
+        let sums = by_account(self.payment.customer, &posted)?;
+        let (given, borne): (Vec<_>, Vec<_>) =
+            sums.into_iter().partition(|(_account, amount)| !amount.is_negative());
+        // Both sides share the same total, so what is taken back sums to zero as well.
+        for (account, due) in part_of(&given, &parts)?.into_iter().chain(part_of(&borne, &parts)?) {
+            let before = taken_back.get(&account).copied().unwrap_or(Amount::zero(account.asset));
+            let amount = due.negate()?.checked_sub(before)?;
+            decision.postings.push(Posting::new(account, amount, rule));
+        }
+        Ok(())
+    }
+
+    /// Takes from counters what the refunded part of the payment had added.
+    fn counted(
+        &self,
+        partner: &PartnerId,
+        day: NaiveDate,
+        refunded: Amount,
+    ) -> Result<Vec<Counted>, AmountError> {
+        let rest = self.payment.paid.checked_sub(refunded)?;
+        let mut taken = Vec::new();
+        for Counted { counter, unit, amount } in &self.payment.counted {
+            let total = Amount::from_minor(*amount, Asset::PTS);
+            let by_rule = self.brought.iter().find(|brought| {
+                counters_of(brought, partner, self.payment.customer, day).contains(counter)
+            });
+            let due = match (by_rule, unit) {
+                _ if rest.is_zero() => total,
+                (Some(brought), CountedUnit::Points | CountedUnit::Money) => {
+                    let points = brought.due(self.after, self.payment)?;
+                    part(total, [points, brought.points.checked_sub(points)?])?
+                }
+                (None, CountedUnit::Points | CountedUnit::Money) => part(total, [refunded, rest])?,
+                (_, CountedUnit::Times) => Amount::zero(Asset::PTS),
+            };
+            let before = self.payment.uncounted.iter().filter(|taken| taken.counter == *counter);
+            let mut before = before.map(|taken| Amount::from_minor(taken.amount, Asset::PTS));
+            let before = before.try_fold(Amount::zero(Asset::PTS), Amount::checked_add)?;
+            let amount = due.negate()?.checked_sub(before)?.minor();
+            if amount != 0 {
+                taken.push(Counted { counter: *counter, unit: *unit, amount });
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// The caps and the budget of the rule that gave the points.
+fn counters_of(
+    brought: &Brought<'_>,
+    partner: &PartnerId,
+    customer: CustomerId,
+    day: NaiveDate,
+) -> Vec<crate::ids::CounterKey> {
+    let Some(rule) = brought.rule.rule_id() else { return Vec::new() };
+    let caps = [Period::Day, Period::Month, Period::Campaign]
+        .map(|period| counter::cap(partner, &rule, customer, period, day));
+    caps.into_iter().chain([counter::budget(partner, &rule)]).collect()
+}
+
+/// Brings what is to be taken from each lot to a sum. They differ only where earlier refunds of the
+/// payment were worked out otherwise.
+fn fit(by_lot: &mut BTreeMap<LotId, Amount>, sum: Amount) -> Result<(), AmountError> {
+    let wanted: Vec<Amount> = by_lot.values().copied().collect();
+    let total = wanted.iter().copied().try_fold(Amount::zero(Asset::PTS), Amount::checked_add)?;
+    if total == sum {
+        return Ok(());
+    }
+    let is_nothing = wanted.iter().all(|amount| amount.is_zero());
+    let one = Amount::from_minor(1, Asset::PTS);
+    let like: Vec<Amount> = if is_nothing { vec![one; wanted.len()] } else { wanted };
+    for (amount, share) in by_lot.values_mut().zip(split_by_amounts(sum, &like)?) {
+        *amount = share;
+    }
+    Ok(())
+}
+
+/// The account on which all of a customer's points count here, wherever they are by now.
 const fn points_of(customer: CustomerId) -> Account {
     Account::customer(AccountCode::POINTS_AVAILABLE, customer, Asset::PTS)
 }
 
 /// The account on which a posting counts when it is worked out what a payment brought: all of a
-/// customer's points are one, whether pending, spendable, owed, or expired by now.
+/// customer's points are one, whether pending, available, held, owed, or expired by now.
 fn counted_on(customer: CustomerId, account: &Account) -> Account {
     match account.code {
         AccountCode::POINTS_PENDING
@@ -103,95 +245,13 @@ fn counted_on(customer: CustomerId, account: &Account) -> Account {
     }
 }
 
-/// How far what the payment brought should be taken back: of each asset a part, and the rest.
-struct Parts {
-    money: [Amount; 2],
-    points: [Amount; 2],
+/// The first of two parts of an amount.
+fn part(total: Amount, parts: [Amount; 2]) -> Result<Amount, AmountError> {
+    let shares = split_by_amounts(total, &parts)?;
+    Ok(shares.first().copied().unwrap_or(Amount::zero(total.asset())))
 }
 
-/// Money goes by what is refunded. Points go the same way, unless a refund names lines: then those
-/// go by what the lines brought, and what is refunded without naming any takes its share of what
-/// is left. All of it is taken back once all is refunded.
-fn parts(
-    payment: &PaymentStanding,
-    amount: Amount,
-    refunded: Amount,
-    lines: &[LinePart],
-) -> Result<Parts, AmountError> {
-    let money = [refunded, payment.paid.checked_sub(refunded)?];
-    let by_lines = !lines.is_empty() || !payment.lines_refunded.is_empty();
-    if !by_lines || refunded == payment.paid {
-        return Ok(Parts { money, points: money });
-    }
-    let counted = points_of(payment.customer);
-    let on_points = |postings: &[(Account, Amount)]| -> Result<Amount, AmountError> {
-        let sums = by_account(payment.customer, postings)?;
-        Ok(sums.get(&counted).copied().unwrap_or(Amount::zero(Asset::PTS)))
-    };
-    let brought = on_points(&payment.posted)?;
-    let before = on_points(&payment.taken_back)?.negate()?;
-    let left = brought.checked_sub(before)?;
-    let now = if lines.is_empty() {
-        let unrefunded = payment.paid.checked_sub(payment.refunded)?;
-        let shares = split_by_amounts(left, &[amount, unrefunded.checked_sub(amount)?])?;
-        shares.first().copied().unwrap_or(Amount::zero(Asset::PTS))
-    } else {
-        let mut taken = lines.iter().map(|line| line.points);
-        taken.try_fold(Amount::zero(Asset::PTS), Amount::checked_sub)?.min(left)
-    };
-    let taken = before.checked_add(now)?;
-    Ok(Parts { money, points: [taken, brought.checked_sub(taken)?] })
-}
-
-/// What of which line is refunded, and the points that it brought: below zero both. Worked out on
-/// all that has been refunded of the line, so that parts add up to the whole.
-fn lines_of(refund: &Refund, payment: &PaymentStanding) -> Result<Vec<LinePart>, Refusal> {
-    let mut parts = Vec::with_capacity(refund.lines.len());
-    for RefundLine { line, amount } in &refund.lines {
-        let unknown = || Refusal::LineUnknown { line: line.clone() };
-        let whole = payment.lines.iter().find(|it| it.line == *line).ok_or_else(unknown)?;
-        let before = payment.lines_refunded.iter().filter(|it| it.line == *line);
-        let (mut money, mut points) = (Amount::zero(Asset::CNY), Amount::zero(Asset::PTS));
-        for part in before {
-            money = money.checked_sub(part.amount)?;
-            points = points.checked_sub(part.points)?;
-        }
-        let left = whole.amount.checked_sub(money)?;
-        if left.minor() < amount.minor() {
-            return Err(Refusal::LineExceeds { line: line.clone(), left });
-        }
-        let rest = left.checked_sub(*amount)?;
-        let shares = split_by_amounts(whole.points, &[money.checked_add(*amount)?, rest])?;
-        let due = shares.first().copied().unwrap_or(points);
-        let now = due.checked_sub(points)?;
-        parts.push(LinePart {
-            line: line.clone(),
-            amount: amount.negate()?,
-            points: now.negate()?,
-        });
-    }
-    Ok(parts)
-}
-
-/// What should be taken back from each account by now.
-fn due(payment: &PaymentStanding, parts: &Parts) -> Result<Vec<(Account, Amount)>, AmountError> {
-    let mut by_asset: BTreeMap<Asset, Vec<(Account, Amount)>> = BTreeMap::new();
-    for (account, amount) in by_account(payment.customer, &payment.posted)? {
-        by_asset.entry(account.asset).or_default().push((account, amount));
-    }
-    let mut due = Vec::new();
-    for (asset, postings) in by_asset {
-        let parts = if asset == Asset::PTS { &parts.points } else { &parts.money };
-        let (given, borne): (Vec<_>, Vec<_>) =
-            postings.into_iter().partition(|(_account, amount)| !amount.is_negative());
-        // Both sides share the same total, so what is taken back sums to zero as well.
-        due.extend(part_of(&given, parts)?);
-        due.extend(part_of(&borne, parts)?);
-    }
-    Ok(due)
-}
-
-/// The first of the parts of one side's total, shared in the proportion of that side's postings.
+/// The refunded part of one side's total, shared in the proportion of that side's postings.
 fn part_of(
     side: &[(Account, Amount)],
     parts: &[Amount; 2],
@@ -200,15 +260,12 @@ fn part_of(
         return Ok(Vec::new());
     };
     let amounts: Vec<Amount> = side.iter().map(|(_account, amount)| *amount).collect();
-    let total = amounts
-        .iter()
-        .try_fold(Amount::zero(first.asset), |sum, amount| sum.checked_add(*amount))?;
+    let zero = Amount::zero(first.asset);
+    let total = amounts.iter().try_fold(zero, |sum, amount| sum.checked_add(*amount))?;
     if total.is_zero() {
         return Ok(Vec::new());
     }
-    let part = split_by_amounts(total, parts)?;
-    let part = part.first().copied().unwrap_or(Amount::zero(first.asset));
-    let shares = split_by_amounts(part, &amounts)?;
+    let shares = split_by_amounts(part(total, *parts)?, &amounts)?;
     Ok(side.iter().map(|(account, _amount)| account.clone()).zip(shares).collect())
 }
 

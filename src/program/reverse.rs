@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::correction::{CorrectionRefusal, Irreversible};
 use super::counter::Counted;
 use super::decision::Decision;
-use super::lot::{Lots, Parts};
+use super::lot::{self, Lots, Parts};
+use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, TransactionId};
 use crate::ledger::{AccountCode, Posting, RuleVersion, TransactionKind};
 use crate::money::{AmountError, Asset};
@@ -44,23 +45,31 @@ impl OriginalTransaction {
 ///
 /// # Errors
 /// [`CorrectionRefusal::NotReversible`] with why, and what to do instead.
-pub fn reverse(original: &OriginalTransaction, lots: &Lots) -> Result<Decision, CorrectionRefusal> {
-    check(original, lots)?;
+pub fn reverse(
+    original: &OriginalTransaction,
+    lots: &Lots,
+    now: Moment,
+) -> Result<Decision, CorrectionRefusal> {
+    check(original, lots, now)?;
     let rule = RuleVersion::built_in(RULE);
     let mut decision = Decision { customer: original.customer(), ..Decision::default() };
     for posting in &original.postings {
         let opposite = Posting::new(posting.account.clone(), posting.amount.negate()?, &rule);
         decision.postings.push(Posting { lot: posting.lot, ..opposite });
     }
-    for Counted { counter, amount } in &original.counted {
+    for Counted { counter, unit, amount } in &original.counted {
         let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
         let amount = amount.checked_neg().ok_or(out_of_range)?;
-        decision.counted.push(Counted { counter: *counter, amount });
+        decision.counted.push(Counted { counter: *counter, unit: *unit, amount });
     }
     Ok(decision)
 }
 
-fn check(original: &OriginalTransaction, lots: &Lots) -> Result<(), CorrectionRefusal> {
+fn check(
+    original: &OriginalTransaction,
+    lots: &Lots,
+    now: Moment,
+) -> Result<(), CorrectionRefusal> {
     let refused = |why| Err(CorrectionRefusal::NotReversible(why));
     match original.kind {
         TransactionKind::Payment | TransactionKind::Referral | TransactionKind::Adjustment => {}
@@ -83,7 +92,7 @@ fn check(original: &OriginalTransaction, lots: &Lots) -> Result<(), CorrectionRe
     if original.refunded {
         return refused(Irreversible::Refunded);
     }
-    if original.postings.iter().any(|it| it.account.code == AccountCode::POINTS_OWED) {
+    if original.postings.iter().any(|posting| posting.account.code == AccountCode::POINTS_OWED) {
         return refused(Irreversible::PaidDebt);
     }
     for (id, put) in by_lot(original)? {
@@ -92,6 +101,10 @@ fn check(original: &OriginalTransaction, lots: &Lots) -> Result<(), CorrectionRe
             // What is given back may pay no debt on the way: that would not be the opposite.
             if !lots.owed(lot.customer).is_zero() {
                 return refused(Irreversible::Owes);
+            }
+            // Expired points that are given back would expire at once: nothing would be undone.
+            if !lot::spendable(lot, now) {
+                return refused(Irreversible::Expired);
             }
         } else if lot.parts != put {
             return refused(Irreversible::Moved);
@@ -166,7 +179,7 @@ mod tests {
                 ..Parts::NONE
             };
             let (original, mut lots) = paid(minor, parts);
-            let done = reverse(&original, &lots);
+            let done = reverse(&original, &lots, crate::clock::now());
             if moved.iter().any(|part| *part != 0) {
                 let why = CorrectionRefusal::NotReversible(Irreversible::Moved);
                 prop_assert_eq!(done.unwrap_err(), why);
@@ -184,7 +197,7 @@ mod tests {
         let why = |change: fn(&mut OriginalTransaction, &mut Lots)| {
             let (mut original, mut lots) = paid(100, there);
             change(&mut original, &mut lots);
-            match reverse(&original, &lots) {
+            match reverse(&original, &lots, crate::clock::now()) {
                 Err(CorrectionRefusal::NotReversible(why)) => why,
                 other => panic!("{other:?}"),
             }

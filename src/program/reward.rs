@@ -2,16 +2,18 @@
 //! of budgets, some of it under reservation; and all of it taken back when the loan is cancelled.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
-use super::counter::{Counted, Counters, reward_budget};
+use super::counter::{Counted, CountedUnit, Counters, reward_budget};
 use super::decision::{Decision, Occasion, Refusal};
-use super::explain::{DecisionReason, PointsReason, RewardReason, RewardSide};
-use super::lot::{self, Lots, NewLot};
+use super::explain::{DecisionReason, LocalMoment, RewardReason, RewardSide};
+use super::lot::{self, Debt, Lots, NewLot};
 use crate::clock::Moment;
 use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, AmountError, Asset};
+use crate::money::{Amount, Asset};
 use crate::partner::reward::{Gift, Reward, Stage};
 use crate::referral::Terms;
 
@@ -62,8 +64,7 @@ impl RewardPromise<'_> {
     }
 
     fn budget(&self, reward: &Reward) -> Option<CounterKey> {
-        let name = (reward.gift.receiver(), reward.on.name());
-        reward.budget.map(|_| reward_budget(self.partner, self.product, name))
+        reward.budget.map(|_most| reward_budget(self.partner, self.product, reward))
     }
 
     fn rule(&self) -> RuleVersion {
@@ -79,13 +80,14 @@ impl RewardPromise<'_> {
         counters: &Counters,
     ) -> Result<Decision, Refusal> {
         let mut decision = Decision { customer: self.customer, ..Decision::default() };
+        let mut debt = self.customer.map(|customer| lots.debt(customer)).transpose()?;
         for (number, reward) in self.terms.rewards.iter().enumerate() {
             if reward.on != stage {
                 continue;
             }
             if let Some((amount, counter)) = self.affordable(reward, counters, &mut decision)? {
                 let given = Due { number, reward, amount, counter, occasion };
-                self.post(given, lots, &mut decision)?;
+                self.post(given, debt.as_mut(), &mut decision)?;
             }
         }
         Ok(decision)
@@ -105,8 +107,9 @@ impl RewardPromise<'_> {
         let (Some(most), Some(counter)) = (reward.budget, self.budget(reward)) else {
             return Ok(Some((wanted, None)));
         };
-        let own = decision.counted.iter().filter(|it| it.counter == counter);
-        let used = own.map(|it| it.amount).fold(counters.get(counter), i64::saturating_add);
+        let own = decision.counted.iter().filter(|counted| counted.counter == counter);
+        let used =
+            own.map(|counted| counted.amount).fold(counters.get(counter), i64::saturating_add);
         let used = Amount::from_minor(used, wanted.asset());
         let left = most.checked_sub(used)?;
         let amount =
@@ -120,11 +123,20 @@ impl RewardPromise<'_> {
         if amount.is_zero() {
             return Ok(None);
         }
-        decision.counted.push(Counted { counter, amount: amount.minor() });
+        decision.counted.push(Counted {
+            counter,
+            unit: CountedUnit::Points,
+            amount: amount.minor(),
+        });
         Ok(Some((amount, Some(counter))))
     }
 
-    fn post(&self, due: Due<'_>, lots: &Lots, decision: &mut Decision) -> Result<(), Refusal> {
+    fn post(
+        &self,
+        due: Due<'_>,
+        debt: Option<&mut Debt>,
+        decision: &mut Decision,
+    ) -> Result<(), Refusal> {
         let Due { number, reward, amount, counter, occasion } = due;
         let rule = self.rule();
         let now = occasion.recorded_at;
@@ -136,8 +148,9 @@ impl RewardPromise<'_> {
             asset: amount.asset(),
             amount,
             available_from: matures_at.map(|at| at.day_in(occasion.zone)),
+            available_at: matures_at.map(|at| LocalMoment::new(at, occasion.zone)),
         });
-        let to = match (reward.gift, self.customer) {
+        let to = match (reward.gift, self.customer.zip(debt)) {
             (Gift::Partner { .. }, _) => {
                 let code = match matures_at {
                     Some(_) => AccountCode::COMMISSION_PENDING,
@@ -149,7 +162,7 @@ impl RewardPromise<'_> {
                 decision.postings.push(Posting::new(expense, amount.negate()?, &rule));
                 RewardReceiver::Partner { pending: matures_at.is_some() }
             }
-            (Gift::Customer { .. }, Some(customer)) => {
+            (Gift::Customer { .. }, Some((customer, debt))) => {
                 let lot = NewLot {
                     id: LotId::random(),
                     customer,
@@ -162,7 +175,7 @@ impl RewardPromise<'_> {
                     expires_at: None,
                 };
                 let id = lot.id;
-                lot::issue(lot, now, lots, decision)?;
+                lot::issue(lot, now, debt, decision)?;
                 let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
                 decision.postings.push(Posting::new(bank, amount.negate()?, &rule));
                 RewardReceiver::Customer { customer, lot: id }
@@ -189,16 +202,18 @@ pub fn claw_back(
     partner: &PartnerId,
     given: &[RewardGiven],
     lots: &Lots,
+    now: Moment,
 ) -> Result<Decision, Refusal> {
     let rule = RuleVersion::built_in("reward:claw-back@1");
     let mut decision = Decision::default();
-    let told = |to, amount: Amount| RewardReason::RewardTakenBack {
+    let taken_back = |to, amount: Amount| RewardReason::RewardTakenBack {
         rule: rule.clone(),
         to,
         asset: amount.asset(),
         amount,
     };
-    let (mut points, mut own, mut of) = (Amount::zero(Asset::PTS), Vec::new(), None);
+    let mut points = Amount::zero(Asset::PTS);
+    let (mut by_lot, mut of) = (BTreeMap::new(), None);
     for reward in given {
         match reward.to {
             RewardReceiver::Partner { pending } => {
@@ -210,35 +225,29 @@ pub fn claw_back(
                 let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
                 decision.postings.push(Posting::new(owed, reward.amount.negate()?, &rule));
                 decision.postings.push(Posting::new(expense, reward.amount, &rule));
-                decision.explain(told(RewardSide::Partner, reward.amount));
+                decision.explain(taken_back(RewardSide::Partner, reward.amount));
             }
             RewardReceiver::Customer { customer, lot } => {
                 points = points.checked_add(reward.amount)?;
-                own.push(lot);
+                by_lot.insert(lot, reward.amount);
                 of = Some(customer);
             }
         }
         if let Some(counter) = reward.counter {
             let amount = reward.amount.negate()?.minor();
-            decision.counted.push(Counted { counter, amount });
+            decision.counted.push(Counted { counter, unit: CountedUnit::Points, amount });
         }
     }
     if let Some(customer) = of {
         decision.customer = Some(customer);
-        decision.explain(told(RewardSide::Customer, points));
-        let taken = lot::take_back(points, customer, &own, lots, &rule)?;
-        decision.explanation.extend(owed(&taken)?.map(DecisionReason::from));
+        decision.explain(taken_back(RewardSide::Customer, points));
+        let taken = lot::take_back(&by_lot, customer, lots, now, &rule)?;
+        decision.explanation.extend(lot::newly_owed(&taken)?.map(DecisionReason::from));
         decision.postings.extend(taken);
         let bank = Account::bank(AccountCode::POINTS_REFERRAL, Asset::PTS);
         decision.postings.push(Posting::new(bank, points, &rule));
     }
     Ok(decision)
-}
-
-/// What of the points taken back the customer had spent.
-fn owed(taken: &[Posting]) -> Result<Option<PointsReason>, AmountError> {
-    let owed = taken.iter().find(|posting| posting.account.code == AccountCode::POINTS_OWED);
-    owed.map(|owed| Ok(PointsReason::Owed { points: owed.amount.negate()? })).transpose()
 }
 
 /// Commissions whose reservation is over may be paid.

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use super::{
     CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Mark, Occasion,
-    QuoteStanding, Refusal, Standings, decide, fall_due, time_out,
+    QuoteStanding, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
 use crate::event::{Event, Said};
@@ -213,24 +213,24 @@ impl Course {
 
     /// What the gateway does by itself, done when the customer's next event comes.
     fn let_fall_due(&mut self, customer: CustomerId, now: Moment) -> Result<(), Refusal> {
-        let Some(holds) = self.holds.get_mut(&customer) else {
-            return fall_due(customer, &mut self.standings.lots, |_lot| now).map(|_fallen| ());
-        };
-        let mut open = Vec::new();
-        for key in holds.drain(..) {
-            let held = self.standings.hold(key).filter(|hold| hold.state == HoldState::Held);
-            match held.cloned() {
-                Some(hold) if hold.times_out_at <= now => {
-                    time_out(key, &hold, &mut self.standings.lots)?;
-                    let over = HoldStanding { state: HoldState::TimedOut, ..hold };
-                    self.standings.add_hold(key, over);
+        let mut over = Vec::new();
+        if let Some(holds) = self.holds.get_mut(&customer) {
+            let mut open = Vec::new();
+            for key in holds.drain(..) {
+                let held = self.standings.hold(key).filter(|hold| hold.state == HoldState::Held);
+                match held.cloned() {
+                    Some(hold) if hold.times_out_at <= now => over.push((key, hold)),
+                    Some(_) => open.push(key),
+                    None => {}
                 }
-                Some(_) => open.push(key),
-                None => {}
             }
+            *holds = open;
         }
-        *holds = open;
-        fall_due(customer, &mut self.standings.lots, |_lot| now).map(|_fallen| ())
+        fall_due(customer, &over, &mut self.standings.lots, |_lot| now)?;
+        for (key, hold) in over {
+            self.standings.add_hold(key, HoldStanding { state: HoldState::TimedOut, ..hold });
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,6 @@ use super::decision::{Decision, LinePart, Refusal};
 use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 use super::introduction::Introductions;
 use super::lot::Lots;
-use super::tier::TierHeld;
 use crate::clock::Moment;
 use crate::event::{Event, Payment, Said};
 use crate::ids::{
@@ -24,7 +23,6 @@ pub struct Standings {
     pub lots: Lots,
     pub counters: Counters,
     pub introductions: Introductions,
-    tiers: HashMap<CustomerId, TierHeld>,
     quotes: HashMap<QuoteId, QuoteStanding>,
     codes: HashMap<CodeKey, CodeStanding>,
     holds: HashMap<EventKey, HoldStanding>,
@@ -40,7 +38,7 @@ pub struct CustomerStanding {
     pub birth_month: Option<u32>,
 }
 
-/// What a till was told beforehand.
+/// A quote that a till was given beforehand.
 #[derive(Clone, Debug)]
 pub struct QuoteStanding {
     pub partner: PartnerId,
@@ -56,12 +54,10 @@ pub struct PaymentStanding {
     pub customer: CustomerId,
     pub effective_at: Moment,
     pub paid: Amount,
-    /// What has been refunded by now.
+    /// The money that has been refunded by now.
     pub refunded: Amount,
-    /// The lots it opened.
-    pub lots: Vec<LotId>,
-    /// What the payment put on each account.
-    pub posted: Vec<(Account, Amount)>,
+    /// What the payment posted, with the rule and the lot of each posting.
+    pub posted: Vec<Posting>,
     /// What earlier refunds put on each account.
     pub taken_back: Vec<(Account, Amount)>,
     /// Its lines, with what each brought.
@@ -74,6 +70,13 @@ pub struct PaymentStanding {
     pub uncounted: Vec<Counted>,
 }
 
+impl PaymentStanding {
+    /// The lots that the payment opened, and those from which it paid a debt.
+    pub fn lots(&self) -> impl Iterator<Item = LotId> {
+        self.posted.iter().filter_map(|posting| posting.lot)
+    }
+}
+
 impl Standings {
     pub fn add_customer(&mut self, member: MemberKey, customer: CustomerStanding) {
         self.customers.insert(member, customer);
@@ -83,7 +86,7 @@ impl Standings {
         self.recorded_today.insert(partner.clone(), events);
     }
 
-    /// Events recorded today of a partner with a cap; none is told of one that has none.
+    /// Events recorded today, of partners with a cap only.
     pub fn recorded_today(&self) -> &BTreeMap<PartnerId, i64> {
         &self.recorded_today
     }
@@ -99,15 +102,6 @@ impl Standings {
     #[must_use]
     pub fn quote(&self, id: QuoteId) -> Option<&QuoteStanding> {
         self.quotes.get(&id)
-    }
-
-    pub fn add_tier(&mut self, customer: CustomerId, tier: TierHeld) {
-        self.tiers.insert(customer, tier);
-    }
-
-    #[must_use]
-    pub fn tier(&self, customer: CustomerId) -> Option<&TierHeld> {
-        self.tiers.get(&customer)
     }
 
     pub fn add_code(&mut self, code: CodeKey, standing: CodeStanding) {
@@ -156,9 +150,6 @@ impl Standings {
         self.lots.follow(decision)?;
         self.counters.follow(decision)?;
         self.introductions.follow(decision);
-        if let (Some(customer), Some(tier)) = (decision.customer, &decision.tier) {
-            self.tiers.insert(customer, tier.clone());
-        }
         match &event.said {
             Said::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
             Said::Refund(refund) => {
@@ -237,8 +228,7 @@ impl Standings {
             effective_at,
             paid: payment.paid,
             refunded: Amount::zero(payment.currency),
-            lots: decision.lots.iter().map(|lot| lot.id).collect(),
-            posted: decision.postings.iter().map(account_and_amount).collect(),
+            posted: decision.postings.clone(),
             taken_back: Vec::new(),
             lines: decision.lines.clone(),
             lines_refunded: Vec::new(),

@@ -16,20 +16,24 @@ pub fn waive(purchase: &Purchase<'_>, decision: &mut Decision) -> Result<(), Ref
         return Ok(());
     }
     let Some(scheme) = &instalment.scheme else {
-        decision.marks.push(Mark::WaiverUndeclared);
+        decision.mark(Mark::WaiverUndeclared, DiscountReason::WaiverUndeclared { given });
         return Ok(());
     };
     let partner = purchase.partner;
     let Some(rule) = partner.scheme.fee_waiver_on(scheme, purchase.occasion.day) else {
-        decision.marks.push(Mark::SchemeUnknown);
-        decision.explain(DiscountReason::SchemeUnknown { scheme: scheme.clone(), given });
+        decision.mark(
+            Mark::SchemeUnknown,
+            DiscountReason::SchemeUnknown { scheme: scheme.clone(), given },
+        );
         return Ok(());
     };
     let version = RuleVersion::new("fee_waiver", &rule.id, rule.version);
     let allowed = rule.allowed(instalment.periods, instalment.fee);
     if allowed != given {
-        decision.marks.push(Mark::WaiverDiffers);
-        decision.explain(DiscountReason::WaiverDiffers { rule: version, given, allowed });
+        decision.mark(
+            Mark::WaiverDiffers,
+            DiscountReason::WaiverDiffers { rule: version, given, allowed },
+        );
         return Ok(());
     }
     let (by_bank, by_partner) = rule.bank_share.of(given)?;

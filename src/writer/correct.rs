@@ -14,7 +14,8 @@ use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
 use crate::program::{
     self, Adjustment, Correction, CorrectionContent, CorrectionReason, CorrectionRefusal,
-    CorrectionState, Decision, Irreversible, OriginalTransaction, Reversal,
+    CorrectionState, Counters, Decision, Irreversible, NeededCounters, Occasion,
+    OriginalTransaction, Reversal,
 };
 use crate::store::transactions::ToReverse;
 use crate::store::{LedgerTx, corrections, counters, customers, referral_rewards, transactions};
@@ -193,9 +194,34 @@ impl Work<'_> {
                 }
                 counters::lock(tx, original.counted.iter().map(|counted| counted.counter))?;
                 let standing = load_customer_lots(tx, customer.as_slice(), &original.lots())?;
-                Ok(program::reverse(&original, &standing)?)
+                let mut decision = program::reverse(&original, &standing, now)?;
+                self.follow_tier(*customer, &mut decision)?;
+                Ok(decision)
             }
         }
+    }
+}
+
+impl Work<'_> {
+    /// What a reversal makes of the tier of a customer: payments that are reversed reach none.
+    fn follow_tier(
+        &mut self,
+        customer: Option<CustomerId>,
+        decision: &mut Decision,
+    ) -> Result<(), RecordError> {
+        let programme = self.bank.registry.programme();
+        let (Some(tiers), Some(customer)) = (&programme.tiers, customer) else { return Ok(()) };
+        let occasion = Occasion::new(self.now, self.now, self.bank.time_zone);
+        let mut needed = NeededCounters::default();
+        needed.by_refund(tiers, customer, occasion.day);
+        let keys: Vec<_> = needed.own.into_iter().collect();
+        let mut known = Counters::default();
+        for (key, value) in counters::load(self.tx.db(), &keys)? {
+            known.add(key, value);
+        }
+        let change = program::tier_change(tiers, customer, occasion, &known, &decision.counted);
+        decision.tier = change.map_err(Refused::from)?;
+        Ok(())
     }
 }
 

@@ -36,12 +36,10 @@ impl Work<'_> {
         let now_of = |lot| earned_at.get(&lot).map_or(now, |partner| clocks.now_of(partner));
         let holds = holds::timed_out_of(tx.db(), &locked, &clocks)?;
         let mut drafts = Drafts::default();
-        for (key, hold) in holds {
-            let fallen = program::time_out(key, &hold, &mut standing)?;
-            drafts.push(Draft::of_due(fallen, now)?);
-        }
         for customer in locked {
-            for fallen in program::fall_due(customer, &mut standing, now_of)? {
+            let own = holds.iter().filter(|(_key, hold)| hold.customer == customer);
+            let own: Vec<_> = own.map(|(key, hold)| (*key, hold.clone())).collect();
+            for fallen in program::fall_due(customer, &own, &mut standing, now_of)? {
                 drafts.push(Draft::of_due(fallen, now)?);
             }
         }

@@ -82,7 +82,7 @@ impl Named {
         let mut opened = Vec::new();
         if !self.refunded.is_empty() {
             for (key, standing) in transactions::payments(tx, &self.refunded)? {
-                opened.extend(standing.lots.iter().copied());
+                opened.extend(standing.lots());
                 standings.add_payment(key, standing);
             }
         }
@@ -125,7 +125,7 @@ fn load_counters<'a>(
     zone: Tz,
     standings: &mut Standings,
 ) -> Result<(), StoreError> {
-    let (mut needed, mut in_tiers) = (NeededCounters::default(), Vec::new());
+    let mut needed = NeededCounters::default();
     let mut quoted = Vec::new();
     for submission in submissions {
         let day = submission.event.effective_at.day_in(zone);
@@ -135,7 +135,12 @@ fn load_counters<'a>(
         {
             needed.by_payment(partner, customer.id, day);
             quoted.extend(payment.quote);
-            in_tiers.extend(partner.programme.tiers.as_ref().map(|_| customer.id));
+        }
+        if let (Said::Refund(refund), Some(tiers)) =
+            (&submission.event.said, &partner.programme.tiers)
+            && let Some(payment) = standings.payment(EventKey::of(&partner.id, &refund.payment))
+        {
+            needed.by_refund(tiers, payment.customer, day);
         }
         if let Said::Referral(referral) = &submission.event.said {
             needed.by_referral(partner, referral, day);
@@ -154,10 +159,6 @@ fn load_counters<'a>(
     if !quoted.is_empty() {
         let found = quotes::load(tx.db(), &quoted)?;
         found.into_iter().for_each(|(id, quote)| standings.add_quote(id, quote));
-    }
-    if !in_tiers.is_empty() {
-        let found = customers::tiers(tx.db(), &in_tiers)?;
-        found.into_iter().for_each(|(customer, tier)| standings.add_tier(customer, tier));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId}
 use crate::ledger::TransactionKind;
 use crate::partner::reward::Stage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
-use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms};
 use crate::store::outbox::Destination;
@@ -168,7 +168,7 @@ impl Work<'_> {
             ReferralStep::Release => Stage::Qualified,
             ReferralStep::Convert => Stage::Converted,
             ReferralStep::Repay => Stage::FirstRepayment,
-            ReferralStep::Cancel => return self.claw_back(held),
+            ReferralStep::Cancel => return self.claw_back(held, partners_now),
             ReferralStep::Reject
             | ReferralStep::Send
             | ReferralStep::Contact
@@ -213,7 +213,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn claw_back(&mut self, held: &Held) -> Result<Decision, RecordError> {
+    fn claw_back(&mut self, held: &Held, partners_now: Moment) -> Result<Decision, RecordError> {
         let tx = &mut self.tx;
         let given = referral_rewards::standing(tx.db(), held.record.id)?;
         let own: Vec<_> = given
@@ -225,7 +225,7 @@ impl Work<'_> {
             .collect();
         let standing = lots_of(tx, &held.record, &own)?;
         counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
-        let taken = reward::claw_back(&held.record.partner, &given, &standing);
+        let taken = reward::claw_back(&held.record.partner, &given, &standing, partners_now);
         Ok(taken.map_err(MoveRefusal::from)?)
     }
 }
@@ -258,7 +258,7 @@ impl Held {
         {
             let counter = program::open_leads(manager);
             counters::lock(tx, [counter].into_iter())?;
-            let counted = Counted { counter, amount: -1 };
+            let counted = Counted { counter, unit: CountedUnit::Times, amount: -1 };
             counters::apply(tx, [(EventKey::of_closed_lead(id), counted)].into_iter())?;
         }
         Ok(())

@@ -34,6 +34,11 @@ pub enum DiscountReason {
         by_bank: Amount,
         by_partner: Amount,
     },
+    /// An instalment fee was waived, and no waiver was named.
+    WaiverUndeclared {
+        #[serde(rename = "waived")]
+        given: Amount,
+    },
     WaiverDiffers {
         rule: RuleVersion,
         #[serde(rename = "waived")]
@@ -66,12 +71,18 @@ impl DiscountReason {
                 by.name()
             ),
             Self::Subsidised { given, bank_share, subsidy, .. } => format!(
-                "The bank bears {bank_share} of the {given} CNY discount: {subsidy} CNY are owed \
-                 to the partner."
+                "The bank bears {} of the {given} CNY discount: {subsidy} CNY are owed to the \
+                 partner.",
+                bank_share.percent()
             ),
-            Self::FeeWaived { periods, fee, given, .. } => {
-                format!("{given} of the {fee} CNY fee for {periods} instalments are waived.")
-            }
+            Self::FeeWaived { periods, fee, given, by_bank, by_partner, .. } => format!(
+                "{given} of the {fee} CNY fee for {periods} instalments are waived: the bank bears \
+                 {by_bank} CNY, the partner {by_partner} CNY."
+            ),
+            Self::WaiverUndeclared { given } => format!(
+                "{given} CNY of the instalment fee were waived and no waiver is named: nothing is \
+                 booked until this is cleared."
+            ),
             Self::WaiverDiffers { given, allowed, .. } => format!(
                 "The waiver allows {allowed} CNY of the instalment fee, not {given} CNY: nothing is \
                  booked until this is cleared."
@@ -94,14 +105,17 @@ impl DiscountReason {
     pub(super) fn says_zh(&self) -> String {
         match self {
             Self::DiscountSpent { given, by, .. } => {
-                format!("优惠{given}元超出约定（{}）：核实之前不产生补贴。", by.name())
+                format!("优惠{given}元超出约定（{}）：核实之前不产生补贴。", by.name_zh())
             }
             Self::Subsidised { given, bank_share, subsidy, .. } => {
-                format!("优惠{given}元，银行承担{bank_share}：应付合作方{subsidy}元。")
+                format!("优惠{given}元，银行承担{}：应付合作方{subsidy}元。", bank_share.percent())
             }
             Self::FeeWaived { periods, fee, given, by_bank, by_partner, .. } => format!(
                 "{periods}期分期手续费{fee}元，减免{given}元：银行承担{by_bank}元，合作方承担{by_partner}元。"
             ),
+            Self::WaiverUndeclared { given } => {
+                format!("减免手续费{given}元未注明活动：核实之前不入账。")
+            }
             Self::WaiverDiffers { given, allowed, .. } => {
                 format!("允许减免手续费{allowed}元，而非{given}元：核实之前不入账。")
             }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::clock::Moment;
+use super::LocalMoment;
 use crate::ids::RuleId;
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Rounding};
@@ -23,15 +23,23 @@ pub enum EarningReason {
         basis: EarningBasis,
         #[serde(skip_serializing_if = "Option::is_none")]
         multiplier: Option<Decimal>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        lines_multiplied: Vec<LinesMultiplied>,
         unrounded: Decimal,
         rounding: Rounding,
         points: Amount,
         partner_share: Share,
         #[serde(skip_serializing_if = "Option::is_none")]
         available_from: Option<NaiveDate>,
+        /// When on that day they may be spent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available_at: Option<LocalMoment>,
         /// The last day on which the points may be spent.
         #[serde(skip_serializing_if = "Option::is_none")]
         spend_by: Option<NaiveDate>,
+        /// Whether the points had expired when the payment was recorded.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        expired: bool,
     },
     /// A rule in force gave nothing.
     NotEarned {
@@ -49,8 +57,16 @@ pub enum EarningReason {
     },
     TierReached {
         tier: RuleId,
-        held_until: Moment,
+        held_until: LocalMoment,
     },
+}
+
+/// Lines that a multiplier with categories multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LinesMultiplied {
+    pub by: Decimal,
+    /// What was paid for them.
+    pub paid: Amount,
 }
 
 /// How points come about before multiplier and rounding.
@@ -92,21 +108,37 @@ impl EarningReason {
                 paid,
                 basis,
                 multiplier,
+                lines_multiplied,
                 unrounded,
                 rounding,
                 points,
-                available_from,
+                available_at,
                 spend_by,
+                expired,
                 ..
             } => {
                 let exact = points.decimal() == *unrounded;
-                let rounded =
-                    if exact { String::new() } else { format!(" (rounded {})", rounding.name()) };
-                let times = multiplier.map_or(String::new(), |by| format!(", times {by},"));
+                let rounded = if exact {
+                    String::new()
+                } else {
+                    format!(" (rounded {})", rounding.name().replace('_', " "))
+                };
+                let mut times = String::new();
+                for LinesMultiplied { by, paid } in lines_multiplied {
+                    times.push_str(&format!(", {paid} CNY of it times {by},"));
+                }
+                if let Some(by) = multiplier {
+                    times.push_str(&format!(", times {by},"));
+                }
                 let basis = basis.says(*paid);
                 let mut says =
                     format!("{points} points: {basis}{times} gives {unrounded}{rounded}.");
-                if let Some(from) = available_from {
+                if *expired {
+                    says.push_str(" They had expired when the payment was recorded.");
+                    return says;
+                }
+                if let Some(from) = available_at {
+                    let from = from.minute();
                     says.push_str(&format!(" They can be spent from {from} on."));
                 }
                 if let Some(day) = spend_by {
@@ -121,7 +153,8 @@ impl EarningReason {
                 by = by.name()
             ),
             Self::TierReached { tier, held_until } => {
-                format!("The tier {tier} is reached and held until {held_until} at least.")
+                let day = held_until.last_day();
+                format!("The tier {tier} is reached and held until {day} at least.")
             }
         }
     }
@@ -132,22 +165,34 @@ impl EarningReason {
                 paid,
                 basis,
                 multiplier,
+                lines_multiplied,
                 unrounded,
                 rounding,
                 points,
-                available_from,
+                available_at,
                 spend_by,
+                expired,
                 ..
             } => {
                 let exact = points.decimal() == *unrounded;
                 let rounded =
                     if exact { String::new() } else { format!("（{}）", rounding.name_zh()) };
-                let times = multiplier.map_or(String::new(), |by| format!("，乘以{by}"));
+                let mut times = String::new();
+                for LinesMultiplied { by, paid } in lines_multiplied {
+                    times.push_str(&format!("，其中{paid}元乘以{by}"));
+                }
+                if let Some(by) = multiplier {
+                    times.push_str(&format!("，乘以{by}"));
+                }
                 let basis = basis.says_zh(*paid);
                 let mut says =
                     format!("获得{points}积分：{basis}{times}，计{unrounded}{rounded}。");
-                if let Some(from) = available_from {
-                    says.push_str(&format!("自{from}起可用。"));
+                if *expired {
+                    says.push_str("入账时已过有效期。");
+                    return says;
+                }
+                if let Some(from) = available_at {
+                    says.push_str(&format!("自{}起可用。", from.minute()));
                 }
                 if let Some(day) = spend_by {
                     says.push_str(&format!("请于{day}前（含当日）使用，逾期失效。"));
@@ -156,11 +201,11 @@ impl EarningReason {
             }
             Self::NotEarned { rule, because } => because.says_zh(rule),
             Self::Capped { rule, by, most, used, wanted, given } => format!(
-                "规则{rule}应得{wanted}积分，实得{given}：上限（{by}）{most}，已用{used}。",
-                by = by.name()
+                "规则{rule}应得{wanted}积分，实得{given}：{by}{most}，已用{used}。",
+                by = by.name_zh()
             ),
             Self::TierReached { tier, held_until } => {
-                format!("达到等级{tier}，至少保留至{held_until}。")
+                format!("达到等级{tier}，至少保留至{}。", held_until.last_day())
             }
         }
     }
@@ -202,7 +247,7 @@ impl NotEarned {
     fn says(self, rule: &RuleVersion) -> String {
         match self {
             Self::Condition(part) => {
-                format!("No points by {rule}: its condition on {} does not hold.", part.name())
+                format!("No points by {rule}: its condition on {} does not hold.", part.in_words())
             }
             Self::Excepted => format!("No points by {rule}: this payment is excepted."),
             Self::Superseded => {
@@ -214,7 +259,7 @@ impl NotEarned {
     fn says_zh(self, rule: &RuleVersion) -> String {
         match self {
             Self::Condition(part) => {
-                format!("规则{rule}未得积分：不满足条件（{}）。", part.name())
+                format!("规则{rule}未得积分：不满足条件（{}）。", part.name_zh())
             }
             Self::Excepted => format!("规则{rule}未得积分：该笔支付属于除外情形。"),
             Self::Superseded => format!("规则{rule}未得积分：同组已采用另一规则。"),
@@ -229,6 +274,17 @@ impl LimitName {
             Self::Month => "month",
             Self::Campaign => "campaign",
             Self::Budget => "budget",
+        }
+    }
+}
+
+impl LimitName {
+    pub(super) const fn name_zh(self) -> &'static str {
+        match self {
+            Self::Day => "每日上限",
+            Self::Month => "每月上限",
+            Self::Campaign => "活动期上限",
+            Self::Budget => "活动总预算",
         }
     }
 }

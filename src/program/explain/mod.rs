@@ -4,15 +4,18 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 mod correction;
+pub mod customer;
 mod discount;
 mod earning;
+mod local;
 mod mark;
 mod points;
 mod reward;
 
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
-pub use earning::{EarningBasis, EarningReason, LimitName, NotEarned};
+pub use earning::{EarningBasis, EarningReason, LimitName, LinesMultiplied, NotEarned};
+pub use local::LocalMoment;
 pub use mark::Mark;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::clock::Moment;
+use super::LocalMoment;
 use crate::ledger::RuleVersion;
 use crate::money::Amount;
 
@@ -29,7 +29,7 @@ pub enum PointsReason {
     Held {
         rule: RuleVersion,
         points: Amount,
-        times_out_at: Moment,
+        times_out_at: LocalMoment,
     },
     Redeemed {
         rule: RuleVersion,
@@ -73,7 +73,8 @@ impl PointsReason {
                 "{paid} points pay what was owed after a refund: {owed} were owed, {left} are left."
             ),
             Self::Held { points, times_out_at, .. } => {
-                format!("{points} points are held for a redemption until {times_out_at}.")
+                let until = times_out_at.minute();
+                format!("{points} points are held for a redemption until {until}.")
             }
             Self::Redeemed { points, price, value, .. } => format!(
                 "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner."
@@ -95,7 +96,7 @@ impl PointsReason {
     pub(super) fn says_zh(&self) -> String {
         match self {
             Self::ClawedBack { paid, refunded_before, refunded, .. } => format!(
-                "退款{}元；实付{paid}元中累计已退{refunded}元，按比例收回该笔支付所得。",
+                "退款{}元；实付{paid}元中累计已退{refunded}元，收回该笔支付相应所得。",
                 refunded_now(*refunded, *refunded_before)
             ),
             Self::Owed { points } => {
@@ -105,7 +106,7 @@ impl PointsReason {
                 format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
             }
             Self::Held { points, times_out_at, .. } => {
-                format!("{points}积分已冻结待兑换，至{times_out_at}。")
+                format!("{points}积分已冻结待兑换，至{}。", times_out_at.minute())
             }
             Self::Redeemed { points, price, value, .. } => {
                 format!("兑换{points}积分，每分{price}元：应付合作方{value}元。")

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::LocalMoment;
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::partner::reward::{Gift, Stage};
@@ -18,6 +19,9 @@ pub enum RewardReason {
         amount: Amount,
         #[serde(skip_serializing_if = "Option::is_none")]
         available_from: Option<NaiveDate>,
+        /// When on that day.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        available_at: Option<LocalMoment>,
     },
     /// The budget of a reward left less of the reward, or nothing.
     BudgetSpent {
@@ -33,6 +37,8 @@ pub enum RewardReason {
     RewardTakenBack { rule: RuleVersion, to: RewardSide, asset: Asset, amount: Amount },
     /// A commission may be paid.
     CommissionMatured { rule: RuleVersion, amount: Amount },
+    /// The referral came without consent: there is nothing to reward.
+    ConsentMissing,
 }
 
 /// Who is rewarded for a referral.
@@ -46,63 +52,83 @@ pub enum RewardSide {
 impl RewardReason {
     pub(super) fn says(&self) -> String {
         match self {
-            Self::Rewarded { on, to, asset, amount, available_from, .. } => {
+            Self::Rewarded { on, to, asset, amount, available_at, .. } => {
                 let what = match on {
                     Stage::Qualified => "a qualified referral",
                     Stage::Converted => "a referral that converted",
                     Stage::FirstRepayment => "a referral whose first instalment is paid",
                 };
-                let mut says = format!("Reward for {what}: {amount} {asset} to the {}.", to.name());
-                if let Some(day) = available_from {
+                let mut says =
+                    format!("Reward for {what}: {amount} {} to the {}.", unit(*asset), to.name());
+                if let Some(at) = available_at {
+                    let at = at.minute();
                     says.push_str(&match to {
-                        RewardSide::Partner => format!(" It can be paid from {day} on."),
-                        RewardSide::Customer => format!(" They can be spent from {day} on."),
+                        RewardSide::Partner => format!(" It can be paid from {at} on."),
+                        RewardSide::Customer => format!(" They can be spent from {at} on."),
                     });
                 }
                 says
             }
             Self::BudgetSpent { to, asset, most, used, wanted, given, .. } => format!(
-                "{given} of the {wanted} {asset} to the {}: the reward's budget is {most}, of \
+                "{given} of the {wanted} {} to the {}: the reward's budget is {most}, of \
                  which {used} were used.",
+                unit(*asset),
                 to.name()
             ),
             Self::RewardTakenBack { to, asset, amount, .. } => format!(
-                "The product was cancelled: the {}'s reward of {amount} {asset} is taken back.",
-                to.name()
+                "The product was cancelled: the {}'s reward of {amount} {} is taken back.",
+                to.name(),
+                unit(*asset)
             ),
             Self::CommissionMatured { amount, .. } => {
                 format!("The commission of {amount} CNY can be paid from now on.")
             }
+            Self::ConsentMissing => "The person's consent is missing or does not hold: nothing is \
+                                     sent, and the contact data is not kept."
+                .to_owned(),
         }
     }
 
     pub(super) fn says_zh(&self) -> String {
         match self {
-            Self::Rewarded { on, to, asset, amount, available_from, .. } => {
+            Self::Rewarded { on, to, asset, amount, available_at, .. } => {
                 let what = match on {
                     Stage::Qualified => "推荐合格奖励",
                     Stage::Converted => "推荐成交奖励",
                     Stage::FirstRepayment => "推荐客户首次还款奖励",
                 };
-                let mut says = format!("{what}：{amount} {asset}，给予{}。", to.name_zh());
-                if let Some(day) = available_from {
+                let mut says =
+                    format!("{what}：{amount}{}，给予{}。", unit_zh(*asset), to.name_zh());
+                if let Some(at) = available_at {
+                    let at = at.minute();
                     says.push_str(&match to {
-                        RewardSide::Partner => format!("自{day}起可支付。"),
-                        RewardSide::Customer => format!("自{day}起可用。"),
+                        RewardSide::Partner => format!("自{at}起可支付。"),
+                        RewardSide::Customer => format!("自{at}起可用。"),
                     });
                 }
                 says
             }
             Self::BudgetSpent { to, asset, most, used, wanted, given, .. } => format!(
-                "应给予{}{wanted} {asset}，实给{given}：奖励预算{most}，已用{used}。",
-                to.name_zh()
+                "应给予{}{wanted}{}，实给{given}：奖励预算{most}，已用{used}。",
+                to.name_zh(),
+                unit_zh(*asset)
             ),
             Self::RewardTakenBack { to, asset, amount, .. } => {
-                format!("产品已取消：收回{}奖励{amount} {asset}。", to.name_zh())
+                format!("产品已取消：收回{}奖励{amount}{}。", to.name_zh(), unit_zh(*asset))
             }
             Self::CommissionMatured { amount, .. } => format!("佣金{amount}元即日起可支付。"),
+            Self::ConsentMissing => "缺少有效的授权同意：不发送，不保留联系方式。".to_owned(),
         }
     }
+}
+
+/// What an amount is counted in, for people.
+fn unit(asset: Asset) -> &'static str {
+    if asset == Asset::PTS { "points" } else { asset.code() }
+}
+
+fn unit_zh(asset: Asset) -> &'static str {
+    if asset == Asset::PTS { "积分" } else { "元" }
 }
 
 impl RewardSide {

@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId, RuleId};
-use crate::program::{CustomerStanding, TierHeld};
+use crate::ids::{CustomerId, MemberKey, MemberRef, PartnerId};
+use crate::program::{CustomerStanding, TierChange};
 use crate::store::schema::{customers, members};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -45,7 +45,6 @@ struct MemberRow<'a> {
 }
 
 type MemberOf = (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, Option<i64>);
-type TierOf = (Vec<u8>, Option<String>, Option<chrono::NaiveDateTime>);
 
 /// The customers of members; unknown members are left out.
 pub fn of_members(
@@ -126,36 +125,18 @@ pub fn of_bank(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<CustomerId>, Store
     rows.iter().map(|id| types::uuid(id, "customers.id").map(CustomerId::from_uuid)).collect()
 }
 
-/// The tiers of those of these customers who have one. The customers must be locked.
-pub fn tiers(db: &mut Db, ids: &[CustomerId]) -> Result<Vec<(CustomerId, TierHeld)>, StoreError> {
-    let ids: Vec<&[u8]> = ids.iter().map(|id| id.bytes().as_slice()).collect();
-    let rows: Vec<TierOf> = both!(db, db => customers::table
-            .filter(customers::id.eq_any(&ids))
-            .filter(customers::tier.is_not_null())
-            .select((customers::id, customers::tier, customers::tier_held_until))
-            .load(db))?;
-    rows.into_iter()
-        .map(|(id, tier, held_until)| {
-            let id = CustomerId::from_uuid(types::uuid(&id, "customers.id")?);
-            let tier = RuleId::try_from(tier.unwrap_or_default())
-                .map_err(|_invalid| StoreError::Corrupt("customers.tier"))?;
-            let held_until = held_until.ok_or(StoreError::Corrupt("customers.tier_held_until"))?;
-            Ok((id, TierHeld { tier, held_until: types::moment(held_until) }))
-        })
-        .collect()
-}
-
-/// Stores the tier that a customer reached.
+/// Stores the tier that a customer is in, to be shown: rules count it from what was paid.
 pub fn set_tier(
     tx: &mut LedgerTx<'_>,
     customer: CustomerId,
-    held: &TierHeld,
+    change: &TierChange,
 ) -> Result<(), StoreError> {
+    let (tier, held_until) = match change {
+        TierChange::Held(held) => (Some(held.tier.as_str()), Some(held.held_until.naive())),
+        TierChange::NoTier => (None, None),
+    };
     diesel::update(customers::table.find(customer.bytes().as_slice()))
-        .set((
-            customers::tier.eq(held.tier.as_str()),
-            customers::tier_held_until.eq(held.held_until.naive()),
-        ))
+        .set((customers::tier.eq(tier), customers::tier_held_until.eq(held_until)))
         .execute(tx.0)?;
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary};
+use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use crate::ids::{CounterKey, EventKey};
-use crate::program::Counted;
+use crate::program::{Counted, CountedUnit};
 use crate::store::schema::{counted, counters};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -23,6 +23,7 @@ struct CountedRow<'a> {
     event_id: &'a [u8],
     counter_id: &'a [u8],
     amount: i64,
+    unit: &'static str,
 }
 
 /// Holds counters that customers share until the transaction ends, in the order of their keys so
@@ -73,17 +74,28 @@ pub fn of_events(
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, Vec<Counted>>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = both!(db, db => counted::table
+    let rows: Vec<(Vec<u8>, Vec<u8>, i64, Option<String>)> = both!(db, db => counted::table
         .filter(counted::event_id.eq_any(&ids))
-        .select((counted::event_id, counted::counter_id, counted::amount))
+        .select((counted::event_id, counted::counter_id, counted::amount, counted::unit))
         .load(db))?;
     let mut by_event: HashMap<EventKey, Vec<Counted>> = HashMap::new();
-    for (event, counter, amount) in rows {
+    for (event, counter, amount, unit) in rows {
         let event = EventKey::from_bytes(types::bytes16(&event, "counted.event_id")?);
         let counter = CounterKey::from_bytes(types::bytes16(&counter, "counted.counter_id")?);
-        by_event.entry(event).or_default().push(Counted { counter, amount });
+        let unit = unit_of(unit.as_deref(), amount)?;
+        by_event.entry(event).or_default().push(Counted { counter, unit, amount });
     }
     Ok(by_event)
+}
+
+/// The unit as it was recorded. Rows of earlier releases have none: they counted one visit, or
+/// points and money, which a refund took back alike.
+fn unit_of(name: Option<&str>, amount: i64) -> Result<CountedUnit, StoreError> {
+    match name {
+        Some(name) => CountedUnit::by_name(name).ok_or(StoreError::Corrupt("counted.unit")),
+        None if amount == 1 => Ok(CountedUnit::Times),
+        None => Ok(CountedUnit::Money),
+    }
 }
 
 /// Adds what events count. Customers, and counters that they share, must be locked.
@@ -94,21 +106,22 @@ pub fn apply(
     tx: &mut LedgerTx<'_>,
     list: impl Iterator<Item = (EventKey, Counted)>,
 ) -> Result<(), StoreError> {
-    let mut added: BTreeMap<([u8; 16], [u8; 16]), i64> = BTreeMap::new();
+    let mut added: BTreeMap<([u8; 16], [u8; 16]), (i64, CountedUnit)> = BTreeMap::new();
     let mut changes: BTreeMap<[u8; 16], i64> = BTreeMap::new();
-    for (event, Counted { counter, amount }) in list {
-        let both = (*event.bytes(), *counter.bytes());
-        for sum in [added.entry(both).or_insert(0), changes.entry(both.1).or_insert(0)] {
+    for (event, Counted { counter, unit, amount }) in list {
+        let (sum, _unit) = added.entry((*event.bytes(), *counter.bytes())).or_insert((0, unit));
+        for sum in [sum, changes.entry(*counter.bytes()).or_insert(0)] {
             *sum = sum.checked_add(amount).ok_or(StoreError::OutOfRange)?;
         }
     }
-    added.retain(|_, amount| *amount != 0);
+    added.retain(|_key, (amount, _unit)| *amount != 0);
     let rows: Vec<CountedRow<'_>> = added
         .iter()
-        .map(|((event, counter), amount)| CountedRow {
+        .map(|((event, counter), (amount, unit))| CountedRow {
             event_id: event,
             counter_id: counter,
             amount: *amount,
+            unit: unit.name(),
         })
         .collect();
     let counter_rows: Vec<Row<'_>> =
@@ -141,11 +154,13 @@ fn apply_arrays(
         return Ok(());
     }
     diesel::sql_query(
-        "INSERT INTO counted (event_id, counter_id, amount) SELECT * FROM unnest($1, $2, $3)",
+        "INSERT INTO counted (event_id, counter_id, amount, unit) \
+         SELECT * FROM unnest($1, $2, $3, $4)",
     )
     .bind::<Array<Binary>, _>(column!(rows, event_id))
     .bind::<Array<Binary>, _>(column!(rows, counter_id))
     .bind::<Array<BigInt>, _>(column!(rows, amount))
+    .bind::<Array<Text>, _>(column!(rows, unit))
     .execute(db)?;
     diesel::sql_query(
         "INSERT INTO counters (id, value) SELECT * FROM unnest($1, $2) \

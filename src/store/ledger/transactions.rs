@@ -173,14 +173,13 @@ pub fn payments(
     let mut standings = load_payments(tx, keys)?;
     let refunds = load_refunds(tx, keys)?;
     let wanted: Vec<EventKey> = standings.keys().chain(refunds.keys()).copied().collect();
-    for (event, account, amount, lot) in load_entries(tx, &wanted)? {
+    for (event, posting) in load_entries(tx, &wanted)? {
         if let Some(payment) = standings.get_mut(&event) {
-            payment.posted.push((account, amount));
-            payment.lots.extend(lot.filter(|lot| !payment.lots.contains(lot)));
+            payment.posted.push(posting);
         } else if let Some((payment, _refunded)) = refunds.get(&event)
             && let Some(payment) = standings.get_mut(payment)
         {
-            payment.taken_back.push((account, amount));
+            payment.taken_back.push((posting.account, posting.amount));
         }
     }
     for (event, parts) in lines::of_events(tx.0, &wanted)? {
@@ -257,7 +256,6 @@ fn load_payments(
             effective_at: types::moment(effective_at),
             paid: Amount::from_minor(paid, asset),
             refunded: Amount::zero(asset),
-            lots: Vec::new(),
             posted: Vec::new(),
             taken_back: Vec::new(),
             lines: Vec::new(),
@@ -292,10 +290,13 @@ fn load_refunds(
         .collect()
 }
 
-type EntryOfEvent = (Vec<u8>, String, String, String, String, i64, Option<Vec<u8>>);
-type Posted = (EventKey, Account, Amount, Option<LotId>);
+type EntryOfEvent = (Vec<u8>, String, String, String, String, i64, String, Option<Vec<u8>>);
 
-fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Posted>, StoreError> {
+/// The entries of these events, in the order in which they were posted.
+fn load_entries(
+    tx: &mut LedgerTx<'_>,
+    of_events: &[EventKey],
+) -> Result<Vec<(EventKey, Posting)>, StoreError> {
     let keys: Vec<&[u8]> = of_events.iter().map(|key| key.bytes().as_slice()).collect();
     let rows: Vec<EntryOfEvent> = both!(tx.0, db => entries::table
         .inner_join(events::table.on(events::transaction_id.eq(entries::transaction_id)))
@@ -308,16 +309,19 @@ fn load_entries(tx: &mut LedgerTx<'_>, of_events: &[EventKey]) -> Result<Vec<Pos
             accounts::owner,
             accounts::asset,
             entries::amount,
+            entries::rule,
             entries::lot_id,
         ))
+        .order((entries::transaction_id, entries::seq))
         .load(db))?;
     rows.into_iter()
-        .map(|(event, code, kind, owner, asset, amount, lot)| {
+        .map(|(event, code, kind, owner, asset, amount, rule, lot)| {
             let account = types::account(&code, &kind, &owner, &asset)?;
             let amount = Amount::from_minor(amount, account.asset);
             let key = EventKey::from_bytes(types::bytes16(&event, "events.id")?);
             let lot = lot.map(|lot| types::uuid(&lot, "entries.lot_id").map(LotId::from_uuid));
-            Ok((key, account, amount, lot.transpose()?))
+            let posting = Posting::new(account, amount, &RuleVersion::built_in(&rule));
+            Ok((key, Posting { lot: lot.transpose()?, ..posting }))
         })
         .collect()
 }

@@ -128,6 +128,7 @@ diesel::table! {
         event_id -> Binary,
         counter_id -> Binary,
         amount -> BigInt,
+        unit -> Nullable<Text>,
     }
 }
 
@@ -137,6 +138,7 @@ diesel::table! {
         line -> Text,
         amount -> BigInt,
         points -> BigInt,
+        by_rule -> Nullable<Text>,
     }
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE counted DROP COLUMN unit;
+ALTER TABLE lines DROP COLUMN by_rule;
