@@ -15,6 +15,7 @@ use crate::event::{FingerprintKey, parse_value};
 use crate::ids::{CustomerId, MemberKey, RedemptionCode};
 use crate::ledger::{Account, AccountCode, Transaction};
 use crate::money::{Amount, Asset};
+use crate::partner::programme::Programme;
 
 const MANIFEST: &str = r#"
 id = "green-basket"
@@ -47,7 +48,7 @@ expires_months = 1
 
 /// What may happen; amounts and places are taken modulo what there is.
 #[derive(Clone, Debug)]
-enum Step {
+enum HistoryStep {
     Pay(i64),
     Refund(usize, i64),
     Hold(i64),
@@ -57,25 +58,25 @@ enum Step {
     Wait(i64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<HistoryStep>> {
     let step = prop_oneof![
-        (1_i64..50_000).prop_map(Step::Pay),
-        (0_usize..9, 1_i64..60_000).prop_map(|(at, minor)| Step::Refund(at, minor)),
-        (1_i64..40_000).prop_map(Step::Hold),
-        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| Step::Commit(at, minor)),
-        (0_usize..9).prop_map(Step::Cancel),
-        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| Step::Return(at, minor)),
-        (1_i64..40).prop_map(Step::Wait),
+        (1_i64..50_000).prop_map(HistoryStep::Pay),
+        (0_usize..9, 1_i64..60_000).prop_map(|(at, minor)| HistoryStep::Refund(at, minor)),
+        (1_i64..40_000).prop_map(HistoryStep::Hold),
+        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| HistoryStep::Commit(at, minor)),
+        (0_usize..9).prop_map(HistoryStep::Cancel),
+        (0_usize..9, 1_i64..40_000).prop_map(|(at, minor)| HistoryStep::Return(at, minor)),
+        (1_i64..40).prop_map(HistoryStep::Wait),
     ];
     prop::collection::vec(step, 1..40)
 }
 
-struct World {
-    partner: Partner,
-    customer: CustomerId,
-    standings: Standings,
-    balances: BTreeMap<Account, i64>,
-    now: Moment,
+pub(super) struct World {
+    pub partner: Partner,
+    pub customer: CustomerId,
+    pub standings: Standings,
+    pub balances: BTreeMap<Account, i64>,
+    pub now: Moment,
     payments: Vec<(String, i64)>,
     refunded: Vec<i64>,
     holds: Vec<String>,
@@ -83,9 +84,12 @@ struct World {
 }
 
 impl World {
-    fn new(manifest: &str) -> Self {
-        let programme = Arc::default();
-        let partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+    pub fn new(manifest: &str) -> Self {
+        Self::with_programme(manifest, &Arc::default())
+    }
+
+    pub fn with_programme(manifest: &str, programme: &Arc<Programme>) -> Self {
+        let partner = Partner::parse(manifest, "p.toml", "green-basket", programme).unwrap();
         let customer = CustomerId::random();
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         let mut standings = Standings::default();
@@ -107,23 +111,42 @@ impl World {
         }
     }
 
-    /// What the event is worth, if it is taken.
-    fn say(&mut self, kind: &str, data: serde_json::Value) -> Option<String> {
+    /// Records an event, if it is taken; returns its id.
+    pub fn say(&mut self, kind: &str, data: serde_json::Value) -> Option<String> {
+        self.decide(kind, data).ok().map(|(id, _decision)| id)
+    }
+
+    /// Records an event; returns its id, and what it came to but for the postings.
+    pub fn decide(
+        &mut self,
+        kind: &str,
+        data: serde_json::Value,
+    ) -> Result<(String, Decision), Refusal> {
+        self.decide_at(kind, data, self.now)
+    }
+
+    /// The same for an event that happened earlier than it is recorded.
+    pub fn decide_at(
+        &mut self,
+        kind: &str,
+        data: serde_json::Value,
+        at: Moment,
+    ) -> Result<(String, Decision), Refusal> {
         self.events += 1;
         let id = format!("e-{}", self.events);
         let value = serde_json::json!({
             "specversion": "1.0", "id": id, "source": "/x", "type": kind,
-            "time": self.now.to_string(), "data": data,
+            "time": at.to_string(), "data": data,
         });
         let key = FingerprintKey::new(b"x");
         let event = parse_value(&self.partner.id, &value, &key).unwrap();
-        let occasion = Occasion::new(self.now, self.now, chrono_tz::Asia::Shanghai);
-        let decision = decide(&event, &self.partner, &mut self.standings, occasion).ok()?;
-        self.post(decision);
-        Some(id)
+        let occasion = Occasion::new(at, self.now, chrono_tz::Asia::Shanghai);
+        let decision = decide(&event, &self.partner, &mut self.standings, occasion)?;
+        self.post(decision.clone());
+        Ok((id, decision))
     }
 
-    fn post(&mut self, decision: Decision) {
+    pub fn post(&mut self, decision: Decision) {
         let id = crate::ids::TransactionId::random();
         let transaction = Transaction::new(id, decision.postings).unwrap();
         for posting in transaction.postings() {
@@ -131,7 +154,7 @@ impl World {
         }
     }
 
-    fn wait(&mut self, days: i64) {
+    pub fn wait(&mut self, days: i64) {
         self.now = self.now.plus(TimeDelta::days(days));
         let mut over = Vec::new();
         for hold in self.holds.clone() {
@@ -154,10 +177,10 @@ impl World {
         assert!(again.is_empty(), "what fell due falls due again");
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &HistoryStep) {
         let text = |minor: i64, asset| Amount::from_minor(minor, asset).to_string();
         match step {
-            Step::Pay(minor) => {
+            HistoryStep::Pay(minor) => {
                 let paid = text(*minor, Asset::CNY);
                 let data = serde_json::json!({
                     "member": "m-1", "order": "o", "currency": "CNY", "gross": paid,
@@ -167,7 +190,7 @@ impl World {
                 self.payments.push((id, *minor));
                 self.refunded.push(0);
             }
-            Step::Refund(at, minor) if !self.payments.is_empty() => {
+            HistoryStep::Refund(at, minor) if !self.payments.is_empty() => {
                 let at = at % self.payments.len();
                 let (payment, paid) = self.payments[at].clone();
                 let data = serde_json::json!({
@@ -177,7 +200,7 @@ impl World {
                 assert_eq!(taken, self.refunded[at] + minor <= paid);
                 self.refunded[at] += if taken { *minor } else { 0 };
             }
-            Step::Hold(minor) => {
+            HistoryStep::Hold(minor) => {
                 let code = RedemptionCode::try_from("1234567890123456").unwrap();
                 let good = CodeStanding {
                     customer: self.customer,
@@ -189,28 +212,31 @@ impl World {
                 let held = self.say("redemption.held", data);
                 self.holds.extend(held);
             }
-            Step::Commit(at, minor) if !self.holds.is_empty() => {
+            HistoryStep::Commit(at, minor) if !self.holds.is_empty() => {
                 let hold = &self.holds[at % self.holds.len()];
                 let points = text(*minor, Asset::PTS);
                 let data = serde_json::json!({ "hold": hold, "points": points });
                 self.say("redemption.committed", data);
             }
-            Step::Cancel(at) if !self.holds.is_empty() => {
+            HistoryStep::Cancel(at) if !self.holds.is_empty() => {
                 let data = serde_json::json!({ "hold": self.holds[at % self.holds.len()] });
                 self.say("redemption.cancelled", data);
             }
-            Step::Return(at, minor) if !self.holds.is_empty() => {
+            HistoryStep::Return(at, minor) if !self.holds.is_empty() => {
                 let hold = &self.holds[at % self.holds.len()];
                 let points = text(*minor, Asset::PTS);
                 let data = serde_json::json!({ "hold": hold, "points": points });
                 self.say("redemption.returned", data);
             }
-            Step::Wait(days) => self.wait(*days),
-            Step::Refund(..) | Step::Commit(..) | Step::Cancel(_) | Step::Return(..) => {}
+            HistoryStep::Wait(days) => self.wait(*days),
+            HistoryStep::Refund(..)
+            | HistoryStep::Commit(..)
+            | HistoryStep::Cancel(_)
+            | HistoryStep::Return(..) => {}
         }
     }
 
-    fn balance(&self, code: AccountCode) -> i64 {
+    pub fn balance(&self, code: AccountCode) -> i64 {
         let account = Account::customer(code, self.customer, Asset::PTS);
         self.balances.get(&account).copied().unwrap_or(0)
     }
@@ -236,11 +262,13 @@ impl World {
         assert!(!owed.is_negative());
         // Points that can be spent pay a debt, but for what is owed only until a hold ends.
         let waiting = sum(|parts| parts.owed);
-        assert!(owed.minor() == waiting || sum(|parts| parts.available) == 0, "owes and has");
+        let unexpired = lots.iter().filter(|lot| lot::spendable(lot, self.now));
+        let unexpired: i64 = unexpired.map(|lot| lot.parts.available.minor()).sum();
+        assert!(owed.minor() == waiting || unexpired == 0, "owes and has");
         let total: i64 = self
             .balances
             .iter()
-            .filter(|(it, _)| it.asset == Asset::PTS)
+            .filter(|(account, _)| account.asset == Asset::PTS)
             .map(|(_, minor)| minor)
             .sum();
         assert_eq!(total, 0);
@@ -262,14 +290,14 @@ impl World {
         for at in 0..self.payments.len() {
             let left = self.payments[at].1 - self.refunded[at];
             if left > 0 {
-                self.take(&Step::Refund(at, left));
+                self.take(&HistoryStep::Refund(at, left));
             }
         }
     }
 }
 
 /// Plays a history, checking it at each step, and undoes it.
-fn played(manifest: &str, steps: &[Step]) -> World {
+fn played(manifest: &str, steps: &[HistoryStep]) -> World {
     let mut world = World::new(manifest);
     for step in steps {
         world.take(step);

@@ -168,4 +168,8 @@ fn decide_hold(
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod many_lots;

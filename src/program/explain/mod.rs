@@ -4,7 +4,6 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 mod correction;
-pub mod customer;
 mod discount;
 mod earning;
 mod local;
