@@ -22,8 +22,8 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
         return Err(Refusal::Future { skew_seconds: SKEW_MAX.num_seconds() });
     }
     if let Some(days_max) = partner.late_days_max {
-        let oldest = occasion.recorded_at.minus(TimeDelta::days(i64::from(days_max)));
-        if occasion.effective_at < oldest {
+        let days_late = occasion.today.signed_duration_since(occasion.day).num_days();
+        if days_late > i64::from(days_max) {
             return Err(Refusal::Late { days_max });
         }
     }

@@ -9,7 +9,7 @@ use crate::ids::{EventKey, RuleId};
 use crate::partner::Partner;
 use crate::partner::lead::Branch;
 use crate::partner::reward::Stage;
-use crate::referral::{Placement, ReferralState, Terms, assign, qualify, without_consent};
+use crate::referral::{Placement, ReferralState, Terms, Wanted, assign, qualify, without_consent};
 
 /// Whether a referral makes a lead, whose that is, and the rewards that are due at once if it does.
 pub fn refer(
@@ -29,10 +29,10 @@ pub fn refer(
     let introductions = &standings.introductions;
     let enrolled_at = customer.map(|customer| customer.enrolled_at);
     let known = introductions.known(key, partner, product, enrolled_at);
-    let times = (occasion.effective_at, occasion.recorded_at);
     let texts = &partner.programme.consent_text;
-    let mut verdict = without_consent(referral, texts, occasion.zone)
-        .unwrap_or_else(|| qualify(referral, product, &known, times));
+    let mut verdict = without_consent(referral, texts, occasion.zone).unwrap_or_else(|| {
+        qualify(referral, product, &known, occasion.effective_at, occasion.recorded_at)
+    });
     let customer = customer.map(|customer| customer.id);
     let mut decision = Decision::default();
     if verdict.state == ReferralState::Qualified {
@@ -45,8 +45,9 @@ pub fn refer(
         };
         let (lots, counters) = (&standings.lots, &standings.counters);
         decision = promise.give(Stage::Qualified, occasion, lots, counters)?;
-        let to = (&partner.programme.branch[..], &product.id, referral.region.as_str());
-        decision.assigned = place(&mut verdict.placement, to, counters);
+        let wanted = Wanted { product: &product.id, region: &referral.region };
+        decision.assigned =
+            place(&mut verdict.placement, &partner.programme.branch, wanted, counters);
     }
     if verdict.state == ReferralState::NeedsConsent {
         decision.mark(Mark::ConsentMissing, RewardReason::ConsentMissing);
@@ -60,11 +61,12 @@ pub fn refer(
 /// Gives a lead to a branch and to one of its customer managers, who has it from then on.
 pub fn place(
     placement: &mut Placement,
-    (branches, product, region): (&[Branch], &RuleId, &str),
+    branches: &[Branch],
+    wanted: Wanted<'_>,
     counters: &Counters,
 ) -> Option<Counted> {
     let open = |manager: &RuleId| counters.get(open_leads(manager));
-    let (branch, manager) = assign(branches, (product, region), open);
+    let (branch, manager) = assign(branches, wanted, open);
     placement.branch = branch.map(|branch| branch.id.clone());
     placement.manager = manager.map(|manager| manager.id.clone());
     manager.map(|manager| Counted {

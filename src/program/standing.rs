@@ -171,7 +171,8 @@ impl Standings {
 
     fn follow_hold(&mut self, key: EventKey, decision: &Decision) -> Result<(), Refusal> {
         let moved = |code| {
-            let on_account = decision.postings.iter().filter(move |it| it.account.code == code);
+            let on_account =
+                decision.postings.iter().filter(move |posting| posting.account.code == code);
             on_account.filter_map(|posting| Some((posting.lot?, posting.amount)))
         };
         if let (Some(HoldStep::Opened { code, points, times_out_at }), Some(customer)) =
@@ -203,10 +204,11 @@ impl Standings {
             }
             Some(HoldStep::Returned { points }) => {
                 hold.returned = hold.returned.checked_add(points)?;
-                for (lot, amount) in moved(AccountCode::POINTS_REDEMPTION) {
-                    let redeemed = hold.redeemed.iter_mut().find(|(id, _)| *id == lot);
-                    if let Some((_lot, redeemed)) = redeemed {
-                        *redeemed = redeemed.checked_add(amount)?;
+                let given_back: HashMap<LotId, Amount> =
+                    moved(AccountCode::POINTS_REDEMPTION).collect();
+                for (lot, redeemed) in &mut hold.redeemed {
+                    if let Some(amount) = given_back.get(lot) {
+                        *redeemed = redeemed.checked_add(*amount)?;
                     }
                 }
             }

@@ -14,5 +14,5 @@ pub use lifecycle::{Actor, Advance, IllegalMove, Move, ReferralState, ReferralSt
 pub use person::Person;
 pub use placement::Placement;
 pub use qualify::{KnownPerson, Verdict, qualify};
-pub use score::assign;
+pub use score::{Wanted, assign};
 pub use terms::Terms;

@@ -68,7 +68,8 @@ pub fn qualify(
     referral: &Referral,
     product: &Product,
     known: &KnownPerson,
-    (effective_at, now): (Moment, Moment),
+    effective_at: Moment,
+    now: Moment,
 ) -> Verdict {
     if referral.consent.is_none() {
         let why = "The person's consent to pass their data to the bank is missing: nothing is \

@@ -34,18 +34,27 @@ pub fn score(
     Placement { score: total, why, next_step, branch: None, manager: None }
 }
 
+/// What a lead is about, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub product: &'a RuleId,
+    pub region: &'a str,
+}
+
 /// The branch that looks after a product in a region, and of its customer managers the one with the
 /// fewest open leads who can take another: of equals the first by id. None where all are full.
 pub fn assign<'b>(
     branches: &'b [Branch],
-    (product, region): (&RuleId, &str),
+    wanted: Wanted<'_>,
     open: impl Fn(&RuleId) -> i64,
 ) -> (Option<&'b Branch>, Option<&'b Manager>) {
-    let Some(branch) = branches.iter().find(|branch| branch.serves(product, region)) else {
+    let Some(branch) = branches.iter().find(|branch| branch.serves(wanted.product, wanted.region))
+    else {
         return (None, None);
     };
-    let free = branch.managers.iter().filter(|it| open(&it.id) < i64::from(it.capacity));
-    (Some(branch), free.min_by_key(|it| (open(&it.id), it.id.clone())))
+    let free =
+        branch.managers.iter().filter(|manager| open(&manager.id) < i64::from(manager.capacity));
+    (Some(branch), free.min_by_key(|manager| (open(&manager.id), manager.id.clone())))
 }
 
 #[cfg(test)]
@@ -80,7 +89,7 @@ mod tests {
             let mut open: BTreeMap<RuleId, i64> = BTreeMap::new();
             for _ in 0..leads {
                 let now = |id: &RuleId| open.get(id).copied().unwrap_or(0);
-                let (_, chosen) = assign(&branches, (&product, "harbour"), now);
+                let (_, chosen) = assign(&branches, Wanted { product: &product, region: "harbour" }, now);
                 let room: u32 = capacities.iter().sum();
                 let given: i64 = open.values().sum();
                 prop_assert_eq!(chosen.is_none(), given >= i64::from(room));
@@ -99,7 +108,8 @@ mod tests {
     fn elsewhere_nobody_is_chosen() {
         let product = "travel-loan".parse().unwrap();
         let branches = [branch(&[3])];
-        let (branch, manager) = assign(&branches, (&product, "the-moon"), |_| 0);
+        let (branch, manager) =
+            assign(&branches, Wanted { product: &product, region: "the-moon" }, |_| 0);
         assert!(branch.is_none() && manager.is_none());
     }
 }

@@ -15,7 +15,9 @@ use crate::partner::reward::Stage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
-use crate::referral::{Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms};
+use crate::referral::{
+    Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
+};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
@@ -201,8 +203,9 @@ impl Work<'_> {
         let loads: Vec<CounterKey> =
             program::loads(&programme.branch, &held.product, &region).collect();
         let counted = counted(tx, &loads)?;
-        let to = (&programme.branch[..], &held.product, region.as_str());
-        let assigned = program::refer::place(&mut held.record.placement, to, &counted);
+        let wanted = Wanted { product: &held.product, region: &region };
+        let placement = &mut held.record.placement;
+        let assigned = program::refer::place(placement, &programme.branch, wanted, &counted);
         let key = EventKey::of_lead(held.record.id);
         counters::apply(tx, assigned.into_iter().map(|counted| (key, counted)))?;
         held.record.expires_at = held.terms.expires_at(partners_now);

@@ -34,6 +34,7 @@ mod feedback;
 mod flagged_payments;
 mod gateways;
 mod generated_clients;
+mod given_back;
 mod guards;
 mod guide;
 mod idempotency;

@@ -191,11 +191,13 @@ fn lots_moved(
         .select((entries::lot_id, entries::amount))
         .load(db))?;
     let mut moved: Vec<(LotId, Amount)> = Vec::new();
+    let mut places: HashMap<LotId, usize> = HashMap::new();
     for (lot, amount) in rows {
         let lot = lot.ok_or(StoreError::Corrupt("entries.lot_id"))?;
         let lot = LotId::from_uuid(types::uuid(&lot, "entries.lot_id")?);
         let amount = Amount::from_minor(amount, Asset::PTS);
-        match moved.iter_mut().find(|(id, _)| *id == lot) {
+        let place = *places.entry(lot).or_insert(moved.len());
+        match moved.get_mut(place) {
             Some((_lot, sum)) => {
                 *sum = sum.checked_add(amount).map_err(|_range| StoreError::OutOfRange)?;
             }

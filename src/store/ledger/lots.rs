@@ -101,18 +101,74 @@ pub fn apply<'a>(
             }
         }
     }
-    for (id, parts) in changes {
-        both!(tx.0, db => diesel::update(lots::table.find(id.bytes().as_slice()))
-            .set((
-                lots::pending.eq(lots::pending + parts.pending.minor()),
-                lots::available.eq(lots::available + parts.available.minor()),
-                lots::held.eq(lots::held + parts.held.minor()),
-                lots::redeemed.eq(lots::redeemed + parts.redeemed.minor()),
-                lots::expired.eq(lots::expired + parts.expired.minor()),
-                lots::owed.eq(lots::owed + parts.owed.minor()),
-            ))
-            .execute(db))?;
+    let changed: Vec<Changed<'_>> =
+        changes.iter().map(|(id, parts)| Changed::new(id, *parts)).collect();
+    match &mut *tx.0 {
+        Db::Postgres(db) => update_arrays(db, &changed)?,
+        Db::Sqlite(db) => {
+            for row in &changed {
+                diesel::update(lots::table.find(row.id))
+                    .set((
+                        lots::pending.eq(lots::pending + row.pending),
+                        lots::available.eq(lots::available + row.available),
+                        lots::held.eq(lots::held + row.held),
+                        lots::redeemed.eq(lots::redeemed + row.redeemed),
+                        lots::expired.eq(lots::expired + row.expired),
+                        lots::owed.eq(lots::owed + row.owed),
+                    ))
+                    .execute(db)?;
+            }
+        }
     }
+    Ok(())
+}
+
+/// What postings add to the parts of a lot that is there.
+struct Changed<'a> {
+    id: &'a [u8],
+    pending: i64,
+    available: i64,
+    held: i64,
+    redeemed: i64,
+    expired: i64,
+    owed: i64,
+}
+
+impl<'a> Changed<'a> {
+    const fn new(id: &'a LotId, parts: Parts) -> Self {
+        Self {
+            id: id.bytes(),
+            pending: parts.pending.minor(),
+            available: parts.available.minor(),
+            held: parts.held.minor(),
+            redeemed: parts.redeemed.minor(),
+            expired: parts.expired.minor(),
+            owed: parts.owed.minor(),
+        }
+    }
+}
+
+/// All lots in one statement: a customer may have thousands.
+fn update_arrays(db: &mut PgConnection, rows: &[Changed<'_>]) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "UPDATE lots SET pending = lots.pending + changed.pending, \
+         available = lots.available + changed.available, held = lots.held + changed.held, \
+         redeemed = lots.redeemed + changed.redeemed, expired = lots.expired + changed.expired, \
+         owed = lots.owed + changed.owed \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7) AS changed \
+         (id, pending, available, held, redeemed, expired, owed) WHERE lots.id = changed.id",
+    )
+    .bind::<Array<Binary>, _>(column!(rows, id))
+    .bind::<Array<BigInt>, _>(column!(rows, pending))
+    .bind::<Array<BigInt>, _>(column!(rows, available))
+    .bind::<Array<BigInt>, _>(column!(rows, held))
+    .bind::<Array<BigInt>, _>(column!(rows, redeemed))
+    .bind::<Array<BigInt>, _>(column!(rows, expired))
+    .bind::<Array<BigInt>, _>(column!(rows, owed))
+    .execute(db)?;
     Ok(())
 }
 
