@@ -179,6 +179,15 @@ pub struct Reason {
     pub available_from: Option<String>,
     #[schema(nullable = false, value_type = Option<String>, format = Date)]
     pub spend_by: Option<String>,
+    /// When on `available_from`.
+    #[schema(nullable = false)]
+    pub available_at: Option<Moment>,
+    /// Lines that a multiplier with categories multiplies.
+    #[schema(nullable = false)]
+    pub lines_multiplied: Option<Vec<LinesMultiplied>>,
+    /// Whether the points had expired when the payment was recorded; absent where they had not.
+    #[schema(nullable = false)]
+    pub expired: Option<bool>,
     #[schema(nullable = false)]
     pub asset: Option<Asset>,
     #[schema(nullable = false)]
@@ -199,6 +208,14 @@ pub struct Reason {
     /// A member of staff.
     #[schema(nullable = false)]
     pub approved_by: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct LinesMultiplied {
+    /// A decimal, as the rule states it.
+    pub by: String,
+    /// What was paid for the lines.
+    pub paid: Amount,
 }
 
 #[derive(ToSchema)]
