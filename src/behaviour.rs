@@ -70,17 +70,7 @@ impl BehaviourError {
         match self {
             Self::Seal(_) | Self::Range(_) | Self::Malformed(_) => true,
             Self::Store(error) => !error.is_passing(),
-            Self::Write(error) => match error {
-                WriteError::Busy | WriteError::Stopped => false,
-                WriteError::Store(error) => !error.is_passing(),
-                WriteError::Refused(_)
-                | WriteError::Correction(_)
-                | WriteError::Move(_)
-                | WriteError::Conflict
-                | WriteError::ConflictingDuplicate(_)
-                | WriteError::OutOfRange
-                | WriteError::Fault(_) => true,
-            },
+            Self::Write(error) => !error.is_passing(),
             Self::PartnerUnknown(_) => false,
         }
     }

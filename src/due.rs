@@ -1,21 +1,23 @@
-//! What falls due without anybody asking: points that mature, points that expire,
-//! holds whose time is over. It forgets expired idempotency keys on the way. Finds what is due in
-//! bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
-//! due twice, whatever is restarted and however many gateways look.
+//! What falls due without anybody asking: points that mature, points that expire, holds and quotes
+//! whose time is over. The search deletes expired idempotency keys on the way. It finds what is due
+//! in bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
+//! due twice, whatever restarts and however many gateways look.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::clock::{self, Moment};
-use crate::ids::{CustomerId, PartnerId};
+use crate::ids::{AccountId, CustomerId, PartnerId, QuoteId};
+use crate::ledger::Account;
 use crate::partner::Registry;
 use crate::partner::programme::HOURS_MAX;
 use crate::partner::test_clock::TestClocks;
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::{
-    Db, Pool, StoreError, holds, idempotency_keys, lots, referral_claims, referral_rewards,
-    referrals, test_clocks,
+    Db, Pool, StoreError, accounts, holds, idempotency_keys, lots, quotes, referral_claims,
+    referral_rewards, referrals, test_clocks,
 };
 use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
@@ -41,6 +43,12 @@ const CUSTOMERS_MAX: i64 = 200;
 
 /// Referrals in one round.
 const REFERRALS_MAX: i64 = 200;
+
+/// Quotes that end in one round.
+const QUOTES_MAX: i64 = 200;
+
+/// The part of the range of an account, in smallest units, at which people must look at it.
+const ALARM: u64 = i64::MAX.unsigned_abs() / 8;
 
 /// Idempotency keys forgotten in one round.
 const KEYS_MAX: i64 = 1_000;
@@ -94,22 +102,27 @@ pub async fn round(
     registry: &Arc<Registry>,
 ) -> Result<Progress, DueError> {
     let (reading, registry) = (pool.clone(), Arc::clone(registry));
-    let find = move || reading.with(|db| find(db, &registry));
+    let passed_over = writer.passed_over(clock::now());
+    let find = move || reading.with(|db| find(db, &registry, &passed_over));
     let found = tokio::task::spawn_blocking(find).await;
-    let (customers, clocks) = found.map_err(|_cancelled| WriteError::Stopped)??;
-    let mut progress = Progress { found: customers.len(), recorded: 0 };
-    if progress.found > 0 {
+    let Found { customers, quotes, clocks } = found.map_err(|_cancelled| WriteError::Stopped)??;
+    let mut progress =
+        Progress { found: customers.len().saturating_add(quotes.len()), recorded: 0 };
+    if !quotes.is_empty() {
+        progress.recorded = writer.end_quotes(quotes).await?;
+    }
+    if !customers.is_empty() {
         let transactions = writer.record_due(customers).await?;
-        progress.recorded = transactions;
+        progress.recorded = progress.recorded.saturating_add(transactions);
         tracing::info!(
             customers = progress.found,
             transactions,
             "points matured or expired, or holds timed out"
         );
     }
-    progress = progress.and(of_referrals(pool, writer, (None, clocks.now())).await?);
+    progress = progress.and(of_referrals(pool, writer, None, clocks.now()).await?);
     for (partner, now) in clocks.ahead() {
-        progress = progress.and(of_referrals(pool, writer, (Some(partner), now)).await?);
+        progress = progress.and(of_referrals(pool, writer, Some(partner), now).await?);
     }
     Ok(progress)
 }
@@ -123,7 +136,8 @@ pub async fn round(
 pub async fn of_referrals(
     pool: &Pool,
     writer: &Writer,
-    (partner, now): (Option<&PartnerId>, Moment),
+    partner: Option<&PartnerId>,
+    now: Moment,
 ) -> Result<Progress, DueError> {
     let (reading, partner) = (pool.clone(), partner.cloned());
     let find = move || {
@@ -157,17 +171,53 @@ pub async fn of_referrals(
     Ok(progress)
 }
 
-/// Some of the customers for whom something has fallen due, by our clock or by that of a partner on
-/// trial.
-fn find(db: &mut Db, registry: &Registry) -> Result<(Vec<CustomerId>, TestClocks), StoreError> {
+/// What one round found.
+struct Found {
+    customers: Vec<CustomerId>,
+    /// Open quotes whose time is over.
+    quotes: Vec<QuoteId>,
+    clocks: TestClocks,
+}
+
+/// Some of the customers and quotes for which something has fallen due, by our clock or by that of
+/// a partner on trial.
+fn find(
+    db: &mut Db,
+    registry: &Registry,
+    passed_over: &BTreeSet<CustomerId>,
+) -> Result<Found, StoreError> {
+    alarm(db)?;
     let clocks = test_clocks::load(db, clock::now(), |id| registry.is_trial(id))?;
-    let mut customers = lots::fallen_due(db, None, clocks.now(), CUSTOMERS_MAX)?;
-    customers.extend(holds::timed_out(db, None, clocks.now(), CUSTOMERS_MAX)?);
-    for (partner, now) in clocks.ahead() {
-        customers.extend(lots::fallen_due(db, Some(partner), now, CUSTOMERS_MAX)?);
-        customers.extend(holds::timed_out(db, Some(partner), now, CUSTOMERS_MAX)?);
+    let ours = std::iter::once((None, clocks.now()));
+    let ahead = clocks.ahead().map(|(partner, now)| (Some(partner), now));
+    let (mut customers, mut quotes) = (Vec::new(), Vec::new());
+    // Those who are passed over are found first, so that many more are asked for.
+    let more = i64::try_from(passed_over.len()).unwrap_or(0);
+    let customers_max = CUSTOMERS_MAX.saturating_add(more);
+    for (partner, now) in ours.chain(ahead) {
+        customers.extend(lots::fallen_due(db, partner, now, customers_max)?);
+        customers.extend(holds::timed_out(db, partner, now, customers_max)?);
+        quotes.extend(quotes::lapsed(db, partner, now, QUOTES_MAX)?);
     }
-    Ok((customers, clocks))
+    customers.retain(|customer| !passed_over.contains(customer));
+    Ok(Found { customers, quotes, clocks })
+}
+
+/// Says in the log that an account which all partners share comes near the end of its range, long
+/// before it is there.
+fn alarm(db: &mut Db) -> Result<(), StoreError> {
+    let shared: BTreeMap<AccountId, Account> =
+        Account::of_bank().map(|account| (account.id(), account)).collect();
+    let ids: Vec<AccountId> = shared.keys().copied().collect();
+    for (id, balance) in accounts::balances(db, &ids)? {
+        if balance.unsigned_abs() > ALARM
+            && let Some(account) = shared.get(&id)
+        {
+            let (code, asset) = (account.code.name(), account.asset.code());
+            tracing::error!(code, asset, balance, "an account of the bank nears its range");
+        }
+    }
+    Ok(())
 }
 
 /// Forgets some of the idempotency keys whose day is over.

@@ -366,6 +366,18 @@ impl EventKey {
         Self::of_name(&["lead", &referral.to_string()])
     }
 
+    /// Under which an open quote counts.
+    #[must_use]
+    pub fn of_quote(quote: QuoteId) -> Self {
+        Self::of_name(&["quote", &quote.to_string()])
+    }
+
+    /// Under which a quote that has ended is taken off what it counted.
+    #[must_use]
+    pub fn of_ended_quote(quote: QuoteId) -> Self {
+        Self::of_name(&["ended quote", &quote.to_string()])
+    }
+
     /// The key under which it is no longer counted.
     #[must_use]
     pub fn of_closed_lead(referral: ReferralId) -> Self {

@@ -79,6 +79,10 @@ impl Feedback {
                     }
                     // The reference looks like an id of ours and is none.
                     Ok(_) | Err(FeedbackError::Unknown) => {}
+                    // The others are not kept waiting, and it would be the same the next time.
+                    Err(FeedbackError::Write(error)) if !error.is_passing() => {
+                        tracing::error!(%error, %lead, "a change in the CRM is passed over");
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -48,7 +48,10 @@ pub fn submissions<'a>(
 /// Whether the error is ours and not the event's: the same event is to be handed in again later.
 #[must_use]
 pub const fn is_ours(error: &WriteError) -> bool {
-    matches!(error, WriteError::Store(_) | WriteError::Stopped | WriteError::Busy)
+    matches!(
+        error,
+        WriteError::Store(_) | WriteError::Stopped | WriteError::Busy | WriteError::BooksFull
+    )
 }
 
 /// Whether the reason may pass without a change of the event: then the same file brings the line

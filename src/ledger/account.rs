@@ -114,6 +114,15 @@ impl Account {
         Self { code, owner: Owner::Bank, asset }
     }
 
+    /// The accounts of the bank, which events of all partners post to.
+    pub fn of_bank() -> impl Iterator<Item = Self> {
+        let shared = chart().iter().filter(|line| line.owner == OwnerKind::Bank);
+        shared.filter_map(|line| {
+            let asset = Asset::by_code(&line.asset).ok()?;
+            Some(Self::bank(AccountCode(line.code.as_str()), asset))
+        })
+    }
+
     /// The customer whose account it is, if it is a customer's.
     #[must_use]
     pub const fn customer_id(&self) -> Option<CustomerId> {

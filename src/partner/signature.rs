@@ -350,11 +350,22 @@ impl Content {
         Ok(bytes)
     }
 
-    /// From what was sealed: what was signed, and the body.
+    /// Without the body, as it is sealed when the body may not be kept. The signature base holds the
+    /// body's digest: whoever has the body can still show that it was signed.
+    ///
+    /// # Errors
+    /// serde's, when there is no memory for it.
+    pub fn without_body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// From what was sealed: what was signed, and the body, where it was kept.
     #[must_use]
-    pub fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    pub fn split(bytes: &[u8]) -> Option<(Self, Option<&[u8]>)> {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            return Some((serde_json::from_slice(bytes).ok()?, None));
+        };
         let (line, body) = bytes.split_at_checked(end)?;
-        Some((serde_json::from_slice(line).ok()?, body.get(1..)?))
+        Some((serde_json::from_slice(line).ok()?, Some(body.get(1..)?)))
     }
 }

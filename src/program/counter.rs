@@ -57,6 +57,14 @@ impl CountedUnit {
     }
 }
 
+impl Counted {
+    /// The same, taken away again.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self { amount: 0_i64.saturating_sub(self.amount), ..self }
+    }
+}
+
 impl Counters {
     pub fn add(&mut self, counter: CounterKey, value: i64) {
         self.0.insert(counter, value);
@@ -69,7 +77,8 @@ impl Counters {
 
     /// Lets the counters follow a decision.
     pub fn follow(&mut self, decision: &Decision) -> Result<(), AmountError> {
-        for counted in decision.counted.iter().chain(&decision.assigned) {
+        let released = decision.quote.iter().flat_map(|kept| &kept.released);
+        for counted in decision.counted.iter().chain(&decision.assigned).chain(released) {
             let value = self.0.entry(counted.counter).or_insert(0);
             let out_of_range = AmountError::OutOfRange { asset: Asset::PTS };
             *value = value.checked_add(counted.amount).ok_or(out_of_range)?;

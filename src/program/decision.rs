@@ -8,9 +8,10 @@ use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
 use super::lot::NewLot;
 use super::reward::RewardGiven;
+use super::standing::QuoteState;
 use super::tier::TierChange;
 use crate::clock::Moment;
-use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, RuleId, SightingKey};
+use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, QuoteId, RuleId, SightingKey};
 use crate::ledger::{Posting, RuleVersion};
 use crate::money::{Amount, AmountError};
 use crate::partner::manifest::Unlisted;
@@ -36,6 +37,8 @@ pub struct Decision {
     pub assigned: Option<Counted>,
     /// What becomes of the customer's tier, where it changes.
     pub tier: Option<TierChange>,
+    /// The quote that is kept by the payment.
+    pub quote: Option<KeptQuote>,
     /// What the event does to a hold.
     pub hold: Option<HoldStep>,
     /// What becomes of a referral.
@@ -57,6 +60,16 @@ impl Decision {
     pub fn explain(&mut self, reason: impl Into<DecisionReason>) {
         self.explanation.push(reason.into());
     }
+}
+
+/// A quote that a payment got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptQuote {
+    pub id: QuoteId,
+    /// Where it stood before.
+    pub was: QuoteState,
+    /// What it counted until now, below zero: the payment counts instead.
+    pub released: Vec<Counted>,
 }
 
 /// The claims that a referral makes on a person, and the keys under which the person was seen.

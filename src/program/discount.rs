@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 
 use super::counter::{self, Counted, CountedUnit};
-use super::decision::{Decision, Refusal};
+use super::decision::{Decision, KeptQuote, Refusal};
 use super::earn::Purchase;
 use super::explain::{DiscountReason, LimitName, Mark};
-use super::standing::Standings;
-use crate::ids::CustomerId;
+use super::standing::{QuoteStanding, QuoteState, Standings};
+use crate::ids::{CustomerId, MemberKey, QuoteId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::Amount;
 use crate::partner::Partner;
@@ -38,7 +38,7 @@ pub fn discount(
     };
     let version = RuleVersion::new("discount", &rule.id, rule.version);
     let quoted = quoted(purchase, standings);
-    let allowed = quoted.unwrap_or_else(|| rule.allowed(payment.gross));
+    let allowed = quoted.map_or_else(|| rule.allowed(payment.gross), |(_id, quote)| quote.discount);
     if allowed != given {
         decision.mark(
             Mark::DiscountDiffers,
@@ -51,18 +51,30 @@ pub fn discount(
         return Ok(());
     }
     let (subsidy, _borne_by_partner) = rule.bank_share.of(given)?;
-    let counted = counted(rule, partner, customer.id, occasion.day, subsidy);
-    for (by, most, counted) in &counted {
-        let used = standings.counters.get(counted.counter);
-        if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
-            decision.mark(
-                Mark::DiscountSpent,
-                DiscountReason::DiscountSpent { rule: version, given, by: *by },
-            );
-            return Ok(());
+    let promised = quoted
+        .filter(|(_id, quote)| quote.state == QuoteState::Open && quote.customer == customer.id);
+    if let Some((_id, quote)) = promised {
+        // Counted already, when the quote was made: from now on under the payment.
+        decision.counted.extend(quote.promised.iter().copied());
+    } else {
+        let counted = counted(rule, partner, customer.id, occasion.day, subsidy);
+        for (by, most, counted) in &counted {
+            let used = standings.counters.get(counted.counter);
+            if used.checked_add(counted.amount).is_none_or(|after| after > *most) {
+                decision.mark(
+                    Mark::DiscountSpent,
+                    DiscountReason::DiscountSpent { rule: version, given, by: *by },
+                );
+                return Ok(());
+            }
         }
+        decision.counted.extend(counted.into_iter().map(|(_by, _most, counted)| counted));
     }
-    decision.counted.extend(counted.into_iter().map(|(_by, _most, counted)| counted));
+    decision.quote = quoted.map(|(id, quote)| KeptQuote {
+        id,
+        was: quote.state,
+        released: quote.promised.iter().copied().map(Counted::negated).collect(),
+    });
     let asset = subsidy.asset();
     let mut post = |account, amount| {
         decision.postings.push(Posting::new(account, amount, &version));
@@ -106,14 +118,32 @@ fn counted(
     limits.chain(budget).collect()
 }
 
-/// The discount that the till was told beforehand, where the payment names a quote that is of this
-/// partner, scheme and amount and was good when it was paid.
-fn quoted(purchase: &Purchase<'_>, standings: &Standings) -> Option<Amount> {
+/// What a discount of that day counts against its limits and its budget.
+pub(super) fn promised(
+    rule: &Discount,
+    partner: &Partner,
+    customer: CustomerId,
+    day: NaiveDate,
+    subsidy: Amount,
+) -> Vec<Counted> {
+    let all = counted(rule, partner, customer, day, subsidy);
+    all.into_iter().map(|(_by, _most, counted)| counted).collect()
+}
+
+/// The quote that the payment names, if it is for this partner, member, scheme and amount, was good
+/// when the payment was made, and was not kept for another payment.
+fn quoted<'s>(
+    purchase: &Purchase<'_>,
+    standings: &'s Standings,
+) -> Option<(QuoteId, &'s QuoteStanding)> {
     let payment = purchase.payment;
-    let quote = standings.quote(payment.quote?)?;
+    let id = payment.quote?;
+    let quote = standings.quote(id)?;
     let fits = quote.partner == purchase.partner.id
+        && quote.member == MemberKey::of(&purchase.partner.id, &payment.member)
         && quote.scheme == payment.scheme
         && quote.gross == payment.gross
-        && purchase.occasion.effective_at <= quote.expires_at;
-    fits.then_some(quote.discount)
+        && purchase.occasion.effective_at <= quote.expires_at
+        && quote.state != QuoteState::Kept;
+    fits.then_some((id, quote))
 }

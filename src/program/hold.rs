@@ -55,6 +55,13 @@ pub enum HoldStep {
     Returned { points: Amount },
 }
 
+impl HoldStanding {
+    /// The lots whose points are held, or were redeemed.
+    pub fn lots(&self) -> impl Iterator<Item = LotId> {
+        self.held.iter().chain(&self.redeemed).map(|(lot, _points)| *lot)
+    }
+}
+
 const ZERO: Amount = Amount::zero(Asset::PTS);
 
 impl HoldState {

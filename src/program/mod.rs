@@ -17,6 +17,7 @@ pub mod fall_due;
 mod hold;
 mod introduction;
 mod lot;
+pub mod quote;
 pub mod refer;
 mod refund;
 mod reverse;
@@ -39,7 +40,7 @@ pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
 pub use lot::{Lot, Lots, NewLot, Parts};
 pub use reverse::{OriginalTransaction, reverse};
-pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, Standings};
+pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};
 pub use tier::{TierChange, TierHeld, change as tier_change};
 
 use chrono::Datelike;

@@ -195,10 +195,14 @@ impl Course {
                 if let Some(id) = payment.quote.filter(|_id| honoured) {
                     let quote = QuoteStanding {
                         partner: partner.id.clone(),
+                        member: MemberKey::of(&partner.id, &payment.member),
+                        customer: customer.id,
                         scheme: payment.scheme.clone(),
                         gross: payment.gross,
                         discount: payment.discount,
                         expires_at: past.event.effective_at,
+                        state: QuoteState::Ended,
+                        promised: Vec::new(),
                     };
                     self.standings.add_quote(id, quote);
                 }

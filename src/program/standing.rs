@@ -42,10 +42,45 @@ pub struct CustomerStanding {
 #[derive(Clone, Debug)]
 pub struct QuoteStanding {
     pub partner: PartnerId,
+    /// For whose payment it is.
+    pub member: MemberKey,
+    pub customer: CustomerId,
     pub scheme: Option<RuleId>,
     pub gross: Amount,
     pub discount: Amount,
     pub expires_at: Moment,
+    pub state: QuoteState,
+    /// What it counts against limits and the budget while it is open.
+    pub promised: Vec<Counted>,
+}
+
+/// Where a quote stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuoteState {
+    /// Its promise counts against the limits.
+    Open,
+    /// Its time is over, or a newer quote took its place. A payment of its time still gets the
+    /// discount once, as far as limits and budget allow.
+    Ended,
+    /// A payment got it.
+    Kept,
+}
+
+impl QuoteState {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Ended => "ended",
+            Self::Kept => "kept",
+        }
+    }
+
+    /// The state of that name; `None` when there is none.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Open, Self::Ended, Self::Kept].into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// What a rule may know of the payment that a refund refers to.
@@ -112,6 +147,11 @@ impl Standings {
         self.holds.insert(hold, standing);
     }
 
+    /// The holds at hand.
+    pub fn holds(&self) -> impl Iterator<Item = &HoldStanding> {
+        self.holds.values()
+    }
+
     /// The payments at hand.
     pub fn payments(&self) -> impl Iterator<Item = &PaymentStanding> {
         self.payments.values()
@@ -150,6 +190,11 @@ impl Standings {
         self.lots.follow(decision)?;
         self.counters.follow(decision)?;
         self.introductions.follow(decision);
+        if let Some(kept) = &decision.quote
+            && let Some(quote) = self.quotes.get_mut(&kept.id)
+        {
+            quote.state = QuoteState::Kept;
+        }
         match &event.said {
             Said::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
             Said::Refund(refund) => {

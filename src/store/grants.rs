@@ -63,8 +63,8 @@ const RIGHTS: &[(&str, &str)] = &[
         "webhook_endpoints",
         "SELECT, INSERT, UPDATE (secret_version, previous_until, signs_from, state, changed_at)",
     ),
-    // Rows that may be deleted: erased persons, expired codes, assertions, proofs and revoked tokens.
-    ("quotes", "SELECT, INSERT, DELETE"),
+    // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
+    ("quotes", "SELECT, INSERT, UPDATE (state, kept_by), DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),

@@ -1,5 +1,5 @@
-//! What partners' webhooks are told of, put in line in the transaction that makes it true. Thin, as
-//! Standard Webhooks advises: ids and states; who wants more asks the API for it.
+//! Webhook messages, queued in the transaction that makes them true. They are thin, as Standard
+//! Webhooks advises: ids and states. A partner that wants more asks the API for it.
 
 use serde::Serialize;
 
@@ -7,10 +7,11 @@ use crate::clock::Moment;
 use crate::ids::{EventId, MessageId, OrderKey, PartnerId, ReferralId, TransactionId};
 use crate::referral::ReferralState;
 use crate::store::outbox::{self, Destination, Kind, NewMessage};
+use crate::store::referrals::ReferralRecord;
 use crate::store::webhook_endpoints::{self, State as EndpointState};
 use crate::store::{LedgerTx, StoreError};
 
-/// Something that a partner may have told.
+/// A change that a partner may be notified of.
 pub struct News<'a> {
     pub partner: &'a PartnerId,
     pub kind: Kind,
@@ -36,7 +37,7 @@ struct Payload<'a> {
     data: &'a Data<'a>,
 }
 
-/// What a referral's move to a state is as news; most are none.
+/// The kind of message for a referral's new state; most states have none.
 #[must_use]
 pub const fn of_state(state: ReferralState) -> Option<Kind> {
     match state {
@@ -57,16 +58,12 @@ pub const fn of_state(state: ReferralState) -> Option<Kind> {
     }
 }
 
-/// A referral that has come to a state by a move of that number.
+/// The news that a referral has come to a state, by its move of that number.
 #[must_use]
-pub fn of_referral<'a>(
-    partner: &'a PartnerId,
-    referral: ReferralId,
-    product: &'a str,
-    (state, seq): (ReferralState, i64),
-) -> Option<News<'a>> {
+pub fn of_referral(record: &ReferralRecord, state: ReferralState, seq: i64) -> Option<News<'_>> {
+    let (referral, product) = (record.id, record.product.as_str());
     Some(News {
-        partner,
+        partner: &record.partner,
         kind: of_state(state)?,
         subject: *referral.bytes(),
         revision: seq,
@@ -74,7 +71,7 @@ pub fn of_referral<'a>(
     })
 }
 
-/// Puts the news in line for every endpoint that wants them; how many messages that makes.
+/// Queues a message for every endpoint that subscribes to the news; returns how many.
 pub fn announce(
     tx: &mut LedgerTx<'_>,
     news: &[News<'_>],

@@ -18,7 +18,7 @@ impl Writer {
         referrals: Vec<ReferralId>,
         at: Moment,
     ) -> Result<usize, WriteError> {
-        self.run_weighing(Weight::Chore, move |work| work.mature_commissions(&referrals, at)).await
+        self.run_in(None, Weight::Chore, move |work| work.mature_commissions(&referrals, at)).await
     }
 }
 
@@ -49,7 +49,9 @@ impl Work<'_> {
         }
         drafts.write(tx, now)?;
         for (id, number) in matured {
-            referral_rewards::mature(tx, id, number)?;
+            if !referral_rewards::mature(tx, id, number)? {
+                return Err(RecordError::Raced);
+            }
         }
         Ok(drafts.len())
     }

@@ -18,7 +18,9 @@ use crate::program::{
     OriginalTransaction, Reversal,
 };
 use crate::store::transactions::ToReverse;
-use crate::store::{LedgerTx, corrections, counters, customers, referral_rewards, transactions};
+use crate::store::{
+    LedgerTx, corrections, counters, customers, referral_rewards, referrals, transactions,
+};
 
 /// What a member of staff asks for.
 #[derive(Clone, Debug)]
@@ -179,6 +181,12 @@ impl Work<'_> {
     /// What the correction posts as things stand now, under the customer's lock.
     fn decide(&mut self, what: &CorrectionContent) -> Result<Decision, RecordError> {
         let (now, tx) = (self.now, &mut self.tx);
+        if let CorrectionContent::Reversal(reversal) = what {
+            // Referrals are locked before customers: nothing else takes back what is reversed.
+            for referral in referral_rewards::rewarded_by(tx.db(), reversal.transaction)? {
+                referrals::lock(tx, referral)?;
+            }
+        }
         customers::lock(tx, what.customer().as_slice())?;
         match what {
             CorrectionContent::Adjustment(adjustment) => {

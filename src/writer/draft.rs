@@ -1,20 +1,21 @@
 //! What is to be written for the events of a group, before any of it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Submission;
 use super::announce::{self, News, announce};
-use super::error::RecordError;
+use super::error::{RecordError, WriteError};
 use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::Said;
 use crate::ids::{
-    BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, TransactionId,
+    AccountId, BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId,
+    SignatureId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
-use crate::ledger::{Receipt, Transaction, TransactionKind};
+use crate::ledger::{Owner, Receipt, Transaction, TransactionKind};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::ReferralState;
@@ -23,14 +24,15 @@ use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
 use crate::store::outbox::{Kind, NewMessage};
+use crate::store::quotes::QuoteEnd;
 use crate::store::referral_claims::NewClaim;
 use crate::store::referrals::ReferralRecord;
-use crate::store::signatures::NewSignature;
+use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
-    holds, lines, lots, outbox, personal, referral_claims, referral_rewards, referrals, signatures,
-    transactions,
+    LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
+    flagged_payments, holds, lines, lots, outbox, personal, quotes, referral_claims,
+    referral_rewards, referrals, signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
@@ -58,14 +60,29 @@ pub struct About {
     pub reason: &'static str,
 }
 
+/// When a transaction counts, and when it is recorded.
+#[derive(Clone, Copy)]
+struct DraftTimes {
+    effective_at: Moment,
+    recorded_at: Moment,
+}
+
+impl DraftTimes {
+    const fn at(now: Moment) -> Self {
+        Self { effective_at: now, recorded_at: now }
+    }
+}
+
 /// The drafts of a group.
 #[derive(Default)]
 pub struct Drafts<'a> {
     list: Vec<Draft<'a>>,
     by_key: HashMap<EventKey, usize>,
     enrolments: Vec<Enrolment>,
-    /// Leads that the group puts in line.
+    /// Messages that the group queues.
     pub leads: usize,
+    /// The signed requests of which all is kept.
+    pub whole_requests: HashSet<SignatureId>,
 }
 
 impl<'a> Draft<'a> {
@@ -124,7 +141,8 @@ impl<'a> Draft<'a> {
 
     /// What fell due for a customer.
     pub fn of_due(fallen: FallenDue, recorded_at: Moment) -> Result<Self, RecordError> {
-        Self::of_no_event(fallen.kind, fallen.decision, (fallen.effective_at, recorded_at), None)
+        let times = DraftTimes { effective_at: fallen.effective_at, recorded_at };
+        Self::of_no_event(fallen.kind, fallen.decision, times, None)
     }
 
     /// What a move of a referral posts.
@@ -134,7 +152,7 @@ impl<'a> Draft<'a> {
         about: About,
         now: Moment,
     ) -> Result<Self, RecordError> {
-        Self::of_no_event(kind, decision, (now, now), Some(about))
+        Self::of_no_event(kind, decision, DraftTimes::at(now), Some(about))
     }
 
     /// What a correction posts.
@@ -143,15 +161,16 @@ impl<'a> Draft<'a> {
         decision: Decision,
         now: Moment,
     ) -> Result<Self, RecordError> {
-        Self::of_no_event(kind, decision, (now, now), None)
+        Self::of_no_event(kind, decision, DraftTimes::at(now), None)
     }
 
     fn of_no_event(
         kind: TransactionKind,
         mut decision: Decision,
-        (effective_at, recorded_at): (Moment, Moment),
+        times: DraftTimes,
         moved: Option<About>,
     ) -> Result<Self, RecordError> {
+        let DraftTimes { effective_at, recorded_at } = times;
         let postings = std::mem::take(&mut decision.postings);
         let mut draft = Self {
             said: None,
@@ -252,9 +271,11 @@ impl<'a> Draft<'a> {
         flags.then_some((key, &submission.partner.id))
     }
 
-    fn signed(&self) -> Option<(EventKey, &NewSignature)> {
-        let (submission, key) = self.said?;
-        Some((key, submission.signed.as_deref()?))
+    /// The signed request that carried the event; all of it only if it is one of those.
+    fn signed(&self, whole: &HashSet<SignatureId>) -> Option<SignedEvent<'_>> {
+        let (submission, event) = self.said?;
+        let signature = submission.signed.as_deref()?;
+        Some(SignedEvent { event, signature, whole: whole.contains(&signature.id) })
     }
 
     fn lots(&self) -> impl Iterator<Item = LotRecord<'_>> {
@@ -270,7 +291,12 @@ impl<'a> Draft<'a> {
         // A reversal is no event: what it takes from counters stands under its transaction.
         let own = EventKey::from_bytes(*self.transaction.id_bytes());
         let key = self.said.map_or(own, |(_submission, key)| key);
-        self.decision.counted.iter().map(move |it| (key, *it)).chain(self.assigned)
+        let kept = self.decision.quote.iter().flat_map(|kept| {
+            let ended = EventKey::of_ended_quote(kept.id);
+            kept.released.iter().map(move |counted| (ended, *counted))
+        });
+        let own = self.decision.counted.iter().map(move |counted| (key, *counted));
+        own.chain(self.assigned).chain(kept)
     }
 
     fn hold(&self) -> Option<(HoldOf<'_>, HoldStep)> {
@@ -282,6 +308,37 @@ impl<'a> Draft<'a> {
             recorded_at: self.recorded_at,
         };
         Some((of, self.decision.hold?))
+    }
+
+    /// The balances of the accounts that it touches, in smallest units, once it is recorded.
+    fn balances_after(
+        &self,
+        before: &HashMap<AccountId, i64>,
+    ) -> Result<HashMap<AccountId, i64>, WriteError> {
+        let mut after: HashMap<AccountId, i128> = HashMap::new();
+        for posting in self.transaction.postings() {
+            let balance = before.get(&posting.account_id).copied().unwrap_or(0);
+            let sum = after.entry(posting.account_id).or_insert_with(|| i128::from(balance));
+            *sum = sum.saturating_add(i128::from(posting.amount.minor()));
+        }
+        let full = |id: &AccountId| {
+            let mut postings = self.transaction.postings().iter();
+            let posting = postings.find(|posting| posting.account_id == *id);
+            posting.is_some_and(|posting| posting.account.owner == Owner::Bank)
+        };
+        let mut fits = HashMap::with_capacity(after.len());
+        let mut refused = None;
+        for (id, sum) in after {
+            match i64::try_from(sum) {
+                Ok(sum) => {
+                    fits.insert(id, sum);
+                }
+                // An account of the bank is nobody's fault who sends an event.
+                Err(_range) if full(&id) => return Err(WriteError::BooksFull),
+                Err(_range) => refused = Some(WriteError::OutOfRange),
+            }
+        }
+        refused.map_or(Ok(fits), Err)
     }
 
     fn transaction(&self) -> NewTransaction<'_> {
@@ -320,6 +377,33 @@ impl<'a> Drafts<'a> {
     pub fn receipt(&self, key: EventKey) -> Option<&str> {
         let draft = self.list.get(*self.by_key.get(&key)?)?;
         Some(&draft.receipt)
+    }
+
+    /// Whether the contact data of a referral's person is kept with this event.
+    pub fn keeps_person(&self, key: EventKey) -> bool {
+        let draft = self.by_key.get(&key).and_then(|place| self.list.get(*place));
+        let referral = draft.and_then(|draft| draft.referral.as_ref());
+        referral.is_some_and(|referral| referral.personal.is_some())
+    }
+
+    /// The events whose postings would take an account out of its range, each with its answer. They
+    /// are found before the database refuses all of the group.
+    pub fn beyond_range(
+        &self,
+        tx: &mut LedgerTx<'_>,
+    ) -> Result<Vec<(EventKey, WriteError)>, StoreError> {
+        let postings = self.list.iter().flat_map(|draft| draft.transaction.postings());
+        let touched: BTreeSet<AccountId> = postings.map(|posting| posting.account_id).collect();
+        let touched: Vec<AccountId> = touched.into_iter().collect();
+        let mut balances = accounts::balances(tx.db(), &touched)?;
+        let mut beyond = Vec::new();
+        for draft in &self.list {
+            match draft.balances_after(&balances) {
+                Ok(after) => balances.extend(after),
+                Err(error) => beyond.extend(draft.said.map(|(_submission, key)| (key, error))),
+            }
+        }
+        Ok(beyond)
     }
 
     pub const fn len(&self) -> usize {
@@ -377,8 +461,9 @@ impl<'a> Drafts<'a> {
         if !business.is_empty() && business_keys::insert(tx, &business)? < business.len() {
             return Err(RecordError::Raced);
         }
-        let signed: Vec<(EventKey, &NewSignature)> =
-            self.list.iter().filter_map(Draft::signed).collect();
+        let whole = &self.whole_requests;
+        let signed: Vec<SignedEvent<'_>> =
+            self.list.iter().filter_map(|draft| draft.signed(whole)).collect();
         if !signed.is_empty() {
             signatures::insert(tx, &signed, now)?;
         }
@@ -399,6 +484,13 @@ impl<'a> Drafts<'a> {
         for draft in &self.list {
             if let Some((_submission, key)) = draft.said {
                 lines::insert(tx, key, &draft.decision.lines)?;
+            }
+        }
+        for draft in &self.list {
+            if let (Some((_submission, key)), Some(kept)) = (draft.said, &draft.decision.quote)
+                && !quotes::close(tx, kept.id, kept.was, QuoteEnd::Kept(key))?
+            {
+                return Err(RecordError::Raced);
             }
         }
         counters::apply(tx, self.list.iter().flat_map(Draft::counted))?;
@@ -461,9 +553,7 @@ impl<'a> Drafts<'a> {
         outbox::insert(tx, &leads, now)?;
         let news: Vec<News<'_>> = records
             .iter()
-            .filter_map(|(it, ..)| {
-                announce::of_referral(&it.partner, it.id, &it.product, (it.state, FIRST_MOVE))
-            })
+            .filter_map(|(record, ..)| announce::of_referral(record, record.state, FIRST_MOVE))
             .collect();
         self.leads = self.leads.saturating_add(announce(tx, &news, now)?);
         Ok(())

@@ -44,9 +44,13 @@ pub enum WriteError {
     /// The writer has stopped: this process is shutting down.
     #[error("the service is stopping")]
     Stopped,
-    /// A balance would leave the range of its asset.
+    /// A balance of the customer or of the partner would leave the range of its asset.
     #[error("a balance would leave the range of its asset")]
     OutOfRange,
+    /// An account of the bank, which partners share, is at the end of its range. It is no fault of
+    /// the sender.
+    #[error("an account of the bank is at the end of its range")]
+    BooksFull,
     /// The database cannot be reached, or it refuses. A retry may succeed.
     #[error("the database cannot record it now")]
     Store(#[source] Arc<StoreError>),
@@ -80,6 +84,24 @@ pub enum RecordError {
     /// An event of the act got this answer instead of a receipt.
     #[error(transparent)]
     Answered(Box<WriteError>),
+}
+
+impl WriteError {
+    /// Whether it is a state of the service, not of what was handed in: a retry may succeed.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Busy | Self::Stopped | Self::BooksFull => true,
+            Self::Store(error) => error.is_passing(),
+            Self::Refused(_)
+            | Self::Correction(_)
+            | Self::Move(_)
+            | Self::Conflict
+            | Self::ConflictingDuplicate(_)
+            | Self::OutOfRange
+            | Self::Fault(_) => false,
+        }
+    }
 }
 
 impl RecordError {

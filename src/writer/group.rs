@@ -2,12 +2,12 @@
 //! another under the partner's own (business) key.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::draft::Drafts;
 use super::{Answers, ConflictingDuplicate, Outcome, Submission, WriteError};
-use crate::event::{Difference, Event, differences};
-use crate::ids::{BusinessKey, EventId, EventKey, PartnerId};
+use crate::event::{Difference, Event, Said, differences};
+use crate::ids::{BusinessKey, EventId, EventKey, PartnerId, SignatureId};
 use crate::program::Refusal;
 use crate::store::business_keys::First;
 use crate::store::duplicates::NewDuplicate;
@@ -30,6 +30,37 @@ pub struct Group<'a> {
     leaders: HashMap<BusinessKey, usize>,
     /// Ids that stand for another: what is a duplicate of what.
     aliases: HashMap<EventKey, EventId>,
+    /// New events that were refused before they were decided on again.
+    refused: HashMap<EventKey, WriteError>,
+}
+
+/// A new event of a group.
+pub struct FreshEvent<'a> {
+    /// Its place in the group.
+    pub index: usize,
+    pub key: EventKey,
+    pub submission: Cow<'a, Submission>,
+}
+
+/// The events of one signed request.
+struct RequestTally {
+    /// How many the request carried, well-formed or not.
+    carried: usize,
+    /// How many of them are in the group.
+    here: usize,
+    keeps_people: bool,
+}
+
+impl RequestTally {
+    const fn is_whole(&self) -> bool {
+        self.here == self.carried && self.keeps_people
+    }
+}
+
+/// What an event says, beside the one that came first under its business key.
+enum Comparison {
+    Same,
+    Differs(WriteError),
 }
 
 /// What came of the new events of a group that are not drafts.
@@ -62,7 +93,8 @@ impl<'a> Group<'a> {
         submissions: &'a [Submission],
         traces: &'a [Option<TraceParent>],
     ) -> Result<Self, StoreError> {
-        let key = |it: &Submission| EventKey::of(&it.partner.id, &it.event.id);
+        let key =
+            |submission: &Submission| EventKey::of(&submission.partner.id, &submission.event.id);
         let keys: Vec<EventKey> = submissions.iter().map(key).collect();
         let recorded = events::recorded(tx, &keys)?;
         let mut first = HashMap::with_capacity(keys.len());
@@ -82,7 +114,18 @@ impl<'a> Group<'a> {
             business_keys::firsts(tx, &business)?
         };
         let aliases = HashMap::new();
-        Ok(Self { submissions, traces, keys, recorded, first, known, leaders, aliases })
+        let refused = HashMap::new();
+        Ok(Self { submissions, traces, keys, recorded, first, known, leaders, aliases, refused })
+    }
+
+    /// Refuses events whatever the rules say.
+    pub fn refuse(&mut self, events: Vec<(EventKey, WriteError)>) {
+        self.refused.extend(events);
+    }
+
+    /// Why an event was refused whatever the rules say.
+    pub fn refusal(&self, key: EventKey) -> Option<&WriteError> {
+        self.refused.get(&key)
     }
 
     /// Where in a trace the event at this place of the group stands.
@@ -90,13 +133,38 @@ impl<'a> Group<'a> {
         self.traces.get(index).copied().flatten()
     }
 
-    /// Events that no business key shows to be recorded, in the order in which they were handed
-    /// in. What they refer to is called by the id under which it came first.
-    pub fn fresh(&self) -> impl Iterator<Item = (usize, EventKey, Cow<'a, Submission>)> {
+    /// Events that are not recorded under their own ids, in the order in which they were handed in.
+    /// What they refer to is called by the id under which it came first.
+    pub fn fresh(&self) -> impl Iterator<Item = FreshEvent<'a>> {
         let placed = self.keys.iter().copied().zip(self.submissions).enumerate();
-        placed
-            .filter(|(index, (key, _))| self.first.get(key) == Some(index))
-            .map(|(index, (key, submission))| (index, key, self.resolved(submission)))
+        placed.filter(|(index, (key, _))| self.first.get(key) == Some(index)).map(
+            |(index, (key, submission))| FreshEvent {
+                index,
+                key,
+                submission: self.resolved(submission),
+            },
+        )
+    }
+
+    /// The signed requests of which all may be kept. A request is kept whole only if each event that
+    /// it carried is in this group, and the contact data of each referral in it is kept as well:
+    /// otherwise somebody's data would stay who did not agree to that.
+    pub fn whole_requests(&self, drafts: &Drafts<'_>) -> HashSet<SignatureId> {
+        let mut tallies: HashMap<SignatureId, RequestTally> = HashMap::new();
+        for (key, submission) in self.keys.iter().zip(self.submissions) {
+            let Some(signed) = submission.signed.as_deref() else { continue };
+            let tally = tallies.entry(signed.id).or_insert(RequestTally {
+                carried: signed.events,
+                here: 0,
+                keeps_people: true,
+            });
+            tally.here = tally.here.saturating_add(1);
+            if matches!(submission.event.said, Said::Referral(_)) && !drafts.keeps_person(*key) {
+                tally.keeps_people = false;
+            }
+        }
+        let whole = tallies.into_iter().filter(|(_id, tally)| tally.is_whole());
+        whole.map(|(id, _tally)| id).collect()
     }
 
     fn resolved(&self, submission: &'a Submission) -> Cow<'a, Submission> {
@@ -112,12 +180,13 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether a new event's business key is taken: then it is told from its duplicate or
-    /// refused, and is not to be decided on.
+    /// Whether a new event's business key is taken. If so, it is answered as a duplicate or refused,
+    /// and no rule decides on it.
     pub fn is_taken(
         &self,
         tx: &mut LedgerTx<'_>,
-        (key, event): (EventKey, &Event),
+        key: EventKey,
+        event: &Event,
         undrafted: &mut Undrafted,
     ) -> Result<bool, StoreError> {
         let Some(business) = event.business_key() else { return Ok(false) };
@@ -132,27 +201,27 @@ impl<'a> Group<'a> {
             (Earlier { fingerprint: fingerprint.bytes(), body, id }, *of, None)
         };
         match self.compare(tx, event, &earlier, &undrafted.duplicates)? {
-            Ok(()) => {
+            Comparison::Same => {
                 let duplicate = Duplicate { of, id: earlier.id.clone(), receipt };
                 undrafted.duplicates.insert(key, duplicate);
             }
-            Err(error) => {
+            Comparison::Differs(error) => {
                 undrafted.refused.insert(key, error);
             }
         }
         Ok(true)
     }
 
-    /// Whether an event says the same as the one that came first under its business key.
+    /// Compares an event with the one that came first under its business key.
     fn compare(
         &self,
         tx: &mut LedgerTx<'_>,
         event: &Event,
         earlier: &Earlier<'_>,
         duplicates: &HashMap<EventKey, Duplicate>,
-    ) -> Result<Result<(), WriteError>, StoreError> {
+    ) -> Result<Comparison, StoreError> {
         if event.fingerprint.matches(earlier.fingerprint) {
-            return Ok(Ok(()));
+            return Ok(Comparison::Same);
         }
         let mut found = differences(earlier.body, &event.body);
         if found.is_empty() {
@@ -160,7 +229,7 @@ impl<'a> Group<'a> {
         }
         // A partner that gives its events new ids lets them refer to each other by these.
         let refers =
-            |it: &Difference| matches!(it.pointer.as_str(), "/data/payment" | "/data/hold");
+            |found: &Difference| matches!(found.pointer.as_str(), "/data/payment" | "/data/hold");
         if let (Some(place), Some(named)) = (found.iter().position(refers), event.said.refers_to())
         {
             let Some(first) = self.first_of(tx, &event.partner, named, duplicates)? else {
@@ -168,7 +237,7 @@ impl<'a> Group<'a> {
                     Some(_) => Refusal::HoldUnknown,
                     None => Refusal::PaymentUnknown,
                 };
-                return Ok(Err(unknown.into()));
+                return Ok(Comparison::Differs(unknown.into()));
             };
             let recorded = found.get(place).and_then(|it| it.recorded.as_ref()?.as_str());
             let recorded = recorded.and_then(|id| EventId::try_from(id).ok());
@@ -181,10 +250,10 @@ impl<'a> Group<'a> {
             }
         }
         if found.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Comparison::Same);
         }
         let conflict = ConflictingDuplicate { of: earlier.id.clone(), differences: found };
-        Ok(Err(WriteError::ConflictingDuplicate(Box::new(conflict))))
+        Ok(Comparison::Differs(WriteError::ConflictingDuplicate(Box::new(conflict))))
     }
 
     /// The id under which an event came first; `None` when there is no such event.
@@ -218,7 +287,7 @@ impl<'a> Group<'a> {
         undrafted: &Undrafted,
     ) -> Result<bool, StoreError> {
         let mut unknown = Vec::new();
-        for (_index, key, submission) in self.fresh() {
+        for FreshEvent { key, submission, .. } in self.fresh() {
             let refusal = undrafted.refused.get(&key);
             let is_unknown = matches!(
                 refusal,
@@ -289,7 +358,7 @@ impl Undrafted {
         self.taken.extend(event.business_key().map(|business| (business, index)));
     }
 
-    /// What is to be kept of those that came again under another id.
+    /// The duplicates to be recorded: events that came again under another id.
     pub fn new_duplicates(&self, group: &Group<'_>) -> Vec<NewDuplicate> {
         let told = self.duplicates.iter();
         let fingerprint =

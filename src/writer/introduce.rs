@@ -1,13 +1,12 @@
 //! What is known of the people whom a group's referrals introduce: whose they are already, whether
-//! the bank knows them, and how often they were seen. By keyed hashes: nobody is compared in the
-//! clear.
+//! the bank knows them, and how often they were seen. Persons are compared by keyed hashes only.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 
 use super::Submission;
+use super::work::Bank;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::{Referral, Said};
@@ -27,32 +26,32 @@ struct Introduction<'a> {
 
 /// Loads what the referrals of a group need to know of their people. What another gateway claims
 /// from here on is found when this group claims it too.
-pub fn load<'a>(
+pub fn load(
     tx: &mut LedgerTx<'_>,
-    submissions: impl Iterator<Item = &'a Submission>,
-    (keys, zone): (&PersonalKeys, Tz),
+    submissions: &[&Submission],
+    bank: &Bank,
     now: Moment,
     standings: &mut Standings,
 ) -> Result<(), StoreError> {
     let introductions: Vec<Introduction<'_>> =
-        submissions.filter_map(|submission| introduction(submission, keys)).collect();
+        submissions.iter().filter_map(|submission| introduction(submission, &bank.keys)).collect();
     if introductions.is_empty() {
         return Ok(());
     }
     let mut claims: BTreeSet<ClaimKey> = BTreeSet::new();
     let mut sightings: BTreeSet<(SightingKey, u32)> = BTreeSet::new();
     let mut asked = Vec::new();
-    for it in &introductions {
-        let partner = &it.submission.partner;
-        let day = it.submission.event.effective_at.day_in(zone);
-        let product = partner.scheme.product_on(&it.referral.product, day);
+    for introduction in &introductions {
+        let partner = &introduction.submission.partner;
+        let day = introduction.submission.event.effective_at.day_in(bank.time_zone);
+        let product = partner.scheme.product_on(&introduction.referral.product, day);
         if let Some(attribution) = product.and_then(|product| product.attribution.as_ref()) {
-            claims.extend(it.person.all_claims(&it.referral.product));
+            claims.extend(introduction.person.all_claims(&introduction.referral.product));
             if attribution.existing_customers == Existing::Reject {
-                asked.push(it);
+                asked.push(introduction);
             }
         }
-        for (likeness, key) in it.person.all_sightings(&partner.id) {
+        for (likeness, key) in introduction.person.all_sightings(&partner.id) {
             let patterns = partner.programme.pattern.iter();
             let like = patterns.filter(|pattern| pattern.same == likeness);
             sightings.extend(like.map(|pattern| (key, pattern.hours)));
@@ -68,13 +67,13 @@ pub fn load<'a>(
         standings.introductions.add_seen(key, hours, times);
     }
     note_customers(tx, &asked, standings)?;
-    for it in introductions {
-        standings.introductions.add_person(it.key, it.person);
+    for introduction in introductions {
+        standings.introductions.add_person(introduction.key, introduction.person);
     }
     Ok(())
 }
 
-/// Of a referral with consent: nobody asked for another one to be looked at.
+/// The person of a referral with consent. Without consent the person is not looked up.
 fn introduction<'a>(submission: &'a Submission, keys: &PersonalKeys) -> Option<Introduction<'a>> {
     let Said::Referral(referral) = &submission.event.said else { return None };
     referral.consent.as_ref()?;
@@ -93,18 +92,20 @@ fn note_customers(
     if asked.is_empty() {
         return Ok(());
     }
-    let customer = |it: &Introduction<'_>, standings: &Standings| -> Option<CustomerId> {
-        let member = it.referral.member.as_ref()?;
-        Some(standings.customer(&it.submission.partner.id, member)?.id)
+    let customer = |asked: &Introduction<'_>, standings: &Standings| -> Option<CustomerId> {
+        let member = asked.referral.member.as_ref()?;
+        Some(standings.customer(&asked.submission.partner.id, member)?.id)
     };
-    let ids: Vec<CustomerId> = asked.iter().filter_map(|it| customer(it, standings)).collect();
+    let ids: Vec<CustomerId> =
+        asked.iter().filter_map(|introduction| customer(introduction, standings)).collect();
     let of_bank = customers::of_bank(tx.db(), &ids)?;
-    let phones: Vec<[u8; 32]> = asked.iter().flat_map(|it| it.person.phones().copied()).collect();
+    let phones: Vec<[u8; 32]> =
+        asked.iter().flat_map(|introduction| introduction.person.phones().copied()).collect();
     let converted = referral_claims::converted(tx.db(), &phones)?;
-    for it in asked {
-        let known = customer(it, standings).is_some_and(|id| of_bank.contains(&id));
-        if known || it.person.phones().any(|phone| converted.contains(phone)) {
-            standings.introductions.add_customer(it.key);
+    for introduction in asked {
+        let known = customer(introduction, standings).is_some_and(|id| of_bank.contains(&id));
+        if known || introduction.person.phones().any(|phone| converted.contains(phone)) {
+            standings.introductions.add_customer(introduction.key);
         }
     }
     Ok(())

@@ -1,20 +1,25 @@
-//! What a group's events need to know before they are decided on: who is behind their members, and
-//! what stands of those, under their locks.
+//! What events need before they are decided on, read once for a whole group: the customers behind
+//! their members, and what stands of those, under their locks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 
-use super::Submission;
 use super::error::RecordError;
+use super::work::Bank;
+use super::{Submission, introduce};
 use crate::event::Said;
-use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
+use crate::ids::{
+    CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId,
+};
+use crate::money::Amount;
 use crate::partner::manifest::Enrolment as EnrolmentRule;
 use crate::partner::test_clock::TestClocks;
-use crate::program::{CustomerStanding, Lots, NeededCounters, Standings};
+use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
-    LedgerTx, StoreError, codes, counters, customers, holds, lots, quotes, transactions,
+    LedgerTx, StoreError, codes, counters, customers, daily_events, holds, lots, quotes,
+    transactions,
 };
 
 /// What is loaded for a group before its events are decided on.
@@ -35,8 +40,18 @@ struct Named {
     held: Vec<EventKey>,
 }
 
+/// The customers whose points the named events move.
+#[derive(Default)]
+struct Moving {
+    all: BTreeSet<CustomerId>,
+    /// Those whose lots are gone through: points are taken, or held.
+    spending: BTreeSet<CustomerId>,
+    /// Those of whom a hold is closed.
+    closing: BTreeSet<CustomerId>,
+}
+
 impl Named {
-    fn by<'a>(submissions: impl Iterator<Item = &'a Submission>) -> Self {
+    fn by(submissions: &[&Submission]) -> Self {
         let mut named = Self::default();
         for Submission { partner, event, .. } in submissions {
             match &event.said {
@@ -50,19 +65,20 @@ impl Named {
         named
     }
 
-    /// The customers whose points these move.
-    fn customers(&self, tx: &mut LedgerTx<'_>) -> Result<BTreeSet<CustomerId>, StoreError> {
-        let mut found = BTreeSet::new();
+    fn customers(&self, tx: &mut LedgerTx<'_>) -> Result<Moving, StoreError> {
+        let mut moving = Moving::default();
         if !self.refunded.is_empty() {
-            found.extend(transactions::payers(tx, &self.refunded)?);
+            moving.spending.extend(transactions::payers(tx, &self.refunded)?);
         }
         if !self.shown.is_empty() {
-            found.extend(codes::load(tx.db(), &self.shown)?.into_values().map(|it| it.customer));
+            let shown = codes::load(tx.db(), &self.shown)?.into_values();
+            moving.spending.extend(shown.map(|code| code.customer));
         }
         if !self.held.is_empty() {
-            found.extend(holds::customers(tx.db(), &self.held)?);
+            moving.closing.extend(holds::customers(tx.db(), &self.held)?);
         }
-        Ok(found)
+        moving.all = moving.spending.union(&moving.closing).copied().collect();
+        Ok(moving)
     }
 
     /// What stands of all this. The customers must be locked. Returns the payments' lots.
@@ -90,38 +106,93 @@ impl Named {
     }
 }
 
-/// Loads what the new events need. Customers are locked first, then what they share, each in the
-/// order of their ids: what is read after that stays so until the commit.
-pub fn load<'a>(
+/// Loads all that new events need. Counts of partners with a daily cap are locked first, then
+/// customers, then what customers share, each in the order of their ids: what is read after that
+/// stays so until the commit.
+pub fn for_events(
     tx: &mut LedgerTx<'_>,
-    submissions: impl Iterator<Item = &'a Submission> + Clone,
-    zone: Tz,
+    submissions: &[&Submission],
+    bank: &Bank,
+    clocks: &TestClocks,
+) -> Result<Loaded, RecordError> {
+    let capped = lock_caps(tx, submissions, clocks, bank.time_zone)?;
+    let mut loaded = load(tx, submissions, bank, clocks)?;
+    introduce::load(tx, submissions, bank, clocks.now(), &mut loaded.standings)?;
+    for (partner, recorded) in &capped {
+        loaded.standings.add_recorded_today(partner, *recorded);
+    }
+    Ok(loaded)
+}
+
+/// Loads what stands for a payment that is only asked about. It does not count for a daily cap.
+pub fn for_quote(
+    tx: &mut LedgerTx<'_>,
+    submission: &Submission,
+    bank: &Bank,
+    clocks: &TestClocks,
+) -> Result<Standings, RecordError> {
+    Ok(load(tx, &[submission], bank, clocks)?.standings)
+}
+
+fn load(
+    tx: &mut LedgerTx<'_>,
+    submissions: &[&Submission],
+    bank: &Bank,
     clocks: &TestClocks,
 ) -> Result<Loaded, RecordError> {
     let mut loaded = Loaded { standings: Standings::default(), enrolments: HashMap::new() };
-    let mut held = load_members(tx, submissions.clone(), clocks, &mut loaded)?;
-    let named = Named::by(submissions.clone());
-    let mut spenders = named.customers(tx)?;
-    held.extend(&spenders);
-    let held: Vec<CustomerId> = held.into_iter().collect();
-    customers::lock(tx, &held)?;
+    let mut locked = load_members(tx, submissions, clocks, &mut loaded)?;
+    let named = Named::by(submissions);
+    let moving = named.customers(tx)?;
+    locked.extend(&moving.all);
+    let locked: Vec<CustomerId> = locked.into_iter().collect();
+    customers::lock(tx, &locked)?;
     let standings = &mut loaded.standings;
-    let opened = named.load(tx, standings)?;
-    load_counters(tx, submissions, zone, standings)?;
-    for (customer, owed) in lots::owed(tx.db(), &held)? {
-        standings.lots.add_owed(customer, owed);
-        spenders.insert(customer);
+    let mut single = named.load(tx, standings)?;
+    load_counters(tx, submissions, bank.time_zone, standings)?;
+    let owing: BTreeMap<CustomerId, Amount> = lots::owed(tx.db(), &locked)?.into_iter().collect();
+    // An ordinary payment needs no lot of its customer. A debt asks for the few lots that it waits
+    // for, and the end of a hold asks for the hold's lots: all lots only if it may collect a debt.
+    let mut whole = moving.spending;
+    whole.extend(moving.closing.iter().filter(|customer| owing.contains_key(*customer)));
+    single.extend(standings.holds().flat_map(HoldStanding::lots));
+    for (customer, owed) in &owing {
+        standings.lots.add_owed(*customer, *owed);
     }
-    let spenders: Vec<CustomerId> = spenders.into_iter().collect();
-    load_lots(tx, &spenders, &opened, &mut standings.lots)?;
+    let waiting: Vec<CustomerId> =
+        owing.into_keys().filter(|customer| !whole.contains(customer)).collect();
+    let whole: Vec<CustomerId> = whole.into_iter().collect();
+    load_lots(tx, &whole, &single, &mut standings.lots)?;
+    if !waiting.is_empty() {
+        let found = lots::owing(tx.db(), &waiting)?;
+        found.into_iter().for_each(|lot| standings.lots.add(lot));
+    }
     Ok(loaded)
+}
+
+/// The counts of the partners with a cap that new events are from, locked in the order of their
+/// ids.
+fn lock_caps(
+    tx: &mut LedgerTx<'_>,
+    submissions: &[&Submission],
+    clocks: &TestClocks,
+    zone: Tz,
+) -> Result<BTreeMap<PartnerId, i64>, StoreError> {
+    let partners = submissions.iter().map(|submission| &submission.partner);
+    let capped = partners.filter(|partner| partner.access.events_per_day.is_some());
+    let ids: BTreeSet<&PartnerId> = capped.map(|partner| &partner.id).collect();
+    let count = |id: &PartnerId| {
+        let today = clocks.now_of(id).day_in(zone);
+        Ok((id.clone(), daily_events::lock(tx, id, today)?))
+    };
+    ids.into_iter().map(count).collect()
 }
 
 /// What the rules of these payments count, and what the refunds' payments added to it; and the
 /// tiers of the customers who pay. Counters that customers share are locked first.
-fn load_counters<'a>(
+fn load_counters(
     tx: &mut LedgerTx<'_>,
-    submissions: impl Iterator<Item = &'a Submission>,
+    submissions: &[&Submission],
     zone: Tz,
     standings: &mut Standings,
 ) -> Result<(), StoreError> {
@@ -150,6 +221,11 @@ fn load_counters<'a>(
         // A refund cannot tell whether others share the counter: it holds it in any case.
         needed.shared.insert(counted.counter);
     }
+    if !quoted.is_empty() {
+        let found = quotes::load(tx.db(), &quoted)?;
+        let promised = found.values().flat_map(|quote| &quote.promised);
+        needed.shared.extend(promised.map(|counted| counted.counter));
+    }
     counters::lock(tx, needed.shared.iter().copied())?;
     let keys: Vec<CounterKey> = needed.own.union(&needed.shared).copied().collect();
     if !keys.is_empty() {
@@ -157,6 +233,7 @@ fn load_counters<'a>(
         found.into_iter().for_each(|(key, value)| standings.counters.add(key, value));
     }
     if !quoted.is_empty() {
+        // Again, under the locks of what they count: another gateway may have ended one.
         let found = quotes::load(tx.db(), &quoted)?;
         found.into_iter().for_each(|(id, quote)| standings.add_quote(id, quote));
     }
@@ -195,25 +272,36 @@ fn load_lots(
 
 /// Finds the customers behind members and opens new ones where the partner's members enrol
 /// themselves. Returns those that were there already.
-fn load_members<'a>(
+fn load_members(
     tx: &mut LedgerTx<'_>,
-    submissions: impl Iterator<Item = &'a Submission> + Clone,
+    submissions: &[&Submission],
     clocks: &TestClocks,
     loaded: &mut Loaded,
 ) -> Result<BTreeSet<CustomerId>, RecordError> {
-    let named = submissions.filter_map(|it| it.event.said.member().map(|member| (it, member)));
-    let keys: BTreeSet<MemberKey> =
-        named.clone().map(|(it, member)| MemberKey::of(&it.partner.id, member)).collect();
+    let mut named: Vec<(MemberKey, &Submission, &MemberRef)> = Vec::new();
+    for submission in submissions {
+        if let Some(member) = submission.event.said.member() {
+            named.push((MemberKey::of(&submission.partner.id, member), submission, member));
+        }
+    }
+    let keys: BTreeSet<MemberKey> = named.iter().map(|(key, ..)| *key).collect();
     let known = customers::of_members(tx, &keys.into_iter().collect::<Vec<_>>())?;
-    for (submission, member) in named {
-        let key = MemberKey::of(&submission.partner.id, member);
-        let enrols = submission.partner.enrolment == EnrolmentRule::FirstEvent;
-        if known.contains_key(&key) || loaded.enrolments.contains_key(&key) || !enrols {
+    named.retain(|(key, submission, _member)| {
+        !known.contains_key(key) && submission.partner.enrolment == EnrolmentRule::FirstEvent
+    });
+    let unknown: BTreeSet<MemberKey> = named.iter().map(|(key, ..)| *key).collect();
+    // A quote that was made before the member's first event counts for the customer already.
+    let promised = match unknown.is_empty() {
+        true => HashMap::new(),
+        false => quotes::customers(tx.db(), &unknown.into_iter().collect::<Vec<_>>())?,
+    };
+    for (key, submission, member) in named {
+        if loaded.enrolments.contains_key(&key) {
             continue;
         }
         let enrolled_at = clocks.now_of(&submission.partner.id);
-        let customer =
-            CustomerStanding { id: CustomerId::random(), enrolled_at, birth_month: None };
+        let id = promised.get(&key).copied().unwrap_or_else(CustomerId::random);
+        let customer = CustomerStanding { id, enrolled_at, birth_month: None };
         loaded.standings.add_customer(key, customer);
         let partner = submission.partner.id.clone();
         loaded.enrolments.insert(key, Enrolment { partner, member: member.clone(), customer });

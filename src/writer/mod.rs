@@ -23,26 +23,27 @@ mod load;
 mod move_referral;
 mod privacy;
 mod queue;
+mod quote;
 mod record;
 mod referral_draft;
 mod watch;
 mod work;
 mod worker;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
-use crate::ids::EventId;
-use crate::partner::test_clock::TestClocks;
+use crate::ids::{CustomerId, EventId, PartnerId};
 use crate::partner::{Partner, Registry};
-use crate::program::{Occasion, Standings};
 use crate::store::signatures::NewSignature;
-use crate::store::{self, LedgerTx, StoreError};
+use crate::store::{self, StoreError};
 use crate::telemetry::metrics::Metrics;
 pub use behave::{BehaviourLead, BehaviourOutcome};
 pub use correct::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
@@ -50,6 +51,7 @@ pub use error::{ConflictingDuplicate, RecordError, WriteError};
 pub use move_referral::{MoveRefusal, ReferralMoved};
 pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
+pub use quote::Quoted;
 use watch::InLine;
 pub use work::{Bank, Work};
 use worker::{Job, Worker};
@@ -81,11 +83,22 @@ type Answers = Vec<Result<Outcome, WriteError>>;
 pub struct Writer(Arc<Door>);
 
 /// The way into the queue. The queue closes when the last handle is dropped.
-struct Door(Arc<Queue<Job>>);
+struct Door {
+    queue: Arc<Queue<Job>>,
+    /// Customers for whom what is due could not be recorded, and until when they are passed over.
+    passed_over: Mutex<BTreeMap<CustomerId, Moment>>,
+}
+
+impl Door {
+    fn passed_over(&self) -> MutexGuard<'_, BTreeMap<CustomerId, Moment>> {
+        // The map is whole whatever panicked while it was locked.
+        self.passed_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.0.close();
+        self.queue.close();
     }
 }
 
@@ -107,17 +120,6 @@ pub struct WriterSettings {
     /// Notified after a commit that queued messages.
     pub leads_waiting: Arc<Notify>,
     pub metrics: Arc<Metrics>,
-}
-
-/// What stands for a payment that is only asked about.
-pub fn quote_standings(
-    tx: &mut LedgerTx<'_>,
-    submission: &Submission,
-    occasion: Occasion,
-) -> Result<Standings, WriteError> {
-    let asked = std::iter::once(submission);
-    let clocks = TestClocks::real(occasion.recorded_at);
-    Ok(load::load(tx, asked, occasion.zone, &clocks)?.standings)
 }
 
 /// Starts the writer.
@@ -151,7 +153,8 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
             .map_err(|_system| StoreError::Exhausted)?;
         threads.push(thread);
     }
-    Ok((Writer(Arc::new(Door(queue))), WriterThreads(threads)))
+    let door = Door { queue, passed_over: Mutex::default() };
+    Ok((Writer(Arc::new(door)), WriterThreads(threads)))
 }
 
 impl Writer {
@@ -168,7 +171,7 @@ impl Writer {
         let (answer, answers) = oneshot::channel();
         let partner = submissions.first().map(|first| first.partner.id.clone());
         let job = Job::Events { submissions, answer, in_line: InLine::new(count) };
-        if let Err(unqueued) = self.0.0.push(partner, count, job) {
+        if let Err(unqueued) = self.0.queue.push(partner, count, job) {
             return vec![Err(unqueued.into()); count];
         }
         answers.await.unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
@@ -187,11 +190,13 @@ impl Writer {
         &self,
         act: impl FnMut(&mut Work<'_>) -> Result<T, RecordError> + Send + 'static,
     ) -> Result<T, WriteError> {
-        self.run_weighing(Weight::One, act).await
+        self.run_in(None, Weight::One, act).await
     }
 
-    async fn run_weighing<T: Send + 'static>(
+    /// Runs an act in the lane of a partner, or in the bank's own lane.
+    async fn run_in<T: Send + 'static>(
         &self,
+        lane: Option<PartnerId>,
         weight: Weight,
         act: impl FnMut(&mut Work<'_>) -> Result<T, RecordError> + Send + 'static,
     ) -> Result<T, WriteError> {
@@ -204,7 +209,7 @@ impl Writer {
             Weight::Chore => 0,
             Weight::One => 1,
         };
-        self.0.0.push(None, events, job)?;
+        self.0.queue.push(lane, events, job)?;
         match done.await {
             Ok(done) => Ok(done?),
             Err(_dropped) => Err(WriteError::Stopped),
@@ -214,7 +219,7 @@ impl Writer {
     /// How many events wait.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.0.0.depth()
+        self.0.queue.depth()
     }
 }
 

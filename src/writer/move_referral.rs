@@ -115,9 +115,6 @@ impl Work<'_> {
         if let Some(transaction) = transaction {
             referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
         }
-        if order.step == ReferralStep::Cancel {
-            referral_rewards::take_back(tx, order.referral)?;
-        }
         held.record_moves(tx, order, &Made { path: &path, transaction, now })?;
         let lead = order.step == ReferralStep::Release;
         if lead {
@@ -229,7 +226,12 @@ impl Work<'_> {
         let standing = lots_of(tx, &held.record, &own)?;
         counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
         let taken = reward::claw_back(&held.record.partner, &given, &standing, partners_now);
-        Ok(taken.map_err(MoveRefusal::from)?)
+        let taken = taken.map_err(MoveRefusal::from)?;
+        if referral_rewards::take_back(tx, held.record.id)? != given.len() {
+            // Something of it was taken back since it was read: it must not be taken twice.
+            return Err(RecordError::Raced);
+        }
+        Ok(taken)
     }
 }
 
@@ -297,10 +299,7 @@ impl Held {
         let record = &self.record;
         let news: Vec<News<'_>> = moves
             .iter()
-            .filter_map(|it| {
-                let at = (it.advance.to(), it.seq);
-                announce::of_referral(&record.partner, record.id, &record.product, at)
-            })
+            .filter_map(|made| announce::of_referral(record, made.advance.to(), made.seq))
             .collect();
         announce(tx, &news, now)?;
         Ok(())

@@ -74,7 +74,11 @@ const fn outcome(answer: &Result<Outcome, WriteError>) -> EventOutcome {
             | WriteError::OutOfRange,
         ) => EventOutcome::Refused,
         Err(
-            WriteError::Busy | WriteError::Stopped | WriteError::Store(_) | WriteError::Fault(_),
+            WriteError::Busy
+            | WriteError::Stopped
+            | WriteError::BooksFull
+            | WriteError::Store(_)
+            | WriteError::Fault(_),
         ) => EventOutcome::Failed,
     }
 }

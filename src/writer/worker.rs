@@ -52,6 +52,10 @@ impl Worker {
         for job in jobs {
             match job {
                 Job::Events { submissions, answer, in_line } => {
+                    let submissions: Vec<Submission> = submissions
+                        .into_iter()
+                        .map(|submission| self.with_partner_of_now(submission))
+                        .collect();
                     waiting.push((submissions.len(), answer));
                     at_work.push(in_line.at_work(submissions.len()));
                     group.extend(submissions);
@@ -70,6 +74,15 @@ impl Worker {
         }
     }
 
+    /// A partner may have been suspended, or its rules changed, since the event was handed in: it is
+    /// decided on by the partner as it is now.
+    fn with_partner_of_now(&self, mut submission: Submission) -> Submission {
+        if let Some(partner) = self.bank.registry.get(&submission.partner.id) {
+            submission.partner = partner;
+        }
+        submission
+    }
+
     fn record_watched(&mut self, group: &[Submission], at_work: &[AtWork]) -> Answers {
         self.metrics.group(group.len());
         let traces = watch::places(at_work);
@@ -82,7 +95,12 @@ impl Worker {
     /// Records a group. When the database refuses the group as a whole, each event is tried by
     /// itself, so that one of them does not fail the others.
     fn record_group(&mut self, group: &[Submission], traces: &[Option<TraceParent>]) -> Answers {
-        match self.run_act(|work| work.record(group, traces)) {
+        let mut recorded = self.run_act(|work| work.record(group, traces));
+        if matches!(recorded, Err(RecordError::Store(StoreError::OutOfRange))) {
+            tracing::error!(events = group.len(), "a balance would leave its range");
+            recorded = self.run_act(|work| work.record_within_range(group, traces));
+        }
+        match recorded {
             Ok(answers) => answers,
             Err(error) if group.len() > 1 && !error.is_passing() => {
                 tracing::warn!(%error, events = group.len(), "group refused: one by one");

@@ -64,7 +64,7 @@ pub fn run(args: &Args, settings: &Settings, db: &mut Db) -> Result<bool, Failur
             "method": content.method,
             "target_uri": content.target_uri,
             "headers": content.headers,
-            "body_base64": STANDARD.encode(body),
+            "body_base64": body.map(|body| STANDARD.encode(body)),
         },
         "signature_base": content.signature_base,
     });

@@ -41,8 +41,11 @@ pub fn read(
     covers_the_event(request, &signed.content)?;
     let id = SignatureId::random();
     let content = signed.content.with_body(body).map_err(Problem::internal)?;
+    let without_body = signed.content.without_body().map_err(Problem::internal)?;
     // Sealed, because even a digest lets somebody with the database guess a phone number.
-    let content = gateway.keys.personal.seal(id.bytes(), &content).map_err(Problem::internal)?;
+    let seal = |plain: &[u8]| gateway.keys.personal.seal(id.bytes(), plain);
+    let content = seal(&content).map_err(Problem::internal)?;
+    let without_body = seal(&without_body).map_err(Problem::internal)?;
     Ok(Some(Arc::new(NewSignature {
         id,
         partner: partner.id.clone(),
@@ -52,7 +55,15 @@ pub fn read(
         jwk: signed.jwk,
         created_at: signed.created_at,
         content,
+        without_body,
+        events: 1,
     })))
+}
+
+/// The signature on a request that carried so many events.
+#[must_use]
+pub fn of_batch(signed: &NewSignature, events: usize) -> Arc<NewSignature> {
+    Arc::new(NewSignature { events, ..signed.clone() })
 }
 
 /// In binary mode the headers are part of the event: a signature that leaves one of them out would

@@ -77,6 +77,7 @@ pub async fn post_event_batch(
     if items.len() > BATCH_MAX {
         return Err(Problem::too_many_items(BATCH_MAX));
     }
+    let signed = signed.map(|signed| signature::of_batch(&signed, items.len()));
     let key = &gateway.keys.fingerprint;
     let reading = debug_span!("parse", bytes = body.len(), events = items.len());
     let read = items.iter().map(|item| {

@@ -1,15 +1,11 @@
 //! A till asks beforehand what discount and points a basket would get.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::TimeDelta;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::clock::{self, Moment};
-use crate::event::{Event, FingerprintKey, Malformed, Payment, Said, parse_value};
+use crate::clock::Moment;
+use crate::event::Malformed;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
@@ -19,15 +15,8 @@ use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::QuoteId;
 use crate::money::{Amount, Asset};
-use crate::partner::Partner;
-use crate::program::{self, Decision, Explanation, Occasion, QuoteStanding};
-use crate::store::{Db, quotes};
-use crate::writer::{Submission, WriteError, quote_standings};
-
-/// How long a quote is good for: from the till's question to the payment.
-const GOOD_FOR: TimeDelta = TimeDelta::minutes(30);
-/// How long a quote is kept: the supermarket's file arrives next morning.
-const KEPT_FOR: TimeDelta = TimeDelta::days(7);
+use crate::program::{Decision, Explanation, Occasion, quote};
+use crate::writer::{Quoted, Submission};
 
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Quote<'a> {
@@ -45,9 +34,10 @@ pub(in crate::http) struct Quote<'a> {
     explanation: Explanation<'a>,
 }
 
-/// What discount and points a basket would get: the `data` of a payment, without `discount` and
-/// `paid`. Nothing is recorded but the quote; a payment that names it in time gets its discount,
-/// whatever the rules say then.
+/// What discount and points a basket would get: the `data` of a payment, without `discount`, `paid`,
+/// `order`, `stage` and `quote`. Nothing is recorded but the quote. It is for this member and for one
+/// payment: the first that names it in time gets its discount, whatever the rules say then. It counts
+/// against the limits of the scheme until then. A quote with marks promises nothing.
 #[utoipa::path(
     post, path = "/v1/quotes", tag = "Events", security(("partner" = ["events:write"])),
     request_body = QuoteRequest,
@@ -65,12 +55,9 @@ pub async fn post_quote(
     let asked = serde_json::from_slice(&body).map_err(|error| Malformed::not_json(&error))?;
     let books = gateway.books(&partner);
     let now = clock_of(books, &partner).await?;
-    let event = as_payment(asked, &partner, &gateway, now)?;
-    let zone = gateway.time_zone;
-    let submission = Submission { partner: Arc::clone(&partner), event, signed: None };
-    let (quote, decision) =
-        books.ask_or(move |db| decide(db, &submission, Occasion::new(now, now, zone))).await?;
-    let (id, standing) = quote;
+    let event = quote::as_payment(asked, &partner, Occasion::new(now, now, gateway.time_zone))?;
+    let submission = Submission { partner, event, signed: None };
+    let Quoted { id, quote: standing, decision } = books.writer.quote(submission, now).await?;
     Ok(HttpResponse::Created().json(Quote {
         quote: id,
         expires_at: standing.expires_at,
@@ -82,58 +69,6 @@ pub async fn post_quote(
         marks: decision.marks.iter().map(|mark| mark.name()).collect(),
         explanation: Explanation(&decision.explanation),
     }))
-}
-
-/// The payment that the question describes, with the discount that its scheme allows.
-fn as_payment(
-    mut data: Value,
-    partner: &Partner,
-    gateway: &Gateway,
-    now: Moment,
-) -> Result<Event, Problem> {
-    let gross =
-        data.get("gross").and_then(Value::as_str).map(|text| Amount::parse(text, Asset::CNY));
-    let scheme = data.get("scheme").and_then(Value::as_str);
-    let scheme = scheme.and_then(|scheme| scheme.try_into().ok());
-    if let (Some(Ok(gross)), Value::Object(fields)) = (gross, &mut data) {
-        let rule = scheme.and_then(|id| partner.scheme.discount_on(&id, gateway.day(now)));
-        let discount = rule.map_or(Amount::zero(Asset::CNY), |rule| rule.allowed(gross));
-        let paid = gross.checked_sub(discount).unwrap_or(gross);
-        // What the till asks for is not known to it yet, so it cannot say it.
-        for (name, amount) in [("discount", discount), ("paid", paid)] {
-            fields.entry(name).or_insert_with(|| Value::String(amount.to_string()));
-        }
-        fields.entry("order").or_insert_with(|| Value::String("quote".to_owned()));
-    }
-    let envelope = serde_json::json!({
-        "specversion": "1.0", "id": "quote", "source": "/quotes", "type": Payment::TYPE,
-        "time": now.to_string(), "data": data,
-    });
-    let key = FingerprintKey::new(b"a quote is not an event");
-    Ok(parse_value(&partner.id, &envelope, &key)?)
-}
-
-type Quoted = ((QuoteId, QuoteStanding), Decision);
-
-fn decide(db: &mut Db, submission: &Submission, occasion: Occasion) -> Result<Quoted, WriteError> {
-    db.write(|tx| {
-        let mut standings = quote_standings(tx, submission, occasion)?;
-        let (event, partner) = (&submission.event, &submission.partner);
-        let decision = program::decide(event, partner, &mut standings, occasion)?;
-        let Said::Payment(payment) = &event.said else {
-            return Err(WriteError::Fault("a quote is of a payment".to_owned()));
-        };
-        let id = QuoteId::random();
-        let quote = QuoteStanding {
-            partner: partner.id.clone(),
-            scheme: payment.scheme.clone(),
-            gross: payment.gross,
-            discount: payment.discount,
-            expires_at: occasion.recorded_at.plus(GOOD_FOR),
-        };
-        quotes::insert(tx, id, &quote, clock::now().minus(KEPT_FOR))?;
-        Ok(((id, quote), decision))
-    })
 }
 
 /// The sum of what is above zero on accounts of these codes that a customer or the partner owns.

@@ -131,6 +131,10 @@ impl From<WriteError> for Problem {
             WriteError::OutOfRange => {
                 Self::new(&OUT_OF_RANGE, "With this event a balance would be out of range.")
             }
+            WriteError::BooksFull => Self::busy(
+                "An account of the bank cannot take this amount; the event is not recorded, and it \
+                 is no fault of yours. The bank has been alarmed.",
+            ),
             WriteError::Store(error) => Self::of_store(error),
             WriteError::Fault(fault) => Self::internal(fault),
         }

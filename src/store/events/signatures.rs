@@ -21,7 +21,20 @@ pub struct NewSignature {
     pub thumbprint: String,
     pub jwk: String,
     pub created_at: Moment,
+    /// What was signed, with the body.
     pub content: Sealed,
+    /// The same without the body: the signature base, which holds the body's digest.
+    pub without_body: Sealed,
+    /// How many events the request carried, well-formed or not.
+    pub events: usize,
+}
+
+/// An event, and the signed request that carried it.
+pub struct SignedEvent<'a> {
+    pub event: EventKey,
+    pub signature: &'a NewSignature,
+    /// Whether the body is kept, too.
+    pub whole: bool,
 }
 
 /// A stored signed request, without its content.
@@ -66,12 +79,13 @@ struct EventRow<'a> {
 /// Appends the signed requests of new events, each once.
 pub fn insert(
     tx: &mut LedgerTx<'_>,
-    list: &[(EventKey, &NewSignature)],
+    list: &[SignedEvent<'_>],
     recorded_at: Moment,
 ) -> Result<(), StoreError> {
-    let requests: BTreeMap<SignatureId, &NewSignature> =
-        list.iter().map(|(_key, new)| (new.id, *new)).collect();
-    for new in requests.values() {
+    let requests: BTreeMap<SignatureId, &SignedEvent<'_>> =
+        list.iter().map(|signed| (signed.signature.id, signed)).collect();
+    for SignedEvent { signature: new, whole, .. } in requests.into_values() {
+        let content = if *whole { &new.content } else { &new.without_body };
         let row = Row {
             id: new.id.bytes(),
             partner_id: new.partner.as_str(),
@@ -82,12 +96,9 @@ pub fn insert(
             created_at: new.created_at.naive(),
             recorded_at: recorded_at.naive(),
         };
-        let content = ContentRow {
-            id: new.id.bytes(),
-            key_id: &new.content.key_id,
-            sealed: &new.content.bytes,
-        };
-        // When a batch was recorded event by event, its request is there already.
+        let content =
+            ContentRow { id: new.id.bytes(), key_id: &content.key_id, sealed: &content.bytes };
+        // A batch whose events had to be recorded one by one is there already.
         both!(tx.0, db => diesel::insert_into(signatures::table)
             .values(&row)
             .on_conflict_do_nothing()
@@ -99,7 +110,10 @@ pub fn insert(
     }
     let rows: Vec<EventRow<'_>> = list
         .iter()
-        .map(|(key, new)| EventRow { event_id: key.bytes(), signature_id: new.id.bytes() })
+        .map(|signed| EventRow {
+            event_id: signed.event.bytes(),
+            signature_id: signed.signature.id.bytes(),
+        })
         .collect();
     for part in rows.chunks(crate::store::rows_max(2)) {
         both!(tx.0, db => diesel::insert_into(event_signatures::table).values(part).execute(db))?;

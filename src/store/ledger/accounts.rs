@@ -1,6 +1,6 @@
 //! Accounts and their balances. A balance is kept beside the entries and can be proved from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Text};
@@ -78,6 +78,25 @@ fn apply_arrays(db: &mut PgConnection, rows: &[Row<'_>]) -> QueryResult<()> {
     .bind::<Array<BigInt>, _>(column!(rows, balance))
     .execute(db)?;
     Ok(())
+}
+
+/// The balances of these accounts in smallest units, of those that were posted to.
+pub fn balances(
+    db: &mut Db,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, i64>, StoreError> {
+    let ids: Vec<&[u8]> = accounts.iter().map(|id| id.bytes().as_slice()).collect();
+    let mut found = HashMap::with_capacity(ids.len());
+    for part in ids.chunks(crate::store::rows_max(1)) {
+        let rows: Vec<(Vec<u8>, i64)> = both!(db, db => accounts::table
+            .filter(accounts::id.eq_any(part))
+            .select((accounts::id, accounts::balance))
+            .load(db))?;
+        for (id, balance) in rows {
+            found.insert(AccountId::from_bytes(types::bytes16(&id, "accounts.id")?), balance);
+        }
+    }
+    Ok(found)
 }
 
 /// The balance of an account; zero for one that was never posted to.

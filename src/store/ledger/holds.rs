@@ -196,12 +196,14 @@ fn lots_moved(
         let lot = lot.ok_or(StoreError::Corrupt("entries.lot_id"))?;
         let lot = LotId::from_uuid(types::uuid(&lot, "entries.lot_id")?);
         let amount = Amount::from_minor(amount, Asset::PTS);
-        let place = *places.entry(lot).or_insert(moved.len());
-        match moved.get_mut(place) {
+        match places.get(&lot).and_then(|place| moved.get_mut(*place)) {
             Some((_lot, sum)) => {
                 *sum = sum.checked_add(amount).map_err(|_range| StoreError::OutOfRange)?;
             }
-            None => moved.push((lot, amount)),
+            None => {
+                places.insert(lot, moved.len());
+                moved.push((lot, amount));
+            }
         }
     }
     Ok(moved)

@@ -1,7 +1,7 @@
 //! Lots of points. The parts of a lot are kept beside the entries that name it and can be proved
 //! from them; the customers' rows are the lock over their lots.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
@@ -240,11 +240,84 @@ pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, S
 /// These lots, whatever is left in them.
 pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
     let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for part in ids.chunks(crate::store::rows_max(1)) {
+        let rows: Vec<LotRow> = both!(db, db => lots::table
+            .filter(lots::id.eq_any(part))
+            .select(lot_columns!())
+            .load(db))?;
+        for row in rows {
+            found.push(lot(row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The lots of these customers whose points are owed while they are held.
+pub fn owing(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
     let rows: Vec<LotRow> = both!(db, db => lots::table
-        .filter(lots::id.eq_any(&ids))
+        .filter(lots::customer_id.eq_any(&ids))
+        .filter(lots::owed.ne(0))
         .select(lot_columns!())
         .load(db))?;
     rows.into_iter().map(lot).collect()
+}
+
+/// The lots of these customers of which something falls due at or before a moment: first those that
+/// fall due first, at most `max` that mature and at most `max` that expire.
+pub struct DueLots {
+    pub lots: Vec<Lot>,
+    /// The moment up to which all are here, except that of its very last moment some may be left.
+    pub until: Moment,
+}
+
+/// Reads [`DueLots`]. The customers must be locked.
+pub fn due_of(
+    db: &mut Db,
+    customers: &[CustomerId],
+    until: Moment,
+    max: i64,
+) -> Result<DueLots, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let maturing: Vec<LotRow> = both!(db, db => lots::table
+        .filter(lots::customer_id.eq_any(&ids))
+        .filter(lots::pending.gt(0))
+        .filter(lots::matures_at.le(until.naive()))
+        .order((lots::matures_at, lots::id))
+        .limit(max)
+        .select(lot_columns!())
+        .load(db))?;
+    let expiring: Vec<LotRow> = both!(db, db => lots::table
+        .filter(lots::customer_id.eq_any(&ids))
+        .filter(lots::available.gt(0).or(lots::pending.gt(0)))
+        .filter(lots::expires_at.le(until.naive()))
+        .order((lots::expires_at, lots::id))
+        .limit(max)
+        .select(lot_columns!())
+        .load(db))?;
+    let mut due = DueLots { lots: Vec::new(), until };
+    let is_full = |rows: &[LotRow]| i64::try_from(rows.len()).is_ok_and(|rows| rows >= max);
+    let (more_mature, more_expire) = (is_full(&maturing), is_full(&expiring));
+    for row in maturing {
+        due.lots.push(lot(row)?);
+    }
+    if let Some(last) = due.lots.last().and_then(|lot| lot.matures_at).filter(|_| more_mature) {
+        due.until = due.until.min(last);
+    }
+    let mut known: HashSet<LotId> = due.lots.iter().map(|lot| lot.id).collect();
+    let mut last = None;
+    for row in expiring {
+        let lot = lot(row)?;
+        last = lot.expires_at;
+        if known.insert(lot.id) {
+            due.lots.push(lot);
+        }
+    }
+    if let Some(last) = last.filter(|_| more_expire) {
+        due.until = due.until.min(last);
+    }
+    Ok(due)
 }
 
 /// The partners at which the lots of these customers were earned, of lots with points still.

@@ -126,16 +126,28 @@ pub fn standing(db: &mut Db, referral: ReferralId) -> Result<Vec<RewardGiven>, S
     rows.into_iter().map(RewardGiven::try_from).collect()
 }
 
-/// Marks all of a referral's rewards as taken back. The referral must be locked.
-pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<(), StoreError> {
+/// The referrals for which a transaction gave something, in the order of their ids.
+pub fn rewarded_by(db: &mut Db, transaction: TransactionId) -> Result<Vec<ReferralId>, StoreError> {
+    let ids: Vec<Vec<u8>> = referral_rewards::table
+        .filter(referral_rewards::transaction_id.eq(transaction.bytes().as_slice()))
+        .order(referral_rewards::referral_id)
+        .select(referral_rewards::referral_id)
+        .distinct()
+        .load(db)?;
+    let id = |id: &Vec<u8>| types::uuid(id, "referral_rewards.referral_id");
+    ids.iter().map(|bytes| id(bytes).map(ReferralId::from_uuid)).collect()
+}
+
+/// Marks all of a referral's rewards as taken back; returns how many still stood. The referral must
+/// be locked.
+pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<usize, StoreError> {
     let standing = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
         .filter(referral_rewards::state.ne("clawed_back"));
-    diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?;
-    Ok(())
+    Ok(diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?)
 }
 
-/// Marks the rewards of a transaction that is reversed as taken back.
+/// Marks the rewards of a transaction that is reversed as taken back. Their referrals must be locked.
 pub fn reversed(tx: &mut LedgerTx<'_>, transaction: TransactionId) -> Result<(), StoreError> {
     let standing = referral_rewards::table
         .filter(referral_rewards::transaction_id.eq(transaction.bytes().as_slice()))
@@ -191,18 +203,20 @@ pub fn fallen_due(
     Ok(found)
 }
 
-/// Marks a commission as one that may be paid. The referral must be locked.
+/// Marks a commission as one that may be paid; `false` when it is not pending any more. The referral
+/// must be locked.
 pub fn mature(
     tx: &mut LedgerTx<'_>,
     referral: ReferralId,
     number: usize,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let number = i64::try_from(number).unwrap_or(i64::MAX);
-    let key = (referral.bytes().as_slice(), number);
-    diesel::update(referral_rewards::table.find(key))
-        .set(referral_rewards::state.eq("given"))
-        .execute(tx.0)?;
-    Ok(())
+    let pending = referral_rewards::table
+        .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
+        .filter(referral_rewards::number.eq(number))
+        .filter(referral_rewards::state.eq("pending"));
+    let changed = diesel::update(pending).set(referral_rewards::state.eq("given")).execute(tx.0)?;
+    Ok(changed == 1)
 }
 
 impl TryFrom<Stored> for RewardGiven {

@@ -150,6 +150,10 @@ diesel::table! {
         gross -> BigInt,
         discount -> BigInt,
         expires_at -> Timestamp,
+        member_id -> Nullable<Binary>,
+        customer_id -> Nullable<Binary>,
+        state -> Text,
+        kept_by -> Nullable<Binary>,
     }
 }
 

@@ -219,7 +219,7 @@ impl TestApp {
     /// Does what has fallen due for referrals by that time.
     pub async fn let_fall_due(&self, now: Moment) -> usize {
         let app = self.app.as_ref().unwrap();
-        let due = tallystick::due::of_referrals(app.pool(), app.writer(), (None, now));
+        let due = tallystick::due::of_referrals(app.pool(), app.writer(), None, now);
         due.await.unwrap().found
     }
 
