@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use super::{
     CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Mark, Occasion,
-    QuoteStanding, Refusal, Standings, decide, fall_due,
+    QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
 use crate::event::{Event, Said};
