@@ -11,7 +11,7 @@ use crate::money::{AmountError, Asset};
 use crate::partner::Partner;
 use crate::partner::earning::Period;
 use crate::partner::lead::Branch;
-use crate::partner::reward::Stage;
+use crate::partner::reward::RewardStage;
 
 /// What caps, budgets and tiers count: visits, points by rule, spend by month. A counter is the sum
 /// of what events have added to it, as a balance is of entries; a refund takes away what its part
@@ -125,7 +125,7 @@ impl NeededCounters {
     /// Adds what a referral for a product of that partner asks for on that day.
     pub fn by_referral(&mut self, partner: &Partner, referral: &Referral, day: NaiveDate) {
         let Some(product) = partner.scheme.product_on(&referral.product, day) else { return };
-        let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
+        let due = product.rewards.iter().filter(|reward| reward.on == RewardStage::Qualified);
         self.shared.extend(due.filter(|reward| reward.budget.is_some()).map(|reward| {
             let name = (reward.gift.receiver(), reward.on.name());
             reward_budget(&partner.id, &product.id, name)

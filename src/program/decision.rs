@@ -8,10 +8,10 @@ use super::lot::NewLot;
 use super::reward::RewardGiven;
 use super::tier::TierHeld;
 use crate::clock::Moment;
-use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, RuleId, SightingKey};
+use crate::ids::{ClaimKey, CustomerId, EventKey, LineNumber, RuleId, SightingKey};
 use crate::ledger::Posting;
 use crate::money::{Amount, AmountError};
-use crate::partner::manifest::Unlisted;
+use crate::partner::Unlisted;
 use crate::referral::Verdict;
 
 /// What an event comes to.
@@ -61,7 +61,7 @@ pub struct Introduced {
 /// A line of a payment, or what of it is refunded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinePart {
-    pub line: EventId,
+    pub line: LineNumber,
     /// What was paid for it.
     pub amount: Amount,
     /// What it brought.
@@ -118,9 +118,9 @@ pub enum Refusal {
     #[error("more is refunded than is left of the payment: {left} of {paid}")]
     RefundExceeds { left: Amount, paid: Amount },
     #[error("the payment has no line {line}")]
-    LineUnknown { line: EventId },
+    LineUnknown { line: LineNumber },
     #[error("more is refunded of line {line} than is left of it: {left}")]
-    LineExceeds { line: EventId, left: Amount },
+    LineExceeds { line: LineNumber, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
     #[error("the code is not known, has been used, or is too old; the customer can make another")]

@@ -116,7 +116,7 @@ impl World {
             "time": self.now.to_string(), "data": data,
         });
         let key = FingerprintKey::new(b"x");
-        let event = parse_value(&self.partner.id, &value, &key).unwrap();
+        let event = parse_value(&self.partner.id, &self.partner.limits, &value, &key).unwrap();
         let occasion = Occasion::new(self.now, self.now, chrono_tz::Asia::Shanghai);
         let decision = decide(&event, &self.partner, &mut self.standings, occasion).ok()?;
         self.post(decision);

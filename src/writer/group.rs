@@ -101,12 +101,12 @@ impl<'a> Group<'a> {
 
     fn resolved(&self, submission: &'a Submission) -> Cow<'a, Submission> {
         let (partner, event) = (&submission.partner.id, &submission.event);
-        let named = event.said.refers_to().map(|id| EventKey::of(partner, id));
+        let named = event.data.refers_to().map(|id| EventKey::of(partner, id));
         match named.and_then(|key| self.aliases.get(&key)) {
             None => Cow::Borrowed(submission),
             Some(first) => {
                 let mut resolved = submission.clone();
-                resolved.event.said.refer_to(first.clone());
+                resolved.event.data.refer_to(first.clone());
                 Cow::Owned(resolved)
             }
         }
@@ -161,10 +161,10 @@ impl<'a> Group<'a> {
         // A partner that gives its events new ids lets them refer to each other by these.
         let refers =
             |it: &Difference| matches!(it.pointer.as_str(), "/data/payment" | "/data/hold");
-        if let (Some(place), Some(named)) = (found.iter().position(refers), event.said.refers_to())
+        if let (Some(place), Some(named)) = (found.iter().position(refers), event.data.refers_to())
         {
             let Some(first) = self.first_of(tx, &event.partner, named, duplicates)? else {
-                let unknown = match event.said.hold() {
+                let unknown = match event.data.hold() {
                     Some(_) => Refusal::HoldUnknown,
                     None => Refusal::PaymentUnknown,
                 };
@@ -224,7 +224,7 @@ impl<'a> Group<'a> {
                 refusal,
                 Some(WriteError::Refused(Refusal::PaymentUnknown | Refusal::HoldUnknown))
             );
-            let named = submission.event.said.refers_to().filter(|_id| is_unknown);
+            let named = submission.event.data.refers_to().filter(|_id| is_unknown);
             unknown.extend(named.map(|id| EventKey::of(&submission.partner.id, id)));
         }
         if unknown.is_empty() {

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use super::Submission;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
-use crate::event::{Referral, Said};
+use crate::event::{EventData, Referral};
 use crate::ids::{ClaimKey, CustomerId, EventKey, SightingKey};
 use crate::partner::attribution::Existing;
 use crate::program::Standings;
@@ -76,7 +76,7 @@ pub fn load<'a>(
 
 /// Of a referral with consent: nobody asked for another one to be looked at.
 fn introduction<'a>(submission: &'a Submission, keys: &PersonalKeys) -> Option<Introduction<'a>> {
-    let Said::Referral(referral) = &submission.event.said else { return None };
+    let EventData::Referral(referral) = &submission.event.data else { return None };
     referral.consent.as_ref()?;
     let key = EventKey::of(&submission.partner.id, &submission.event.id);
     let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::Submission;
 use super::error::RecordError;
-use crate::event::Said;
+use crate::event::EventData;
 use crate::ids::{CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey};
 use crate::partner::manifest::Enrolment as EnrolmentRule;
 use crate::partner::test_clock::TestClocks;
@@ -39,11 +39,11 @@ impl Named {
     fn by<'a>(submissions: impl Iterator<Item = &'a Submission>) -> Self {
         let mut named = Self::default();
         for Submission { partner, event, .. } in submissions {
-            match &event.said {
-                Said::Refund(refund) => {
+            match &event.data {
+                EventData::Refund(refund) => {
                     named.refunded.push(EventKey::of(&partner.id, &refund.payment));
                 }
-                Said::Hold(hold) => named.shown.push(CodeKey::of(&hold.code)),
+                EventData::Hold(hold) => named.shown.push(CodeKey::of(&hold.code)),
                 said => named.held.extend(said.hold().map(|id| EventKey::of(&partner.id, id))),
             }
         }
@@ -130,14 +130,14 @@ fn load_counters<'a>(
     for submission in submissions {
         let day = submission.event.effective_at.day_in(zone);
         let partner = &submission.partner;
-        if let Said::Payment(payment) = &submission.event.said
+        if let EventData::Payment(payment) = &submission.event.data
             && let Some(customer) = standings.customer(&partner.id, &payment.member)
         {
             needed.by_payment(partner, customer.id, day);
             quoted.extend(payment.quote);
             in_tiers.extend(partner.programme.tiers.as_ref().map(|_| customer.id));
         }
-        if let Said::Referral(referral) = &submission.event.said {
+        if let EventData::Referral(referral) = &submission.event.data {
             needed.by_referral(partner, referral, day);
         }
     }
@@ -200,7 +200,7 @@ fn load_members<'a>(
     clocks: &TestClocks,
     loaded: &mut Loaded,
 ) -> Result<BTreeSet<CustomerId>, RecordError> {
-    let named = submissions.filter_map(|it| it.event.said.member().map(|member| (it, member)));
+    let named = submissions.filter_map(|it| it.event.data.member().map(|member| (it, member)));
     let keys: BTreeSet<MemberKey> =
         named.clone().map(|(it, member)| MemberKey::of(&it.partner.id, member)).collect();
     let known = customers::of_members(tx, &keys.into_iter().collect::<Vec<_>>())?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::clock::{self, Moment};
-use crate::event::{Event, FingerprintKey, Malformed, Payment, Said, parse_value};
+use crate::event::{Event, EventData, FingerprintKey, Payment, parse_value, read_json};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
@@ -62,7 +62,7 @@ pub async fn post_quote(
     let partner = caller.partner;
     // A quote is a question: its signature is checked, and not kept.
     signature::read(&partner, &gateway, &request, &body)?;
-    let asked = serde_json::from_slice(&body).map_err(|error| Malformed::not_json(&error))?;
+    let asked = read_json(&body)?;
     let books = gateway.books(&partner);
     let now = clock_of(books, &partner).await?;
     let event = as_payment(asked, &partner, &gateway, now)?;
@@ -110,7 +110,7 @@ fn as_payment(
         "time": now.to_string(), "data": data,
     });
     let key = FingerprintKey::new(b"a quote is not an event");
-    Ok(parse_value(&partner.id, &envelope, &key)?)
+    Ok(parse_value(&partner.id, &partner.limits, &envelope, &key)?)
 }
 
 type Quoted = ((QuoteId, QuoteStanding), Decision);
@@ -120,7 +120,7 @@ fn decide(db: &mut Db, submission: &Submission, occasion: Occasion) -> Result<Qu
         let mut standings = quote_standings(tx, submission, occasion)?;
         let (event, partner) = (&submission.event, &submission.partner);
         let decision = program::decide(event, partner, &mut standings, occasion)?;
-        let Said::Payment(payment) = &event.said else {
+        let EventData::Payment(payment) = &event.data else {
             return Err(WriteError::Fault("a quote is of a payment".to_owned()));
         };
         let id = QuoteId::random();

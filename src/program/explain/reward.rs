@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
-use crate::partner::reward::{Gift, Stage};
+use crate::partner::reward::{Gift, RewardStage};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum RewardReason {
     Rewarded {
         rule: RuleVersion,
-        on: Stage,
+        on: RewardStage,
         to: RewardSide,
         asset: Asset,
         amount: Amount,
@@ -48,9 +48,9 @@ impl RewardReason {
         match self {
             Self::Rewarded { on, to, asset, amount, available_from, .. } => {
                 let what = match on {
-                    Stage::Qualified => "a qualified referral",
-                    Stage::Converted => "a referral that converted",
-                    Stage::FirstRepayment => "a referral whose first instalment is paid",
+                    RewardStage::Qualified => "a qualified referral",
+                    RewardStage::Converted => "a referral that converted",
+                    RewardStage::FirstRepayment => "a referral whose first instalment is paid",
                 };
                 let mut says = format!("Reward for {what}: {amount} {asset} to the {}.", to.name());
                 if let Some(day) = available_from {
@@ -80,9 +80,9 @@ impl RewardReason {
         match self {
             Self::Rewarded { on, to, asset, amount, available_from, .. } => {
                 let what = match on {
-                    Stage::Qualified => "推荐合格奖励",
-                    Stage::Converted => "推荐成交奖励",
-                    Stage::FirstRepayment => "推荐客户首次还款奖励",
+                    RewardStage::Qualified => "推荐合格奖励",
+                    RewardStage::Converted => "推荐成交奖励",
+                    RewardStage::FirstRepayment => "推荐客户首次还款奖励",
                 };
                 let mut says = format!("{what}：{amount} {asset}，给予{}。", to.name_zh());
                 if let Some(day) = available_from {
