@@ -13,12 +13,12 @@ use serde_json::json;
 
 use crate::clock::{self, Moment};
 use crate::customer::personal::SealError;
-use crate::event::{self, Contact, Event, Payment, Referral, Said};
+use crate::event::{self, Contact, Event, EventData, Payment, Referral};
 use crate::ids::{CustomerId, EventId, EventKey, PartnerId};
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::behaviour::{Behaviour, Period};
-use crate::partner::{Kind, Partner, Registry};
+use crate::partner::{Partner, PartnerKind, Registry};
 use crate::secrets::keys::Keys;
 use crate::store::contacts::{self, ContactRecord, Evaluation};
 use crate::store::{Db, Pool, StoreError, transactions};
@@ -153,7 +153,7 @@ impl Search {
     }
 
     /// Partners of a kind.
-    fn places(&self, kind: Kind) -> Vec<PartnerId> {
+    fn places(&self, kind: PartnerKind) -> Vec<PartnerId> {
         let partners = self.registry.now();
         let of_kind = partners.iter().filter(|partner| partner.kind == kind);
         of_kind.map(|partner| partner.id.clone()).collect()
@@ -221,7 +221,12 @@ impl Search {
                 },
             },
         });
-        let read = event::parse_value(&rule.introduced_by, &value, &self.keys.fingerprint);
+        let read = event::parse_value(
+            &rule.introduced_by,
+            &self.registry.programme().limits,
+            &value,
+            &self.keys.fingerprint,
+        );
         read.map_err(|malformed| BehaviourError::Malformed(malformed.in_words()))
     }
 
@@ -312,7 +317,7 @@ fn discounted(
         }
         let said = event::parse_recorded(&partner, &body)
             .map_err(|_malformed| StoreError::Corrupt("events.body"))?;
-        if let Said::Payment(payment) = said.said
+        if let EventData::Payment(payment) = said.data
             && !payment.discount.is_zero()
         {
             found.insert(key, payment.discount);

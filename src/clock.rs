@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{
     DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, SubsecRound, TimeDelta, TimeZone,
-    Utc,
+    Timelike, Utc,
 };
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
@@ -33,6 +33,7 @@ impl Moment {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
+        let moment = without_leap_second(moment)?;
         (0..=253_402_300_799).contains(&moment.timestamp()).then(|| Self::from(moment))
     }
 
@@ -106,6 +107,16 @@ impl Moment {
     }
 }
 
+/// A leap second (`23:59:60` in UTC, RFC 3339 section 5.7) as the last microsecond before it, so that
+/// it stays in its day and is the same moment on every store. `None` for a 60th second elsewhere.
+fn without_leap_second(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    if time.timestamp_subsec_nanos() < 1_000_000_000 {
+        return Some(time);
+    }
+    let is_leap = time.timestamp().rem_euclid(86_400) == 86_399;
+    is_leap.then(|| time.with_nanosecond(999_999_000)).flatten()
+}
+
 impl From<DateTime<Utc>> for Moment {
     fn from(time: DateTime<Utc>) -> Self {
         Self(time.trunc_subsecs(6))
@@ -134,6 +145,14 @@ mod tests {
         let moment = Moment::parse("2026-11-02T10:15:30.123456789+08:00").unwrap();
         assert_eq!(moment.to_string(), "2026-11-02T02:15:30.123456Z");
         assert_eq!(Moment::from_naive(moment.naive()), moment);
+    }
+
+    #[test]
+    fn a_leap_second_is_the_end_of_its_day() {
+        let leap = Moment::parse("2016-12-31T23:59:60Z").unwrap();
+        assert_eq!(leap.to_string(), "2016-12-31T23:59:59.999999Z");
+        assert_eq!(Moment::parse("2017-01-01T07:59:60.5+08:00"), Some(leap));
+        assert_eq!(Moment::parse("2016-12-31T10:15:60Z"), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::text::is_label;
+
 /// The text does not have the id's form; the message says what the form is.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a valid {what}: {form}")]
@@ -189,6 +191,34 @@ text_id!(
     "member reference",
     "1 to 64 printable ASCII characters without spaces",
     |text| is_token(text) && text.len() <= 64
+);
+text_id!(
+    /// A partner's number of an order, for people and reconciliation. In any script.
+    OrderNumber,
+    "order number",
+    "1 to 128 characters, no control or invisible ones, no space at either end",
+    is_label
+);
+text_id!(
+    /// A partner's name of a stage of an order. In any script.
+    StageName,
+    "stage",
+    "1 to 128 characters, no control or invisible ones, no space at either end",
+    is_label
+);
+text_id!(
+    /// A partner's name or number of a store. In any script.
+    StoreName,
+    "store",
+    "1 to 128 characters, no control or invisible ones, no space at either end",
+    is_label
+);
+text_id!(
+    /// A partner's number of a line within its payment. In any script.
+    LineNumber,
+    "line number",
+    "1 to 128 characters, no control or invisible ones, no space at either end",
+    is_label
 );
 text_id!(
     /// A rule's, scheme's or product's name within its partner's manifest.
@@ -387,7 +417,7 @@ impl EventKey {
 
 impl BusinessKey {
     #[must_use]
-    pub fn of(partner: &PartnerId, kind: &str, order: &EventId, stage: &EventId) -> Self {
+    pub fn of(partner: &PartnerId, kind: &str, order: &OrderNumber, stage: &StageName) -> Self {
         Self::of_name(&[partner.as_str(), kind, order.as_str(), stage.as_str()])
     }
 }

@@ -32,6 +32,7 @@ pub mod store;
 pub mod task;
 pub mod telemetry;
 pub mod template;
+pub mod text;
 pub mod trace_parent;
 pub mod webhook;
 pub mod writer;

@@ -126,6 +126,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "template",
             "fold",
             "spreadsheet",
+            "text",
         ],
     ),
 ];

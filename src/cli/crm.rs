@@ -1,4 +1,4 @@
-//! `tallystick crm …`: what the CRM is told, without telling it.
+//! `tallystick crm preview`: shows what the CRM would get, without sending anything.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Preview {
-    /// A mapping file; without it the one of the settings, or the built-in one.
+    /// A mapping file [default: that of the settings, or the built-in one].
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
 }

@@ -1,6 +1,5 @@
-//! `tallystick import payments FILE --partner ID`: a partner's daily file goes the same way as its
-//! API calls do. Running it again, after a crash or for good measure, adds nothing: every line is
-//! an event with an id.
+//! `tallystick import payments FILE --partner ID`: takes in a partner's daily file, in the same way
+//! as its API calls. Every line is an event with an id, so that a second run adds nothing.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -34,31 +33,31 @@ pub struct PaymentsArgs {
     file: PathBuf,
     #[arg(long)]
     partner: PartnerId,
-    /// Where lines that are not taken go, with their number and the reason.
+    /// The file for rejected lines, with their number and the reason.
     /// [default: FILE's name with .rejects.csv, in the current folder]
     #[arg(long)]
     rejects: Option<PathBuf>,
-    /// How the file's characters are written: utf-8 or gb18030 [default: what fits its lines]
+    /// The file's charset: utf-8 or gb18030 [default: what fits its lines]
     #[arg(long, value_parser = charset)]
     charset: Option<Charset>,
 }
 
-/// Lines in one hand-over to the writer.
+/// Lines that the writer gets at once.
 const LINES_AT_ONCE: usize = 1_000;
 
-/// What came of a file.
+/// The outcome of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub recorded: u64,
-    /// Recorded before, by an earlier run or by the API.
+    /// Already recorded, by an earlier run or by the API.
     pub known: u64,
     pub rejected: u64,
 }
 
-/// Takes the file in. `Ok(false)` when some lines were rejected.
+/// Takes in the file. `Ok(false)`: some lines were rejected.
 ///
 /// # Errors
-/// When the file or the database cannot be used; what was recorded until then stays recorded.
+/// When the file or the database cannot be used. What is recorded by then stays recorded.
 pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> {
     let Command::Payments(args) = command;
     let core = Core::start(&settings)?;
@@ -142,7 +141,7 @@ impl Import {
         Ok(())
     }
 
-    /// Writes a line to the reject file, which is made for the first one.
+    /// Writes a line to the reject file. The first rejected line makes the file.
     fn reject(
         &mut self,
         header: &StringRecord,
@@ -166,7 +165,7 @@ impl Import {
     }
 }
 
-/// Finds the charset of a file that does not name it.
+/// Guesses the charset of a file.
 fn guess(path: &Path) -> Result<Charset, Failure> {
     if !path.metadata().is_ok_and(|data| data.is_file()) {
         let what = format!("{} cannot be read twice", path.display());
@@ -189,7 +188,7 @@ fn charset(name: &str) -> Result<Charset, String> {
     Charset::by_name(name).ok_or_else(|| "expected utf-8 or gb18030".to_owned())
 }
 
-/// Opens the file, unpacking it where it is packed, with a bar that follows the bytes read from it.
+/// Opens the file, and unpacks it if it is packed. The progress bar counts the bytes read.
 fn open(path: &Path) -> Result<(Box<dyn Read + Send>, ProgressBar), Failure> {
     let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let file = File::open(path).map_err(cannot)?;

@@ -1,4 +1,4 @@
-//! `tallystick keys`: the keys of personal data, their rotation, and how far that has come.
+//! `tallystick keys`: the keys of personal data, their rotation, and its progress.
 
 use std::collections::BTreeMap;
 

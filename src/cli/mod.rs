@@ -1,4 +1,4 @@
-//! The program's commands, one file each. They print for people; what they do is elsewhere.
+//! The commands, one file each. They print for people; the work is done in other rooms.
 
 pub mod crm;
 pub mod demo;
@@ -37,7 +37,7 @@ enum Command {
     Migrate(migrate::Args),
     /// Play a day of three partners against a gateway and a CRM started for it.
     Demo(demo::Args),
-    /// Look at what the CRM is told.
+    /// Show what the CRM gets.
     #[command(subcommand)]
     Crm(crm::Command),
     /// Take in a partner's file.
@@ -46,26 +46,26 @@ enum Command {
     /// Check the folders of partners, or make a key for one.
     #[command(subcommand)]
     Partners(partners::Command),
-    /// Do what the loyalty programme does by itself.
+    /// Run at once what the loyalty programme does by itself, or simulate other rules.
     #[command(subcommand)]
     Program(program::Command),
     /// See and rotate the keys of personal data.
     #[command(subcommand)]
     Keys(keys::Command),
-    /// What waits to leave the house; dead letters, and their replay.
+    /// List waiting messages and dead letters, and replay dead letters.
     #[command(subcommand)]
     Outbox(outbox::Command),
-    /// Look into the ledger.
+    /// Read, verify and export the ledger.
     Ledger(ledger::Args),
     /// Change the keys that sign access tokens, receipts and heads.
     #[command(subcommand)]
     TokenKeys(token_keys::Command),
 }
 
-/// Why a command failed, for the one who typed it.
+/// Why a command failed, for the person who runs it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs the command. `Ok(false)` when it ran and what it examined is not in order.
+/// Runs the command. `Ok(false)`: the command ran, and found something that is not in order.
 ///
 /// # Errors
 /// [`Failure`] with what to do about it.

@@ -1,4 +1,4 @@
-//! `tallystick outbox`: what waits to leave the house, and what was given up.
+//! `tallystick outbox`: messages that wait for delivery, and dead letters.
 
 use super::Failure;
 use crate::clock;
@@ -9,11 +9,11 @@ use crate::store::{self, Db, outbox};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// How far each destination is behind, and every dead letter with its reason.
+    /// Show how far each destination is behind, and every dead letter with its reason.
     List,
-    /// One message with its delivery log.
+    /// Show one message with its delivery log.
     Show(Which),
-    /// Put dead letters in line again.
+    /// Queue dead letters again.
     Replay(ReplayArgs),
 }
 
@@ -27,7 +27,7 @@ pub struct ReplayArgs {
     /// The messages to replay.
     #[arg(required_unless_present = "all")]
     messages: Vec<MessageId>,
-    /// Every dead letter there is.
+    /// Replay every dead letter.
     #[arg(long, conflicts_with = "messages")]
     all: bool,
 }

@@ -1,12 +1,12 @@
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::reader::Reader;
+use super::reader::FieldReader;
 use crate::clock::Moment;
 use crate::partner::consent_text::ConsentText;
 
-/// What the person agreed to and how that can be shown (PIPL, articles 14 and 23). What is left
-/// out is as the registered text says.
+/// What the person agreed to, and the proof of it (PIPL, articles 14 and 23). Fields left out are
+/// taken from the registered text.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Consent)]
 pub struct ConsentGiven {
@@ -15,14 +15,14 @@ pub struct ConsentGiven {
     pub purpose: String,
     #[schema(min_length = 1, max_length = 40)]
     pub text_version: String,
-    /// Of the exact text that was shown.
+    /// The SHA-256 of the exact text that was shown.
     #[serde(serialize_with = "hex")]
     #[schema(value_type = String, pattern = "^[0-9a-fA-F]{64}$")]
     pub text_sha256: [u8; 32],
     /// Where it was shown: `till`, `tablet`, `app`, `paper`, …
     #[schema(min_length = 1, max_length = 40)]
     pub channel: String,
-    /// Where the proof is: a signature's, recording's or message's reference.
+    /// The reference of the proof: a signature, a recording or a message.
     #[schema(min_length = 1, max_length = 200)]
     pub evidence: String,
     pub given_at: Moment,
@@ -37,26 +37,27 @@ pub struct ConsentGiven {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 20)]
     pub kinds: Option<Vec<String>>,
-    /// Of the text, such as `zh-CN` (RFC 5646).
+    /// The language of the text, such as `zh-CN` (RFC 5646).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 2, max_length = 35)]
     pub language: Option<String>,
-    /// Whether passing the data to the bank was agreed to by itself, not bundled with anything.
+    /// Whether the person agreed to passing the data to the bank by itself, not bundled with
+    /// anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separate: Option<bool>,
-    /// Who asked for it, by a staff or device number: never a name.
+    /// Who asked for the consent, by a staff or device number: never a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 64)]
     pub collector: Option<String>,
 }
 
-/// Whoever gets a person's data.
+/// Who gets a person's data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipient {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// Where a person reaches it about their data.
+    /// Where a person reaches the recipient about their data.
     #[schema(min_length = 1, max_length = 200)]
     pub contact: String,
 }
@@ -64,8 +65,8 @@ pub struct Recipient {
 const KINDS_MAX: usize = 20;
 
 impl ConsentGiven {
-    /// Reads what a person agreed to, before whatever is dated by that time.
-    pub fn read(mut consent: Reader<'_>, event_time: Option<Moment>) -> Option<Self> {
+    /// Reads a consent, which must not be later than the event.
+    pub fn read(mut consent: FieldReader<'_>, event_time: Option<Moment>) -> Option<Self> {
         let purpose = consent.text("purpose", 200).map(str::to_owned);
         let text_version = consent.text("text_version", 40).map(str::to_owned);
         let text_sha256 = consent.text("text_sha256", 64).map(from_hex);
@@ -98,7 +99,7 @@ impl ConsentGiven {
         })
     }
 
-    /// The same with what the text says, where nothing was said.
+    /// Fills the fields left out from the registered text.
     #[must_use]
     pub fn completed_by(mut self, text: &ConsentText) -> Self {
         let recipient = Recipient { name: text.recipient.clone(), contact: text.contact.clone() };
@@ -117,7 +118,7 @@ impl ConsentGiven {
     }
 }
 
-fn read_given_at(consent: &mut Reader<'_>, event_time: Option<Moment>) -> Option<Moment> {
+fn read_given_at(consent: &mut FieldReader<'_>, event_time: Option<Moment>) -> Option<Moment> {
     let given_at = consent.text("given_at", 40).map(Moment::parse);
     match (given_at, event_time) {
         (Some(None), _) => consent.fail("given_at", "expected an RFC 3339 date-time"),
@@ -129,14 +130,14 @@ fn read_given_at(consent: &mut Reader<'_>, event_time: Option<Moment>) -> Option
     given_at?
 }
 
-fn read_recipient(mut recipient: Reader<'_>) -> Option<Recipient> {
+fn read_recipient(mut recipient: FieldReader<'_>) -> Option<Recipient> {
     let name = recipient.text("name", 100).map(str::to_owned);
     let contact = recipient.text("contact", 200).map(str::to_owned);
     recipient.finish();
     Some(Recipient { name: name?, contact: contact? })
 }
 
-fn read_kinds(consent: &mut Reader<'_>) -> Option<Vec<String>> {
+fn read_kinds(consent: &mut FieldReader<'_>) -> Option<Vec<String>> {
     let value = consent.optional("kinds")?;
     let word = |kind: &serde_json::Value| {
         let kind = kind.as_str()?;
@@ -152,7 +153,7 @@ fn read_kinds(consent: &mut Reader<'_>) -> Option<Vec<String>> {
     kinds
 }
 
-fn read_separate(consent: &mut Reader<'_>) -> Option<bool> {
+fn read_separate(consent: &mut FieldReader<'_>) -> Option<bool> {
     let value = consent.optional("separate")?;
     let separate = value.as_bool();
     if separate.is_none() {
@@ -161,7 +162,7 @@ fn read_separate(consent: &mut Reader<'_>) -> Option<bool> {
     separate
 }
 
-/// 32 bytes of 64 hexadecimal digits.
+/// Reads 64 hexadecimal digits as 32 bytes.
 #[must_use]
 pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;

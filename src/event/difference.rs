@@ -4,11 +4,11 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A field in which two events differ that should be the same. Neither value is shown of what is
-/// personal: then both are absent.
+/// A field in which two events differ that should be the same. Both values are absent if the field
+/// is personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Difference {
-    /// RFC 6901, in the event as it is posted.
+    /// RFC 6901 pointer into the event as posted.
     pub pointer: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Value>,
@@ -16,19 +16,19 @@ pub struct Difference {
     pub received: Option<Value>,
 }
 
-/// Fields that are told of at most.
+/// The most fields that are listed.
 const DIFFERENCES_MAX: usize = 32;
 
 impl Difference {
-    /// Contact data is never kept in the clear, so all that can be said is that it differs.
+    /// Contact data is never kept in the clear, so we can only say that it differs.
     #[must_use]
     pub fn of_contact() -> Self {
         Self { pointer: "/data/contact".to_owned(), recorded: None, received: None }
     }
 }
 
-/// Where the kept bodies of two events differ, but for what a partner may give anew: `id` and
-/// `source`.
+/// Where the kept bodies of two events differ, except in `id` and `source`, which a partner may
+/// change when it sends the event again.
 #[must_use]
 pub fn differences(recorded: &str, received: &str) -> Vec<Difference> {
     let read = |body: &str| serde_json::from_str(body).unwrap_or(Value::Null);

@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::problem::FieldProblem;
-use super::reader::Reader;
-use super::{Cancel, Commit, Hold, Payment, Referral, Refund, Return, Said};
+use super::json::read_json;
+use super::problem::{FieldProblem, Malformed};
+use super::reader::FieldReader;
+use super::{Cancel, Commit, EventData, Hold, Payment, Referral, Refund, Return};
 use crate::clock::Moment;
 use crate::ids::EventId;
+use crate::partner::limits::EventLimits;
 
-/// The envelope's attributes that mean something here.
+/// The attributes of the envelope that we use.
 #[derive(Clone, Debug)]
 pub struct Attributes {
     pub id: EventId,
@@ -16,10 +18,10 @@ pub struct Attributes {
     pub time: Moment,
 }
 
-/// Attributes that CloudEvents defines and that are allowed but mean nothing here.
+/// Attributes that CloudEvents defines. They are allowed, and we ignore them.
 const PASSED_OVER: [&str; 3] = ["datacontenttype", "dataschema", "subject"];
 
-/// Every type of event there is.
+/// All types of event.
 const TYPES: [&str; 7] = [
     Payment::TYPE,
     Refund::TYPE,
@@ -31,27 +33,31 @@ const TYPES: [&str; 7] = [
 ];
 
 /// Turns a binary-mode request (attributes in `ce-` headers, data in the body) into the JSON
-/// format, so that there is one way to read an event.
+/// format, so that one reader serves both modes.
 ///
 /// # Errors
-/// serde's, when the body is not JSON.
+/// [`Malformed`], when the body is not JSON.
 pub fn binary_mode<'a>(
-    headers: impl Iterator<Item = (&'a str, &'a str)>,
+    attributes: impl Iterator<Item = (&'a str, &'a str)>,
     body: &[u8],
-) -> Result<Value, serde_json::Error> {
+) -> Result<Value, Malformed> {
     let mut event = Map::new();
-    for (name, value) in headers {
+    for (name, value) in attributes {
         if let Some(attribute) = name.strip_prefix("ce-") {
             event.insert(attribute.to_owned(), json!(value));
         }
     }
-    event.insert("data".to_owned(), serde_json::from_slice(body)?);
+    event.insert("data".to_owned(), read_json(body)?);
     Ok(Value::Object(event))
 }
 
-/// Reads envelope and data, whichever of them is wrong: the partner mends all at once.
-pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attributes, Said)> {
-    let mut envelope = Reader::new(value, "", problems)?;
+/// Reads envelope and data, and reports the problems of both, so that the partner mends all at once.
+pub fn read(
+    value: &Value,
+    limits: Option<&EventLimits>,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<(Attributes, EventData)> {
+    let mut envelope = FieldReader::new(value, "", problems)?.within(limits);
     let version = envelope.text("specversion", 8);
     if version.is_some_and(|version| version != "1.0") {
         envelope.fail("specversion", "expected \"1.0\"");
@@ -67,12 +73,16 @@ pub fn read(value: &Value, problems: &mut Vec<FieldProblem>) -> Option<(Attribut
         envelope.optional(attribute);
     }
     let kind = envelope.text("type", 64);
-    let said = kind.and_then(|kind| read_data(&mut envelope, kind, time));
+    let event_data = kind.and_then(|kind| read_data(&mut envelope, kind, time));
     pass_over_extensions(envelope, value);
-    Some((Attributes { id: id?, source: source?, time: time? }, said?))
+    Some((Attributes { id: id?, source: source?, time: time? }, event_data?))
 }
 
-fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Option<Said> {
+fn read_data(
+    envelope: &mut FieldReader<'_>,
+    kind: &str,
+    time: Option<Moment>,
+) -> Option<EventData> {
     if !TYPES.contains(&kind) {
         let known = TYPES.join(", ");
         envelope.fail("type", format!("unknown event type; known are: {known}"));
@@ -86,19 +96,19 @@ fn read_data(envelope: &mut Reader<'_>, kind: &str, time: Option<Moment>) -> Opt
         return None;
     };
     match kind {
-        Payment::TYPE => Payment::read(data).map(Said::Payment),
-        Refund::TYPE => Refund::read(data).map(Said::Refund),
-        Hold::TYPE => Hold::read(data).map(Said::Hold),
-        Commit::TYPE => Commit::read(data).map(Said::Commit),
-        Cancel::TYPE => Cancel::read(data).map(Said::Cancel),
-        Return::TYPE => Return::read(data).map(Said::Return),
-        _ => Referral::read(data, time).map(|it| Said::Referral(Box::new(it))),
+        Payment::TYPE => Payment::read(data).map(EventData::Payment),
+        Refund::TYPE => Refund::read(data).map(EventData::Refund),
+        Hold::TYPE => Hold::read(data).map(EventData::Hold),
+        Commit::TYPE => Commit::read(data).map(EventData::Commit),
+        Cancel::TYPE => Cancel::read(data).map(EventData::Cancel),
+        Return::TYPE => Return::read(data).map(EventData::Return),
+        _ => Referral::read(data, time).map(|referral| EventData::Referral(Box::new(referral))),
     }
 }
 
-/// CloudEvents lets anyone add attributes of lower-case letters and digits (section 3.1): they
-/// are not ours to refuse. Anything else in the envelope is a mistake.
-fn pass_over_extensions(mut envelope: Reader<'_>, value: &Value) {
+/// CloudEvents lets anyone add attributes of lower-case letters and digits (section 3.1), so we
+/// ignore them. Any other name in the envelope is a mistake.
+fn pass_over_extensions(mut envelope: FieldReader<'_>, value: &Value) {
     let is_extension =
         |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let defined =
@@ -106,7 +116,9 @@ fn pass_over_extensions(mut envelope: Reader<'_>, value: &Value) {
     let defined: Vec<&str> = defined.collect();
     let object = value.as_object().into_iter().flatten();
     for (name, _value) in object {
-        if !defined.contains(&name.as_str()) && !is_extension(name) {
+        if name == "data_base64" {
+            envelope.fail(name, "binary data is not taken here: write data as JSON, in data");
+        } else if !defined.contains(&name.as_str()) && !is_extension(name) {
             envelope
                 .fail_unknown(name, "not a CloudEvents attribute; extensions are of a-z and 0-9");
         }

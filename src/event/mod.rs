@@ -1,10 +1,11 @@
-//! What a partner said. Bytes become an [`Event`] here or a list of problems, each with a JSON
-//! pointer; nothing further in takes anything else. What the event is worth is `program`'s.
+//! Events that partners report. Bytes become an [`Event`] here, or a list of problems with JSON
+//! pointers; all other rooms take only an [`Event`]. `program` decides what the event is worth.
 
 mod consent;
 mod difference;
 mod envelope;
 mod fingerprint;
+mod json;
 mod object;
 mod payment;
 mod problem;
@@ -21,36 +22,38 @@ pub use consent::{ConsentGiven, Recipient};
 pub use difference::{Difference, differences};
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use object::read_object;
+pub use json::read_json;
+pub use object::{read_object, read_object_within};
 pub use payment::{Instalment, Line, Payment};
-pub use problem::{FieldProblem, Malformed};
-pub use reader::{AMOUNT_IS_NUMBER, Reader, UNKNOWN_FIELD};
+pub use problem::{FieldProblem, Malformed, NotJson, TextPlace};
+pub use reader::{AMOUNT_IS_NUMBER, FieldReader, UNKNOWN_FIELD};
 pub use redemption::{Cancel, Commit, Hold, Return};
 pub use referral::{Contact, Referral, is_e164, read_contact};
 pub use refund::{Refund, RefundLine};
 pub use stage::OrderStage;
 
 use crate::clock::Moment;
-use crate::ids::{BusinessKey, EventId, MemberRef, PartnerId};
+use crate::ids::{BusinessKey, EventId, MemberRef, OrderNumber, PartnerId, StageName};
 use crate::money::Amount;
+use crate::partner::limits::EventLimits;
 
-/// Something a partner reports, checked in itself. What it refers to is not looked up yet.
+/// An event of a partner, checked by itself. What the event refers to is not looked up yet.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub partner: PartnerId,
     pub id: EventId,
-    /// When it happened, by the partner's clock.
+    /// When the event happened, by the partner's clock.
     pub effective_at: Moment,
-    pub said: Said,
-    /// The content without personal data, in one canonical form: what is kept.
+    pub data: EventData,
+    /// The content without personal data in one canonical form. This is what we keep.
     pub body: String,
     pub fingerprint: Fingerprint,
 }
 
-/// The kinds of event.
+/// What an event says, by its type.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Said {
+pub enum EventData {
     Payment(Payment),
     Refund(Refund),
     Referral(Box<Referral>),
@@ -60,7 +63,7 @@ pub enum Said {
     Return(Return),
 }
 
-impl Said {
+impl EventData {
     /// The CloudEvents `type`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -75,7 +78,7 @@ impl Said {
         }
     }
 
-    /// The member the event names, if its kind does and it did.
+    /// The member that the event names, if any.
     #[must_use]
     pub const fn member(&self) -> Option<&MemberRef> {
         match self {
@@ -89,7 +92,7 @@ impl Said {
         }
     }
 
-    /// The hold that the event closes or undoes, if its kind does.
+    /// The hold that the event closes or undoes, if any.
     #[must_use]
     pub const fn hold(&self) -> Option<&EventId> {
         match self {
@@ -100,16 +103,21 @@ impl Said {
         }
     }
 
-    /// The event that it refers to: a refund's payment, or the hold that it closes or undoes.
+    /// The event that this one refers to: a refund's payment, or the hold that it closes or undoes.
     #[must_use]
     pub const fn refers_to(&self) -> Option<&EventId> {
         match self {
             Self::Refund(refund) => Some(&refund.payment),
-            said => said.hold(),
+            Self::Payment(_)
+            | Self::Referral(_)
+            | Self::Hold(_)
+            | Self::Commit(_)
+            | Self::Cancel(_)
+            | Self::Return(_) => self.hold(),
         }
     }
 
-    /// Lets it refer to another event, which is the same to the partner.
+    /// Makes it refer to another event that the partner regards as the same.
     pub fn refer_to(&mut self, event: EventId) {
         match self {
             Self::Refund(refund) => refund.payment = event,
@@ -121,7 +129,7 @@ impl Said {
     }
 
     /// The order and its stage, where the event names both.
-    fn order_stage(&self) -> Option<(&EventId, &EventId)> {
+    fn order_stage(&self) -> Option<(&OrderNumber, &StageName)> {
         let step = match self {
             Self::Payment(payment) => return Some((&payment.order, payment.stage.as_ref()?)),
             Self::Refund(refund) => &refund.step,
@@ -134,7 +142,7 @@ impl Said {
         Some((step.order.as_ref()?, step.stage.as_ref()?))
     }
 
-    /// The amount it is about, where it states one: what was paid, refunded, asked for or held.
+    /// The amount that the event states, if any: paid, refunded, requested or held.
     #[must_use]
     pub const fn amount(&self) -> Option<Amount> {
         match self {
@@ -150,42 +158,57 @@ impl Said {
 }
 
 impl Event {
-    /// What the partner itself holds unique, where it says so.
+    /// The key that the partner itself keeps unique, if the event names order and stage.
     #[must_use]
     pub fn business_key(&self) -> Option<BusinessKey> {
-        let (order, stage) = self.said.order_stage()?;
-        Some(BusinessKey::of(&self.partner, self.said.kind(), order, stage))
+        let (order, stage) = self.data.order_stage()?;
+        Some(BusinessKey::of(&self.partner, self.data.kind(), order, stage))
     }
 }
 
-/// Reads one event from the bytes of a CloudEvents 1.0 JSON object.
+/// Reads one event from the bytes of a CloudEvents 1.0 JSON object. Amounts beyond the limits are
+/// refused.
 ///
 /// # Errors
-/// [`Malformed`] with every problem found, not only the first.
-pub fn parse(partner: &PartnerId, bytes: &[u8], key: &FingerprintKey) -> Result<Event, Malformed> {
-    let value = serde_json::from_slice(bytes).map_err(|error| Malformed::not_json(&error))?;
-    parse_value(partner, &value, key)
+/// [`Malformed`] with all problems, not only the first.
+pub fn parse(
+    partner: &PartnerId,
+    limits: &EventLimits,
+    bytes: &[u8],
+    key: &FingerprintKey,
+) -> Result<Event, Malformed> {
+    parse_value(partner, limits, &read_json(bytes)?, key)
 }
 
-/// Reads one event from JSON that is already parsed, as an item of a batch is.
+/// Reads one event from parsed JSON, such as an item of a batch.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn parse_value(
     partner: &PartnerId,
-    value: &serde_json::Value,
+    limits: &EventLimits,
+    value: &Value,
+    key: &FingerprintKey,
+) -> Result<Event, Malformed> {
+    read(partner, Some(limits), value, key)
+}
+
+fn read(
+    partner: &PartnerId,
+    limits: Option<&EventLimits>,
+    value: &Value,
     key: &FingerprintKey,
 ) -> Result<Event, Malformed> {
     let mut problems = Vec::new();
-    let parsed = envelope::read(value, &mut problems);
+    let parsed = envelope::read(value, limits, &mut problems);
     match parsed {
-        Some((attributes, said)) if problems.is_empty() => {
-            let (body, fingerprint) = fingerprint::of(&attributes, &said, key);
+        Some((attributes, data)) if problems.is_empty() => {
+            let (body, fingerprint) = fingerprint::of(&attributes, &data, key);
             Ok(Event {
                 partner: partner.clone(),
                 id: attributes.id,
                 effective_at: attributes.time,
-                said,
+                data,
                 body,
                 fingerprint,
             })
@@ -194,23 +217,22 @@ pub fn parse_value(
     }
 }
 
-/// Reads an event again from the body that was kept of it. What is never kept is not there: a
-/// referral names nobody, and the fingerprint is not the one that was recorded.
+/// Reads an event from the body that we kept. Personal data is not in it: a referral names nobody,
+/// and the fingerprint is not the recorded one.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn parse_recorded(partner: &PartnerId, body: &str) -> Result<Event, Malformed> {
-    let mut value: Value =
-        serde_json::from_str(body).map_err(|error| Malformed::not_json(&error))?;
+    let mut value = read_json(body.as_bytes())?;
     if let Some(envelope) = value.as_object_mut() {
         envelope.insert("specversion".to_owned(), json!("1.0"));
         if envelope.get("type").is_some_and(|kind| kind == Referral::TYPE)
             && let Some(data) = envelope.get_mut("data").and_then(Value::as_object_mut)
         {
-            data.insert("contact".to_owned(), json!({ "name": "-", "phone": "+10000000" }));
+            data.insert("contact".to_owned(), json!({ "name": "nobody", "phone": "+10000000" }));
         }
     }
-    parse_value(partner, &value, &FingerprintKey::new(b"not to be compared"))
+    read(partner, None, &value, &FingerprintKey::new(b"not to be compared"))
 }
 
 #[cfg(test)]

@@ -1,16 +1,34 @@
-use serde_json::Value;
-
+use super::json::read_json;
 use super::problem::{FieldProblem, Malformed};
-use super::reader::Reader;
+use super::reader::FieldReader;
+use crate::partner::limits::EventLimits;
 
-/// Reads a JSON object field by field, with every problem found and not only the first.
+/// Reads a JSON object field by field, and reports all problems, not only the first.
 pub fn read_object<T>(
     body: &[u8],
-    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+    read: impl FnOnce(&mut FieldReader<'_>) -> Option<T>,
 ) -> Result<T, Malformed> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
+    read_limited(body, None, read)
+}
+
+/// Reads a JSON object as [`read_object`] does, and refuses amounts beyond the limits.
+pub fn read_object_within<T>(
+    body: &[u8],
+    limits: &EventLimits,
+    read: impl FnOnce(&mut FieldReader<'_>) -> Option<T>,
+) -> Result<T, Malformed> {
+    read_limited(body, Some(limits), read)
+}
+
+fn read_limited<T>(
+    body: &[u8],
+    limits: Option<&EventLimits>,
+    read: impl FnOnce(&mut FieldReader<'_>) -> Option<T>,
+) -> Result<T, Malformed> {
+    let value = read_json(body)?;
     let mut problems: Vec<FieldProblem> = Vec::new();
-    let done = Reader::new(&value, "", &mut problems).and_then(|mut body| {
+    let done = FieldReader::new(&value, "", &mut problems).and_then(|body| {
+        let mut body = body.within(limits);
         let done = read(&mut body);
         body.finish();
         done

@@ -1,8 +1,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::reader::Reader;
-use crate::ids::{EventId, MemberRef, QuoteId, RuleId};
+use super::reader::FieldReader;
+use crate::ids::{LineNumber, MemberRef, OrderNumber, QuoteId, RuleId, StageName, StoreName};
 use crate::money::{Amount, Asset};
 
 /// A payment at a partner, with the discount the customer got there.
@@ -10,16 +10,16 @@ use crate::money::{Amount, Asset};
 pub struct Payment {
     pub member: MemberRef,
     /// The partner's number of the order, for people and reconciliation.
-    pub order: EventId,
-    /// Which of the order's payments it is, where the order has at most one of each.
+    pub order: OrderNumber,
+    /// Which of the order's payments this is, if the order has at most one of each.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stage: Option<EventId>,
+    pub stage: Option<StageName>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<EventId>,
-    /// The discount scheme under which the discount was given, when it was one agreed on.
+    pub store: Option<StoreName>,
+    /// The agreed discount scheme under which the discount was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<RuleId>,
-    /// What the till was told beforehand.
+    /// The quote that the till got before the payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quote: Option<QuoteId>,
     pub currency: Asset,
@@ -27,16 +27,16 @@ pub struct Payment {
     pub gross: Amount,
     pub discount: Amount,
     pub paid: Amount,
-    /// How it is paid by instalments, if it is.
+    /// Present if the customer pays by instalments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instalment: Option<Instalment>,
-    /// What was bought, where the partner says; what is paid for them adds up to `paid`.
+    /// What was bought, if the partner says. The lines add up to `paid`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, max_items = 200)]
     pub lines: Vec<Line>,
 }
 
-/// Payment by instalments, and what of its fee was waived.
+/// Payment by instalments, and how much of its fee was waived.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Instalment {
     #[schema(minimum = 1, maximum = 120)]
@@ -44,7 +44,7 @@ pub struct Instalment {
     pub fee: Amount,
     /// At most the fee.
     pub waived: Amount,
-    /// The waiver agreed on, where there is one.
+    /// The agreed fee waiver, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<RuleId>,
 }
@@ -54,24 +54,24 @@ pub struct Instalment {
 #[schema(as = PaymentLine)]
 pub struct Line {
     /// The partner's own number of the line, once in a payment.
-    pub line: EventId,
+    pub line: LineNumber,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 64)]
     pub category: Option<String>,
     pub paid: Amount,
 }
 
-/// Lines of one payment.
+/// The most lines of one payment.
 pub(super) const LINES_MAX: usize = 200;
 
-pub(super) fn stands_twice<'a>(lines: impl Iterator<Item = &'a EventId>) -> bool {
-    let mut names: Vec<&str> = lines.map(EventId::as_str).collect();
+pub(super) fn stands_twice<'a>(lines: impl Iterator<Item = &'a LineNumber>) -> bool {
+    let mut names: Vec<&str> = lines.map(LineNumber::as_str).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
 }
 
 impl Instalment {
-    fn read(mut data: Reader<'_>, currency: Option<Asset>) -> Option<Self> {
+    fn read(mut data: FieldReader<'_>, currency: Option<Asset>) -> Option<Self> {
         let periods = data.count("periods", 1..=120);
         let fee = data.amount("fee", currency);
         let waived = data.amount("waived", currency);
@@ -87,7 +87,7 @@ impl Instalment {
 }
 
 impl Line {
-    fn read(mut data: Reader<'_>, currency: Option<Asset>) -> Option<Self> {
+    fn read(mut data: FieldReader<'_>, currency: Option<Asset>) -> Option<Self> {
         let line = data.parsed("line");
         let category = data.optional_text("category", 64).map(str::to_owned);
         let paid = data.amount("paid", currency);
@@ -99,7 +99,7 @@ impl Line {
 impl Payment {
     pub const TYPE: &'static str = "payment.discounted";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let member = data.parsed("member");
         let order = data.parsed("order");
         let stage = data.optional_parsed("stage");
@@ -129,7 +129,8 @@ impl Payment {
             }
         }
         let named = data.optional("instalment").is_some();
-        let instalment = data.object("instalment").and_then(|it| Instalment::read(it, currency));
+        let instalment =
+            data.object("instalment").and_then(|data| Instalment::read(data, currency));
         data.finish();
         (instalment.is_some() == named).then_some(())?;
         Some(Self {

@@ -1,8 +1,10 @@
+use std::fmt;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// One thing wrong with one field: where (RFC 6901 pointer into the request's body) and how to
-/// mend it. Never repeats the value, which may be personal.
+/// A problem with one field: where (RFC 6901 pointer into the request's body), and how to mend it.
+/// Never repeats the value, which may be personal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     pub pointer: String,
@@ -12,26 +14,82 @@ pub struct FieldProblem {
 /// Why bytes are not an event.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Malformed {
-    #[error("the body is not JSON: line {line}, column {column}")]
-    NotJson { line: usize, column: usize },
+    #[error("{why}{}", PlaceIn(*place, *why))]
+    NotJson { place: TextPlace, why: NotJson },
     #[error("{} fields need mending", .0.len())]
     Fields(Vec<FieldProblem>),
 }
 
-impl Malformed {
-    /// Serde's own words may quote the value, so only the place is kept.
-    #[must_use]
-    pub fn not_json(error: &serde_json::Error) -> Self {
-        Self::NotJson { line: error.line(), column: error.column() }
-    }
+/// A place in a text, counted from 1. Columns are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextPlace {
+    pub line: usize,
+    pub column: usize,
+}
 
-    /// Everything that is wrong, on one line: for a reject file or a terminal.
+/// Why a body cannot be read as JSON.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NotJson {
+    #[error("the body is empty: expected JSON")]
+    Empty,
+    #[error("the body is not UTF-8, as JSON must be")]
+    NotUtf8,
+    #[error("the body is not JSON: it ends too early")]
+    CutOff,
+    #[error("the body holds an unpaired surrogate (\\ud800 to \\udfff), which is no character")]
+    UnpairedSurrogate,
+    #[error("the body holds a number that is out of range: write amounts as strings")]
+    NumberOutOfRange,
+    #[error("the body is nested too deeply")]
+    TooDeep,
+    #[error("the body is not JSON: a control character in a string needs an escape (\\u000a)")]
+    ControlCharacter,
+    #[error("the body is not JSON: it holds more than one value")]
+    MoreThanOne,
+    #[error("the body is not JSON")]
+    Syntax,
+}
+
+/// The place of a fault, where the fault has one.
+struct PlaceIn(TextPlace, NotJson);
+
+impl fmt::Display for PlaceIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(TextPlace { line, column }, why) = self;
+        match why {
+            NotJson::Empty => Ok(()),
+            NotJson::NotUtf8
+            | NotJson::CutOff
+            | NotJson::UnpairedSurrogate
+            | NotJson::NumberOutOfRange
+            | NotJson::TooDeep
+            | NotJson::ControlCharacter
+            | NotJson::MoreThanOne
+            | NotJson::Syntax => write!(f, ": line {line}, column {column}"),
+        }
+    }
+}
+
+impl TextPlace {
+    /// The place of a byte offset.
+    #[must_use]
+    pub fn of_offset(bytes: &[u8], offset: usize) -> Self {
+        let before = bytes.get(..offset).unwrap_or(bytes);
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let since = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+        Self { line: lines.saturating_add(1), column: since.saturating_add(1) }
+    }
+}
+
+impl Malformed {
+    /// All problems on one line, for a reject file or a terminal.
     #[must_use]
     pub fn in_words(&self) -> String {
         match self {
             Self::NotJson { .. } => self.to_string(),
             Self::Fields(fields) => {
-                let each = fields.iter().map(|it| format!("{}: {}", it.pointer, it.detail));
+                let each =
+                    fields.iter().map(|field| format!("{}: {}", field.pointer, field.detail));
                 each.collect::<Vec<_>>().join("; ")
             }
         }

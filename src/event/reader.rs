@@ -5,42 +5,51 @@ use serde_json::{Map, Value};
 use super::problem::FieldProblem;
 use crate::fold::{reorders, says_something};
 use crate::money::{Amount, Asset};
+use crate::partner::limits::EventLimits;
+use crate::text::misleads;
 
-/// What is said of an amount that is a number, at its beginning.
+/// How the detail begins when an amount is a JSON number.
 pub const AMOUNT_IS_NUMBER: &str = "write the amount as a string";
-/// What is said of a field that nobody knows, at its beginning.
+/// How the detail begins when a field is unknown.
 pub const UNKNOWN_FIELD: &str = "unknown field";
 
-/// Reads the fields of one JSON object, collecting every problem instead of stopping at the first.
-/// A field that is asked for and wrong gives `None` and a problem; a field never asked for is one
-/// too, because a misspelt field must not be lost in silence.
-pub struct Reader<'a> {
+/// Reads the fields of one JSON object, and collects all problems instead of stopping at the first.
+/// A field that is wrong gives `None` and a problem. A field that nobody asks for is a problem too:
+/// a misspelt field must not be lost in silence.
+pub struct FieldReader<'a> {
     object: &'a Map<String, Value>,
     base: String,
     asked: Vec<&'static str>,
     problems: &'a mut Vec<FieldProblem>,
+    /// What amounts may be. `None`: they were checked when they came in.
+    limits: Option<&'a EventLimits>,
 }
 
-impl<'a> Reader<'a> {
-    /// `None`, with a problem, when the value is not an object.
+impl<'a> FieldReader<'a> {
+    /// `None`, with a problem, if the value is not an object.
     pub fn new(value: &'a Value, base: &str, problems: &'a mut Vec<FieldProblem>) -> Option<Self> {
         let Value::Object(object) = value else {
             let detail = "expected a JSON object".to_owned();
             problems.push(FieldProblem { pointer: base.to_owned(), detail });
             return None;
         };
-        Some(Self { object, base: base.to_owned(), asked: Vec::new(), problems })
+        Some(Self { object, base: base.to_owned(), asked: Vec::new(), problems, limits: None })
+    }
+
+    /// The same reader, which refuses amounts beyond the limits.
+    #[must_use]
+    pub const fn within(mut self, limits: Option<&'a EventLimits>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Adds a problem at one of this object's fields.
     pub fn fail(&mut self, name: &str, detail: impl Into<String>) {
-        // RFC 6901 escapes, for field names that a stranger chose.
-        let name = name.replace('~', "~0").replace('/', "~1");
-        let pointer = format!("{}/{name}", self.base);
+        let pointer = format!("{}/{}", self.base, escaped(name));
         self.problems.push(FieldProblem { pointer, detail: detail.into() });
     }
 
-    /// The field as it stands; absent and `null` are the same.
+    /// The field's value. Absent and `null` are the same.
     pub fn optional(&mut self, name: &'static str) -> Option<&'a Value> {
         self.asked.push(name);
         self.object.get(name).filter(|value| !value.is_null())
@@ -55,18 +64,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A nested object's fields.
-    pub fn object(&mut self, name: &'static str) -> Option<Reader<'_>> {
+    pub fn object(&mut self, name: &'static str) -> Option<FieldReader<'_>> {
         let value = self.optional(name)?;
         let base = format!("{}/{name}", self.base);
-        Reader::new(value, &base, self.problems)
+        let limits = self.limits;
+        FieldReader::new(value, &base, self.problems).map(|object| object.within(limits))
     }
 
-    /// A list of nested objects, each read by `read`; none when the field is absent.
+    /// A list of nested objects, each read by `read`. Empty if the field is absent.
     pub fn objects<T>(
         &mut self,
         name: &'static str,
         items_max: usize,
-        read: impl Fn(Reader<'_>) -> Option<T>,
+        read: impl Fn(FieldReader<'_>) -> Option<T>,
     ) -> Vec<T> {
         let Some(value) = self.optional(name) else { return Vec::new() };
         let Value::Array(items) = value else {
@@ -80,7 +90,9 @@ impl<'a> Reader<'a> {
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let base = format!("{}/{name}/{index}", self.base);
-            list.extend(Reader::new(item, &base, self.problems).and_then(&read));
+            let limits = self.limits;
+            let item = FieldReader::new(item, &base, self.problems);
+            list.extend(item.map(|item| item.within(limits)).and_then(&read));
         }
         list
     }
@@ -109,7 +121,7 @@ impl<'a> Reader<'a> {
             self.fail(name, format!("expected 1 to {characters_max} characters"));
             return None;
         }
-        // PostgreSQL cannot store U+0000, and no other control character means anything here.
+        // PostgreSQL cannot store U+0000, and no other control character is of use here.
         if text.chars().any(char::is_control) {
             self.fail(name, "control characters are not allowed");
             return None;
@@ -122,6 +134,12 @@ impl<'a> Reader<'a> {
             self.fail(name, "expected a text that can be read, not only spaces");
             return None;
         }
+        if text.chars().any(misleads) {
+            let detail =
+                "characters that turn or break the text are not allowed (U+2028 to U+202E)";
+            self.fail(name, detail);
+            return None;
+        }
         Some(text)
     }
 
@@ -131,8 +149,8 @@ impl<'a> Reader<'a> {
         T: for<'t> TryFrom<&'t str>,
         for<'t> <T as TryFrom<&'t str>>::Error: ToString,
     {
-        let text = self.text(name, 256)?;
-        self.keep(name, T::try_from(text).map_err(|error| error.to_string()))
+        let value = self.required(name)?;
+        self.as_parsed(name, value)
     }
 
     /// An optional string, parsed into its type.
@@ -141,8 +159,21 @@ impl<'a> Reader<'a> {
         T: for<'t> TryFrom<&'t str>,
         for<'t> <T as TryFrom<&'t str>>::Error: ToString,
     {
-        let text = self.optional_text(name, 256)?;
-        self.keep(name, T::try_from(text).map_err(|error| error.to_string()))
+        let value = self.optional(name)?;
+        self.as_parsed(name, value)
+    }
+
+    /// The type alone says what a text of it may be, so that there is one message for each type.
+    fn as_parsed<T>(&mut self, name: &'static str, value: &'a Value) -> Option<T>
+    where
+        T: for<'t> TryFrom<&'t str>,
+        for<'t> <T as TryFrom<&'t str>>::Error: ToString,
+    {
+        let Value::String(text) = value else {
+            self.fail(name, "expected a string");
+            return None;
+        };
+        self.keep(name, T::try_from(text.as_str()).map_err(|error| error.to_string()))
     }
 
     fn keep<T>(&mut self, name: &'static str, parsed: Result<T, String>) -> Option<T> {
@@ -176,10 +207,13 @@ impl<'a> Reader<'a> {
             return None;
         }
         let text = self.as_text(name, value, 40)?;
-        self.keep(name, Amount::parse(text, asset?).map_err(|error| error.to_string()))
+        let amount = Amount::parse(text, asset?).map_err(|error| error.to_string());
+        let amount = self.keep(name, amount)?;
+        let excess = self.limits.and_then(|limits| limits.excess(amount));
+        self.keep(name, excess.map_or(Ok(amount), Err))
     }
 
-    /// A whole number as JSON writes it.
+    /// A whole number, written as a JSON number.
     pub fn count(&mut self, name: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
         let value = self.required(name)?;
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
@@ -191,7 +225,7 @@ impl<'a> Reader<'a> {
         number
     }
 
-    /// The field `currency`, which must be one that the programme deals in.
+    /// The field `currency`: only CNY is taken.
     pub fn currency(&mut self) -> Option<Asset> {
         let code = self.text("currency", 8)?;
         if code == Asset::CNY.code() {
@@ -211,8 +245,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a problem at a field that should not be there. Its name is repeated only where it is
-    /// one as fields have.
+    /// Adds a problem at a field that should not be there. The name is repeated only if it looks
+    /// like a field name.
     pub fn fail_unknown(&mut self, name: &str, detail: impl Into<String>) {
         if is_field_name(name) {
             self.fail(name, detail);
@@ -223,9 +257,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a stranger's field has a name as fields have: what has not may be somebody's data in
-/// the wrong place, and an answer or a reject file must not carry it on.
-fn is_field_name(name: &str) -> bool {
+/// A name with the escapes of RFC 6901.
+pub(super) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Whether an unknown name looks like a field name. Any other name may be somebody's data in the
+/// wrong place, and an answer or a reject file must not carry it on.
+pub(super) fn is_field_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'~' | b'/');
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     name.len() <= 40

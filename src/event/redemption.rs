@@ -1,10 +1,11 @@
-//! Points spent at a partner, in two phases: held with a code that the customer shows, then
-//! committed, in whole or in part, or cancelled; and given back when the goods come back.
+//! Points that a customer spends at a partner, in two phases. First they are held, with a code that
+//! the customer shows. Then the hold is committed, in whole or in part, or cancelled. Points go back
+//! to the customer when the goods come back.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::reader::Reader;
+use super::reader::FieldReader;
 use super::stage::OrderStage;
 use crate::ids::{EventId, RedemptionCode};
 use crate::money::{Amount, Asset};
@@ -25,14 +26,14 @@ pub struct Hold {
 pub struct Commit {
     /// The `id` of the hold's event.
     pub hold: EventId,
-    /// How many of the points held are redeemed; all without it. The rest is free again.
+    /// How many of the held points are redeemed; all if it is left out. The rest is free again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<Amount>,
     #[serde(flatten)]
     pub step: OrderStage,
 }
 
-/// A hold comes to nothing.
+/// A hold is given up.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Cancel {
     /// The `id` of the hold's event.
@@ -55,7 +56,7 @@ pub struct Return {
 impl Hold {
     pub const TYPE: &'static str = "redemption.held";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let code = data.parsed("code");
         let points = points(&mut data);
         let step = OrderStage::read(&mut data);
@@ -67,7 +68,7 @@ impl Hold {
 impl Commit {
     pub const TYPE: &'static str = "redemption.committed";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let hold = data.parsed("hold");
         let named = data.optional("points").is_some();
         let points = if named { points(&mut data) } else { None };
@@ -81,7 +82,7 @@ impl Commit {
 impl Cancel {
     pub const TYPE: &'static str = "redemption.cancelled";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let hold = data.parsed("hold");
         let step = OrderStage::read(&mut data);
         data.finish();
@@ -92,7 +93,7 @@ impl Cancel {
 impl Return {
     pub const TYPE: &'static str = "redemption.returned";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let hold = data.parsed("hold");
         let points = points(&mut data);
         let step = OrderStage::read(&mut data);
@@ -101,7 +102,7 @@ impl Return {
     }
 }
 
-fn points(data: &mut Reader<'_>) -> Option<Amount> {
+fn points(data: &mut FieldReader<'_>) -> Option<Amount> {
     let points = data.amount("points", Some(Asset::PTS))?;
     if points.is_zero() {
         data.fail("points", "must be more than 0");

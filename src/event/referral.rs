@@ -4,14 +4,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::consent::ConsentGiven;
-use super::reader::Reader;
+use super::reader::FieldReader;
 use super::stage::OrderStage;
 use crate::clock::Moment;
 use crate::fold::{has_letter, is_email, letters_and_digits};
 use crate::ids::{MemberRef, RuleId};
 use crate::money::{Amount, Asset};
 
-/// A person introduced to the bank for one of its products.
+/// A person whom a partner introduces to the bank for one of its products.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Referral {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct Referral {
     pub amount: Amount,
     #[schema(min_length = 1, max_length = 64)]
     pub region: String,
-    /// Never serialised: it is kept sealed, elsewhere, or not at all.
+    /// Never serialised: contact data is kept sealed, elsewhere, or not at all.
     #[serde(skip)]
     pub contact: Contact,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Contact {
     pub phone: String,
     #[schema(max_length = 254, pattern = r"^[^\s@]+@[^\s@]+\.[^\s@]+$")]
     pub email: Option<String>,
-    /// The number of an identity document: by it, too, the same person is told.
+    /// The number of an identity document. It also shows that two referrals are of one person.
     #[schema(max_length = 40, pattern = "([0-9A-Za-z].*){4}")]
     pub document: Option<String>,
     #[schema(max_length = 200)]
@@ -51,7 +51,7 @@ pub struct Contact {
 impl Referral {
     pub const TYPE: &'static str = "referral.created";
 
-    pub(super) fn read(mut data: Reader<'_>, event_time: Option<Moment>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>, event_time: Option<Moment>) -> Option<Self> {
         let member = data.optional_parsed("member");
         let step = OrderStage::read(&mut data);
         let product = data.parsed("product");
@@ -82,7 +82,7 @@ impl Referral {
 }
 
 impl Contact {
-    /// The form in which it is sealed.
+    /// The form in which contact data is sealed.
     ///
     /// # Errors
     /// serde's, when there is no memory for it.
@@ -93,7 +93,7 @@ impl Contact {
         }))
     }
 
-    /// From the form in which it was sealed.
+    /// Reads what `to_json` wrote.
     #[must_use]
     pub fn from_json(plain: &[u8]) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(plain).ok()?;
@@ -109,7 +109,7 @@ impl Contact {
 }
 
 /// Reads how to reach a person from the field `contact` of an object.
-pub fn read_contact(data: &mut Reader<'_>) -> Option<Contact> {
+pub fn read_contact(data: &mut FieldReader<'_>) -> Option<Contact> {
     let Some(mut contact) = data.object("contact") else {
         data.fail("contact", "missing: expected an object with name and phone");
         return None;

@@ -2,9 +2,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::payment::{LINES_MAX, stands_twice};
-use super::reader::Reader;
+use super::reader::FieldReader;
 use super::stage::OrderStage;
-use crate::ids::EventId;
+use crate::ids::{EventId, LineNumber};
 use crate::money::{Amount, Asset};
 
 /// Money given back on an earlier payment, in whole or in part.
@@ -15,21 +15,21 @@ pub struct Refund {
     #[serde(flatten)]
     pub step: OrderStage,
     pub currency: Asset,
-    /// How much of what was paid goes back; above zero.
+    /// How much of the payment goes back; above zero.
     pub amount: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
-    /// Which lines of the payment it is of, where the payment has lines; they add up to `amount`.
+    /// The refunded lines, if the payment has lines. They add up to `amount`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, max_items = 200)]
     pub lines: Vec<RefundLine>,
 }
 
-/// A part of a refund, of one line of the payment.
+/// The part of a refund that belongs to one line of the payment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RefundLine {
-    pub line: EventId,
+    pub line: LineNumber,
     /// Above zero.
     pub amount: Amount,
 }
@@ -37,7 +37,7 @@ pub struct RefundLine {
 impl Refund {
     pub const TYPE: &'static str = "payment.refunded";
 
-    pub(super) fn read(mut data: Reader<'_>) -> Option<Self> {
+    pub(super) fn read(mut data: FieldReader<'_>) -> Option<Self> {
         let payment = data.parsed("payment");
         let step = OrderStage::read(&mut data);
         let currency = data.currency();

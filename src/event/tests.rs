@@ -38,7 +38,7 @@ fn referral() -> Value {
 }
 
 fn parse_json(value: &Value) -> Result<Event, Malformed> {
-    parse_value(&partner(), value, &key())
+    parse_value(&partner(), &EventLimits::default(), value, &key())
 }
 
 fn pointers(value: &Value) -> Vec<String> {
@@ -140,7 +140,7 @@ fn extension_attributes_are_passed_over() {
 proptest! {
     #[test]
     fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _outcome = parse(&partner(), &bytes, &key());
+        let _outcome = parse(&partner(), &EventLimits::default(), &bytes, &key());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::unpack::peek;
 use crate::event::{self, Event, FingerprintKey};
 use crate::ids::PartnerId;
 use crate::partner::Partner;
+use crate::partner::limits::EventLimits;
 use crate::store::StoreError;
 
 /// Why a file, or the rest of it, cannot be taken in.
@@ -71,6 +72,7 @@ pub struct Lines<R> {
     header: StringRecord,
     charset: Charset,
     partner: PartnerId,
+    limits: EventLimits,
     key: FingerprintKey,
 }
 
@@ -99,7 +101,8 @@ impl<R: Read> Lines<R> {
         }
         let header = decoded(&header, charset).ok_or(IntakeError::Header(charset))?;
         let columns = Columns::find(map, &header)?;
-        Ok(Self { records, columns, header, charset, partner: partner.id.clone(), key })
+        let (id, limits) = (partner.id.clone(), partner.limits);
+        Ok(Self { records, columns, header, charset, partner: id, limits, key })
     }
 
     /// The names of the file's columns.
@@ -154,7 +157,7 @@ impl<R: Read> Lines<R> {
             return Err(format!("{has} fields where the header has {expected}"));
         }
         let value = self.columns.event(fields);
-        event::parse_value(&self.partner, &value, &self.key)
+        event::parse_value(&self.partner, &self.limits, &value, &self.key)
             .map_err(|malformed| malformed.in_words())
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use crate::event::Event;
 use crate::partner::Partner;
+use crate::partner::Unlisted;
 use crate::partner::lifecycle::Status;
-use crate::partner::manifest::Unlisted;
 use crate::program::Refusal;
 use crate::writer::{Outcome, Submission, WriteError, Writer};
 

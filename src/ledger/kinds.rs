@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::{Cancel, Commit, Hold, Payment, Referral, Refund, Return, Said};
+use crate::event::{Cancel, Commit, EventData, Hold, Payment, Referral, Refund, Return};
 
 /// The kind of a transaction, as it is kept in `transactions.kind` and in receipts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,17 +119,17 @@ impl TransactionKind {
     }
 }
 
-impl From<&Said> for TransactionKind {
+impl From<&EventData> for TransactionKind {
     /// The kind of the transaction that an event brings.
-    fn from(said: &Said) -> Self {
+    fn from(said: &EventData) -> Self {
         match said {
-            Said::Payment(_) => Self::Payment,
-            Said::Refund(_) => Self::Refund,
-            Said::Referral(_) => Self::Referral,
-            Said::Hold(_) => Self::Hold,
-            Said::Commit(_) => Self::Commit,
-            Said::Cancel(_) => Self::Cancel,
-            Said::Return(_) => Self::Return,
+            EventData::Payment(_) => Self::Payment,
+            EventData::Refund(_) => Self::Refund,
+            EventData::Referral(_) => Self::Referral,
+            EventData::Hold(_) => Self::Hold,
+            EventData::Commit(_) => Self::Commit,
+            EventData::Cancel(_) => Self::Cancel,
+            EventData::Return(_) => Self::Return,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The PIN of a shop's form, as its manifest keeps it: never the PIN itself.
+//! The form of a shop without software. The manifest keeps a hash of the PIN, never the PIN itself.
 
 use std::num::NonZeroU32;
 
@@ -8,15 +8,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
 
-use crate::ids::EventId;
+use super::rules::terms;
+use crate::ids::StoreName;
+use crate::money::Amount;
 
 /// The form at `/m/{partner}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
     pub pin: PinRecord,
-    /// The store that its payments name.
-    pub store: Option<EventId>,
+    /// The store that the form's payments name.
+    pub store: Option<StoreName>,
+    /// The most that one payment typed in may be.
+    #[serde(default, deserialize_with = "terms::optional_yuan")]
+    pub amount_max: Option<Amount>,
 }
 
 /// `pbkdf2-sha256$ITERATIONS$SALT$HASH`, salt and hash in base64 without padding.
@@ -29,7 +34,7 @@ pub struct PinRecord {
     text: String,
 }
 
-/// Why a PIN, or the record of one, is not taken.
+/// Why a PIN, or the record of one, is refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PinError {
     #[error("expected pbkdf2-sha256$ITERATIONS$SALT$HASH, as `tallystick partners pin` prints it")]
@@ -40,7 +45,7 @@ pub enum PinError {
     Digits,
 }
 
-/// A PIN's digits: few people type more, and guessing is limited besides.
+/// The fewest digits of a PIN. People would not type many more; failed guesses are limited too.
 pub const PIN_DIGITS_MIN: usize = 8;
 const PIN_DIGITS_MAX: usize = 12;
 /// OWASP's advice of 2023 for PBKDF2 with HMAC-SHA-256.
@@ -55,7 +60,7 @@ const HASH_BYTES: usize = 32;
 const SCHEME: &str = "pbkdf2-sha256";
 
 impl PinRecord {
-    /// The record of a PIN; takes a while.
+    /// Makes the record of a PIN. It is slow on purpose.
     pub fn of(pin: &str, salt: [u8; 16], iterations: NonZeroU32) -> Result<Self, PinError> {
         let is_pin = (PIN_DIGITS_MIN..=PIN_DIGITS_MAX).contains(&pin.len())
             && pin.bytes().all(|byte| byte.is_ascii_digit());
@@ -68,7 +73,7 @@ impl PinRecord {
         Self::try_from(format!("{SCHEME}${iterations}${}${}", encode(&salt), encode(&hash)))
     }
 
-    /// Whether it is the PIN of this record; takes a while, the same for every PIN.
+    /// Whether a PIN is the one of this record. It is slow on purpose, and equally slow for each PIN.
     #[must_use]
     pub fn is_of(&self, pin: &str) -> bool {
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
@@ -76,14 +81,14 @@ impl PinRecord {
         pbkdf2::verify(algorithm, self.iterations, &self.salt, pin.as_bytes(), &self.hash).is_ok()
     }
 
-    /// Tells this record from any other without telling what is in it.
+    /// Identifies this record without revealing it.
     #[must_use]
     pub fn tag(&self) -> String {
         let hash = digest(&SHA256, self.text.as_bytes());
         STANDARD_NO_PAD.encode(hash.as_ref().get(..12).unwrap_or_default())
     }
 
-    /// As the manifest has it.
+    /// The record as the manifest writes it.
     #[must_use]
     pub fn as_text(&self) -> &str {
         &self.text

@@ -1,43 +1,43 @@
-//! How a partner comes to the bank and leaves it, as a state machine. Which moves there are stands
-//! in one table; what must have been settled before one is taken is proved by `reload`.
+//! How a partner comes to the bank and leaves it, as a state machine. One table holds the moves;
+//! `reload` proves that all is settled before a move.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Where a partner stands with the bank, as its manifest says it.
+/// The status of a partner, as its manifest writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Asked to become a partner; nothing is taken of it.
+    /// Has applied to become a partner; nothing is taken from it.
     Applied,
     /// On the bank's list of partners (名单制), and not connected yet.
     Listed,
-    /// For trials and the demo: everything works, nothing is meant for real.
+    /// On trial: everything works, nothing is real business.
     Sandbox,
-    /// Still in the sandbox; its integration has passed the conformance kit.
+    /// Still in the sandbox; its software has passed the conformance kit.
     Conformant,
-    /// For real, with a cap on its events a day.
+    /// Real business, with a cap on its events a day.
     Pilot,
     Full,
-    /// The emergency stop: refused at once, whatever its tokens say.
+    /// The emergency stop: all is refused at once, whatever the partner's tokens say.
     Suspended,
-    /// Leaving: no new business, only what ends the old (refunds; holds to be ended) and reads.
+    /// Leaving: no new business. It may end what is open (refunds, holds), and read.
     Frozen,
-    /// Nothing of its business is open: no hold waits. It may still read.
+    /// No hold is open. The partner may still read.
     Drained,
-    /// Nothing is owed either way.
+    /// Neither side owes the other anything.
     Settled,
-    /// Gone. Its history stays.
+    /// The partner has left. Its history stays.
     Closed,
 }
 
-/// What is taken of a partner.
+/// What a partner may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Taken {
     Nothing,
     Reads,
-    /// What ends business that there is.
+    /// What ends open business.
     Endings,
     All,
 }
@@ -89,13 +89,13 @@ impl Status {
         }
     }
 
-    /// Whether what the partner does is a trial, so that nothing is kept of its rules either.
+    /// Whether all that the partner does is a trial, so that its rules may still be rewritten.
     #[must_use]
     pub const fn is_trial(self) -> bool {
         matches!(self, Self::Applied | Self::Listed | Self::Sandbox | Self::Conformant)
     }
 
-    /// Whether it does business that is meant for real, or did.
+    /// Whether the partner does real business, or did.
     #[must_use]
     pub const fn is_real(self) -> bool {
         matches!(self, Self::Pilot | Self::Full | Self::Frozen | Self::Drained | Self::Settled)
@@ -111,7 +111,7 @@ impl Status {
             Self::Conformant => &[Self::Sandbox, Self::Pilot, Self::Suspended, Self::Closed],
             Self::Pilot => &[Self::Full, Self::Suspended, Self::Frozen],
             Self::Full => &[Self::Suspended, Self::Frozen],
-            // To where it was; which of them is for the bank to say, and stands in the history.
+            // Only to where it was, which the history has: see `next_after`.
             Self::Suspended => {
                 &[Self::Sandbox, Self::Conformant, Self::Pilot, Self::Full, Self::Frozen]
             }
@@ -122,10 +122,25 @@ impl Status {
         }
     }
 
-    /// Whether this status may follow that one.
+    /// The statuses that may follow, for a partner that was suspended from a status. From suspension
+    /// the way leads back to where it was. A partner in real business may also begin to leave. Where
+    /// no history says where it was, it begins on trial.
     #[must_use]
-    pub fn may_follow(self, before: Self) -> bool {
-        self == before || before.next().contains(&self)
+    pub fn next_after(self, suspended_from: Option<Self>) -> Vec<Self> {
+        match (self, suspended_from) {
+            (Self::Suspended, None) => vec![Self::Sandbox],
+            (Self::Suspended, Some(from)) if from.is_real() && from != Self::Frozen => {
+                vec![from, Self::Frozen]
+            }
+            (Self::Suspended, Some(from)) => vec![from],
+            (status, _) => status.next().to_vec(),
+        }
+    }
+
+    /// Whether this status may follow that one, from which the partner may have been suspended.
+    #[must_use]
+    pub fn may_follow(self, before: Self, suspended_from: Option<Self>) -> bool {
+        self == before || before.next_after(suspended_from).contains(&self)
     }
 }
 
@@ -147,14 +162,14 @@ mod tests {
         let way =
             [Applied, Listed, Sandbox, Conformant, Pilot, Full, Frozen, Drained, Settled, Closed];
         for pair in way.windows(2) {
-            assert!(pair[1].may_follow(pair[0]), "{pair:?}");
+            assert!(pair[1].may_follow(pair[0], None), "{pair:?}");
         }
         for (position, before) in way.iter().enumerate() {
             for after in way.iter().skip(position + 2) {
-                // Who never did business for real needs no winding up.
+                // A partner that never did real business may close at once.
                 let early = *after == Closed && before.is_trial();
                 let straight = (*before, *after) == (Pilot, Frozen);
-                assert_eq!(after.may_follow(*before), early || straight, "{before} {after}");
+                assert_eq!(after.may_follow(*before, None), early || straight, "{before} {after}");
             }
         }
     }
@@ -165,6 +180,22 @@ mod tests {
         for status in [Status::Pilot, Status::Full, Status::Frozen, Status::Drained] {
             assert!(status.next().iter().all(|next| !next.is_trial()), "{status}");
         }
+    }
+
+    #[test]
+    fn the_way_back_from_suspension_leads_to_where_the_partner_was() {
+        use Status::{Conformant, Frozen, Full, Pilot, Sandbox, Suspended};
+        for from in [Sandbox, Conformant, Pilot, Full, Frozen] {
+            for to in Status::ALL.into_iter().filter(|status| *status != Suspended) {
+                let leaves = to == Frozen && from.is_real();
+                assert_eq!(
+                    to.may_follow(Suspended, Some(from)),
+                    to == from || leaves,
+                    "{from} {to}"
+                );
+            }
+        }
+        assert!(Sandbox.may_follow(Suspended, None) && !Full.may_follow(Suspended, None));
     }
 
     #[test]

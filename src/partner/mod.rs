@@ -1,38 +1,33 @@
-//! Who may speak, and what was agreed with them. A partner is a folder: its manifest is parsed
-//! once into the values here, and the core takes only those. The rules themselves are data
-//! ([`scheme`]); what they are worth is decided in `program`.
+//! Who may speak, and what was agreed with them. A partner is a folder. Its manifest is parsed once
+//! into the values here, and the core takes only those. [`proof`] is how a partner proves who it
+//! is, [`rules`] are its rules and the bank's as data; `program` decides by them.
 
-pub mod assertion;
-pub mod attribution;
-pub mod behaviour;
-pub mod condition;
-pub mod consent_text;
-pub mod constraint;
-pub mod dpop;
-pub mod earning;
-mod expression;
+pub mod access;
 pub mod file_map;
-pub mod follow_up;
 pub mod form;
-pub mod key;
-pub mod lead;
+pub mod kind;
 pub mod lifecycle;
+pub mod listing;
 pub mod manifest;
-pub mod notice;
 pub mod pin_tries;
-pub mod programme;
+mod place;
+mod proof;
 pub mod registry;
 pub mod reload;
-pub mod retention;
 mod revision;
-pub mod reward;
-pub mod scheme;
+mod rules;
 pub mod scope;
 pub mod sign;
-pub mod signature;
-pub mod terms;
 pub mod test_clock;
 
+pub use kind::PartnerKind;
 pub use lifecycle::Status;
-pub use manifest::{Kind, Partner};
+pub use listing::Unlisted;
+pub use manifest::Partner;
+pub use place::ManifestError;
+pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
+pub use rules::{
+    attribution, behaviour, condition, consent_text, earning, follow_up, lead, limits, notice,
+    programme, retention, reward, scheme, terms,
+};

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::manifest::{ManifestError, Partner};
-use super::programme::Programme;
+use super::manifest::Partner;
+use super::place::ManifestError;
+use super::rules::programme::Programme;
 use crate::ids::PartnerId;
 
-/// The partners as they are now, and the programme that they take part in. What is taken from it
-/// stays as it was taken; whoever asks again gets what holds then.
+/// The partners as they are now, and the programme that they take part in. A caller keeps the
+/// version that it got; the next call gets the newest.
 #[derive(Debug)]
 pub struct Registry {
     folder: PathBuf,
@@ -20,7 +21,7 @@ pub struct Registry {
 pub struct Partners {
     by_id: BTreeMap<PartnerId, Arc<Partner>>,
     programme: Arc<Programme>,
-    /// What was read, by the name of the file below the folder.
+    /// The text of each file, by its name below the folder.
     texts: BTreeMap<String, String>,
 }
 
@@ -37,17 +38,17 @@ pub enum RegistryError {
     Empty(PathBuf),
 }
 
-/// What stands in a partner's folder.
+/// The name of the manifest in a partner's folder.
 const MANIFEST: &str = "partner.toml";
 
-/// A manifest's length. All of it is kept with each change.
+/// The greatest length of a file. Each change keeps the whole text.
 const FILE_BYTES_MAX: usize = 256 * 1024;
 
 impl Registry {
     /// Reads every `<folder>/<id>/partner.toml`.
     ///
     /// # Errors
-    /// [`RegistryError`] for the first manifest that is wrong: none is taken then.
+    /// [`RegistryError`] for the first manifest with a fault: then no manifest is taken.
     pub fn load(folder: &Path) -> Result<Self, RegistryError> {
         let now = RwLock::new(Arc::new(Partners::read(folder)?));
         Ok(Self { folder: folder.to_owned(), separate_sandbox: false, now })
@@ -71,7 +72,7 @@ impl Registry {
         self.now().get(id).is_some_and(|partner| partner.status.is_trial())
     }
 
-    /// Where the partners are read.
+    /// The folder of partners.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -83,7 +84,7 @@ impl Registry {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on it is these.
+    /// Replaces the partners.
     pub fn replace(&self, partners: Partners) {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(partners);
     }
@@ -103,7 +104,7 @@ impl Partners {
     /// Reads a folder.
     ///
     /// # Errors
-    /// [`RegistryError`] for the first file that is wrong.
+    /// [`RegistryError`] for the first file with a fault.
     pub fn read(folder: &Path) -> Result<Self, RegistryError> {
         let mut texts = BTreeMap::new();
         let programme = load_programme(folder)?;
@@ -136,6 +137,11 @@ impl Partners {
         &self.texts
     }
 
+    #[must_use]
+    pub const fn programme(&self) -> &Arc<Programme> {
+        &self.programme
+    }
+
     /// The partner whose manifest a file is.
     #[must_use]
     pub fn of_file(&self, file: &str) -> Option<&Arc<Partner>> {
@@ -143,21 +149,21 @@ impl Partners {
     }
 }
 
-/// The partner that a file's name names; `None` for the programme.
+/// The partner whose manifest has that file name; `None` for the programme.
 #[must_use]
 pub fn partner_of(file: &str) -> Option<PartnerId> {
     let (folder, name) = file.split_once('/')?;
     (name == MANIFEST).then(|| PartnerId::try_from(folder).ok()).flatten()
 }
 
-/// Reads the programme that stands beside the partners' folders, or what holds without one.
+/// Reads the programme beside the partners' folders, or the default one.
 pub fn load_programme(folder: &Path) -> Result<Arc<Programme>, RegistryError> {
     let path = folder.join(Programme::FILE);
     let text = read_if_there(&path)?.unwrap_or_else(|| Programme::DEFAULT.to_owned());
     Ok(Arc::new(Programme::parse(&text, &path.display().to_string())?))
 }
 
-/// Reads one manifest, and gives its text with it; its folder's name is the partner's id.
+/// Reads one manifest, and returns its text too. The folder's name is the partner's id.
 pub fn load_one(
     path: &Path,
     programme: &Arc<Programme>,

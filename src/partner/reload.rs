@@ -1,6 +1,6 @@
-//! Takes up what has changed below `partners/` while requests go on: all of it, or none. Each
-//! change, taken up or refused, is recorded with its whole text. Every gateway on a database reads
-//! its own copy of the folder; which of them was first makes no difference.
+//! Takes up changes below `partners/` while requests go on: all of them, or none. Each change, taken
+//! up or refused, is recorded with its whole text. Every gateway on a database reads its own copy of
+//! the folder; it does not matter which one is first.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -11,18 +11,18 @@ use std::time::SystemTime;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
-use super::manifest::Kind;
-use super::programme::Programme;
+use super::kind::PartnerKind;
 use super::registry::{Partners, Registry, RegistryError, manifests, partner_of};
 use super::revision::rewritten;
+use super::rules::programme::Programme;
 use crate::clock::{self, Moment};
 use crate::ids::PartnerId;
-use crate::partner::Status;
+use crate::partner::{Partner, Status};
 use crate::store::partners::{self, Change};
 use crate::store::{Db, Pool, StoreError, conformance, events};
 use crate::task::{Chore, Round, Turn, Wake};
 
-/// What made us read the folder.
+/// Why the folder is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Start,
@@ -30,7 +30,7 @@ pub enum Cause {
     Signal,
 }
 
-/// Why the partners stay as they were.
+/// Why a change is not taken up. The partners stay as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     #[error(transparent)]
@@ -41,19 +41,19 @@ pub enum ReloadError {
     Store(#[from] StoreError),
 }
 
-/// The watch over the folder: looks whether a file is another than before, and reads the folder
-/// whenever it is poked.
+/// The watch over the folder: looks for changed files at each round, and reads the folder at once
+/// when it is poked.
 pub struct Reloader {
     registry: Arc<Registry>,
     pool: Pool,
     zone: Tz,
-    /// What the files looked like at the last look.
+    /// The files at the last look.
     seen: Looks,
-    /// What they looked like when they were read.
+    /// The files when they were last read.
     taken: Looks,
 }
 
-/// The name under which a folder that could not be read is recorded.
+/// The name under which faults of the folder as a whole are recorded.
 const FOLDER: &str = "(folder)";
 
 impl Cause {
@@ -67,7 +67,7 @@ impl Cause {
 }
 
 impl Reloader {
-    /// What changed since the start read the folder is read again: nothing is missed in between.
+    /// The first look counts as a change, so that nothing since the start is missed.
     #[must_use]
     pub const fn new(registry: Arc<Registry>, pool: Pool, zone: Tz) -> Self {
         Self { registry, pool, zone, seen: Looks::new(), taken: Looks::new() }
@@ -97,7 +97,7 @@ impl Chore for Reloader {
     }
 }
 
-/// What the files look like from outside.
+/// Path, time of change and length of each file.
 type Looks = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 async fn look(registry: &Arc<Registry>) -> Looks {
@@ -115,7 +115,7 @@ fn looks_of(folder: &Path) -> Looks {
     looks.collect()
 }
 
-/// Reads it, and says whether what was found is in force.
+/// Reads the folder, and returns whether the result is in force.
 async fn run(registry: &Arc<Registry>, pool: &Pool, zone: Tz, cause: Cause) -> bool {
     let (registry, pool) = (Arc::clone(registry), pool.clone());
     let work = move || pool.with(|db| reload(db, &registry, zone, cause));
@@ -129,10 +129,10 @@ async fn run(registry: &Arc<Registry>, pool: &Pool, zone: Tz, cause: Cause) -> b
     matches!(done, Ok(Ok(_)))
 }
 
-/// Reads the folder, and takes up what has changed; returns how many files have.
+/// Reads the folder, and takes up the changes. Returns the number of changed files.
 ///
 /// # Errors
-/// [`ReloadError`]; the registry is as before then.
+/// [`ReloadError`]: the registry is as before.
 pub fn reload(
     db: &mut Db,
     registry: &Registry,
@@ -148,10 +148,10 @@ pub fn reload(
     }
 }
 
-/// Takes up what was read.
+/// Takes up the partners that were read.
 ///
 /// # Errors
-/// [`ReloadError::Refused`] with all that is against it.
+/// [`ReloadError::Refused`] with all reasons.
 pub fn take_up(
     db: &mut Db,
     registry: &Registry,
@@ -198,7 +198,7 @@ pub fn take_up(
             changes.push((change, told));
         }
         let refused = !against.is_empty();
-        // Of a reading that is refused, only what is against it is news, and that once.
+        // When the folder is refused, only the reasons are stored, and each reason once.
         changes.retain(|(change, told)| !refused || (!change.reasons.is_empty() && !told));
         let changes: Vec<Change> = changes.into_iter().map(|(change, _told)| change).collect();
         partners::insert(tx, &changes)?;
@@ -212,7 +212,7 @@ pub fn take_up(
     Ok(changed)
 }
 
-/// What is against a change of a file.
+/// The reasons against a change of a file.
 fn against_change(
     db: &mut Db,
     file: &str,
@@ -222,7 +222,9 @@ fn against_change(
 ) -> Result<Vec<String>, StoreError> {
     let (Some(id), Some(before)) = (partner_of(file), before) else { return Ok(Vec::new()) };
     let (Some(was), Some(text)) = (before.status, before.content.as_deref()) else {
-        return Ok(Vec::new());
+        return Ok(against_return(db, file, found.get(&id).map(|partner| partner.status))?
+            .into_iter()
+            .collect());
     };
     let Some(after) = found.get(&id) else {
         let gone = was == Status::Closed || was.is_trial();
@@ -230,26 +232,53 @@ fn against_change(
         return Ok(if gone { Vec::new() } else { vec![why] });
     };
     let mut against = Vec::new();
-    if !after.status.may_follow(was) {
-        let next: Vec<&str> = was.next().iter().map(|status| status.name()).collect();
-        let next = if next.is_empty() { "nothing".to_owned() } else { next.join(", ") };
-        against.push(format!("{} does not follow {was}: expected {next}", after.status));
+    let suspended_from = match was {
+        Status::Suspended => partners::last_status_but(db, file, Status::Suspended)?,
+        _ => None,
+    };
+    if !after.status.may_follow(was, suspended_from) {
+        against.push(does_not_follow(after.status, was, &was.next_after(suspended_from)));
     } else if after.status != was {
         against.extend(unsettled(db, &id, after.status)?);
-        // Nobody logs in as the bank itself.
-        let logs_in = after.kind != Kind::Bank;
+        // Nobody logs in as the bank itself, so the kit cannot walk for it.
+        let logs_in = after.kind != PartnerKind::Bank;
         if logs_in && (was, after.status) == (Status::Sandbox, Status::Conformant) {
             against.extend(unproven(db, &id)?);
         }
     }
-    if !was.is_trial() {
+    // A rule that this version refuses must be rewritten.
+    let was_in_order = Partner::parse(text, file, id.as_str(), found.programme()).is_ok();
+    if !was.is_trial() && was_in_order {
         let now = found.texts().get(file).map_or("", String::as_str);
         against.extend(rewritten(text, now, today));
     }
     Ok(against)
 }
 
-/// What must be settled before a partner goes on to a status.
+fn does_not_follow(status: Status, was: Status, next: &[Status]) -> String {
+    let next: Vec<&str> = next.iter().map(|status| status.name()).collect();
+    let next = if next.is_empty() { "nothing".to_owned() } else { next.join(", ") };
+    format!("{status} does not follow {was}: expected {next}")
+}
+
+/// The reason against a partner that comes back after its folder was taken away: it goes on from
+/// where it was, or begins from the beginning.
+fn against_return(
+    db: &mut Db,
+    file: &str,
+    status: Option<Status>,
+) -> Result<Option<String>, StoreError> {
+    let was = partners::last_status_but(db, file, Status::Suspended)?;
+    let (Some(status), Some(was)) = (status, was) else { return Ok(None) };
+    let first = [Status::Applied, Status::Listed];
+    if status == was || first.contains(&status) || (was.is_trial() && status == Status::Sandbox) {
+        return Ok(None);
+    }
+    let next = [&first[..], &[was]].concat();
+    Ok(Some(does_not_follow(status, was, &next)))
+}
+
+/// What is not settled yet, though it must be before a partner moves to a status.
 fn unsettled(db: &mut Db, id: &PartnerId, to: Status) -> Result<Option<String>, StoreError> {
     Ok(match to {
         Status::Drained => match partners::holds_open(db, id)? {
@@ -264,10 +293,10 @@ fn unsettled(db: &mut Db, id: &PartnerId, to: Status) -> Result<Option<String>, 
     })
 }
 
-/// For how long a run of the conformance kit speaks for a partner's integration.
+/// How long a passed run of the conformance kit counts.
 const PASS_DAYS: i64 = 90;
 
-/// What is against a partner's being called conformant.
+/// The reason why a partner is not conformant, if there is one.
 fn unproven(db: &mut Db, id: &PartnerId) -> Result<Option<String>, StoreError> {
     let from = clock::now().minus(TimeDelta::days(PASS_DAYS));
     let run = match conformance::last_since(db, id, from)? {
@@ -280,8 +309,8 @@ fn unproven(db: &mut Db, id: &PartnerId) -> Result<Option<String>, StoreError> {
 
 type Known = BTreeMap<String, (Option<Change>, Change)>;
 
-/// What is against these partners' sharing the books that there are: trial and real events never
-/// meet in one ledger.
+/// The reason why these partners cannot share the books, if there is one: trial and real events
+/// never meet in one ledger.
 fn against_mixture(
     db: &mut Db,
     registry: &Registry,
@@ -316,7 +345,7 @@ fn against_mixture(
     }))
 }
 
-/// That the folder as a whole is refused, and whether that is on record already.
+/// The record that the folder as a whole is refused, and whether it is recorded already.
 fn folder_change(known: &Known, reasons: String, cause: Cause, now: Moment) -> (Change, bool) {
     let last = known.get(FOLDER).map(|(_taken, last)| last);
     let told = last.is_some_and(|last| last.reasons == reasons);

@@ -1,5 +1,5 @@
-//! What may not change in a manifest. A rule that has been in force is part of what customers were
-//! promised and of what postings refer to: it may be ended, not rewritten and not removed.
+//! What may not change in a manifest. Customers were promised a rule that has been in force, and
+//! postings refer to it: it may be ended, but not rewritten and not removed.
 
 use chrono::NaiveDate;
 use toml::{Table, Value};
@@ -7,8 +7,8 @@ use toml::{Table, Value};
 /// The tables of versioned rules.
 const RULES: [&str; 4] = ["earning", "discount", "fee_waiver", "product"];
 
-/// The rules in force on or before `today` that a new text of the manifest rewrites or leaves out,
-/// each said for a person. Only the end of a rule's term may change, to a day that is not over.
+/// The rules in force on or before `today` that a new manifest rewrites or leaves out, each as a
+/// sentence. Only the end of a rule's term may change, to a day that is not over.
 #[must_use]
 pub fn rewritten(before: &str, after: &str, today: NaiveDate) -> Vec<String> {
     let (Ok(before), Ok(after)) = (before.parse::<Table>(), after.parse::<Table>()) else {
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(found(&dearer, "2026-06-01").len(), 1);
         assert_eq!(found("", "2026-06-01").len(), 1);
         assert!(found("", "2026-06-01")[0].starts_with("earning base version 1 has been"));
-        // Nor is one whose time is over: late events and explanations go by it.
+        // A rule whose term is over may not change either: late events and explanations use it.
         assert_eq!(found(&dearer, "2027-06-01").len(), 1);
         assert_eq!(found(RULE, "2026-06-01"), [""; 0]);
     }

@@ -8,19 +8,19 @@ pub enum Scope {
     /// Post events, singly or in batches.
     #[serde(rename = "events:write")]
     EventsWrite,
-    /// Read one's own events and their receipts.
+    /// Read the partner's own events and their receipts.
     #[serde(rename = "events:read")]
     EventsRead,
-    /// Read the state of one's own referrals.
+    /// Read the state of the partner's own referrals.
     #[serde(rename = "referrals:read")]
     ReferralsRead,
-    /// Withdraw consents that one passed on.
+    /// Withdraw consents that the partner passed on.
     #[serde(rename = "consents:write")]
     ConsentsWrite,
-    /// Upload files of events, and see what became of them.
+    /// Upload files of events, and see their outcome.
     #[serde(rename = "files:write")]
     FilesWrite,
-    /// Say where one's own events are to be told.
+    /// Set the endpoints that receive the partner's webhooks.
     #[serde(rename = "webhooks:manage")]
     WebhooksManage,
 }

@@ -1,4 +1,5 @@
-//! Partners on trial may move their clock ahead, to see holds time out and points mature and expire.
+//! Clocks of partners on trial. A partner may move its clock ahead, to see holds time out and points
+//! mature and expire.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +8,14 @@ use chrono::TimeDelta;
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 
-/// What time it is for whom.
+/// The time for each partner.
 #[derive(Clone, Debug)]
 pub struct TestClocks {
     now: Moment,
     ahead: BTreeMap<PartnerId, TimeDelta>,
 }
 
-/// How far a clock may be ahead of ours, in seconds: ten years of 366 days.
+/// How far a clock may be ahead of ours, in seconds: ten years of 366 days each.
 pub const AHEAD_SECONDS_MAX: i64 = 10 * 366 * 86_400;
 
 impl TestClocks {

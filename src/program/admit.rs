@@ -3,7 +3,7 @@ use chrono::TimeDelta;
 use super::decision::{Occasion, Refusal};
 use super::standing::Standings;
 use crate::clock::Moment;
-use crate::event::{Event, Said};
+use crate::event::{Event, EventData};
 use crate::ids::RuleId;
 use crate::partner::Partner;
 use crate::partner::lifecycle::Taken;
@@ -17,7 +17,7 @@ const SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 /// [`Refusal`] with the reason.
 pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(), Refusal> {
-    partner.takes(needed(&event.said), occasion.today).map_err(Refusal::Unlisted)?;
+    partner.takes(needed(&event.data), occasion.today).map_err(Refusal::Unlisted)?;
     if occasion.effective_at > occasion.recorded_at.plus(SKEW_MAX) {
         return Err(Refusal::Future { skew_seconds: SKEW_MAX.num_seconds() });
     }
@@ -27,16 +27,16 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
             return Err(Refusal::Late { days_max });
         }
     }
-    match &event.said {
-        Said::Referral(referral) => offered(partner, &referral.product, occasion).map(|_| ()),
+    match &event.data {
+        EventData::Referral(referral) => offered(partner, &referral.product, occasion).map(|_| ()),
         // What is held already may be settled, whatever was agreed since.
-        Said::Hold(_) if !partner.redemption => Err(Refusal::RedemptionNotAgreed),
-        Said::Hold(_)
-        | Said::Payment(_)
-        | Said::Refund(_)
-        | Said::Commit(_)
-        | Said::Cancel(_)
-        | Said::Return(_) => Ok(()),
+        EventData::Hold(_) if !partner.redemption => Err(Refusal::RedemptionNotAgreed),
+        EventData::Hold(_)
+        | EventData::Payment(_)
+        | EventData::Refund(_)
+        | EventData::Commit(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => Ok(()),
     }
 }
 
@@ -61,10 +61,13 @@ pub fn within_day(
 }
 
 /// What a partner must be let do to say it.
-const fn needed(said: &Said) -> Taken {
+const fn needed(said: &EventData) -> Taken {
     match said {
-        Said::Payment(_) | Said::Referral(_) | Said::Hold(_) => Taken::All,
-        Said::Refund(_) | Said::Commit(_) | Said::Cancel(_) | Said::Return(_) => Taken::Endings,
+        EventData::Payment(_) | EventData::Referral(_) | EventData::Hold(_) => Taken::All,
+        EventData::Refund(_)
+        | EventData::Commit(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => Taken::Endings,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::partner::Partner;
 use crate::partner::earning::Period;
 use crate::partner::lead::Branch;
 use crate::partner::programme::Tiers;
-use crate::partner::reward::{Reward, Stage};
+use crate::partner::reward::{Reward, RewardStage};
 
 /// What caps, budgets and tiers count: visits, points by rule, spend by month. A counter is the sum
 /// of what events have added, as a balance is the sum of entries. A refund takes away what its part
@@ -162,7 +162,7 @@ impl NeededCounters {
     /// Adds what a referral for a product of that partner asks for on that day.
     pub fn by_referral(&mut self, partner: &Partner, referral: &Referral, day: NaiveDate) {
         let Some(product) = partner.scheme.product_on(&referral.product, day) else { return };
-        let due = product.rewards.iter().filter(|reward| reward.on == Stage::Qualified);
+        let due = product.rewards.iter().filter(|reward| reward.on == RewardStage::Qualified);
         let with_budget = due.filter(|reward| reward.budget.is_some());
         let budgets = with_budget.map(|reward| reward_budget(&partner.id, &product.id, reward));
         self.shared.extend(budgets);

@@ -11,10 +11,10 @@ use super::reward::RewardGiven;
 use super::standing::QuoteState;
 use super::tier::TierChange;
 use crate::clock::Moment;
-use crate::ids::{ClaimKey, CustomerId, EventId, EventKey, QuoteId, RuleId, SightingKey};
+use crate::ids::{ClaimKey, CustomerId, EventKey, LineNumber, QuoteId, RuleId, SightingKey};
 use crate::ledger::{Posting, RuleVersion};
 use crate::money::{Amount, AmountError};
-use crate::partner::manifest::Unlisted;
+use crate::partner::Unlisted;
 use crate::referral::Verdict;
 
 /// What an event comes to.
@@ -82,7 +82,7 @@ pub struct Introduced {
 /// A line of a payment, or the part of a line that is refunded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinePart {
-    pub line: EventId,
+    pub line: LineNumber,
     /// The money paid for the line, or given back, below zero.
     pub amount: Amount,
     /// The points that the line brought, or that are taken back, below zero.
@@ -141,9 +141,9 @@ pub enum Refusal {
     #[error("more is refunded than is left of the payment: {left} of {paid}")]
     RefundExceeds { left: Amount, paid: Amount },
     #[error("the payment has no line {line}")]
-    LineUnknown { line: EventId },
+    LineUnknown { line: LineNumber },
     #[error("more is refunded of line {line} than is left of it: {left}")]
-    LineExceeds { line: EventId, left: Amount },
+    LineExceeds { line: LineNumber, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
     #[error("the code is not known, has been used, or is too old; the customer can make another")]

@@ -21,7 +21,7 @@ use crate::ids::{LotId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split};
 use crate::partner::Partner;
-use crate::partner::earning::{Basis, Earning, Mode, NO_POINTS};
+use crate::partner::earning::{Basis, Earning, NO_POINTS, StackingMode};
 
 /// A payment, its customer, its partner, and when it happened.
 pub struct Purchase<'a> {
@@ -200,9 +200,9 @@ fn stack<'a>(
     for (position, offer) in offers.iter().enumerate() {
         let Some(group) = &offer.rule.group else { continue };
         let better = |(_, points): (usize, Amount)| match partner.scheme.stacking(group) {
-            Mode::BestOf => offer.points.minor() > points.minor(),
-            Mode::Priority => points.is_zero(),
-            Mode::Sum => false,
+            StackingMode::BestOf => offer.points.minor() > points.minor(),
+            StackingMode::Priority => points.is_zero(),
+            StackingMode::Sum => false,
         };
         if best.get(group).is_none_or(|before| better(*before)) {
             best.insert(group, (position, offer.points));
@@ -211,7 +211,7 @@ fn stack<'a>(
     let mut taken = Vec::new();
     for (position, offer) in offers.into_iter().enumerate() {
         let group = offer.rule.group.as_ref();
-        let sums = group.is_none_or(|group| partner.scheme.stacking(group) == Mode::Sum);
+        let sums = group.is_none_or(|group| partner.scheme.stacking(group) == StackingMode::Sum);
         let is_best =
             group.and_then(|group| best.get(group)).is_some_and(|(at, _)| *at == position);
         if sums || is_best {

@@ -139,7 +139,7 @@ impl World {
             "time": at.to_string(), "data": data,
         });
         let key = FingerprintKey::new(b"x");
-        let event = parse_value(&self.partner.id, &value, &key).unwrap();
+        let event = parse_value(&self.partner.id, &self.partner.limits, &value, &key).unwrap();
         let occasion = Occasion::new(at, self.now, chrono_tz::Asia::Shanghai);
         let decision = decide(&event, &self.partner, &mut self.standings, occasion)?;
         self.post(decision.clone());

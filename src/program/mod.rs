@@ -46,7 +46,7 @@ pub use tier::{TierChange, TierHeld, change as tier_change};
 use chrono::Datelike;
 use facts::Facts;
 
-use crate::event::{Cancel, Commit, Event, Payment, Refund, Return, Said};
+use crate::event::{Cancel, Commit, Event, EventData, Payment, Refund, Return};
 use crate::ids::{CodeKey, EventKey};
 use crate::partner::Partner;
 
@@ -63,21 +63,21 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     admit::admit(event, partner, occasion)?;
     admit::within_day(partner, standings, occasion)?;
-    let decision = match &event.said {
-        Said::Payment(payment) => decide_payment(payment, partner, standings, occasion),
-        Said::Refund(refund) => decide_refund(refund, partner, standings, occasion),
-        Said::Referral(referral) => {
+    let decision = match &event.data {
+        EventData::Payment(payment) => decide_payment(payment, partner, standings, occasion),
+        EventData::Refund(refund) => decide_refund(refund, partner, standings, occasion),
+        EventData::Referral(referral) => {
             let key = EventKey::of(&partner.id, &event.id);
             refer::refer(referral, key, partner, standings, occasion)
         }
-        Said::Hold(held) => {
+        EventData::Hold(held) => {
             let code = standings.code(CodeKey::of(&held.code));
             hold::hold(held, code, partner, occasion, &standings.lots)
         }
-        Said::Commit(Commit { hold, .. })
-        | Said::Cancel(Cancel { hold, .. })
-        | Said::Return(Return { hold, .. }) => {
-            decide_hold(&event.said, EventKey::of(&partner.id, hold), partner, standings, occasion)
+        EventData::Commit(Commit { hold, .. })
+        | EventData::Cancel(Cancel { hold, .. })
+        | EventData::Return(Return { hold, .. }) => {
+            decide_hold(&event.data, EventKey::of(&partner.id, hold), partner, standings, occasion)
         }
     }?;
     standings.follow(EventKey::of(&partner.id, &event.id), event, &decision)?;
@@ -147,7 +147,7 @@ fn decide_refund(
 
 /// What becomes of a hold, or of the redemption that it became.
 fn decide_hold(
-    said: &Said,
+    said: &EventData,
     key: EventKey,
     partner: &Partner,
     standings: &Standings,
@@ -156,13 +156,13 @@ fn decide_hold(
     let standing = standings.hold(key).ok_or(Refusal::HoldUnknown)?;
     let lots = &standings.lots;
     let mut decision = match said {
-        Said::Commit(commit) => hold::commit(commit, standing, partner, occasion, lots),
-        Said::Return(given) => hold::give_back(given, standing, partner, occasion, lots),
-        Said::Cancel(_)
-        | Said::Payment(_)
-        | Said::Refund(_)
-        | Said::Referral(_)
-        | Said::Hold(_) => hold::cancel(standing, occasion, lots),
+        EventData::Commit(commit) => hold::commit(commit, standing, partner, occasion, lots),
+        EventData::Return(given) => hold::give_back(given, standing, partner, occasion, lots),
+        EventData::Cancel(_)
+        | EventData::Payment(_)
+        | EventData::Refund(_)
+        | EventData::Referral(_)
+        | EventData::Hold(_) => hold::cancel(standing, occasion, lots),
     }?;
     decision.refers_to = Some(key);
     Ok(decision)

@@ -8,7 +8,7 @@ use crate::event::Referral;
 use crate::ids::{EventKey, RuleId};
 use crate::partner::Partner;
 use crate::partner::lead::Branch;
-use crate::partner::reward::Stage;
+use crate::partner::reward::RewardStage;
 use crate::referral::{Placement, ReferralState, Terms, Wanted, assign, qualify, without_consent};
 
 /// Whether a referral makes a lead, whose that is, and the rewards that are due at once if it does.
@@ -44,7 +44,7 @@ pub fn refer(
             unit_cost: partner.programme.points.unit_cost,
         };
         let (lots, counters) = (&standings.lots, &standings.counters);
-        decision = promise.give(Stage::Qualified, occasion, lots, counters)?;
+        decision = promise.give(RewardStage::Qualified, occasion, lots, counters)?;
         let wanted = Wanted { product: &product.id, region: &referral.region };
         decision.assigned =
             place(&mut verdict.placement, &partner.programme.branch, wanted, counters);

@@ -14,7 +14,7 @@ use crate::clock::Moment;
 use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
-use crate::partner::reward::{Gift, Reward, Stage};
+use crate::partner::reward::{Gift, Reward, RewardStage};
 use crate::referral::Terms;
 
 /// For what and to whom something was promised.
@@ -58,7 +58,7 @@ pub enum RewardReceiver {
 
 impl RewardPromise<'_> {
     /// The budgets that rewards of a stage are taken from: all customers share them.
-    pub fn budgets(&self, stage: Stage) -> impl Iterator<Item = CounterKey> {
+    pub fn budgets(&self, stage: RewardStage) -> impl Iterator<Item = CounterKey> {
         let due = self.terms.rewards.iter().filter(move |reward| reward.on == stage);
         due.filter_map(|reward| self.budget(reward))
     }
@@ -74,7 +74,7 @@ impl RewardPromise<'_> {
     /// Gives what is due at a stage.
     pub fn give(
         &self,
-        stage: Stage,
+        stage: RewardStage,
         occasion: Occasion,
         lots: &Lots,
         counters: &Counters,

@@ -14,7 +14,7 @@ use super::{
     QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
-use crate::event::{Event, Said};
+use crate::event::{Event, EventData};
 use crate::ids::{CodeKey, CustomerId, EventKey, MemberKey};
 use crate::ledger::{Account, AccountCode, Owner};
 use crate::money::{Amount, Asset};
@@ -180,17 +180,17 @@ impl Course {
     /// What stood beside the event: its member; a code or a quote that is swept by now, but was
     /// good if the event was taken.
     fn add_known(&mut self, past: &Past, customer: CustomerStanding, partner: &Partner) {
-        let said = &past.event.said;
+        let said = &past.event.data;
         if let Some(member) = said.member() {
             self.standings.add_customer(MemberKey::of(&partner.id, member), customer);
         }
         match said {
-            Said::Hold(hold) => {
+            EventData::Hold(hold) => {
                 let expires_at = past.recorded_at.plus(TimeDelta::seconds(1));
                 let code = CodeStanding { customer: customer.id, expires_at, used: false };
                 self.standings.add_code(CodeKey::of(&hold.code), code);
             }
-            Said::Payment(payment) => {
+            EventData::Payment(payment) => {
                 let honoured = !past.outcome.marks.contains(Mark::DiscountDiffers.name());
                 if let Some(id) = payment.quote.filter(|_id| honoured) {
                     let quote = QuoteStanding {
@@ -207,11 +207,11 @@ impl Course {
                     self.standings.add_quote(id, quote);
                 }
             }
-            Said::Refund(_)
-            | Said::Referral(_)
-            | Said::Commit(_)
-            | Said::Cancel(_)
-            | Said::Return(_) => {}
+            EventData::Refund(_)
+            | EventData::Referral(_)
+            | EventData::Commit(_)
+            | EventData::Cancel(_)
+            | EventData::Return(_) => {}
         }
     }
 

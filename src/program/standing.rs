@@ -6,7 +6,7 @@ use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 use super::introduction::Introductions;
 use super::lot::Lots;
 use crate::clock::Moment;
-use crate::event::{Event, Payment, Said};
+use crate::event::{Event, EventData, Payment};
 use crate::ids::{
     CodeKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId, QuoteId, RuleId,
 };
@@ -195,9 +195,9 @@ impl Standings {
         {
             quote.state = QuoteState::Kept;
         }
-        match &event.said {
-            Said::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
-            Said::Refund(refund) => {
+        match &event.data {
+            EventData::Payment(payment) => self.paid(key, payment, event.effective_at, decision),
+            EventData::Refund(refund) => {
                 let payment = decision.refers_to.and_then(|key| self.payments.get_mut(&key));
                 if let Some(payment) = payment {
                     payment.refunded = payment.refunded.checked_add(refund.amount)?;
@@ -206,10 +206,13 @@ impl Standings {
                     payment.uncounted.extend(decision.counted.iter().copied());
                 }
             }
-            Said::Hold(_) | Said::Commit(_) | Said::Cancel(_) | Said::Return(_) => {
+            EventData::Hold(_)
+            | EventData::Commit(_)
+            | EventData::Cancel(_)
+            | EventData::Return(_) => {
                 self.follow_hold(decision.refers_to.unwrap_or(key), decision)?;
             }
-            Said::Referral(_) => {}
+            EventData::Referral(_) => {}
         }
         Ok(())
     }

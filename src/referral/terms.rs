@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Moment;
-use crate::partner::reward::{Reward, Stage};
+use crate::partner::reward::{Reward, RewardStage};
 use crate::partner::scheme::Product;
 
 /// What was promised for a referral when it qualified: kept with it, so that a later change of the
@@ -38,7 +38,7 @@ impl Terms {
 
     /// Whether something is given at that stage.
     #[must_use]
-    pub fn has(&self, stage: Stage) -> bool {
+    pub fn has(&self, stage: RewardStage) -> bool {
         self.rewards.iter().any(|reward| reward.on == stage)
     }
 }

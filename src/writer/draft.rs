@@ -9,7 +9,7 @@ use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
-use crate::event::Said;
+use crate::event::EventData;
 use crate::ids::{
     AccountId, BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId,
     SignatureId, TransactionId,
@@ -95,8 +95,8 @@ impl<'a> Draft<'a> {
     ) -> Result<Self, RecordError> {
         let postings = std::mem::take(&mut decision.postings);
         let transaction = Transaction::new(TransactionId::random(), postings)?;
-        let referral = match (&submission.event.said, &decision.verdict) {
-            (Said::Referral(referral), Some(verdict)) => {
+        let referral = match (&submission.event.data, &decision.verdict) {
+            (EventData::Referral(referral), Some(verdict)) => {
                 let record = ReferralRecord {
                     id: ReferralId::random(),
                     event: key,
@@ -125,7 +125,7 @@ impl<'a> Draft<'a> {
         let assigned = lead.zip(decision.assigned);
         let mut draft = Self {
             said: Some((submission, key)),
-            kind: TransactionKind::from(&submission.event.said),
+            kind: TransactionKind::from(&submission.event.data),
             effective_at: occasion.effective_at,
             recorded_at: occasion.recorded_at,
             decision,
@@ -248,13 +248,13 @@ impl<'a> Draft<'a> {
             key,
             partner: &event.partner,
             id: &event.id,
-            kind: event.said.kind(),
+            kind: event.data.kind(),
             fingerprint: &event.fingerprint,
             body: &event.body,
             transaction: self.transaction.id(),
             customer: self.decision.customer,
             refers_to: self.decision.refers_to,
-            amount: event.said.amount().unwrap_or(Amount::zero(Asset::PTS)),
+            amount: event.data.amount().unwrap_or(Amount::zero(Asset::PTS)),
             effective_at: self.effective_at,
             recorded_at: self.recorded_at,
         })
@@ -369,7 +369,7 @@ impl<'a> Drafts<'a> {
     /// Keeps the enrolment of the member whom an accepted event names; those that only refused
     /// events name are never written.
     pub fn enrol(&mut self, submission: &Submission, waiting: &mut HashMap<MemberKey, Enrolment>) {
-        let member = submission.event.said.member();
+        let member = submission.event.data.member();
         let key = member.map(|member| MemberKey::of(&submission.partner.id, member));
         self.enrolments.extend(key.and_then(|key| waiting.remove(&key)));
     }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::Drafts;
 use super::{Answers, ConflictingDuplicate, Outcome, Submission, WriteError};
-use crate::event::{Difference, Event, Said, differences};
+use crate::event::{Difference, Event, EventData, differences};
 use crate::ids::{BusinessKey, EventId, EventKey, PartnerId, SignatureId};
 use crate::program::Refusal;
 use crate::store::business_keys::First;
@@ -159,7 +159,8 @@ impl<'a> Group<'a> {
                 keeps_people: true,
             });
             tally.here = tally.here.saturating_add(1);
-            if matches!(submission.event.said, Said::Referral(_)) && !drafts.keeps_person(*key) {
+            if matches!(submission.event.data, EventData::Referral(_)) && !drafts.keeps_person(*key)
+            {
                 tally.keeps_people = false;
             }
         }
@@ -169,12 +170,12 @@ impl<'a> Group<'a> {
 
     fn resolved(&self, submission: &'a Submission) -> Cow<'a, Submission> {
         let (partner, event) = (&submission.partner.id, &submission.event);
-        let named = event.said.refers_to().map(|id| EventKey::of(partner, id));
+        let named = event.data.refers_to().map(|id| EventKey::of(partner, id));
         match named.and_then(|key| self.aliases.get(&key)) {
             None => Cow::Borrowed(submission),
             Some(first) => {
                 let mut resolved = submission.clone();
-                resolved.event.said.refer_to(first.clone());
+                resolved.event.data.refer_to(first.clone());
                 Cow::Owned(resolved)
             }
         }
@@ -230,10 +231,10 @@ impl<'a> Group<'a> {
         // A partner that gives its events new ids lets them refer to each other by these.
         let refers =
             |found: &Difference| matches!(found.pointer.as_str(), "/data/payment" | "/data/hold");
-        if let (Some(place), Some(named)) = (found.iter().position(refers), event.said.refers_to())
+        if let (Some(place), Some(named)) = (found.iter().position(refers), event.data.refers_to())
         {
             let Some(first) = self.first_of(tx, &event.partner, named, duplicates)? else {
-                let unknown = match event.said.hold() {
+                let unknown = match event.data.hold() {
                     Some(_) => Refusal::HoldUnknown,
                     None => Refusal::PaymentUnknown,
                 };
@@ -293,7 +294,7 @@ impl<'a> Group<'a> {
                 refusal,
                 Some(WriteError::Refused(Refusal::PaymentUnknown | Refusal::HoldUnknown))
             );
-            let named = submission.event.said.refers_to().filter(|_id| is_unknown);
+            let named = submission.event.data.refers_to().filter(|_id| is_unknown);
             unknown.extend(named.map(|id| EventKey::of(&submission.partner.id, id)));
         }
         if unknown.is_empty() {

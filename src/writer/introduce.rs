@@ -9,7 +9,7 @@ use super::Submission;
 use super::work::Bank;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
-use crate::event::{Referral, Said};
+use crate::event::{EventData, Referral};
 use crate::ids::{ClaimKey, CustomerId, EventKey, SightingKey};
 use crate::partner::attribution::Existing;
 use crate::program::Standings;
@@ -75,7 +75,7 @@ pub fn load(
 
 /// The person of a referral with consent. Without consent the person is not looked up.
 fn introduction<'a>(submission: &'a Submission, keys: &PersonalKeys) -> Option<Introduction<'a>> {
-    let Said::Referral(referral) = &submission.event.said else { return None };
+    let EventData::Referral(referral) = &submission.event.data else { return None };
     referral.consent.as_ref()?;
     let key = EventKey::of(&submission.partner.id, &submission.event.id);
     let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));

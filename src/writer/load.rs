@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::error::RecordError;
 use super::work::Bank;
 use super::{Submission, introduce};
-use crate::event::Said;
+use crate::event::EventData;
 use crate::ids::{
     CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId,
 };
@@ -54,11 +54,11 @@ impl Named {
     fn by(submissions: &[&Submission]) -> Self {
         let mut named = Self::default();
         for Submission { partner, event, .. } in submissions {
-            match &event.said {
-                Said::Refund(refund) => {
+            match &event.data {
+                EventData::Refund(refund) => {
                     named.refunded.push(EventKey::of(&partner.id, &refund.payment));
                 }
-                Said::Hold(hold) => named.shown.push(CodeKey::of(&hold.code)),
+                EventData::Hold(hold) => named.shown.push(CodeKey::of(&hold.code)),
                 said => named.held.extend(said.hold().map(|id| EventKey::of(&partner.id, id))),
             }
         }
@@ -201,19 +201,19 @@ fn load_counters(
     for submission in submissions {
         let day = submission.event.effective_at.day_in(zone);
         let partner = &submission.partner;
-        if let Said::Payment(payment) = &submission.event.said
+        if let EventData::Payment(payment) = &submission.event.data
             && let Some(customer) = standings.customer(&partner.id, &payment.member)
         {
             needed.by_payment(partner, customer.id, day);
             quoted.extend(payment.quote);
         }
-        if let (Said::Refund(refund), Some(tiers)) =
-            (&submission.event.said, &partner.programme.tiers)
+        if let (EventData::Refund(refund), Some(tiers)) =
+            (&submission.event.data, &partner.programme.tiers)
             && let Some(payment) = standings.payment(EventKey::of(&partner.id, &refund.payment))
         {
             needed.by_refund(tiers, payment.customer, day);
         }
-        if let Said::Referral(referral) = &submission.event.said {
+        if let EventData::Referral(referral) = &submission.event.data {
             needed.by_referral(partner, referral, day);
         }
     }
@@ -280,7 +280,7 @@ fn load_members(
 ) -> Result<BTreeSet<CustomerId>, RecordError> {
     let mut named: Vec<(MemberKey, &Submission, &MemberRef)> = Vec::new();
     for submission in submissions {
-        if let Some(member) = submission.event.said.member() {
+        if let Some(member) = submission.event.data.member() {
             named.push((MemberKey::of(&submission.partner.id, member), submission, member));
         }
     }

@@ -11,7 +11,7 @@ use super::work::Work;
 use crate::clock::Moment;
 use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
 use crate::ledger::TransactionKind;
-use crate::partner::reward::Stage;
+use crate::partner::reward::RewardStage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
@@ -164,9 +164,9 @@ impl Work<'_> {
         partners_now: Moment,
     ) -> Result<Decision, RecordError> {
         let stage = match step {
-            ReferralStep::Release => Stage::Qualified,
-            ReferralStep::Convert => Stage::Converted,
-            ReferralStep::Repay => Stage::FirstRepayment,
+            ReferralStep::Release => RewardStage::Qualified,
+            ReferralStep::Convert => RewardStage::Converted,
+            ReferralStep::Repay => RewardStage::FirstRepayment,
             ReferralStep::Cancel => return self.claw_back(held, partners_now),
             ReferralStep::Reject
             | ReferralStep::Send
@@ -242,7 +242,7 @@ impl Held {
         let first = self.record.state.advance(step.to())?;
         let whole = step == ReferralStep::Convert
             && !self.terms.rewards.is_empty()
-            && !self.terms.has(Stage::FirstRepayment);
+            && !self.terms.has(RewardStage::FirstRepayment);
         let mut path = vec![first];
         if whole {
             path.push(first.to().advance(ReferralState::Rewarded)?);

@@ -10,7 +10,7 @@ use super::load;
 use super::work::Work;
 use super::{Submission, Weight, Writer};
 use crate::clock::Moment;
-use crate::event::{Payment, Said};
+use crate::event::{EventData, Payment};
 use crate::ids::{CustomerId, EventKey, MemberKey, QuoteId};
 use crate::partner::test_clock::TestClocks;
 use crate::program::{
@@ -51,7 +51,7 @@ impl Writer {
 
 impl Work<'_> {
     fn quote(&mut self, submission: &Submission, asked_at: Moment) -> Result<Quoted, RecordError> {
-        let Said::Payment(payment) = &submission.event.said else {
+        let EventData::Payment(payment) = &submission.event.data else {
             let fault = WriteError::Fault("a quote is of a payment".to_owned());
             return Err(RecordError::Answered(Box::new(fault)));
         };

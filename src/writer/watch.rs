@@ -57,7 +57,7 @@ pub fn places(group: &[AtWork]) -> Vec<Option<TraceParent>> {
 
 pub fn count(metrics: &Metrics, group: &[Submission], answers: &Answers) {
     for (submission, answer) in group.iter().zip(answers) {
-        metrics.event(submission.event.said.kind(), outcome(answer));
+        metrics.event(submission.event.data.kind(), outcome(answer));
     }
 }
 

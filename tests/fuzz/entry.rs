@@ -9,6 +9,7 @@ use tallystick::event::{self, FingerprintKey};
 use tallystick::ids::PartnerId;
 use tallystick::intake::columns::Columns;
 use tallystick::partner::assertion::{self, Recipient};
+use tallystick::partner::limits::EventLimits;
 use tallystick::partner::programme::Programme;
 use tallystick::partner::signature::{self, Message};
 use tallystick::partner::{Partner, file_map::FileMap};
@@ -38,16 +39,18 @@ static SHOP: LazyLock<Partner> = LazyLock::new(|| {
 
 static FINGERPRINTS: LazyLock<FingerprintKey> = LazyLock::new(|| FingerprintKey::new(&[7; 32]));
 
+static LIMITS: LazyLock<EventLimits> = LazyLock::new(EventLimits::default);
+
 /// The body of `POST /v1/events`.
 pub fn event(bytes: &[u8]) {
     let partner = PartnerId::try_from(PARTNER).unwrap();
-    let Ok(read) = event::parse(&partner, bytes, &FINGERPRINTS) else { return };
+    let Ok(read) = event::parse(&partner, &LIMITS, bytes, &FINGERPRINTS) else { return };
     // What is taken reads the same again, and what is kept of it can be read.
-    let again = event::parse(&partner, bytes, &FINGERPRINTS).unwrap();
+    let again = event::parse(&partner, &LIMITS, bytes, &FINGERPRINTS).unwrap();
     assert!(read.fingerprint.matches(again.fingerprint.bytes()));
     let kept = event::parse_recorded(&partner, &read.body).unwrap();
-    assert_eq!(kept.said.kind(), read.said.kind());
-    assert_eq!(kept.said.amount(), read.said.amount());
+    assert_eq!(kept.data.kind(), read.data.kind());
+    assert_eq!(kept.data.amount(), read.data.amount());
     assert_eq!(kept.id, read.id);
 }
 
@@ -70,9 +73,9 @@ pub fn payments_file(bytes: &[u8]) {
     let Ok(columns) = Columns::find(map, &header) else { return };
     for record in lines.into_records().flatten() {
         let value = columns.event(&record);
-        if let Ok(read) = event::parse_value(&SHOP.id, &value, &FINGERPRINTS) {
+        if let Ok(read) = event::parse_value(&SHOP.id, &SHOP.limits, &value, &FINGERPRINTS) {
             event(value.to_string().as_bytes());
-            assert_eq!(read.said.kind(), event::Payment::TYPE);
+            assert_eq!(read.data.kind(), event::Payment::TYPE);
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tallystick::ledger::AccountCode;
 use tallystick::store::accounts;
 
-use crate::harness::{TestApp, payment};
+use crate::harness::{TestApp, Trial, payment};
 
 /// What the ledger holds for all owners of an account code, as text.
 fn total(app: &TestApp, code: AccountCode) -> String {
@@ -76,34 +76,43 @@ on_both_stores! {
 }
 
 on_both_stores! {
-    async fn amounts_beyond_two_to_the_53_are_exact(app) {
-        let shop = app.partner("green-basket").await;
-        // 2^53 + 1 fen, which no float can hold.
-        let receipt = shop.record(&payment("p-1", "m-1", "90071992547409.93", "0.00")).await;
-        assert_eq!(posting(&receipt, "points_available"), "90071992547409.93");
-        shop.record(&payment("p-2", "m-1", "0.01", "0.00")).await;
-        assert_eq!(total(app, AccountCode::POINTS_AVAILABLE), "90071992547409.94");
+    async fn amounts_beyond_two_to_the_53_are_exact(store: Store) {
+        Trial::vast_on(store).run(async |app| {
+            let shop = app.partner("green-basket").await;
+            // 2^53 + 1 fen, which no float can hold.
+            let receipt = shop.record(&payment("p-1", "m-1", "90071992547409.93", "0.00")).await;
+            assert_eq!(posting(&receipt, "points_available"), "90071992547409.93");
+            shop.record(&payment("p-2", "m-1", "0.01", "0.00")).await;
+            assert_eq!(total(app, AccountCode::POINTS_AVAILABLE), "90071992547409.94");
+        })
+        .await;
     }
 }
 
 on_both_stores! {
-    async fn overflow_is_a_refusal_that_does_not_fail_its_neighbours(app) {
-        let shop = app.partner("green-basket").await;
-        let most = "92233720368547758.07";
-        shop.record(&payment("p-1", "m-1", most, "0.00")).await;
-        let answer = shop
-            .post_batch(&[
-                payment("p-2", "m-2", "1.00", "0.00"),
-                payment("p-3", "m-1", "0.01", "0.00"),
-                payment("p-4", "m-3", "2.00", "0.00"),
-            ])
-            .await;
-        let statuses: Vec<&Value> =
-            answer.body["outcomes"].as_array().unwrap().iter().map(|it| &it["status"]).collect();
-        // Beyond the customer's balance, and the bank's and the partner's too: their accounts are
-        // as full as the customer's, less what each of them bears.
-        assert_eq!(statuses, [201, 422, 201], "{}", answer.text);
-        assert_eq!(answer.body["outcomes"][1]["problem"]["type"], "/problems/out-of-range");
+    async fn overflow_is_a_refusal_that_does_not_fail_its_neighbours(store: Store) {
+        Trial::vast_on(store).run(async |app| {
+            let shop = app.partner("green-basket").await;
+            // A thousand of them leave 8.07 to the end of what an account holds.
+            let most = "92233720368547.75";
+            let filling = (0..1_000).map(|n| payment(&format!("p-1-{n}"), "m-1", most, "0.00"));
+            let filled = shop.post_batch(&filling.collect::<Vec<_>>()).await;
+            assert!(!filled.text.contains("problem"), "{}", filled.text);
+            let answer = shop
+                .post_batch(&[
+                    payment("p-2", "m-2", "1.00", "0.00"),
+                    payment("p-3", "m-1", "8.08", "0.00"),
+                    payment("p-4", "m-3", "2.00", "0.00"),
+                ])
+                .await;
+            let statuses: Vec<&Value> =
+                answer.body["outcomes"].as_array().unwrap().iter().map(|it| &it["status"]).collect();
+            // Beyond the customer's balance, and the bank's and the partner's too: their accounts are
+            // as full as the customer's, less what each of them bears.
+            assert_eq!(statuses, [201, 422, 201], "{}", answer.text);
+            assert_eq!(answer.body["outcomes"][1]["problem"]["type"], "/problems/out-of-range");
+        })
+        .await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Every manifest read as the gateway reads it, and every example run as the writer would: events
-//! in, postings out.
+//! `tallystick partners check`: reads every manifest as the gateway does, and runs every example as
+//! the writer does: events in, postings out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::cli::Failure;
 use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
 use crate::customer::personal::Ring;
-use crate::event::{self, Event, FingerprintKey, Said};
+use crate::event::{self, Event, EventData, FingerprintKey};
 use crate::ids::{CustomerId, EventKey, MemberKey};
 use crate::partner::Partner;
 use crate::partner::key::in_force;
@@ -21,10 +21,10 @@ use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
 use crate::referral::Person;
 use crate::settings::Settings;
 
-/// How long before its end a key is noted.
+/// A key that ends within this time is noted.
 const NOTICE_DAYS: u64 = 30;
 
-/// An example: what a partner says, and what must come of it.
+/// An example: the events of a partner, and what each must lead to.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Example {
@@ -92,7 +92,7 @@ fn check_partner(partner: &Partner, manifest: &Path, settings: &Settings) -> Res
     Ok(in_order)
 }
 
-/// What is in order, and yet may not be meant so: keys that are not good today, or soon are not.
+/// Things that are in order but may be mistakes: keys that are not good today, or soon will not be.
 fn notes(partner: &Partner, day: NaiveDate) -> Vec<String> {
     let keys = &partner.access.keys;
     let soon = day.checked_add_days(Days::new(NOTICE_DAYS)).unwrap_or(day);
@@ -135,7 +135,7 @@ fn examples(manifest: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// Runs one example; what it is about, or what differs.
+/// Runs one example. Returns what the example shows, or what differs.
 fn check_example(partner: &Partner, path: &Path, settings: &Settings) -> Result<String, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let example: Example = serde_json::from_str(&text).map_err(|error| error.to_string())?;
@@ -158,8 +158,8 @@ fn decide(
     settings: &Settings,
 ) -> Result<Decision, String> {
     let key = FingerprintKey::new(b"examples are not kept");
-    let event =
-        event::parse_value(&partner.id, value, &key).map_err(|malformed| malformed.in_words())?;
+    let event = event::parse_value(&partner.id, &partner.limits, value, &key)
+        .map_err(|malformed| malformed.in_words())?;
     let recorded_at = event.effective_at.plus(TimeDelta::days(1));
     enrol(partner, &event, standings, recorded_at);
     introduce(partner, &event, standings)?;
@@ -167,9 +167,9 @@ fn decide(
     program::decide(&event, partner, standings, occasion).map_err(|refusal| refusal.to_string())
 }
 
-/// Members of an example are known as soon as they are named.
+/// Enrols each member of an example when an event first names it.
 fn enrol(partner: &Partner, event: &Event, standings: &mut Standings, now: Moment) {
-    if let Some(member) = event.said.member()
+    if let Some(member) = event.data.member()
         && standings.customer(&partner.id, member).is_none()
     {
         let customer =
@@ -178,9 +178,9 @@ fn enrol(partner: &Partner, event: &Event, standings: &mut Standings, now: Momen
     }
 }
 
-/// Whoever is introduced is told apart as the gateway would, by keys that only examples have.
+/// Recognises a referred person as the gateway does, by keys that only examples have.
 fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Result<(), String> {
-    if let Said::Referral(referral) = &event.said
+    if let EventData::Referral(referral) = &event.data
         && referral.consent.is_some()
     {
         let ring = Ring::new(("examples", &[0; 32]), ("examples", b"examples are not kept"));
@@ -188,7 +188,7 @@ fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Res
         let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));
         let introductions = &mut standings.introductions;
         for (likeness, key) in person.sightings(&partner.id) {
-            let like = partner.programme.pattern.iter().filter(|it| it.same == likeness);
+            let like = partner.programme.pattern.iter().filter(|pattern| pattern.same == likeness);
             like.for_each(|pattern| introductions.start_seeing(key, pattern.hours));
         }
         introductions.add_person(EventKey::of(&partner.id, &event.id), person);
@@ -199,18 +199,19 @@ fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Res
 impl Expected {
     fn compare(&self, outcome: &Result<Decision, String>) -> Result<(), String> {
         match (self, outcome) {
-            (Self::Refused { refused }, Err(said)) if said.contains(refused) => Ok(()),
-            (Self::Refused { refused }, Err(said)) => Err(format!(
-                "\n  expected the refusal {refused:?}\n  got                  {said:?}"
+            (Self::Refused { refused }, Err(refusal)) if refusal.contains(refused) => Ok(()),
+            (Self::Refused { refused }, Err(refusal)) => Err(format!(
+                "\n  expected the refusal {refused:?}\n  got                  {refusal:?}"
             )),
             (Self::Refused { refused }, Ok(_)) => {
                 Err(format!("expected the refusal {refused:?}, but it was taken"))
             }
-            (Self::Taken { .. }, Err(said)) => Err(format!("refused: {said}")),
+            (Self::Taken { .. }, Err(refusal)) => Err(format!("refused: {refusal}")),
             (Self::Taken { marks, postings, referral }, Ok(decision)) => {
                 same("marks", marks, &marks_of(decision))?;
                 same("postings", postings, &postings_of(decision))?;
-                let state = decision.verdict.as_ref().map(|it| it.state.name().to_owned());
+                let state =
+                    decision.verdict.as_ref().map(|verdict| verdict.state.name().to_owned());
                 same("referral", referral, &state)
             }
         }

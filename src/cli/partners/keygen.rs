@@ -1,5 +1,5 @@
-//! Key pairs with which partners sign their assertions: the private half goes to the partner and
-//! nowhere else, the public half into its manifest.
+//! `tallystick partners keygen`: makes the key pair by which a partner signs its assertions. Only the
+//! partner gets the private key; the public key goes into its manifest.
 
 use std::fs;
 use std::io::Write;
@@ -28,7 +28,7 @@ pub struct Args {
     id: PartnerId,
     #[arg(long, value_enum, default_value_t = Alg::EdDsa)]
     alg: Alg,
-    /// Where the private key's file goes: not into the folder of partners.
+    /// The folder for the private key's file: not the folder of partners.
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     out: PathBuf,
     /// Add the public key to the partner's manifest at once.
@@ -36,7 +36,7 @@ pub struct Args {
     add: bool,
 }
 
-/// What a new key is for (RFC 8037, RFC 7518).
+/// The algorithm of a new key (RFC 8037, RFC 7518).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Alg {
     #[value(name = "EdDSA")]
@@ -56,7 +56,7 @@ pub struct KeyPair {
     signing: EncodingKey,
 }
 
-/// Makes a key pair and says what goes where.
+/// Makes a key pair, and prints where each half goes.
 ///
 /// # Errors
 /// When there is no such partner, or a file cannot be written.
@@ -139,7 +139,7 @@ impl KeyPair {
         }
     }
 
-    /// What goes into the partner's manifest.
+    /// The lines for the partner's manifest.
     #[must_use]
     pub fn manifest_block(&self) -> String {
         let members = self.public.as_object().into_iter().flatten();
@@ -174,8 +174,8 @@ impl KeyPair {
         jwk
     }
 
-    /// A JWT with these claims; `iat` and an `exp` in five minutes are added where they are not
-    /// given.
+    /// Signs a JWT with these claims. `iat`, and an `exp` in five minutes, are added if they are
+    /// missing.
     ///
     /// # Errors
     /// jsonwebtoken's.

@@ -1,4 +1,4 @@
-//! `tallystick partners`: check the folders of partners, and make keys for them.
+//! `tallystick partners`: checks the folders of partners, and makes keys, PINs and posters for them.
 
 mod check;
 pub mod conform;
@@ -17,18 +17,18 @@ use crate::settings::Settings;
 pub enum Command {
     /// Read every manifest and run every example; exits 1 when something is not in order.
     Check(CheckArgs),
-    /// What changed in the partners' files, when, and what was refused.
+    /// Show what changed in the partners' files, when, and what was refused.
     History(history::Args),
-    /// Walk a partner's key through the guide in the sandbox, and look at what its software did there;
-    /// exits 1 when a rule is broken.
+    /// Take a partner's key through the guide in the sandbox, and examine what its software did
+    /// there; exits 1 when a rule is broken.
     Conform(conform::Args),
-    /// Make a key pair for a partner and say what goes where.
+    /// Make a key pair for a partner, and say where each half goes.
     Keygen(keygen::Args),
-    /// Read phone numbers of a partner's staff, one a line, and print them as the manifest has them.
+    /// Read phone numbers of a partner's staff, one a line, and print their hashes for the manifest.
     StaffIndex,
     /// Make the PIN with which a shop signs in to its form.
     Pin(pin::Args),
-    /// Write the page to print for a shop, with the code that opens its form.
+    /// Write the page for a shop to print, with the code that opens its form.
     Poster(poster::Args),
 }
 

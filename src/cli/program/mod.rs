@@ -1,5 +1,4 @@
-//! `tallystick program`: what the programme does by itself, done at once; and what it would do by
-//! other rules.
+//! `tallystick program`: runs the programme's due work at once, and simulates other rules.
 
 mod simulate;
 
@@ -11,8 +10,8 @@ use crate::task::Round;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Record all that has fallen due by now: points that matured or expired. The gateway does the
-    /// same by itself; running both does nothing twice.
+    /// Record all points that have matured or expired by now. The gateway does the same by itself;
+    /// running both does nothing twice.
     Due,
     /// Decide on what is recorded again, by changed rules, and print the difference; writes nothing.
     Simulate(simulate::Args),

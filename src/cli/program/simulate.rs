@@ -1,5 +1,5 @@
-//! `tallystick program simulate`: recorded history by the rules as they are and by changed ones,
-//! and the difference. Reads one snapshot and writes nothing.
+//! `tallystick program simulate`: decides on recorded history by the present rules and by changed
+//! ones, and prints the difference. Reads one snapshot and writes nothing.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -52,7 +52,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
     let (file, programme) = (args.rules.display().to_string(), load_programme(&settings.partners)?);
     let then = Partner::parse(&text, &file, args.partner.as_str(), &programme)?;
     let mut db = store::open(&settings.database_url)?;
-    let compared = db.snapshot(|db| compare(db, args, settings, (&registry, now, &then)))?;
+    let compared = db.snapshot(|db| {
+        compare(db, args, settings, &Compare { registry: &registry, now, then: &then })
+    })?;
     let (report, without_rules) = compared;
     if args.csv {
         let mut out = csv::Writer::from_writer(std::io::stdout().lock());
@@ -65,13 +67,21 @@ pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// The report, and how many events belong to partners that are in the registry no more.
+/// A partner's rules as they are and as they would be, beside those of all partners.
+struct Compare<'a> {
+    registry: &'a Partners,
+    now: &'a Partner,
+    then: &'a Partner,
+}
+
+/// The report, and the number of events of partners that are no longer in the registry.
 fn compare(
     db: &mut Db,
     args: &Args,
     settings: &Settings,
-    (registry, now, then): (&Partners, &Partner, &Partner),
+    rules: &Compare<'_>,
 ) -> Result<(Report, u64), Failure> {
+    let Compare { registry, now, then } = *rules;
     let progress = bar(db)?;
     let mut simulation = Simulation::new(settings.time_zone);
     let (mut after, mut without_rules) = (None, 0_u64);
@@ -104,7 +114,7 @@ fn past(event: PastEvent) -> Result<Past, Failure> {
     let mut event = event::parse_recorded(&partner, &body)
         .map_err(|malformed| format!("a recorded event: {}", malformed.in_words()))?;
     if let Some(first) = refers_to {
-        event.said.refer_to(first);
+        event.data.refer_to(first);
     }
     let mut outcome =
         SimulatedOutcome { marks: marks.into_iter().collect(), ..SimulatedOutcome::default() };

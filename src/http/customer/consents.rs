@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::customer::consent_receipt::ConsentReceipt;
 use crate::customer::consents::{self, WithdrawalOutcome};
 use crate::customer::requester::Requester;
-use crate::event::{self, Reader};
+use crate::event::{self, FieldReader};
 use crate::http::Gateway;
 use crate::http::access::auth::{ConsentsWrite, Customer, ReferralsRead};
 use crate::http::access::partner_or_staff::{Asker, PartnerOrStaff};
@@ -77,7 +77,7 @@ pub async fn withdraw_consent(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let reason = event::read_object(&body, |body: &mut Reader<'_>| {
+    let reason = event::read_object(&body, |body: &mut FieldReader<'_>| {
         Some(body.optional_text("reason", REASON_CHARACTERS_MAX).map(str::to_owned))
     })?;
     let (who, books) = (requester(&caller.asker), caller.asker.books(&gateway));

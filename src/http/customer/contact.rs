@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::behaviour;
 use crate::clock::{self, Moment};
 use crate::customer::contact::{self, Agreement, ContactOwner};
-use crate::event::{ConsentGiven, Reader, read_contact, read_object};
+use crate::event::{ConsentGiven, FieldReader, read_contact, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
@@ -77,7 +77,7 @@ fn bank(gateway: &Gateway) -> Result<PartnerId, Problem> {
     Ok(partner.id.clone())
 }
 
-fn read(body: &mut Reader<'_>, now: Moment) -> Option<Agreement> {
+fn read(body: &mut FieldReader<'_>, now: Moment) -> Option<Agreement> {
     let contact = read_contact(body);
     let consent = match body.object("consent") {
         Some(consent) => ConsentGiven::read(consent, Some(now)),

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::clock;
 use crate::customer::export::{self, Collector, Person, PersonQuestion};
 use crate::customer::person_data::PersonData;
-use crate::event::{self, Reader, is_e164};
+use crate::event::{self, FieldReader, is_e164};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
@@ -80,7 +80,7 @@ pub async fn find_data(
     answer(&gateway, &gateway.main.ask_or(read).await?, &request, language)
 }
 
-fn read_body(body: &mut Reader<'_>) -> Option<PersonQuestion> {
+fn read_body(body: &mut FieldReader<'_>) -> Option<PersonQuestion> {
     let purpose = body.text("purpose", PURPOSE_CHARACTERS_MAX).map(str::to_owned);
     let phone = body.optional_text("phone", 16).map(str::to_owned);
     if phone.as_deref().is_some_and(|phone| !is_e164(phone)) {

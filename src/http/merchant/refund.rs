@@ -16,7 +16,7 @@ use crate::event::{Payment, Refund};
 use crate::http::Gateway;
 use crate::http::pages::forms::{plain, plain_amount};
 use crate::http::problem::Problem;
-use crate::ids::{BusinessKey, EventId};
+use crate::ids::{BusinessKey, EventId, OrderNumber, StageName};
 use crate::store::business_keys;
 
 #[derive(Default, Deserialize)]
@@ -124,7 +124,7 @@ async fn payment_of(
     shop: &Shop,
     order: &str,
 ) -> Result<Option<EventId>, Problem> {
-    let (Ok(order), Ok(stage)) = (EventId::try_from(order), EventId::try_from(STAGE)) else {
+    let (Ok(order), Ok(stage)) = (OrderNumber::try_from(order), StageName::try_from(STAGE)) else {
         return Ok(None);
     };
     let key = BusinessKey::of(&shop.partner.id, Payment::TYPE, &order, &stage);

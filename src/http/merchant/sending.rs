@@ -44,7 +44,8 @@ impl TypedEvent {
             "specversion": "1.0", "id": format!("{PREFIX}{id}"), "source": "form", "type": kind,
             "time": clock::now().to_string(), "data": data,
         });
-        event::parse_value(&shop.partner.id, &value, &gateway.keys.fingerprint)
+        let limits = shop.partner.form_limits();
+        event::parse_value(&shop.partner.id, &limits, &value, &gateway.keys.fingerprint)
     }
 }
 

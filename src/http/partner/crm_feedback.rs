@@ -9,7 +9,7 @@ use crate::crm::CrmStage;
 use crate::crm::feedback::FeedbackOutcome;
 use crate::crm::message::{self, Received, Report};
 use crate::crm::standard_webhook::{Headers, ID, SIGNATURE, TIMESTAMP, Unbelieved};
-use crate::event::{FieldProblem, Malformed};
+use crate::event::{FieldProblem, Malformed, read_json};
 use crate::http::Gateway;
 use crate::http::problem::{self, Problem};
 use crate::http::server::media::JsonBody;
@@ -111,8 +111,7 @@ fn believe(
 }
 
 fn read(body: &[u8]) -> Result<(ReferralId, CrmStage), Problem> {
-    let message: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| Malformed::not_json(&error))?;
+    let message = read_json(body)?;
     // Serde's own words may repeat what was sent.
     let message: Message = serde_json::from_value(message).map_err(|_other| {
         invalid("", "expected type, timestamp, and data of lead and stage, and nothing else")

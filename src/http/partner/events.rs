@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::debug_span;
 
 use crate::clock;
-use crate::event::{self, Event, Malformed};
+use crate::event::{self, Event};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsRead, EventsWrite};
 use crate::http::access::signature;
@@ -69,10 +69,8 @@ pub async fn post_event_batch(
 ) -> Result<HttpResponse, Problem> {
     binary_mode::expect_batch(request.headers())?;
     let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
-    let items: Vec<Value> = match serde_json::from_slice(&body) {
-        Ok(Value::Array(items)) => items,
-        Ok(_) => return Err(Problem::expected_array()),
-        Err(error) => return Err(Malformed::not_json(&error).into()),
+    let Value::Array(items) = event::read_json(&body)? else {
+        return Err(Problem::expected_array());
     };
     if items.len() > BATCH_MAX {
         return Err(Problem::too_many_items(BATCH_MAX));
@@ -81,7 +79,8 @@ pub async fn post_event_batch(
     let key = &gateway.keys.fingerprint;
     let reading = debug_span!("parse", bytes = body.len(), events = items.len());
     let read = items.iter().map(|item| {
-        let parsed = reading.in_scope(|| event::parse_value(&caller.partner.id, item, key));
+        let parsed = reading
+            .in_scope(|| event::parse_value(&caller.partner.id, &caller.partner.limits, item, key));
         parsed.map_err(Problem::from)
     });
     let read = read.collect();
@@ -161,15 +160,15 @@ fn read_event(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Event, Problem> {
-    let (partner, key) = (&caller.partner.id, &gateway.keys.fingerprint);
+    let (partner, limits) = (&caller.partner.id, &caller.partner.limits);
+    let key = &gateway.keys.fingerprint;
     match binary_mode::mode_of(headers)? {
-        Mode::Structured => Ok(event::parse(partner, body, key)?),
+        Mode::Structured => Ok(event::parse(partner, limits, body, key)?),
         Mode::Binary => {
             let attributes = binary_mode::attributes(headers)?;
             let attributes = attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let value = event::binary_mode(attributes, body);
-            let value = value.map_err(|error| Malformed::not_json(&error))?;
-            Ok(event::parse_value(partner, &value, key)?)
+            let value = event::binary_mode(attributes, body)?;
+            Ok(event::parse_value(partner, limits, &value, key)?)
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Moment;
-use crate::event::Malformed;
+use crate::event::read_json;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::access::signature;
@@ -52,7 +52,7 @@ pub async fn post_quote(
     let partner = caller.partner;
     // A quote is a question: its signature is checked, and not kept.
     signature::read(&partner, &gateway, &request, &body)?;
-    let asked = serde_json::from_slice(&body).map_err(|error| Malformed::not_json(&error))?;
+    let asked = read_json(&body)?;
     let books = gateway.books(&partner);
     let now = clock_of(books, &partner).await?;
     let event = quote::as_payment(asked, &partner, Occasion::new(now, now, gateway.time_zone))?;

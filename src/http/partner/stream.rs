@@ -326,7 +326,7 @@ impl Recording {
         let mut read = Vec::with_capacity(group.len());
         for line in group {
             let parsed = line.read.and_then(|bytes| {
-                event::parse(&self.partner.id, &bytes, key)
+                event::parse(&self.partner.id, &self.partner.limits, &bytes, key)
                     .map_err(|malformed: Malformed| malformed.into())
             });
             let refused = match parsed {

@@ -1,6 +1,8 @@
 //! The upload protocol tus 1.0.0 (tus.io/protocols/resumable-upload), as far as headers go: core,
 //! creation, termination, checksum, expiration.
 
+use std::ops::RangeInclusive;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +12,7 @@ use actix_web::{HttpResponse, web};
 use aws_lc_rs::digest::{self, Algorithm};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{Datelike, NaiveDate};
 
 use crate::clock::Moment;
 use crate::http::Gateway;
@@ -60,6 +63,9 @@ pub async fn get_options(gateway: web::Data<Gateway>) -> HttpResponse {
         .finish()
 }
 
+/// Years in which a file's day may plausibly lie.
+const BUSINESS_YEARS: RangeInclusive<i32> = 2000..=2100;
+
 /// The checksum that a part must have.
 pub struct Checksum {
     algorithm: &'static Algorithm,
@@ -100,7 +106,8 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
     let wrong = |key: &str, expected: &str| {
         Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
     };
-    let day = value("business_date").and_then(|day| day.parse().ok());
+    let day = value("business_date").and_then(|day| day.parse::<NaiveDate>().ok());
+    let day = day.filter(|day| BUSINESS_YEARS.contains(&day.year()));
     let business_date =
         day.ok_or_else(|| wrong("business_date", "the file's day, such as 2026-11-24"))?;
     let is_name = |name: &str| {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::{self, Moment};
-use crate::event::{Reader, read_object};
+use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, WebhooksManage};
 use crate::http::problem::{ENDPOINTS_FULL, Problem};
@@ -181,12 +181,12 @@ fn with_secret(endpoint: Endpoint, gateway: &Gateway) -> Result<View, Problem> {
     Ok(View { secret: Some(secret), ..View::of(endpoint) })
 }
 
-fn read_url(body: &mut Reader<'_>, gateway: &Gateway) -> Option<EndpointUrl> {
+fn read_url(body: &mut FieldReader<'_>, gateway: &Gateway) -> Option<EndpointUrl> {
     let url = EndpointUrl::parse(body.text("url", 500)?, gateway.webhooks);
     url.map_err(|error| body.fail("url", error.to_string())).ok()
 }
 
-fn read_events(body: &mut Reader<'_>) -> Option<Vec<Kind>> {
+fn read_events(body: &mut FieldReader<'_>) -> Option<Vec<Kind>> {
     let listed = body.optional("events").and_then(|events| events.as_array());
     let mut events: Vec<Kind> = Vec::new();
     for name in listed.into_iter().flatten() {

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::money::{Amount, AmountError, Asset};
     use crate::partner::Status;
-    use crate::partner::manifest::Unlisted;
+    use crate::partner::Unlisted;
 
     /// Partners' programs go by these: a change here breaks them.
     #[test]

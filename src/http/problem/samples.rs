@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Kind, Problem};
 use crate::clock::Moment;
-use crate::event::{Difference, FieldProblem, Malformed};
-use crate::ids::EventId;
+use crate::event::{Difference, FieldProblem, Malformed, NotJson, TextPlace};
+use crate::ids::{EventId, LineNumber};
 use crate::money::{Amount, AmountError, Asset};
-use crate::partner::manifest::Unlisted;
+use crate::partner::Unlisted;
 use crate::partner::signature::SignatureError;
 use crate::program::Refusal;
 use crate::writer::{ConflictingDuplicate, WriteError};
@@ -64,7 +64,7 @@ fn samples(now: Moment) -> Vec<Problem> {
     let missing = FieldProblem { pointer: "/data/member".to_owned(), detail: "missing".to_owned() };
     samples.extend([
         Malformed::Fields(vec![missing]).into(),
-        Malformed::NotJson { line: 1, column: 1 }.into(),
+        Malformed::NotJson { place: TextPlace { line: 1, column: 1 }, why: NotJson::Syntax }.into(),
         SignatureError::Required.into(),
         WriteError::Conflict.into(),
         WriteError::Busy.into(),
@@ -88,8 +88,10 @@ fn of_ids() -> Vec<Problem> {
     if let Ok(product) = "no-such-product".parse() {
         samples.push(Refusal::ProductNotOffered(product).into());
     }
+    if let Ok(line) = LineNumber::try_from("no-such-line") {
+        samples.push(Refusal::LineUnknown { line }.into());
+    }
     if let Ok(id) = EventId::try_from("an-earlier-event") {
-        samples.push(Refusal::LineUnknown { line: id.clone() }.into());
         let duplicate =
             ConflictingDuplicate { of: id, differences: vec![Difference::of_contact()] };
         samples.push(WriteError::ConflictingDuplicate(Box::new(duplicate)).into());

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::on_trial;
 use crate::clock::{self, Moment};
 use crate::due;
-use crate::event::{FieldProblem, Malformed, Reader, read_object};
+use crate::event::{FieldProblem, FieldReader, Malformed, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
@@ -85,7 +85,7 @@ fn answer(ahead_seconds: i64) -> HttpResponse {
     HttpResponse::Ok().json(Clock { now, ahead_seconds })
 }
 
-fn read(body: &mut Reader<'_>) -> Option<i64> {
+fn read(body: &mut FieldReader<'_>) -> Option<i64> {
     let max = u32::try_from(AHEAD_SECONDS_MAX).unwrap_or(u32::MAX);
     body.count("ahead_seconds", 0..=max).map(i64::from)
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use super::on_trial;
 use crate::crm::CrmStage;
 use crate::crm::feedback::report;
-use crate::event::{self, Reader};
+use crate::event::{self, FieldReader};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::partner::crm_feedback::View;
@@ -43,7 +43,7 @@ pub async fn tell_stage(
     Ok(HttpResponse::Ok().json(View::of(lead, &told)))
 }
 
-fn read(body: &mut Reader<'_>) -> Option<CrmStage> {
+fn read(body: &mut FieldReader<'_>) -> Option<CrmStage> {
     let name = body.text("stage", 20)?;
     let stage = CrmStage::by_name(name);
     if stage.is_none() {

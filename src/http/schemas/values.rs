@@ -7,15 +7,15 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::clock::Moment;
 use crate::ids::{
     AnnouncementId, ConsentId, CorrectionId, CustomerId, EndpointId, ErasureId, EventId, ImportId,
-    MemberRef, MessageId, PartnerId, QuoteId, ReadingId, RedemptionCode, ReferralId, RuleId,
-    StaffId, TaskId, TransactionId,
+    LineNumber, MemberRef, MessageId, OrderNumber, PartnerId, QuoteId, ReadingId, RedemptionCode,
+    ReferralId, RuleId, StaffId, StageName, StoreName, TaskId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
 
 macro_rules! text_in_the_form {
-    ($($name:ident $pattern:literal $says:literal;)*) => {
+    ($($name:ident $pattern:expr, $says:literal;)*) => {
         $(
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
@@ -36,14 +36,25 @@ macro_rules! text_in_the_form {
     };
 }
 
+/// A label: text in any script, without control and invisible characters and blank edges.
+const LABEL: &str = concat!(
+    "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]",
+    "([^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]{0,126}",
+    "[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb])?$"
+);
+
 text_in_the_form! {
-    PartnerId "^[a-z][a-z0-9-]{1,39}$" "A partner's id.";
-    RuleId "^[a-z][a-z0-9-]{1,39}$" "A rule, scheme or product of the partner's manifest.";
-    EventId "^[!-~]{1,128}$" "A reference of the partner's own.";
-    MemberRef "^[!-~]{1,64}$" "What the partner calls the customer.";
-    RedemptionCode "^[0-9]{16}$" "What the customer shows at the till, good once.";
-    AnnouncementId "^[A-Za-z0-9._-]{1,64}$" "What the bank's systems call it, unique for ever.";
-    CorrectionId "^[A-Za-z0-9._-]{1,64}$" "What staff call the correction, unique for ever.";
+    PartnerId "^[a-z][a-z0-9-]{1,39}$", "A partner's id.";
+    RuleId "^[a-z][a-z0-9-]{1,39}$", "A rule, scheme or product of the partner's manifest.";
+    EventId "^[!-~]{1,128}$", "A reference of the partner's own.";
+    OrderNumber LABEL, "The partner's number of the order.";
+    StageName LABEL, "The partner's name of the stage.";
+    StoreName LABEL, "The partner's name or number of the store.";
+    LineNumber LABEL, "The partner's number of the line, once in a payment.";
+    MemberRef "^[!-~]{1,64}$", "What the partner calls the customer.";
+    RedemptionCode "^[0-9]{16}$", "What the customer shows at the till, good once.";
+    AnnouncementId "^[A-Za-z0-9._-]{1,64}$", "What the bank's systems call it, unique for ever.";
+    CorrectionId "^[A-Za-z0-9._-]{1,64}$", "What staff call the correction, unique for ever.";
 }
 
 /// Two decimals, the scale of every asset there is.

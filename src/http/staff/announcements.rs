@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::{self, Moment};
-use crate::event::{Reader, read_object};
+use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Announce, Staff};
 use crate::http::problem::Problem;
@@ -141,7 +141,11 @@ fn read_id(path: &str) -> Result<AnnouncementId, Problem> {
     AnnouncementId::try_from(path).map_err(|_invalid| Problem::not_found())
 }
 
-fn read(body: &mut Reader<'_>, kinds: &[NoticeKind], today: NaiveDate) -> Option<NewAnnouncement> {
+fn read(
+    body: &mut FieldReader<'_>,
+    kinds: &[NoticeKind],
+    today: NaiveDate,
+) -> Option<NewAnnouncement> {
     let id = body.parsed("id");
     let announced =
         || kinds.iter().map(|known| known.kind.as_str()).filter(|kind| *kind != POINTS_EXPIRING);
@@ -166,7 +170,7 @@ fn read(body: &mut Reader<'_>, kinds: &[NoticeKind], today: NaiveDate) -> Option
     })
 }
 
-fn read_day(body: &mut Reader<'_>, today: NaiveDate) -> Option<NaiveDate> {
+fn read_day(body: &mut FieldReader<'_>, today: NaiveDate) -> Option<NaiveDate> {
     let Ok(day) = body.text("due_on", 10)?.parse::<NaiveDate>() else {
         body.fail("due_on", "expected a date, such as \"2026-12-31\"");
         return None;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::Moment;
-use crate::event::{Reader, read_object};
+use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
 use crate::http::access::staff::{Adjust, Approve, Read, Staff};
 use crate::http::problem::Problem;
@@ -106,7 +106,8 @@ pub async fn propose_adjustment(
     gateway: web::Data<Gateway>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let (id, what, reason) = read_object(&body, read_adjustment)?;
+    let programme = gateway.registry.programme();
+    let (id, what, reason) = read_object_within(&body, &programme.limits, read_adjustment)?;
     let order =
         CorrectionOrder { id, by: staff.id, step: CorrectionStep::Propose { what, reason } };
     answer(&gateway.main.writer.correct(order).await?)
@@ -238,7 +239,7 @@ fn read_id(path: web::Path<String>) -> Result<CorrectionId, Problem> {
     CorrectionId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())
 }
 
-fn read_adjustment(body: &mut Reader<'_>) -> Option<(CorrectionId, CorrectionAsked, String)> {
+fn read_adjustment(body: &mut FieldReader<'_>) -> Option<(CorrectionId, CorrectionAsked, String)> {
     let id = body.parsed("id");
     let reason = read_reason(body);
     let points = body.signed_amount("points", Some(Asset::PTS));

@@ -10,7 +10,7 @@ use crate::customer::certificate::Certificate;
 use crate::customer::erasure::{self, ErasureSubject};
 use crate::customer::erasure_record::ErasureOutcome;
 use crate::customer::requester::Requester;
-use crate::event::{self, Reader};
+use crate::event::{self, FieldReader};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
@@ -150,7 +150,7 @@ fn answer(outcome: ErasureOutcome, to_staff: bool) -> HttpResponse {
     }
 }
 
-fn read_body(body: &mut Reader<'_>) -> Option<ErasureOrder> {
+fn read_body(body: &mut FieldReader<'_>) -> Option<ErasureOrder> {
     let reason = body.text("reason", REASON_CHARACTERS_MAX).map(str::to_owned);
     let referral = body.optional_parsed("referral").map(ErasureSubject::Referral);
     let member = body.object("customer").map(|mut customer| {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::problems;
 use crate::clock::{self, Moment};
-use crate::event::{AMOUNT_IS_NUMBER, Event, Said, UNKNOWN_FIELD};
+use crate::event::{AMOUNT_IS_NUMBER, Event, EventData, UNKNOWN_FIELD};
 use crate::http::Gateway;
 use crate::http::problem::{EVENT_TIME, Problem, RATE_LIMITED};
 use crate::http::server::noted::noted_partner;
@@ -98,11 +98,11 @@ pub fn note_problem(request: &HttpRequest, problem: &Problem) {
 }
 
 fn stage_of(event: &Event) -> Option<&'static str> {
-    match &event.said {
-        Said::Payment(_) | Said::Refund(_) if event.business_key().is_some() => {
+    match &event.data {
+        EventData::Payment(_) | EventData::Refund(_) if event.business_key().is_some() => {
             Some(sign::STAGE_NAMED)
         }
-        Said::Payment(_) => Some(sign::STAGE_MISSING),
+        EventData::Payment(_) => Some(sign::STAGE_MISSING),
         _ => None,
     }
 }

@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::LocalMoment;
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
-use crate::partner::reward::{Gift, Stage};
+use crate::partner::reward::{Gift, RewardStage};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum RewardReason {
     Rewarded {
         rule: RuleVersion,
-        on: Stage,
+        on: RewardStage,
         to: RewardSide,
         asset: Asset,
         amount: Amount,
@@ -54,9 +54,9 @@ impl RewardReason {
         match self {
             Self::Rewarded { on, to, asset, amount, available_at, .. } => {
                 let what = match on {
-                    Stage::Qualified => "a qualified referral",
-                    Stage::Converted => "a referral that converted",
-                    Stage::FirstRepayment => "a referral whose first instalment is paid",
+                    RewardStage::Qualified => "a qualified referral",
+                    RewardStage::Converted => "a referral that converted",
+                    RewardStage::FirstRepayment => "a referral whose first instalment is paid",
                 };
                 let mut says =
                     format!("Reward for {what}: {amount} {} to the {}.", unit(*asset), to.name());
@@ -93,9 +93,9 @@ impl RewardReason {
         match self {
             Self::Rewarded { on, to, asset, amount, available_at, .. } => {
                 let what = match on {
-                    Stage::Qualified => "推荐合格奖励",
-                    Stage::Converted => "推荐成交奖励",
-                    Stage::FirstRepayment => "推荐客户首次还款奖励",
+                    RewardStage::Qualified => "推荐合格奖励",
+                    RewardStage::Converted => "推荐成交奖励",
+                    RewardStage::FirstRepayment => "推荐客户首次还款奖励",
                 };
                 let mut says =
                     format!("{what}：{amount}{}，给予{}。", unit_zh(*asset), to.name_zh());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 
-use crate::ids::{EventId, EventKey};
+use crate::ids::{EventKey, LineNumber};
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::LinePart;
@@ -73,7 +73,8 @@ pub fn of_events(
     let mut by_event: HashMap<EventKey, Vec<LinePart>> = HashMap::new();
     for (event, line, amount, points, by_rule) in rows {
         let event = EventKey::from_bytes(types::bytes16(&event, "lines.event_id")?);
-        let line = EventId::try_from(line).map_err(|_invalid| StoreError::Corrupt("lines.line"))?;
+        let line =
+            LineNumber::try_from(line).map_err(|_invalid| StoreError::Corrupt("lines.line"))?;
         let amount = Amount::from_minor(amount, Asset::CNY);
         let points = Amount::from_minor(points, Asset::PTS);
         let by_rule = read_by_rule(by_rule.as_deref())?;

@@ -138,6 +138,24 @@ fn change(row: Row) -> Result<Change, StoreError> {
     Ok(Change { file, number, recorded_at, cause, status, content, reasons })
 }
 
+/// The last status of a partner's file that was taken up, other than the one named.
+pub fn last_status_but(
+    db: &mut Db,
+    file: &str,
+    other: Status,
+) -> Result<Option<Status>, StoreError> {
+    let name: Option<Option<String>> = both!(db, db => partner_changes::table
+        .filter(partner_changes::file.eq(file))
+        .filter(partner_changes::outcome.eq(APPLIED))
+        .filter(partner_changes::status.ne(other.name()))
+        .order(partner_changes::number.desc())
+        .select(partner_changes::status)
+        .first(db)
+        .optional())?;
+    let corrupt = StoreError::Corrupt("partner_changes.status");
+    name.flatten().map(|name| Status::by_name(&name).ok_or(corrupt)).transpose()
+}
+
 /// Whether a partner was ever in pilot or full business.
 pub fn ever_real(db: &mut Db) -> Result<bool, StoreError> {
     let real = Status::ALL.into_iter().filter(|status| status.is_real()).map(Status::name);

@@ -89,6 +89,17 @@ impl Trial {
         trial
     }
 
+    /// A trial whose programme lets one event have as much as an account nearly holds.
+    pub fn vast_on(store: Store) -> Self {
+        let trial = Self::on(store);
+        let path = trial.settings.partners.join("programme.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let vast = text.replace("_max = \"10000000.00\"", "_max = \"92233720368547.75\"");
+        assert_ne!(text, vast);
+        std::fs::write(&path, vast).unwrap();
+        trial
+    }
+
     /// A database connection to the books of partners on trial.
     pub fn sandbox_db(&self) -> Db {
         store::open(self.settings.books_url(self.settings.sandbox.is_some()).unwrap()).unwrap()

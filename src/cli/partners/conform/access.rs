@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::walk::{TOKEN, Walk};
+use super::report::Rule;
+use super::walk::{TOKEN, Walk, Wanted};
 use crate::clock;
 use crate::partner::scope::Scope;
 
@@ -14,12 +15,12 @@ const SKEW_MAX: i64 = 60;
 
 pub async fn metadata(walk: &mut Walk) {
     let answer = walk.visitor.get("/.well-known/oauth-authorization-server").await;
-    if !walk.expect((TOKEN, "the metadata is there"), &answer, (200, "")) {
+    if !walk.expect(Rule::of(TOKEN, "the metadata is there"), &answer, Wanted::of(200, "")) {
         return;
     }
     walk.visitor.issuer = answer.text("/issuer").to_owned();
     let date = DateTime::parse_from_rfc2822(answer.header("date"));
-    let rule = (TOKEN, "the clocks agree within 60 s");
+    let rule = Rule::of(TOKEN, "the clocks agree within 60 s");
     match date {
         Ok(date) => {
             let apart = clock::now().unix_seconds().saturating_sub(date.timestamp());
@@ -28,21 +29,25 @@ pub async fn metadata(walk: &mut Walk) {
         Err(_unreadable) => walk.note(rule, false, "the answer has no Date"),
     }
     let keys = walk.visitor.get("/.well-known/jwks.json").await;
-    walk.expect((TOKEN, "the gateway's keys are there"), &keys, (200, ""));
+    walk.expect(Rule::of(TOKEN, "the gateway's keys are there"), &keys, Wanted::of(200, ""));
 }
 
 /// Whether a token was given.
 pub async fn tokens(walk: &mut Walk) -> bool {
     let claims = walk.visitor.claims();
     let answer = walk.visitor.ask_token(&claims, None).await;
-    if !walk.expect((TOKEN, "the key and an assertion are accepted"), &answer, (200, "")) {
+    if !walk.expect(
+        Rule::of(TOKEN, "the key and an assertion are accepted"),
+        &answer,
+        Wanted::of(200, ""),
+    ) {
         return false;
     }
     walk.visitor.token = answer.text("/access_token").to_owned();
     scopes(walk, answer.text("/scope")).await;
     let again = walk.visitor.ask_token(&claims, None).await;
-    let rule = (TOKEN, "an assertion that was used is refused (jti)");
-    walk.expect(rule, &again, (401, "invalid_client"));
+    let rule = Rule::of(TOKEN, "an assertion that was used is refused (jti)");
+    walk.expect(rule, &again, Wanted::of(401, "invalid_client"));
     let wrong = [
         (
             "an assertion for somebody else is refused (aud)",
@@ -54,7 +59,7 @@ pub async fn tokens(walk: &mut Walk) -> bool {
     for (rule, change) in wrong {
         let claims = changed(&walk.visitor.claims(), &change);
         let answer = walk.visitor.ask_token(&claims, None).await;
-        walk.expect((TOKEN, rule), &answer, (401, "invalid_client"));
+        walk.expect(Rule::of(TOKEN, rule), &answer, Wanted::of(401, "invalid_client"));
     }
     for (rule, alg) in [
         ("an assertion without a signature is refused (alg none)", "none"),
@@ -62,7 +67,7 @@ pub async fn tokens(walk: &mut Walk) -> bool {
     ] {
         let forged = forged(alg, &walk.visitor.claims());
         let answer = walk.visitor.ask_token_with(&forged, None).await;
-        walk.expect((TOKEN, rule), &answer, (401, "invalid_client"));
+        walk.expect(Rule::of(TOKEN, rule), &answer, Wanted::of(401, "invalid_client"));
     }
     true
 }
@@ -70,18 +75,18 @@ pub async fn tokens(walk: &mut Walk) -> bool {
 async fn scopes(walk: &mut Walk, given: &str) {
     let own: Vec<&str> = walk.partner.access.scopes.iter().map(|scope| scope.name()).collect();
     let all = own.iter().all(|scope| given.split(' ').any(|it| it == *scope));
-    walk.note((TOKEN, "a token has all scopes of the manifest"), all, given);
+    walk.note(Rule::of(TOKEN, "a token has all scopes of the manifest"), all, given);
     let not_theirs = Scope::ALL.into_iter().find(|it| !walk.partner.access.scopes.contains(it));
-    let rule = (TOKEN, "a scope that is not in the manifest is not given");
+    let rule = Rule::of(TOKEN, "a scope that is not in the manifest is not given");
     match not_theirs {
         None => walk.skip(rule, "the manifest has every scope"),
         Some(scope) => {
             let claims = walk.visitor.claims();
             let answer = walk.visitor.ask_token(&claims, Some(scope.name())).await;
-            walk.expect(rule, &answer, (400, "invalid_scope"));
+            walk.expect(rule, &answer, Wanted::of(400, "invalid_scope"));
         }
     }
-    let rule = (TOKEN, "a token does not open what its scope does not");
+    let rule = Rule::of(TOKEN, "a token does not open what its scope does not");
     if !own.contains(&"events:read") || !own.contains(&"events:write") {
         walk.skip(rule, "the manifest has not both events:read and events:write");
         return;
@@ -91,7 +96,7 @@ async fn scopes(walk: &mut Walk, given: &str) {
     let whole = std::mem::replace(&mut walk.visitor.token, narrow.text("/access_token").to_owned());
     let answer = walk.visitor.event(&json!({})).await;
     walk.visitor.token = whole;
-    walk.expect(rule, &answer, (403, "insufficient-scope"));
+    walk.expect(rule, &answer, Wanted::of(403, "insufficient-scope"));
 }
 
 fn changed(claims: &Value, change: &Value) -> Value {

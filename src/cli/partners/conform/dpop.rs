@@ -11,8 +11,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::report::Rule;
 use super::visitor::Answer;
-use super::walk::{BOUND, Walk};
+use super::walk::{BOUND, Walk, Wanted};
 use crate::cli::Failure;
 use crate::partner::constraint::SenderConstraint;
 use crate::{clock, jwt};
@@ -21,7 +22,7 @@ use crate::{clock, jwt};
 pub struct Prover {
     signing: EncodingKey,
     header: Header,
-    /// The gateway's newest.
+    /// The gateway's newest nonce.
     nonce: Mutex<Option<String>>,
 }
 
@@ -45,11 +46,7 @@ impl Prover {
     ///
     /// # Errors
     /// jsonwebtoken's.
-    pub fn prove(
-        &self,
-        (method, uri): (&str, &str),
-        token: Option<&str>,
-    ) -> Result<String, Failure> {
+    pub fn prove(&self, method: &str, uri: &str, token: Option<&str>) -> Result<String, Failure> {
         let mut claims = json!({
             "jti": uuid::Uuid::new_v4().to_string(), "htm": method, "htu": uri,
             "iat": clock::now().unix_seconds(),
@@ -73,7 +70,7 @@ impl Prover {
         }
     }
 
-    /// Whether the request is to come again with the nonce that was just given.
+    /// Whether the gateway asks for the request again, with the nonce that it just gave.
     #[must_use]
     pub fn is_asked_for_a_nonce(&self, answer: &Answer) -> bool {
         let asked = "use_dpop_nonce";
@@ -86,9 +83,9 @@ impl Prover {
     }
 }
 
-/// What a partner whose tokens are bound has to keep to.
+/// The rules for a partner whose tokens are bound.
 pub async fn bound(walk: &mut Walk) {
-    let rule = (BOUND, "a bound token is worth nothing without a proof");
+    let rule = Rule::of(BOUND, "a bound token is worth nothing without a proof");
     match walk.partner.access.sender_constrained {
         Some(SenderConstraint::Dpop) => {}
         asked => {
@@ -100,16 +97,24 @@ pub async fn bound(walk: &mut Walk) {
     let path = "/v1/sandbox/clock";
     let visitor = &walk.visitor;
     let bare = visitor.send(visitor.request(Method::GET, path).bearer_auth(&visitor.token)).await;
-    walk.expect(rule, &bare, (401, ""));
+    walk.expect(rule, &bare, Wanted::of(401, ""));
     let visitor = &walk.visitor;
     let Some(prover) = &visitor.prover else { return };
     let uri = format!("{}{path}", visitor.issuer);
-    let proof = prover.prove(("GET", &uri), Some(&visitor.token)).unwrap_or_default();
+    let proof = prover.prove("GET", &uri, Some(&visitor.token)).unwrap_or_default();
     let request = || {
         let request = visitor.request(Method::GET, path).header("dpop", &proof);
         request.header("authorization", format!("DPoP {}", visitor.token))
     };
     let (first, again) = (visitor.send(request()).await, visitor.send(request()).await);
-    walk.expect((BOUND, "a proof with the gateway's nonce is taken"), &first, (200, ""));
-    walk.expect((BOUND, "a proof that was shown is refused (jti)"), &again, (401, ""));
+    walk.expect(
+        Rule::of(BOUND, "a proof with the gateway's nonce is taken"),
+        &first,
+        Wanted::of(200, ""),
+    );
+    walk.expect(
+        Rule::of(BOUND, "a proof that was shown is refused (jti)"),
+        &again,
+        Wanted::of(401, ""),
+    );
 }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::report::Rule;
 use super::walk::{MANY, Walk};
 use crate::clock;
 
@@ -27,12 +28,12 @@ async fn batch(walk: &mut Walk) {
     let answer = walk.visitor.post("/v1/events:batch", &batch, &[]).await;
     let outcomes = answer.body.pointer("/outcomes").and_then(Value::as_array);
     let statuses = statuses(outcomes.into_iter().flatten());
-    let rule = (MANY, "a bad event of a batch fails only itself");
+    let rule = Rule::of(MANY, "a bad event of a batch fails only itself");
     walk.note(rule, statuses == [201, 422, 201], format!("{} {statuses:?}", answer.in_words()));
 }
 
 async fn stream(walk: &mut Walk) {
-    let rule = (MANY, "a stream is answered line by line (NDJSON)");
+    let rule = Rule::of(MANY, "a stream is answered line by line (NDJSON)");
     if walk.partner.access.signed_requests {
         walk.skip(rule, "what must be signed cannot come as a stream");
         return;
@@ -41,14 +42,14 @@ async fn stream(walk: &mut Walk) {
     let path = "/v1/events:stream";
     let request = walk.visitor.request(Method::POST, path).body(lines);
     let request = request.header("content-type", "application/x-ndjson");
-    let answer = walk.visitor.send_as_partner((&Method::POST, path), request).await;
+    let answer = walk.visitor.send_as_partner(&Method::POST, path, request).await;
     let statuses = statuses(answer.body.as_array().into_iter().flatten());
     walk.note(rule, statuses == [201, 422, 201], format!("{} {statuses:?}", answer.in_words()));
 }
 
 /// What is in a file is for the partner's own columns: here it is begun, asked for and given up.
 async fn file(walk: &mut Walk) {
-    let rule = (MANY, "a file's upload is begun, and can be resumed or given up (tus)");
+    let rule = Rule::of(MANY, "a file's upload is begun, and can be resumed or given up (tus)");
     if !walk.may("files:write") || walk.partner.access.signed_requests {
         walk.skip(rule, "the manifest does not let it upload files");
         return;
@@ -58,13 +59,13 @@ async fn file(walk: &mut Walk) {
     let begin = visitor.request(Method::POST, "/v1/uploads").header("tus-resumable", "1.0.0");
     let metadata = format!("business_date {}", base64_of(&day));
     let begin = begin.header("upload-length", 100).header("upload-metadata", metadata);
-    let begun = visitor.send_as_partner((&Method::POST, "/v1/uploads"), begin).await;
+    let begun = visitor.send_as_partner(&Method::POST, "/v1/uploads", begin).await;
     let path = begun.header("location").to_owned();
     let mut seen = vec![begun.status];
     if begun.status == 201 {
         for method in [Method::HEAD, Method::DELETE] {
             let request = visitor.request(method.clone(), &path).header("tus-resumable", "1.0.0");
-            seen.push(visitor.send_as_partner((&method, &path), request).await.status);
+            seen.push(visitor.send_as_partner(&method, &path, request).await.status);
         }
     }
     let fits = seen == [201, 200, 204];

@@ -24,7 +24,7 @@ use chrono::TimeDelta;
 use self::dpop::Prover;
 use self::key::PrivateKey;
 use self::observed::Span;
-use self::report::{Report, Verdict};
+use self::report::{Report, Rule, Verdict};
 use self::visitor::Visitor;
 use self::walk::{EVENT, Walk};
 use crate::cli::Failure;
@@ -87,7 +87,7 @@ pub async fn run(args: Args, settings: &Settings) -> Result<bool, Failure> {
     if walk.visitor.key.is_some() {
         Box::pin(follow_the_guide(&mut walk)).await;
     } else {
-        walk.skip((EVENT, "the partner's key goes through the guide"), "no --key");
+        walk.skip(Rule::of(EVENT, "the partner's key goes through the guide"), "no --key");
     }
     if observes {
         let mut db = store::open(settings.books_url(settings.sandbox.is_some())?)?;

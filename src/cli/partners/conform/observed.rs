@@ -1,7 +1,7 @@
 //! What the partner's own software did in the sandbox: signs of faults that no test of the gateway
 //! can show.
 
-use super::report::Verdict;
+use super::report::{Rule, Verdict};
 use super::walk::{ERRORS, EVENT, EVENTS, SIGNING, TOKEN, Walk};
 use crate::cli::Failure;
 use crate::clock::Moment;
@@ -12,94 +12,90 @@ use crate::store::{Db, events};
 
 /// A rule, the signs that it is broken, and what to do.
 struct Fault {
-    rule: (&'static str, &'static str),
+    rule: Rule,
     signs: &'static [&'static str],
     verdict: Verdict,
     advice: &'static str,
 }
 
-const fn fault(
-    rule: (&'static str, &'static str),
-    signs: &'static [&'static str],
-    advice: &'static str,
-) -> Fault {
+const fn fault(rule: Rule, signs: &'static [&'static str], advice: &'static str) -> Fault {
     Fault { rule, signs, verdict: Verdict::Failed, advice }
 }
 
 const FAULTS: &[Fault] = &[
     fault(
-        (TOKEN, "your software signs a new assertion for each token"),
+        Rule::of(TOKEN, "your software signs a new assertion for each token"),
         &[sign::ASSERTION_REUSED],
         "make a new jti for every assertion",
     ),
     fault(
-        (TOKEN, "your software asks only for what its scopes allow"),
+        Rule::of(TOKEN, "your software asks only for what its scopes allow"),
         &["insufficient-scope"],
         "ask for the scope that the call needs",
     ),
     fault(
-        (EVENT, "your software sends JSON"),
+        Rule::of(EVENT, "your software sends JSON"),
         &["malformed"],
         "write bodies with a JSON library, in UTF-8",
     ),
     fault(
-        (EVENT, "your software gives each event an id of its own"),
+        Rule::of(EVENT, "your software gives each event an id of its own"),
         &["event-conflict"],
         "an id was used again with other content: never number events anew, and never change one",
     ),
     fault(
-        (EVENT, "your software keeps the Idempotency-Key to one request"),
+        Rule::of(EVENT, "your software keeps the Idempotency-Key to one request"),
         &["idempotency-mismatch", "idempotency-key"],
         "a new request needs a new key",
     ),
     fault(
-        (EVENTS, "your software writes amounts as strings"),
+        Rule::of(EVENTS, "your software writes amounts as strings"),
         &[sign::AMOUNT_AS_NUMBER],
         "amounts were JSON numbers: write \"12.50\"",
     ),
     fault(
-        (EVENTS, "your software sends only fields that are known"),
+        Rule::of(EVENTS, "your software sends only fields that are known"),
         &[sign::FIELD_UNKNOWN],
         "leave out, or spell as the guide does, what problems names",
     ),
     fault(
-        (EVENTS, "your software's events are not in the future"),
+        Rule::of(EVENTS, "your software's events are not in the future"),
         &[sign::TIME_IN_FUTURE],
         "check the clock, and send the time with its offset",
     ),
     fault(
-        (EVENTS, "your software sends a payment before its refunds"),
+        Rule::of(EVENTS, "your software sends a payment before its refunds"),
         &["payment-unknown"],
         "a refund came whose payment was not recorded: keep their order, and name the payment's id",
     ),
     fault(
-        (EVENTS, "your software refunds no more than was paid"),
+        Rule::of(EVENTS, "your software refunds no more than was paid"),
         &["refund-exceeds"],
         "add up what was refunded of a payment before",
     ),
     fault(
-        (EVENTS, "your software tries again under the same id"),
+        Rule::of(EVENTS, "your software tries again under the same id"),
         &[sign::ORDER_RESENT, "conflicting-duplicate"],
         "an order came again under a new event id: keep the event with its id until it is answered",
     ),
     fault(
-        (SIGNING, "your software signs as agreed"),
+        Rule::of(SIGNING, "your software signs as agreed"),
         &["signature-required", "signature-malformed", "signature-invalid"],
         "check key, clock, digest and covered components",
     ),
     fault(
-        (ERRORS, "your software waits as long as Retry-After says"),
+        Rule::of(ERRORS, "your software waits as long as Retry-After says"),
         &[sign::RETRY_TOO_EARLY],
         "wait that many seconds before the same again",
     ),
     Fault {
-        rule: (ERRORS, "your software keeps to the agreed rate"),
+        rule: Rule::of(ERRORS, "your software keeps to the agreed rate"),
         signs: &["rate-limited"],
         verdict: Verdict::Advised,
         advice: "spread the requests: RateLimit tells what is left",
     },
     Fault {
-        rule: (EVENTS, "your software names the stage of an order"),
+        rule: Rule::of(EVENTS, "your software names the stage of an order"),
         signs: &[sign::STAGE_MISSING],
         verdict: Verdict::Advised,
         advice: "name the stage, so that an order sent again under new ids brings no double points",
@@ -126,7 +122,7 @@ pub struct Span {
 /// When the database cannot be read.
 pub fn observed(walk: &mut Walk, db: &mut Db, span: &Span) -> Result<(), Failure> {
     let seen = observations::since(db, &walk.partner.id, span.from)?;
-    let rule = (EVENT, SEEN);
+    let rule = Rule::of(EVENT, SEEN);
     let requests = sum(&seen, &[sign::REQUEST]);
     if requests == 0 {
         walk.skip(rule, "no request but the kit's since then: let it play in the sandbox first");
@@ -148,7 +144,7 @@ pub fn observed(walk: &mut Walk, db: &mut Db, span: &Span) -> Result<(), Failure
         walk.report.note(fault.rule, fault.verdict, text);
     }
     tokens(walk, &seen, requests);
-    deferred(walk, db, (&seen, span))
+    deferred(walk, db, &seen, span)
 }
 
 fn tokens(walk: &mut Walk, seen: &[Observation], requests: i64) {
@@ -158,16 +154,17 @@ fn tokens(walk: &mut Walk, seen: &[Observation], requests: i64) {
     if !fits {
         text.push_str(": keep a token for its five minutes, do not ask for one per request");
     }
-    walk.note((TOKEN, "your software keeps its token"), fits, text);
+    walk.note(Rule::of(TOKEN, "your software keeps its token"), fits, text);
 }
 
-/// Events that were put off and never came back.
+/// Events that the gateway could not take at the time, and that never came again.
 fn deferred(
     walk: &mut Walk,
     db: &mut Db,
-    (seen, span): (&[Observation], &Span),
+    seen: &[Observation],
+    span: &Span,
 ) -> Result<(), Failure> {
-    let rule = (ERRORS, "your software sends again what could not be taken");
+    let rule = Rule::of(ERRORS, "your software sends again what could not be taken");
     let (mut lost, mut waiting) = (0_usize, 0_usize);
     for it in seen.iter().filter(|it| it.sign == sign::DEFERRED) {
         let Some(key) = event_key(&it.subject) else { continue };

@@ -2,17 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::walk::{EVENT, EVENTS, SIGNING, Walk};
+use super::report::Rule;
+use super::walk::{EVENT, EVENTS, SIGNING, Walk, Wanted};
 
 /// Whether a payment was taken.
 pub async fn payments(walk: &mut Walk) -> bool {
     let payment = walk.payment("p-1", "100.00");
     let first = walk.visitor.event(&payment).await;
     if first.slug() == "outside-term" {
-        walk.skip((EVENT, "a payment is recorded"), "the manifest has no earning rule in force");
+        walk.skip(
+            Rule::of(EVENT, "a payment is recorded"),
+            "the manifest has no earning rule in force",
+        );
         return false;
     }
-    if !walk.expect((EVENT, "a payment is recorded"), &first, (201, "")) {
+    if !walk.expect(Rule::of(EVENT, "a payment is recorded"), &first, Wanted::of(201, "")) {
         return false;
     }
     let again = walk.visitor.event(&payment).await;
@@ -20,20 +24,20 @@ pub async fn payments(walk: &mut Walk) -> bool {
     let told = again.header("idempotency-replayed") == "true";
     let seen = format!("{}, the same receipt: {same}", again.in_words());
     walk.note(
-        (EVENT, "the same again gives the first receipt"),
+        Rule::of(EVENT, "the same again gives the first receipt"),
         again.status == 200 && same && told,
         seen,
     );
     let other = walk.visitor.event(&walk.payment("p-1", "90.00")).await;
     walk.expect(
-        (EVENT, "the same id with other content is refused"),
+        Rule::of(EVENT, "the same id with other content is refused"),
         &other,
-        (409, "event-conflict"),
+        Wanted::of(409, "event-conflict"),
     );
     let path = format!("/v1/events/{}", walk.id("p-1"));
     if walk.may("events:read") {
         let read = walk.visitor.get(&path).await;
-        walk.expect((EVENT, "the receipt can be read again"), &read, (200, ""));
+        walk.expect(Rule::of(EVENT, "the receipt can be read again"), &read, Wanted::of(200, ""));
     }
     wrong(walk).await;
     refunds(walk).await;
@@ -56,7 +60,7 @@ async fn wrong(walk: &mut Walk) {
             fields.insert(name.to_owned(), value);
         }
         let answer = walk.visitor.event(&event).await;
-        walk.expect((EVENTS, rule), &answer, (422, slug));
+        walk.expect(Rule::of(EVENTS, rule), &answer, Wanted::of(422, slug));
     }
     if walk.partner.enrolment == crate::partner::manifest::Enrolment::Linked {
         let mut event = walk.payment("stranger", "10.00");
@@ -64,21 +68,33 @@ async fn wrong(walk: &mut Walk) {
             *member = json!(walk.id("nobody"));
         }
         let answer = walk.visitor.event(&event).await;
-        let rule = (EVENTS, "a member whom the bank has not linked is refused");
-        walk.expect(rule, &answer, (422, "member-unknown"));
+        let rule = Rule::of(EVENTS, "a member whom the bank has not linked is refused");
+        walk.expect(rule, &answer, Wanted::of(422, "member-unknown"));
     }
 }
 
 async fn refunds(walk: &mut Walk) {
     let steps = [
-        ("a refund in part is recorded", "r-1", "p-1", "40.00", (201, "")),
-        ("a second part is recorded", "r-2", "p-1", "60.00", (201, "")),
-        ("more than was paid is not refunded", "r-3", "p-1", "0.01", (422, "refund-exceeds")),
-        ("a refund before its payment is refused", "r-4", "none", "1.00", (422, "payment-unknown")),
+        ("a refund in part is recorded", "r-1", "p-1", "40.00", Wanted::of(201, "")),
+        ("a second part is recorded", "r-2", "p-1", "60.00", Wanted::of(201, "")),
+        (
+            "more than was paid is not refunded",
+            "r-3",
+            "p-1",
+            "0.01",
+            Wanted::of(422, "refund-exceeds"),
+        ),
+        (
+            "a refund before its payment is refused",
+            "r-4",
+            "none",
+            "1.00",
+            Wanted::of(422, "payment-unknown"),
+        ),
     ];
     for (rule, name, payment, amount, expected) in steps {
         let answer = walk.visitor.event(&walk.refund(name, payment, amount)).await;
-        walk.expect((EVENTS, rule), &answer, expected);
+        walk.expect(Rule::of(EVENTS, rule), &answer, expected);
     }
 }
 
@@ -91,11 +107,11 @@ async fn repeated(walk: &mut Walk) {
     let again = walk.visitor.post("/v1/events", &payment, &headers).await;
     let same = (first.status, again.status) == (201, 201) && first.body == again.body;
     let told = again.header("idempotency-replayed") == "true";
-    let rule = (EVENT, "an Idempotency-Key gives the same answer again");
+    let rule = Rule::of(EVENT, "an Idempotency-Key gives the same answer again");
     walk.note(rule, same && told, format!("{}, then {}", first.status, again.status));
     let other = walk.visitor.post("/v1/events", &walk.payment("p-3", "20.00"), &headers).await;
-    let rule = (EVENT, "an Idempotency-Key is not taken for another request");
-    walk.expect(rule, &other, (422, "idempotency-mismatch"));
+    let rule = Rule::of(EVENT, "an Idempotency-Key is not taken for another request");
+    walk.expect(rule, &other, Wanted::of(422, "idempotency-mismatch"));
     // The same order and stage under another id: as after a backup was restored.
     let renamed = |mut event: Value, id: String| {
         if let Some(place) = event.pointer_mut("/id") {
@@ -105,7 +121,7 @@ async fn repeated(walk: &mut Walk) {
     };
     let again = walk.visitor.event(&renamed(payment.clone(), walk.id("p-2-again"))).await;
     let first_id = again.text("/duplicate_of") == walk.id("p-2");
-    let rule = (EVENTS, "an order's stage under a new id gets the first receipt");
+    let rule = Rule::of(EVENTS, "an order's stage under a new id gets the first receipt");
     walk.note(rule, again.status == 200 && first_id, again.in_words());
     let mut changed = renamed(payment, walk.id("p-2-other"));
     for (pointer, value) in [("/data/gross", "21.00"), ("/data/paid", "21.00")] {
@@ -114,13 +130,13 @@ async fn repeated(walk: &mut Walk) {
         }
     }
     let answer = walk.visitor.event(&changed).await;
-    let rule = (EVENTS, "an order's stage with other content is refused");
-    walk.expect(rule, &answer, (409, "conflicting-duplicate"));
+    let rule = Rule::of(EVENTS, "an order's stage with other content is refused");
+    walk.expect(rule, &answer, Wanted::of(409, "conflicting-duplicate"));
 }
 
 /// What a partner whose requests must be signed has to keep to.
 pub async fn signing(walk: &mut Walk) {
-    let rule = (SIGNING, "what is not signed is refused");
+    let rule = Rule::of(SIGNING, "what is not signed is refused");
     if !walk.partner.access.signed_requests {
         walk.skip(rule, "the manifest does not ask for signatures");
         return;
@@ -128,7 +144,7 @@ pub async fn signing(walk: &mut Walk) {
     walk.visitor.signs = false;
     let answer = walk.visitor.event(&walk.payment("unsigned", "1.00")).await;
     walk.visitor.signs = true;
-    walk.expect(rule, &answer, (403, "signature-required"));
+    walk.expect(rule, &answer, Wanted::of(403, "signature-required"));
     walk.visitor.signs = false;
     let headers = [
         ("content-digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"),
@@ -137,6 +153,6 @@ pub async fn signing(walk: &mut Walk) {
     ];
     let answer = walk.visitor.post("/v1/events", &walk.payment("forged", "1.00"), &headers).await;
     walk.visitor.signs = true;
-    let rule = (SIGNING, "a signature that proves nothing is refused");
+    let rule = Rule::of(SIGNING, "a signature that proves nothing is refused");
     walk.note(rule, matches!(answer.status, 400 | 403), answer.in_words());
 }

@@ -2,19 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::walk::{ERRORS, SANDBOX, Walk};
+use super::report::Rule;
+use super::walk::{ERRORS, SANDBOX, Walk, Wanted};
 use crate::http::problem::KINDS;
 
 /// Whether the sandbox is open to the partner.
 pub async fn sandbox(walk: &mut Walk) -> bool {
     let clock = walk.visitor.get("/v1/sandbox/clock").await;
-    if !walk.expect((SANDBOX, "the partner is in the sandbox and has a clock"), &clock, (200, "")) {
+    if !walk.expect(
+        Rule::of(SANDBOX, "the partner is in the sandbox and has a clock"),
+        &clock,
+        Wanted::of(200, ""),
+    ) {
         return false;
     }
     walk.ahead = clock.body.pointer("/ahead_seconds").and_then(Value::as_i64).unwrap_or(0);
     let member = walk.visitor.post("/v1/sandbox/members", &json!({}), &[]).await;
     walk.member = member.text("/member").to_owned();
-    walk.expect((SANDBOX, "a member is made without the bank's app"), &member, (201, ""))
+    walk.expect(
+        Rule::of(SANDBOX, "a member is made without the bank's app"),
+        &member,
+        Wanted::of(201, ""),
+    )
 }
 
 pub async fn problems(walk: &mut Walk) {
@@ -22,15 +31,15 @@ pub async fn problems(walk: &mut Walk) {
     let headers = [("sandbox-problem", "busy")];
     let answer = walk.visitor.post("/v1/events", &busy, &headers).await;
     walk.expect(
-        (ERRORS, "a gateway that is busy says so (Sandbox-Problem: busy)"),
+        Rule::of(ERRORS, "a gateway that is busy says so (Sandbox-Problem: busy)"),
         &answer,
-        (503, "busy"),
+        Wanted::of(503, "busy"),
     );
     let seconds = answer.header("retry-after").parse::<u64>();
     let seen = format!("Retry-After: {}", answer.header("retry-after"));
-    walk.note((ERRORS, "and says when to come again"), seconds.is_ok(), seen);
+    walk.note(Rule::of(ERRORS, "and says when to come again"), seconds.is_ok(), seen);
     let answer = walk.visitor.event(&busy).await;
-    walk.expect((ERRORS, "the same event is taken then"), &answer, (201, ""));
+    walk.expect(Rule::of(ERRORS, "the same event is taken then"), &answer, Wanted::of(201, ""));
     let mut strange = Vec::new();
     for kind in KINDS {
         let headers = [("sandbox-problem", kind.slug)];
@@ -39,7 +48,7 @@ pub async fn problems(walk: &mut Walk) {
             strange.push(format!("{}: {}", kind.slug, answer.in_words()));
         }
     }
-    let rule = (ERRORS, "every type of problem can be asked for");
+    let rule = Rule::of(ERRORS, "every type of problem can be asked for");
     let seen =
         if strange.is_empty() { format!("{} types", KINDS.len()) } else { strange.join("; ") };
     walk.note(rule, strange.is_empty(), seen);

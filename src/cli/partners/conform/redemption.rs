@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::walk::{EVENTS, SANDBOX, Walk};
+use super::report::Rule;
+use super::walk::{EVENTS, SANDBOX, Walk, Wanted};
 
 /// A day, in seconds.
 const DAY: i64 = 86_400;
@@ -11,47 +12,61 @@ const PENDING_DAYS_MAX: i64 = 400;
 
 pub async fn redemption(walk: &mut Walk) {
     if !walk.partner.redemption {
-        walk.skip((EVENTS, "points are held"), "the manifest does not take points");
+        walk.skip(Rule::of(EVENTS, "points are held"), "the manifest does not take points");
         return;
     }
     let paid = walk.visitor.event(&walk.payment("p-9", "500.00")).await;
-    if !walk.expect((EVENTS, "a payment brings points to spend"), &paid, (201, "")) {
+    if !walk.expect(
+        Rule::of(EVENTS, "a payment brings points to spend"),
+        &paid,
+        Wanted::of(201, ""),
+    ) {
         return;
     }
     if paid.body.to_string().contains("points_pending") {
         let days = pending_days(walk);
         let moved = walk.wait(days.saturating_mul(DAY)).await;
-        walk.expect((SANDBOX, "a clock moved ahead lets points mature"), &moved, (200, ""));
+        walk.expect(
+            Rule::of(SANDBOX, "a clock moved ahead lets points mature"),
+            &moved,
+            Wanted::of(200, ""),
+        );
     }
     let Some(code) = code(walk).await else { return };
     let held = hold(walk, "h-1", &code).await;
-    if !walk.expect((EVENTS, "points are held with a code"), &held, (201, "")) {
+    if !walk.expect(Rule::of(EVENTS, "points are held with a code"), &held, Wanted::of(201, "")) {
         return;
     }
     let again = hold(walk, "h-2", &code).await;
-    walk.expect((EVENTS, "a code is good once"), &again, (422, "code-invalid"));
+    walk.expect(Rule::of(EVENTS, "a code is good once"), &again, Wanted::of(422, "code-invalid"));
     let steps = [
         (
             "a hold is committed in part",
             "c-1",
             "redemption.committed",
             json!({ "points": "0.60" }),
-            (201, ""),
+            Wanted::of(201, ""),
         ),
-        ("a hold is closed once", "c-2", "redemption.committed", json!({}), (409, "hold-closed")),
+        (
+            "a hold is closed once",
+            "c-2",
+            "redemption.committed",
+            json!({}),
+            Wanted::of(409, "hold-closed"),
+        ),
         (
             "points come back with the goods",
             "g-1",
             "redemption.returned",
             json!({ "points": "0.60" }),
-            (201, ""),
+            Wanted::of(201, ""),
         ),
         (
             "no more comes back than was spent",
             "g-2",
             "redemption.returned",
             json!({ "points": "0.01" }),
-            (422, "redemption-exceeds"),
+            Wanted::of(422, "redemption-exceeds"),
         ),
     ];
     for (rule, name, kind, mut data, expected) in steps {
@@ -59,7 +74,7 @@ pub async fn redemption(walk: &mut Walk) {
             data.insert("hold".to_owned(), json!(walk.id("h-1")));
         }
         let answer = walk.visitor.event(&walk.event(name, kind, data)).await;
-        walk.expect((EVENTS, rule), &answer, expected);
+        walk.expect(Rule::of(EVENTS, rule), &answer, expected);
     }
     endings(walk).await;
 }
@@ -72,16 +87,20 @@ async fn endings(walk: &mut Walk) {
     let answer = walk.visitor.event(&walk.event("x-3", "redemption.cancelled", data)).await;
     let seen = format!("{}, then {}", held.in_words(), answer.in_words());
     let fits = (held.status, answer.status) == (201, 201);
-    walk.note((EVENTS, "a hold is cancelled"), fits, seen);
+    walk.note(Rule::of(EVENTS, "a hold is cancelled"), fits, seen);
     let Some(shown) = code(walk).await else { return };
     let held = hold(walk, "h-4", &shown).await;
     let seconds = i64::from(walk.partner.programme.points.hold_seconds);
     let moved = walk.wait(seconds.saturating_add(60)).await;
     let fits = held.status == 201 && moved.status == 200;
-    walk.note((SANDBOX, "the clock is moved past a hold's time"), fits, moved.in_words());
+    walk.note(Rule::of(SANDBOX, "the clock is moved past a hold's time"), fits, moved.in_words());
     let data = json!({ "hold": walk.id("h-4") });
     let late = walk.visitor.event(&walk.event("c-4", "redemption.committed", data)).await;
-    walk.expect((EVENTS, "a hold whose time is over is closed"), &late, (409, "hold-closed"));
+    walk.expect(
+        Rule::of(EVENTS, "a hold whose time is over is closed"),
+        &late,
+        Wanted::of(409, "hold-closed"),
+    );
 }
 
 async fn code(walk: &mut Walk) -> Option<String> {
@@ -89,7 +108,11 @@ async fn code(walk: &mut Walk) -> Option<String> {
     let answer = walk.visitor.post("/v1/sandbox/codes", &body, &[]).await;
     let made = answer.status == 201;
     if !made {
-        walk.expect((SANDBOX, "a code is made without the bank's app"), &answer, (201, ""));
+        walk.expect(
+            Rule::of(SANDBOX, "a code is made without the bank's app"),
+            &answer,
+            Wanted::of(201, ""),
+        );
     }
     made.then(|| answer.text("/code").to_owned())
 }

@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::walk::{EVENTS, Walk};
+use super::report::Rule;
+use super::walk::{EVENTS, Walk, Wanted};
 
 pub async fn referrals(walk: &mut Walk) {
     let today = walk.now().utc().date_naive();
     let mut products = walk.partner.scheme.products.iter();
     let Some(product) = products.find(|it| it.term().covers(today)).cloned() else {
-        walk.skip((EVENTS, "a referral is recorded"), "the manifest has no product in force");
+        walk.skip(
+            Rule::of(EVENTS, "a referral is recorded"),
+            "the manifest has no product in force",
+        );
         return;
     };
     let region = product.qualify.regions.first().cloned().unwrap_or_else(|| "anywhere".to_owned());
@@ -23,10 +27,14 @@ pub async fn referrals(walk: &mut Walk) {
         },
     });
     let given = walk.visitor.event(&walk.event("l-1", "referral.created", data.clone())).await;
-    walk.expect((EVENTS, "a referral with consent is recorded"), &given, (201, ""));
+    walk.expect(
+        Rule::of(EVENTS, "a referral with consent is recorded"),
+        &given,
+        Wanted::of(201, ""),
+    );
     let state = given.text("/referral/state");
     let seen = format!("its state is {state:?}");
-    walk.note((EVENTS, "a referral with consent tells its state"), !state.is_empty(), seen);
+    walk.note(Rule::of(EVENTS, "a referral with consent tells its state"), !state.is_empty(), seen);
     if state == "qualified" && walk.may("referrals:read") {
         followed(walk, given.text("/referral/id")).await;
     }
@@ -36,15 +44,15 @@ pub async fn referrals(walk: &mut Walk) {
     }
     let answer = walk.visitor.event(&walk.event("l-2", "referral.created", silent)).await;
     let kept_back = answer.status == 201 && answer.text("/referral/state") == "needs_consent";
-    let rule = (EVENTS, "a referral without consent is recorded and never sent");
+    let rule = Rule::of(EVENTS, "a referral without consent is recorded and never sent");
     walk.note(rule, kept_back, format!("{} {:?}", answer.status, answer.text("/referral/state")));
     let mut other = data;
     if let Value::Object(data) = &mut other {
         data.insert("product".to_owned(), json!("no-such-product"));
     }
     let answer = walk.visitor.event(&walk.event("l-3", "referral.created", other)).await;
-    let rule = (EVENTS, "a product that is not agreed is refused");
-    walk.expect(rule, &answer, (403, "product-not-listed"));
+    let rule = Rule::of(EVENTS, "a product that is not agreed is refused");
+    walk.expect(rule, &answer, Wanted::of(403, "product-not-listed"));
 }
 
 /// Lets the lead be lost, as the bank's CRM would tell.
@@ -53,7 +61,7 @@ async fn followed(walk: &mut Walk, referral: &str) {
     let told = walk.visitor.post(&path, &json!({ "stage": "lost" }), &[]).await;
     let read = walk.visitor.get(&format!("/v1/referrals/{referral}")).await;
     let state = read.text("/state");
-    let rule = (EVENTS, "a referral's state follows what the bank tells");
+    let rule = Rule::of(EVENTS, "a referral's state follows what the bank tells");
     walk.note(
         rule,
         told.status == 200 && state == "lost",

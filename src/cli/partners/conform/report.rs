@@ -1,4 +1,4 @@
-//! What the kit found, rule by rule, for the person who is to act on it.
+//! What the conformance kit found, rule by rule, for the person who acts on it.
 
 use std::fmt::Write as _;
 
@@ -11,23 +11,37 @@ use crate::ids::PartnerId;
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Passed,
-    /// No rule is broken, and it could be better.
+    /// No rule is broken, but something could be better.
     Advised,
     Failed,
     NotTried,
 }
 
-/// One rule of the guide, and how it is kept.
+/// A rule, and its section in `docs/partner-guide.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    section: &'static str,
+    rule: &'static str,
+}
+
+impl Rule {
+    #[must_use]
+    pub const fn of(section: &'static str, rule: &'static str) -> Self {
+        Self { section, rule }
+    }
+}
+
+/// One rule of the guide, and whether the partner keeps it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     pub rule: &'static str,
     pub verdict: Verdict,
     pub seen: String,
-    /// Where in `docs/partner-guide.md` it stands.
+    /// The section of `docs/partner-guide.md` that has the rule.
     pub section: &'static str,
 }
 
-/// All that was found of a partner.
+/// All that the kit found about a partner.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub partner: PartnerId,
@@ -42,12 +56,8 @@ impl Report {
         Self { partner, url, at, checks: Vec::new() }
     }
 
-    pub fn note(
-        &mut self,
-        (section, rule): (&'static str, &'static str),
-        verdict: Verdict,
-        seen: impl Into<String>,
-    ) {
+    pub fn note(&mut self, rule: Rule, verdict: Verdict, seen: impl Into<String>) {
+        let Rule { section, rule } = rule;
         self.checks.push(Check { rule, verdict, seen: seen.into(), section });
     }
 

@@ -110,7 +110,8 @@ impl Visitor {
     /// asks for its nonce in the proof (RFC 9449, sections 8 and 9).
     pub async fn send_as_partner(
         &self,
-        target: (&Method, &str),
+        method: &Method,
+        path: &str,
         request: RequestBuilder,
     ) -> Answer {
         let Some(prover) = &self.prover else {
@@ -119,10 +120,10 @@ impl Visitor {
             return self.send(request).await;
         };
         let again = request.try_clone();
-        let answer = self.prove_and_send(prover, target, request).await;
+        let answer = self.prove_and_send(prover, method, path, request).await;
         match again {
             Some(again) if prover.is_asked_for_a_nonce(&answer) => {
-                self.prove_and_send(prover, target, again).await
+                self.prove_and_send(prover, method, path, again).await
             }
             _ => answer,
         }
@@ -131,12 +132,13 @@ impl Visitor {
     async fn prove_and_send(
         &self,
         prover: &Prover,
-        (method, path): (&Method, &str),
+        method: &Method,
+        path: &str,
         request: RequestBuilder,
     ) -> Answer {
-        let token = Some(self.token.as_str()).filter(|_it| path != TOKEN_PATH);
+        let token = Some(self.token.as_str()).filter(|_token| path != TOKEN_PATH);
         let uri = format!("{}{path}", self.issuer);
-        let proof = match prover.prove((method.as_str(), &uri), token) {
+        let proof = match prover.prove(method.as_str(), &uri, token) {
             Ok(proof) => proof,
             Err(error) => return Answer { error: error.to_string(), ..Answer::default() },
         };
@@ -171,12 +173,12 @@ impl Visitor {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.send_as_partner((&Method::GET, path), self.request(Method::GET, path)).await
+        self.send_as_partner(&Method::GET, path, self.request(Method::GET, path)).await
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         let request = self.request(Method::PUT, path).json(body);
-        self.send_as_partner((&Method::PUT, path), request).await
+        self.send_as_partner(&Method::PUT, path, request).await
     }
 
     /// Posts JSON; signed, where the visitor signs.
@@ -197,7 +199,7 @@ impl Visitor {
                 Err(error) => return Answer { error: error.to_string(), ..Answer::default() },
             }
         }
-        self.send_as_partner((&Method::POST, path), request.body(bytes)).await
+        self.send_as_partner(&Method::POST, path, request.body(bytes)).await
     }
 
     pub async fn event(&self, event: &Value) -> Answer {
@@ -254,7 +256,7 @@ impl Visitor {
         form.extend(scope.map(|scope| ("scope", scope)));
         let request = self.request(Method::POST, TOKEN_PATH).form(&form);
         if self.prover.is_some() {
-            self.send_as_partner((&Method::POST, TOKEN_PATH), request).await
+            self.send_as_partner(&Method::POST, TOKEN_PATH, request).await
         } else {
             self.send(request).await
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::report::{Report, Verdict};
+use super::report::{Report, Rule, Verdict};
 use super::visitor::{Answer, Visitor};
 use crate::clock::{self, Moment};
 use crate::partner::Partner;
@@ -20,6 +20,20 @@ pub const WEBHOOKS: &str = "Webhooks";
 pub const SIGNING: &str = "Signing";
 pub const SANDBOX: &str = "The sandbox";
 pub const ERRORS: &str = "Errors";
+
+/// The answer that a rule asks for. An empty slug: any problem document, or none.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    status: u16,
+    slug: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    #[must_use]
+    pub const fn of(status: u16, slug: &'a str) -> Self {
+        Self { status, slug }
+    }
+}
 
 pub struct Walk {
     pub visitor: Visitor,
@@ -83,13 +97,9 @@ impl Walk {
         self.event(name, "payment.refunded", data)
     }
 
-    /// Holds an answer against what is expected; whether it is so.
-    pub fn expect(
-        &mut self,
-        rule: (&'static str, &'static str),
-        answer: &Answer,
-        (status, slug): (u16, &str),
-    ) -> bool {
+    /// Compares an answer with the one that is wanted, and notes the verdict. Returns whether it fits.
+    pub fn expect(&mut self, rule: Rule, answer: &Answer, wanted: Wanted<'_>) -> bool {
+        let Wanted { status, slug } = wanted;
         let fits = answer.status == status && (slug.is_empty() || answer.slug() == slug);
         let seen = answer.in_words();
         if fits {
@@ -101,21 +111,16 @@ impl Walk {
         fits
     }
 
-    /// Notes whether something else is so.
-    pub fn note(
-        &mut self,
-        rule: (&'static str, &'static str),
-        fits: bool,
-        seen: impl Into<String>,
-    ) {
+    /// Notes whether something else fits.
+    pub fn note(&mut self, rule: Rule, fits: bool, seen: impl Into<String>) {
         self.report.note(rule, if fits { Verdict::Passed } else { Verdict::Failed }, seen);
     }
 
-    pub fn skip(&mut self, rule: (&'static str, &'static str), why: &str) {
+    pub fn skip(&mut self, rule: Rule, why: &str) {
         self.report.note(rule, Verdict::NotTried, why);
     }
 
-    /// Moves the partner's clock ahead by so many seconds.
+    /// Moves the partner's clock ahead by that many seconds.
     pub async fn wait(&mut self, seconds: i64) -> Answer {
         let ahead = self.ahead.saturating_add(seconds);
         let answer =

@@ -3,11 +3,12 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::report::Rule;
 use super::walk::{WEBHOOKS, Walk};
 use crate::clock;
 
 pub async fn webhooks(walk: &mut Walk) {
-    let rule = (WEBHOOKS, "each endpoint takes a signed message");
+    let rule = Rule::of(WEBHOOKS, "each endpoint takes a signed message");
     if !walk.may("webhooks:manage") {
         walk.skip(rule, "the manifest has not the scope webhooks:manage");
         return;
@@ -33,7 +34,7 @@ pub async fn webhooks(walk: &mut Walk) {
 
 /// A message that we have not signed, from here.
 async fn forged(walk: &mut Walk, url: &str) {
-    let rule = (WEBHOOKS, "an endpoint refuses what is not signed by its secret");
+    let rule = Rule::of(WEBHOOKS, "an endpoint refuses what is not signed by its secret");
     let body = json!({ "type": "endpoint.test", "timestamp": clock::now(), "data": {} });
     let request = walk.visitor.foreign(Method::POST, url).json(&body);
     let request = request

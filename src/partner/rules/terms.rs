@@ -1,5 +1,5 @@
-//! How a manifest writes amounts, shares and dates: read here into exact values, so that an error
-//! names the file, line and key.
+//! Amounts, shares and dates as a manifest writes them. They are read into exact values here, so that
+//! an error names file, line and key.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct Share(u32);
 const WHOLE: u32 = 1_000_000;
 
 impl Share {
-    /// Splits an amount into this share of it and the rest; the two add up to it exactly.
+    /// Splits an amount into this share and the rest; the two add up exactly.
     ///
     /// # Errors
     /// None that a caller can meet: the weights add up to a million.
@@ -33,7 +33,12 @@ impl Share {
 }
 
 impl Share {
-    /// This share of an amount, cut to its smallest unit.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// This share of an amount, rounded down to the smallest unit.
     #[must_use]
     pub fn part_rounded_down(self, amount: Amount) -> Amount {
         let millionths = i128::from(amount.minor()).checked_mul(i128::from(self.0));
@@ -77,11 +82,11 @@ impl<'de> Deserialize<'de> for Share {
     }
 }
 
-/// The days on which something is in force, in the programme's time zone.
+/// The days on which a rule is in force, in the programme's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     pub from: NaiveDate,
-    /// The last day, or open-ended.
+    /// The last day; `None`: open-ended.
     pub until: Option<NaiveDate>,
 }
 
@@ -91,7 +96,7 @@ impl Term {
         self.from <= day && self.until.is_none_or(|until| day <= until)
     }
 
-    /// Whether some day lies in both.
+    /// Whether a day lies in both terms.
     #[must_use]
     pub fn meets(self, other: Self) -> bool {
         self.until.is_none_or(|until| other.from <= until)
@@ -99,7 +104,7 @@ impl Term {
     }
 }
 
-/// A decimal written as a string, so that no float is ever between the file and the rule.
+/// A decimal, written as a string so that it never becomes a float.
 pub fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let text = String::deserialize(deserializer)
         .map_err(|_other| D::Error::custom("expected a decimal in quotes, such as \"0.50\""))?;
@@ -112,7 +117,7 @@ pub fn yuan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Err
     positive(deserializer, Asset::CNY)
 }
 
-/// The same, where it may be left out.
+/// An optional amount in yuan, above zero.
 pub fn optional_yuan<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Amount>, D::Error> {
@@ -124,7 +129,7 @@ pub fn points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::E
     positive(deserializer, Asset::PTS)
 }
 
-/// The same, where they may be left out.
+/// Optional points, above zero.
 pub fn optional_points<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Amount>, D::Error> {

@@ -1,5 +1,5 @@
-//! What makes a lead of a referral, and whose it is, as manifests and the programme write it: score,
-//! bands of amounts with their next step, branches with their customer managers.
+//! How a referral becomes a lead, and who looks after it, as manifests and the programme write it:
+//! score, bands of amounts with their next step, branches with their customer managers.
 
 use serde::Deserialize;
 
@@ -7,12 +7,12 @@ use super::terms;
 use crate::ids::RuleId;
 use crate::money::Amount;
 
-/// A reason for which a lead is better. All that is stated must hold.
+/// A condition that makes a lead better. All that is stated must hold.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
     pub points: i64,
-    /// In words, for customer managers.
+    /// The reason as a sentence, for customer managers.
     pub why: String,
     #[serde(default, deserialize_with = "terms::optional_yuan")]
     pub amount_min: Option<Amount>,
@@ -21,7 +21,7 @@ pub struct Score {
     pub regions: Option<Vec<String>>,
 }
 
-/// What to do next about amounts up to a limit.
+/// The next step for amounts up to a limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Band {
@@ -37,23 +37,23 @@ pub struct Branch {
     pub id: RuleId,
     pub name: String,
     pub regions: Vec<String>,
-    /// Products that its managers look after; all, where none are named.
+    /// Products that the branch's managers look after. None named: all.
     #[serde(default)]
     pub products: Vec<RuleId>,
     pub managers: Vec<Manager>,
 }
 
-/// A customer manager, by the id that the CRM knows them by.
+/// A customer manager, by the CRM's id.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manager {
     pub id: RuleId,
-    /// Open leads that they can look after at once.
+    /// The most open leads that the manager can look after.
     pub capacity: u32,
 }
 
 impl Branch {
-    /// Whether it looks after a product in a region.
+    /// Whether the branch looks after a product in a region.
     #[must_use]
     pub fn serves(&self, product: &RuleId, region: &str) -> bool {
         self.regions.iter().any(|served| served == region)

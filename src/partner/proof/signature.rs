@@ -1,6 +1,6 @@
-//! What a partner signs so that it cannot be denied later: HTTP Message Signatures (RFC 9421) over
-//! method, target and the digest of the body (RFC 9530). Values in, values out; that the same one
-//! comes twice does no harm, because what it brings is idempotent.
+//! HTTP Message Signatures (RFC 9421) over method, target and the digest of the body (RFC 9530): a
+//! partner cannot deny later what it signed. A replayed signature does no harm, because the event
+//! that it covers is idempotent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,13 @@ use super::key::PartnerKey;
 use crate::clock::Moment;
 use crate::jwt::SKEW;
 
-/// The application that a signature is for (its parameter `tag`), where several are on a request.
+/// The parameter `tag` that marks our signature where a request has several.
 pub const TAG: &str = "tallystick";
 
-/// How old a signature may be when it comes.
+/// The greatest age of a signature on arrival.
 pub const AGE_MAX: TimeDelta = TimeDelta::seconds(300);
 
-/// What a signature must cover.
+/// The components that a signature must cover.
 const COVERED: [&str; 3] = ["@method", "@target-uri", "content-digest"];
 
 const FIELD_BYTES_MAX: usize = 16 * 1024;
@@ -40,13 +40,13 @@ pub struct Message<'a> {
     pub body: &'a [u8],
 }
 
-/// A signature that was verified, with all that is needed to verify it again.
+/// A verified signature, with all that is needed to verify it again.
 #[derive(Clone, Debug)]
 pub struct Signed {
     pub kid: String,
     /// As RFC 9421 names it.
     pub algorithm: &'static str,
-    /// Of the key (RFC 7638, SHA-256).
+    /// The key's thumbprint (RFC 7638, SHA-256).
     pub thumbprint: String,
     /// The public key (RFC 7517).
     pub jwk: String,
@@ -54,7 +54,7 @@ pub struct Signed {
     pub content: Content,
 }
 
-/// What was signed, but for the body.
+/// What was signed, without the body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     pub method: String,
@@ -64,7 +64,7 @@ pub struct Content {
     pub signature_base: String,
 }
 
-/// Why a signature is not taken, in words for the partner's integrator.
+/// Why a signature is refused, in words for the partner's integrator.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SignatureError {
     #[error("This partner's requests must be signed (RFC 9421): Signature-Input and Signature.")]
@@ -95,26 +95,84 @@ fn malformed<T>(what: impl Into<String>) -> Result<T, SignatureError> {
     Err(SignatureError::Malformed(what.into()))
 }
 
-/// Verifies the signature on a request by one of the keys; `None` when there is none and none is required.
+/// The request's signature fields, read; nothing is verified yet.
+struct Presented {
+    label: sfv::Key,
+    input: InnerList,
+    signature: Vec<u8>,
+}
+
+/// How a key of a manifest signs requests.
+struct Scheme {
+    algorithm: Algorithm,
+    /// As RFC 9421 names it.
+    name: &'static str,
+}
+
+/// Verifies the signature on a request by one of the keys. `None`: the request has no signature,
+/// and needs none.
 pub fn verify<'k>(
     message: &Message<'_>,
     mut keys: impl Iterator<Item = &'k PartnerKey>,
     required: bool,
     now: Moment,
 ) -> Result<Option<Signed>, SignatureError> {
-    let (inputs, signatures) =
-        match ((message.field)("signature-input"), (message.field)("signature")) {
-            (None, None) if required => return Err(SignatureError::Required),
-            (None, None) => return Ok(None),
-            (Some(inputs), Some(signatures)) => (inputs, signatures),
-            _ => return malformed("Signature-Input and Signature come together."),
-        };
+    let Some(Presented { label, input, signature }) = presented(message, required)? else {
+        return Ok(None);
+    };
+    let parameters = Parameters::read(&input)?;
+    let key = keys.find(|key| key.kid == parameters.keyid);
+    let key = key.ok_or(SignatureError::UnknownKey { kid: parameters.keyid.clone() })?;
+    let scheme = scheme_of(key)?;
+    if parameters.alg.is_some_and(|alg| alg != scheme.name) {
+        return Err(SignatureError::OtherAlgorithm { expected: scheme.name });
+    }
+    parameters.in_time(now)?;
+    let Base { text, mut headers, parameters: signed_parameters } = base(message, &input)?;
+    if !fits(&signature, &text, key, &scheme) {
+        // The names are of the caller's own request, and do not hold its token.
+        let mut names: Vec<&str> = headers.keys().map(String::as_str).collect();
+        names.extend(["@method", message.method, "@target-uri", message.target_uri]);
+        return Err(SignatureError::Unfit(names.join(" ")));
+    }
+    check_digest(headers.get("content-digest").map_or("", String::as_str), message.body)?;
+    let label = label.as_str();
+    headers.insert("signature-input".to_owned(), format!("{label}={signed_parameters}"));
+    headers.insert("signature".to_owned(), format!("{label}=:{}:", STANDARD.encode(&signature)));
+    let unwritable = |_error| SignatureError::UnfitKey;
+    let thumbprint = key.jwk.thumbprint(ThumbprintHash::SHA256);
+    Ok(Some(Signed {
+        kid: key.kid.clone(),
+        algorithm: scheme.name,
+        thumbprint: thumbprint.map_err(|_other| SignatureError::UnfitKey)?,
+        jwk: serde_json::to_string(&key.jwk).map_err(unwritable)?,
+        created_at: parameters.created,
+        content: Content {
+            method: message.method.to_owned(),
+            target_uri: message.target_uri.to_owned(),
+            headers,
+            signature_base: text,
+        },
+    }))
+}
+
+/// Reads `Signature-Input` and `Signature`. `None`: neither is there, and none is required.
+fn presented(message: &Message<'_>, required: bool) -> Result<Option<Presented>, SignatureError> {
+    let fields = ((message.field)("signature-input"), (message.field)("signature"));
+    let (inputs, signatures) = match fields {
+        (None, None) if required => return Err(SignatureError::Required),
+        (None, None) => return Ok(None),
+        (Some(inputs), Some(signatures)) => (inputs, signatures),
+        (Some(_), None) | (None, Some(_)) => {
+            return malformed("Signature-Input and Signature come together.");
+        }
+    };
     let inputs = dictionary("Signature-Input", &inputs)?;
     let signatures = dictionary("Signature", &signatures)?;
     let (label, input) = chosen(&inputs)?;
     let signature = match signatures.get(label) {
         Some(ListEntry::Item(item)) => item.bare_item.as_byte_sequence(),
-        _ => None,
+        Some(ListEntry::InnerList(_)) | None => None,
     };
     let Some(signature) = signature else {
         return malformed(format!(
@@ -122,9 +180,11 @@ pub fn verify<'k>(
             label.as_str()
         ));
     };
-    let parameters = Parameters::read(input)?;
-    let key = keys.find(|key| key.kid == parameters.keyid);
-    let key = key.ok_or(SignatureError::UnknownKey { kid: parameters.keyid.clone() })?;
+    let (label, input) = (label.clone(), input.clone());
+    Ok(Some(Presented { label, input, signature: signature.to_vec() }))
+}
+
+fn scheme_of(key: &PartnerKey) -> Result<Scheme, SignatureError> {
     let (algorithm, name) = match key.algorithm {
         Algorithm::EdDSA => (Algorithm::EdDSA, "ed25519"),
         Algorithm::ES256 => (Algorithm::ES256, "ecdsa-p256-sha256"),
@@ -132,41 +192,14 @@ pub fn verify<'k>(
         Algorithm::PS256 => (Algorithm::PS512, "rsa-pss-sha512"),
         _ => return Err(SignatureError::UnfitKey),
     };
-    if parameters.alg.is_some_and(|alg| alg != name) {
-        return Err(SignatureError::OtherAlgorithm { expected: name });
-    }
-    parameters.in_time(now)?;
-    let (signature_base, mut headers, line) = base(message, input)?;
+    Ok(Scheme { algorithm, name })
+}
+
+fn fits(signature: &[u8], base: &str, key: &PartnerKey, scheme: &Scheme) -> bool {
     let text = URL_SAFE_NO_PAD.encode(signature);
-    let fits =
-        jsonwebtoken::crypto::verify(&text, signature_base.as_bytes(), &key.decoding, algorithm);
-    if !matches!(fits, Ok(true)) {
-        // Of the caller's own request, and without its token.
-        let mut names: Vec<&str> = headers.keys().map(String::as_str).collect();
-        names.extend(["@method", message.method, "@target-uri", message.target_uri]);
-        return Err(SignatureError::Unfit(names.join(" ")));
-    }
-    check_digest(headers.get("content-digest").map_or("", String::as_str), message.body)?;
-    let label = label.as_str();
-    headers.insert("signature-input".to_owned(), format!("{label}={line}"));
-    headers.insert("signature".to_owned(), format!("{label}=:{}:", STANDARD.encode(signature)));
-    let unwritable = |_error| SignatureError::UnfitKey;
-    Ok(Some(Signed {
-        kid: key.kid.clone(),
-        algorithm: name,
-        thumbprint: key
-            .jwk
-            .thumbprint(ThumbprintHash::SHA256)
-            .map_err(|_other| SignatureError::UnfitKey)?,
-        jwk: serde_json::to_string(&key.jwk).map_err(unwritable)?,
-        created_at: parameters.created,
-        content: Content {
-            method: message.method.to_owned(),
-            target_uri: message.target_uri.to_owned(),
-            headers,
-            signature_base,
-        },
-    }))
+    let verified =
+        jsonwebtoken::crypto::verify(&text, base.as_bytes(), &key.decoding, scheme.algorithm);
+    matches!(verified, Ok(true))
 }
 
 fn dictionary(name: &str, text: &str) -> Result<Dictionary, SignatureError> {
@@ -181,7 +214,7 @@ fn dictionary(name: &str, text: &str) -> Result<Dictionary, SignatureError> {
     }
 }
 
-/// The one that is tagged as ours; else the only one, when it has no tag at all.
+/// Chooses the signature with our tag. Without one, a single signature without any tag is taken.
 fn chosen(inputs: &Dictionary) -> Result<(&sfv::Key, &InnerList), SignatureError> {
     let tag = |list: &InnerList| {
         list.params.get("tag").map(|tag| tag.as_string().is_some_and(|tag| tag.as_str() == TAG))
@@ -203,7 +236,7 @@ fn chosen(inputs: &Dictionary) -> Result<(&sfv::Key, &InnerList), SignatureError
     }
 }
 
-/// A signature's parameters that mean something here; all others are only signed.
+/// The parameters of a signature that we check; all others are only signed.
 struct Parameters<'a> {
     created: Moment,
     expires: Option<Moment>,
@@ -255,9 +288,15 @@ impl<'a> Parameters<'a> {
     }
 }
 
-type Base = (String, BTreeMap<String, String>, String);
+/// A signature base (RFC 9421, section 2.5).
+struct Base {
+    text: String,
+    /// The fields that the base holds.
+    headers: BTreeMap<String, String>,
+    /// The serialised parameters (`@signature-params`).
+    parameters: String,
+}
 
-/// RFC 9421, section 2.5: the base, the fields that are in it, and the serialised parameters.
 fn base(message: &Message<'_>, input: &InnerList) -> Result<Base, SignatureError> {
     if input.items.len() > COMPONENTS_MAX {
         return malformed(format!("Signature-Input: more than {COMPONENTS_MAX} components"));
@@ -279,7 +318,7 @@ fn base(message: &Message<'_>, input: &InnerList) -> Result<Base, SignatureError
         let value = if name.starts_with('@') {
             derived(message, name)?
         } else {
-            let value = (message.field)(name).filter(|_it| name == name.to_ascii_lowercase());
+            let value = (message.field)(name).filter(|_value| name == name.to_ascii_lowercase());
             let Some(value) = value else {
                 return malformed(format!("Signature-Input: the request has no field {name}"));
             };
@@ -294,10 +333,10 @@ fn base(message: &Message<'_>, input: &InnerList) -> Result<Base, SignatureError
     let list: List = vec![ListEntry::InnerList(input.clone())];
     let parameters = list.serialize().unwrap_or_default();
     lines.push_str(&format!("\"@signature-params\": {parameters}"));
-    Ok((lines, headers, parameters))
+    Ok(Base { text: lines, headers, parameters })
 }
 
-/// RFC 9421, section 2.2.
+/// The value of a derived component (RFC 9421, section 2.2).
 fn derived(message: &Message<'_>, name: &str) -> Result<String, SignatureError> {
     let (scheme, rest) = message.target_uri.split_once("://").unwrap_or_default();
     let (authority, target) = match rest.find('/') {
@@ -317,7 +356,7 @@ fn derived(message: &Message<'_>, name: &str) -> Result<String, SignatureError> 
     })
 }
 
-/// RFC 9530: every digest by an algorithm that we know must be the body's, and one must be there.
+/// Every digest by an algorithm that we know must be the body's, and there must be one (RFC 9530).
 fn check_digest(text: &str, body: &[u8]) -> Result<(), SignatureError> {
     let digests = dictionary("Content-Digest", text)?;
     let mut known = 0_usize;
@@ -339,7 +378,7 @@ fn check_digest(text: &str, body: &[u8]) -> Result<(), SignatureError> {
 }
 
 impl Content {
-    /// With the body, as it is sealed: a line of JSON, then the body's bytes.
+    /// The content with the body, as it is sealed: a line of JSON, then the body's bytes.
     ///
     /// # Errors
     /// serde's, when there is no memory for it.

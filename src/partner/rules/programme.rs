@@ -8,51 +8,58 @@ use super::behaviour::Behaviour;
 use super::consent_text::ConsentText;
 use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
-use super::manifest::{ManifestError, Place};
+use super::limits::{EventLimits, LimitsTable};
 use super::notice::{self, NoticeKind};
 use super::retention::Retention;
 use super::terms;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
+use crate::partner::place::{ManifestError, Place};
 
-/// The loyalty programme itself: what holds whichever partner it is.
+/// The bank's loyalty programme: what holds for all partners.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Programme {
     pub points: Points,
-    /// Without it there are no tiers.
+    #[serde(default, rename = "limits")]
+    limits_table: LimitsTable,
+    /// The most that one event may be about.
+    #[serde(skip)]
+    pub limits: EventLimits,
+    /// `None`: there are no tiers.
     pub tiers: Option<Tiers>,
     #[serde(default)]
     pub adjustment: Adjustment,
-    /// Branches with their customer managers; without any nobody is chosen.
+    /// Branches with their customer managers. Without any, no manager is chosen.
     #[serde(default)]
     pub branch: Vec<Branch>,
-    /// What customers do that makes leads of them.
+    /// Customer behaviour that makes leads.
     #[serde(default)]
     pub behaviour: Vec<Behaviour>,
-    /// Referrals that people must look at.
+    /// Patterns of referrals that people must examine.
     #[serde(default)]
     pub pattern: Vec<Pattern>,
-    /// The texts by which people agree to be referred. Without any, the partner's word is taken.
+    /// The texts by which people agree to be referred. Without any, every text is taken.
     #[serde(default)]
     pub consent_text: Vec<ConsentText>,
     #[serde(default)]
     pub retention: Retention,
-    /// What customers are told beforehand.
-    #[serde(default = "notice::usual")]
+    /// Notices to customers.
+    #[serde(default = "usual_notices")]
     pub notice: Vec<NoticeKind>,
-    /// What makes of a customer's facts a stage; without it nobody has one.
+    /// The rules of a customer's stage. `None`: customers have no stage.
     pub stage: Option<StageRules>,
-    /// What customer managers are to do.
+    /// Tasks for customer managers.
     #[serde(default)]
     pub task: Vec<TaskRule>,
-    /// On which days they work.
+    /// The working days of customer managers.
     #[serde(default)]
     pub calendar: Calendar,
 }
 
-/// Tiers by what a customer paid, at all partners, in a window of whole calendar months that ends
-/// with the present one. Reached at once; looked at again a window later; kept for the grace.
+/// Tiers by what a customer paid at all partners, in a window of whole calendar months that ends with
+/// the present month. A tier is reached at once, checked again a window later, and kept for the
+/// grace period.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tiers {
@@ -71,13 +78,13 @@ pub struct Tier {
 }
 
 impl Tiers {
-    /// The highest tier that so much spend reaches.
+    /// The highest tier that an amount reaches.
     #[must_use]
     pub fn reached(&self, spent: Amount) -> Option<&Tier> {
         self.tier.iter().rev().find(|tier| spent.minor() >= tier.spend.minor())
     }
 
-    /// Where a tier stands; one that is no longer there stands lowest.
+    /// The position of a tier, the lowest first; `None` if it is no longer there.
     #[must_use]
     pub fn rank(&self, id: &RuleId) -> Option<usize> {
         self.tier.iter().position(|tier| tier.id == *id)
@@ -87,11 +94,20 @@ impl Tiers {
 /// The longest time that a pattern looks back over: a year.
 pub const HOURS_MAX: u32 = 8_784;
 
+/// The most that 1.00 points may cost or be worth, in CNY.
+const PRICE_MAX: u32 = 1_000;
+
+/// The longest hold of points: a year.
+const HOLD_SECONDS_MAX: u32 = 31_536_000;
+
+/// The longest grace of a tier: ten years.
+const GRACE_DAYS_MAX: u32 = 3_660;
+
 /// What staff may do to a customer's points by hand.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
-    /// Points that one person may give or take alone; beyond them a second person approves.
+    /// The most points that one person may give or take alone. Beyond it a second person approves.
     #[serde(deserialize_with = "terms::points_or_none")]
     pub alone_max: Amount,
 }
@@ -100,17 +116,17 @@ pub struct Adjustment {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Points {
-    /// CNY that the bank reckons for each 1.00 points issued: kept with every lot.
+    /// CNY that each 1.00 points issued costs the bank; kept with every lot.
     #[serde(deserialize_with = "terms::decimal")]
     pub unit_cost: Decimal,
     /// CNY that the bank owes a partner for each 1.00 points redeemed there.
     #[serde(deserialize_with = "terms::decimal")]
     pub redemption_price: Decimal,
-    /// How long points stay held for a redemption that is not committed.
+    /// How long points stay held for a redemption that is not committed, in seconds.
     pub hold_seconds: u32,
 }
 
-/// A programme that says nothing of it lets nobody act alone.
+/// Without the setting nobody acts alone.
 impl Default for Adjustment {
     fn default() -> Self {
         Self { alone_max: Amount::zero(Asset::PTS) }
@@ -126,6 +142,8 @@ impl Default for Programme {
                 redemption_price: Decimal::ZERO,
                 hold_seconds: 1,
             },
+            limits_table: LimitsTable::default(),
+            limits: EventLimits::default(),
             tiers: None,
             adjustment: Adjustment::default(),
             branch: Vec::new(),
@@ -144,8 +162,8 @@ impl Default for Programme {
 impl Programme {
     /// The file's name beside the partners' folders.
     pub const FILE: &'static str = "programme.toml";
-    /// What holds where there is no file.
-    pub const DEFAULT: &'static str = include_str!("../../partners/programme.toml");
+    /// The programme that holds if there is no file.
+    pub const DEFAULT: &'static str = include_str!("../../../partners/programme.toml");
 
     /// The registered text of that version and hash.
     #[must_use]
@@ -156,16 +174,16 @@ impl Programme {
     /// The kind of notice of that name.
     #[must_use]
     pub fn notice(&self, kind: &str) -> Option<&NoticeKind> {
-        self.notice.iter().find(|it| it.kind == kind)
+        self.notice.iter().find(|notice| notice.kind == kind)
     }
 
     /// Reads the programme. `file` is its name for errors.
     ///
     /// # Errors
-    /// [`ManifestError`] with the line of the first thing that is wrong.
+    /// [`ManifestError`] with the line of the first fault.
     pub fn parse(text: &str, file: &str) -> Result<Self, ManifestError> {
         let place = Place { text, file };
-        let programme: Self = toml::from_str(text).map_err(|error| {
+        let mut programme: Self = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             place.error(start, error.message())
         })?;
@@ -174,6 +192,11 @@ impl Programme {
         {
             return Err(place.error(0, "points: expected values above zero"));
         }
+        if let Some(what) = programme.beyond() {
+            return Err(place.error(0, what));
+        }
+        programme.limits = EventLimits::of_programme(programme.limits_table)
+            .map_err(|what| place.error(0, what))?;
         if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
             return Err(place.error(0, format!("consent_text: {what} is empty")));
         }
@@ -199,7 +222,23 @@ impl Programme {
         Ok(programme)
     }
 
-    /// How branches and patterns must fit each other.
+    /// A value beyond what times and amounts of people hold, if there is one.
+    fn beyond(&self) -> Option<String> {
+        let Points { unit_cost, redemption_price, hold_seconds } = self.points;
+        let price_max = Decimal::from(PRICE_MAX);
+        if unit_cost > price_max || redemption_price > price_max {
+            return Some(format!("points: expected at most {PRICE_MAX} CNY for 1.00 points"));
+        }
+        if hold_seconds > HOLD_SECONDS_MAX {
+            return Some(format!("points.hold_seconds: expected at most {HOLD_SECONDS_MAX}"));
+        }
+        if self.tiers.as_ref().is_some_and(|tiers| tiers.grace_days > GRACE_DAYS_MAX) {
+            return Some(format!("tiers.grace_days: expected at most {GRACE_DAYS_MAX}"));
+        }
+        None
+    }
+
+    /// Checks branches, behaviour and patterns.
     fn check_leads(&self) -> Result<(), String> {
         let managers = self.branch.iter().flat_map(|branch| &branch.managers);
         let (mut ids, mut count) = (BTreeSet::new(), 0_usize);
@@ -210,10 +249,16 @@ impl Programme {
         if ids.len() != count {
             return Err("branch: a manager stands twice".to_owned());
         }
-        if let Some(rule) = self.behaviour.iter().find(|it| !(1..=24).contains(&it.months)) {
+        if let Some(rule) = self.behaviour.iter().find(|rule| !(1..=24).contains(&rule.months)) {
             return Err(format!("behaviour {}: expected 1 to 24 months", rule.id));
         }
-        let bad = |it: &&Pattern| it.referrals == 0 || !(1..=HOURS_MAX).contains(&it.hours);
+        let too_much = |rule: &Behaviour| Some((rule.id.clone(), self.limits.excess(rule.amount)?));
+        if let Some((id, what)) = self.behaviour.iter().find_map(too_much) {
+            return Err(format!("behaviour {id}: amount: {what}"));
+        }
+        let bad = |pattern: &&Pattern| {
+            pattern.referrals == 0 || !(1..=HOURS_MAX).contains(&pattern.hours)
+        };
         match self.pattern.iter().find(bad) {
             Some(Pattern { id, .. }) => {
                 Err(format!("pattern {id}: expected 1 referral or more, in 1 to {HOURS_MAX} hours"))
@@ -221,6 +266,16 @@ impl Programme {
             None => Ok(()),
         }
     }
+}
+
+/// The notices that hold where the programme has none of its own.
+fn usual_notices() -> Vec<NoticeKind> {
+    #[derive(Deserialize)]
+    struct Notices {
+        notice: Vec<NoticeKind>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |found: Notices| found.notice)
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// A public key with which a partner signs its assertions (RFC 7517), and the one algorithm that
-/// it is for: a key is never tried with another.
+/// A public key with which a partner signs its assertions (RFC 7517), for exactly one algorithm.
 #[derive(Clone)]
 pub struct PartnerKey {
     pub kid: String,
@@ -15,15 +14,15 @@ pub struct PartnerKey {
     pub decoding: DecodingKey,
     /// The public key as it was registered.
     pub jwk: Jwk,
-    /// The first day on which it is good; from ever without one.
+    /// The first day on which the key is good. `None`: since ever.
     pub from: Option<NaiveDate>,
-    /// The last day on which it is good; for ever without one.
+    /// The last day on which the key is good. `None`: for ever.
     pub until: Option<NaiveDate>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct KeyDocument {
     kid: String,
     alg: Alg,
     jwk: serde_json::Map<String, serde_json::Value>,
@@ -31,7 +30,7 @@ struct Document {
     until: Option<NaiveDate>,
 }
 
-/// The algorithms that are taken (RFC 7518, RFC 8037). No symmetric one is among them.
+/// The accepted algorithms (RFC 7518, RFC 8037). None of them is symmetric.
 #[derive(Clone, Copy, Deserialize)]
 enum Alg {
     #[serde(rename = "EdDSA")]
@@ -65,7 +64,7 @@ impl Alg {
 
 impl<'de> Deserialize<'de> for PartnerKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Document { kid, alg, jwk, from, until } = Document::deserialize(deserializer)?;
+        let KeyDocument { kid, alg, jwk, from, until } = KeyDocument::deserialize(deserializer)?;
         if from.zip(until).is_some_and(|(from, until)| until < from) {
             return Err(D::Error::custom(format!("key {kid}: until lies before from")));
         }
@@ -89,22 +88,22 @@ impl<'de> Deserialize<'de> for PartnerKey {
 }
 
 impl PartnerKey {
-    /// Whether it is good on a day.
+    /// Whether the key is good on a day.
     #[must_use]
     pub fn in_force(&self, day: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
 }
 
-/// Those of the keys that are good on a day.
+/// The keys that are good on a day.
 pub fn in_force(keys: &[PartnerKey], day: NaiveDate) -> impl Iterator<Item = &PartnerKey> {
     keys.iter().filter(move |key| key.in_force(day))
 }
 
-/// That no two of a partner's keys have one name, and none stands twice.
+/// Checks that no two keys of a partner share a name, and that no key appears twice.
 ///
 /// # Errors
-/// What is wrong with them.
+/// The fault, as a sentence.
 pub fn tell_apart(keys: &[PartnerKey]) -> Result<(), String> {
     for (position, key) in keys.iter().enumerate() {
         for earlier in keys.iter().take(position) {

@@ -1,20 +1,21 @@
-//! To what a partner's access tokens are bound, so that they are of no use to who steals them.
+//! What a partner's access tokens are bound to, so that a stolen token is useless.
 
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 
-/// What the manifest asks for.
+/// The binding that the manifest asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SenderConstraint {
-    /// To a key of the client's own, by a proof with each request (RFC 9449).
+    /// The client's own key, by a proof with each request (RFC 9449).
     Dpop,
-    /// To the certificate with which the client connects (RFC 8705).
+    /// The certificate with which the client connects (RFC 8705).
     Mtls,
 }
 
 impl SenderConstraint {
-    /// Whether a key of that algorithm goes with it (FAPI 2.0 Security Profile, section 5.4).
+    /// Whether a key of that algorithm may be used with bound tokens (FAPI 2.0 Security Profile,
+    /// section 5.4).
     #[must_use]
     pub fn takes(algorithm: Algorithm) -> bool {
         algorithm != Algorithm::RS256
@@ -29,10 +30,10 @@ impl SenderConstraint {
     }
 }
 
-/// To what one token is bound (RFC 7800).
+/// What one token is bound to (RFC 7800).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Binding {
-    /// Whoever bears it may use it.
+    /// Any bearer may use the token.
     None,
     /// The thumbprint of a key (RFC 7638, SHA-256).
     Key(String),
@@ -41,7 +42,7 @@ pub enum Binding {
 }
 
 impl Binding {
-    /// Whether it is what a manifest asks for.
+    /// Whether the binding is the one that a manifest asks for.
     #[must_use]
     pub const fn suffices(&self, asked: Option<SenderConstraint>) -> bool {
         match asked {

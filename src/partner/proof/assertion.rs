@@ -1,19 +1,19 @@
-//! A partner proves who it is by a JWT that it signs itself (RFC 7523, `private_key_jwt`). Whether
-//! the same one was shown before is for the store to say.
+//! A partner proves who it is by a JWT that it signs itself (RFC 7523, `private_key_jwt`). The store
+//! knows whether the same JWT was used before.
 
 use chrono::{NaiveDate, TimeDelta};
 use serde::Deserialize;
 
-use super::Partner;
 use super::key::{PartnerKey, in_force};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::jwt::{self, Audience, HeaderError, NumericDate, OpenError, Untimely};
+use crate::partner::Partner;
 
 /// The `client_assertion_type` of such a JWT.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How far in the future an assertion may expire. Some clients' default is an hour.
+/// How far in the future an assertion may expire. Some clients use an hour by default.
 pub const LIFETIME_MAX: TimeDelta = TimeDelta::seconds(3600);
 
 const JTI_CHARACTERS_MAX: usize = 256;
@@ -21,7 +21,7 @@ const JTI_CHARACTERS_MAX: usize = 256;
 /// Types of JWT that may be a client assertion: those of rfc7523bis, the general one, and none.
 const TYPES: [&str; 3] = ["client-authentication+jwt", "jwt", ""];
 
-/// Who we are to a partner that signs an assertion.
+/// The names that an assertion may have as its audience.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipient<'a> {
     pub issuer: &'a str,
@@ -29,24 +29,22 @@ pub struct Recipient<'a> {
     pub token_url: &'a str,
 }
 
-/// What is left of an assertion once it is verified: what makes it this one, so that the same
-/// one is not taken again.
+/// A verified assertion: its identity, so that it is not taken twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
     /// The partner's key that signed it.
     pub kid: String,
     pub jti: String,
-    /// From then on it is refused for its age, and need not be remembered.
+    /// From then on the assertion is refused for its age, and the store may forget it.
     pub forget_at: Moment,
 }
 
-/// Why an assertion proves nothing, in words for the partner's integrator.
+/// Why an assertion is refused, in words for the partner's integrator.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AssertionError {
     #[error("client_assertion: {0}")]
     Header(#[from] HeaderError),
-    /// What exactly does not fit is for our log only: a stranger must not learn from it which
-    /// clients there are.
+    /// The exact reason is for our log only: a stranger must not learn which clients exist.
     #[error(
         "client_assertion: the client is not known, or no key registered for it made the \
          signature; check iss, kid, alg and the key"
@@ -71,7 +69,7 @@ pub enum AssertionError {
     Jti,
 }
 
-/// Why a signature proves nothing, for the log.
+/// Why a signature is refused, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unproven {
     UnknownClient,
@@ -82,7 +80,7 @@ pub enum Unproven {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct AssertionClaims {
     iss: Option<String>,
     sub: Option<String>,
     aud: Option<Audience>,
@@ -92,7 +90,7 @@ struct Claims {
     jti: Option<String>,
 }
 
-/// Who an assertion says it is from. Nothing is verified by that.
+/// The client that an assertion names. Nothing is verified yet.
 #[must_use]
 pub fn claimed_client(assertion: &str) -> Option<PartnerId> {
     #[derive(Deserialize)]
@@ -103,8 +101,7 @@ pub fn claimed_client(assertion: &str) -> Option<PartnerId> {
 }
 
 /// Verifies that `partner` signed the assertion, for us and for now, with a key that is good on
-/// that day. `None` stands for a client that is not known, which is answered as a wrong signature
-/// is.
+/// that day. `None` is an unknown client; it gets the same answer as a wrong signature.
 pub fn verify(
     assertion: &str,
     partner: Option<&Partner>,
@@ -120,7 +117,7 @@ pub fn verify(
     if header.alg != key.algorithm {
         return Err(unproven(Unproven::OtherAlgorithm));
     }
-    let claims: Claims =
+    let claims: AssertionClaims =
         jwt::open(assertion, key.algorithm, &key.decoding).map_err(|error| match error {
             OpenError::Signature => unproven(Unproven::Signature),
             OpenError::Claims => AssertionError::Claims,
@@ -128,7 +125,7 @@ pub fn verify(
     check(claims, partner, &key.kid, recipient, now)
 }
 
-/// The key of that id, if it is good on that day; without an id, the only one that is.
+/// The key with that id, if it is good on that day. Without an id: the only good key.
 fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>, day: NaiveDate) -> Option<&'a PartnerKey> {
     let mut good = in_force(keys, day);
     match kid {
@@ -138,7 +135,7 @@ fn find<'a>(keys: &'a [PartnerKey], kid: Option<&str>, day: NaiveDate) -> Option
 }
 
 fn check(
-    claims: Claims,
+    claims: AssertionClaims,
     partner: &Partner,
     kid: &str,
     recipient: Recipient<'_>,

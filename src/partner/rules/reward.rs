@@ -1,5 +1,5 @@
-//! What is promised for a referral, as a manifest writes it: to whom, when, how much, for how long
-//! under reservation, and out of which budget.
+//! The rewards for a referral, as a manifest writes them: who gets how much, when, how long it stays
+//! reserved, and from which budget.
 
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
@@ -11,13 +11,13 @@ use crate::money::{Amount, Asset};
 
 /// One reward of a product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "RewardDocument", into = "RewardDocument")]
 pub struct Reward {
-    pub on: Stage,
+    pub on: RewardStage,
     pub gift: Gift,
-    /// Days until points may be spent, or a commission be paid: as long as the bank reserves it.
+    /// Days until points may be spent, or a commission may be paid.
     pending_days: Option<u32>,
-    /// What may be given by this reward in all, to everybody together, in all versions.
+    /// The most that this reward may give to everybody together, in all versions.
     pub budget: Option<Amount>,
 }
 
@@ -26,7 +26,7 @@ pub struct Reward {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum RewardStage {
     #[default]
     Qualified,
     Converted,
@@ -36,7 +36,7 @@ pub enum Stage {
 /// What is given, and to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gift {
-    /// Points to the customer, at the bank's expense; none when the referral names no member.
+    /// Points for the customer, at the bank's expense. A referral without a member brings none.
     Customer { points: Amount },
     /// Commission that the bank owes to the partner.
     Partner { commission: Amount },
@@ -51,10 +51,10 @@ enum Receiver {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RewardDocument {
     to: Receiver,
     #[serde(default)]
-    on: Stage,
+    on: RewardStage,
     #[serde(
         default,
         deserialize_with = "terms::optional_points",
@@ -77,10 +77,10 @@ struct Written {
     budget: Option<Decimal>,
 }
 
-impl TryFrom<Written> for Reward {
+impl TryFrom<RewardDocument> for Reward {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: RewardDocument) -> Result<Self, String> {
         let gift = match (written.to, written.points, written.commission) {
             (Receiver::Customer, Some(points), None) => Gift::Customer { points },
             (Receiver::Partner, None, Some(commission)) => Gift::Partner { commission },
@@ -96,7 +96,7 @@ impl TryFrom<Written> for Reward {
     }
 }
 
-impl From<Reward> for Written {
+impl From<Reward> for RewardDocument {
     fn from(reward: Reward) -> Self {
         let (to, points, commission) = match reward.gift {
             Gift::Customer { points } => (Receiver::Customer, Some(points), None),
@@ -114,7 +114,13 @@ impl From<Reward> for Written {
 }
 
 impl Reward {
-    /// Until when it is under reservation if it is given at that time; `None` is not at all.
+    /// Days until the reward is no longer reserved.
+    #[must_use]
+    pub const fn pending_days(&self) -> Option<u32> {
+        self.pending_days
+    }
+
+    /// When a reward given at that time is no longer reserved; `None`: it is free at once.
     #[must_use]
     pub fn matures_at(&self, given_at: Moment) -> Option<Moment> {
         let days = self.pending_days.filter(|days| *days > 0)?;
@@ -146,7 +152,7 @@ impl Gift {
     }
 }
 
-impl Stage {
+impl RewardStage {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -177,7 +183,10 @@ mod tests {
             let kept = serde_json::to_string(&reward).unwrap();
             assert_eq!(serde_json::from_str::<Reward>(&kept).unwrap(), reward, "{kept}");
         }
-        assert_eq!(read("to = \"partner\"\ncommission = \"80.00\"").unwrap().on, Stage::Qualified);
+        assert_eq!(
+            read("to = \"partner\"\ncommission = \"80.00\"").unwrap().on,
+            RewardStage::Qualified
+        );
     }
 
     #[test]

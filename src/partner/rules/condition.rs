@@ -1,5 +1,5 @@
-//! When a rule applies, as a manifest writes it. All that is stated must hold; a list holds when
-//! one of its items does.
+//! The condition of a rule, as a manifest writes it. All that is stated must hold; a list holds if
+//! one of its items holds.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::expression::Expression;
-use crate::ids::{EventId, RuleId};
+use crate::ids::{RuleId, StoreName};
 
-/// What must hold for a rule to apply, or what keeps it from applying.
+/// What must hold for a rule to apply (`when`), or must not (`except`).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
@@ -18,20 +18,20 @@ pub struct Condition {
     pub tiers: Option<Vec<RuleId>>,
     #[serde(default, deserialize_with = "weekdays")]
     pub weekdays: Option<Vec<Weekday>>,
-    /// Hours of the day in the programme's time zone, such as `18:00-22:00`; the end is not in it.
+    /// Hours of the day in the programme's time zone, such as `18:00-22:00`, without the end.
     pub hours: Option<Vec<Hours>>,
-    pub stores: Option<Vec<EventId>>,
-    /// Of the lines of a payment: only these count. A payment without lines has none.
+    pub stores: Option<Vec<StoreName>>,
+    /// Only lines of these categories count. A payment without lines has none.
     pub categories: Option<Vec<String>>,
     /// The customer's first payment at this partner.
     pub first_purchase: Option<bool>,
     /// In the month of the customer's birthday, where the bank knows it.
     pub birthday_month: Option<bool>,
-    /// What a table cannot say, in the Common Expression Language.
+    /// A condition in the Common Expression Language, for what the other fields cannot say.
     pub cel: Option<Expression>,
 }
 
-/// A span of the day; its end is not in it.
+/// A span of the day, without its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Hours {
     from: NaiveTime,
@@ -51,7 +51,7 @@ impl Condition {
             && self.cel.is_none()
     }
 
-    /// Whether it asks how often the customer has been here.
+    /// Whether the condition depends on the number of the customer's visits.
     #[must_use]
     pub fn asks_for_visits(&self) -> bool {
         self.first_purchase.is_some() || self.cel.is_some()
@@ -59,7 +59,13 @@ impl Condition {
 }
 
 impl Hours {
-    /// A span that ends before it begins goes over midnight.
+    /// Whether no time lies in the span.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.from == self.until
+    }
+
+    /// Whether a time lies in the span. A span that ends before it begins goes over midnight.
     #[must_use]
     pub fn cover(self, time: NaiveTime) -> bool {
         if self.from <= self.until {

@@ -1,13 +1,13 @@
-//! A partner's rules as data: what a payment earns, which discounts are agreed and who bears
-//! them, which products may be referred and what that is rewarded with. Each rule has an id, a
-//! version and a term; a posting names the id and version it came from.
+//! A partner's rules as data: what a payment earns, which discounts are agreed and who bears them,
+//! which products may be referred and how that is rewarded. Each rule has an id, a version and a
+//! term; a posting names the id and version of its rule.
 
 use chrono::NaiveDate;
 use serde::Deserialize;
 
 use super::attribution::Attribution;
 use super::condition::Condition;
-use super::earning::{Earning, Mode, Period, Stacking};
+use super::earning::{Earning, Period, Stacking, StackingMode};
 use super::lead::{Band, Score};
 use super::reward::Reward;
 use super::terms::{self, Share, Term};
@@ -24,7 +24,7 @@ pub struct Scheme {
     pub products: Vec<Product>,
 }
 
-/// A discount agreed on: spend X, save Y (满减), or a percentage with a ceiling.
+/// An agreed discount: spend X, save Y (满减), or a percentage with a ceiling.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discount {
@@ -32,16 +32,16 @@ pub struct Discount {
     pub version: u32,
     from: NaiveDate,
     until: Option<NaiveDate>,
-    /// The step with the highest `spend` that the gross amount reaches is the one that counts.
+    /// The highest step that the gross amount reaches counts.
     #[serde(default)]
-    pub steps: Vec<Step>,
+    pub steps: Vec<DiscountStep>,
     pub percentage: Option<Percentage>,
     /// What the bank pays of the discount; the partner bears the rest.
     pub bank_share: Share,
-    /// How often one customer may have it in a time.
+    /// How often one customer may have the discount in a period.
     #[serde(default)]
-    pub limits: Vec<Limit>,
-    /// What the bank pays at most for all customers together, in all versions.
+    pub limits: Vec<DiscountLimit>,
+    /// The most that the bank pays for all customers together, in all versions.
     #[serde(default, deserialize_with = "terms::optional_yuan")]
     pub budget: Option<Amount>,
 }
@@ -54,17 +54,17 @@ pub struct FeeWaiver {
     pub version: u32,
     from: NaiveDate,
     until: Option<NaiveDate>,
-    /// For how many instalments.
+    /// The numbers of instalments that the waiver applies to.
     pub periods: Vec<u32>,
-    /// How much of the fee is waived, rounded down, up to a ceiling.
+    /// The waived part of the fee, rounded down, up to a ceiling.
     pub share: Share,
     #[serde(deserialize_with = "terms::yuan")]
     pub max: Amount,
-    /// What the bank bears of it; the partner owes the rest.
+    /// The bank's part of the waived fee; the partner owes the rest.
     pub bank_share: Share,
 }
 
-/// So much of each 100, rounded down, up to a ceiling.
+/// A share of the gross amount, rounded down, up to a ceiling.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Percentage {
@@ -75,7 +75,7 @@ pub struct Percentage {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limit {
+pub struct DiscountLimit {
     pub per: Period,
     pub times: u32,
 }
@@ -83,7 +83,7 @@ pub struct Limit {
 /// One step of a [`Discount`].
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct DiscountStep {
     #[serde(deserialize_with = "terms::yuan")]
     pub spend: Amount,
     #[serde(deserialize_with = "terms::yuan")]
@@ -97,19 +97,19 @@ pub struct Product {
     pub id: RuleId,
     pub version: u32,
     pub name: String,
-    /// As the CRM's people call the campaign that the offer belongs to.
+    /// The CRM's name of the campaign that the offer belongs to.
     pub campaign: Option<String>,
     from: NaiveDate,
     until: Option<NaiveDate>,
     pub qualify: Qualify,
     #[serde(default)]
     pub rewards: Vec<Reward>,
-    /// Whose referral a person is; whoever's, where it is not stated.
+    /// Whose referral a person is. Without it every referral is taken.
     pub attribution: Option<Attribution>,
     /// What makes a lead better.
     #[serde(default)]
     pub score: Vec<Score>,
-    /// What to do next, by amount: the first band that reaches it counts.
+    /// What to do next, by amount: the first band that reaches the amount counts.
     #[serde(default)]
     pub bands: Vec<Band>,
 }
@@ -138,8 +138,7 @@ impl Discount {
         Term { from: self.from, until: self.until }
     }
 
-    /// What this scheme takes off a gross amount: zero below the first step, and what the ceiling
-    /// leaves of a percentage.
+    /// The discount on a gross amount: zero below the first step; a percentage up to its ceiling.
     #[must_use]
     pub fn allowed(&self, gross: Amount) -> Amount {
         if let Some(percentage) = self.percentage {
@@ -160,7 +159,7 @@ impl FeeWaiver {
         Term { from: self.from, until: self.until }
     }
 
-    /// What is waived of a fee: zero for other numbers of instalments.
+    /// The waived part of a fee: zero for other numbers of instalments.
     #[must_use]
     pub fn allowed(&self, periods: u32, fee: Amount) -> Amount {
         if self.periods.contains(&periods) {
@@ -184,14 +183,14 @@ impl Scheme {
         self.earning.iter().filter(move |rule| rule.term().covers(day))
     }
 
-    /// How the rules of a group go together; they add up where the manifest does not say.
+    /// How the rules of a group combine. They add up if the manifest does not say.
     #[must_use]
-    pub fn stacking(&self, group: &RuleId) -> Mode {
+    pub fn stacking(&self, group: &RuleId) -> StackingMode {
         let stacking = self.stacking.iter().find(|stacking| stacking.group == *group);
-        stacking.map_or(Mode::Sum, |stacking| stacking.mode)
+        stacking.map_or(StackingMode::Sum, |stacking| stacking.mode)
     }
 
-    /// Whether some rule asks how often a customer has been here.
+    /// Whether a rule depends on the number of a customer's visits.
     #[must_use]
     pub fn asks_for_visits(&self) -> bool {
         self.earning.iter().flat_map(Earning::conditions).any(Condition::asks_for_visits)

@@ -4,12 +4,12 @@ use serde::Deserialize;
 
 use crate::ids::RuleId;
 
-/// How a product's referrals are told apart. Without it whoever comes is taken.
+/// Which referral of a person counts for a product. Without it every referral is taken.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attribution {
-    /// Days for which a person is the referral of whoever introduced them first. What has not
-    /// converted by then expires.
+    /// Days for which a person belongs to the first referral. A referral that has not converted by
+    /// then expires.
     #[serde(deserialize_with = "some_days")]
     pub window_days: u32,
     #[serde(default)]
@@ -18,7 +18,7 @@ pub struct Attribution {
     pub self_referrals: OwnStaff,
 }
 
-/// Whether people whom the bank knows already may be referred.
+/// Whether a person whom the bank already knows may be referred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
@@ -37,8 +37,8 @@ pub enum OwnStaff {
     Reject,
 }
 
-/// People who work for a partner, by keyed hashes of their phone numbers, as `tallystick partners
-/// staff-index` prints them: nobody's number stands in a manifest.
+/// People who work for a partner, as keyed hashes of their phone numbers (`tallystick partners
+/// staff-index` prints them). No phone number is in a manifest.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerStaff {
@@ -58,13 +58,13 @@ fn first_index() -> String {
 #[serde(try_from = "String")]
 struct PhoneIndex([u8; 32]);
 
-/// So many referrals alike in so many hours that people should look at them.
+/// A number of similar referrals in a number of hours that people must examine.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pattern {
     pub id: RuleId,
     pub same: Likeness,
-    /// More than so many are held.
+    /// Referrals beyond this number are held.
     pub referrals: u32,
     pub hours: u32,
 }
@@ -77,12 +77,12 @@ pub enum Likeness {
     Document,
     Email,
     Address,
-    /// They are all from one partner.
+    /// All referrals of one partner.
     Partner,
 }
 
 impl PartnerStaff {
-    /// Whether the phone number of that keyed hash is one of theirs.
+    /// Whether the keyed hash is that of a staff member's phone number.
     #[must_use]
     pub fn has(&self, index: &[u8; 32]) -> bool {
         self.phones.iter().any(|phone| phone.0 == *index)

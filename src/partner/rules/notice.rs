@@ -1,13 +1,11 @@
-//! What customers are told beforehand, how long before, and in which words, as the programme writes
-//! it.
+//! Notices to customers, as the programme writes them: their kinds, how many days ahead, and texts.
 
 use serde::Deserialize;
 
-use super::programme::Programme;
 use crate::template::{self, Template};
 
-/// Points that expire unless they are spent: the one kind that the gateway finds by itself. All
-/// others are announced by the bank's systems.
+/// Points that expire unless they are spent. The gateway finds only this kind by itself; the bank's
+/// systems announce all others.
 pub const POINTS_EXPIRING: &str = "points_expiring";
 
 /// A kind of notice.
@@ -15,9 +13,9 @@ pub const POINTS_EXPIRING: &str = "points_expiring";
 #[serde(deny_unknown_fields)]
 pub struct NoticeKind {
     pub kind: String,
-    /// How many days ahead customers are told: once for each.
+    /// How many days ahead customers get the notice, once for each number.
     pub days: Vec<u32>,
-    /// Law or contract asks for it: nobody can do without.
+    /// Law or contract requires the notice: customers cannot refuse it.
     #[serde(default)]
     pub required: bool,
     #[serde(deserialize_with = "template::read")]
@@ -26,12 +24,11 @@ pub struct NoticeKind {
     pub says_zh: Template,
 }
 
-/// Beyond a year nobody is told of anything.
+/// No notice comes more than a year ahead.
 const DAYS_MAX: u32 = 366;
 
 impl NoticeKind {
-    /// How many days ahead, the longest first, each with the number at which the next one takes
-    /// over.
+    /// The numbers of days ahead, the longest first, each with the next shorter number.
     #[must_use]
     pub fn ahead(&self) -> Vec<(u32, Option<u32>)> {
         let mut days = self.days.clone();
@@ -43,7 +40,7 @@ impl NoticeKind {
         ahead
     }
 
-    /// What is wrong with it, if anything is.
+    /// The first fault of this kind, if any.
     fn fault(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if self.kind.is_empty() || self.kind.len() > 40 || !self.kind.chars().all(plain) {
@@ -66,33 +63,27 @@ impl NoticeKind {
     }
 }
 
-/// What is wrong with these, if anything is.
+/// The first fault of these kinds, if any.
 #[must_use]
 pub fn fault(kinds: &[NoticeKind]) -> Option<String> {
     let twice = kinds
         .iter()
         .enumerate()
-        .find(|(place, it)| kinds.iter().take(*place).any(|earlier| earlier.kind == it.kind));
+        .find(|(place, kind)| kinds.iter().take(*place).any(|earlier| earlier.kind == kind.kind));
     if let Some((_place, twice)) = twice {
         return Some(format!("{} stands twice", twice.kind));
     }
     kinds.iter().find_map(NoticeKind::fault)
 }
 
-/// What holds where the programme says nothing of notices.
-#[must_use]
-pub fn usual() -> Vec<NoticeKind> {
-    #[derive(Deserialize)]
-    struct Notices {
-        notice: Vec<NoticeKind>,
-    }
-    // A test proves that the file in the program can be read.
-    toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |it: Notices| it.notice)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partner::programme::Programme;
+
+    fn usual() -> Vec<NoticeKind> {
+        Programme::parse(Programme::DEFAULT, Programme::FILE).unwrap().notice
+    }
 
     #[test]
     fn what_comes_with_the_program_tells_of_points_fees_and_instalments() {

@@ -1,6 +1,5 @@
 //! A client proves with each request that it holds the key to which its token is bound (RFC 9449,
-//! DPoP). Values in, values out: whether our nonce is in the proof, and whether the same proof was
-//! shown before, is for the edge and the store to say.
+//! DPoP). The edge checks our nonce, and the store knows whether the same proof was used before.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -17,7 +16,7 @@ use crate::jwt::{self, HeaderError, NumericDate, OpenError};
 /// The algorithms of proofs, as headers name them.
 pub const ALGORITHMS: [&str; 4] = ["EdDSA", "Ed25519", "ES256", "PS256"];
 
-/// How old a proof may be when it comes.
+/// The greatest age of a proof on arrival.
 pub const AGE_MAX: TimeDelta = TimeDelta::seconds(300);
 
 const TYPE: &str = "dpop+jwt";
@@ -28,24 +27,24 @@ const JTI_CHARACTERS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct Proven<'a> {
     pub method: &'a str,
-    /// Our own URL of what is asked for; its query does not count.
+    /// Our own URL of the resource; its query does not count.
     pub uri: &'a str,
-    /// The access token that comes with it; none where one is asked for.
+    /// The access token that comes with the proof; `None` in a request for a token.
     pub access_token: Option<&'a str>,
 }
 
-/// A proof that was verified, but for its nonce and its being new.
+/// A verified proof. Its nonce, and whether it was used before, are not checked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Of the key (RFC 7638, SHA-256).
+    /// The key's thumbprint (RFC 7638, SHA-256).
     pub thumbprint: String,
     pub jti: String,
     pub nonce: Option<String>,
-    /// From then on it is refused for its age, and need not be remembered.
+    /// From then on the proof is refused for its age, and the store may forget it.
     pub forget_at: Moment,
 }
 
-/// Why a proof proves nothing, in words for the partner's integrator.
+/// Why a proof is refused, in words for the partner's integrator.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DpopError {
     #[error("DPoP: expected one proof")]
@@ -77,7 +76,7 @@ pub enum DpopError {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct ProofClaims {
     jti: String,
     htm: String,
     htu: String,
@@ -86,15 +85,15 @@ struct Claims {
     nonce: Option<String>,
 }
 
-/// Verifies that the proof is for this request, and was made a moment ago by whoever holds the key
-/// that stands in it (RFC 9449, section 4.3).
+/// Verifies that the proof is for this request, is recent, and is signed by the key in it (RFC 9449,
+/// section 4.3).
 pub fn verify(proof: &str, request: Proven<'_>, now: Moment) -> Result<Proof, DpopError> {
     if proof.len() > BYTES_MAX {
         return Err(DpopError::Header(HeaderError::Malformed));
     }
     let header = jwt::header(proof, &[TYPE])?;
     let (jwk, key) = public_key(proof, header.alg)?;
-    let claims: Claims = jwt::open(proof, header.alg, &key).map_err(|error| match error {
+    let claims: ProofClaims = jwt::open(proof, header.alg, &key).map_err(|error| match error {
         OpenError::Signature => DpopError::Signature,
         OpenError::Claims => DpopError::Claims,
     })?;
@@ -128,7 +127,7 @@ fn hash(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
 }
 
-/// The key in the header, if it is a public one and for that algorithm.
+/// The key in the header, if it is a public key for that algorithm.
 fn public_key(proof: &str, algorithm: Algorithm) -> Result<(Jwk, DecodingKey), DpopError> {
     let header = proof.split('.').next().unwrap_or_default();
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_bad| DpopError::Key)?;

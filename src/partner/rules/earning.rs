@@ -11,9 +11,9 @@ use crate::clock::Moment;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset, Rounding};
 
-/// Points for a payment: one way of working them out, when it applies, and what limits them.
+/// Points for a payment: how they are calculated, when the rule applies, and its limits.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "EarningDocument")]
 pub struct Earning {
     pub id: RuleId,
     pub version: u32,
@@ -22,32 +22,33 @@ pub struct Earning {
     pub rounding: Rounding,
     /// What the partner pays of the points; the bank pays the rest.
     pub partner_share: Share,
-    /// Days after the payment until the points may be spent: goods returned, trips not yet taken.
+    /// Days after the payment until the points may be spent: goods may come back, trips may be
+    /// cancelled.
     pending_days: Option<u32>,
-    /// Whole months after the month of the payment, at whose end what was not spent expires.
+    /// Points expire at the end of this many whole months after the month of the payment.
     expires_months: Option<u32>,
     pub when: Condition,
     pub except: Condition,
-    /// Applied one upon the other, before rounding.
+    /// Multiplied with each other, before rounding.
     pub multiply: Vec<Multiplier>,
-    /// What one customer may get by this rule in a time.
+    /// The most that one customer may get by this rule in a period.
     pub caps: Vec<Cap>,
-    /// What all customers together may get by this rule, in all its versions.
+    /// The most that all customers together may get by this rule, in all versions.
     pub budget: Option<Amount>,
     /// Rules of one group are stacked as the manifest says; without a group they add up.
     pub group: Option<RuleId>,
 }
 
-/// How points are worked out from what was paid and counts.
+/// How points are calculated from the amount that counts.
 #[derive(Clone, Debug)]
 pub enum Basis {
     /// Points for each 1.00 of the currency.
     PerUnit(Decimal),
     /// Points for the payment as such.
     PerVisit(Amount),
-    /// Points of the highest step that is reached.
+    /// The points of the highest step reached.
     Steps(Vec<PointStep>),
-    /// Points for each time that so much is spent in full.
+    /// Points for each time that the step's amount is spent in full.
     Each(PointStep),
 }
 
@@ -77,7 +78,7 @@ pub struct Cap {
     pub points: Amount,
 }
 
-/// The time in which a cap counts, by business days.
+/// The period in which a cap counts, by business days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
@@ -87,18 +88,18 @@ pub enum Period {
     Campaign,
 }
 
-/// How rules of one group go together.
+/// How the rules of one group combine.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stacking {
     pub group: RuleId,
-    pub mode: Mode,
+    pub mode: StackingMode,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Only the rule that gives most; of equals the first in the manifest.
+pub enum StackingMode {
+    /// Only the rule that gives most; the first in the manifest, if several give the same.
     BestOf,
     /// All of them.
     Sum,
@@ -108,7 +109,7 @@ pub enum Mode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct EarningDocument {
     id: RuleId,
     version: u32,
     from: NaiveDate,
@@ -136,10 +137,10 @@ struct Written {
     group: Option<RuleId>,
 }
 
-impl TryFrom<Written> for Earning {
+impl TryFrom<EarningDocument> for Earning {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: EarningDocument) -> Result<Self, String> {
         let id = &written.id;
         let bases = [
             written.points_per_unit.map(Basis::PerUnit),
@@ -185,18 +186,30 @@ impl TryFrom<Written> for Earning {
 }
 
 impl Earning {
-    /// When points earned at that time may be spent; `None` is at once.
+    /// When points earned at that time may be spent; `None`: at once.
     #[must_use]
     pub fn matures_at(&self, earned_at: Moment) -> Option<Moment> {
         self.pending_days.map(|days| earned_at.plus(TimeDelta::days(i64::from(days))))
     }
 
-    /// When points earned on that day expire; `None` is never.
+    /// When points earned on that day expire; `None`: never.
     #[must_use]
     pub fn expires_at(&self, day: NaiveDate, zone: Tz) -> Option<Moment> {
         let months = Months::new(self.expires_months?.saturating_add(1));
         let first = day.with_day(1)?.checked_add_months(months)?;
         Some(Moment::start_of(first, zone))
+    }
+
+    /// Days until the points may be spent.
+    #[must_use]
+    pub const fn pending_days(&self) -> Option<u32> {
+        self.pending_days
+    }
+
+    /// Whole months after the month of the payment.
+    #[must_use]
+    pub const fn expires_months(&self) -> Option<u32> {
+        self.expires_months
     }
 
     #[must_use]
@@ -206,12 +219,14 @@ impl Earning {
 
     /// The conditions of the rule and of its multipliers.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        [&self.when, &self.except].into_iter().chain(self.multiply.iter().map(|it| &it.when))
+        [&self.when, &self.except]
+            .into_iter()
+            .chain(self.multiply.iter().map(|multiplier| &multiplier.when))
     }
 }
 
 impl PointStep {
-    /// How many times `spend` is in an amount, in full.
+    /// How many times an amount holds `spend` in full.
     #[must_use]
     pub const fn times(&self, amount: Amount) -> i64 {
         match amount.minor().checked_div_euclid(self.spend.minor()) {
@@ -222,7 +237,7 @@ impl PointStep {
 }
 
 impl Period {
-    /// The period that a day lies in, by name.
+    /// The name of the period that a day lies in.
     #[must_use]
     pub fn of(self, day: NaiveDate) -> String {
         match self {

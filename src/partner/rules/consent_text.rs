@@ -1,5 +1,5 @@
-//! The texts by which people agree to have their data passed to the bank, as the bank registered
-//! them: a referral must name one that was in force when the person agreed.
+//! The bank's registered texts by which people agree to have their data passed to the bank. A referral
+//! must name a text that was in force when the person agreed.
 
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -12,12 +12,12 @@ pub struct ConsentText {
     pub version: String,
     /// Such as `zh-CN` (RFC 5646).
     pub language: String,
-    /// Of the exact text: 64 hexadecimal digits.
+    /// The SHA-256 of the exact text: 64 hexadecimal digits.
     #[serde(deserialize_with = "sha256")]
     pub sha256: [u8; 32],
     /// The bank, by its name.
     pub recipient: String,
-    /// Where a person reaches it about their data.
+    /// Where a person reaches the bank about their data.
     pub contact: String,
     pub purpose: String,
     /// How the data is used, such as `telephone call`.
@@ -35,7 +35,7 @@ impl ConsentText {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
 
-    /// Whether every field says something; the name of one that does not.
+    /// The name of an empty field, if there is one.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
         let fields = [

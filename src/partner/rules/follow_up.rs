@@ -1,5 +1,5 @@
-//! How customers are followed up, as the programme writes it: when a customer is using, considering
-//! or at risk; what a customer manager is to do then, and by when; and on which days they work.
+//! The follow-up of customers, as the programme writes it: the stages of a customer, the tasks of
+//! customer managers with their due days, and the working days.
 
 use std::collections::BTreeSet;
 
@@ -11,24 +11,24 @@ use crate::ids::RuleId;
 use crate::money::Amount;
 use crate::template::{self, Template};
 
-/// What makes of a customer's facts a stage.
+/// The rules by which a customer's facts give a stage.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageRules {
-    /// The days that count as of late; as many before them are what it was.
+    /// The length of the present window. The window before it is as long.
     pub window_days: u32,
-    /// A regular has so many payments in a window, and ...
+    /// The fewest payments of a regular customer in a window.
     pub regular_payments: u32,
-    /// ... paid so much.
+    /// The least that a regular customer pays in a window.
     #[serde(deserialize_with = "terms::yuan")]
     pub regular_spend: Amount,
-    /// A regular who has not paid for so many days is at risk.
+    /// A regular customer without a payment for this many days is at risk.
     pub silent_days: u32,
-    /// So is one who paid less than this share of what it was.
+    /// A regular customer who paid less than this share of the window before is at risk.
     pub fallen_below: Share,
 }
 
-/// What makes a task.
+/// The cause of a task.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -46,7 +46,7 @@ pub enum Cause {
 pub struct TaskRule {
     pub id: RuleId,
     pub on: Cause,
-    /// It opens so many days later, if nothing has moved until then.
+    /// The task opens this many days later, if nothing has changed by then.
     #[serde(default)]
     pub quiet_days: u32,
     /// Working days from its opening until it is due.
@@ -56,26 +56,26 @@ pub struct TaskRule {
     pub says: Template,
     #[serde(deserialize_with = "template::read")]
     pub says_zh: Template,
-    /// Whether the CRM is told by a message of its own; without it of all but those made with the
-    /// lead, which says them itself.
+    /// Whether the CRM gets a message of its own. By default it does, except for tasks made with a
+    /// lead: the lead's message has them.
     pub in_crm: Option<bool>,
 }
 
-/// Which days are worked.
+/// The working days.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
     #[serde(default = "weekend")]
     pub weekend: Vec<Weekday>,
-    /// Other days on which nobody works.
+    /// Holidays: other days on which nobody works.
     #[serde(default)]
     pub holidays: BTreeSet<NaiveDate>,
-    /// Days of a weekend on which people work in place of others.
+    /// Weekend days on which people work in place of a holiday.
     #[serde(default)]
     pub workdays: BTreeSet<NaiveDate>,
 }
 
-/// A year, and the time that it takes to be told of a year.
+/// The most days of a rule: a leap year.
 const DAYS_MAX: u32 = 366;
 
 fn weekend() -> Vec<Weekday> {
@@ -98,8 +98,8 @@ impl Calendar {
         !self.holidays.contains(&day) && !self.weekend.contains(&day.weekday())
     }
 
-    /// So many working days later; the day itself, or the next one that is worked, for none. After
-    /// some years without a working day it gives up, and takes the day where it is.
+    /// The day that many working days later. For 0: the day itself, or the next working day. After
+    /// four years without a working day the search ends.
     #[must_use]
     pub fn after(&self, day: NaiveDate, working_days: u32) -> NaiveDate {
         let (mut at, mut left) = (day, working_days);
@@ -130,19 +130,21 @@ impl Cause {
     /// The cause of that name; `None` when there is none.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Qualified, Self::Contacted, Self::AtRisk].into_iter().find(|it| it.name() == name)
+        [Self::Qualified, Self::Contacted, Self::AtRisk]
+            .into_iter()
+            .find(|cause| cause.name() == name)
     }
 }
 
 impl TaskRule {
-    /// Whether the CRM is told of it by a message of its own.
+    /// Whether the CRM gets a message of its own about the task.
     #[must_use]
     pub fn is_in_crm(&self) -> bool {
         self.in_crm.unwrap_or(self.on != Cause::Qualified)
     }
 }
 
-/// What is wrong with these, if anything is.
+/// The first fault of these rules, if any.
 #[must_use]
 pub fn fault(stages: Option<&StageRules>, tasks: &[TaskRule]) -> Option<String> {
     if let Some(rules) = stages {

@@ -1,33 +1,33 @@
-//! What customers do that makes a lead with no partner's referral, as the programme writes it.
+//! Customer behaviour that makes a lead without a partner's referral, as the programme writes it.
 
 use chrono::{Datelike, Months, NaiveDate};
 use serde::Deserialize;
 
-use super::manifest::Kind;
 use super::terms;
 use crate::ids::{PartnerId, RuleId};
 use crate::money::Amount;
+use crate::partner::kind::PartnerKind;
 
-/// So much spent with a discount at partners of a kind, in each of so many whole months. Only
-/// customers who agreed to be contacted are looked at.
+/// An amount spent with a discount at partners of a kind, in each of several whole months. Only
+/// customers who agreed to be contacted are examined.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Behaviour {
     pub id: RuleId,
-    pub partner_kind: Kind,
+    pub partner_kind: PartnerKind,
     pub months: u32,
-    /// What was paid where there was a discount, less refunds, in each month.
+    /// The amount paid with a discount, less refunds, in each month.
     #[serde(deserialize_with = "terms::yuan")]
     pub spend: Amount,
     /// The bank's own folder, whose product the lead is for.
     pub introduced_by: PartnerId,
     pub product: RuleId,
-    /// What the lead is reckoned at.
+    /// The amount of the lead.
     #[serde(deserialize_with = "terms::yuan")]
     pub amount: Amount,
 }
 
-/// The months that are over: their first days, and the first day after them.
+/// Whole past months: their first days, and the first day after them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Period {
     pub months: Vec<NaiveDate>,
@@ -46,7 +46,7 @@ impl Behaviour {
 }
 
 impl Period {
-    /// The last of its months: by it a period is known.
+    /// The period's name: its last month.
     #[must_use]
     pub fn name(&self) -> String {
         self.months.last().map_or_else(String::new, |last| last.format("%Y-%m").to_string())

@@ -1,0 +1,19 @@
+//! The rules as data: those of each partner's scheme, and those of the bank's own programme. They
+//! are parsed here; `program` and the other rooms decide by them.
+
+pub mod attribution;
+pub mod behaviour;
+pub mod condition;
+pub mod consent_text;
+pub mod earning;
+mod expression;
+mod expression_types;
+pub mod follow_up;
+pub mod lead;
+pub mod limits;
+pub mod notice;
+pub mod programme;
+pub mod retention;
+pub mod reward;
+pub mod scheme;
+pub mod terms;
