@@ -31,11 +31,13 @@ impl PersonalKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::personal::Ring;
+    use crate::customer::personal::{NamedKey, Ring};
 
     #[test]
     fn one_sort_of_text_never_looks_like_another() {
-        let keys = PersonalKeys::new(Ring::new(("k1", &[7; 32]), ("i1", b"index")).unwrap());
+        let keys = PersonalKeys::new(
+            Ring::new(NamedKey::of("k1", &[7; 32]), NamedKey::of("i1", b"index")).unwrap(),
+        );
         let phone = keys.blind_index("phone", "+8619900000000");
         assert_eq!(phone, keys.phone_index("+8619900000000").hash);
         assert_ne!(phone, keys.blind_index("document", "+8619900000000"));

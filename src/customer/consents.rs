@@ -60,9 +60,6 @@ pub async fn withdraw(
 
 /// The consents of the customer of a subject, newest first, after the one with which the page
 /// before ended.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn of_customer(
     subject: &str,
     db: &mut Db,

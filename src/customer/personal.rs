@@ -52,16 +52,30 @@ const NONCE_BYTES: usize = 12;
 /// The id of the first index key, which had none before keys could be rotated.
 pub const FIRST_INDEX: &str = "index-1";
 
+/// A key and its id.
+#[derive(Clone, Copy)]
+pub struct NamedKey<'a> {
+    id: &'a str,
+    key: &'a [u8],
+}
+
+impl<'a> NamedKey<'a> {
+    #[must_use]
+    pub const fn of(id: &'a str, key: &'a [u8]) -> Self {
+        Self { id, key }
+    }
+}
+
 impl Ring {
     /// A ring with one key of each kind.
-    pub fn new(sealing: (&str, &[u8]), index: (&str, &[u8])) -> Result<Self, SealError> {
+    pub fn new(sealing: NamedKey<'_>, index: NamedKey<'_>) -> Result<Self, SealError> {
         let ring = Self {
-            current: sealing.0.to_owned(),
+            current: sealing.id.to_owned(),
             sealing: BTreeMap::new(),
-            current_index: index.0.to_owned(),
+            current_index: index.id.to_owned(),
             index: BTreeMap::new(),
         };
-        Ok(ring.with(sealing.0, sealing.1)?.with_index(index.0, index.1))
+        Ok(ring.with(sealing.id, sealing.key)?.with_index(index.id, index.key))
     }
 
     /// Adds a key that opens and does not seal.
@@ -191,7 +205,9 @@ mod tests {
     use super::*;
 
     fn keys() -> PersonalKeys {
-        PersonalKeys::new(Ring::new(("k1", &[7; 32]), ("i1", b"index")).unwrap())
+        PersonalKeys::new(
+            Ring::new(NamedKey::of("k1", &[7; 32]), NamedKey::of("i1", b"index")).unwrap(),
+        )
     }
 
     #[test]
@@ -213,7 +229,9 @@ mod tests {
 
     #[test]
     fn the_index_finds_the_same_phone_and_only_with_the_same_key() {
-        let other = PersonalKeys::new(Ring::new(("k1", &[7; 32]), ("i1", b"other")).unwrap());
+        let other = PersonalKeys::new(
+            Ring::new(NamedKey::of("k1", &[7; 32]), NamedKey::of("i1", b"other")).unwrap(),
+        );
         assert_eq!(keys().phone_index("+861"), keys().phone_index("+861"));
         assert_ne!(keys().phone_index("+861"), keys().phone_index("+862"));
         assert_ne!(keys().phone_index("+861"), other.phone_index("+861"));
@@ -225,7 +243,7 @@ mod tests {
         let clone = shared.clone();
         let sealed = shared.seal(&[1; 16], b"Li Lei").unwrap();
         let indexed = shared.phone_index("+861");
-        let ring = Ring::new(("k2", &[8; 32]), ("i2", b"new")).unwrap();
+        let ring = Ring::new(NamedKey::of("k2", &[8; 32]), NamedKey::of("i2", b"new")).unwrap();
         let ring = ring.with("k1", &[7; 32]).unwrap().with_index("i1", b"index");
         shared.take_over(&PersonalKeys::new(ring));
         assert_eq!((clone.key_id(), clone.index_id()), ("k2".to_owned(), "i2".to_owned()));

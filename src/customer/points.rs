@@ -98,9 +98,6 @@ pub struct HistoryPage {
 
 /// The points of the customer of a subject, from one state of the database. A customer whom no
 /// partner knows yet has none.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read(
     subject: &str,
     db: &mut Db,

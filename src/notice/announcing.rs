@@ -74,9 +74,6 @@ pub fn announce(
 }
 
 /// Cancels an announcement: notices that wait are not sent. A notice that was delivered stays so.
-///
-/// # Errors
-/// [`NoticeRefusal::NotFound`].
 pub fn cancel(
     who: StaffId,
     db: &mut Db,
@@ -95,9 +92,6 @@ pub fn cancel(
 }
 
 /// One announcement with its notices.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn read(db: &mut Db, id: &AnnouncementId) -> Result<Option<Announced>, StoreError> {
     let found = announcements::get(db, id)?;
     found.map(|announcement| with_notices(db, announcement)).transpose()

@@ -20,9 +20,6 @@ pub struct NoticeWish {
 }
 
 /// Every kind of notice, and whether the customer of a subject gets it.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn list(
     subject: &str,
     db: &mut Db,

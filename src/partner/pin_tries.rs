@@ -49,9 +49,6 @@ impl TrySource {
 }
 
 /// Counts a try before the PIN is checked.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn count(
     source: &TrySource,
     db: &mut Db,
@@ -84,9 +81,6 @@ pub fn count(
 }
 
 /// Forgets the tries of a source, because its PIN was right.
-///
-/// # Errors
-/// [`StoreError`].
 pub fn forget(
     source: &TrySource,
     db: &mut Db,

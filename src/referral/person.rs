@@ -120,6 +120,7 @@ fn unfolded(likeness: Likeness, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::personal::NamedKey;
 
     fn person(phone: &str, document: Option<&str>, address: Option<&str>) -> Person {
         let contact = Contact {
@@ -129,7 +130,10 @@ mod tests {
             document: document.map(str::to_owned),
             address: address.map(str::to_owned),
         };
-        let ring = crate::customer::personal::Ring::new(("k", &[1; 32]), ("i", b"index"));
+        let ring = crate::customer::personal::Ring::new(
+            NamedKey::of("k", &[1; 32]),
+            NamedKey::of("i", b"index"),
+        );
         let keys = crate::customer::PersonalKeys::new(ring.unwrap());
         Person::of(&contact, |sort, text| keys.blind_indexes(sort, text))
     }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::document::{DatedKey, Document};
 use crate::clock::Moment;
-use crate::customer::personal::{FIRST_INDEX, Ring};
+use crate::customer::personal::{FIRST_INDEX, NamedKey, Ring};
 
 /// Which keys are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,11 @@ pub(super) fn ring(document: &Document, now: Moment) -> Result<Ring, String> {
     let sealing = held(document, KeyKind::Personal)?;
     let index = held(document, KeyKind::Index)?;
     let (first, first_index) = (current(&sealing, now)?, current(&index, now)?);
-    let mut ring = Ring::new((&first.id, &first.key), (&first_index.id, &first_index.key))
-        .map_err(|error| error.to_string())?;
+    let mut ring = Ring::new(
+        NamedKey::of(&first.id, &first.key),
+        NamedKey::of(&first_index.id, &first_index.key),
+    )
+    .map_err(|error| error.to_string())?;
     for key in sealing.iter().filter(|key| key.id != first.id) {
         ring = ring.with(&key.id, &key.key).map_err(|error| error.to_string())?;
     }

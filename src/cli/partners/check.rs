@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cli::Failure;
 use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
-use crate::customer::personal::Ring;
+use crate::customer::personal::{NamedKey, Ring};
 use crate::event::{self, Event, EventData, FingerprintKey};
 use crate::ids::{CustomerId, EventKey, MemberKey};
 use crate::partner::Partner;
@@ -183,7 +183,10 @@ fn introduce(partner: &Partner, event: &Event, standings: &mut Standings) -> Res
     if let EventData::Referral(referral) = &event.data
         && referral.consent.is_some()
     {
-        let ring = Ring::new(("examples", &[0; 32]), ("examples", b"examples are not kept"));
+        let ring = Ring::new(
+            NamedKey::of("examples", &[0; 32]),
+            NamedKey::of("examples", b"examples are not kept"),
+        );
         let keys = PersonalKeys::new(ring.map_err(|error| error.to_string())?);
         let person = Person::of(&referral.contact, |sort, text| keys.blind_indexes(sort, text));
         let introductions = &mut standings.introductions;

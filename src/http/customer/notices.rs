@@ -31,8 +31,8 @@ pub async fn get_notices(
     Ok(HttpResponse::Ok().json(Views { notices }))
 }
 
-/// No more notices of this kind; those that wait are not sent. Of a kind that law or contract
-/// requires nobody can opt out.
+/// No more notices of this kind; those that wait are not sent. Nobody can opt out of a kind that law
+/// or contract requires.
 #[utoipa::path(
     post, path = "/v1/customers/me/notices/{kind}/opt-out", tag = "Customers",
     security(("customer" = [])),

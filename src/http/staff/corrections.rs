@@ -55,7 +55,7 @@ pub(in crate::http) struct View<'a> {
     proposed_at: Moment,
     #[serde(flatten)]
     closing: Closing<'a>,
-    /// Of its own transaction.
+    /// The receipt of its own transaction.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Receipt>)]
     receipt: Option<&'a RawValue>,

@@ -37,7 +37,7 @@ pub(in crate::http) struct View {
     /// The CRM, one webhook endpoint, or the sender of notices.
     destination: String,
     kind: String,
-    /// Of the referral or the event that it is about.
+    /// The id of the referral or the event that it is about.
     #[schema(value_type = String, format = "uuid")]
     subject: Uuid,
     revision: i64,

@@ -20,7 +20,7 @@ use crate::store::flagged_payments;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// Of this partner alone.
+    /// Payments at this partner alone.
     #[param(value_type = Option<PartnerId>)]
     partner: Option<String>,
     /// The `next` of the page before.

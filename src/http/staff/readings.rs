@@ -18,7 +18,7 @@ use crate::store::readings::{self, ReadingRecord};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// Of one customer, referral or signature, by its id; without it of all.
+    /// Readings of one customer, referral or signature, by its id; without it all readings.
     #[param(format = "uuid")]
     subject: Option<String>,
     /// The `next` of the page before.

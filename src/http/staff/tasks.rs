@@ -26,7 +26,7 @@ const NOTE_CHARACTERS_MAX: usize = 500;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    /// Of this customer manager alone.
+    /// Tasks of this customer manager alone.
     #[param(value_type = Option<RuleId>)]
     manager: Option<String>,
     /// `open` without it.
