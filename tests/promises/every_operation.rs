@@ -14,8 +14,9 @@ use crate::harness::{
 use crate::uploads::{DAY, begin, file, upload};
 
 /// Operations that anybody may call, each with its reason.
-const PUBLIC: [(&str, &str); 8] = [
+const PUBLIC: [(&str, &str); 9] = [
     ("get_jwks", "public keys, to verify receipts with"),
+    ("get_sandbox_jwks", "public keys, to verify the sandbox's receipts with"),
     ("get_metadata", "where tokens are had"),
     ("get_resource_metadata", "where tokens are had"),
     ("get_health", "for the machine that watches the service"),

@@ -77,6 +77,18 @@ async fn promoted(app: &TestApp, partner: &str) {
     becomes(app, partner, "conformant", "pilot").await;
 }
 
+/// Whether a signed receipt says that it is of the sandbox.
+async fn says_sandbox(partner: &Partner, event: &str) -> bool {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let request = partner.request(Method::GET, &format!("/v1/events/{event}/receipt"));
+    let answer = Answer::of(request.header("accept", "application/jose")).await;
+    let payload = URL_SAFE_NO_PAD.decode(answer.text.split('.').nth(1).unwrap()).unwrap();
+    let receipt: Value = serde_json::from_slice(&payload).unwrap();
+    receipt["sandbox"] == true
+}
+
 /// The key that signed a receipt.
 async fn signed_by(partner: &Partner, event: &str) -> String {
     let request = partner.request(Method::GET, &format!("/v1/events/{event}/receipt"));
@@ -92,6 +104,7 @@ on_both_stores! {
         assert!(!events::any(&mut app.trial.db()).unwrap());
         assert!(events::any(&mut app.trial.sandbox_db()).unwrap());
         assert!(signed_by(&shop, "e-1").await.starts_with("sandbox-"));
+        assert!(says_sandbox(&shop, "e-1").await);
         let key = "\"k-1\"";
         let quote = || {
             let basket = json!({ "member": "m-1", "currency": "CNY", "gross": "10.00" });
@@ -105,8 +118,14 @@ on_both_stores! {
         let real = shop.record(&payment("e-1", "m-1", "50.00", "0.00")).await;
         assert_ne!(real["receipt"], played["receipt"]);
         assert!(signed_by(&shop, "e-1").await.starts_with("ts-"));
+        assert!(!says_sandbox(&shop, "e-1").await);
         assert_ne!(Answer::of(quote()).await.body["quote"], first.body["quote"]);
+        let own = reqwest::Client::new().get(app.url() + "/.well-known/sandbox-jwks.json");
+        let own = Answer::of(own).await.body["keys"].clone();
+        assert!(own[0]["kid"].as_str().unwrap().starts_with("sandbox-"), "{own}");
         let keys = Answer::of(reqwest::Client::new().get(app.url() + "/.well-known/jwks.json")).await;
+        let kids = keys.body["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone());
+        assert!(kids.into_iter().all(|kid| kid != own[0]["kid"]), "{keys:?}");
         assert_eq!(keys.body["keys"].as_array().unwrap().len(), 1);
         // What only the sandbox can do is over.
         assert_eq!(slug(&clock(&shop, 60).await), (403, "sandbox-only"));

@@ -18,7 +18,6 @@ use crate::http::server::media::{self, JSON};
 use crate::http::server::paths::{BATCH_MAX, REPLAYED};
 use crate::http::trial::hand_in::{hand_in, hand_in_all};
 use crate::ids::{EventId, EventKey};
-use crate::partner::Partner;
 use crate::store::events;
 use crate::writer::Outcome;
 
@@ -129,16 +128,16 @@ pub async fn get_receipt(
         return Ok(response.content_type("application/json").body(receipt));
     }
     let keys = &gateway.books(&caller.partner).keys;
-    let said = signed_content(receipt, &caller.partner);
+    let said = signed_content(receipt, gateway.is_apart(&caller.partner));
     let signed = keys.sign(RECEIPT_TYPE, said.as_bytes(), clock::now());
     Ok(response.content_type("application/jose").body(signed.map_err(Problem::internal)?))
 }
 
 /// The bytes that are signed: the receipt's own. In a receipt of the sandbox a claim says so first,
 /// so that nobody takes it for a real one.
-fn signed_content(receipt: String, partner: &Partner) -> String {
+fn signed_content(receipt: String, is_sandbox: bool) -> String {
     match receipt.strip_prefix('{') {
-        Some(rest) if partner.status.is_trial() => format!("{{\"sandbox\":true,{rest}"),
+        Some(rest) if is_sandbox => format!("{{\"sandbox\":true,{rest}"),
         _ => receipt,
     }
 }
