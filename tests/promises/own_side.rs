@@ -98,6 +98,12 @@ async fn sign_in(app: &TestApp, shop: &str, pin: &str, cookie: &str) -> reqwest:
     request.header("cookie", cookie).form(&[("pin", pin)]).send().await.unwrap()
 }
 
+/// Opens a shop's page with a header.
+async fn open(app: &TestApp, shop: &str, name: &str, value: &str) -> reqwest::Response {
+    let request = reqwest::Client::new().get(format!("{}/m/{shop}", app.url()));
+    request.header(name, value).send().await.unwrap()
+}
+
 /// The cookie that an answer sets.
 fn cookie_of(answer: &reqwest::Response) -> String {
     let cookie = answer.headers()["set-cookie"].to_str().unwrap();
@@ -144,15 +150,13 @@ on_both_stores! {
             ("en", "This page is closed at the moment. Please ask the bank."),
             ("zh-CN", "\u{672c}\u{9875}\u{9762}\u{6682}\u{505c}\u{4f7f}\u{7528}"),
         ] {
-            let request = reqwest::Client::new().get(format!("{}/m/corner-basket", app.url()));
-            let answer = request.header("accept-language", language).send().await.unwrap();
+            let answer = open(app, "corner-basket", "accept-language", language).await;
             assert_eq!(answer.status(), 403);
             assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
             let page = answer.text().await.unwrap();
             assert!(page.contains(says) && !page.contains("suspended"), "{page}");
         }
-        let request = reqwest::Client::new().get(format!("{}/m/corner-basket", app.url()));
-        let json = request.header("accept", "application/json").send().await.unwrap();
+        let json = open(app, "corner-basket", "accept", "application/json").await;
         assert_eq!(json.headers()["content-type"], "application/problem+json");
     }
 }
