@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::decision::Refusal;
 use super::standing::PaymentStanding;
 use crate::event::{Refund, RefundLine};
-use crate::ids::{EventId, LotId};
+use crate::ids::{LineNumber, LotId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split, split_by_amounts};
 
@@ -66,7 +66,7 @@ pub fn by_rule(payment: &PaymentStanding) -> Result<Vec<Brought<'_>>, AmountErro
 }
 
 /// Where each line stands among the lines of its payment.
-pub fn places(payment: &PaymentStanding) -> HashMap<&EventId, usize> {
+pub fn places(payment: &PaymentStanding) -> HashMap<&LineNumber, usize> {
     payment.lines.iter().enumerate().map(|(place, part)| (&part.line, place)).collect()
 }
 

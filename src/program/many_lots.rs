@@ -71,7 +71,9 @@ impl Spender {
             "specversion": "1.0", "id": id, "source": "/x", "type": kind,
             "time": self.now.to_string(), "data": data,
         });
-        let event = parse_value(&self.partner.id, &value, &FingerprintKey::new(b"x")).unwrap();
+        let event =
+            parse_value(&self.partner.id, &self.partner.limits, &value, &FingerprintKey::new(b"x"))
+                .unwrap();
         let occasion = Occasion::new(self.now, self.now, chrono_tz::Asia::Shanghai);
         decide(&event, &self.partner, &mut self.standings, occasion).unwrap()
     }

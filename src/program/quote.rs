@@ -61,7 +61,8 @@ pub fn as_payment(
         "specversion": "1.0", "id": "quote", "source": "/quotes", "type": Payment::TYPE,
         "time": occasion.effective_at.to_string(), "data": data,
     });
-    parse_value(&partner.id, &envelope, &FingerprintKey::new(b"a quote is not an event"))
+    let key = FingerprintKey::new(b"a quote is not an event");
+    parse_value(&partner.id, &partner.limits, &envelope, &key)
 }
 
 /// What is promised for the payment that was asked about. A decision with marks is no promise.
