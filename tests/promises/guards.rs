@@ -113,6 +113,15 @@ fn the_gateways_role_cannot_go_around_the_guards() {
     Cluster::shared().psql("postgres", "DROP OWNED BY gateway_that_attacks");
 }
 
+/// A function that does not say where it looks would look at temporary tables first.
+#[test]
+fn every_function_names_the_schema_where_it_looks() {
+    let trial = Trial::on(Store::Postgres);
+    let careless = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
+        AND NOT COALESCE(proconfig::TEXT LIKE '%pg_catalog, %, pg_temp%', FALSE)";
+    assert_eq!(Cluster::shared().psql(trial.database_name(), careless), "");
+}
+
 #[test]
 fn where_no_role_was_granted_the_owner_serves() {
     let trial = Trial::on(Store::Postgres);
