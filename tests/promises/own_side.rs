@@ -160,3 +160,21 @@ on_both_stores! {
         assert_eq!(json.headers()["content-type"], "application/problem+json");
     }
 }
+
+on_both_stores! {
+    async fn a_session_ends_with_the_key_that_vouches_for_it(app) {
+        let cookie = cookie_of(&sign_in(app, "corner-basket", PIN, "").await);
+        let is_asked = async || {
+            let page = open(app, "corner-basket", "cookie", &cookie).await.text().await.unwrap();
+            page.contains("name=\"pin\"")
+        };
+        assert!(!is_asked().await);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tallystick"))
+            .args(["token-keys", "rotate", "--give-up"])
+            .env("TALLYSTICK_KEYS", &app.trial.settings.keys)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        wait_until(true, is_asked).await;
+    }
+}
