@@ -4,7 +4,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PIN, TestApp, cloud_event, code, customer, member, payment, until};
+use crate::harness::{
+    Answer, PIN, TestApp, cloud_event, code, customer, member, payment, until, wait_until,
+};
 
 fn redemption(id: &str, kind: &str, data: Value) -> Value {
     cloud_event(id, kind, "2026-11-04T10:00:00Z", data)
