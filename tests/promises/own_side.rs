@@ -4,7 +4,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PIN, TestApp, cloud_event, code, customer, member, payment, until};
+use crate::harness::{
+    Answer, PIN, TestApp, cloud_event, code, customer, member, payment, until, wait_until,
+};
 
 fn redemption(id: &str, kind: &str, data: Value) -> Value {
     cloud_event(id, kind, "2026-11-04T10:00:00Z", data)
@@ -158,5 +160,23 @@ on_both_stores! {
         }
         let json = open(app, "corner-basket", "accept", "application/json").await;
         assert_eq!(json.headers()["content-type"], "application/problem+json");
+    }
+}
+
+on_both_stores! {
+    async fn a_session_ends_with_the_key_that_vouches_for_it(app) {
+        let cookie = cookie_of(&sign_in(app, "corner-basket", PIN, "").await);
+        let is_asked = async || {
+            let page = open(app, "corner-basket", "cookie", &cookie).await.text().await.unwrap();
+            page.contains("name=\"pin\"")
+        };
+        assert!(!is_asked().await);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tallystick"))
+            .args(["token-keys", "rotate", "--give-up"])
+            .env("TALLYSTICK_KEYS", &app.trial.settings.keys)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        wait_until(true, is_asked).await;
     }
 }
