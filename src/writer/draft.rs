@@ -1,4 +1,4 @@
-//! What is to be written for the events of a group, before any of it is.
+//! Transactions that are decided and not written yet, with all that follows from each.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -38,7 +38,7 @@ use crate::trace_parent::TraceParent;
 
 /// One transaction to be recorded, with all that follows from it.
 pub struct Draft<'a> {
-    /// The event it comes from; none for what fell due, and for corrections.
+    /// The event that it comes from; none for what fell due, moves and corrections.
     said: Option<(&'a Submission, EventKey)>,
     kind: TransactionKind,
     effective_at: Moment,
@@ -47,13 +47,13 @@ pub struct Draft<'a> {
     transaction: Transaction,
     receipt: String,
     referral: Option<ReferralDraft<'a>>,
-    /// The customer manager who has a lead more by it.
+    /// The customer manager who gets one more lead by it.
     assigned: Option<(EventKey, Counted)>,
     /// The referral that it moves, and what that becomes.
     moved: Option<About>,
 }
 
-/// A referral, as the receipt of what moves it names it.
+/// A referral, as the receipt of its move names it.
 pub struct About {
     pub id: ReferralId,
     pub state: ReferralState,
@@ -353,7 +353,7 @@ impl<'a> Draft<'a> {
 }
 
 impl<'a> Drafts<'a> {
-    /// With room for so many.
+    /// An empty list with room for this many drafts.
     pub fn with_capacity(drafts: usize) -> Self {
         let (list, by_key) = (Vec::with_capacity(drafts), HashMap::with_capacity(drafts));
         Self { list, by_key, ..Self::default() }
@@ -410,7 +410,7 @@ impl<'a> Drafts<'a> {
         self.list.len()
     }
 
-    /// What partners are to be told of payments that wait for people.
+    /// The messages to partners about payments that wait for people.
     fn flagged_news(&self) -> Vec<News<'_>> {
         let flagged = self.list.iter().filter_map(|draft| {
             let (key, partner) = draft.flagged()?;
@@ -427,7 +427,7 @@ impl<'a> Drafts<'a> {
         flagged.collect()
     }
 
-    /// What the CRM is to be told.
+    /// The leads for the CRM.
     fn new_leads(&self) -> Vec<NewMessage> {
         let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
         let qualified = drafts.filter(|draft| draft.record.state == ReferralState::Qualified);
@@ -444,7 +444,7 @@ impl<'a> Drafts<'a> {
         qualified.map(lead).collect()
     }
 
-    /// Writes it all down, in the order that the database's own constraints ask for.
+    /// Writes all drafts, in the order that the database's constraints ask for.
     pub fn write(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
         if self.list.is_empty() {
             return Ok(());
