@@ -1,21 +1,23 @@
 //! Transactions that are decided and not written yet, with all that follows from each.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod range;
+
+use std::collections::{HashMap, HashSet};
 
 use super::Submission;
 use super::announce::{self, News, announce};
-use super::error::{RecordError, WriteError};
+use super::error::RecordError;
 use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::EventData;
 use crate::ids::{
-    AccountId, BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId,
-    SignatureId, TransactionId,
+    BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, SignatureId,
+    TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
-use crate::ledger::{Owner, Receipt, Transaction, TransactionKind};
+use crate::ledger::{Receipt, Transaction, TransactionKind};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::ReferralState;
@@ -30,9 +32,9 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
-    flagged_payments, holds, lines, lots, outbox, personal, quotes, referral_claims,
-    referral_rewards, referrals, signatures, transactions,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
+    holds, lines, lots, outbox, personal, quotes, referral_claims, referral_rewards, referrals,
+    signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
@@ -310,37 +312,6 @@ impl<'a> Draft<'a> {
         Some((of, self.decision.hold?))
     }
 
-    /// The balances of the accounts that it touches, in smallest units, once it is recorded.
-    fn balances_after(
-        &self,
-        before: &HashMap<AccountId, i64>,
-    ) -> Result<HashMap<AccountId, i64>, WriteError> {
-        let mut after: HashMap<AccountId, i128> = HashMap::new();
-        for posting in self.transaction.postings() {
-            let balance = before.get(&posting.account_id).copied().unwrap_or(0);
-            let sum = after.entry(posting.account_id).or_insert_with(|| i128::from(balance));
-            *sum = sum.saturating_add(i128::from(posting.amount.minor()));
-        }
-        let full = |id: &AccountId| {
-            let mut postings = self.transaction.postings().iter();
-            let posting = postings.find(|posting| posting.account_id == *id);
-            posting.is_some_and(|posting| posting.account.owner == Owner::Bank)
-        };
-        let mut fits = HashMap::with_capacity(after.len());
-        let mut refused = None;
-        for (id, sum) in after {
-            match i64::try_from(sum) {
-                Ok(sum) => {
-                    fits.insert(id, sum);
-                }
-                // An account of the bank is nobody's fault who sends an event.
-                Err(_range) if full(&id) => return Err(WriteError::BooksFull),
-                Err(_range) => refused = Some(WriteError::OutOfRange),
-            }
-        }
-        refused.map_or(Ok(fits), Err)
-    }
-
     fn transaction(&self) -> NewTransaction<'_> {
         NewTransaction {
             transaction: &self.transaction,
@@ -384,26 +355,6 @@ impl<'a> Drafts<'a> {
         let draft = self.by_key.get(&key).and_then(|place| self.list.get(*place));
         let referral = draft.and_then(|draft| draft.referral.as_ref());
         referral.is_some_and(|referral| referral.personal.is_some())
-    }
-
-    /// The events whose postings would take an account out of its range, each with its answer. They
-    /// are found before the database refuses all of the group.
-    pub fn beyond_range(
-        &self,
-        tx: &mut LedgerTx<'_>,
-    ) -> Result<Vec<(EventKey, WriteError)>, StoreError> {
-        let postings = self.list.iter().flat_map(|draft| draft.transaction.postings());
-        let touched: BTreeSet<AccountId> = postings.map(|posting| posting.account_id).collect();
-        let touched: Vec<AccountId> = touched.into_iter().collect();
-        let mut balances = accounts::balances(tx.db(), &touched)?;
-        let mut beyond = Vec::new();
-        for draft in &self.list {
-            match draft.balances_after(&balances) {
-                Ok(after) => balances.extend(after),
-                Err(error) => beyond.extend(draft.said.map(|(_submission, key)| (key, error))),
-            }
-        }
-        Ok(beyond)
     }
 
     pub const fn len(&self) -> usize {
