@@ -21,13 +21,13 @@ use crate::writer::{self, Writer, WriterSettings, WriterThreads};
 pub struct Books {
     pub pool: Pool,
     pub writer: Writer,
-    /// They sign their receipts and heads.
+    /// The keys that sign the receipts and heads of these books.
     pub keys: TokenKeys,
-    /// To the endpoints that stand in them.
+    /// Sends to the webhook endpoints of these books.
     pub webhook: WebhookSender,
-    /// Told when something was put in line to go out.
+    /// Notified when a message was queued.
     pub messages_waiting: Arc<Notify>,
-    /// Told when a file has become whole.
+    /// Notified when a file has been uploaded completely.
     pub files_waiting: Arc<Notify>,
 }
 
@@ -77,7 +77,7 @@ pub struct OpenBooks {
     threads: WriterThreads,
 }
 
-/// Whose books they are, and where.
+/// Where a set of books is kept, and the keys that sign for it.
 pub struct Place<'a> {
     pub url: &'a DatabaseUrl,
     pub keys: &'a TokenKeys,

@@ -1,5 +1,5 @@
-//! One correction in one transaction: proposed, and posted at once where one person may; later
-//! approved by another, or rejected.
+//! One step of a correction in one transaction. A proposal is posted at once where one person may
+//! decide alone; otherwise another person approves or rejects it later.
 
 use super::Writer;
 use super::draft::{Draft, Drafts};
@@ -37,7 +37,7 @@ pub enum CorrectionStep {
     Reject { reason: String },
 }
 
-/// What is to be corrected, as it is named from outside.
+/// What is to be corrected, by the names that are used outside.
 #[derive(Clone, Debug)]
 pub enum CorrectionAsked {
     Adjustment {
@@ -52,7 +52,7 @@ pub enum CorrectionAsked {
     },
 }
 
-/// What became of an order: durable when it is given.
+/// What became of an order. When it is given, it is durable.
 #[derive(Clone, Debug)]
 pub struct Corrected {
     pub correction: Correction,
@@ -233,7 +233,7 @@ impl Work<'_> {
     }
 }
 
-/// What a reversed transaction had given for a referral stands no more.
+/// Marks the rewards as taken back that a reversed transaction had given.
 fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &CorrectionContent) -> Result<(), RecordError> {
     match what {
         CorrectionContent::Reversal(reversal) => {
@@ -243,7 +243,7 @@ fn take_rewards_back(tx: &mut LedgerTx<'_>, what: &CorrectionContent) -> Result<
     }
 }
 
-/// Whom or what the names from outside mean.
+/// Finds the customer or the transaction that the order names.
 fn find(tx: &mut LedgerTx<'_>, asked: &CorrectionAsked) -> Result<CorrectionContent, RecordError> {
     match asked {
         CorrectionAsked::Adjustment { partner, member, points, expires_at } => {
@@ -271,7 +271,8 @@ fn find(tx: &mut LedgerTx<'_>, asked: &CorrectionAsked) -> Result<CorrectionCont
     }
 }
 
-/// Whose points a transaction moved, or whose payment it was: a payment may bring none.
+/// The customer whose points a transaction moved, or whose payment it was: a payment may bring no
+/// points.
 fn whose(
     tx: &mut LedgerTx<'_>,
     original: &OriginalTransaction,
@@ -283,7 +284,7 @@ fn whose(
     }
 }
 
-/// Whether what was recorded is what is asked for; ids of customers are for the store to find.
+/// Whether a recorded correction is the same as the one that is asked for.
 fn is_asked(recorded: &CorrectionContent, asked: &CorrectionAsked) -> bool {
     match (recorded, asked) {
         (

@@ -1,5 +1,4 @@
-//! The first moves of referrals that were just received: that they were, and what the rules made of
-//! them.
+//! The first two moves of a new referral: it was received, and the rules decided on it.
 
 use crate::clock::Moment;
 use crate::ids::TransactionId;
@@ -8,10 +7,10 @@ use crate::store::referral_moves::{NewMove, Received};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{LedgerTx, StoreError, referral_moves};
 
-/// The number of the move that the rules make; the one before it is that it was received.
+/// The number of the move that the rules make. The move before it says that it was received.
 pub const FIRST_MOVE: i64 = 2;
 
-/// What became of a referral at first sight.
+/// What the rules made of a new referral.
 pub struct FirstMove {
     pub advance: Advance,
     pub reason: String,
@@ -19,7 +18,7 @@ pub struct FirstMove {
     pub transaction: Option<TransactionId>,
 }
 
-/// That referrals were received, and what the rules made of them.
+/// Records that referrals were received, and what the rules made of them.
 pub fn write_first_moves<'r>(
     tx: &mut LedgerTx<'_>,
     records: impl Iterator<Item = &'r ReferralRecord> + Clone,

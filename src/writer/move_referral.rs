@@ -1,6 +1,6 @@
-//! One move of a referral in one transaction: the move, what it posts, and, where it makes a lead,
-//! the lead's place in line. Everybody who moves a referral comes through here: the CRM's feedback,
-//! staff, the person who withdraws, and time.
+//! One move of a referral in one transaction: the move, what it posts, and the message to the CRM if
+//! it makes a lead. Every mover comes through here: the CRM's feedback, staff, the person who
+//! withdraws, and time.
 
 use super::Writer;
 use super::announce::{self, News, announce};
@@ -26,20 +26,20 @@ use crate::store::{
     referral_rewards, referrals,
 };
 
-/// What became of a move: durable when it is given.
+/// What became of a move. When it is given, it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferralMoved {
     pub referral: ReferralId,
     pub state: ReferralState,
-    /// Whether it had been there before: nothing was done this time.
+    /// Whether the referral had made the move before: nothing was done this time.
     pub replayed: bool,
     /// What it posted, if anything.
     pub transaction: Option<TransactionId>,
-    /// Whether a lead was put in line.
+    /// Whether a lead was queued for the CRM.
     pub lead: bool,
 }
 
-/// Why a referral is not moved. Nothing of it is kept.
+/// Why a referral is not moved. Nothing is recorded.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MoveRefusal {
     #[error("no referral of that id is recorded")]
@@ -54,7 +54,7 @@ pub enum MoveRefusal {
 struct Held {
     record: ReferralRecord,
     terms: Terms,
-    /// For the rules, which know products by it.
+    /// The id by which the rules know the product.
     product: RuleId,
     passed: Vec<MoveRecord>,
 }
@@ -156,7 +156,7 @@ impl Work<'_> {
         product.map_or(Terms::none(), Terms::of)
     }
 
-    /// What the move posts as things stand, under the customer's and the budgets' locks.
+    /// What the move posts as things stand now, under the locks of the customer and the budgets.
     fn decide_move(
         &mut self,
         held: &Held,
@@ -192,7 +192,7 @@ impl Work<'_> {
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
 
-    /// What was on hold is a lead: from now on somebody's, for its time.
+    /// A referral that was on hold becomes a lead: it gets a customer manager and an end date.
     fn queue_lead(&mut self, held: &mut Held, partners_now: Moment) -> Result<(), RecordError> {
         let (now, tx) = (self.now, &mut self.tx);
         let programme = self.bank.registry.programme();

@@ -1,17 +1,17 @@
-//! What waits for the writer, in a lane for each partner. Lanes are served in turn, a job at a
-//! time, so that one partner's flood makes only that partner wait; and each lane holds so many
-//! events and no more, so that a flood is turned away early instead of timing out late.
+//! The writer's queue, with a lane for each partner. Lanes are served in turn, one job at a time, so
+//! that one partner's flood makes only that partner wait. Each lane holds a limited number of events:
+//! a flood is turned away early instead of timing out late.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::PartnerId;
 
-/// Jobs by lane. `None` is the bank's own lane: staff, and what falls due.
+/// Jobs by lane. `None` is the bank's own lane: staff, chores, and what falls due.
 pub struct Queue<J> {
     state: Mutex<State<J>>,
     filled: Condvar,
-    /// Events in one lane.
+    /// How many events one lane may hold.
     lane_max: usize,
 }
 
@@ -42,10 +42,10 @@ impl<J> Queue<J> {
         Self { state: Mutex::new(state), filled: Condvar::new(), lane_max }
     }
 
-    /// Puts a job of so many events at the end of its lane. A lane that is empty takes any job.
+    /// Puts a job at the end of its lane; `events` is its weight. An empty lane takes any job.
     ///
     /// # Errors
-    /// [`Unqueued`], and the job is gone.
+    /// [`Unqueued`]; the job is dropped.
     pub fn push(&self, partner: Option<PartnerId>, events: usize, job: J) -> Result<(), Unqueued> {
         let mut state = self.lock();
         if state.closed {
@@ -68,8 +68,8 @@ impl<J> Queue<J> {
         Ok(())
     }
 
-    /// Waits for a job and takes what waits with it, lane after lane, up to so many events; `None`
-    /// once the queue is closed and empty.
+    /// Waits for a job, and takes what else waits, lane after lane, up to `events_max` events.
+    /// `None` once the queue is closed and empty.
     pub fn take(&self, events_max: usize) -> Option<Vec<J>> {
         let mut state = self.lock();
         while state.turns.is_empty() {
@@ -106,7 +106,7 @@ impl<J> Queue<J> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
-        // Whoever panicked while holding it left the lanes whole: no job is half in one.
+        // A thread that panicked while it held the lock left the lanes whole: no job is half in one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A referral as it is to be recorded, with what the person agreed to and their sealed data.
+//! A referral to be recorded, with the person's consent and sealed data.
 
 use super::Submission;
 use super::error::RecordError;
@@ -14,7 +14,7 @@ pub struct ReferralDraft<'a> {
     pub record: ReferralRecord,
     pub consent: Option<NewConsent<'a>>,
     pub personal: Option<NewPersonal>,
-    /// What only the bank may know of why it stands as it does.
+    /// The bank's own words on its state, which no partner reads.
     pub finding: Option<String>,
     pub trace: Option<TraceParent>,
 }

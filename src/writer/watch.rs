@@ -1,5 +1,5 @@
-//! What the writer shows of itself: how long an event waited and was recorded, in the trace of the
-//! request that brought it, and how many came to what.
+//! The writer's traces and metrics: how long an event waited and how long it was recorded, in the
+//! trace of its request, and how many events had which outcome.
 
 use tracing::{Span, debug_span};
 
@@ -8,13 +8,13 @@ use crate::telemetry::metrics::{EventOutcome, Metrics};
 use crate::telemetry::traces::{self, LINKS_MAX};
 use crate::trace_parent::TraceParent;
 
-/// A job in line, as its request's trace shows it.
+/// A job in the queue, as the trace of its request shows it.
 pub struct InLine {
     request: Span,
     waiting: Span,
 }
 
-/// A job that is being recorded: so many events, in the trace of their request.
+/// A job that is being recorded, in the trace of its request.
 pub struct AtWork {
     span: Span,
     events: usize,
@@ -32,11 +32,11 @@ impl InLine {
     }
 }
 
-/// The one span of a group's transaction. It stands below the first of the group's events, and has
-/// links to all of them, because it is theirs alike.
+/// The one span of a group's transaction. Its parent is the first of the group's events, and it has
+/// links to all of them.
 pub fn commit_span(group: &[AtWork], events: usize) -> Span {
     let span = debug_span!(parent: None, "commit", events);
-    let places = group.iter().filter_map(|it| traces::place(&it.span));
+    let places = group.iter().filter_map(|job| traces::place(&job.span));
     for (number, place) in places.take(LINKS_MAX).enumerate() {
         if number == 0 {
             traces::continue_own(&span, place);
@@ -46,12 +46,12 @@ pub fn commit_span(group: &[AtWork], events: usize) -> Span {
     span
 }
 
-/// Where in a trace each event of a group stands; nothing where there are no traces.
+/// The place of each event of a group in a trace; nothing where traces are off.
 pub fn places(group: &[AtWork]) -> Vec<Option<TraceParent>> {
     if !traces::are_wanted() {
         return Vec::new();
     }
-    let place = |it: &AtWork| std::iter::repeat_n(traces::place(&it.span), it.events);
+    let place = |job: &AtWork| std::iter::repeat_n(traces::place(&job.span), job.events);
     group.iter().flat_map(place).collect()
 }
 

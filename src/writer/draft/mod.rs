@@ -1,21 +1,23 @@
-//! What is to be written for the events of a group, before any of it is.
+//! Transactions that are decided and not written yet, with all that follows from each.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod range;
+
+use std::collections::{HashMap, HashSet};
 
 use super::Submission;
 use super::announce::{self, News, announce};
-use super::error::{RecordError, WriteError};
+use super::error::RecordError;
 use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::EventData;
 use crate::ids::{
-    AccountId, BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId,
-    SignatureId, TransactionId,
+    BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, SignatureId,
+    TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
-use crate::ledger::{Owner, Receipt, Transaction, TransactionKind};
+use crate::ledger::{Receipt, Transaction, TransactionKind};
 use crate::money::{Amount, Asset};
 use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::ReferralState;
@@ -30,15 +32,15 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, StoreError, accounts, business_keys, consents, counters, customers, events,
-    flagged_payments, holds, lines, lots, outbox, personal, quotes, referral_claims,
-    referral_rewards, referrals, signatures, transactions,
+    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
+    holds, lines, lots, outbox, personal, quotes, referral_claims, referral_rewards, referrals,
+    signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
 /// One transaction to be recorded, with all that follows from it.
 pub struct Draft<'a> {
-    /// The event it comes from; none for what fell due, and for corrections.
+    /// The event that it comes from; none for what fell due, moves and corrections.
     said: Option<(&'a Submission, EventKey)>,
     kind: TransactionKind,
     effective_at: Moment,
@@ -47,13 +49,13 @@ pub struct Draft<'a> {
     transaction: Transaction,
     receipt: String,
     referral: Option<ReferralDraft<'a>>,
-    /// The customer manager who has a lead more by it.
+    /// The customer manager who gets one more lead by it.
     assigned: Option<(EventKey, Counted)>,
     /// The referral that it moves, and what that becomes.
     moved: Option<About>,
 }
 
-/// A referral, as the receipt of what moves it names it.
+/// A referral, as the receipt of its move names it.
 pub struct About {
     pub id: ReferralId,
     pub state: ReferralState,
@@ -310,37 +312,6 @@ impl<'a> Draft<'a> {
         Some((of, self.decision.hold?))
     }
 
-    /// The balances of the accounts that it touches, in smallest units, once it is recorded.
-    fn balances_after(
-        &self,
-        before: &HashMap<AccountId, i64>,
-    ) -> Result<HashMap<AccountId, i64>, WriteError> {
-        let mut after: HashMap<AccountId, i128> = HashMap::new();
-        for posting in self.transaction.postings() {
-            let balance = before.get(&posting.account_id).copied().unwrap_or(0);
-            let sum = after.entry(posting.account_id).or_insert_with(|| i128::from(balance));
-            *sum = sum.saturating_add(i128::from(posting.amount.minor()));
-        }
-        let full = |id: &AccountId| {
-            let mut postings = self.transaction.postings().iter();
-            let posting = postings.find(|posting| posting.account_id == *id);
-            posting.is_some_and(|posting| posting.account.owner == Owner::Bank)
-        };
-        let mut fits = HashMap::with_capacity(after.len());
-        let mut refused = None;
-        for (id, sum) in after {
-            match i64::try_from(sum) {
-                Ok(sum) => {
-                    fits.insert(id, sum);
-                }
-                // An account of the bank is nobody's fault who sends an event.
-                Err(_range) if full(&id) => return Err(WriteError::BooksFull),
-                Err(_range) => refused = Some(WriteError::OutOfRange),
-            }
-        }
-        refused.map_or(Ok(fits), Err)
-    }
-
     fn transaction(&self) -> NewTransaction<'_> {
         NewTransaction {
             transaction: &self.transaction,
@@ -353,7 +324,7 @@ impl<'a> Draft<'a> {
 }
 
 impl<'a> Drafts<'a> {
-    /// With room for so many.
+    /// An empty list with room for this many drafts.
     pub fn with_capacity(drafts: usize) -> Self {
         let (list, by_key) = (Vec::with_capacity(drafts), HashMap::with_capacity(drafts));
         Self { list, by_key, ..Self::default() }
@@ -386,31 +357,11 @@ impl<'a> Drafts<'a> {
         referral.is_some_and(|referral| referral.personal.is_some())
     }
 
-    /// The events whose postings would take an account out of its range, each with its answer. They
-    /// are found before the database refuses all of the group.
-    pub fn beyond_range(
-        &self,
-        tx: &mut LedgerTx<'_>,
-    ) -> Result<Vec<(EventKey, WriteError)>, StoreError> {
-        let postings = self.list.iter().flat_map(|draft| draft.transaction.postings());
-        let touched: BTreeSet<AccountId> = postings.map(|posting| posting.account_id).collect();
-        let touched: Vec<AccountId> = touched.into_iter().collect();
-        let mut balances = accounts::balances(tx.db(), &touched)?;
-        let mut beyond = Vec::new();
-        for draft in &self.list {
-            match draft.balances_after(&balances) {
-                Ok(after) => balances.extend(after),
-                Err(error) => beyond.extend(draft.said.map(|(_submission, key)| (key, error))),
-            }
-        }
-        Ok(beyond)
-    }
-
     pub const fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// What partners are to be told of payments that wait for people.
+    /// The messages to partners about payments that wait for people.
     fn flagged_news(&self) -> Vec<News<'_>> {
         let flagged = self.list.iter().filter_map(|draft| {
             let (key, partner) = draft.flagged()?;
@@ -427,7 +378,7 @@ impl<'a> Drafts<'a> {
         flagged.collect()
     }
 
-    /// What the CRM is to be told.
+    /// The leads for the CRM.
     fn new_leads(&self) -> Vec<NewMessage> {
         let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
         let qualified = drafts.filter(|draft| draft.record.state == ReferralState::Qualified);
@@ -444,7 +395,7 @@ impl<'a> Drafts<'a> {
         qualified.map(lead).collect()
     }
 
-    /// Writes it all down, in the order that the database's own constraints ask for.
+    /// Writes all drafts, in the order that the database's constraints ask for.
     pub fn write(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
         if self.list.is_empty() {
             return Ok(());
