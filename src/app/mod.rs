@@ -46,13 +46,13 @@ pub struct App {
     core: Core,
 }
 
-/// The service without HTTP: what the import of files needs.
+/// The service without HTTP, as commands such as `import` need it.
 pub struct Core {
     pub registry: Arc<Registry>,
     pub keys: Keys,
     pub metrics: Arc<Metrics>,
     main: OpenBooks,
-    /// Of the partners on trial, where they have some of their own.
+    /// The books of partners on trial, if they have books of their own.
     sandbox: Option<OpenBooks>,
 }
 
@@ -265,7 +265,7 @@ impl App {
         &self.core.main.books.pool
     }
 
-    /// Where everything that is to become true is handed in.
+    /// The writer, which records everything.
     #[must_use]
     pub const fn writer(&self) -> &Writer {
         &self.core.main.books.writer
@@ -277,13 +277,13 @@ impl App {
         self.core.all_books().map(|books| books.writer.depth()).sum()
     }
 
-    /// Notified, it reads the partners' folder again at once.
+    /// Notify it, and the partners' folder is read again at once.
     #[must_use]
     pub fn partners_changed(&self) -> Arc<Notify> {
         self.chores.partners_changed()
     }
 
-    /// Stops in reverse: no new requests, those in flight answered, the writer drained.
+    /// Stops in reverse order: no new requests, open requests answered, the writer's queue recorded.
     pub async fn stop(self) {
         self.server.stop(true).await;
         match self.serving.await {
@@ -293,11 +293,11 @@ impl App {
         }
         self.chores.stop().await;
         self.watch.stop().await;
-        // Last, so that whoever watches sees the rest of it end.
+        // The metrics end last, so that operators see the rest end.
         if let Some(scraped) = self.scraped {
             scraped.server.stop(false).await;
         }
-        // The server's threads hold the gateway, and with it the writer, a moment longer.
+        // The server's threads hold the gateway, and with it the writer, for a moment longer.
         let drained = tokio::time::timeout(Duration::from_secs(30), self.core.stop()).await;
         if drained.is_err() {
             tracing::error!("the writer did not end in time");
