@@ -14,7 +14,6 @@ use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::limits::EventLimits;
 
-
 /// A line as it was read.
 pub struct Line {
     /// The line of the file on which it begins, as an editor numbers lines.
