@@ -14,36 +14,36 @@ use crate::database_url::DatabaseUrl;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `sqlite://PATH` or `postgres://…`; also taken from `DATABASE_URL`.
+    /// `sqlite://PATH` or `postgres://…`; also read from `DATABASE_URL`.
     #[serde(deserialize_with = "database_url")]
     pub database_url: DatabaseUrl,
     /// How long a start waits for a database that does not answer yet, in seconds.
     pub database_wait_seconds: u64,
-    /// Where to listen; port 0 picks a free one.
+    /// The address to listen on; port 0 picks a free one.
     #[serde(deserialize_with = "parsed::<_, SocketAddr>")]
     pub listen: SocketAddr,
-    /// Our own URL as partners see it: issuer of tokens, audience of assertions. Without one it is
-    /// `http://` and the address listened on.
+    /// Our own URL as partners see it: issuer of tokens, audience of assertions. Without it, the URL
+    /// is `http://` and the address.
     pub issuer: Option<String>,
     /// The folder of partners.
     pub partners: PathBuf,
-    /// How often the gateway looks whether a file below it has changed, in milliseconds.
+    /// How often the gateway checks the folder for changed files, in milliseconds.
     pub partners_millis: u64,
-    /// The file of secrets; made at the first start where there is none.
+    /// The file of secrets; the first start makes it if it is missing.
     pub keys: PathBuf,
-    /// Where the secrets are instead: in a variable of the environment, or printed by a command.
+    /// Where the secrets are if not in the file: in an environment variable, or printed by a command.
     #[serde(default)]
     pub key_source: KeyPlace,
-    /// How often they are read again, in seconds: how soon a new key is known to every gateway.
+    /// How often the secrets are read again, in seconds: every gateway knows a new key by then.
     pub keys_seconds: u64,
-    /// Business days, terms and expiries are reckoned in this time zone (IANA name).
+    /// The time zone of business days, terms and expiries (IANA name).
     #[serde(deserialize_with = "time_zone")]
     pub time_zone: chrono_tz::Tz,
     /// HTTP threads.
     pub workers: usize,
-    /// Connections for reading and small writes, beside the writer's.
+    /// Database connections for reads and small writes, beside the writer's.
     pub pool_max: u32,
-    /// Connections that record events at once; SQLite has one, whatever this says.
+    /// Connections that record events at once; on SQLite always one.
     pub writers: usize,
     /// How often the gateway looks for points that mature or expire, in seconds.
     pub due_seconds: u64,
@@ -51,10 +51,10 @@ pub struct Settings {
     pub queue_max: usize,
     /// Events in one transaction.
     pub group_max: usize,
-    /// How long a lead in delivery is nobody else's, in seconds; a request to the CRM may take a
-    /// quarter of it. A gateway that died leaves its leads to others after this time.
+    /// How long a gateway has a lead for itself while it delivers it, in seconds. A request to the CRM
+    /// may take a quarter of it. After this time another gateway may deliver the lead.
     pub lead_lease_seconds: u32,
-    /// How long a request's body may keep us waiting, in seconds, beside a second for each KiB.
+    /// How long a request's body may take, in seconds, plus one second for each KiB.
     pub body_seconds: u64,
     /// Requests a second of one customer, and of one member of staff; twice as many at once.
     pub customer_requests_per_second: u32,
@@ -63,31 +63,31 @@ pub struct Settings {
     pub write_seconds: u64,
     /// How long a stream of events may stay open, in seconds.
     pub stream_seconds: u64,
-    /// Bytes of an uploaded file as it comes, and unpacked.
+    /// Maximum size of an uploaded file, in bytes, as it comes and unpacked.
     pub upload_bytes_max: u32,
     pub unpacked_bytes_max: u64,
-    /// How long a file that is taken in is nobody else's, in seconds, unless more of it is done
-    /// meanwhile. A gateway that died leaves its files to others after this time.
+    /// How long a gateway has a file for itself without progress, in seconds. After this time another
+    /// gateway may take it in.
     pub import_lease_seconds: u32,
-    /// How long a stopping service waits for requests in flight, in seconds.
+    /// How long a stopping service waits for requests that are not answered yet, in seconds.
     pub shutdown_seconds: u64,
     pub delivery: DeliverySettings,
     pub webhooks: WebhookSettings,
     pub log: Log,
     pub metrics: MetricsSettings,
     pub traces: Option<TraceSettings>,
-    /// Without it all listed partners are on trial, or none is.
+    /// Without it, all listed partners are on trial, or none is.
     pub sandbox: Option<SandboxSettings>,
     pub crm: Option<CrmSettings>,
-    /// What of a lead goes into which field of the CRM; without it the built-in mapping.
+    /// Which part of a lead goes into which field of the CRM; without it, the built-in mapping.
     pub crm_mapping: Option<PathBuf>,
-    /// How often the CRM is asked what has become of our leads, in milliseconds.
+    /// How often the CRM is asked for changes of our leads, in milliseconds.
     pub crm_poll_millis: u64,
     pub crm_feedback: Option<CrmFeedbackSettings>,
     pub notices: Option<NoticeSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
-    /// Without it the gateway speaks HTTP, behind whatever ends TLS.
+    /// Without it, the gateway speaks HTTP behind a proxy that ends TLS.
     pub tls: Option<TlsSettings>,
 }
 
@@ -99,11 +99,11 @@ pub struct TlsSettings {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
-    /// Which certificates of clients are taken; none is asked for without it.
+    /// Which client certificates are accepted; without it, none is asked for.
     pub client_certificates: Option<ClientCertificates>,
 }
 
-/// Which certificates clients may come with (RFC 8705).
+/// Which client certificates are accepted (RFC 8705).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// `any`: self-signed ones too; tokens are bound to them.
@@ -119,24 +119,24 @@ impl<'de> Deserialize<'de> for ClientCertificates {
     }
 }
 
-/// How fast messages leave, from each gateway to each destination.
+/// How fast each gateway sends messages to each destination.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliverySettings {
-    /// Messages on their way at once.
+    /// Messages under way at once.
     pub at_once: usize,
-    /// Messages begun in a second.
+    /// Messages that begin in a second.
     pub per_second: usize,
 }
 
-/// Where partners may have us call.
+/// Which webhook endpoints partners may name.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// Take endpoints without TLS.
+    /// Accept endpoints without TLS.
     pub allow_http: bool,
-    /// Call addresses that are not of the public Internet: whoever is a partner may then reach what
-    /// the gateway can.
+    /// Call addresses outside of the public Internet: each partner can then reach what the gateway
+    /// can reach.
     pub allow_private_addresses: bool,
 }
 
@@ -156,24 +156,24 @@ pub enum LogFormat {
     Json,
 }
 
-/// Who may read the metrics, and where.
+/// Where the metrics can be read, and by whom.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// An address of its own, for the operators' network: whoever reaches it may read.
+    /// An address of their own, in the operators' network: everybody who reaches it may read them.
     #[serde(default, deserialize_with = "parsed_where_given::<_, SocketAddr>")]
     pub listen: Option<SocketAddr>,
     /// Whether they are on the public address too, for staff with the role `read`.
     pub public: bool,
 }
 
-/// Where traces go, and how many.
+/// Where traces go, and how many are kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceSettings {
     /// The collector's whole URL for OTLP over HTTP, as protobuf.
     pub endpoint: String,
-    /// One trace in so many is kept.
+    /// One trace in this many is kept.
     #[serde(default = "every_one")]
     pub sample_one_in: u32,
     #[serde(default = "own_name")]
@@ -188,11 +188,11 @@ fn own_name() -> String {
     env!("CARGO_PKG_NAME").to_owned()
 }
 
-/// Where partners on trial have books of their own.
+/// The separate books of partners on trial.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxSettings {
-    /// As the main `database_url`, and another one.
+    /// Like `database_url`, and another database.
     #[serde(deserialize_with = "database_url")]
     pub database_url: DatabaseUrl,
 }
@@ -218,7 +218,7 @@ impl CrmSettings {
     }
 }
 
-/// A Salesforce org and our client in it, which comes by OAuth 2.0 client credentials.
+/// A Salesforce org, and our client there, which logs in by OAuth 2.0 client credentials.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SalesforceSettings {
@@ -243,11 +243,11 @@ pub struct CrmWebhookSettings {
     pub url: String,
     /// `whsec_…`: signs what we send.
     pub secret: Secret,
-    /// What the receiver asks for besides.
+    /// How we log in to the receiver, if it asks for that.
     pub login: Option<LoginSettings>,
 }
 
-/// How we show who we are.
+/// How we log in.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "method", rename_all = "snake_case")]
 pub enum LoginSettings {
@@ -268,38 +268,38 @@ pub enum LoginSettings {
     },
 }
 
-/// Who tells customers what will happen; without it nobody does.
+/// Who sends notices to customers; without it, nobody does.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "sender", rename_all = "lowercase")]
 pub enum NoticeSettings {
-    /// A line in the log, for trying out.
+    /// Notices are log lines, for trials.
     Log,
-    /// The bank's gateway for messages gets a signed `POST`.
+    /// The bank's message gateway gets a signed `POST`.
     Webhook { url: String, secret: Secret },
 }
 
-/// Where the CRM tells of its leads' stages by itself.
+/// The CRM reports the stages of leads by itself.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrmFeedbackSettings {
-    /// `whsec_…`: what is told must be signed with it.
+    /// `whsec_…`: reports must be signed with it.
     pub secret: Secret,
 }
 
-/// Where the secrets are: the key set as JSON or TOML, unless it is the file.
+/// Where the key set is: JSON or TOML, unless it is the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
 pub enum KeyPlace {
     /// The file that the setting `keys` names.
     #[default]
     File,
-    /// A variable of the environment; its name must not begin with `TALLYSTICK_`.
+    /// An environment variable; its name must not begin with `TALLYSTICK_`.
     Env { variable: String },
-    /// A command that prints it, such as one that asks a key management service.
+    /// A command that prints the key set, for example one that asks a key management service.
     Command { command: Vec<String>, seconds_max: u64 },
 }
 
-/// Who issues the tokens with which customers come, or staff.
+/// The identity provider of customers, or of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenSettings {
@@ -367,7 +367,7 @@ fn is_safe_url(url: &str) -> bool {
     url.starts_with("https://") || is_local
 }
 
-/// A secret that neither `Debug` nor an error shows.
+/// A secret; neither `Debug` nor an error shows it.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -377,15 +377,15 @@ pub struct Secret(String);
 #[error("{0}")]
 pub struct SettingsError(String);
 
-/// What every file and environment may leave out.
+/// The defaults, which files and environment may leave out.
 const DEFAULTS: &str = include_str!("settings.default.toml");
 
-/// Settings of the process environment are named `TALLYSTICK_…`, with two underscores between a
-/// table and its key (`TALLYSTICK_CRM__URL`).
+/// Environment variables are named `TALLYSTICK_…`, with two underscores between a table and its key
+/// (`TALLYSTICK_CRM__URL`).
 const PREFIX: &str = "TALLYSTICK_";
 
 impl Settings {
-    /// Reads defaults, then `file` where one is given, then the environment.
+    /// Reads defaults, then `file` if one is given, then the environment.
     ///
     /// # Errors
     /// [`SettingsError`] naming the key.
@@ -408,7 +408,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// How settings must fit each other.
+    /// Checks settings that depend on each other.
     fn check(&self) -> Result<(), SettingsError> {
         if self.sandbox.as_ref().is_some_and(|own| own.database_url.is_same(&self.database_url)) {
             let what = "setting sandbox.database_url: expected another database than database_url";
@@ -441,7 +441,7 @@ impl Settings {
     }
 }
 
-/// A variable of the environment that a setting names; `None` when it is not set.
+/// An environment variable that a setting names; `None` if it is not set.
 #[expect(clippy::disallowed_methods, reason = "this is the one file that reads the environment")]
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
@@ -452,7 +452,7 @@ impl Settings {
     /// The database of the main books, or of the sandbox's.
     ///
     /// # Errors
-    /// [`SettingsError`] when the sandbox has none of its own.
+    /// [`SettingsError`] if the sandbox has no database of its own.
     pub fn books_url(&self, sandbox: bool) -> Result<&DatabaseUrl, SettingsError> {
         if !sandbox {
             return Ok(&self.database_url);
@@ -481,7 +481,7 @@ impl Secret {
         Self(secret)
     }
 
-    /// The secret itself, for the one who needs it.
+    /// The secret itself.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

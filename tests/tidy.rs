@@ -155,7 +155,6 @@ const CLOSED: &[(&str, &str, &[&str])] = &[
 
 /// The circles of files that may be, each with its reason.
 const CIRCLES: &[(&[&str], &str)] = &[
-    (&["app", "app/books_chores", "app/chores", "app/serving"], "left over: to be cut"),
     (
         &[
             "writer",
@@ -237,7 +236,6 @@ const CIRCLES: &[(&[&str], &str)] = &[
     ),
     (&["event", "event/envelope", "event/fingerprint"], "left over: to be cut"),
     (&["http/problem", "http/server/paths"], "left over: to be cut"),
-    (&["intake/columns", "intake/lines"], "left over: to be cut"),
     (
         &[
             "ledger/export",
@@ -248,7 +246,6 @@ const CIRCLES: &[(&[&str], &str)] = &[
         ],
         "left over: to be cut",
     ),
-    (&["outbox/crm", "outbox/notices", "outbox/send"], "left over: to be cut"),
     (
         &["partner/behaviour", "partner/manifest", "partner/notice", "partner/programme"],
         "left over: to be cut",

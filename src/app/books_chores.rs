@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AppError, Core};
+use super::without_http::{AppError, Core};
 use crate::behaviour::Search;
 use crate::books::{Books, lease};
 use crate::crm::standard_webhook::SharedSecret;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::books_chores::{Chores as BooksChores, World, real_crm};
-use super::{AppError, Core};
+use super::without_http::{AppError, Core};
 use crate::crm::feedback::Feedback;
 use crate::observations::{self, Observations, Recording};
 use crate::partner::reload::Reloader;

@@ -8,7 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as WebApp, HttpServer, web};
 use rustls::ServerConfig;
 
-use super::AppError;
+use super::without_http::AppError;
 use crate::http::server::{slow_reader, tls};
 use crate::http::{self, Gateway};
 use crate::settings::Settings;

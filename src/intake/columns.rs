@@ -1,7 +1,7 @@
 use csv::StringRecord;
 use serde_json::{Map, Value, json};
 
-use super::lines::IntakeError;
+use super::error::IntakeError;
 use crate::event::Payment;
 use crate::partner::file_map::FileMap;
 

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::lines::IntakeError;
+use super::error::IntakeError;
 use super::stored_file::StoredFile;
 pub use super::stored_file::part_key;
 use crate::clock;

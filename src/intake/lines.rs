@@ -1,49 +1,18 @@
 //! A file's lines as the events that the API would have received.
 
-use std::io::{self, Chain, Cursor, Read};
+use std::io::{Chain, Cursor, Read};
 
 use csv::{ByteRecord, StringRecord};
 
 use super::charset::Charset;
 use super::columns::Columns;
+use super::error::{IntakeError, LINE_BYTES_MAX};
 use super::numbered::{Metered, Numbered};
 use super::unpack::peek;
 use crate::event::{self, Event, FingerprintKey};
 use crate::ids::PartnerId;
 use crate::partner::Partner;
 use crate::partner::limits::EventLimits;
-use crate::store::StoreError;
-
-/// Why a file, or the rest of it, cannot be taken in.
-#[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
-    #[error("the file is empty")]
-    Empty,
-    #[error("the file has no column {name:?}, which the manifest maps; {seen}")]
-    NoColumn { name: String, seen: String },
-    #[error(
-        "the header names the column {0:?} twice: which of the two the manifest means cannot be known"
-    )]
-    ColumnTwice(String),
-    #[error("the manifest of {0} maps no payments file: [import.payments]")]
-    NotMapped(PartnerId),
-    #[error("the header is not {}", .0.name())]
-    Header(Charset),
-    #[error("the file is {0}: expected CSV, plain or packed once with gzip")]
-    NotText(&'static str),
-    #[error(
-        "a line has more than {LINE_BYTES_MAX} bytes{}: is a quote left open?",
-        line.map(|line| format!(" (it begins on line {line})")).unwrap_or_default()
-    )]
-    LineTooLong { line: Option<u64> },
-    #[error("unpacked the file has more than {0} bytes")]
-    FileTooLong(u64),
-    /// Mostly a damaged gzip file.
-    #[error("the file cannot be read: {0}")]
-    Unreadable(#[source] io::Error),
-    #[error(transparent)]
-    Store(StoreError),
-}
 
 /// A line as it was read.
 pub struct Line {
@@ -77,9 +46,6 @@ pub struct Lines<R> {
 }
 
 type Source<R> = Numbered<Metered<Chain<Cursor<Vec<u8>>, R>>>;
-
-/// A line has at most this many bytes.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 impl<R: Read> Lines<R> {
     /// Reads the header.
@@ -179,25 +145,4 @@ fn without_mark<R: Read>(
 
 fn decoded(record: &ByteRecord, charset: Charset) -> Option<StringRecord> {
     record.iter().map(|field| charset.read(field)).collect()
-}
-
-impl From<io::Error> for IntakeError {
-    fn from(error: io::Error) -> Self {
-        match error.downcast::<Self>() {
-            Ok(own) => own,
-            Err(error) => match error.downcast::<StoreError>() {
-                Ok(error) => Self::Store(error),
-                Err(error) => Self::Unreadable(error),
-            },
-        }
-    }
-}
-
-impl From<csv::Error> for IntakeError {
-    fn from(error: csv::Error) -> Self {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => error.into(),
-            other => Self::Unreadable(io::Error::other(format!("{other:?}"))),
-        }
-    }
 }

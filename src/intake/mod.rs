@@ -3,6 +3,7 @@
 
 mod charset;
 pub mod columns;
+mod error;
 pub mod job;
 mod lines;
 mod numbered;
@@ -15,7 +16,8 @@ mod unpack;
 pub mod upload;
 
 pub use charset::{Charset, Guess};
-pub use lines::{IntakeError, Line, Lines, Reading};
+pub use error::IntakeError;
+pub use lines::{Line, Lines, Reading};
 pub use record::{is_ours, record, submissions};
 pub use rejects::Rejects;
 pub use unpack::unpack;

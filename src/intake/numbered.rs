@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use super::lines::IntakeError;
+use super::error::IntakeError;
 
 /// Bounds what is read: the bytes of one record, and of the whole file.
 pub(super) struct Metered<R> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::charset::{Charset, Guess};
-use super::lines::IntakeError;
+use super::error::IntakeError;
 use super::numbered::Metered;
 use super::unpack::unpack;
 use crate::store::imports::Scan;

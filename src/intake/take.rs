@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use csv::StringRecord;
 
 use super::charset::Charset;
+use super::error::IntakeError;
 use super::job::{Undone, Worker};
-use super::lines::{IntakeError, Line, Lines, Reading};
+use super::lines::{Line, Lines, Reading};
 use super::record::{is_ours, may_pass, record, submissions};
 use super::rejects::Rejects;
 use super::scan::scan;

@@ -29,8 +29,10 @@ mod places;
 pub mod relay;
 pub mod replay;
 mod send;
+mod sent;
 
 pub use crm::CrmSender;
 pub use failure::Failure;
 pub use notices::{NoticeSender, NoticeWay};
-pub use send::{Senders, Sent};
+pub use send::Senders;
+pub use sent::Sent;

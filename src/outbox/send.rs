@@ -1,6 +1,6 @@
 //! Chooses the sender for a message.
 
-use super::{CrmSender, Failure, NoticeSender};
+use super::{CrmSender, Failure, NoticeSender, Sent};
 use crate::store::outbox::claims::Claimed;
 use crate::store::outbox::{Channel, Destination};
 use crate::webhook::WebhookSender;
@@ -10,14 +10,6 @@ pub struct Senders {
     pub crm: Option<CrmSender>,
     pub webhook: WebhookSender,
     pub notice: Option<NoticeSender>,
-}
-
-/// What the receiver of a message answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// The receiver's own id of the lead or task.
-    pub remote_id: Option<String>,
-    pub status: Option<u16>,
 }
 
 impl Senders {
