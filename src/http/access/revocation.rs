@@ -13,7 +13,7 @@ use crate::http::access::client_assertion::{
 };
 use crate::http::access::staff::{Read, Staff};
 use crate::http::access::standing::partner_of;
-use crate::http::schemas::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
+use crate::http::schemas::oauth::{Introspection, IntrospectionForm, RevocationForm, TokenError};
 use crate::partner::constraint::Binding;
 use crate::store::revoked_tokens;
 
