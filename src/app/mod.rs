@@ -52,7 +52,7 @@ pub struct Core {
     pub keys: Keys,
     pub metrics: Arc<Metrics>,
     main: OpenBooks,
-    /// Of the partners on trial, where they have some of their own.
+    /// The books of the partners on trial, where they have books of their own.
     sandbox: Option<OpenBooks>,
 }
 

@@ -79,8 +79,8 @@ pub async fn revoke_token(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-/// The content of a partner's access token, while it is good. Of any other token the answer says only
-/// that it is not active.
+/// The content of a partner's access token, while it is good. For any other token the answer says
+/// only that it is not active.
 ///
 /// # Errors
 /// `invalid_request` without a token.
