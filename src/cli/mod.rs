@@ -2,6 +2,7 @@
 
 pub mod crm;
 pub mod demo;
+mod failure;
 pub mod import;
 pub mod keys;
 pub mod ledger;
@@ -11,6 +12,8 @@ pub mod partners;
 pub mod program;
 pub mod serve;
 pub mod token_keys;
+
+pub use failure::Failure;
 
 use std::path::PathBuf;
 
@@ -61,9 +64,6 @@ enum Command {
     #[command(subcommand)]
     TokenKeys(token_keys::Command),
 }
-
-/// Why a command failed, for the person who runs it.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command. `Ok(false)`: the command ran, and found something that is not in order.
 ///

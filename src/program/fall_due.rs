@@ -27,7 +27,7 @@ enum DueKind {
     Expiry,
 }
 
-/// The dates of a customer that are past, earliest first. Of one moment: what matures, then the
+/// The dates of a customer that are past, earliest first. At one moment: what matures, then the
 /// holds that time out by their keys, then what expires; lots by their ids. So one history gives
 /// the same lots, however often and however late it is looked at.
 #[derive(Default)]

@@ -13,7 +13,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Of contact data, by the keyed hashes of a sort of text and a normalised text.
+    /// The person of contact data, by the keyed hashes of a sort of text and a normalised text.
     pub fn of(contact: &Contact, indexes: impl Fn(&str, &str) -> Vec<[u8; 32]>) -> Self {
         let texts = [
             (Likeness::Phone, Some(&contact.phone)),

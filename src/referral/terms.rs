@@ -9,7 +9,7 @@ use crate::partner::scheme::Product;
 /// manifest takes nothing from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Of the product's entry in the manifest.
+    /// The version of the product's entry in the manifest.
     pub version: u32,
     pub rewards: Vec<Reward>,
     /// Days for which the person is this referral's.

@@ -49,7 +49,7 @@ impl KeySource {
     }
 }
 
-/// For errors and logs. Of a command only the program is shown: an argument may be a secret.
+/// For errors and logs. Only a command's program is shown: an argument may be a secret.
 impl fmt::Display for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,6 +3,7 @@
 //! say what happened, never what was sent. Other crates are not logged below `info`, because there
 //! they print whole requests.
 
+mod layer;
 pub mod metrics;
 mod panics;
 pub mod traces;
@@ -17,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::settings::{Log, LogFormat, Settings};
+use layer::{BoxedLayer, is_ours};
 use traces::Traces;
 
 /// The running logging, and the traces that must still be sent at the end.
@@ -49,8 +51,6 @@ impl Telemetry {
     }
 }
 
-type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
-
 fn log_layer(log: &Log) -> Result<BoxedLayer, String> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|error| format!("setting log.level: {error}; expected such as \"info\""))?;
@@ -78,8 +78,4 @@ fn is_discreet(line: &Metadata<'_>) -> bool {
 /// error; for an operator it is nothing, unless they look for something.
 fn is_noise(line: &Metadata<'_>) -> bool {
     line.target().starts_with("actix_http::")
-}
-
-fn is_ours(line: &Metadata<'_>) -> bool {
-    line.target() == "tallystick" || line.target().starts_with("tallystick::")
 }

@@ -29,7 +29,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 
-use super::{BoxedLayer, is_ours};
+use super::layer::{BoxedLayer, is_ours};
 use crate::settings::TraceSettings;
 use crate::trace_parent::TraceParent;
 

@@ -56,7 +56,7 @@ pub enum CorrectionAsked {
 #[derive(Clone, Debug)]
 pub struct Corrected {
     pub correction: Correction,
-    /// Of its transaction, once it is posted.
+    /// The receipt of its transaction, once it is posted.
     pub receipt: Option<String>,
     /// Whether the same was asked for before, and done.
     pub replayed: bool,

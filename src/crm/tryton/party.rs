@@ -20,7 +20,7 @@ pub(super) struct Party {
     timestamp: Json,
 }
 
-/// Of which lead, and at which revision, a mechanism of ours is.
+/// The lead and the revision that a mechanism of ours stands for.
 #[derive(Clone, Copy)]
 struct Mark {
     lead: ReferralId,

@@ -13,7 +13,7 @@ use crate::http::access::client_assertion::{
 };
 use crate::http::access::staff::{Read, Staff};
 use crate::http::access::standing::partner_of;
-use crate::http::schemas::bodies::{Introspection, IntrospectionForm, RevocationForm, TokenError};
+use crate::http::schemas::oauth::{Introspection, IntrospectionForm, RevocationForm, TokenError};
 use crate::partner::constraint::Binding;
 use crate::store::revoked_tokens;
 
@@ -79,8 +79,8 @@ pub async fn revoke_token(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-/// The content of a partner's access token, while it is good. Of any other token the answer says only
-/// that it is not active.
+/// The content of a partner's access token, while it is good. For any other token the answer says
+/// only that it is not active.
 ///
 /// # Errors
 /// `invalid_request` without a token.

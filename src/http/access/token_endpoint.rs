@@ -15,7 +15,7 @@ use crate::http::access::client_assertion::{
 };
 use crate::http::access::dpop;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::{TokenAnswer, TokenError, TokenForm};
+use crate::http::schemas::oauth::{TokenAnswer, TokenError, TokenForm};
 use crate::http::server::tls::ClientCertificate;
 use crate::partner::Partner;
 use crate::partner::constraint::{Binding, SenderConstraint};

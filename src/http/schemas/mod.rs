@@ -3,6 +3,7 @@
 
 pub(in crate::http) mod bodies;
 pub(in crate::http) mod follow_up;
+pub(in crate::http) mod oauth;
 pub(in crate::http) mod referral;
 mod strict;
 mod values;

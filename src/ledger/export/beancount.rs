@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 
 use chrono_tz::Tz;
 
-use super::{ExportError, Form, Out, account_name};
+use super::form::{ExportError, Form, Out, account_name};
 use crate::ledger::Account;
 use crate::store::reports::JournalTransaction;
 

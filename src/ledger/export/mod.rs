@@ -3,21 +3,24 @@
 //! journal. Accounts, amounts, times and rules go out; nothing that a partner or a customer wrote.
 
 mod beancount;
+mod form;
 mod hledger;
 mod parquet_table;
 mod pattern;
 mod table;
 
-use std::io::{self, Write};
 use std::str::FromStr;
 
 use chrono_tz::Tz;
 
-use super::{Account, Cutoff, Owner};
-use crate::ids::AccountId;
-use crate::store::reports::{self, JournalTransaction};
-use crate::store::{Db, StoreError};
+use super::{Account, Cutoff};
+use form::Form;
 
+use crate::ids::AccountId;
+use crate::store::Db;
+use crate::store::reports::{self, JournalTransaction};
+
+pub use form::{ExportError, Out, account_name};
 pub use pattern::AccountPattern;
 
 /// What to write out.
@@ -43,41 +46,6 @@ pub enum Format {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{0:?} is not a format: hledger, beancount, csv or parquet")]
 pub struct UnknownFormat(String);
-
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    #[error("the journal cannot be read")]
-    Store(#[from] StoreError),
-    #[error("the export cannot be written")]
-    Write(#[from] io::Error),
-    #[error("the export cannot be written")]
-    Parquet(#[from] parquet::errors::ParquetError),
-}
-
-impl From<csv::Error> for ExportError {
-    fn from(error: csv::Error) -> Self {
-        Self::Write(match error.into_kind() {
-            csv::ErrorKind::Io(error) => error,
-            other => io::Error::other(format!("{other:?}")),
-        })
-    }
-}
-
-/// Where an export goes.
-pub type Out = Box<dyn Write + Send>;
-
-/// How one format writes the journal down.
-trait Form {
-    /// Says which accounts there are, a page at a time, before the first transaction.
-    fn accounts(&mut self, _page: &[Account]) -> Result<(), ExportError> {
-        Ok(())
-    }
-
-    fn transaction(&mut self, transaction: &JournalTransaction) -> Result<(), ExportError>;
-
-    /// Writes what is left and ends.
-    fn finish(self: Box<Self>) -> Result<(), ExportError>;
-}
 
 const ACCOUNTS_AT_ONCE: i64 = 1_000;
 const TRANSACTIONS_AT_ONCE: i64 = 500;
@@ -169,16 +137,5 @@ impl FromStr for Format {
             "parquet" => Ok(Self::Parquet),
             _ => Err(UnknownFormat(text.to_owned())),
         }
-    }
-}
-
-/// An account as journals name it: `customer:<id>:points_available`, `bank:subsidy_expense`.
-#[must_use]
-pub fn account_name(account: &Account) -> String {
-    let code = account.code.name();
-    match &account.owner {
-        Owner::Bank => format!("bank:{code}"),
-        Owner::Partner(id) => format!("partner:{id}:{code}"),
-        Owner::Customer(id) => format!("customer:{id}:{code}"),
     }
 }

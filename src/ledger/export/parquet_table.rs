@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::{ExportError, Form, Out};
+use super::form::{ExportError, Form, Out};
 use crate::store::reports::JournalTransaction;
 
 const SCHEMA: &str = "message entries {

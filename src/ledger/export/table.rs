@@ -1,6 +1,6 @@
 //! CSV: a line for each entry.
 
-use super::{ExportError, Form, Out};
+use super::form::{ExportError, Form, Out};
 use crate::store::reports::JournalTransaction;
 
 /// The columns of a table, in their order; Parquet has the amount in minor units and the scale.

@@ -101,9 +101,8 @@ pub fn of_subjects(db: &mut Db, subjects: &[Erased]) -> Result<Vec<ErasureRecord
     rows.into_iter().map(read).collect()
 }
 
-fn read(
-    (id, by_kind, by_whom, subject_kind, subject, reason, certificate, erased_at): Stored,
-) -> Result<ErasureRecord, StoreError> {
+fn read(row: Stored) -> Result<ErasureRecord, StoreError> {
+    let (id, by_kind, by_whom, subject_kind, subject, reason, certificate, erased_at) = row;
     let subject =
         subject.as_deref().map(|id| types::uuid(id, "erasures.subject_id")).transpose()?;
     Ok(ErasureRecord {

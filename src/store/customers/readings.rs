@@ -99,9 +99,8 @@ pub fn of_subjects(
     rows.into_iter().map(read).collect()
 }
 
-fn read(
-    (id, reader_kind, reader, purpose, subject_kind, subject, read_at): Stored,
-) -> Result<ReadingRecord, StoreError> {
+fn read(row: Stored) -> Result<ReadingRecord, StoreError> {
+    let (id, reader_kind, reader, purpose, subject_kind, subject, read_at) = row;
     Ok(ReadingRecord {
         id: ReadingId::from_uuid(types::uuid(&id, "readings.id")?),
         reader_kind,

@@ -440,7 +440,8 @@ pub fn owed(
     Ok(owing)
 }
 
-fn lot((id, customer, matures_at, expires_at, parts): LotRow) -> Result<Lot, StoreError> {
+fn lot(row: LotRow) -> Result<Lot, StoreError> {
+    let (id, customer, matures_at, expires_at, parts) = row;
     let points = |minor| Amount::from_minor(minor, Asset::PTS);
     let (pending, available, held, redeemed, expired, owed) = parts;
     Ok(Lot {

@@ -126,7 +126,10 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<SealOfEvent, StoreError> {
     }
 }
 
-fn seal(row: (Vec<u8>, i64, i64, Vec<u8>)) -> Result<Seal, StoreError> {
+/// The columns of `seals`, in their order.
+type SealRow = (Vec<u8>, i64, i64, Vec<u8>);
+
+fn seal(row: SealRow) -> Result<Seal, StoreError> {
     let (transaction, block, leaf_index, leaf) = row;
     Ok(Seal { transaction, block, leaf_index, leaf: hash_of(&leaf, "seals.leaf")? })
 }

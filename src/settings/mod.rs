@@ -1,6 +1,14 @@
 //! One value with every setting: defaults, then a file, then the environment. An unknown key or a
 //! bad value is refused with its name, its source, and what was expected.
 
+mod crm;
+mod secret;
+
+pub use crm::{
+    CrmFeedbackSettings, CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings,
+};
+pub use secret::Secret;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -197,77 +205,6 @@ pub struct SandboxSettings {
     pub database_url: DatabaseUrl,
 }
 
-/// The bank's CRM.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
-pub enum CrmSettings {
-    Tryton { url: String, database: String, user: String, password: Secret },
-    Salesforce(SalesforceSettings),
-    Webhook(CrmWebhookSettings),
-}
-
-impl CrmSettings {
-    /// Where the CRM is, without anything secret.
-    #[must_use]
-    pub fn place(&self) -> String {
-        match self {
-            Self::Tryton { url, database, .. } => format!("tryton {url}/{database}"),
-            Self::Salesforce(settings) => format!("salesforce {}", settings.url),
-            Self::Webhook(settings) => format!("webhook {}", settings.url),
-        }
-    }
-}
-
-/// A Salesforce org, and our client there, which logs in by OAuth 2.0 client credentials.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SalesforceSettings {
-    /// The org's own address (My Domain).
-    pub url: String,
-    #[serde(default = "salesforce_version")]
-    pub api_version: String,
-    /// The Lead's external-id field that holds our id: text, unique.
-    #[serde(default = "salesforce_id")]
-    pub external_id: String,
-    /// The Lead's number field that holds the revision.
-    #[serde(default = "salesforce_revision")]
-    pub revision_field: String,
-    pub client_id: String,
-    pub client_secret: Secret,
-}
-
-/// The bank's own receiver of leads (docs/crm-adapters.md).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrmWebhookSettings {
-    pub url: String,
-    /// `whsec_…`: signs what we send.
-    pub secret: Secret,
-    /// How we log in to the receiver, if it asks for that.
-    pub login: Option<LoginSettings>,
-}
-
-/// How we log in.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, tag = "method", rename_all = "snake_case")]
-pub enum LoginSettings {
-    ApiKey {
-        header: String,
-        key: Secret,
-    },
-    Basic {
-        user: String,
-        password: Secret,
-    },
-    /// OAuth 2.0 (RFC 6749, 4.4).
-    ClientCredentials {
-        token_url: String,
-        client_id: String,
-        client_secret: Secret,
-        scope: Option<String>,
-    },
-}
-
 /// Who sends notices to customers; without it, nobody does.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "sender", rename_all = "lowercase")]
@@ -276,14 +213,6 @@ pub enum NoticeSettings {
     Log,
     /// The bank's message gateway gets a signed `POST`.
     Webhook { url: String, secret: Secret },
-}
-
-/// The CRM reports the stages of leads by itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CrmFeedbackSettings {
-    /// `whsec_…`: reports must be signed with it.
-    pub secret: Secret,
 }
 
 /// Where the key set is: JSON or TOML, unless it is the file.
@@ -367,18 +296,13 @@ fn is_safe_url(url: &str) -> bool {
     url.starts_with("https://") || is_local
 }
 
-/// A secret; neither `Debug` nor an error shows it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
 /// Which setting is wrong, where it came from, and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
 
 /// The defaults, which files and environment may leave out.
-const DEFAULTS: &str = include_str!("settings.default.toml");
+const DEFAULTS: &str = include_str!("../settings.default.toml");
 
 /// Environment variables are named `TALLYSTICK_…`, with two underscores between a table and its key
 /// (`TALLYSTICK_CRM__URL`).
@@ -473,37 +397,6 @@ fn describe(error: &figment::Error) -> String {
     });
     let source = source.map(|source| format!(" (in {source})")).unwrap_or_default();
     format!("setting {key}{}{source}", error.kind)
-}
-
-impl Secret {
-    #[must_use]
-    pub const fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-fn salesforce_version() -> String {
-    "v62.0".to_owned()
-}
-
-fn salesforce_id() -> String {
-    "Tallystick_Id__c".to_owned()
-}
-
-fn salesforce_revision() -> String {
-    "Tallystick_Revision__c".to_owned()
 }
 
 fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatabaseUrl, D::Error> {
