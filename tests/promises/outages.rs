@@ -33,11 +33,11 @@ async fn a_database_that_became_read_only_is_a_passing_failure() {
     let answer = shop.post(&payment("p-2", "m-1", "20.00", "0.00")).await;
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
-    wait_until(503, async || shop.get("/readyz").await.status).await;
+    wait_until(503, async || shop.get("/readyz").await.status.as_u16()).await;
     cut_off(&app.trial, "RESET default_transaction_read_only");
-    wait_until(200, async || shop.get("/readyz").await.status).await;
+    wait_until(200, async || shop.get("/readyz").await.status.as_u16()).await;
     wait_until(201, async || {
-        let status = shop.post(&payment("p-2", "m-1", "20.00", "0.00")).await.status;
+        let status = shop.post(&payment("p-2", "m-1", "20.00", "0.00")).await.status.as_u16();
         if status == 200 { 201 } else { status }
     })
     .await;
@@ -141,7 +141,7 @@ async fn a_full_disk_is_a_passing_failure_and_not_ready() {
     };
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
-    wait_until(503, async || shop.get("/readyz").await.status).await;
+    wait_until(503, async || shop.get("/readyz").await.status.as_u16()).await;
     process.kill().unwrap();
     process.wait().unwrap();
     // All that was acknowledged is there, and it goes on once there is room.
