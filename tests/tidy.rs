@@ -156,10 +156,6 @@ const CLOSED: &[(&str, &str, &[&str])] = &[
 /// The circles of files that may be, each with its reason.
 const CIRCLES: &[(&[&str], &str)] = &[
     (
-        &["app", "app/books_chores", "app/chores", "app/serving"],
-        "The service holds its chores, and each chore is made of the service's parts.",
-    ),
-    (
         &["cli/demo", "cli/demo/play", "cli/demo/report", "cli/demo/spend", "cli/demo/stage"],
         "One play in four acts on one stage.",
     ),
@@ -189,14 +185,6 @@ const CIRCLES: &[(&[&str], &str)] = &[
     (
         &["event", "event/envelope", "event/fingerprint"],
         "An event is read from its envelope, and the envelope names the kinds of event.",
-    ),
-    (
-        &["intake/columns", "intake/lines", "intake/numbered", "intake/unpack"],
-        "Lines of a file, from bytes to columns: one reader in four files.",
-    ),
-    (
-        &["outbox/crm", "outbox/notices", "outbox/send"],
-        "One sender that is an arm for each channel.",
     ),
     (
         &[

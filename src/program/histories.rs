@@ -326,7 +326,7 @@ proptest! {
         };
         let (owed, expired) =
             (of_code(AccountCode::POINTS_OWED), of_code(AccountCode::POINTS_BREAKAGE));
-        prop_assert!(owed <= 0 && owed + expired == 0);
+        prop_assert!(owed <= 0 && owed + expired == 0, "{:?}", world.balances);
         for (account, minor) in &world.balances {
             let counted = [AccountCode::POINTS_OWED, AccountCode::POINTS_BREAKAGE];
             let counted = counted.contains(&account.code);

@@ -32,7 +32,7 @@ on_both_stores! {
         assert_eq!((&statuses[0]["status"], &statuses[1]["status"]), (&json!(422), &json!(201)));
         let quote = r#"{"member":"m-1","currency":"CNY","gross":"1.00","gross":"2.00"}"#;
         assert_eq!(pointer(&post(&shop, "/v1/quotes", quote).await), "/gross");
-        let clerk = crate::harness::staff(app, "clerk-1", &["points:adjust"]);
+        let clerk = crate::harness::staff(app, "clerk-1", &["adjust"]);
         let given = crate::harness::adjustment("a-1", "m-1", "1.00").to_string();
         let given = given.replacen("\"points\"", "\"points\":\"9.00\",\"points\"", 1);
         assert_eq!(pointer(&post(&clerk, "/v1/adjustments", given).await), "/points");
@@ -113,6 +113,7 @@ on_both_stores! {
 
 on_both_stores! {
     async fn a_referral_of_nobody_is_refused(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
         let agency = app.partner("sunny-travel").await;
         let with = |field: &str, value: &str| {
             let mut event = referral("t-1", "travel-loan", "5000.00", "harbour");

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use tallystick::store::proof;
 
-use crate::harness::{Partner, Store, Trial, payment};
+use crate::harness::{Partner, Store, Trial, payment, wait_until};
 
 /// The real program in a process of its own, which can be killed.
 pub struct Served {
@@ -71,10 +71,16 @@ impl Served {
 }
 
 /// Posts payments from eight tasks until told to stop; the receipts that were given.
-async fn load(partner: &Partner, round: usize, stop: Arc<AtomicBool>) -> BTreeMap<String, String> {
+async fn load(
+    partner: &Partner,
+    round: usize,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
+) -> BTreeMap<String, String> {
     let tasks: Vec<_> = (0..8)
         .map(|task| {
             let (partner, stop) = (partner.clone(), Arc::clone(&stop));
+            let acknowledged = Arc::clone(&acknowledged);
             tokio::spawn(async move {
                 let mut given = BTreeMap::new();
                 for number in 0.. {
@@ -89,6 +95,7 @@ async fn load(partner: &Partner, round: usize, stop: Arc<AtomicBool>) -> BTreeMa
                     let Ok(text) = response.text().await else { break };
                     assert!(status.is_success(), "{status}: {text}");
                     given.insert(id, text);
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
                 given
             })
@@ -108,10 +115,13 @@ async fn every_acknowledged_event_is_there_once(store: Store) {
         let served = Served::start(&trial, &[]);
         let partner = served.partner(&trial, "green-basket").await;
         let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(AtomicUsize::new(0));
         let loading = tokio::spawn({
             let (partner, stop) = (partner.clone(), Arc::clone(&stop));
-            async move { load(&partner, round, stop).await }
+            let acknowledged = Arc::clone(&acknowledged);
+            async move { load(&partner, round, stop, acknowledged).await }
         });
+        wait_until(true, async || acknowledged.load(Ordering::Relaxed) > 15).await;
         // A different moment each time, so that the kill falls into different work.
         let moment = 150 + u64::from(uuid::Uuid::new_v4().as_bytes()[0]) * 2;
         tokio::time::sleep(Duration::from_millis(moment)).await;
@@ -149,7 +159,7 @@ async fn told_to_stop_it_answers_what_is_under_way_first() {
     let stop = Arc::new(AtomicBool::new(false));
     let loading = tokio::spawn({
         let (partner, stop) = (partner.clone(), Arc::clone(&stop));
-        async move { load(&partner, 0, stop).await }
+        async move { load(&partner, 0, stop, Arc::default()).await }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(served.stop().success());

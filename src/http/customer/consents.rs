@@ -14,7 +14,7 @@ use crate::http::access::auth::{ConsentsWrite, Customer, ReferralsRead};
 use crate::http::access::partner_or_staff::{Asker, PartnerOrStaff};
 use crate::http::access::staff::Privacy;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::WithdrawalBody;
+use crate::http::schemas::requests::WithdrawalBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::ids::ConsentId;

@@ -11,7 +11,7 @@ use crate::event::{ConsentGiven, FieldReader, read_contact, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::ContactBody;
+use crate::http::schemas::requests::ContactBody;
 use crate::http::server::media::JsonBody;
 use crate::ids::PartnerId;
 

@@ -17,7 +17,7 @@ use crate::http::customer::person_page::{PageSetting, page};
 use crate::http::pages::accept::prefers_html;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::PersonBody;
+use crate::http::schemas::requests::PersonBody;
 use crate::http::server::media::JsonBody;
 
 const PURPOSE_CHARACTERS_MAX: usize = 200;

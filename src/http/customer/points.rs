@@ -12,7 +12,7 @@ use crate::customer::points::{self, HistoryPage, Points, PointsView};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::MemberLink;
+use crate::http::schemas::requests::MemberLink;
 use crate::http::server::page::Place;
 use crate::ids::{PartnerId, TransactionId};
 use crate::store::transactions::EntryPlace;

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use crate::http::Gateway;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::StatusBody;
+use crate::http::schemas::requests::StatusBody;
 use crate::store;
 
 /// The process lives.

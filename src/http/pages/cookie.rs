@@ -46,7 +46,7 @@ mod tests {
     fn a_cookie_is_found_by_its_whole_name() {
         let request = TestRequest::default()
             .insert_header(("cookie", "shop-old=1; shop=2"))
-            .insert_header(("cookie", "lang=zh"))
+            .append_header(("cookie", "lang=zh"))
             .to_http_request();
         assert_eq!(read_cookie(&request, "shop"), Some("2"));
         assert_eq!(read_cookie(&request, "lang"), Some("zh"));

@@ -9,7 +9,7 @@ use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, WebhooksManage};
 use crate::http::problem::{ENDPOINTS_FULL, Problem};
-use crate::http::schemas::bodies::WebhookEndpointBody;
+use crate::http::schemas::requests::WebhookEndpointBody;
 use crate::http::server::media::JsonBody;
 use crate::ids::{EndpointId, MessageId};
 use crate::store::outbox::Kind;

@@ -11,7 +11,7 @@ use crate::event::{FieldProblem, FieldReader, Malformed, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::ClockBody;
+use crate::http::schemas::requests::ClockBody;
 use crate::http::server::media::JsonBody;
 use crate::partner::test_clock::AHEAD_SECONDS_MAX;
 use crate::store::test_clocks;

@@ -10,7 +10,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::partner::crm_feedback::View;
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::StageBody;
+use crate::http::schemas::requests::StageBody;
 use crate::http::server::media::JsonBody;
 use crate::ids::ReferralId;
 use crate::referral::Actor;

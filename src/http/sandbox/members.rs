@@ -8,7 +8,7 @@ use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::{CodeBody, MemberLink};
+use crate::http::schemas::requests::{CodeBody, MemberLink};
 use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::MemberKey;

@@ -15,7 +15,7 @@ use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::access::staff::{Privacy, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::bodies::ErasureBody;
+use crate::http::schemas::requests::ErasureBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::ids::ErasureId;

@@ -1,20 +1,19 @@
 //! Transactions that are decided and not written yet, with all that follows from each.
 
 mod range;
+mod referrals;
 
 use std::collections::{HashMap, HashSet};
 
 use super::Submission;
 use super::announce::{self, News, announce};
 use super::error::RecordError;
-use super::first_moves::{FIRST_MOVE, FirstMove, write_first_moves};
 use super::referral_draft::ReferralDraft;
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::event::EventData;
 use crate::ids::{
-    BusinessKey, CustomerId, EventKey, MemberKey, OrderKey, PartnerId, ReferralId, SignatureId,
-    TransactionId,
+    BusinessKey, CustomerId, EventKey, MemberKey, PartnerId, ReferralId, SignatureId, TransactionId,
 };
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction, TransactionKind};
@@ -25,16 +24,14 @@ use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
 use crate::store::holds::HoldOf;
 use crate::store::lots::LotRecord;
-use crate::store::outbox::{Kind, NewMessage};
+use crate::store::outbox::Kind;
 use crate::store::quotes::QuoteEnd;
-use crate::store::referral_claims::NewClaim;
 use crate::store::referrals::ReferralRecord;
 use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
-    LedgerTx, accounts, business_keys, consents, counters, customers, events, flagged_payments,
-    holds, lines, lots, outbox, personal, quotes, referral_claims, referral_rewards, referrals,
-    signatures, transactions,
+    LedgerTx, accounts, business_keys, counters, customers, events, flagged_payments, holds, lines,
+    lots, quotes, signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
@@ -378,23 +375,6 @@ impl<'a> Drafts<'a> {
         flagged.collect()
     }
 
-    /// The leads for the CRM.
-    fn new_leads(&self) -> Vec<NewMessage> {
-        let drafts = self.list.iter().filter_map(|draft| draft.referral.as_ref());
-        let qualified = drafts.filter(|draft| draft.record.state == ReferralState::Qualified);
-        let person = |draft: &ReferralDraft<'_>| {
-            draft.personal.as_ref().map_or_else(
-                || OrderKey::from_bytes(*draft.record.id.bytes()),
-                |personal| OrderKey::of_person(&personal.phone_index.hash),
-            )
-        };
-        let lead = |draft: &ReferralDraft<'_>| {
-            let message = NewMessage::lead(draft.record.id, person(draft));
-            NewMessage { trace: draft.trace, ..message }
-        };
-        qualified.map(lead).collect()
-    }
-
     /// Writes all drafts, in the order that the database's constraints ask for.
     pub fn write(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
         if self.list.is_empty() {
@@ -453,60 +433,6 @@ impl<'a> Drafts<'a> {
         // Last, because nearly every group touches the bank's accounts: from here to the commit
         // the other writers wait.
         accounts::apply(tx, postings())?;
-        Ok(())
-    }
-
-    fn write_referrals(&mut self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), RecordError> {
-        let leads = self.new_leads();
-        self.leads = self.leads.saturating_add(leads.len());
-        let (mut records, mut agreed, mut people) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut first, mut claims, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
-        for draft in &mut self.list {
-            let Some(ReferralDraft { record, consent, personal, finding, .. }) =
-                draft.referral.take()
-            else {
-                continue;
-            };
-            let posted = !draft.transaction.postings().is_empty();
-            let rewards = std::mem::take(&mut draft.decision.rewards);
-            if let Some(introduced) = draft.decision.introduced.take() {
-                let until = record.expires_at;
-                let claim = |key| NewClaim { key, referral: record.id, until };
-                claims.extend(introduced.claims.into_iter().map(claim));
-                sightings.push((record.id, introduced.sightings));
-            }
-            first.push(FirstMove {
-                advance: ReferralState::Received.advance(record.state)?,
-                reason: record.reasons.join(" "),
-                finding,
-                transaction: posted.then(|| draft.transaction.id()),
-            });
-            records.push((record, draft.transaction.id(), rewards));
-            agreed.extend(consent);
-            people.extend(personal);
-        }
-        if records.is_empty() {
-            return Ok(());
-        }
-        consents::insert(tx, &agreed)?;
-        personal::insert(tx, &people)?;
-        referrals::insert(tx, records.iter().map(|(record, ..)| record))?;
-        if !referral_claims::claim(tx, &claims, now)? {
-            return Err(RecordError::Raced);
-        }
-        for (referral, keys) in &sightings {
-            referral_claims::note_sightings(tx, *referral, keys, now)?;
-        }
-        write_first_moves(tx, records.iter().map(|(record, ..)| record), &first, now)?;
-        for (record, transaction, rewards) in &records {
-            referral_rewards::insert(tx, record.id, *transaction, rewards)?;
-        }
-        outbox::insert(tx, &leads, now)?;
-        let news: Vec<News<'_>> = records
-            .iter()
-            .filter_map(|(record, ..)| announce::of_referral(record, record.state, FIRST_MOVE))
-            .collect();
-        self.leads = self.leads.saturating_add(announce(tx, &news, now)?);
         Ok(())
     }
 }
