@@ -9,6 +9,7 @@ on_both_stores! {
     async fn every_field_that_is_wrong_is_named_at_once(app) {
         let shop = app.partner("green-basket").await;
         let mut event = payment("p 1", "m-1", "88.50", "0.00");
+        event["data"]["order"] = json!("order 1 ");
         event["data"]["gross"] = json!(88.5);
         event["data"]["paid"] = json!("8.505");
         event["data"]["colour"] = json!("red");
