@@ -140,6 +140,12 @@ pub struct Reason {
     /// The discount scheme.
     #[schema(nullable = false)]
     pub scheme: Option<String>,
+    /// The discount that was given, in CNY.
+    #[schema(nullable = false)]
+    pub discount: Option<Amount>,
+    /// The part of a fee that was waived, in CNY.
+    #[schema(nullable = false)]
+    pub waived: Option<Amount>,
     #[schema(nullable = false)]
     pub allowed: Option<Amount>,
     #[schema(nullable = false)]
