@@ -66,7 +66,7 @@ on_both_stores! {
         let points = until(&person, "1000.00", "0.00").await;
         assert_eq!(
             points["entries"][0]["explanation"],
-            json!(["Reward for a referral whose first instalment is paid: 1000.00 PTS to the customer."])
+            json!(["Reward for a referral whose first instalment is paid: 1000.00 points to the customer."])
         );
         // Cancelled: all of it taken back, once.
         assert_eq!(app.advance(&id, Step::Cancel, "").await.unwrap().state, State::ClawedBack);
