@@ -31,7 +31,9 @@ use crate::store::{
 };
 
 const READINGS_MAX: i64 = 1_000;
-const ENTRIES_MAX: i64 = 10_000;
+const ENTRIES_MAX: usize = 10_000;
+/// Entries that are read at once, each with its receipt.
+const ENTRIES_PAGE: i64 = 100;
 /// Referrals that name one phone number.
 const REFERRALS_MAX: i64 = 1_000;
 
@@ -72,14 +74,14 @@ pub fn read_own(
     db: &mut Db,
     collector: Collector<'_>,
 ) -> Result<PersonData, CustomerRefusal> {
-    let data = db.write(|tx| {
+    let collected = db.write(|tx| {
         let found = customers::by_subject(tx.db(), subject)?;
         let id = found.ok_or(CustomerRefusal::NotFound)?;
         let reader = DataReader::Customer(id);
         let reading = Reading { reader, purpose: TO_ANSWER.to_owned() };
         collector.of_customer(tx, id, &reading)
     })?;
-    collector.with_rejected_lines(db, data)
+    collector.with_the_rest(db, collected)
 }
 
 /// All that is held about the person whom staff ask about.
@@ -94,7 +96,7 @@ pub fn find(
 ) -> Result<PersonData, CustomerRefusal> {
     let PersonQuestion { person, purpose } = question;
     let reading = Reading { reader: DataReader::Staff(who), purpose };
-    let data = db.write(|tx| match &person {
+    let collected = db.write(|tx| match &person {
         Person::Member { partner, member } => {
             let found = customers::by_member(tx.db(), partner, member)?;
             collector.of_customer(tx, found.ok_or(CustomerRefusal::NotFound)?, &reading)
@@ -109,10 +111,17 @@ pub fn find(
             if list.is_empty() {
                 return Err(CustomerRefusal::NotFound);
             }
-            collector.of_referrals(tx, &list, &reading)
+            let data = collector.of_referrals(tx, &list, &reading)?;
+            Ok(Collected { customer: None, data })
         }
     })?;
-    collector.with_rejected_lines(db, data)
+    collector.with_the_rest(db, collected)
+}
+
+/// What was collected while the reading was recorded. The customer's own history is still missing.
+struct Collected {
+    customer: Option<CustomerId>,
+    data: PersonData,
 }
 
 impl Collector<'_> {
@@ -121,10 +130,9 @@ impl Collector<'_> {
         tx: &mut LedgerTx<'_>,
         id: CustomerId,
         reading: &Reading,
-    ) -> Result<PersonData, CustomerRefusal> {
+    ) -> Result<Collected, CustomerRefusal> {
         readings::insert(tx, reading, &[DataSubject::Customer(id)], self.now)?;
         let list = referrals::about_customer(tx.db(), id)?;
-        let customer = membership(tx, id, self.zone)?;
         let mut data = self.of_referrals(tx, &list, reading)?;
         let mut subjects = vec![DataSubject::Customer(id)];
         subjects.extend(subjects_of(tx, &list)?);
@@ -132,7 +140,7 @@ impl Collector<'_> {
         let mut erased = vec![Erased::Customer(id)];
         erased.extend(list.iter().map(|referral| Erased::Referral(referral.id)));
         data.erasures = certificates(tx, &erased)?;
-        Ok(PersonData { customer, ..data })
+        Ok(Collected { customer: Some(id), data })
     }
 
     /// All that is held about the person of these referrals.
@@ -173,13 +181,18 @@ impl Collector<'_> {
         })
     }
 
-    /// Adds the lines of partners' files that name the person. They are read outside of the
-    /// transaction, because nothing is written for them.
-    fn with_rejected_lines(
+    /// Adds the customer's history, and the lines of partners' files that name the person. They are
+    /// read outside of the transaction: it holds others up, and nothing is written for them.
+    fn with_the_rest(
         self,
         db: &mut Db,
-        data: PersonData,
+        Collected { customer, data }: Collected,
     ) -> Result<PersonData, CustomerRefusal> {
+        let customer = match customer {
+            Some(id) => db.snapshot(|db| membership(db, id, self.zone))?,
+            None => None,
+        };
+        let data = PersonData { customer, ..data };
         let mut identifiers = Identifiers::default();
         for member in data.customer.iter().flat_map(|customer| &customer.members) {
             identifiers.add(&member.partner, &member.member);
@@ -195,16 +208,11 @@ impl Collector<'_> {
     }
 }
 
-fn membership(
-    tx: &mut LedgerTx<'_>,
-    id: CustomerId,
-    zone: Tz,
-) -> Result<Option<Membership>, StoreError> {
-    let db = tx.db();
+fn membership(db: &mut Db, id: CustomerId, zone: Tz) -> Result<Option<Membership>, StoreError> {
     let Some(profile) = customers::profile(db, id)? else { return Ok(None) };
     let account = |code| Account::customer(code, id, Asset::PTS);
     let available = account(AccountCode::POINTS_AVAILABLE);
-    let lines = own_history(db, &available, None, ENTRIES_MAX)?;
+    let entries = entries(db, &available, zone)?;
     let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
     let stage = customer_stages::get(db, id)?.map(|record| record.stage.name());
     let since = |step: customer_stages::StageMove| StageSince {
@@ -236,8 +244,21 @@ fn membership(
         stage,
         stages,
         announcements,
-        entries: lines.into_iter().map(|line| Entry::of(line, zone)).collect(),
+        entries,
     }))
+}
+
+/// The newest entries of an account. They are read a page at a time: a receipt that names thousands
+/// of lots is large.
+fn entries(db: &mut Db, account: &Account, zone: Tz) -> Result<Vec<Entry>, StoreError> {
+    let (mut list, mut after) = (Vec::new(), None);
+    while list.len() < ENTRIES_MAX {
+        let page = own_history(db, account, after, ENTRIES_PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.place);
+        list.extend(page.into_iter().map(|line| Entry::of(line, zone)));
+    }
+    Ok(list)
 }
 
 fn subjects_of(

@@ -47,7 +47,7 @@ pub fn binary_mode<'a>(
             event.insert(attribute.to_owned(), json!(value));
         }
     }
-    event.insert("data".to_owned(), read_json(body)?);
+    event.insert("data".to_owned(), read_json(body).map_err(|malformed| malformed.below("/data"))?);
     Ok(Value::Object(event))
 }
 
@@ -71,6 +71,10 @@ pub fn read(
     let time = time.flatten();
     for attribute in PASSED_OVER {
         envelope.optional(attribute);
+    }
+    let data_type = envelope.optional_text("datacontenttype", 256);
+    if data_type.is_some_and(|data_type| !is_json(data_type)) {
+        envelope.fail("datacontenttype", "expected application/json, in UTF-8: data is JSON here");
     }
     let kind = envelope.text("type", 64);
     let event_data = kind.and_then(|kind| read_data(&mut envelope, kind, time));
@@ -106,6 +110,19 @@ fn read_data(
     }
 }
 
+/// Whether a media type is JSON in UTF-8 (RFC 8259, and structured suffixes of RFC 6839).
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_utf_8 = parts.all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+    });
+    (essence == "application/json" || essence == "text/json" || essence.ends_with("+json"))
+        && is_utf_8
+}
+
 /// CloudEvents lets anyone add attributes of lower-case letters and digits (section 3.1), so we
 /// ignore them. Any other name in the envelope is a mistake.
 fn pass_over_extensions(mut envelope: FieldReader<'_>, value: &Value) {
@@ -115,12 +132,14 @@ fn pass_over_extensions(mut envelope: FieldReader<'_>, value: &Value) {
         ["specversion", "id", "source", "type", "time", "data"].into_iter().chain(PASSED_OVER);
     let defined: Vec<&str> = defined.collect();
     let object = value.as_object().into_iter().flatten();
-    for (name, _value) in object {
+    for (name, value) in object {
         if name == "data_base64" {
             envelope.fail(name, "binary data is not taken here: write data as JSON, in data");
         } else if !defined.contains(&name.as_str()) && !is_extension(name) {
             envelope
                 .fail_unknown(name, "not a CloudEvents attribute; extensions are of a-z and 0-9");
+        } else if !defined.contains(&name.as_str()) && (value.is_object() || value.is_array()) {
+            envelope.fail_unknown(name, "an extension is a string, a truth or a whole number");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use super::problem::{FieldProblem, Malformed, NotJson, TextPlace};
@@ -14,6 +15,9 @@ use super::reader::{escaped, is_field_name};
 
 /// What is said of a name that an object has more than once.
 const NAME_TWICE: &str = "this name appears more than once: write each name once";
+
+/// An item of an array, or why it is not taken.
+pub type Item = Result<Value, Malformed>;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -24,18 +28,49 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// [`Malformed::NotJson`] with the place and the reason, or [`Malformed::Fields`] with each name that
 /// an object has more than once.
 pub fn read_json(bytes: &[u8]) -> Result<Value, Malformed> {
+    read_value(text_of(bytes)?)
+}
+
+/// Reads the items of an array, each by itself: an item that is not taken fails none beside it.
+///
+/// # Errors
+/// [`Malformed`] when the whole is not an array of JSON. An item's own [`Malformed`] has pointers into
+/// the item, and places in the whole body.
+pub fn read_items(bytes: &[u8]) -> Result<Vec<Item>, Malformed> {
+    let text = text_of(bytes)?;
+    if !text.trim_ascii_start().starts_with('[') {
+        read_value(text)?;
+        let detail = "expected a JSON array of events".to_owned();
+        return Err(Malformed::Fields(vec![FieldProblem { pointer: String::new(), detail }]));
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let read = items.into_iter().map(|item| {
+        let begins = item.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+        read_value(item.get()).map_err(|malformed| match malformed {
+            Malformed::NotJson { place, why } => {
+                let begins = TextPlace::of_offset(text.as_bytes(), begins);
+                Malformed::NotJson { place: place.after(begins), why }
+            }
+            fields @ Malformed::Fields(_) => fields,
+        })
+    });
+    Ok(read.collect())
+}
+
+fn text_of(bytes: &[u8]) -> Result<&str, Malformed> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let place = TextPlace::of_offset(bytes, error.valid_up_to());
-            return Err(Malformed::NotJson { place, why: NotJson::NotUtf8 });
-        }
-    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let place = TextPlace::of_offset(bytes, error.valid_up_to());
+        Malformed::NotJson { place, why: NotJson::NotUtf8 }
+    })?;
     if text.trim_ascii().is_empty() {
         let place = TextPlace { line: 1, column: 1 };
         return Err(Malformed::NotJson { place, why: NotJson::Empty });
     }
+    Ok(text)
+}
+
+fn read_value(text: &str) -> Result<Value, Malformed> {
     let twice = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = Names { pointer: Some(String::new()), twice: &twice }.deserialize(&mut reader);
@@ -193,6 +228,23 @@ mod tests {
         assert_eq!(pointers, ["/id", "/data/lines/1/paid"]);
         let names = words(r#"{"data":{"王小明":1,"王小明":2}}"#.as_bytes());
         assert!(names.starts_with("/data: ") && !names.contains("王"), "{names}");
+    }
+
+    #[test]
+    fn an_item_that_is_not_taken_fails_none_beside_it() {
+        let text = b"[{\"id\":\"a\"},\n {\"id\":\"b\",\"id\":\"c\"}, {\"data\":{\"x\":\"\\udc00\"}}, 1e400, 5]";
+        let items = read_items(text).unwrap();
+        let words = |at: usize| items[at].as_ref().unwrap_err().in_words();
+        assert!(items[0].is_ok() && items[4].is_ok());
+        assert!(words(1).starts_with("/id: "), "{}", words(1));
+        assert!(
+            words(2).contains("surrogate") && words(2).contains("line 2, column 3"),
+            "{}",
+            words(2)
+        );
+        assert!(words(3).contains("out of range"), "{}", words(3));
+        assert!(read_items(b"{}").unwrap_err().in_words().contains("array"));
+        assert!(read_items(b"[{}, {").unwrap_err().in_words().contains("ends too early"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use consent::{ConsentGiven, Recipient};
 pub use difference::{Difference, differences};
 pub use envelope::{Attributes, binary_mode};
 pub use fingerprint::{Fingerprint, FingerprintKey};
-pub use json::read_json;
+pub use json::{Item, read_items, read_json};
 pub use object::{read_object, read_object_within};
 pub use payment::{Instalment, Line, Payment};
 pub use problem::{FieldProblem, Malformed, NotJson, TextPlace};

@@ -81,7 +81,44 @@ impl TextPlace {
     }
 }
 
+impl TextPlace {
+    /// This place in a part of a text, as a place in the whole: the part begins at `begins`.
+    #[must_use]
+    pub const fn after(self, begins: Self) -> Self {
+        let line = begins.line.saturating_add(self.line.saturating_sub(1));
+        let column = match self.line {
+            1 => begins.column.saturating_add(self.column.saturating_sub(1)),
+            _ => self.column,
+        };
+        Self { line, column }
+    }
+}
+
 impl Malformed {
+    /// The same, of a text that is part of a whole: pointers begin with `above`.
+    #[must_use]
+    pub fn below(self, above: &str) -> Self {
+        self.with_pointers(|pointer| format!("{above}{pointer}"))
+    }
+
+    /// The same, of a part of a whole: pointers are the part's own.
+    #[must_use]
+    pub fn without(self, above: &str) -> Self {
+        self.with_pointers(|pointer| pointer.strip_prefix(above).unwrap_or(pointer).to_owned())
+    }
+
+    fn with_pointers(self, changed: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::NotJson { .. } => self,
+            Self::Fields(mut fields) => {
+                for field in &mut fields {
+                    field.pointer = changed(&field.pointer);
+                }
+                Self::Fields(fields)
+            }
+        }
+    }
+
     /// All problems on one line, for a reject file or a terminal.
     #[must_use]
     pub fn in_words(&self) -> String {

@@ -7,7 +7,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::earn::Purchase;
 use super::explain::LinesMultiplied;
-use super::facts;
+use super::facts::{self, CountingCategories};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::earning::Earning;
 
@@ -31,12 +31,13 @@ impl Counting {
     pub fn of(rule: &Earning, purchase: &Purchase<'_>) -> Result<Self, AmountError> {
         let payment = purchase.payment;
         let none = Amount::zero(payment.currency);
+        let categories = CountingCategories::of(&rule.when, &rule.except, &purchase.facts);
         let lines = payment.lines.iter().map(|line| CountingLine {
-            paid: if facts::counts(line, &rule.when, &rule.except) { line.paid } else { none },
+            paid: if categories.counts(line) { line.paid } else { none },
             multiplier: Decimal::ONE,
         });
         let mut counting = Self {
-            paid: facts::counting(payment, &rule.when, &rule.except)?,
+            paid: categories.paid(payment)?,
             multiplier: Decimal::ONE,
             lines: lines.collect(),
         };
@@ -49,8 +50,9 @@ impl Counting {
                 continue;
             }
             let no_exception = Default::default();
+            let multiplied = CountingCategories::of(&more.when, &no_exception, &purchase.facts);
             for (line, counted) in payment.lines.iter().zip(&mut counting.lines) {
-                if facts::counts(line, &more.when, &no_exception) {
+                if multiplied.counts(line) {
                     counted.multiplier = times(counted.multiplier, more.by)?;
                 }
             }

@@ -11,7 +11,7 @@ use super::decision::{Decision, LinePart, Occasion, Refusal};
 use super::explain::{
     DecisionReason, EarningBasis, EarningReason, LimitName, LocalMoment, NotEarned,
 };
-use super::facts::{self, Facts};
+use super::facts::{self, CountingCategories, Facts};
 use super::lot::{self, Debt, NewLot};
 use super::standing::{CustomerStanding, Standings};
 use super::tier::{self, TierChange};
@@ -83,8 +83,8 @@ fn unrewarded(line: &Line) -> LinePart {
 fn applies(rule: &Earning, facts: &Facts<'_>) -> Result<(), NotEarned> {
     facts::holds(&rule.when, facts).map_err(NotEarned::Condition)?;
     let lines = &facts.payment.lines;
-    let none_counts = !lines.is_empty()
-        && !lines.iter().any(|line| facts::counts(line, &rule.when, &rule.except));
+    let categories = CountingCategories::of(&rule.when, &rule.except, facts);
+    let none_counts = !lines.is_empty() && !lines.iter().any(|line| categories.counts(line));
     if none_counts || facts::excepted(&rule.except, facts) {
         return Err(NotEarned::Excepted);
     }

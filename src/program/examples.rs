@@ -314,3 +314,55 @@ fn a_fully_refunded_first_purchase_was_none() {
     pay(&mut world, "1.00", "2.00");
     assert_eq!(available(&world), kept, "part of the first is kept: this is the second");
 }
+
+#[test]
+fn an_exception_of_categories_keeps_their_lines_only_where_all_that_it_states_holds() {
+    const NO_TEA_ON_MONDAYS: &str = r#"
+[[earning]]
+id = "base"
+version = 1
+from = "2017-01-01"
+points_per_unit = "1"
+rounding = "down"
+partner_share = "0"
+except = { categories = ["tea"], weekdays = ["mon"] }
+"#;
+    let mut world = world(&[NO_TEA_ON_MONDAYS]);
+    // The first of January 2026 is a Thursday.
+    pay(&mut world, "10.00", "5.00");
+    assert_eq!(available(&world), 1_500);
+    world.wait(4);
+    pay(&mut world, "10.00", "5.00");
+    assert_eq!(available(&world), 2_000);
+}
+
+#[test]
+fn an_earning_rule_and_a_discount_of_one_id_have_limits_of_their_own() {
+    const DISCOUNT: &str = r#"
+budget = "50"
+
+[[discount]]
+id = "tea"
+version = 1
+from = "2017-01-01"
+percentage = { share = "0.1", max = "50.00" }
+bank_share = "1"
+limits = [{ per = "month", times = 3 }]
+budget = "30.00"
+"#;
+    let mut world = world(&[TEA, DISCOUNT]);
+    let mut marks = Vec::new();
+    for order in ["o-1", "o-2", "o-3", "o-4"] {
+        let data = json!({
+            "member": "m-1", "order": order, "currency": "CNY", "gross": "100.00", "scheme": "tea",
+            "discount": "10.00", "paid": "90.00",
+            "lines": [{ "line": "1", "category": "tea", "paid": "90.00" }],
+        });
+        let (_id, decision) = world.decide("payment.discounted", data).unwrap();
+        marks.push(decision.marks);
+    }
+    // Ten points of the cap, three uses of the discount: neither counts for the other.
+    assert_eq!(marks[..3], [vec![], vec![], vec![]]);
+    assert_eq!(marks[3], [Mark::DiscountSpent]);
+    assert_eq!((available(&world), cap_used(&world, "tea")), (1_000, 1_000));
+}

@@ -42,12 +42,18 @@ pub enum ConditionPart {
 /// # Errors
 /// [`ConditionPart`]: the first part that does not.
 pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), ConditionPart> {
+    let parts = parts(condition, facts);
+    parts.into_iter().find(|(_part, holds)| !holds).map_or(Ok(()), |(fails, _)| Err(fails))
+}
+
+/// Each part of a condition, and whether it holds. A part that is not stated holds.
+fn parts(condition: &Condition, facts: &Facts<'_>) -> [(ConditionPart, bool); 8] {
     let payment = facts.payment;
     let category = |line: &Line, names: &[String]| {
         line.category.as_ref().is_some_and(|category| names.contains(category))
     };
     let tier = |tiers: &Vec<RuleId>| facts.tier.is_some_and(|tier| tiers.contains(tier));
-    let checks = [
+    [
         (ConditionPart::Tier, condition.tiers.as_ref().is_none_or(tier)),
         (
             ConditionPart::Weekday,
@@ -85,8 +91,7 @@ pub fn holds(condition: &Condition, facts: &Facts<'_>) -> Result<(), ConditionPa
             ConditionPart::Expression,
             condition.cel.as_ref().is_none_or(|cel| cel.is_true(&facts.values())),
         ),
-    ];
-    checks.into_iter().find(|(_fails, holds)| !holds).map_or(Ok(()), |(fails, _)| Err(fails))
+    ]
 }
 
 /// Whether an exception keeps a rule from the payment: one that says nothing keeps it from none,
@@ -96,29 +101,40 @@ pub fn excepted(except: &Condition, facts: &Facts<'_>) -> bool {
     !except.says_nothing() && except.categories.is_none() && holds(except, facts).is_ok()
 }
 
-/// How much of what was paid counts: all of it, or the lines that `when` means, less those that
-/// `except` means.
-pub fn counting(
-    payment: &Payment,
-    when: &Condition,
-    except: &Condition,
-) -> Result<Amount, AmountError> {
-    if payment.lines.is_empty() || (when.categories.is_none() && except.categories.is_none()) {
-        return Ok(payment.paid);
-    }
-    let counting = payment.lines.iter().filter(|line| counts(line, when, except));
-    let mut paid = counting.map(|line| line.paid);
-    paid.try_fold(Amount::zero(payment.currency), Amount::checked_add)
+/// The categories whose lines count for a rule, and those whose lines do not.
+#[derive(Clone, Copy, Default)]
+pub struct CountingCategories<'a> {
+    only: Option<&'a [String]>,
+    except: Option<&'a [String]>,
 }
 
-/// Whether a line counts for a rule.
-#[must_use]
-pub fn counts(line: &Line, when: &Condition, except: &Condition) -> bool {
-    let named = |names: &Option<Vec<String>>| {
+impl<'a> CountingCategories<'a> {
+    /// An exception keeps the lines of its categories from the rule where all else that it states
+    /// holds.
+    pub fn of(when: &'a Condition, except: &'a Condition, facts: &Facts<'_>) -> Self {
+        let mut others = parts(except, facts).into_iter();
+        let holds = others.all(|(part, holds)| holds || part == ConditionPart::Category);
+        let except = except.categories.as_deref().filter(|_names| holds);
+        Self { only: when.categories.as_deref(), except }
+    }
+
+    /// How much of what was paid counts: all of it, or the lines that count.
+    pub fn paid(self, payment: &Payment) -> Result<Amount, AmountError> {
+        if payment.lines.is_empty() || (self.only.is_none() && self.except.is_none()) {
+            return Ok(payment.paid);
+        }
+        let counting = payment.lines.iter().filter(|line| self.counts(line));
+        let mut paid = counting.map(|line| line.paid);
+        paid.try_fold(Amount::zero(payment.currency), Amount::checked_add)
+    }
+
+    /// Whether a line counts for the rule.
+    #[must_use]
+    pub fn counts(self, line: &Line) -> bool {
         let category = line.category.as_ref();
-        names.as_ref().map(|names| category.is_some_and(|category| names.contains(category)))
-    };
-    named(&when.categories).unwrap_or(true) && !named(&except.categories).unwrap_or(false)
+        let is_in = |names: &[String]| category.is_some_and(|category| names.contains(category));
+        self.only.is_none_or(is_in) && !self.except.is_some_and(is_in)
+    }
 }
 
 impl Facts<'_> {

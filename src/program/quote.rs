@@ -24,7 +24,7 @@ const NOT_ASKED: [&str; 5] = ["discount", "paid", "order", "stage", "quote"];
 /// `data` of a payment without the fields that only a payment has.
 ///
 /// # Errors
-/// [`Malformed`] with every field that is wrong; `/data/discount`, for one, is an unknown field.
+/// [`Malformed`] with every field that is wrong; `/discount`, for one, is an unknown field.
 pub fn as_payment(
     mut data: Value,
     partner: &Partner,
@@ -34,7 +34,7 @@ pub fn as_payment(
         let unknown = NOT_ASKED.iter().filter(|name| fields.contains_key(**name));
         let problems: Vec<FieldProblem> = unknown
             .map(|name| FieldProblem {
-                pointer: format!("/data/{name}"),
+                pointer: format!("/{name}"),
                 detail:
                     "unknown field; a quote has member, currency, gross, scheme, store, lines, \
                          instalment, and its answer says the discount"
@@ -62,7 +62,8 @@ pub fn as_payment(
         "time": occasion.effective_at.to_string(), "data": data,
     });
     let key = FingerprintKey::new(b"a quote is not an event");
-    parse_value(&partner.id, &partner.limits, &envelope, &key)
+    let parsed = parse_value(&partner.id, &partner.limits, &envelope, &key);
+    parsed.map_err(|malformed| malformed.without("/data"))
 }
 
 /// What is promised for the payment that was asked about. A decision with marks is no promise.

@@ -23,8 +23,23 @@ on_both_stores! {
         assert_eq!((answer.status.as_u16(), pointer(&answer)), (422, "/data/paid"));
         let two_ids = text.replacen("\"id\"", "\"id\":\"p-0\",\"id\"", 1);
         assert_eq!(pointer(&post(&shop, "/v1/events", two_ids).await), "/id");
-        let batch = post(&shop, "/v1/events:batch", format!("[{twice}]")).await;
-        assert_eq!((batch.status.as_u16(), pointer(&batch)), (422, "/0/data/paid"));
+        // In a batch only the item itself is refused.
+        let good = payment("p-9", "m-1", "1.00", "0.00");
+        let surrogate = good.to_string().replace("\"m-1\"", "\"\\udc00\"");
+        let batch = format!("[{twice},\n{good}, {surrogate}, 1e400, {{}}]");
+        let batch = post(&shop, "/v1/events:batch", batch).await;
+        let outcomes = batch.body["outcomes"].as_array().unwrap();
+        let statuses: Vec<&Value> = outcomes.iter().map(|it| &it["status"]).collect();
+        assert_eq!(statuses, [422, 201, 400, 400, 422], "{}", batch.text);
+        assert_eq!(outcomes[0]["problem"]["problems"][0]["pointer"], "/data/paid");
+        assert!(outcomes[2]["problem"]["detail"].as_str().unwrap().contains(": line 2, column "));
+        let data = good["data"].to_string().replacen("\"paid\"", "\"paid\":\"1.00\",\"paid\"", 1);
+        let mut binary = shop.request(Method::POST, "/v1/events").header("content-type", "application/json");
+        for (name, value) in [("specversion", "1.0"), ("id", "p-8"), ("source", "/t"),
+            ("type", "payment.discounted"), ("time", "2026-11-02T10:15:30Z")] {
+            binary = binary.header(format!("ce-{name}"), value);
+        }
+        assert_eq!(pointer(&Answer::of(binary.body(data)).await), "/data/paid");
         let lines = shop.request(Method::POST, "/v1/events:stream");
         let lines = lines.header("content-type", "application/x-ndjson").body(format!("{twice}\n{text}\n"));
         let lines = Answer::of(lines).await.text;
@@ -67,6 +82,26 @@ on_both_stores! {
             let answer = post(&shop, "/v1/events", body).await;
             assert_eq!(answer.status, 400, "{why}: {}", answer.text);
             assert!(answer.body["detail"].as_str().unwrap().contains(why), "{}", answer.text);
+        }
+        for (attribute, value) in [
+            ("datacontenttype", json!("text/xml")),
+            ("datacontenttype", json!("application/json; charset=gbk")),
+            ("datacontenttype", json!(5)),
+            ("ext", json!({ "x": 1 })),
+            ("ext", json!([1])),
+        ] {
+            let mut event = payment("p-3", "m-1", "1.00", "0.00");
+            event[attribute] = value;
+            let refused = shop.refused(&event).await.2;
+            assert_eq!(refused["problems"][0]["pointer"], format!("/{attribute}"), "{refused}");
+        }
+        for (attribute, value) in [
+            ("datacontenttype", json!("application/json; charset=UTF-8")),
+            ("ext", json!(true)),
+        ] {
+            let mut event = payment(&format!("p-{attribute}"), "m-1", "1.00", "0.00");
+            event[attribute] = value;
+            shop.record(&event).await;
         }
         let mut event = payment("p-2", "m-1", "1.00", "0.00");
         event["data_base64"] = json!("e30=");

@@ -57,6 +57,28 @@ on_both_stores! {
 }
 
 on_both_stores! {
+    async fn a_movement_of_many_lots_is_one_line_and_its_receipt_is_read_once(app) {
+        const LOTS: usize = 300;
+        let shop = app.partner("green-basket").await;
+        let person = customer(app, "c-1");
+        let reference = member(&person, "green-basket").await;
+        let payments = (0..LOTS).map(|n| payment(&format!("p-{n}"), &reference, "1.00", "0.00"));
+        shop.post_batch(&payments.collect::<Vec<_>>()).await;
+        let held = json!({ "code": code(&person).await, "points": "300.00" });
+        shop.record(&redemption("h-1", "redemption.held", held)).await;
+        shop.record(&redemption("c-1", "redemption.cancelled", json!({ "hold": "h-1" }))).await;
+        let points = until(&person, "300.00", "0.00").await;
+        let entries = points["entries"].as_array().unwrap();
+        let told = |at: usize| (entries[at]["kind"].clone(), entries[at]["amount"].clone());
+        assert_eq!(told(0), (json!("redemption.cancelled"), json!("300.00")));
+        assert_eq!(told(1), (json!("redemption.held"), json!("-300.00")));
+        assert_eq!(told(2), (json!("payment.discounted"), json!("1.00")));
+        let data = person.get("/v1/customers/me/data").await.body;
+        assert_eq!(data["customer"]["entries"].as_array().unwrap().len(), LOTS + 2);
+    }
+}
+
+on_both_stores! {
     async fn what_expires_names_its_last_day(app) {
         let shop = app.partner("green-basket").await;
         let person = customer(app, "c-1");

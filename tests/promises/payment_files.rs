@@ -179,7 +179,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 on_both_stores! {
     async fn a_partner_that_is_suspended_stops_its_file_and_goes_on_with_it_afterwards(app) {
-        const LINES: usize = 40_000;
+        const LINES: usize = 8_000;
         let shop = app.partner("green-basket").await;
         let url = upload(&shop, file(LINES).as_bytes(), &DAY).await;
         let read = async || count(&shop.get(&url).await.body, "read");

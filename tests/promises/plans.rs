@@ -142,6 +142,8 @@ async fn work(app: &TestApp, round: &str) {
     shop.record(&payment(&id("p"), &id("m"), "100.00", "0.00")).await;
     shop.record(&refund(&id("r"), &id("p"), "40.00")).await;
     let lead = travel.record(&referral(&id("t"), "travel-loan", "9000.00", "old-town")).await;
+    // Another person, of whom nothing is erased.
+    travel.record(&referral(&id("s"), "travel-loan", "9000.00", "old-town")).await;
     let person = customer(app, &id("subject"));
     let reference = member(&person, "green-basket").await;
     shop.record(&payment(&id("q"), &reference, "60.00", "0.00")).await;

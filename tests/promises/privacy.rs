@@ -11,6 +11,9 @@ use crate::harness::{Cluster, Partner, Store, Trial, referral, run_sql};
 const NAME: &str = "Quite Unmistakable";
 const PHONE: &str = "+8619955512345";
 const EMAIL: &str = "unmistakable@person.invalid";
+/// Of another person, who stays: the data is there, sealed.
+const STAYING_NAME: &str = "Rather Noticeable";
+const STAYING_PHONE: &str = "+8619955567890";
 /// What was sent where it does not belong.
 const MISPLACED: &str = "+8619955554321";
 
@@ -67,6 +70,9 @@ async fn play(trial: &Trial, served: &Served) {
             assert!(!answer.text.contains(text), "{}", answer.text);
         }
     }
+    let mut staying = referral("t-6", "travel-loan", "9000.00", "old-town");
+    staying["data"]["contact"] = json!({ "name": STAYING_NAME, "phone": STAYING_PHONE });
+    travel.record(&staying).await;
     let asked = json!({ "phone": PHONE, "purpose": "to answer a letter" });
     assert_eq!(bob.send("/v1/customers/data", &asked).await.status, 200);
     assert_eq!(person.get("/v1/customers/me/data").await.status, 200);
@@ -79,7 +85,7 @@ async fn play(trial: &Trial, served: &Served) {
 
 fn assert_none(place: &str, bytes: &[u8]) {
     assert!(!bytes.is_empty(), "{place} is empty");
-    for secret in [NAME, PHONE, EMAIL, MISPLACED] {
+    for secret in [NAME, PHONE, EMAIL, MISPLACED, STAYING_NAME, STAYING_PHONE] {
         let secret = secret.trim_start_matches('+').as_bytes();
         let found = bytes.windows(secret.len()).any(|window| window == secret);
         assert!(!found, "{} is in {place}", String::from_utf8_lossy(secret));
@@ -119,7 +125,7 @@ async fn nothing_stands_in_the_clear(store: Store) {
             assert!(dumped.contains("INSERT INTO public.personal_data"), "no row is in the dump");
             assert_none("the dump", &output.stdout);
             // bytea is dumped in hexadecimal digits.
-            for secret in [NAME, PHONE, EMAIL] {
+            for secret in [NAME, PHONE, EMAIL, STAYING_NAME, STAYING_PHONE] {
                 let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
                 assert!(!dumped.contains(&hex), "{secret} is in the dump");
             }

@@ -35,7 +35,7 @@ on_both_stores! {
         assert_eq!(wrong.status, 422);
         let pointers: Vec<&str> = wrong.body["problems"]
             .as_array().unwrap().iter().map(|it| it["pointer"].as_str().unwrap()).collect();
-        assert!(pointers.contains(&"/data/gross") && pointers.contains(&"/data/currency"));
+        assert!(pointers.contains(&"/gross") && pointers.contains(&"/currency"));
     }
 }
 

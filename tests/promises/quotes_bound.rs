@@ -52,7 +52,7 @@ on_both_stores! {
             body[name] = json!(value);
             let refused = quote(&shop, &body).await;
             assert_eq!(refused.told(), (422, "invalid"));
-            assert_eq!(refused.body["problems"][0]["pointer"], format!("/data/{name}"));
+            assert_eq!(refused.body["problems"][0]["pointer"], format!("/{name}"));
         }
         let quoted = quote(&shop, &asked).await.body;
         let mut paid = payment("p-1", "m-1", "1000.00", "999.00");

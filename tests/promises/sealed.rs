@@ -137,11 +137,7 @@ on_both_stores! {
         let manifest = app.trial.settings.partners.join("sunny-travel/partner.toml");
         let text = std::fs::read_to_string(&manifest).unwrap();
         let list = format!("[staff]\nphones = [\"{}\"]\n", "ab".repeat(32));
-        let listed = match text.find("[staff]") {
-            Some(_) => text.replacen("[staff]", &list, 1),
-            None => format!("{text}\n{list}"),
-        };
-        std::fs::write(&manifest, listed).unwrap();
+        std::fs::write(&manifest, format!("{text}\n{list}")).unwrap();
         keys(&app.trial, &["rotate", "--index", "--wait", "0"]).unwrap();
         let status = keys(&app.trial, &["status"]).unwrap();
         assert!(status.contains("lists of partners' staff 1"), "{status}");
@@ -149,7 +145,7 @@ on_both_stores! {
         assert!(refused.contains("staff"), "{refused}");
         // The list is made again, by the new key.
         let text = std::fs::read_to_string(&manifest).unwrap();
-        std::fs::write(&manifest, text.replacen("[staff]\n", "[staff]\nindex = \"index-2\"\n", 1)).unwrap();
+        std::fs::write(&manifest, text.replacen("\n[staff]\n", "\n[staff]\nindex = \"index-2\"\n", 1)).unwrap();
         keys(&app.trial, &["retire", "index-1"]).unwrap();
     }
 }

@@ -223,6 +223,14 @@ on_both_stores! {
             .body("abc");
         let part = Answer::of(part).await;
         assert_eq!((part.status.as_u16(), &part.headers["upload-offset"]), (204, &"3".parse().unwrap()));
+        // Whatever the method is that the proxy let through.
+        let progress = tus(Method::PUT, &url).header("x-http-method-override", "HEAD");
+        assert_eq!(Answer::of(progress).await.headers["upload-offset"], "3");
+        let other = tus(Method::POST, "/v1/uploads").header("upload-length", "3")
+            .header("upload-metadata", &day);
+        let other = Answer::of(other).await.headers["location"].to_str().unwrap().to_owned();
+        let given_up = tus(Method::PATCH, &other).header("x-http-method-override", "DELETE");
+        assert_eq!(Answer::of(given_up).await.status, 204);
         // Elsewhere the header says nothing.
         let event = payment("p-1", "m-1", "10.00", "0.00");
         let request = shop.request(Method::POST, "/v1/events").json(&event);

@@ -13,6 +13,7 @@ use super::shop::Shop;
 use super::visit::{Visit, Visitor};
 use crate::clock;
 use crate::http::Gateway;
+use crate::http::partner::tus;
 use crate::http::partner::uploads::{self, WholeFile};
 use crate::http::problem::Problem;
 use crate::ids::ImportId;
@@ -69,10 +70,11 @@ pub async fn post_file(
     };
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let sent = multipart::read(kind, &body).and_then(|parts| read(&parts));
+    let today = gateway.day(clock::now());
+    let sent = multipart::read(kind, &body).and_then(|parts| read(&parts, today));
     let Some(sent) = sent.filter(|sent| visit.is_own(&sent.token)) else {
-        let day = gateway.day(clock::now()).to_string();
-        let page = Page { frame: visit.frame(&request), day, error: visit.words.file_wrong };
+        let (day, error) = (today.to_string(), visit.words.file_wrong);
+        let page = Page { frame: visit.frame(&request), day, error };
         return Visit::show_again(&request, &page);
     };
     let file = WholeFile {
@@ -119,7 +121,7 @@ fn of_file(request: &HttpRequest, gateway: &Gateway) -> Result<Shop, Problem> {
     Ok(shop)
 }
 
-fn read<'a>(parts: &[Part<'a>]) -> Option<SentFile<'a>> {
+fn read<'a>(parts: &[Part<'a>], today: NaiveDate) -> Option<SentFile<'a>> {
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| std::str::from_utf8(part(name)?.content).ok();
     let file = part("file").filter(|file| !file.content.is_empty())?;
@@ -128,7 +130,7 @@ fn read<'a>(parts: &[Part<'a>]) -> Option<SentFile<'a>> {
     };
     Some(SentFile {
         token: text("token")?.to_owned(),
-        day: text("day")?.parse().ok()?,
+        day: tus::business_date(text("day")?, today)?,
         file_name: file.file_name.as_ref().filter(is_name).cloned(),
         content: file.content,
     })

@@ -41,6 +41,7 @@ use crate::partner::scope::Scope;
                        look up their points; staff correct. Amounts are decimals in strings, \
                        times RFC 3339. Errors are problem documents (RFC 9457). Partners on trial \
                        get any of them by `Sandbox-Problem: <slug>`.",
+        contact(name = "The bank's partner desk"),
     ),
     paths(
         events::post_event,

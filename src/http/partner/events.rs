@@ -68,18 +68,16 @@ pub async fn post_event_batch(
 ) -> Result<HttpResponse, Problem> {
     binary_mode::expect_batch(request.headers())?;
     let signed = signature::read(&caller.partner, &gateway, &request, &body)?;
-    let Value::Array(items) = event::read_json(&body)? else {
-        return Err(Problem::expected_array());
-    };
+    let items = event::read_items(&body)?;
     if items.len() > BATCH_MAX {
         return Err(Problem::too_many_items(BATCH_MAX));
     }
     let signed = signed.map(|signed| signature::of_batch(&signed, items.len()));
     let key = &gateway.keys.fingerprint;
     let reading = debug_span!("parse", bytes = body.len(), events = items.len());
-    let read = items.iter().map(|item| {
-        let parsed = reading
-            .in_scope(|| event::parse_value(&caller.partner.id, &caller.partner.limits, item, key));
+    let (partner, limits) = (&caller.partner.id, &caller.partner.limits);
+    let read = items.into_iter().map(|item| {
+        let parsed = reading.in_scope(|| event::parse_value(partner, limits, &item?, key));
         parsed.map_err(Problem::from)
     });
     let read = read.collect();

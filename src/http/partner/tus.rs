@@ -1,8 +1,6 @@
 //! The upload protocol tus 1.0.0 (tus.io/protocols/resumable-upload), as far as headers go: core,
 //! creation, termination, checksum, expiration.
 
-use std::ops::RangeInclusive;
-
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -63,8 +61,8 @@ pub async fn get_options(gateway: web::Data<Gateway>) -> HttpResponse {
         .finish()
 }
 
-/// Years in which a file's day may plausibly lie.
-const BUSINESS_YEARS: RangeInclusive<i32> = 2000..=2100;
+/// The first year in which a file's day may lie.
+const BUSINESS_YEAR_MIN: i32 = 2000;
 
 /// The checksum that a part must have.
 pub struct Checksum {
@@ -94,11 +92,12 @@ pub fn bytes_in(headers: &HeaderMap, name: &'static str) -> Result<i64, Problem>
     count.ok_or_else(|| Problem::parameter(name, "expected a number of bytes"))
 }
 
-/// Reads what a creation says of the file.
+/// Reads what a creation says of the file. Its day may be a day ahead of `today`, as clocks and zones
+/// differ.
 ///
 /// # Errors
 /// [`Problem`], with the header, or the key of the metadata, that is wrong.
-pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
+pub fn read_announced(headers: &HeaderMap, today: NaiveDate) -> Result<Announced, Problem> {
     let length = bytes_in(headers, LENGTH)?;
     let metadata = read_metadata(headers)?;
     let value =
@@ -106,10 +105,9 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
     let wrong = |key: &str, expected: &str| {
         Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
     };
-    let day = value("business_date").and_then(|day| day.parse::<NaiveDate>().ok());
-    let day = day.filter(|day| BUSINESS_YEARS.contains(&day.year()));
-    let business_date =
-        day.ok_or_else(|| wrong("business_date", "the file's day, such as 2026-11-24"))?;
+    let day = value("business_date").and_then(|day| business_date(day, today));
+    let expected = "the file's day, such as 2026-11-24, and no day to come";
+    let business_date = day.ok_or_else(|| wrong("business_date", expected))?;
     let is_name = |name: &str| {
         (1..=FILE_NAME_CHARACTERS_MAX).contains(&name.chars().count())
             && !name.chars().any(char::is_control)
@@ -130,6 +128,14 @@ pub fn read_announced(headers: &HeaderMap) -> Result<Announced, Problem> {
         charset: charset.transpose()?,
         sha256: sha256.transpose()?,
     })
+}
+
+/// The day of a file. `None`: it is not written as a date, or is no day of a file.
+#[must_use]
+pub fn business_date(text: &str, today: NaiveDate) -> Option<NaiveDate> {
+    let day = text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text)?;
+    let is_past = day <= today.succ_opt().unwrap_or(today);
+    (day.year() >= BUSINESS_YEAR_MIN && is_past).then_some(day)
 }
 
 /// Keys and values, these in base64; a key may stand alone.
@@ -208,7 +214,7 @@ mod tests {
     }
 
     fn told(list: &[(&'static str, &str)]) -> String {
-        match read_announced(&headers(list)) {
+        match read_announced(&headers(list), NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()) {
             Ok(file) => {
                 format!("{} {} {:?}", file.length, file.business_date, file.file_name)
             }
@@ -233,6 +239,19 @@ mod tests {
         ] {
             let told = told(&[(LENGTH, length), (METADATA, metadata)]);
             assert!(told.starts_with("parameter: ") && told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_day_of_a_file_is_a_date_and_not_to_come() {
+        let today = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        for good in ["2026-11-23", "2026-11-24", "2017-01-01", "2000-01-01"] {
+            assert!(business_date(good, today).is_some(), "{good}");
+        }
+        for bad in
+            ["2026-11-25", "2027-11-20", "1999-12-31", "0001-01-01", "2026-11-2", "+2026-11-20", ""]
+        {
+            assert!(business_date(bad, today).is_none(), "{bad}");
         }
     }
 

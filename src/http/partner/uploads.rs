@@ -16,6 +16,7 @@ use crate::http::problem::{
     MEDIA_TYPE, Problem, TIMEOUT, TOO_LARGE, UPLOAD_CONFLICT, UPLOAD_EXPIRED,
 };
 use crate::http::server::paths::UPLOADS_PATH;
+use crate::http::trial::clock_of;
 use crate::ids::ImportId;
 use crate::intake::upload::{self, Announced, Begun, Found, Kept, PART_BYTES, Removed};
 use crate::partner::Partner;
@@ -47,10 +48,17 @@ pub async fn create_upload(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     tus::check_version(request.headers())?;
-    let announced = tus::read_announced(request.headers())?;
+    let now = clock_of(gateway.books(&caller.partner), &caller.partner).await?;
+    let announced = tus::read_announced(request.headers(), gateway.day(now))?;
     signature::may_be_missing(&caller.partner, FILE_UNSIGNED)?;
+    let is_empty = announced.length == 0;
     let begun = begin(&gateway, &caller.partner, announced).await?;
-    Ok(HttpResponse::Created()
+    let mut response = HttpResponse::Created();
+    if is_empty {
+        // Nothing is missing of an empty file.
+        response.insert_header((header::CONTENT_LOCATION, format!("/v1/imports/{}", begun.id)));
+    }
+    Ok(response
         .insert_header((header::LOCATION, format!("{UPLOADS_PATH}/{}", begun.id)))
         .insert_header((tus::EXPIRES, tus::http_date(begun.expires_at)))
         .finish())

@@ -17,7 +17,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
-use crate::event::{Difference, FieldProblem, Malformed};
+use crate::event::{Difference, FieldProblem};
 use crate::ids::EventId;
 use crate::store::StoreError;
 use crate::writer::ConflictingDuplicate;
@@ -99,12 +99,6 @@ impl Problem {
     #[must_use]
     pub fn parameter(name: &str, expected: &str) -> Self {
         Self::new(&PARAMETER, format!("{name}: {expected}"))
-    }
-
-    #[must_use]
-    pub fn expected_array() -> Self {
-        let detail = "expected a JSON array of events".to_owned();
-        Self::from(Malformed::Fields(vec![FieldProblem { pointer: String::new(), detail }]))
     }
 
     #[must_use]

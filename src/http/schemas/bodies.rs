@@ -12,12 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 use super::strict::strict;
 use crate::clock::Moment;
 use crate::event::{
-    Cancel, Commit, ConsentGiven, Contact, Difference, FieldProblem, Hold, Payment, Referral,
-    Refund, Return,
+    Cancel, Commit, Contact, Difference, FieldProblem, Hold, Payment, Referral, Refund, Return,
 };
-use crate::ids::{
-    ConsentId, CorrectionId, EventId, MemberRef, PartnerId, ReferralId, TransactionId,
-};
+use crate::ids::{ConsentId, CorrectionId, EventId, PartnerId, ReferralId, TransactionId};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, Asset};
 

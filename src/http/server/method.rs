@@ -40,15 +40,13 @@ pub fn method_sent(request: &HttpRequest) -> Method {
 
 fn meant(request: &ServiceRequest) -> Option<Method> {
     let is_upload = is_below(request.path(), UPLOADS_PATH);
-    match *request.method() {
-        // An upload has a HEAD of its own (tus 1.0.0, core protocol).
-        Method::HEAD if !is_upload => Some(Method::GET),
-        Method::POST if is_upload => {
-            let named = request.headers().get(OVERRIDE)?;
-            Method::from_bytes(&named.as_bytes().trim_ascii().to_ascii_uppercase()).ok()
-        }
-        _ => None,
+    if is_upload {
+        // Whatever the method is (tus 1.0.0, `X-HTTP-Method-Override`).
+        let named = request.headers().get(OVERRIDE)?;
+        return Method::from_bytes(&named.as_bytes().trim_ascii().to_ascii_uppercase()).ok();
     }
+    // An upload has a HEAD of its own (tus 1.0.0, core protocol).
+    (request.method() == Method::HEAD).then_some(Method::GET)
 }
 
 fn is_below(path: &str, root: &str) -> bool {

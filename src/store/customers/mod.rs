@@ -87,11 +87,15 @@ pub fn enrol(tx: &mut LedgerTx<'_>, list: &[Enrolment]) -> Result<usize, StoreEr
         let member_rows: Vec<MemberRow<'_>> =
             part.iter().map(|new| member_row(&new.partner, &new.member, &new.customer)).collect();
         let count = both!(tx.0, db => {
-            diesel::insert_into(customers::table).values(&customer_rows).execute(db)?;
-            diesel::insert_into(members::table)
+            let opened = diesel::insert_into(customers::table)
+                .values(&customer_rows)
+                .on_conflict_do_nothing()
+                .execute(db)?;
+            let linked = diesel::insert_into(members::table)
                 .values(&member_rows)
                 .on_conflict_do_nothing()
-                .execute(db)
+                .execute(db)?;
+            diesel::QueryResult::Ok(linked.min(opened))
         })?;
         enrolled = enrolled.saturating_add(count);
     }

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::ids::{CustomerId, EventKey, MemberKey, PartnerId, QuoteId, RuleId};
 use crate::money::{Amount, Asset};
 use crate::program::{QuoteStanding, QuoteState};
-use crate::store::schema::quotes;
+use crate::store::schema::{customers, quotes};
 use crate::store::{Db, LedgerTx, StoreError, counters, types};
 
 #[derive(Insertable)]
@@ -129,7 +129,8 @@ pub fn open_of_member(db: &mut Db, member: MemberKey) -> Result<Vec<QuoteId>, St
     ids.iter().map(|id| types::uuid(id, "quotes.id").map(QuoteId::from_uuid)).collect()
 }
 
-/// The customers whom members become when they enrol, where an open quote counts for them already.
+/// The customers whom members become when they enrol, where an open quote counts for them already. A
+/// customer who exists is another member's.
 pub fn customers(
     db: &mut Db,
     members: &[MemberKey],
@@ -141,9 +142,17 @@ pub fn customers(
         .order((quotes::expires_at.desc(), quotes::id))
         .select((quotes::member_id, quotes::customer_id))
         .load(db))?;
+    let named: Vec<&[u8]> = rows.iter().filter_map(|(_, customer)| customer.as_deref()).collect();
+    let exists: Vec<Vec<u8>> = both!(db, db => customers::table
+        .filter(customers::id.eq_any(&named))
+        .select(customers::id)
+        .load(db))?;
     let mut found = HashMap::new();
     for (member, customer) in rows {
         let (Some(member), Some(customer)) = (member, customer) else { continue };
+        if exists.contains(&customer) {
+            continue;
+        }
         let member = MemberKey::from_bytes(types::bytes16(&member, "quotes.member_id")?);
         let customer = CustomerId::from_uuid(types::uuid(&customer, "quotes.customer_id")?);
         found.insert(member, customer);

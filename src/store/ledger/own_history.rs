@@ -1,5 +1,5 @@
-//! The history of an account as its customer reads it: a hold of points and its commitment are one
-//! line, whatever the number of lots that they touched.
+//! The history of an account as its customer reads it: one line for each transaction, whatever the
+//! number of lots that it touched. A hold of points and its commitment are one line.
 
 use std::collections::HashMap;
 
@@ -36,17 +36,13 @@ pub fn own_history(
 ) -> Result<Vec<HistoryLine>, StoreError> {
     let mut lines = read(db, account, after, lines_max)?;
     let holds: Vec<EventKey> = lines.iter().filter_map(hold_of).collect();
-    if holds.is_empty() {
-        return Ok(lines);
-    }
     let mut commitments = commitments(db, &holds)?;
-    let held = lines.iter().filter(|line| line.kind == Hold::TYPE);
-    let held = held.map(|line| line.place.transaction);
+    let own = lines.iter().map(|line| line.place.transaction);
     let touched: Vec<TransactionId> =
-        held.chain(commitments.values().map(|committed| committed.transaction)).collect();
+        own.chain(commitments.values().map(|committed| committed.transaction)).collect();
     let sums = sums(db, account, &touched)?;
     let sum = |id: TransactionId| sums.get(&id).copied().unwrap_or(0);
-    for line in lines.iter_mut().filter(|line| line.kind == Hold::TYPE) {
+    for line in &mut lines {
         let mut amount = sum(line.place.transaction);
         if let Some(committed) = hold_of(line).and_then(|hold| commitments.remove(&hold)) {
             amount = amount.saturating_add(sum(committed.transaction));
@@ -74,8 +70,8 @@ fn hold_of(line: &HistoryLine) -> Option<EventKey> {
     Some(EventKey::of(&of.partner, &of.event))
 }
 
-/// The entries, without those that another line stands for: commitments, and all but the first
-/// entry of a hold.
+/// The first entry of each transaction but of commitments, for which the line of their hold stands. So
+/// a receipt, which names every lot, is read once.
 fn read(
     db: &mut Db,
     account: &Account,
@@ -100,7 +96,7 @@ fn read(
         .filter(entries::account_id.eq(id.bytes().as_slice()))
         .filter(entries::transaction_id.lt(transaction.as_slice()).or(later_in_same))
         .filter(transactions::kind.ne(Commit::TYPE))
-        .filter(transactions::kind.ne(Hold::TYPE).or(is_first))
+        .filter(is_first)
         .order((entries::transaction_id.desc(), entries::seq))
         .limit(lines_max)
         .select((
