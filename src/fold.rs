@@ -52,19 +52,28 @@ pub fn is_email(text: &str) -> bool {
             && !text.contains("..")
             && !text.chars().any(|c| c.is_whitespace() || "@,;:<>()[]\\\"".contains(c))
     };
+    let is_seen = !text.chars().any(is_invisible);
+    // No top-level domain is a number (RFC 3696, section 2), which tells names from addresses.
+    let is_top = |label: &str| label.chars().count() >= 2 && label.chars().any(char::is_alphabetic);
     let is_label = |label: &str| {
         label.chars().all(|c| c.is_alphanumeric() || c == '-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    is_plain(local) && is_plain(domain) && domain.contains('.') && domain.split('.').all(is_label)
+    is_seen
+        && is_plain(local)
+        && local.len() <= 64
+        && is_plain(domain)
+        && domain.split('.').all(is_label)
+        && domain.rsplit_once('.').is_some_and(|(_host, top)| is_top(top))
 }
 
 /// Whether a character changes the direction of the text around it, so that the text is read in
-/// another order than it is written: embeddings, overrides and isolates (Unicode Standard Annex 9).
+/// another order than it is written: marks, embeddings, overrides and isolates (Unicode Standard
+/// Annex 9).
 #[must_use]
 pub const fn reorders(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{061c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether nobody sees a character: the default-ignorable code points of Unicode (zero-width

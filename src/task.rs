@@ -94,7 +94,11 @@ pub fn every(schedule: Schedule, mut chore: impl Chore) -> Task {
             let goes_on = rounds.note(chore.round(turn).await);
             wake = match goes_on {
                 _ if stop.is_requested() => Wake::Stop,
-                true => Wake::AtOnce,
+                true => {
+                    // SQLite's lock goes to whoever asks next: others come between two rounds.
+                    tokio::time::sleep(BREATH).await;
+                    Wake::AtOnce
+                }
                 false => rounds.schedule.pause(&mut stop).await,
             };
         }
@@ -179,6 +183,9 @@ impl Schedule {
         }
     }
 }
+
+/// The pause between two rounds of a chore that has more to do.
+const BREATH: Duration = Duration::from_millis(5);
 
 /// The rounds of one chore.
 struct Rounds {

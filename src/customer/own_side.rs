@@ -19,6 +19,7 @@ pub struct Sentence {
 #[derive(Deserialize)]
 struct Reason {
     reason: String,
+    rule: Option<String>,
     says: String,
     says_zh: String,
     /// The receiver of a reward: `customer` or `partner`.
@@ -43,8 +44,9 @@ pub fn sentences(receipt: &Value, zone: Tz) -> Vec<Sentence> {
 impl Reason {
     fn own(self, zone: Tz) -> Option<Sentence> {
         match self.reason.as_str() {
-            "earned" | "not_earned" | "clawed_back" | "owed" | "debt_recovered" | "released"
-            | "matured" | "expired" | "adjusted" | "reversed" => Some(self.into_written()),
+            "not_earned" => Some(self.without_rule()),
+            "earned" | "clawed_back" | "owed" | "debt_recovered" | "released" | "matured"
+            | "expired" | "adjusted" | "reversed" => Some(self.into_written()),
             "rewarded" | "reward_taken_back" => {
                 let is_own = self.to.as_deref() == Some("customer");
                 is_own.then(|| self.into_written())
@@ -77,6 +79,18 @@ impl Reason {
 
     fn into_written(self) -> Sentence {
         Sentence { english: self.says, chinese: self.says_zh }
+    }
+
+    /// The rule is named by its id, which is a word of the programme's makers.
+    fn without_rule(self) -> Sentence {
+        let rule = self.rule.unwrap_or_default();
+        if rule.is_empty() {
+            return Sentence { english: self.says, chinese: self.says_zh };
+        }
+        Sentence {
+            english: self.says.replace(&rule, "one of the offers"),
+            chinese: self.says_zh.replace(&format!("规则{rule}"), "其中一项优惠"),
+        }
     }
 
     /// A limit or budget left less: how large it is, and what others used of it, is the bank's.

@@ -129,7 +129,9 @@ pub fn read_contact(data: &mut FieldReader<'_>) -> Option<Contact> {
     let document = contact.optional_text("document", 40).map(str::to_owned);
     let folded = |document: &str| letters_and_digits(document);
     let length = |text: &str| folded(text).chars().filter(char::is_ascii_alphanumeric).count();
-    if document.as_deref().is_some_and(|document| length(document) < 4) {
+    let is_foreign =
+        |document: &str| folded(document).bytes().any(|byte| !byte.is_ascii_alphanumeric());
+    if document.as_deref().is_some_and(|text| length(text) < 4 || is_foreign(text)) {
         contact.fail("document", "expected the number of an identity document");
     }
     let address = contact.optional_text("address", 200).map(str::to_owned);
@@ -137,14 +139,26 @@ pub fn read_contact(data: &mut FieldReader<'_>) -> Option<Contact> {
     Some(Contact { name: name?, phone: phone?, email, document, address })
 }
 
-/// Whether a phone number is in the form of E.164.
+/// Whether a phone number is in the form of E.164. A number of the bank's country is one of its
+/// numbering plan: a trunk `0` behind `+86` would make two persons of one.
 #[must_use]
 pub fn is_e164(phone: &str) -> bool {
     phone.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && digits.bytes().all(|b| b.is_ascii_digit())
             && !digits.starts_with('0')
+            && digits.strip_prefix("86").is_none_or(is_chinese)
     })
+}
+
+/// Whether digits are a national number of China: a mobile number of eleven digits, or an area code
+/// without its `0` and a number.
+fn is_chinese(national: &str) -> bool {
+    match national.as_bytes() {
+        [b'1', second, ..] if national.len() == 11 => (b'3'..=b'9').contains(second),
+        [first, ..] => *first != b'0' && (8..=11).contains(&national.len()),
+        [] => false,
+    }
 }
 
 impl fmt::Debug for Contact {

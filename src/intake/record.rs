@@ -23,7 +23,8 @@ pub async fn record(
         let answers = writer.submit_all(submissions.clone()).await;
         // A group is turned away as a whole. If a part of it was recorded, that part is answered as
         // a replay the next time.
-        let is_busy = answers.iter().any(|answer| matches!(answer, Err(WriteError::Busy)));
+        let is_busy =
+            answers.iter().any(|answer| matches!(answer, Err(WriteError::Busy | WriteError::Late)));
         if !is_busy || tries >= TRIES_MAX {
             return answers;
         }
@@ -50,7 +51,11 @@ pub fn submissions<'a>(
 pub const fn is_ours(error: &WriteError) -> bool {
     matches!(
         error,
-        WriteError::Store(_) | WriteError::Stopped | WriteError::Busy | WriteError::BooksFull
+        WriteError::Store(_)
+            | WriteError::Stopped
+            | WriteError::Busy
+            | WriteError::Late
+            | WriteError::BooksFull
     )
 }
 

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{AccountCode, Posting, Transaction, TransactionKind};
@@ -62,9 +64,25 @@ impl<'a> From<&'a Posting> for Line<'a> {
 }
 
 impl<R> Receipt<'_, R> {
-    /// The lines of a transaction.
+    /// The lines of a transaction: what each rule put on each account. A hold may touch thousands of
+    /// lots, and a receipt that named each would be as large; the entries name them.
     #[must_use]
     pub fn lines(transaction: &Transaction) -> Vec<Line<'_>> {
-        transaction.postings().iter().map(Line::from).collect()
+        let mut lines: Vec<Line<'_>> = Vec::new();
+        let mut places: HashMap<(AccountCode, Asset, &str), usize> = HashMap::new();
+        for line in transaction.postings().iter().map(Line::from) {
+            let place = (line.account, line.asset, line.rule);
+            let known = places.get(&place).and_then(|known| lines.get_mut(*known));
+            match known.map(|known| (known.amount.checked_add(line.amount), known)) {
+                Some((Ok(sum), known)) => known.amount = sum,
+                // A sum that is out of range stands in two lines.
+                Some((Err(_), _)) | None => {
+                    places.insert(place, lines.len());
+                    lines.push(line);
+                }
+            }
+        }
+        lines.retain(|line| !line.amount.is_zero());
+        lines
     }
 }

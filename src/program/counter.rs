@@ -93,7 +93,8 @@ pub fn visits(partner: &PartnerId, customer: CustomerId) -> CounterKey {
     CounterKey::of_name(&["visits", partner.as_str(), &customer.to_string()])
 }
 
-/// Points of a customer by an earning rule in a period.
+/// What a rule gave a customer in a period: points by an earning rule, uses of a discount. No earning rule
+/// has the id of a discount, where both count.
 #[must_use]
 pub fn cap(
     partner: &PartnerId,
@@ -106,30 +107,10 @@ pub fn cap(
     CounterKey::of_name(&["cap", partner.as_str(), rule.as_str(), &name, &period])
 }
 
-/// Points of all customers by an earning rule.
+/// What a rule gave all customers.
 #[must_use]
 pub fn budget(partner: &PartnerId, rule: &RuleId) -> CounterKey {
     CounterKey::of_name(&["budget", partner.as_str(), rule.as_str()])
-}
-
-/// How often a customer used a discount in a period. An earning rule may have the same id: it has
-/// counters of its own.
-#[must_use]
-pub fn discount_limit(
-    partner: &PartnerId,
-    rule: &RuleId,
-    customer: CustomerId,
-    period: Period,
-    day: NaiveDate,
-) -> CounterKey {
-    let (period, name) = (period.of(day), customer.to_string());
-    CounterKey::of_name(&["discount limit", partner.as_str(), rule.as_str(), &name, &period])
-}
-
-/// The bank's part of a discount for all customers.
-#[must_use]
-pub fn discount_budget(partner: &PartnerId, rule: &RuleId) -> CounterKey {
-    CounterKey::of_name(&["discount budget", partner.as_str(), rule.as_str()])
 }
 
 /// What a reward of a referred product gives to all receivers together.
@@ -199,9 +180,8 @@ impl NeededCounters {
         }
         for rule in scheme.discounts.iter().filter(|rule| rule.term().covers(day)) {
             let limits = rule.limits.iter();
-            let limits = limits.map(|it| discount_limit(id, &rule.id, customer, it.per, day));
-            self.own.extend(limits);
-            self.shared.extend(rule.budget.map(|_| discount_budget(id, &rule.id)));
+            self.own.extend(limits.map(|limit| cap(id, &rule.id, customer, limit.per, day)));
+            self.shared.extend(rule.budget.map(|_| budget(id, &rule.id)));
         }
         if scheme.asks_for_visits() {
             self.own.insert(visits(id, customer));

@@ -140,6 +140,10 @@ pub enum Refusal {
     BeforePayment,
     #[error("more is refunded than is left of the payment: {left} of {paid}")]
     RefundExceeds { left: Amount, paid: Amount },
+    #[error(
+        "{most} refunds of a payment at most: the next one must be of all that is left: {left}"
+    )]
+    RefundsMany { most: usize, left: Amount },
     #[error("the payment has no line {line}")]
     LineUnknown { line: LineNumber },
     #[error("more is refunded of line {line} than is left of it: {left}")]
@@ -158,6 +162,10 @@ pub enum Refusal {
     CommitExceeds { held: Amount },
     #[error("more is returned than is left of what was redeemed: {left} points")]
     ReturnExceeds { left: Amount },
+    #[error(
+        "{most} returns of a redemption at most: the next one must be of all that is left: {left}"
+    )]
+    ReturnsMany { most: usize, left: Amount },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),
 }

@@ -100,7 +100,7 @@ fn counted(
     subsidy: Amount,
 ) -> Vec<(LimitName, i64, Counted)> {
     let limits = rule.limits.iter().map(|limit| {
-        let counter = counter::discount_limit(&partner.id, &rule.id, customer, limit.per, day);
+        let counter = counter::cap(&partner.id, &rule.id, customer, limit.per, day);
         (
             LimitName::from(limit.per),
             i64::from(limit.times),
@@ -108,7 +108,7 @@ fn counted(
         )
     });
     let budget = rule.budget.map(|most| {
-        let counter = counter::discount_budget(&partner.id, &rule.id);
+        let counter = counter::budget(&partner.id, &rule.id);
         (
             LimitName::Budget,
             most.minor(),

@@ -337,10 +337,8 @@ except = { categories = ["tea"], weekdays = ["mon"] }
 }
 
 #[test]
-fn an_earning_rule_and_a_discount_of_one_id_have_limits_of_their_own() {
+fn an_earning_rule_and_a_discount_of_one_id_cannot_both_have_limits() {
     const DISCOUNT: &str = r#"
-budget = "50"
-
 [[discount]]
 id = "tea"
 version = 1
@@ -348,21 +346,16 @@ from = "2017-01-01"
 percentage = { share = "0.1", max = "50.00" }
 bank_share = "1"
 limits = [{ per = "month", times = 3 }]
-budget = "30.00"
 "#;
-    let mut world = world(&[TEA, DISCOUNT]);
-    let mut marks = Vec::new();
-    for order in ["o-1", "o-2", "o-3", "o-4"] {
-        let data = json!({
-            "member": "m-1", "order": order, "currency": "CNY", "gross": "100.00", "scheme": "tea",
-            "discount": "10.00", "paid": "90.00",
-            "lines": [{ "line": "1", "category": "tea", "paid": "90.00" }],
-        });
-        let (_id, decision) = world.decide("payment.discounted", data).unwrap();
-        marks.push(decision.marks);
-    }
-    // Ten points of the cap, three uses of the discount: neither counts for the other.
-    assert_eq!(marks[..3], [vec![], vec![], vec![]]);
-    assert_eq!(marks[3], [Mark::DiscountSpent]);
-    assert_eq!((available(&world), cap_used(&world, "tea")), (1_000, 1_000));
+    let read = |text: &str| {
+        let read = Partner::parse(text, "p.toml", "green-basket", &Default::default());
+        read.map(|_partner| ()).map_err(|error| error.to_string())
+    };
+    let why = read(&format!("{HEAD}{TEA}{DISCOUNT}")).unwrap_err();
+    assert!(why.contains("discount tea: an earning rule has this id"), "{why}");
+    let other = DISCOUNT.replace("\"tea\"", "\"tea-tenth\"");
+    assert_eq!(read(&format!("{HEAD}{TEA}{other}")), Ok(()));
+    let all = other.replace("\"0.1\"", "\"1\"");
+    let why = read(&format!("{HEAD}{TEA}{all}")).unwrap_err();
+    assert!(why.contains("saves all that is spent"), "{why}");
 }

@@ -120,7 +120,7 @@ fn mature<'l>(
         matured = matured.checked_add(points)?;
     }
     decision.explain(PointsReason::Matured { rule, points: matured });
-    debt.explain(&mut decision)?;
+    debt.explain(&mut decision);
     Ok(decision)
 }
 

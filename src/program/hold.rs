@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::{LocalMoment, PointsReason};
 use super::lot::{self, Debt, Lot, Lots};
+use super::refund::PARTS_MAX;
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CustomerId, LotId};
@@ -43,6 +44,8 @@ pub struct HoldStanding {
     pub redeemed: Vec<(LotId, Amount)>,
     pub committed: Amount,
     pub returned: Amount,
+    /// In how many returns.
+    pub returns: usize,
     /// What the bank owes the partner for what was committed.
     pub value: Amount,
 }
@@ -157,7 +160,7 @@ pub fn commit(
     }
     // The debt that waited for held points is due once these are spent.
     debt.recover_from_all(lots, now, &mut decision)?;
-    debt.explain(&mut decision)?;
+    debt.explain(&mut decision);
     let price = partner.programme.points.redemption_price;
     let unrounded = points
         .decimal()
@@ -186,7 +189,7 @@ pub fn release(
             free(standing, *held, &freed, debt, &mut decision)?;
         }
     }
-    debt.explain(&mut decision)?;
+    debt.explain(&mut decision);
     decision.explain(PointsReason::Released { rule: freed.rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
     decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
@@ -218,6 +221,10 @@ pub fn give_back(
         let left = hold.committed.checked_sub(hold.returned)?;
         return Err(Refusal::ReturnExceeds { left });
     }
+    if hold.returns.saturating_add(1) >= PARTS_MAX && returned != hold.committed {
+        let left = hold.committed.checked_sub(hold.returned)?;
+        return Err(Refusal::ReturnsMany { most: PARTS_MAX, left });
+    }
     let rule = RuleVersion::built_in("redemption:return@1");
     let mut decision = Decision { customer: Some(hold.customer), ..Decision::default() };
     let mut left = given.points;
@@ -236,7 +243,7 @@ pub fn give_back(
             }
         }
     }
-    debt.explain(&mut decision)?;
+    debt.explain(&mut decision);
     let part_by = |returned: Amount| -> Result<Amount, Refusal> {
         let kept = hold.committed.checked_sub(returned)?;
         let parts = split_by_amounts(hold.value, &[returned, kept])?;

@@ -257,14 +257,12 @@ impl Debt {
     }
 
     /// Adds to the explanation what was paid since the last one.
-    pub fn explain(&mut self, decision: &mut Decision) -> Result<(), AmountError> {
+    pub fn explain(&mut self, decision: &mut Decision) {
         let paid = std::mem::replace(&mut self.paid, ZERO);
         if !paid.is_zero() {
-            let owed = self.owed.checked_add(paid)?;
-            let (rule, left) = (RuleVersion::built_in(RECOVERY), self.owed);
-            decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
+            let rule = RuleVersion::built_in(RECOVERY);
+            decision.explain(PointsReason::DebtRecovered { rule, paid });
         }
-        Ok(())
     }
 
     /// Pays from available points of a lot; `waiting` is the lot that the debt waited for.
@@ -312,7 +310,7 @@ pub fn issue(
     decision.lots.push(lot);
     if !pending && !expired {
         debt.recover(id, points, decision)?;
-        debt.explain(decision)?;
+        debt.explain(decision);
     }
     Ok(())
 }

@@ -20,6 +20,10 @@ use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
 use crate::partner::earning::Period;
 
+/// Refunds of one payment, and returns of one redemption. Each is worked out on all before it: so many
+/// cost what one costs, and no till needs more.
+pub const PARTS_MAX: usize = 100;
+
 /// Takes back the refunded part of everything that the payment posted and counted.
 ///
 /// Money goes by what is refunded. Points go by the lines that are refunded; what is refunded
@@ -36,6 +40,9 @@ pub fn claw_back(
     let left = payment.paid.checked_sub(payment.refunded)?;
     if left.minor() < refund.amount.minor() {
         return Err(Refusal::RefundExceeds { left, paid: payment.paid });
+    }
+    if payment.refunds.saturating_add(1) >= PARTS_MAX && refund.amount != left {
+        return Err(Refusal::RefundsMany { most: PARTS_MAX, left });
     }
     let rule = RuleVersion::built_in("refund:proportional@1");
     let mut decision = Decision { customer: Some(payment.customer), ..Decision::default() };

@@ -91,6 +91,8 @@ pub struct PaymentStanding {
     pub paid: Amount,
     /// The money that has been refunded by now.
     pub refunded: Amount,
+    /// In how many refunds.
+    pub refunds: usize,
     /// What the payment posted, with the rule and the lot of each posting.
     pub posted: Vec<Posting>,
     /// What earlier refunds put on each account.
@@ -201,6 +203,7 @@ impl Standings {
                 let payment = decision.refers_to.and_then(|key| self.payments.get_mut(&key));
                 if let Some(payment) = payment {
                     payment.refunded = payment.refunded.checked_add(refund.amount)?;
+                    payment.refunds = payment.refunds.saturating_add(1);
                     payment.taken_back.extend(decision.postings.iter().map(account_and_amount));
                     payment.lines_refunded.extend(decision.lines.iter().cloned());
                     payment.uncounted.extend(decision.counted.iter().copied());
@@ -238,6 +241,7 @@ impl Standings {
                 redeemed: Vec::new(),
                 committed: Amount::zero(Asset::PTS),
                 returned: Amount::zero(Asset::PTS),
+                returns: 0,
                 value: Amount::zero(Asset::CNY),
             };
             self.holds.insert(key, opened);
@@ -252,6 +256,7 @@ impl Standings {
             }
             Some(HoldStep::Returned { points }) => {
                 hold.returned = hold.returned.checked_add(points)?;
+                hold.returns = hold.returns.saturating_add(1);
                 let given_back: HashMap<LotId, Amount> =
                     moved(AccountCode::POINTS_REDEMPTION).collect();
                 for (lot, redeemed) in &mut hold.redeemed {
@@ -278,6 +283,7 @@ impl Standings {
             effective_at,
             paid: payment.paid,
             refunded: Amount::zero(payment.currency),
+            refunds: 0,
             posted: decision.postings.clone(),
             taken_back: Vec::new(),
             lines: decision.lines.clone(),

@@ -41,6 +41,9 @@ pub enum WriteError {
     /// The queue is full: the caller may retry later.
     #[error("too many events are waiting to be recorded")]
     Busy,
+    /// The database gave no answer in time. The event may be recorded by now: a retry gets its receipt.
+    #[error("the database gave no answer in time")]
+    Late,
     /// The writer has stopped: this process is shutting down.
     #[error("the service is stopping")]
     Stopped,
@@ -91,7 +94,7 @@ impl WriteError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Busy | Self::Stopped | Self::BooksFull => true,
+            Self::Busy | Self::Late | Self::Stopped | Self::BooksFull => true,
             Self::Store(error) => error.is_passing(),
             Self::Refused(_)
             | Self::Correction(_)

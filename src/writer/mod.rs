@@ -33,8 +33,10 @@ mod worker;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use crate::clock::Moment;
 use crate::customer::PersonalKeys;
@@ -122,6 +124,10 @@ pub struct WriterSettings {
     pub metrics: Arc<Metrics>,
 }
 
+/// How long a caller waits for the writer. A database that hangs answers nobody; what it was given may
+/// still be recorded, and the caller may hand it in again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
 /// Starts the writer.
 ///
 /// # Errors
@@ -174,7 +180,11 @@ impl Writer {
         if let Err(unqueued) = self.0.queue.push(partner, count, job) {
             return vec![Err(unqueued.into()); count];
         }
-        answers.await.unwrap_or_else(|_dropped| vec![Err(WriteError::Stopped); count])
+        match timeout(ANSWER_WITHIN, answers).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(_dropped)) => vec![Err(WriteError::Stopped); count],
+            Err(_late) => vec![Err(WriteError::Late); count],
+        }
     }
 
     /// Runs an act in one transaction of the writer, and waits until it is durable or refused.
@@ -210,9 +220,10 @@ impl Writer {
             Weight::One => 1,
         };
         self.0.queue.push(lane, events, job)?;
-        match done.await {
-            Ok(done) => Ok(done?),
-            Err(_dropped) => Err(WriteError::Stopped),
+        match timeout(ANSWER_WITHIN, done).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(_dropped)) => Err(WriteError::Stopped),
+            Err(_late) => Err(WriteError::Late),
         }
     }
 

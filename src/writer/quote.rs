@@ -22,6 +22,9 @@ use crate::store::{counters, customers};
 /// How long a quote is kept: a supermarket's file arrives next morning.
 const KEPT_FOR: TimeDelta = TimeDelta::days(7);
 
+/// Open quotes of a member that are looked at.
+const OLDER_MAX: i64 = 20;
+
 /// A quote, and the decision on which it rests.
 #[derive(Clone, Debug)]
 pub struct Quoted {
@@ -61,15 +64,20 @@ impl Work<'_> {
         let standings = load::for_quote(&mut self.tx, submission, self.bank, &clocks)?;
         let mut decision = program::decide(event, partner, &mut standings.clone(), occasion)?;
         if decision.marks.contains(&Mark::DiscountSpent) {
-            let mut standings = standings.clone();
-            let older = self.older_quotes(submission, payment, &mut standings)?;
-            let again = program::decide(event, partner, &mut standings, occasion)?;
-            if again.marks.is_empty() {
-                // Only the member's own older quotes stood in the way: the newest one counts.
-                for (id, quote) in older {
-                    self.end_quote(id, &quote)?;
+            // The member's own older quotes may stand in the way: as many as must be, oldest first,
+            // give way to the newest one.
+            let (mut standings, mut ending) = (standings.clone(), Vec::new());
+            for (id, quote) in self.older_quotes(submission, payment)? {
+                uncount(&quote, &mut standings);
+                ending.push((id, quote));
+                let again = program::decide(event, partner, &mut standings.clone(), occasion)?;
+                if again.marks.is_empty() {
+                    for (id, quote) in &ending {
+                        self.end_quote(*id, quote)?;
+                    }
+                    decision = again;
+                    break;
                 }
-                decision = again;
             }
         }
         let customer = decision.customer.unwrap_or_else(CustomerId::random);
@@ -83,25 +91,17 @@ impl Work<'_> {
         Ok(Quoted { id, quote, decision })
     }
 
-    /// The member's open quotes of the same scheme. The standings then count them no more.
+    /// The member's open quotes of the same scheme, oldest first.
     fn older_quotes(
         &mut self,
         submission: &Submission,
         payment: &Payment,
-        standings: &mut Standings,
     ) -> Result<Vec<(QuoteId, QuoteStanding)>, RecordError> {
         let member = MemberKey::of(&submission.partner.id, &payment.member);
-        let open = quotes::open_of_member(self.tx.db(), member)?;
-        let found = quotes::load(self.tx.db(), &open)?;
-        let mut older = Vec::new();
-        for (id, quote) in found.into_iter().filter(|(_id, quote)| quote.scheme == payment.scheme) {
-            for Counted { counter, amount, .. } in &quote.promised {
-                let used = standings.counters.get(*counter);
-                standings.counters.add(*counter, used.saturating_sub(*amount));
-            }
-            older.push((id, quote));
-        }
-        Ok(older)
+        let open = quotes::open_of_member(self.tx.db(), member, OLDER_MAX)?;
+        let mut found = quotes::load(self.tx.db(), &open)?;
+        let older = open.into_iter().filter_map(|id| Some((id, found.remove(&id)?)));
+        Ok(older.filter(|(_id, quote)| quote.scheme == payment.scheme).collect())
     }
 
     fn end_quotes(&mut self, ids: &[QuoteId]) -> Result<usize, RecordError> {
@@ -130,5 +130,13 @@ impl Work<'_> {
         let key = EventKey::of_ended_quote(id);
         let released = quote.promised.iter().map(|counted| (key, counted.negated()));
         Ok(counters::apply(&mut self.tx, released)?)
+    }
+}
+
+/// The counters as if the quote had not been made.
+fn uncount(quote: &QuoteStanding, standings: &mut Standings) {
+    for Counted { counter, amount, .. } in &quote.promised {
+        let used = standings.counters.get(*counter);
+        standings.counters.add(*counter, used.saturating_sub(*amount));
     }
 }

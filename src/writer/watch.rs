@@ -75,6 +75,7 @@ const fn outcome(answer: &Result<Outcome, WriteError>) -> EventOutcome {
         ) => EventOutcome::Refused,
         Err(
             WriteError::Busy
+            | WriteError::Late
             | WriteError::Stopped
             | WriteError::BooksFull
             | WriteError::Store(_)

@@ -68,6 +68,9 @@ on_both_stores! {
         shop.record(&redemption("h-1", "redemption.held", held)).await;
         shop.record(&redemption("c-1", "redemption.cancelled", json!({ "hold": "h-1" }))).await;
         let points = until(&person, "300.00", "0.00").await;
+        // The receipt sums what moved on each account: it does not grow with the lots.
+        let receipt = shop.get("/v1/events/c-1").await;
+        assert_eq!(receipt.body["postings"].as_array().unwrap().len(), 2, "{}", receipt.text);
         let entries = points["entries"].as_array().unwrap();
         let told = |at: usize| (entries[at]["kind"].clone(), entries[at]["amount"].clone());
         assert_eq!(told(0), (json!("redemption.cancelled"), json!("300.00")));

@@ -123,3 +123,44 @@ on_both_stores! {
         Box::pin(app.stop_and_prove()).await;
     }
 }
+
+on_both_stores! {
+    async fn a_newer_quote_takes_the_place_of_no_more_older_ones_than_it_must(store: Store) {
+        let app = with_limit(store, 2).await;
+        let shop = app.partner("green-basket").await;
+        let mut promised = Vec::new();
+        for _ in 0..3 {
+            let quoted = quote(&shop, &basket("qq")).await.body;
+            assert_eq!(quoted["marks"], json!([]));
+            promised.push(quoted["quote"].clone());
+        }
+        // There was room for two: the oldest gave way, the second stays.
+        assert_eq!(pay(&shop, "q-2", "qq", Some(&promised[1])).await, json!([]));
+        assert_eq!(pay(&shop, "q-1", "qq", Some(&promised[0])).await, json!(["discount_spent"]));
+        assert_eq!(pay(&shop, "q-3", "qq", Some(&promised[2])).await, json!([]));
+        Box::pin(app.stop_and_prove()).await;
+    }
+}
+
+on_both_stores! {
+    async fn a_quote_says_what_the_payment_brings_also_to_a_customer_who_owes(app) {
+        let shop = app.partner("green-basket").await;
+        let person = crate::harness::customer(app, "c-1");
+        let reference = crate::harness::member(&person, "green-basket").await;
+        shop.record(&payment("p-1", &reference, "50.00", "0.00")).await;
+        let now = tallystick::clock::now().to_string();
+        let held = json!({ "code": crate::harness::code(&person).await, "points": "50.00" });
+        shop.record(&cloud_event("h-1", "redemption.held", &now, held)).await;
+        shop.record(&cloud_event("c-1", "redemption.committed", &now, json!({ "hold": "h-1" }))).await;
+        shop.record(&crate::harness::refund("r-1", "p-1", "50.00")).await;
+        let asked = json!({ "member": reference, "currency": "CNY", "gross": "10.00" });
+        let quoted = quote(&shop, &asked).await.body;
+        assert_eq!(quoted["points"], "10.00");
+        // How much is owed in all is the customer's to know.
+        let told = quoted["explanation"].to_string();
+        assert!(told.contains("10.00 points pay what was owed") && !told.contains("50.00"), "{told}");
+        let receipt = shop.record(&payment("p-2", &reference, "10.00", "0.00")).await;
+        let told = receipt["explanation"].to_string();
+        assert!(told.contains("10.00 points pay what was owed") && !told.contains("40.00"), "{told}");
+    }
+}

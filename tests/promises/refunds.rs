@@ -128,3 +128,18 @@ on_both_stores! {
         assert_eq!(taken(&shop.record(&refund("r-7", "p-1", "20.00")).await), "-20.00");
     }
 }
+
+on_both_stores! {
+    async fn a_payment_is_refunded_in_a_hundred_parts_at_most_and_then_whole(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&payment("p-1", "m-1", "100.00", "0.00")).await;
+        let parts: Vec<Value> = (1..100).map(|n| refund(&format!("r-{n}"), "p-1", "0.01")).collect();
+        let batch = shop.post_batch(&parts).await;
+        assert!(batch.body["outcomes"].as_array().unwrap().iter().all(|it| it["status"] == 201));
+        let (status, slug, body) = shop.refused(&refund("r-100", "p-1", "0.01")).await;
+        assert_eq!((status, slug.as_str()), (422, "too-many-parts"));
+        assert!(body.to_string().contains("of all that is left: 99.01"), "{body}");
+        shop.record(&refund("r-100", "p-1", "99.01")).await;
+        assert_eq!(shop.refused(&refund("r-101", "p-1", "0.01")).await.1, "refund-exceeds");
+    }
+}

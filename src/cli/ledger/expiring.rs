@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use crate::cli::Failure;
 use crate::clock;
 use crate::settings::Settings;
+use crate::spreadsheet;
 use crate::store::{Db, lots};
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,7 @@ pub fn run(args: &Args, settings: &Settings, db: &mut Db) -> Result<bool, Failur
         let last_moment = soon.expires_at.minus(TimeDelta::seconds(1));
         let spend_by = last_moment.day_in(settings.time_zone).to_string();
         let subject = soon.subject.unwrap_or_default();
+        let subject = spreadsheet::cell(&subject).into_owned();
         let (customer, points) = (soon.customer.to_string(), soon.points.to_string());
         out.write_record([customer, subject, spend_by, points])?;
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::cli::Failure;
 use crate::ids::PartnerId;
+use crate::spreadsheet;
 use crate::store::{Db, flagged_payments};
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +51,7 @@ pub fn run(args: &Args, db: &mut Db) -> Result<bool, Failure> {
             let why: Vec<&str> = why.map(|it| it.says.as_str()).collect();
             let (marks, why) = (receipt.marks.join(" "), why.join(" "));
             let Receipt { partner, event, effective_at, recorded_at, .. } = receipt;
+            let event = spreadsheet::cell(&event).into_owned();
             out.write_record([partner, event, effective_at, recorded_at, marks, why])?;
         }
     }

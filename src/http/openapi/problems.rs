@@ -46,6 +46,7 @@ const OF_EVENT: &[&Kind] = &[
     &kind::PAYMENT_UNKNOWN,
     &kind::LINE_UNKNOWN,
     &kind::REFUND_EXCEEDS,
+    &kind::PARTS_MANY,
     &kind::CODE_INVALID,
     &kind::POINTS_INSUFFICIENT,
     &kind::HOLD_UNKNOWN,

@@ -1,6 +1,8 @@
 //! What pages say, in English and Chinese. A page lists its words with [`words!`]; a word without one
 //! of the two languages does not compile.
 
+use std::cmp::Reverse;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -56,15 +58,25 @@ impl Language {
     pub fn preferred(request: &HttpRequest) -> Option<Self> {
         let lists = request.headers().get_all(header::ACCEPT_LANGUAGE);
         let ranges = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
-        let mut best: Option<(Self, u16)> = None;
-        for range in ranges {
+        let (mut named, mut any) = (Vec::new(), None);
+        for (place, range) in ranges.enumerate() {
             let (tag, weight) = weighed(range);
-            let Some(language) = Self::by_tag(tag) else { continue };
-            if weight > best.map_or(0, |(_language, weight)| weight) {
-                best = Some((language, weight));
+            match Self::by_tag(tag) {
+                Some(language) => named.push((language, weight, place)),
+                // Every language that is not named.
+                None if tag == "*" => any = any.or(Some((weight, place))),
+                None => {}
             }
         }
-        best.map(|(language, _weight)| language)
+        for language in [Self::English, Self::Chinese] {
+            let is_named = named.iter().any(|(other, ..)| *other == language);
+            if let Some((weight, place)) = any.filter(|_any| !is_named) {
+                named.push((language, weight, place));
+            }
+        }
+        let acceptable = named.into_iter().filter(|(_language, weight, _place)| *weight > 0);
+        let best = acceptable.min_by_key(|(_language, weight, place)| (Reverse(*weight), *place));
+        best.map(|(language, ..)| language)
     }
 
     /// A language by its primary subtag (BCP 47): `zh`, `zh-CN`, `en-GB`.
@@ -124,6 +136,9 @@ mod tests {
         assert_eq!(asked("/m/a", "en;q=0.1, zh-CN;q=0.9"), Language::Chinese);
         assert_eq!(asked("/m/a", "zh;q=0, en"), Language::English);
         assert_eq!(asked("/m/a", "zh;q=0"), Language::English);
+        assert_eq!(asked("/m/a", "zh;q=0.5, *;q=0.9"), Language::English);
+        assert_eq!(asked("/m/a", "en;q=0, *"), Language::Chinese);
+        assert_eq!(asked("/m/a", "*"), Language::English);
         assert_eq!(asked("/m/a", "en ; Q=0.5 , zh ; q=0.501"), Language::Chinese);
         assert_eq!(asked("/m/a", "en;q=0.5,zh;q=0.5"), Language::English);
         assert_eq!(asked("/m/a", "en;q=wide, zh;q=0.001"), Language::Chinese);

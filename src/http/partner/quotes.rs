@@ -14,6 +14,7 @@ use crate::http::schemas::bodies::{QuoteRequest, Reason};
 use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::QuoteId;
+use crate::ledger::{AccountCode, Posting};
 use crate::money::{Amount, Asset};
 use crate::program::{Decision, Explanation, Occasion, quote};
 use crate::writer::{Quoted, Submission};
@@ -64,21 +65,20 @@ pub async fn post_quote(
         gross: standing.gross,
         discount: standing.discount,
         paid: standing.gross.checked_sub(standing.discount).unwrap_or(standing.gross),
-        points: posted(&decision, |code| code.starts_with("points_"), Asset::PTS),
-        subsidy: posted(&decision, |code| code == "subsidy_payable", Asset::CNY),
+        points: sum(decision.lots.iter().map(|lot| lot.issued), Asset::PTS),
+        subsidy: subsidy(&decision),
         marks: decision.marks.iter().map(|mark| mark.name()).collect(),
         explanation: Explanation(&decision.explanation),
     }))
 }
 
-/// The sum of what is above zero on accounts of these codes that a customer or the partner owns.
-fn posted(decision: &Decision, of_code: impl Fn(&str) -> bool, asset: Asset) -> Amount {
-    let gains = decision.postings.iter().filter(|posting| {
-        posting.account.asset == asset
-            && of_code(posting.account.code.name())
-            && !posting.amount.is_negative()
-            && posting.account.owner.kind() != "bank"
-    });
-    let mut amounts = gains.map(|posting| posting.amount);
+/// What the bank bears of the discount.
+fn subsidy(decision: &Decision) -> Amount {
+    let payable = |posting: &&Posting| posting.account.code == AccountCode::SUBSIDY_PAYABLE;
+    let payable = decision.postings.iter().filter(payable).map(|posting| posting.amount);
+    sum(payable.filter(|amount| !amount.is_negative()), Asset::CNY)
+}
+
+fn sum(mut amounts: impl Iterator<Item = Amount>, asset: Asset) -> Amount {
     amounts.try_fold(Amount::zero(asset), Amount::checked_add).unwrap_or(Amount::zero(asset))
 }

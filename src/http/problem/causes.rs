@@ -47,6 +47,8 @@ impl From<Refusal> for Problem {
             Refusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/data/member", &refusal),
             Refusal::PaymentUnknown => Self::at(&PAYMENT_UNKNOWN, "/data/payment", &refusal),
             Refusal::RefundExceeds { .. } => Self::at(&REFUND_EXCEEDS, "/data/amount", &refusal),
+            Refusal::RefundsMany { .. } => Self::at(&PARTS_MANY, "/data/amount", &refusal),
+            Refusal::ReturnsMany { .. } => Self::at(&PARTS_MANY, "/data/points", &refusal),
             Refusal::LineUnknown { .. } => Self::at(&LINE_UNKNOWN, "/data/lines", &refusal),
             Refusal::LineExceeds { .. } => Self::at(&REFUND_EXCEEDS, "/data/lines", &refusal),
             Refusal::RedemptionNotAgreed => Self::at(&REDEMPTION_NOT_AGREED, "/type", &refusal),
@@ -126,6 +128,9 @@ impl From<WriteError> for Problem {
                      see differences. Nothing of this one is recorded.",
                 )
             },
+            WriteError::Late => Self::busy(
+                "The database gave no answer in time. Send the same again: it counts once.",
+            ),
             WriteError::Busy => Self::busy("Too much is waiting; the event is not recorded."),
             WriteError::Stopped => Self::busy("The service is stopping; send the event again."),
             WriteError::OutOfRange => {
@@ -200,6 +205,8 @@ mod tests {
             Refusal::HoldClosed { state: "cancelled" },
             Refusal::CommitExceeds { held: left },
             Refusal::ReturnExceeds { left },
+            Refusal::RefundsMany { most: 100, left },
+            Refusal::ReturnsMany { most: 100, left },
             Refusal::Range(AmountError::OutOfRange { asset }),
         ];
         let table: Vec<String> = refusals
@@ -229,6 +236,8 @@ mod tests {
             "409 hold-closed /data/hold",
             "422 redemption-exceeds /data/points",
             "422 redemption-exceeds /data/points",
+            "422 too-many-parts /data/amount",
+            "422 too-many-parts /data/points",
             "422 out-of-range /data",
         ];
         assert_eq!(table, expected);

@@ -118,6 +118,8 @@ kinds! {
         "Name a line that the payment has.";
     REFUND_EXCEEDS "refund-exceeds" 422 "Unprocessable content: more is refunded than is left"
         "Refund at most what is left of the payment.";
+    PARTS_MANY "too-many-parts" 422 "Unprocessable content: there are too many parts"
+        "Refund or return all that is left in one.";
     CODE_INVALID "code-invalid" 422 "Unprocessable content: the redemption code is no good"
         "Ask the customer for a new code: this one is unknown, used or too old.";
     POINTS_INSUFFICIENT "points-insufficient" 422 "Unprocessable content: there are not enough points"

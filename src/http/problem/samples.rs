@@ -51,6 +51,7 @@ fn samples(now: Moment) -> Vec<Problem> {
         Refusal::MemberUnknown,
         Refusal::PaymentUnknown,
         Refusal::RefundExceeds { left: money, paid: money },
+        Refusal::RefundsMany { most: 100, left: money },
         Refusal::RedemptionNotAgreed,
         Refusal::CodeInvalid,
         Refusal::PointsInsufficient,

@@ -82,6 +82,28 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// What a rule gives is counted by its id: an earning rule and a discount of one id would use up the
+    /// limits of each other.
+    pub(super) fn counting_apart(
+        &self,
+        earning: &[Spanned<Earning>],
+        discounts: &[Spanned<Discount>],
+    ) -> Result<(), ManifestError> {
+        let counts = |rule: &Earning| !rule.caps.is_empty() || rule.budget.is_some();
+        let counting = earning.iter().map(Spanned::get_ref).filter(|rule| counts(rule));
+        let ids: Vec<&RuleId> = counting.map(|rule| &rule.id).collect();
+        for discount in discounts {
+            let Discount { id, limits, budget, .. } = discount.get_ref();
+            if ids.contains(&id) && (!limits.is_empty() || budget.is_some()) {
+                let what = format!(
+                    "discount {id}: an earning rule has this id, and both have limits: name one otherwise"
+                );
+                return Err(self.error(discount.span().start, what));
+            }
+        }
+        Ok(())
+    }
+
     /// A discount has steps that rise, or a percentage, and never gives all that is spent.
     pub(super) fn discount(&self, discount: &Spanned<Discount>) -> Result<(), ManifestError> {
         let fail = |what: &str| {
@@ -91,6 +113,10 @@ impl Place<'_> {
         let steps = &discount.get_ref().steps;
         if steps.is_empty() == discount.get_ref().percentage.is_none() {
             return fail("expected either steps or a percentage");
+        }
+        let percentage = discount.get_ref().percentage.as_ref();
+        if percentage.is_some_and(|percentage| percentage.share.is_all()) {
+            return fail("a percentage saves all that is spent: expected a share below 1");
         }
         if steps.iter().any(|step| step.save.minor() >= step.spend.minor()) {
             return fail("a step saves all that is spent");

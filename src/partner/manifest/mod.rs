@@ -261,6 +261,7 @@ impl ManifestDocument {
         place.access(&self.access)?;
         place.versions(&self.earning, "earning")?;
         place.versions(&self.discount, "discount")?;
+        place.counting_apart(&self.earning, &self.discount)?;
         place.versions(&self.product, "product")?;
         place.versions(&self.fee_waiver, "fee_waiver")?;
         for discount in &self.discount {

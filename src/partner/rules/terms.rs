@@ -38,6 +38,11 @@ impl Share {
         self.0 == 0
     }
 
+    #[must_use]
+    pub const fn is_all(self) -> bool {
+        self.0 >= WHOLE
+    }
+
     /// This share of an amount, rounded down to the smallest unit.
     #[must_use]
     pub fn part_rounded_down(self, amount: Amount) -> Amount {

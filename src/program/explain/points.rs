@@ -22,9 +22,7 @@ pub enum PointsReason {
     },
     DebtRecovered {
         rule: RuleVersion,
-        owed: Amount,
         paid: Amount,
-        left: Amount,
     },
     Held {
         rule: RuleVersion,
@@ -69,9 +67,10 @@ impl PointsReason {
                 "{points} of the points taken back had been spent: they are owed, and paid from \
                  the next points earned."
             ),
-            Self::DebtRecovered { owed, paid, left, .. } => format!(
-                "{paid} points pay what was owed after a refund: {owed} were owed, {left} are left."
-            ),
+            // How much is owed in all may come of other partners: that is the customer's to know.
+            Self::DebtRecovered { paid, .. } => {
+                format!("{paid} points pay what was owed after a refund.")
+            }
             Self::Held { points, times_out_at, .. } => {
                 let until = times_out_at.minute();
                 format!("{points} points are held for a redemption until {until}.")
@@ -102,8 +101,8 @@ impl PointsReason {
             Self::Owed { points } => {
                 format!("应收回的积分中有{points}分已使用：记为应还积分，从下次所得积分中扣还。")
             }
-            Self::DebtRecovered { owed, paid, left, .. } => {
-                format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
+            Self::DebtRecovered { paid, .. } => {
+                format!("{paid}积分用于偿还退款后的应还积分。")
             }
             Self::Held { points, times_out_at, .. } => {
                 format!("{points}积分已冻结待兑换，至{}。", times_out_at.minute())

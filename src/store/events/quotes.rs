@@ -118,12 +118,17 @@ pub fn load(db: &mut Db, ids: &[QuoteId]) -> Result<HashMap<QuoteId, QuoteStandi
     Ok(found)
 }
 
-/// The open quotes of a member, oldest first.
-pub fn open_of_member(db: &mut Db, member: MemberKey) -> Result<Vec<QuoteId>, StoreError> {
+/// The open quotes of a member, oldest first. Returns at most `max`.
+pub fn open_of_member(
+    db: &mut Db,
+    member: MemberKey,
+    max: i64,
+) -> Result<Vec<QuoteId>, StoreError> {
     let ids: Vec<Vec<u8>> = quotes::table
         .filter(quotes::member_id.eq(member.bytes().as_slice()))
         .filter(quotes::state.eq(QuoteState::Open.name()))
         .order((quotes::expires_at, quotes::id))
+        .limit(max)
         .select(quotes::id)
         .load(db)?;
     ids.iter().map(|id| types::uuid(id, "quotes.id").map(QuoteId::from_uuid)).collect()

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
+use crate::event::Return;
 use crate::ids::{CustomerId, EventKey, LotId, PartnerId};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, Asset};
@@ -166,11 +167,22 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             redeemed: of_lots(db, AccountCode::POINTS_REDEMPTION)?,
             committed: points_of(committed),
             returned: points_of(returned),
+            returns: if returned == 0 { 0 } else { returns_of(db, key)? },
             value: Amount::from_minor(value, Asset::CNY),
         };
         standings.insert(key, standing);
     }
     Ok(standings)
+}
+
+/// In how many returns points of a redemption were given back.
+fn returns_of(db: &mut Db, hold: EventKey) -> Result<usize, StoreError> {
+    let count: i64 = events::table
+        .filter(events::refers_to.eq(hold.bytes().as_slice()))
+        .filter(events::kind.eq(Return::TYPE))
+        .count()
+        .get_result(db)?;
+    usize::try_from(count).map_err(|_range| StoreError::OutOfRange)
 }
 
 /// What the events of a hold have put on accounts of that code by now, lot by lot, in the order in

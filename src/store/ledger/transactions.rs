@@ -208,6 +208,7 @@ pub fn payments(
     }
     for (payment, refunded) in refunds.values() {
         if let Some(payment) = standings.get_mut(payment) {
+            payment.refunds = payment.refunds.saturating_add(1);
             payment.refunded =
                 payment.refunded.checked_add(*refunded).map_err(|_range| StoreError::OutOfRange)?;
         }
@@ -256,6 +257,7 @@ fn load_payments(
             effective_at: types::moment(effective_at),
             paid: Amount::from_minor(paid, asset),
             refunded: Amount::zero(asset),
+            refunds: 0,
             posted: Vec::new(),
             taken_back: Vec::new(),
             lines: Vec::new(),
