@@ -117,6 +117,30 @@ const COUNTERS: &str = "
     WHERE c.value <> COALESCE(s.total, 0)
     ORDER BY place LIMIT 100";
 
+const COUNTERS_MISSING: &str = "
+    SELECT 'counter' AS what, 'counters ' || {hex:s.id} AS place,
+        'missing, events added ' || s.total AS detail
+    FROM (SELECT counter_id AS id, CAST(SUM(amount) AS BIGINT) AS total
+            FROM counted GROUP BY counter_id) s
+    LEFT JOIN counters c ON c.id = s.id
+    WHERE c.id IS NULL AND s.total <> 0
+    ORDER BY place LIMIT 100";
+
+const HOLD_VALUES: &str = "
+    SELECT 'hold' AS what, 'holds ' || {hex:h.id} AS place,
+        'worth ' || h.value || ', its commitment owes ' || c.owed AS detail
+    FROM holds h
+    JOIN (
+        SELECT e.refers_to AS id, CAST(SUM(n.amount) AS BIGINT) AS owed
+        FROM events e
+        JOIN entries n ON n.transaction_id = e.transaction_id
+        JOIN accounts a ON a.id = n.account_id
+        WHERE e.kind = 'redemption.committed' AND a.code = 'redemption_payable'
+        GROUP BY e.refers_to
+    ) c ON c.id = h.id
+    WHERE h.value <> c.owed
+    ORDER BY place LIMIT 100";
+
 const HOLDS: &str = "
     SELECT 'hold' AS what, 'holds' AS place,
         'open holds come to ' || h.points || ', accounts hold ' || a.points AS detail
@@ -279,7 +303,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 20] = [
+const QUERIES: [&str; 22] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -287,7 +311,9 @@ const QUERIES: [&str; 20] = [
     LOTS,
     POINTS_WITHOUT_LOT,
     COUNTERS,
+    COUNTERS_MISSING,
     HOLDS,
+    HOLD_VALUES,
     EVENTS,
     LEADS,
     CORRECTIONS,
