@@ -117,6 +117,10 @@ impl Occasion {
     }
 }
 
+/// Refunds of one payment, and returns of one redemption. Each is worked out on all before it: so many
+/// cost what one costs, and no till needs more.
+pub const PARTS_MAX: usize = 100;
+
 /// Why an event is not taken. Nothing of it is kept: once mended it may be sent again.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {

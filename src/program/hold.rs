@@ -2,10 +2,9 @@
 
 use chrono::TimeDelta;
 
-use super::decision::{Decision, Occasion, Refusal};
+use super::decision::{Decision, Occasion, PARTS_MAX, Refusal};
 use super::explain::{LocalMoment, PointsReason};
 use super::lot::{self, Debt, Lot, Lots};
-use super::refund::PARTS_MAX;
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CustomerId, LotId};

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 
 use super::brought::{self, Brought, Refunded};
 use super::counter::{self, Counted, CountedUnit};
-use super::decision::{Decision, LinePart, Occasion, Refusal};
+use super::decision::{Decision, LinePart, Occasion, PARTS_MAX, Refusal};
 use super::explain::PointsReason;
 use super::lot::{self, Lots};
 use super::standing::PaymentStanding;
@@ -19,10 +19,6 @@ use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
 use crate::partner::earning::Period;
-
-/// Refunds of one payment, and returns of one redemption. Each is worked out on all before it: so many
-/// cost what one costs, and no till needs more.
-pub const PARTS_MAX: usize = 100;
 
 /// Takes back the refunded part of everything that the payment posted and counted.
 ///

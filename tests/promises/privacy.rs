@@ -11,7 +11,7 @@ use crate::harness::{Cluster, Partner, Store, Trial, referral, run_sql};
 const NAME: &str = "Quite Unmistakable";
 const PHONE: &str = "+8619955512345";
 const EMAIL: &str = "unmistakable@person.invalid";
-/// Of another person, who stays: the data is there, sealed.
+/// Another person stays: the data is there, sealed.
 const STAYING_NAME: &str = "Rather Noticeable";
 const STAYING_PHONE: &str = "+8619955567890";
 /// What was sent where it does not belong.
