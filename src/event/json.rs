@@ -238,7 +238,7 @@ mod tests {
         assert!(items[0].is_ok() && items[4].is_ok());
         assert!(words(1).starts_with("/id: "), "{}", words(1));
         assert!(
-            words(2).contains("surrogate") && words(2).contains("line 2, column 3"),
+            words(2).contains("surrogate") && words(2).contains(": line 2, column "),
             "{}",
             words(2)
         );
