@@ -470,6 +470,20 @@ impl Tree {
         long.collect()
     }
 
+    /// Files that no other declares by `mod`: they are never compiled.
+    fn undeclared(&self) -> Vec<String> {
+        let declares = |parent: &str, name: &str| {
+            let items = self.files.get(parent).into_iter().flat_map(|file| &file.named_items);
+            items.into_iter().any(|(_, item)| item == name)
+        };
+        let files = self.files.iter().filter(|(module, _)| *module != "lib" && *module != "main");
+        let undeclared = files.filter(|(module, _)| match module.rsplit_once('/') {
+            Some((parent, name)) => !declares(parent, name),
+            None => !declares("lib", module) && !declares("main", module),
+        });
+        undeclared.map(|(_, file)| format!("{}: no file declares it by `mod`", file.path)).collect()
+    }
+
     fn reminders(&self) -> Vec<String> {
         self.files.values().flat_map(|file| file.reminders.clone()).collect()
     }
@@ -508,6 +522,23 @@ fn files_stay_short() {
 #[test]
 fn nothing_is_left_for_later() {
     tidy(&Tree::ours().reminders());
+}
+
+#[test]
+fn every_file_is_compiled() {
+    let mut found = Tree::ours().undeclared();
+    let promises = tree::texts(&["tests/promises"]);
+    let main = promises.iter().find(|(path, _)| path == "tests/promises/main.rs");
+    let declared: BTreeSet<&str> = main.unwrap().1.lines().collect();
+    for (path, _) in &promises {
+        let name = path.strip_prefix("tests/promises/").and_then(|name| name.strip_suffix(".rs"));
+        let name = name.filter(|name| *name != "main" && !name.contains('/'));
+        if name.is_some_and(|name| !declared.contains(format!("mod {name};").as_str())) {
+            found
+                .push(format!("{path}: tests/promises/main.rs does not declare it: it never runs"));
+        }
+    }
+    tidy(&found);
 }
 
 #[test]
@@ -768,6 +799,20 @@ mod on_a_little_tree {
         assert_eq!(found.reminders(), ["src/app.rs:1: TODO"]);
         assert_eq!(found.banned_names().len(), 1);
     }
+    #[test]
+    fn a_file_that_is_never_compiled_is_found() {
+        let found = tree(&[
+            ("src/lib.rs", "pub mod due;"),
+            ("src/due.rs", ""),
+            ("src/program/mod.rs", "mod earn;"),
+            ("src/program/earn.rs", ""),
+            ("src/program/tier.rs", ""),
+        ])
+        .undeclared();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.concat().contains("src/program/tier.rs: no file"), "{found:?}");
+    }
+
     #[test]
     fn a_name_that_no_file_bears_is_found() {
         let tree = tree(&[("src/event/mod.rs", ""), ("src/wallet/mod.rs", "")]);
