@@ -278,7 +278,8 @@ fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, usize) {
             }
         }
         let says = |word| attribute.iter().any(|token| token.text == word);
-        if !(says("cfg") && says("test") && !says("not") && !says("any")) {
+        let is_for_tests = says("cfg") && says("test") && !says("not") && !says("any");
+        if !is_for_tests {
             kept.extend(attribute);
             continue;
         }
