@@ -1,4 +1,4 @@
-//! Whether one of our tokens is in the hands of the partner that it was issued to (RFC 9449,
+//! Checks that one of our tokens is used by the partner that it was issued to (RFC 9449,
 //! section 7; RFC 8705, section 3). A token that is bound to a key comes with a proof by that key.
 //! A token that is bound to a certificate comes over a connection with that certificate. A token
 //! that is bound to nothing is accepted only where the manifest asks for no binding.
@@ -70,8 +70,8 @@ impl Bound<'_> {
         Err(bad(format!("This partner's tokens must be bound by {asked}: get such a one.")))
     }
 
-    /// Holds the token of a request to what it is bound to. The proof, where there is one, must
-    /// still be used up by `dpop::use_up`.
+    /// Checks that a request proves what its token is bound to. If this returns a proof, the caller
+    /// must still mark the proof as used, with `dpop::use_up`.
     ///
     /// # Errors
     /// Unauthorized, with what the partner must do.
