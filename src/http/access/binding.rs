@@ -67,7 +67,9 @@ impl Bound<'_> {
             return Ok(());
         }
         let asked = asked.map_or("", |asked| asked.name());
-        Err(bad(format!("This partner's tokens must be bound by {asked}: get such a one.")))
+        Err(bad(format!(
+            "This partner's tokens must be bound by {asked}: get a token that is bound in this way."
+        )))
     }
 
     /// Checks that a request proves what its token is bound to. If this returns a proof, the caller
@@ -89,14 +91,16 @@ impl Bound<'_> {
                 let shown = ClientCertificate::of(request);
                 match shown.filter(|shown| equal(&shown.thumbprint, thumbprint)) {
                     Some(_same) => Ok(None),
-                    None => Err(bad("The token is bound to another TLS client certificate.")),
+                    None => Err(bad(
+                        "The token is bound to a TLS client certificate, which this request does not show.",
+                    )),
                 }
             }
             (Binding::Key(thumbprint), Scheme::Dpop) => {
                 let proof = dpop::read(gateway, request, Some(credentials.token), now)?
                     .ok_or_else(dpop::Refusal::missing)?;
                 if !equal(&proof.thumbprint, thumbprint) {
-                    let other = "The token is bound to another key than the proof's.";
+                    let other = "The token is bound to a different key from the proof's.";
                     return Err(bad(other).by_proof());
                 }
                 Ok(Some(proof))

@@ -43,7 +43,7 @@ pub struct Unstaged {
 }
 
 /// Customers in one look for those without a stage.
-const LOOKED_AT: usize = 500;
+const LOOKED_AT: usize = 200;
 
 /// Up to `max` customers without a stage, among those that come next after an id. However many customers
 /// have a stage, a look passes over no more than a page of them.
