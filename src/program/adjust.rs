@@ -88,7 +88,9 @@ mod tests {
             for (available, days) in parts {
                 let expires_at = (days > -2).then(|| now.plus(TimeDelta::days(days)));
                 let parts = Parts { available: points(available), ..Parts::NONE };
-                let lot = Lot { id: LotId::random(), customer, matures_at: None, expires_at, parts };
+                let id = LotId::random();
+                let lot =
+                    Lot { id, customer, matures_at: None, expires_at, reported: None, parts };
                 free += if lot::spendable(&lot, now) { available } else { 0 };
                 lots.add(lot);
             }
@@ -101,7 +103,7 @@ mod tests {
             let decision = done.unwrap();
             let sum: i64 = decision.postings.iter().map(|posting| posting.amount.minor()).sum();
             prop_assert_eq!(sum, 0);
-            lots.follow(&decision).unwrap();
+            lots.follow(&decision, now).unwrap();
             prop_assert!(lots.owed(customer).minor() <= owed);
             for lot in lots.of(customer) {
                 prop_assert!(!lot.parts.available.is_negative());

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::charge::ChargeStep;
 use super::counter::Counted;
 use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
@@ -41,6 +42,8 @@ pub struct Decision {
     pub quote: Option<KeptQuote>,
     /// What the event does to a hold.
     pub hold: Option<HoldStep>,
+    /// What the partners of refunds are charged for spent points, and given back.
+    pub charges: Vec<ChargeStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
     /// What a referral leaves behind of the person, by keyed hashes.
@@ -146,9 +149,12 @@ pub enum Refusal {
     LineExceeds { line: LineNumber, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
-    #[error("the code is not known, has been used, or is too old; the customer can make another")]
+    #[error(
+        "the code is not known, not for this partner, has been used, was refused too often, or is too \
+         old; the customer can make another"
+    )]
     CodeInvalid,
-    #[error("the customer has fewer points than that")]
+    #[error("the code is not good for that many points")]
     PointsInsufficient,
     #[error("no hold of that id is recorded")]
     HoldUnknown,

@@ -1,24 +1,21 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use chrono::TimeDelta;
+use rust_decimal::Decimal;
 
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::{LocalMoment, PointsReason};
 use super::lot::{self, Debt, Lot, Lots};
+use super::own_points::{free_at, spendable_at};
+use super::redeemed::RedeemedSum;
+use super::standing::Standings;
+use super::code::CodeStanding;
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
-use crate::ids::{CodeKey, CustomerId, LotId};
+use crate::ids::{CodeKey, CounterKey, CustomerId, LotId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, Asset, Rounding, split_by_amounts};
+use crate::money::{Amount, Asset, split_by_amounts};
 use crate::partner::Partner;
-
-/// What a rule may know of the code that a customer showed.
-#[derive(Clone, Copy, Debug)]
-pub struct CodeStanding {
-    pub customer: CustomerId,
-    pub expires_at: Moment,
-    pub used: bool,
-}
 
 /// The state of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +42,27 @@ pub struct HoldStanding {
     pub returned: Amount,
     /// What the bank owes the partner for what was committed.
     pub value: Amount,
+    /// CNY for 1.00 points committed. `None`: nothing was, or by a release that rounded the value of
+    /// each redemption by itself.
+    pub price: Option<Decimal>,
 }
 
 /// What a decision does to a hold.
 #[derive(Clone, Copy, Debug)]
 pub enum HoldStep {
     Opened { code: CodeKey, points: Amount, times_out_at: Moment },
-    Closed { state: HoldState, committed: Amount, value: Amount },
+    Closed { state: HoldState, committed: Amount, value: Amount, price: Option<Decimal> },
     Returned { points: Amount },
 }
 
 impl HoldStanding {
+    /// The counters by which its commitment, or a return, is worth what it is.
+    pub fn counters(&self, partner: &Partner) -> impl Iterator<Item = CounterKey> {
+        let prices = [Some(partner.programme.points.redemption_price), self.price];
+        let sums = prices.into_iter().flatten();
+        sums.map(|price| RedeemedSum::of(&partner.id, self.customer, price).counter())
+    }
+
     /// The lots whose points are held, or were redeemed.
     pub fn lots(&self) -> impl Iterator<Item = LotId> {
         self.held.iter().chain(&self.redeemed).map(|(lot, _points)| *lot)
@@ -84,8 +91,8 @@ impl HoldState {
     }
 }
 
-/// Sets points aside, first to expire first. A partner learns whether there are enough, not how
-/// many there are.
+/// Sets points aside, first to expire first. A partner learns whether the code is good for so many,
+/// not how many the customer has or the code is for.
 pub fn hold(
     hold: &Hold,
     code: Option<&CodeStanding>,
@@ -93,16 +100,18 @@ pub fn hold(
     occasion: Occasion,
     lots: &Lots,
 ) -> Result<Decision, Refusal> {
-    let good = |code: &&CodeStanding| !code.used && code.expires_at > occasion.recorded_at;
-    let customer = code.filter(good).ok_or(Refusal::CodeInvalid)?.customer;
-    if lot::free(customer, lots, occasion.recorded_at)?.minor() < hold.points.minor() {
+    let now = occasion.recorded_at;
+    let code = code.filter(|code| code.is_good(&partner.id, now)).ok_or(Refusal::CodeInvalid)?;
+    let customer = code.customer;
+    let free = free_at(customer, lots, partner, now)?;
+    if free.min(code.points_max(partner)).minor() < hold.points.minor() {
         return Err(Refusal::PointsInsufficient);
     }
     let rule = RuleVersion::built_in("redemption:hold@1");
     let mut decision = Decision { customer: Some(customer), ..Decision::default() };
     let mut left = hold.points;
     for lot in lots.of(customer) {
-        let spendable = lot::spendable(lot, occasion.recorded_at);
+        let spendable = spendable_at(lot, partner, now);
         let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
         if taken.minor() > 0 {
             left = left.checked_sub(taken)?;
@@ -113,7 +122,7 @@ pub fn hold(
         }
     }
     let seconds = i64::from(partner.programme.points.hold_seconds);
-    let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
+    let times_out_at = now.plus(TimeDelta::seconds(seconds));
     let until = LocalMoment::new(times_out_at, occasion.zone);
     let points = hold.points;
     decision.explain(PointsReason::Held { rule, points, times_out_at: until });
@@ -128,8 +137,9 @@ pub fn commit(
     hold: &HoldStanding,
     partner: &Partner,
     occasion: Occasion,
-    lots: &Lots,
+    standings: &Standings,
 ) -> Result<Decision, Refusal> {
+    let lots = &standings.lots;
     open(hold, occasion.recorded_at)?;
     let points = commit.points.unwrap_or(hold.points);
     if points.minor() > hold.points.minor() {
@@ -157,17 +167,15 @@ pub fn commit(
     }
     // The debt that waited for held points is due once these are spent.
     debt.recover_from_all(lots, now, &mut decision)?;
-    debt.explain(&mut decision)?;
+    debt.settle(&mut decision)?;
     let price = partner.programme.points.redemption_price;
-    let unrounded = points
-        .decimal()
-        .checked_mul(price)
-        .ok_or(crate::money::AmountError::OutOfRange { asset: Asset::CNY })?;
-    let value = Amount::round(unrounded, Asset::CNY, Rounding::HalfUp)?;
+    let sum = RedeemedSum::of(&partner.id, hold.customer, price);
+    let value = sum.value_of(points, &standings.counters)?;
+    decision.counted.push(sum.counted(points));
     owe(&mut decision, partner, value, &rule)?;
     decision.explain(PointsReason::Redeemed { rule, points, price, value });
-    decision.hold =
-        Some(HoldStep::Closed { state: HoldState::Committed, committed: points, value });
+    let (state, price) = (HoldState::Committed, Some(price));
+    decision.hold = Some(HoldStep::Closed { state, committed: points, value, price });
     Ok(decision)
 }
 
@@ -186,10 +194,10 @@ pub fn release(
             free(standing, *held, &freed, debt, &mut decision)?;
         }
     }
-    debt.explain(&mut decision)?;
+    debt.settle(&mut decision)?;
     decision.explain(PointsReason::Released { rule: freed.rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
-    decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
+    decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value, price: None });
     Ok(decision)
 }
 
@@ -201,15 +209,16 @@ pub fn cancel(hold: &HoldStanding, occasion: Occasion, lots: &Lots) -> Result<De
 }
 
 /// Gives redeemed points back to the lots they came from, with the expiry those have; last spent,
-/// first returned. The partner gives up its price in proportion: returns that add up to all that
-/// was redeemed leave it exactly nothing.
+/// first returned. The partner gives up what is owed for them, as if they had never been redeemed:
+/// returns that add up to all that was redeemed leave it exactly nothing.
 pub fn give_back(
     given: &Return,
     hold: &HoldStanding,
     partner: &Partner,
     occasion: Occasion,
-    lots: &Lots,
+    standings: &Standings,
 ) -> Result<Decision, Refusal> {
+    let lots = &standings.lots;
     if hold.state != HoldState::Committed {
         return Err(Refusal::HoldClosed { state: hold.state.name() });
     }
@@ -236,17 +245,28 @@ pub fn give_back(
             }
         }
     }
-    debt.explain(&mut decision)?;
-    let part_by = |returned: Amount| -> Result<Amount, Refusal> {
-        let kept = hold.committed.checked_sub(returned)?;
-        let parts = split_by_amounts(hold.value, &[returned, kept])?;
-        Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
+    debt.settle(&mut decision)?;
+    let value = match hold.price {
+        Some(price) => {
+            let sum = RedeemedSum::of(&partner.id, hold.customer, price);
+            let back = given.points.negate()?;
+            decision.counted.push(sum.counted(back));
+            sum.value_of(back, &standings.counters)?.negate()?
+        }
+        None => part_of_value(hold, returned)?.checked_sub(part_of_value(hold, hold.returned)?)?,
     };
-    let value = part_by(returned)?.checked_sub(part_by(hold.returned)?)?;
     owe(&mut decision, partner, value.negate()?, &rule)?;
     decision.explain(PointsReason::Returned { rule, points: given.points, value });
     decision.hold = Some(HoldStep::Returned { points: given.points });
     Ok(decision)
+}
+
+/// The part of a redemption's value for the points returned by then, by the rounding of the release
+/// before.
+fn part_of_value(hold: &HoldStanding, returned: Amount) -> Result<Amount, Refusal> {
+    let kept = hold.committed.checked_sub(returned)?;
+    let parts = split_by_amounts(hold.value, &[returned, kept])?;
+    Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
 }
 
 fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId}
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
+use crate::program::staff_limits::releases;
 use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
@@ -44,6 +45,8 @@ pub struct ReferralMoved {
 pub enum MoveRefusal {
     #[error("no referral of that id is recorded")]
     Unknown,
+    #[error("whoever released {max} referrals in a day releases no more; another person must decide")]
+    ReleasesSpent { max: u32 },
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
     #[error(transparent)]
@@ -94,6 +97,7 @@ impl Work<'_> {
             });
         }
         let path = held.path(order.step)?;
+        self.count_release(order)?;
         let partners_now = self.time_of(&held.record.partner)?;
         let mut decision = self.decide_move(&held, order.step, partners_now)?;
         let rewards = std::mem::take(&mut decision.rewards);
@@ -133,6 +137,22 @@ impl Work<'_> {
         held.let_go(tx, state)?;
         self.wake_relay();
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// Counts a release by a person, who may release so many in a day.
+    fn count_release(&mut self, order: &Move) -> Result<(), RecordError> {
+        let (ReferralStep::Release, Actor::Staff(by)) = (&order.step, &order.by) else {
+            return Ok(());
+        };
+        let counter = releases(by, self.now.day_in(self.bank.time_zone));
+        let so_far = counted(&mut self.tx, &[counter])?.get(counter);
+        let max = self.bank.registry.programme().staff.releases_day_max;
+        if so_far >= i64::from(max) {
+            return Err(MoveRefusal::ReleasesSpent { max }.into());
+        }
+        let one = Counted { counter, unit: CountedUnit::Times, amount: 1 };
+        let key = EventKey::from_bytes(*order.referral.bytes());
+        Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
     }
 
     fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {

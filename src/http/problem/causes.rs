@@ -72,7 +72,9 @@ impl From<CorrectionRefusal> for Problem {
                 Self::at(&POINTS_INSUFFICIENT, "/points", &refusal)
             }
             CorrectionRefusal::ExpiryPast => Self::at(&INVALID, "/expires_at", &refusal),
-            CorrectionRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            CorrectionRefusal::FourEyes | CorrectionRefusal::OwnAccount => {
+                Self::new(&FOUR_EYES, refusal.to_string())
+            }
             CorrectionRefusal::Closed { .. } => Self::new(&CORRECTION_CLOSED, refusal.to_string()),
             CorrectionRefusal::NotReversible(_) => Self::new(&NOT_REVERSIBLE, refusal.to_string()),
             CorrectionRefusal::Rules(refusal) => refusal.clone().into(),
@@ -111,6 +113,9 @@ impl From<WriteError> for Problem {
             WriteError::Move(MoveRefusal::Unknown) => Self::not_found(),
             WriteError::Move(MoveRefusal::Illegal(illegal)) => {
                 Self::new(&REFERRAL_STATE, illegal.to_string())
+            }
+            WriteError::Move(refusal @ MoveRefusal::ReleasesSpent { .. }) => {
+                Self::new(&FOUR_EYES, refusal.to_string())
             }
             WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
             WriteError::Conflict => Self::new(
