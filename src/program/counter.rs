@@ -167,6 +167,7 @@ impl NeededCounters {
         let budgets = with_budget.map(|reward| reward_budget(&partner.id, &product.id, reward));
         self.shared.extend(budgets);
         self.shared.extend(loads(&partner.programme.branch, &product.id, &referral.region));
+        self.shared.extend(super::referral_shares::needed(partner, referral));
     }
 
     /// Adds what a payment of that customer at that partner on that day asks for.

@@ -164,6 +164,8 @@ pub enum Refusal {
     CommitExceeds { held: Amount },
     #[error("more is returned than is left of what was redeemed: {left} points")]
     ReturnExceeds { left: Amount },
+    #[error("the partner has {max} referrals that wait; more are taken once some of them have ended")]
+    ReferralsFull { max: u32 },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),
 }

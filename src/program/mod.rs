@@ -23,6 +23,7 @@ mod own_points;
 pub mod quote;
 mod redeemed;
 pub mod refer;
+pub mod referral_shares;
 mod refund;
 mod reverse;
 pub mod reward;

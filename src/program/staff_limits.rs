@@ -51,7 +51,8 @@ impl AloneSums {
         let more = magnitude(points)?;
         for AloneSum { counter, most } in &self.0 {
             let so_far = Amount::from_minor(counters.get(*counter), more.asset());
-            if so_far.checked_add(more)?.minor() > most.minor() {
+            let fits = so_far.checked_add(more).is_ok_and(|sum| sum.minor() <= most.minor());
+            if !fits {
                 return Ok(true);
             }
         }

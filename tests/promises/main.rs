@@ -47,6 +47,7 @@ mod identity_providers;
 mod import;
 mod insiders;
 mod key_rotation;
+mod lead_bounds;
 mod leads;
 mod liability;
 mod limits;

@@ -56,6 +56,7 @@ const OF_EVENT: &[&Kind] = &[
 const OF_UPLOAD: &[&Kind] = &[&kind::PARAMETER, &kind::TUS_VERSION];
 const OF_PROPOSAL: &[&Kind] = &[
     &kind::CORRECTION_CONFLICT,
+    &kind::FOUR_EYES,
     &kind::MEMBER_UNKNOWN,
     &kind::POINTS_INSUFFICIENT,
     &kind::OUT_OF_RANGE,
@@ -136,7 +137,6 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("reject", &[OF_CLOSING, &[&kind::NOT_FOUND]]),
     ("get_correction", &[&[&kind::NOT_FOUND]]),
     ("get_corrections", &[&[&kind::PARAMETER]]),
-    ("get_approval_pairs", &[]),
     ("get_flagged_payments", &[&[&kind::PARAMETER]]),
     (
         "post_announcement",

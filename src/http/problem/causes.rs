@@ -37,6 +37,10 @@ impl From<Refusal> for Problem {
                 retry_after_seconds: Some(*resumes_in_seconds),
                 ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
             },
+            Refusal::ReferralsFull { .. } => Self {
+                retry_after_seconds: Some(3_600),
+                ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
+            },
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod notice;
 pub mod programme;
 pub mod redemption;
+pub mod referral_limits;
 pub mod retention;
 pub mod reward;
 pub mod scheme;

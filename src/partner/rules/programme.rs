@@ -11,6 +11,7 @@ use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
 use super::notice::{self, NoticeKind, POINTS_REDEEMED};
 use super::redemption::{CodeRules, RedemptionRules};
+use super::referral_limits::ReferralLimits;
 use super::retention::Retention;
 use super::staff::StaffLimits;
 use super::terms;
@@ -32,6 +33,9 @@ pub struct Programme {
     pub tiers: Option<Tiers>,
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// What one partner's referrals may take of what all share.
+    #[serde(default)]
+    pub referrals: ReferralLimits,
     /// What staff may do alone in a day.
     #[serde(default)]
     pub staff: StaffLimits,
@@ -157,6 +161,7 @@ impl Default for Programme {
             limits: EventLimits::default(),
             tiers: None,
             adjustment: Adjustment::default(),
+            referrals: ReferralLimits::default(),
             staff: StaffLimits::default(),
             redemption: RedemptionRules::default(),
             codes: CodeRules::default(),
@@ -235,6 +240,9 @@ impl Programme {
                     "tiers: expected tiers that rise in spend, and a window of 1 to 60 months";
                 return Err(place.error(0, what));
             }
+        }
+        if let Some(what) = programme.referrals.fault() {
+            return Err(place.error(0, what));
         }
         programme.check_leads().map_err(|what| place.error(0, what))?;
         Ok(programme)

@@ -7,7 +7,7 @@ use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, Transacti
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::reward::{RewardGiven, RewardReceiver};
-use crate::store::schema::{referral_rewards, referrals};
+use crate::store::schema::{referral_moves, referral_rewards, referrals};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 #[derive(Insertable)]
@@ -170,7 +170,8 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
     Ok(count > 0)
 }
 
-/// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over.
+/// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over and
+/// with whose person somebody has talked.
 pub fn fallen_due(
     db: &mut Db,
     partner: Option<&PartnerId>,
@@ -178,9 +179,13 @@ pub fn fallen_due(
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
     let rows: Vec<Vec<u8>> = both!(db, db => {
+        let met = referral_moves::table
+            .filter(referral_moves::state.eq_any(["contacted", "converted"]))
+            .select(referral_moves::referral_id);
         let mut query = referral_rewards::table
             .filter(referral_rewards::state.eq("pending"))
             .filter(referral_rewards::matures_at.le(now.naive()))
+            .filter(referral_rewards::referral_id.eq_any(met))
             .order(referral_rewards::matures_at)
             .limit(max)
             .select(referral_rewards::referral_id)
