@@ -6,12 +6,13 @@ use rust_decimal::Decimal;
 use super::correction::{Adjustment, CorrectionRefusal};
 use super::decision::Decision;
 use super::lot::{self, Lots, NewLot};
+use super::reported_by::BY_STAFF;
 use crate::clock::Moment;
 use crate::ids::LotId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
 
-pub(super) const RULE: &str = "adjustment:manual@1";
+pub(super) const RULE: &str = BY_STAFF;
 
 /// Gives points in a lot of their own, of which a debt is paid first; or takes points that could be
 /// spent now, in the order in which they would have been. Never makes a debt.

@@ -6,9 +6,6 @@
 
 use rust_decimal::Decimal;
 
-use super::decision::Decision;
-use super::explain::PointsReason;
-use super::lot::Lots;
 use super::redeemed::worth;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, PartnerId};
@@ -106,19 +103,27 @@ impl StepMaker<'_> {
     }
 }
 
-/// Charges the partner of a refund for the points that its decision leaves owed.
+/// What a change of charges comes to: what it posts, and how the charges follow.
+#[derive(Clone, Debug, Default)]
+pub struct ChargeChange {
+    pub postings: Vec<Posting>,
+    pub steps: Vec<ChargeStep>,
+}
+
+/// The rule by which charges are posted.
+#[must_use]
+pub fn rule() -> RuleVersion {
+    RuleVersion::built_in(RULE)
+}
+
+/// Charges the partner of a refund for points that it leaves owed; `known` are the customer's charges.
 pub fn charge(
     customer: CustomerId,
     partner: &Partner,
+    points: Amount,
     now: Moment,
-    lots: &Lots,
-    decision: &mut Decision,
-) -> Result<(), AmountError> {
-    let owed = decision.postings.iter().filter(|it| it.account.code == AccountCode::POINTS_OWED);
-    let points = owed.map(|posting| posting.amount).try_fold(ZERO, Amount::checked_sub)?;
-    if points.minor() <= 0 {
-        return Ok(());
-    }
+    known: &[RefundCharge],
+) -> Result<ChargeChange, AmountError> {
     let price = partner.programme.points.redemption_price.normalize();
     let same = |it: &&RefundCharge| it.partner == partner.id && it.price == price;
     let new = RefundCharge {
@@ -128,13 +133,10 @@ pub fn charge(
         charged: ZERO,
         repaid: ZERO,
     };
-    let charge = lots.charges(customer).iter().find(same).unwrap_or(&new);
-    let step = charge.step(customer).change(points, ZERO)?;
-    let (rule, value) = (RuleVersion::built_in(RULE), step.value);
-    post(&step, &rule, decision)?;
-    decision.charges.push(step);
-    decision.explain(PointsReason::Charged { rule, points, price, value });
-    Ok(())
+    let charge = known.iter().find(same).unwrap_or(&new);
+    let mut change = ChargeChange::default();
+    change.add(charge.step(customer).change(points, ZERO)?)?;
+    Ok(change)
 }
 
 /// Gives back what the customer has repaid of a debt, to those charged first.
@@ -142,10 +144,8 @@ pub fn give_back(
     customer: CustomerId,
     paid: Amount,
     charges: &mut [RefundCharge],
-    decision: &mut Decision,
-) -> Result<(), AmountError> {
-    let rule = RuleVersion::built_in(RULE);
-    let (mut left, mut value) = (paid, Amount::zero(Asset::CNY));
+) -> Result<ChargeChange, AmountError> {
+    let (mut left, mut change) = (paid, ChargeChange::default());
     for charge in charges {
         let points = left.min(charge.open()?);
         if points.minor() <= 0 {
@@ -154,15 +154,33 @@ pub fn give_back(
         left = left.checked_sub(points)?;
         let step = charge.step(customer).change(ZERO, points)?;
         charge.follow(&step)?;
-        value = value.checked_sub(step.value)?;
-        post(&step, &rule, decision)?;
-        decision.charges.push(step);
+        change.add(step)?;
     }
-    let points = paid.checked_sub(left)?;
-    if !points.is_zero() {
-        decision.explain(PointsReason::ChargeGivenBack { rule, points, value });
+    Ok(change)
+}
+
+impl ChargeChange {
+    /// Points that were charged or repaid.
+    pub fn points(&self) -> Result<Amount, AmountError> {
+        self.steps
+            .iter()
+            .try_fold(ZERO, |sum, step| sum.checked_add(step.charged)?.checked_add(step.repaid))
     }
-    Ok(())
+
+    /// What partners bear more by it, or less where it is below zero.
+    pub fn value(&self) -> Result<Amount, AmountError> {
+        let values = self.steps.iter().map(|step| step.value);
+        values.fold(Ok(Amount::zero(Asset::CNY)), |sum, value| sum?.checked_add(value))
+    }
+
+    fn add(&mut self, step: ChargeStep) -> Result<(), AmountError> {
+        let partner = Account::partner(AccountCode::REFUND_CHARGE, &step.partner, Asset::CNY);
+        let bank = Account::bank(AccountCode::REFUND_RECOVERY, Asset::CNY);
+        self.postings.push(Posting::new(partner, step.value.negate()?, &rule()));
+        self.postings.push(Posting::new(bank, step.value, &rule()));
+        self.steps.push(step);
+        Ok(())
+    }
 }
 
 /// Whether an account is one of those on which charges are kept. Refunds do not take from them what
@@ -170,16 +188,4 @@ pub fn give_back(
 #[must_use]
 pub fn keeps(code: AccountCode) -> bool {
     code == AccountCode::REFUND_CHARGE || code == AccountCode::REFUND_RECOVERY
-}
-
-fn post(
-    step: &ChargeStep,
-    rule: &RuleVersion,
-    decision: &mut Decision,
-) -> Result<(), AmountError> {
-    let partner = Account::partner(AccountCode::REFUND_CHARGE, &step.partner, Asset::CNY);
-    let bank = Account::bank(AccountCode::REFUND_RECOVERY, Asset::CNY);
-    decision.postings.push(Posting::new(partner, step.value.negate()?, rule));
-    decision.postings.push(Posting::new(bank, step.value, rule));
-    Ok(())
 }

@@ -58,6 +58,12 @@ impl CountedUnit {
 }
 
 impl Counted {
+    /// Once more, or once less where it is below zero.
+    #[must_use]
+    pub const fn times(counter: CounterKey, amount: i64) -> Self {
+        Self { counter, unit: CountedUnit::Times, amount }
+    }
+
     /// The same, taken away again.
     #[must_use]
     pub const fn negated(self) -> Self {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::charge::ChargeStep;
+use super::charge::{ChargeChange, ChargeStep};
 use super::counter::Counted;
 use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
@@ -57,6 +57,12 @@ impl Decision {
     pub fn mark(&mut self, mark: Mark, reason: impl Into<DecisionReason>) {
         self.marks.push(mark);
         self.explain(reason);
+    }
+
+    /// Takes over what becomes of charges.
+    pub fn charge(&mut self, change: ChargeChange) {
+        self.postings.extend(change.postings);
+        self.charges.extend(change.steps);
     }
 
     /// Adds a reason to the explanation.
@@ -164,7 +170,9 @@ pub enum Refusal {
     CommitExceeds { held: Amount },
     #[error("more is returned than is left of what was redeemed: {left} points")]
     ReturnExceeds { left: Amount },
-    #[error("the partner has {max} referrals that wait; more are taken once some of them have ended")]
+    #[error(
+        "the partner has {max} referrals that wait; more are taken once some of them have ended"
+    )]
     ReferralsFull { max: u32 },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),

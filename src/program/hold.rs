@@ -3,13 +3,14 @@
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
+use super::code::CodeStanding;
+use super::counter::{Counted, CountedUnit, Counters};
 use super::decision::{Decision, Occasion, Refusal};
 use super::explain::{LocalMoment, PointsReason};
 use super::lot::{self, Debt, Lot, Lots};
-use super::own_points::{free_at, spendable_at};
 use super::redeemed::RedeemedSum;
+use super::reported_by::ReportedBy;
 use super::standing::Standings;
-use super::code::CodeStanding;
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
 use crate::ids::{CodeKey, CounterKey, CustomerId, LotId};
@@ -170,8 +171,8 @@ pub fn commit(
     debt.settle(&mut decision)?;
     let price = partner.programme.points.redemption_price;
     let sum = RedeemedSum::of(&partner.id, hold.customer, price);
-    let value = sum.value_of(points, &standings.counters)?;
-    decision.counted.push(sum.counted(points));
+    let value = sum.value_of(points, so_far(&sum, &standings.counters))?;
+    decision.counted.push(counted(&sum, points));
     owe(&mut decision, partner, value, &rule)?;
     decision.explain(PointsReason::Redeemed { rule, points, price, value });
     let (state, price) = (HoldState::Committed, Some(price));
@@ -250,8 +251,8 @@ pub fn give_back(
         Some(price) => {
             let sum = RedeemedSum::of(&partner.id, hold.customer, price);
             let back = given.points.negate()?;
-            decision.counted.push(sum.counted(back));
-            sum.value_of(back, &standings.counters)?.negate()?
+            decision.counted.push(counted(&sum, back));
+            sum.value_of(back, so_far(&sum, &standings.counters))?.negate()?
         }
         None => part_of_value(hold, returned)?.checked_sub(part_of_value(hold, hold.returned)?)?,
     };
@@ -259,6 +260,37 @@ pub fn give_back(
     decision.explain(PointsReason::Returned { rule, points: given.points, value });
     decision.hold = Some(HoldStep::Returned { points: given.points });
     Ok(decision)
+}
+
+/// Whether the lot's points may be spent at that partner now: those that it reported itself may be only
+/// some days after they were recorded. Who invents payments cannot turn them into money at once.
+fn spendable_at(lot: &Lot, partner: &Partner, now: Moment) -> bool {
+    let days = TimeDelta::days(i64::from(partner.programme.redemption.own_after_days));
+    let waits = |by: &ReportedBy| by.partner == partner.id && by.recorded_at.plus(days) > now;
+    lot::spendable(lot, now) && !lot.reported.as_ref().is_some_and(waits)
+}
+
+/// The points that the customer may spend at that partner now.
+fn free_at(
+    customer: CustomerId,
+    lots: &Lots,
+    partner: &Partner,
+    now: Moment,
+) -> Result<Amount, Refusal> {
+    let mut here = ZERO;
+    for lot in lots.by_id(customer).filter(|lot| spendable_at(lot, partner, now)) {
+        here = here.checked_add(lot.parts.available)?;
+    }
+    Ok(here.min(lot::free(customer, lots, now)?))
+}
+
+/// The points of a sum so far.
+fn so_far(sum: &RedeemedSum, counters: &Counters) -> Amount {
+    Amount::from_minor(counters.get(sum.counter()), Asset::PTS)
+}
+
+const fn counted(sum: &RedeemedSum, points: Amount) -> Counted {
+    Counted { counter: sum.counter(), unit: CountedUnit::Points, amount: points.minor() }
 }
 
 /// The part of a redemption's value for the points returned by then, by the rounding of the release

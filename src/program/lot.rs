@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::charge::{self, RefundCharge};
 use super::decision::Decision;
 use super::explain::PointsReason;
-use super::own_points::ReportedBy;
+use super::reported_by::ReportedBy;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
@@ -292,7 +292,13 @@ impl Debt {
             let owed = self.owed.checked_add(paid)?;
             let (rule, left) = (RuleVersion::built_in(RECOVERY), self.owed);
             decision.explain(PointsReason::DebtRecovered { rule, owed, paid, left });
-            charge::give_back(self.customer, paid, &mut self.charges, decision)?;
+            let back = charge::give_back(self.customer, paid, &mut self.charges)?;
+            if !back.steps.is_empty() {
+                let (rule, points) = (charge::rule(), back.points()?);
+                let value = back.value()?.negate()?;
+                decision.explain(PointsReason::ChargeGivenBack { rule, points, value });
+                decision.charge(back);
+            }
         }
         Ok(())
     }

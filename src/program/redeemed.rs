@@ -5,7 +5,6 @@
 
 use rust_decimal::Decimal;
 
-use super::counter::{Counted, CountedUnit, Counters};
 use crate::ids::{CounterKey, CustomerId, PartnerId};
 use crate::money::{Amount, AmountError, Asset, Rounding};
 
@@ -29,20 +28,10 @@ impl RedeemedSum {
         self.counter
     }
 
-    /// What more points come to, or fewer where they are below zero.
-    pub fn value_of(&self, points: Amount, counters: &Counters) -> Result<Amount, AmountError> {
-        let before = Amount::from_minor(counters.get(self.counter), Asset::PTS);
-        let after = before.checked_add(points)?;
-        worth(after, self.price, Rounding::Down)?.checked_sub(worth(
-            before,
-            self.price,
-            Rounding::Down,
-        )?)
-    }
-
-    #[must_use]
-    pub const fn counted(&self, points: Amount) -> Counted {
-        Counted { counter: self.counter, unit: CountedUnit::Points, amount: points.minor() }
+    /// What more points come to, or fewer where they are below zero, after so many.
+    pub fn value_of(&self, points: Amount, before: Amount) -> Result<Amount, AmountError> {
+        let after = worth(before.checked_add(points)?, self.price, Rounding::Down)?;
+        after.checked_sub(worth(before, self.price, Rounding::Down)?)
     }
 }
 
@@ -68,12 +57,12 @@ mod tests {
             let price = Decimal::new(price, 5);
             let partner = "green-basket".parse().unwrap();
             let sum = RedeemedSum::of(&partner, CustomerId::random(), price);
-            let (mut counters, mut so_far, mut value) = (Counters::default(), 0, 0);
+            let (mut so_far, mut value) = (0, 0);
             let mut take = |minor: i64| {
                 let points = Amount::from_minor(minor, Asset::PTS);
-                value += sum.value_of(points, &counters).unwrap().minor();
+                let before = Amount::from_minor(so_far, Asset::PTS);
+                value += sum.value_of(points, before).unwrap().minor();
                 so_far += minor;
-                counters.add(sum.counter(), so_far);
                 let whole = Amount::from_minor(so_far, Asset::PTS);
                 let whole = worth(whole, price, Rounding::Down).unwrap().minor();
                 (value, whole)

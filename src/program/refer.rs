@@ -54,8 +54,10 @@ pub fn refer(
         decision.counted.extend(placed.branch);
     }
     if verdict.state.is_open() {
-        let taken = referral_shares::take(partner, verdict.state, &standings.counters)?;
-        decision.counted.extend(taken);
+        let taken = |counter| standings.counters.get(counter);
+        let places = referral_shares::take(partner, verdict.state, taken);
+        let places = places.map_err(|max| Refusal::ReferralsFull { max })?;
+        decision.counted.extend(places.into_iter().map(|place| Counted::times(place, 1)));
     }
     if verdict.state == ReferralState::NeedsConsent {
         decision.mark(Mark::ConsentMissing, RewardReason::ConsentMissing);
@@ -93,13 +95,14 @@ pub fn place(
     let open = |manager: &RuleId| counters.get(open_leads(manager));
     let (branch, manager) = assign(&programme.branch, wanted, open);
     let share = programme.referrals.manager_share;
-    let fits = |branch: &Branch| referral_shares::fits(branch, partner, share, counters);
+    let taken = |branch: &Branch| counters.get(referral_shares::of_branch(&branch.id, partner));
+    let fits = |branch: &Branch| referral_shares::fits(branch, share, taken(branch));
     let manager = manager.filter(|_manager| branch.is_some_and(fits));
     placement.branch = branch.map(|branch| branch.id.clone());
     placement.manager = manager.map(|manager| manager.id.clone());
     let of_branch = branch.map(|branch| referral_shares::of_branch(&branch.id, partner));
     Placed {
-        manager: manager.map(|manager| referral_shares::times(open_leads(&manager.id), 1)),
-        branch: of_branch.filter(|_| manager.is_some()).map(|it| referral_shares::times(it, 1)),
+        manager: manager.map(|manager| Counted::times(open_leads(&manager.id), 1)),
+        branch: of_branch.filter(|_| manager.is_some()).map(|it| Counted::times(it, 1)),
     }
 }

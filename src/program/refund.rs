@@ -53,11 +53,34 @@ pub fn claw_back(
     decision.lines = line_parts(refund, payment, &brought, [&before, &after])?;
     let taking = Taking { payment, brought: &brought, before: &before, after: &after };
     taking.points(occasion, lots, &rule, &mut decision)?;
-    charge::charge(payment.customer, partner, occasion.recorded_at, lots, &mut decision)?;
+    charge_owed(payment.customer, partner, occasion, lots, &mut decision)?;
     taking.money(refunded, &rule, &mut decision)?;
     let day = payment.effective_at.day_in(occasion.zone);
     decision.counted = taking.counted(&partner.id, day, refunded)?;
     Ok(decision)
+}
+
+/// Charges the partner of the refund for the points that it leaves owed.
+fn charge_owed(
+    customer: CustomerId,
+    partner: &Partner,
+    occasion: Occasion,
+    lots: &Lots,
+    decision: &mut Decision,
+) -> Result<(), AmountError> {
+    let owed = decision.postings.iter().filter(|it| it.account.code == AccountCode::POINTS_OWED);
+    let points =
+        owed.map(|it| it.amount).try_fold(Amount::zero(Asset::PTS), Amount::checked_sub)?;
+    if points.minor() <= 0 {
+        return Ok(());
+    }
+    let (now, known) = (occasion.recorded_at, lots.charges(customer));
+    let change = charge::charge(customer, partner, points, now, known)?;
+    let (rule, value) = (charge::rule(), change.value()?);
+    let price = partner.programme.points.redemption_price;
+    decision.explain(PointsReason::Charged { rule, points, price, value });
+    decision.charge(change);
+    Ok(())
 }
 
 /// The lines that a refund names, with the points that are taken back for each.

@@ -16,7 +16,7 @@ use crate::program::refer::LeadOf;
 use crate::program::referral_shares;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::staff_limits::releases;
-use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
@@ -47,7 +47,9 @@ pub struct ReferralMoved {
 pub enum MoveRefusal {
     #[error("no referral of that id is recorded")]
     Unknown,
-    #[error("whoever released {max} referrals in a day releases no more; another person must decide")]
+    #[error(
+        "whoever released {max} referrals in a day releases no more; another person must decide"
+    )]
     ReleasesSpent { max: u32 },
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -158,7 +160,7 @@ impl Work<'_> {
         if so_far >= i64::from(max) {
             return Err(MoveRefusal::ReleasesSpent { max }.into());
         }
-        let one = Counted { counter, unit: CountedUnit::Times, amount: 1 };
+        let one = Counted::times(counter, 1);
         let key = EventKey::from_bytes(*order.referral.bytes());
         Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
     }
@@ -197,7 +199,9 @@ impl Work<'_> {
             ReferralStep::Repay => RewardStage::FirstRepayment,
             ReferralStep::Cancel => return self.claw_back(held, partners_now),
             // Nobody has talked to the person: what the lead brought is taken back.
-            ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw if !held.is_met() => {
+            ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw
+                if !held.is_met() =>
+            {
                 return self.claw_back(held, partners_now);
             }
             ReferralStep::Reject
@@ -342,8 +346,7 @@ impl Held {
         let places = counted(tx, &freed)?;
         let freed = freed.into_iter().filter(|counter| places.get(*counter) > 0);
         let key = EventKey::of_closed_lead(id);
-        let freed: Vec<_> =
-            freed.map(|counter| (key, referral_shares::times(counter, -1))).collect();
+        let freed: Vec<_> = freed.map(|counter| (key, Counted::times(counter, -1))).collect();
         counters::apply(tx, freed.into_iter())
     }
 

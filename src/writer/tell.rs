@@ -21,8 +21,7 @@ pub fn of_redemptions(
             continue;
         }
         let (customer, transaction, points) = (it.customer, it.transaction, it.points);
-        let redemption =
-            Redemption { customer, partner: it.partner, transaction, points, day };
+        let redemption = Redemption { customer, partner: it.partner, transaction, points, day };
         queued = queued.saturating_add(usize::from(notices::redeemed(tx, &redemption, now)?));
     }
     Ok(queued)

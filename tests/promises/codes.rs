@@ -93,10 +93,8 @@ async fn a_code_without_a_number_is_for_no_more_than_the_programme_allows(store:
     let trial = Trial::on(store);
     let path = trial.settings.partners.join("programme.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let bound = text.replace(
-        "[codes]\npoints_max = \"10000000.00\"",
-        "[codes]\npoints_max = \"50.00\"",
-    );
+    let bound =
+        text.replace("[codes]\npoints_max = \"10000000.00\"", "[codes]\npoints_max = \"50.00\"");
     assert_ne!(text, bound);
     std::fs::write(&path, bound).unwrap();
     trial
@@ -119,7 +117,7 @@ on_both_stores!(a_code_without_a_number_is_for_no_more_than_the_programme_allows
 
 async fn the_customer_is_told_of_each_redemption(store: Store) {
     let receiver = Simulator::start("crm_receiver.py", &[SECRET]);
-    let mut trial = Trial::on(store);
+    let mut trial = Trial::with_sandbox_on(store);
     let url = format!("{}/notices", receiver.url);
     let secret = Secret::new(SECRET.to_owned());
     trial.settings.notices = Some(NoticeSettings::Webhook { url, secret });
@@ -149,7 +147,10 @@ async fn the_customer_is_told_of_each_redemption(store: Store) {
             assert_eq!(points, ["20.00", "30.00"], "{told:?}");
             for notice in &told {
                 assert_eq!(notice["kind"], "points_redeemed");
-                assert_eq!((&notice["customer"], &notice["partner"]), (&json!("c-1"), &json!("green-basket")));
+                assert_eq!(
+                    (&notice["customer"], &notice["partner"]),
+                    (&json!("c-1"), &json!("green-basket"))
+                );
                 let says = notice["says"].as_str().unwrap();
                 assert!(says.contains("Green Basket") || says.contains("redeemed at"), "{says}");
             }

@@ -13,9 +13,11 @@ fn with_limits(store: Store) -> Trial {
     let trial = Trial::on(store);
     let path = trial.settings.partners.join("programme.toml");
     let mut text = std::fs::read_to_string(&path).unwrap();
-    for (name, limit) in
-        [("person_day_max", "500.00"), ("customer_day_max", "200.00"), ("customer_month_max", "500.00")]
-    {
+    for (name, limit) in [
+        ("person_day_max", "500.00"),
+        ("customer_day_max", "200.00"),
+        ("customer_month_max", "500.00"),
+    ] {
         let wide = format!("{name} = \"10000000.00\"");
         assert!(text.contains(&wide));
         text = text.replace(&wide, &format!("{name} = \"{limit}\""));
@@ -54,7 +56,8 @@ async fn small_adjustments_sum_by_person_and_customer(store: Store) {
                 let given = adjustment(&format!("b-{number}"), &person(app, number).await, "-0.01");
                 let none = ann.adjust(&given).await;
                 assert_eq!(none.status, 422, "{none:?}");
-                let given = adjustment(&format!("c-{number}"), &person(app, number).await, "100.00");
+                let given =
+                    adjustment(&format!("c-{number}"), &person(app, number).await, "100.00");
                 statuses.push(ann.adjust(&given).await.status.as_u16());
             }
             assert_eq!(statuses, [201, 201, 201, 201, 201, 202]);
@@ -83,10 +86,13 @@ async fn nobody_is_two_people_or_touches_their_own_account(store: Store) {
         .run(async |app: &mut TestApp| {
             let reference = person(app, 1).await;
             let clerk = |sub: &str, number: Value, roles: &[&str], own: &str| {
-                with_claims(app, json!({
-                    "sub": sub, "roles": roles, "hr": { "employee_number": number },
-                    "customer_sub": own,
-                }))
+                with_claims(
+                    app,
+                    json!({
+                        "sub": sub, "roles": roles, "hr": { "employee_number": number },
+                        "customer_sub": own,
+                    }),
+                )
             };
             let one = clerk("ann", json!(4711), &["adjust"], "c-9");
             let given = adjustment("a-1", &reference, "900.00");
@@ -101,7 +107,10 @@ async fn nobody_is_two_people_or_touches_their_own_account(store: Store) {
                 clerk("cid", json!(4712), &["approve"], "c-1"),
             ] {
                 let refused = approve(&not_another, "a-1").await;
-                assert_eq!((refused.status.as_u16(), refused.body["type"].as_str()), (403, Some("/problems/four-eyes")));
+                assert_eq!(
+                    (refused.status.as_u16(), refused.body["type"].as_str()),
+                    (403, Some("/problems/four-eyes"))
+                );
             }
             let bob = clerk("bob", json!(4713), &["approve", "read"], "c-8");
             assert_eq!(approve(&bob, "a-1").await.status, 201);
@@ -128,7 +137,8 @@ async fn the_same_two_people_too_often_are_shown(store: Store) {
     trial
         .run(async |app: &mut TestApp| {
             let reference = person(app, 1).await;
-            let (ann, bob) = (staff(app, "ann", &["adjust"]), staff(app, "bob", &["approve", "read"]));
+            let (ann, bob) =
+                (staff(app, "ann", &["adjust"]), staff(app, "bob", &["approve", "read"]));
             let cid = staff(app, "cid", &["approve"]);
             for number in 0..4 {
                 let id = format!("a-{number}");

@@ -136,12 +136,14 @@ async fn a_partner_has_a_share_of_the_managers(store: Store) {
     bounded(store, &[("manager_share = \"1\"", "manager_share = \"0.02\"")])
         .run(async |app: &mut TestApp| {
             app.leads_may_wait = true;
-            let (travel, moon) = (app.partner("sunny-travel").await, app.partner("moon-travel").await);
+            let (travel, moon) =
+                (app.partner("sunny-travel").await, app.partner("moon-travel").await);
             // Two in a hundred of the 150 places of the branch are three.
             for number in 0..4 {
                 refer(&travel, &format!("t-{number}")).await;
             }
-            let with_manager = "SELECT COUNT(*) AS count FROM referrals WHERE manager_id IS NOT NULL";
+            let with_manager =
+                "SELECT COUNT(*) AS count FROM referrals WHERE manager_id IS NOT NULL";
             assert_eq!(count(&app.trial, with_manager), 3);
             refer(&moon, "m-1").await;
             assert_eq!(count(&app.trial, with_manager), 4);
@@ -160,7 +162,12 @@ async fn a_person_is_claimed_for_a_short_time_until_somebody_talks_to_them(store
             let claimed_beyond = |days: i64| {
                 let then = clock::now().plus(TimeDelta::days(days)).utc();
                 let then = then.format("%Y-%m-%d %H:%M:%S");
-                count(&app.trial, &format!("SELECT COUNT(*) AS count FROM referral_claims WHERE until > '{then}'"))
+                count(
+                    &app.trial,
+                    &format!(
+                        "SELECT COUNT(*) AS count FROM referral_claims WHERE until > '{then}'"
+                    ),
+                )
             };
             let keys = claimed_beyond(13);
             assert!(keys > 0);

@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member, payment, refund,
-    run_sql, until,
+    Answer, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member, payment,
+    refund, run_sql, until,
 };
 
 const NOW: &str = "2026-11-04T10:00:00Z";
@@ -31,7 +31,9 @@ async fn take_back(shop: &Partner, id: &str, payment: &str, amount: &str) -> Val
 fn posted(receipt: &Value, code: &str) -> i64 {
     let lines = receipt["postings"].as_array().unwrap().iter();
     let of_code = lines.filter(|line| line["account"] == code);
-    of_code.map(|line| line["amount"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap()).sum()
+    of_code
+        .map(|line| line["amount"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap())
+        .sum()
 }
 
 /// What a partner is owed in money, on all of its accounts.
@@ -160,7 +162,8 @@ async fn own_points_are_money_only_after_their_reservation(store: Store) {
     std::fs::write(&path, bound).unwrap();
     trial
         .run(async |app: &mut TestApp| {
-            let (green, blue) = (app.partner("green-basket").await, app.partner("blue-basket").await);
+            let (green, blue) =
+                (app.partner("green-basket").await, app.partner("blue-basket").await);
             let person = customer(app, "c-1");
             let at_green = member(&person, "green-basket").await;
             let at_blue = member(&person, "blue-basket").await;
@@ -182,7 +185,8 @@ async fn own_points_are_money_only_after_their_reservation(store: Store) {
             let moved = green.request(Method::PUT, "/v1/sandbox/clock").json(&ahead);
             assert_eq!(Answer::of(moved).await.status, 200);
             let wish = json!({ "member": at_green, "points": "60.00" });
-            let made = Answer::of(green.request(Method::POST, "/v1/sandbox/codes").json(&wish)).await;
+            let made =
+                Answer::of(green.request(Method::POST, "/v1/sandbox/codes").json(&wish)).await;
             let shown = made.body["code"].as_str().unwrap().to_owned();
             green.record(&held("h-4", shown, "60.00")).await;
         })

@@ -199,11 +199,9 @@ fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
     match find(claims, name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        Value::String(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Array(_)
-        | Value::Object(_) => None,
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
     }
 }
 

@@ -109,8 +109,7 @@ pub async fn propose_adjustment(
 ) -> Result<HttpResponse, Problem> {
     let programme = gateway.registry.programme();
     let (id, what, reason) = read_object_within(&body, &programme.limits, read_adjustment)?;
-    let order =
-        order_of(staff, id, CorrectionStep::Propose { what, reason });
+    let order = order_of(staff, id, CorrectionStep::Propose { what, reason });
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -140,8 +139,7 @@ pub async fn propose_reversal(
         Some((id?, reason?))
     })?;
     let what = CorrectionAsked::Reversal { transaction };
-    let order =
-        order_of(staff, id, CorrectionStep::Propose { what, reason });
+    let order = order_of(staff, id, CorrectionStep::Propose { what, reason });
     answer(&gateway.main.writer.correct(order).await?)
 }
 

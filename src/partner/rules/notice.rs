@@ -57,10 +57,7 @@ impl NoticeKind {
         }
         let is_told_at_once = self.kind == POINTS_REDEEMED;
         if self.days.is_empty() != is_told_at_once {
-            return Some(format!(
-                "{}: expected days, but for {POINTS_REDEEMED} none",
-                self.kind
-            ));
+            return Some(format!("{}: expected days, but for {POINTS_REDEEMED} none", self.kind));
         }
         if self.days.iter().any(|days| !(1..=DAYS_MAX).contains(days)) {
             return Some(format!("{}: expected days from 1 to {DAYS_MAX}", self.kind));

@@ -128,7 +128,9 @@ impl PointsReason {
                 format!("{paid}积分用于偿还退款后的应还积分：原欠{owed}，尚欠{left}。")
             }
             Self::Charged { points, price, value, .. } => {
-                format!("应还的{points}积分按每分{price}元由合作方承担，计{value}元，待客户偿还后退回。")
+                format!(
+                    "应还的{points}积分按每分{price}元由合作方承担，计{value}元，待客户偿还后退回。"
+                )
             }
             Self::ChargeGivenBack { points, value, .. } => {
                 format!("此前退款计收的{points}积分已偿还：向原承担方退回{value}元。")

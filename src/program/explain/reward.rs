@@ -123,7 +123,9 @@ impl RewardReason {
                 format!("产品已取消：收回{}奖励{amount}{}。", to.name_zh(), unit_zh(*asset))
             }
             Self::AwaitsContact { amount, .. } => {
-                format!("{amount}元待客户经理与本人取得联系后方可支付；在此之前推荐终止的，予以收回。")
+                format!(
+                    "{amount}元待客户经理与本人取得联系后方可支付；在此之前推荐终止的，予以收回。"
+                )
             }
             Self::CommissionMatured { amount, .. } => format!("佣金{amount}元即日起可支付。"),
             Self::ConsentMissing => "缺少有效的授权同意：不发送，不保留联系方式。".to_owned(),

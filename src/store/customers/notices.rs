@@ -109,11 +109,7 @@ pub fn redeemed(
     queue(tx, &row, id, customer, now)
 }
 
-fn wants_none(
-    tx: &mut LedgerTx<'_>,
-    customer: CustomerId,
-    kind: &str,
-) -> Result<bool, StoreError> {
+fn wants_none(tx: &mut LedgerTx<'_>, customer: CustomerId, kind: &str) -> Result<bool, StoreError> {
     let opt_outs: i64 = notice_opt_outs::table
         .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
         .filter(notice_opt_outs::kind.eq(kind))

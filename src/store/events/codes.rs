@@ -63,13 +63,8 @@ pub fn waiting(db: &mut Db, customer: CustomerId) -> Result<i64, StoreError> {
     Ok(codes::table.filter(own).filter(codes::used.eq(false)).count().get_result(db)?)
 }
 
-type Stored = (
-    Vec<u8>,
-    Vec<u8>,
-    chrono::NaiveDateTime,
-    bool,
-    (Option<i64>, Option<String>, Option<i64>),
-);
+type Stored =
+    (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, bool, (Option<i64>, Option<String>, Option<i64>));
 
 /// Reads codes; unknown ones are left out.
 pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStanding>, StoreError> {
@@ -101,11 +96,7 @@ pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStandi
 }
 
 /// Records how many holds with a code were refused. Its customer must be locked.
-pub fn set_refusals(
-    tx: &mut LedgerTx<'_>,
-    code: CodeKey,
-    refusals: u32,
-) -> Result<(), StoreError> {
+pub fn set_refusals(tx: &mut LedgerTx<'_>, code: CodeKey, refusals: u32) -> Result<(), StoreError> {
     diesel::update(codes::table.find(code.bytes().as_slice()))
         .set(codes::refusals.eq(i64::from(refusals)))
         .execute(tx.0)?;

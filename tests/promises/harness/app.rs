@@ -309,6 +309,11 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         ("customer_day_max = \"200.00\"", "customer_day_max = \"10000000.00\""),
         ("customer_month_max = \"500.00\"", "customer_month_max = \"10000000.00\""),
         ("day_max = \"5000.00\"", "day_max = \"10000000.00\""),
+        ("claim_days = 14 ", "claim_days = 3000\n#"),
+        ("held_claim_days = 3 ", "held_claim_days = 3000\n#"),
+        ("partner_open_max = 2000 ", "partner_open_max = 1000000\n#"),
+        ("partner_held_max = 200 ", "partner_held_max = 1000000\n#"),
+        ("manager_share = \"0.5\"", "manager_share = \"1\""),
     ] {
         assert!(brief.contains(bound));
         brief = brief.replace(bound, wide);
