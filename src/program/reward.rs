@@ -188,6 +188,13 @@ impl RewardPromise<'_> {
             }
             (Gift::Customer { .. }, None) => return Ok(()),
         };
+        // A commission that only waits for the first contact has no later day of its own.
+        let matures_at = match to {
+            RewardReceiver::Partner { pending: true } => matures_at.or(Some(now)),
+            RewardReceiver::Partner { pending: false } | RewardReceiver::Customer { .. } => {
+                matures_at
+            }
+        };
         decision.rewards.push(RewardGiven { number, to, amount, rule, counter, matures_at });
         Ok(())
     }

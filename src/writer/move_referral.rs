@@ -76,6 +76,26 @@ impl Writer {
     }
 }
 
+/// Whose rewards are taken back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rewarded {
+    All,
+    /// The partner's alone: nobody loses by withdrawing a consent.
+    Partner,
+}
+
+impl Rewarded {
+    /// What is taken back of a referral that ends before anybody talked to the person. What the partner
+    /// withdraws itself, it may have invented.
+    const fn by_end(order: &Move) -> Self {
+        match (&order.step, &order.by) {
+            (ReferralStep::Withdraw, Actor::Partner(_)) => Self::All,
+            (ReferralStep::Withdraw, _) => Self::Partner,
+            _ => Self::All,
+        }
+    }
+}
+
 /// The moves that an order came to, and what they posted.
 struct Made<'a> {
     path: &'a [Advance],
@@ -103,7 +123,7 @@ impl Work<'_> {
         let path = held.path(order.step)?;
         self.count_release(order)?;
         let partners_now = self.time_of(&held.record.partner)?;
-        let mut decision = self.decide_move(&held, order.step, partners_now)?;
+        let mut decision = self.decide_move(&held, order, partners_now)?;
         let rewards = std::mem::take(&mut decision.rewards);
         let mut drafts = Drafts::default();
         let mut transaction = None;
@@ -190,19 +210,19 @@ impl Work<'_> {
     fn decide_move(
         &mut self,
         held: &Held,
-        step: ReferralStep,
+        order: &Move,
         partners_now: Moment,
     ) -> Result<Decision, RecordError> {
-        let stage = match step {
+        let stage = match order.step {
             ReferralStep::Release => RewardStage::Qualified,
             ReferralStep::Convert => RewardStage::Converted,
             ReferralStep::Repay => RewardStage::FirstRepayment,
-            ReferralStep::Cancel => return self.claw_back(held, partners_now),
+            ReferralStep::Cancel => return self.claw_back(held, Rewarded::All, partners_now),
             // Nobody has talked to the person: what the lead brought is taken back.
             ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw
                 if !held.is_met() =>
             {
-                return self.claw_back(held, partners_now);
+                return self.claw_back(held, Rewarded::by_end(order), partners_now);
             }
             ReferralStep::Reject
             | ReferralStep::Send
@@ -283,9 +303,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn claw_back(&mut self, held: &Held, partners_now: Moment) -> Result<Decision, RecordError> {
+    fn claw_back(
+        &mut self,
+        held: &Held,
+        of: Rewarded,
+        partners_now: Moment,
+    ) -> Result<Decision, RecordError> {
         let tx = &mut self.tx;
-        let given = referral_rewards::standing(tx.db(), held.record.id)?;
+        let mut given = referral_rewards::standing(tx.db(), held.record.id)?;
+        if of == Rewarded::Partner {
+            given.retain(|given| matches!(given.to, RewardReceiver::Partner { .. }));
+        }
         if given.is_empty() {
             return Ok(Decision::default());
         }
@@ -300,7 +328,8 @@ impl Work<'_> {
         counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
         let taken = reward::claw_back(&held.record.partner, &given, &standing, partners_now);
         let taken = taken.map_err(MoveRefusal::from)?;
-        if referral_rewards::take_back(tx, held.record.id)? != given.len() {
+        let numbers: Vec<usize> = given.iter().map(|given| given.number).collect();
+        if referral_rewards::take_back(tx, held.record.id, &numbers)? != given.len() {
             // Something of it was taken back since it was read: it must not be taken twice.
             return Err(RecordError::Raced);
         }

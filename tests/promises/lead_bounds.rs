@@ -10,7 +10,7 @@ use tallystick::clock;
 use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::referral::ReferralStep as Step;
 
-use crate::harness::{Partner, Store, TestApp, Trial, count, referral};
+use crate::harness::{Answer, Partner, Store, TestApp, Trial, count, referral};
 
 fn balances(app: &TestApp) -> BTreeMap<String, String> {
     let all = as_of::balances(&mut app.trial.db(), Cutoff::NONE).unwrap();
@@ -65,7 +65,7 @@ on_both_stores! {
     async fn what_ends_before_anybody_talked_to_the_person_brought_nothing(app) {
         app.leads_may_wait = true;
         let travel = app.partner("sunny-travel").await;
-        for (number, step) in [Step::Withdraw, Step::Lose, Step::Expire].into_iter().enumerate() {
+        for (number, step) in [Step::Lose, Step::Expire].into_iter().enumerate() {
             let id = format!("t-{number}");
             let mut event = referral(&id, "travel-loan", "9000.00", "old-town");
             event["data"]["member"] = json!(format!("m-{number}"));
@@ -77,10 +77,13 @@ on_both_stores! {
             assert_eq!(commission(&travel, &id).await, "clawed_back");
         }
         // By the partner itself, as a fraudster would: refer, withdraw, and nothing is left.
-        let receipt = travel.record(&referral("t-9", "travel-loan", "9000.00", "old-town")).await;
+        let mut event = referral("t-9", "travel-loan", "9000.00", "old-town");
+        event["data"]["member"] = json!("m-9");
+        let receipt = travel.record(&event).await;
         let consent = receipt["referral"]["consent"].as_str().unwrap();
         let path = format!("/v1/consents/{consent}/withdrawal");
-        assert_eq!(travel.send(&path, &json!({})).await.status, 200);
+        let withdrawn = travel.request(reqwest::Method::POST, &path);
+        assert_eq!(Answer::of(withdrawn).await.status, 201);
         assert_eq!(balances(app), of(&[]));
     }
 }

@@ -138,13 +138,22 @@ pub fn rewarded_by(db: &mut Db, transaction: TransactionId) -> Result<Vec<Referr
     ids.iter().map(|bytes| id(bytes).map(ReferralId::from_uuid)).collect()
 }
 
-/// Marks all of a referral's rewards as taken back; returns how many still stood. The referral must
+/// Marks these of a referral's rewards as taken back; returns how many still stood. The referral must
 /// be locked.
-pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<usize, StoreError> {
+pub fn take_back(
+    tx: &mut LedgerTx<'_>,
+    referral: ReferralId,
+    numbers: &[usize],
+) -> Result<usize, StoreError> {
+    let numbers: Vec<i64> =
+        numbers.iter().map(|number| i64::try_from(*number).unwrap_or(i64::MAX)).collect();
     let standing = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
         .filter(referral_rewards::state.ne("clawed_back"));
-    Ok(diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?)
+    let standing = standing.filter(referral_rewards::number.eq_any(&numbers));
+    Ok(both!(tx.0, db => diesel::update(standing)
+        .set(referral_rewards::state.eq("clawed_back"))
+        .execute(db))?)
 }
 
 /// Marks the rewards of a transaction that is reversed as taken back. Their referrals must be locked.
