@@ -10,7 +10,7 @@ use tallystick::clock;
 use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::referral::ReferralStep as Step;
 
-use crate::harness::{Answer, Partner, Store, TestApp, Trial, count, referral};
+use crate::harness::{Partner, Store, TestApp, Trial, count, referral};
 
 fn balances(app: &TestApp) -> BTreeMap<String, String> {
     let all = as_of::balances(&mut app.trial.db(), Cutoff::NONE).unwrap();
@@ -82,8 +82,7 @@ on_both_stores! {
         let receipt = travel.record(&event).await;
         let consent = receipt["referral"]["consent"].as_str().unwrap();
         let path = format!("/v1/consents/{consent}/withdrawal");
-        let withdrawn = travel.request(reqwest::Method::POST, &path);
-        assert_eq!(Answer::of(withdrawn).await.status, 201);
+        assert_eq!(travel.send(&path, &json!({})).await.status, 201);
         assert_eq!(balances(app), of(&[]));
     }
 }

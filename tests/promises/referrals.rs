@@ -58,7 +58,7 @@ on_both_stores! {
             assert!(!told.to_string().contains(private), "{private} in {told}");
         }
         assert_eq!(told["commissions"][0]["amount"], "80.00");
-        assert_eq!(told["commissions"][0]["state"], "pending");
+        assert_eq!(told["commissions"][0]["state"], "given");
         // Another partner's is nobody's.
         let home = app.partner("oak-home").await;
         assert_eq!(home.get(&format!("/v1/referrals/{id}")).await.told(), (404, "not-found"));
