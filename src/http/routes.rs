@@ -27,8 +27,8 @@ use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
-    readings, tasks,
+    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures,
+    flagged_payments, held, readings, tasks,
 };
 
 /// Every route.
@@ -203,6 +203,7 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(at(paths::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
+        .service(at("/v1/approval-pairs", web::get().to(approval_pairs::get_approval_pairs)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
         // Staff: read, where the settings let them
         .service(at("/metrics", web::get().to(metrics::get_metrics)))

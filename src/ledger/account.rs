@@ -85,6 +85,8 @@ impl AccountCode {
     pub const FEE_WAIVER_EXPENSE: Self = Self("fee_waiver_expense");
     pub const REDEMPTION_PAYABLE: Self = Self("redemption_payable");
     pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
+    pub const REFUND_CHARGE: Self = Self("refund_charge");
+    pub const REFUND_RECOVERY: Self = Self("refund_recovery");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -199,6 +201,8 @@ mod tests {
             AccountCode::FEE_WAIVER_EXPENSE,
             AccountCode::REDEMPTION_PAYABLE,
             AccountCode::REDEMPTION_EXPENSE,
+            AccountCode::REFUND_CHARGE,
+            AccountCode::REFUND_RECOVERY,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

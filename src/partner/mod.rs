@@ -29,5 +29,5 @@ pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
 pub use rules::{
     attribution, behaviour, condition, consent_text, earning, follow_up, lead, limits, notice,
-    programme, retention, reward, scheme, terms,
+    programme, redemption, referral_limits, retention, reward, scheme, staff, terms,
 };

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::charge::{ChargeChange, ChargeStep};
 use super::counter::Counted;
 use super::explain::{DecisionReason, Mark};
 use super::hold::HoldStep;
@@ -41,6 +42,8 @@ pub struct Decision {
     pub quote: Option<KeptQuote>,
     /// What the event does to a hold.
     pub hold: Option<HoldStep>,
+    /// What the partners of refunds are charged for spent points, and given back.
+    pub charges: Vec<ChargeStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
     /// What a referral leaves behind of the person, by keyed hashes.
@@ -54,6 +57,12 @@ impl Decision {
     pub fn mark(&mut self, mark: Mark, reason: impl Into<DecisionReason>) {
         self.marks.push(mark);
         self.explain(reason);
+    }
+
+    /// Takes over what becomes of charges.
+    pub fn charge(&mut self, change: ChargeChange) {
+        self.postings.extend(change.postings);
+        self.charges.extend(change.steps);
     }
 
     /// Adds a reason to the explanation.
@@ -154,9 +163,12 @@ pub enum Refusal {
     LineExceeds { line: LineNumber, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
-    #[error("the code is not known, has been used, or is too old; the customer can make another")]
+    #[error(
+        "the code is not known, not for this partner, has been used, was refused too often, or is too \
+         old; the customer can make another"
+    )]
     CodeInvalid,
-    #[error("the customer has fewer points than that")]
+    #[error("the code is not good for that many points")]
     PointsInsufficient,
     #[error("no hold of that id is recorded")]
     HoldUnknown,
@@ -170,6 +182,10 @@ pub enum Refusal {
         "{most} returns of a redemption at most: the next one must be of all that is left: {left}"
     )]
     ReturnsMany { most: usize, left: Amount },
+    #[error(
+        "the partner has {max} referrals that wait; more are taken once some of them have ended"
+    )]
+    ReferralsFull { max: u32 },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),
 }

@@ -150,7 +150,8 @@ mod tests {
         ];
         let id = TransactionId::random();
         let mut lots = Lots::default();
-        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
+        let (matures_at, expires_at, reported) = (None, None, None);
+        lots.add(Lot { id: lot, customer, matures_at, expires_at, reported, parts });
         (
             OriginalTransaction {
                 id,
@@ -179,12 +180,13 @@ mod tests {
                 ..Parts::NONE
             };
             let (original, mut lots) = paid(minor, parts);
-            let done = reverse(&original, &lots, crate::clock::now());
+            let now = crate::clock::now();
+            let done = reverse(&original, &lots, now);
             if moved.iter().any(|part| *part != 0) {
                 let why = CorrectionRefusal::NotReversible(Irreversible::Moved);
                 prop_assert_eq!(done.unwrap_err(), why);
             } else {
-                lots.follow(&done.unwrap()).unwrap();
+                lots.follow(&done.unwrap(), now).unwrap();
                 let lot = lots.get(original.lots()[0]).unwrap();
                 prop_assert_eq!(lot.parts, Parts::NONE);
             }

@@ -152,15 +152,21 @@ impl RewardPromise<'_> {
         });
         let to = match (reward.gift, self.customer.zip(debt)) {
             (Gift::Partner { .. }, _) => {
-                let code = match matures_at {
-                    Some(_) => AccountCode::COMMISSION_PENDING,
-                    None => AccountCode::COMMISSION_PAYABLE,
+                // For a lead alone nothing is paid before somebody has talked to the person.
+                let awaits_contact = reward.on == RewardStage::Qualified;
+                if awaits_contact {
+                    decision.explain(RewardReason::AwaitsContact { rule: rule.clone(), amount });
+                }
+                let pending = awaits_contact || matures_at.is_some();
+                let code = match pending {
+                    true => AccountCode::COMMISSION_PENDING,
+                    false => AccountCode::COMMISSION_PAYABLE,
                 };
                 let owed = Account::partner(code, self.partner, Asset::CNY);
                 let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
                 decision.postings.push(Posting::new(owed, amount, &rule));
                 decision.postings.push(Posting::new(expense, amount.negate()?, &rule));
-                RewardReceiver::Partner { pending: matures_at.is_some() }
+                RewardReceiver::Partner { pending }
             }
             (Gift::Customer { .. }, Some((customer, debt))) => {
                 let lot = NewLot {
@@ -181,6 +187,13 @@ impl RewardPromise<'_> {
                 RewardReceiver::Customer { customer, lot: id }
             }
             (Gift::Customer { .. }, None) => return Ok(()),
+        };
+        // A commission that only waits for the first contact has no later day of its own.
+        let matures_at = match to {
+            RewardReceiver::Partner { pending: true } => matures_at.or(Some(now)),
+            RewardReceiver::Partner { pending: false } | RewardReceiver::Customer { .. } => {
+                matures_at
+            }
         };
         decision.rewards.push(RewardGiven { number, to, amount, rule, counter, matures_at });
         Ok(())

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
+use super::charge;
 use super::{
     CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Mark, Occasion,
     QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
@@ -187,7 +188,14 @@ impl Course {
         match said {
             EventData::Hold(hold) => {
                 let expires_at = past.recorded_at.plus(TimeDelta::seconds(1));
-                let code = CodeStanding { customer: customer.id, expires_at, used: false };
+                let code = CodeStanding {
+                    customer: customer.id,
+                    expires_at,
+                    used: false,
+                    points: Some(hold.points),
+                    partner: None,
+                    refusals: 0,
+                };
                 self.standings.add_code(CodeKey::of(&hold.code), code);
             }
             EventData::Payment(payment) => {
@@ -261,7 +269,10 @@ impl SimulatedOutcome {
         if account.asset == Asset::PTS && !later.contains(&account.code) {
             let sum = self.points.entry((rule.to_owned(), bearer)).or_default();
             *sum = sum.saturating_sub(amount.decimal());
-        } else if account.asset == Asset::CNY && bearer == Bearer::Partner {
+        } else if account.asset == Asset::CNY
+            && bearer == Bearer::Partner
+            && !charge::keeps(account.code)
+        {
             let sum = self.payable.entry(account.code.name()).or_default();
             *sum = sum.saturating_add(amount.decimal());
         }

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::code::CodeStanding;
 use super::counter::{Counted, Counters};
-use super::decision::{Decision, LinePart, Refusal};
-use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
+use super::decision::{Decision, LinePart, Occasion, Refusal};
+use super::hold::{HoldStanding, HoldState, HoldStep};
 use super::introduction::Introductions;
 use super::lot::Lots;
 use crate::clock::Moment;
@@ -25,6 +26,8 @@ pub struct Standings {
     pub introductions: Introductions,
     quotes: HashMap<QuoteId, QuoteStanding>,
     codes: HashMap<CodeKey, CodeStanding>,
+    /// Codes with which a hold was refused.
+    refused_codes: BTreeSet<CodeKey>,
     holds: HashMap<EventKey, HoldStanding>,
 }
 
@@ -164,6 +167,20 @@ impl Standings {
         self.codes.get(&code)
     }
 
+    /// Counts a hold with this code that was refused.
+    pub(super) fn refuse_code(&mut self, key: CodeKey) {
+        if let Some(code) = self.codes.get_mut(&key).filter(|code| code.is_open()) {
+            code.refusals = code.refusals.saturating_add(1);
+            self.refused_codes.insert(key);
+        }
+    }
+
+    /// The codes with which a hold was refused, with all their refusals so far.
+    pub fn refused_codes(&self) -> impl Iterator<Item = (CodeKey, u32)> {
+        let refused = self.refused_codes.iter();
+        refused.filter_map(|key| Some((*key, self.codes.get(key)?.refusals)))
+    }
+
     #[must_use]
     pub fn hold(&self, hold: EventKey) -> Option<&HoldStanding> {
         self.holds.get(&hold)
@@ -185,11 +202,12 @@ impl Standings {
         key: EventKey,
         event: &Event,
         decision: &Decision,
+        occasion: Occasion,
     ) -> Result<(), Refusal> {
         if let Some(recorded) = self.recorded_today.get_mut(&event.partner) {
             *recorded = recorded.saturating_add(1);
         }
-        self.lots.follow(decision)?;
+        self.lots.follow(decision, occasion.recorded_at)?;
         self.counters.follow(decision)?;
         self.introductions.follow(decision);
         if let Some(kept) = &decision.quote
@@ -243,14 +261,16 @@ impl Standings {
                 returned: Amount::zero(Asset::PTS),
                 returns: 0,
                 value: Amount::zero(Asset::CNY),
+                price: None,
             };
             self.holds.insert(key, opened);
             return Ok(());
         }
         let Some(hold) = self.holds.get_mut(&key) else { return Ok(()) };
         match decision.hold {
-            Some(HoldStep::Closed { state, committed, value }) => {
-                (hold.state, hold.committed, hold.value) = (state, committed, value);
+            Some(HoldStep::Closed { state, committed, value, price }) => {
+                (hold.state, hold.committed) = (state, committed);
+                (hold.value, hold.price) = (value, price);
                 hold.redeemed = moved(AccountCode::POINTS_REDEMPTION).collect();
                 hold.held.clear();
             }

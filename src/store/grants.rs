@@ -32,7 +32,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("daily_events", "SELECT, INSERT, UPDATE (recorded)"),
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
-    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
+    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value, price)"),
+    ("refund_charges", "SELECT, INSERT, UPDATE (charged, repaid, value)"),
     (
         "corrections",
         "SELECT, INSERT, UPDATE (state, transaction_id, approved_by, rejected_by, \
@@ -65,7 +66,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, UPDATE (state, kept_by), DELETE"),
-    ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
+    ("codes", "SELECT, INSERT, UPDATE (used, refusals), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),

@@ -61,8 +61,8 @@ pub use events::{
 };
 pub use grants::grant;
 pub use ledger::{
-    accounts, corrections, counters, history, holds, lines, lots, proof, reports, seals,
-    transactions,
+    accounts, approval_pairs, corrections, counters, history, holds, lines, lots, proof,
+    refund_charges, reports, seals, transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
 pub use partners::{conformance, observations, test_clocks, webhook_endpoints};

@@ -19,7 +19,7 @@ use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Stand
 use crate::store::customers::Enrolment;
 use crate::store::{
     LedgerTx, StoreError, codes, counters, customers, daily_events, holds, lots, quotes,
-    transactions,
+    refund_charges, transactions,
 };
 
 /// What is loaded for a group before its events are decided on.
@@ -159,6 +159,8 @@ fn load(
     for (customer, owed) in &owing {
         standings.lots.add_owed(*customer, *owed);
     }
+    let charged: BTreeSet<CustomerId> = owing.keys().chain(&whole).copied().collect();
+    load_charges(tx, &charged.into_iter().collect::<Vec<_>>(), &mut standings.lots)?;
     let waiting: Vec<CustomerId> =
         owing.into_keys().filter(|customer| !whole.contains(customer)).collect();
     let whole: Vec<CustomerId> = whole.into_iter().collect();
@@ -213,6 +215,10 @@ fn load_counters(
         {
             needed.by_refund(tiers, payment.customer, day);
         }
+        let held = submission.event.data.hold().map(|id| EventKey::of(&partner.id, id));
+        if let Some(hold) = held.and_then(|key| standings.hold(key)) {
+            needed.own.extend(hold.counters(partner));
+        }
         if let EventData::Referral(referral) = &submission.event.data {
             needed.by_referral(partner, referral, day);
         }
@@ -251,7 +257,22 @@ pub fn load_customer_lots(
     for (customer, owed) in lots::owed(tx.db(), customers)? {
         standing.add_owed(customer, owed);
     }
+    load_charges(tx, customers, &mut standing)?;
     Ok(standing)
+}
+
+/// What partners were charged for these customers, who must be locked.
+pub fn load_charges(
+    tx: &mut LedgerTx<'_>,
+    customers: &[CustomerId],
+    loaded: &mut Lots,
+) -> Result<(), StoreError> {
+    if customers.is_empty() {
+        return Ok(());
+    }
+    let found = refund_charges::of_customers(tx.db(), customers)?;
+    found.into_iter().for_each(|of| loaded.add_charge(of.customer, of.charge));
+    Ok(())
 }
 
 /// All lots in which these customers have points, and those others by their ids.

@@ -26,6 +26,7 @@ mod queue;
 mod quote;
 mod record;
 mod referral_draft;
+mod tell;
 mod watch;
 mod work;
 mod worker;

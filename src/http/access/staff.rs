@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::auth::{bearer, gateway};
-use crate::http::access::identity_provider::Roles;
+use crate::http::access::identity_provider::{IssuedTokenError, Roles};
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
@@ -75,6 +75,8 @@ roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage);
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {
     pub id: StaffId,
+    /// What the customers' identity provider calls the same person, where the token says so.
+    pub own_subject: Option<String>,
     role: PhantomData<R>,
 }
 
@@ -101,8 +103,9 @@ impl<R: NeedsRole> Staff<R> {
         };
         let now = clock::now();
         let vouched = issuer.read(token, now).await?;
-        let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
-        let staff = Self { id, role: PhantomData };
+        let person = vouched.person.ok_or(IssuedTokenError::Person)?;
+        let id = StaffId::try_from(person).map_err(|error| Problem::bad_token(&error))?;
+        let staff = Self { id, own_subject: vouched.own_subject, role: PhantomData };
         gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;
         let role = R::ROLE.name();
         match vouched.roles {

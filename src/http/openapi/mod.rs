@@ -28,8 +28,8 @@ use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
-    readings, tasks,
+    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures,
+    flagged_payments, held, readings, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -93,6 +93,7 @@ use crate::partner::scope::Scope;
         corrections::reject,
         corrections::get_correction,
         corrections::get_corrections,
+        approval_pairs::get_approval_pairs,
         flagged_payments::get_flagged_payments,
         announcements::post_announcement,
         announcements::get_announcement,

@@ -37,6 +37,10 @@ impl From<Refusal> for Problem {
                 retry_after_seconds: Some(*resumes_in_seconds),
                 ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
             },
+            Refusal::ReferralsFull { .. } => Self {
+                retry_after_seconds: Some(3_600),
+                ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
+            },
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }
@@ -74,7 +78,9 @@ impl From<CorrectionRefusal> for Problem {
                 Self::at(&POINTS_INSUFFICIENT, "/points", &refusal)
             }
             CorrectionRefusal::ExpiryPast => Self::at(&INVALID, "/expires_at", &refusal),
-            CorrectionRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            CorrectionRefusal::FourEyes | CorrectionRefusal::OwnAccount => {
+                Self::new(&FOUR_EYES, refusal.to_string())
+            }
             CorrectionRefusal::Closed { .. } => Self::new(&CORRECTION_CLOSED, refusal.to_string()),
             CorrectionRefusal::NotReversible(_) => Self::new(&NOT_REVERSIBLE, refusal.to_string()),
             CorrectionRefusal::Rules(refusal) => refusal.clone().into(),
@@ -113,6 +119,9 @@ impl From<WriteError> for Problem {
             WriteError::Move(MoveRefusal::Unknown) => Self::not_found(),
             WriteError::Move(MoveRefusal::Illegal(illegal)) => {
                 Self::new(&REFERRAL_STATE, illegal.to_string())
+            }
+            WriteError::Move(refusal @ MoveRefusal::ReleasesSpent { .. }) => {
+                Self::new(&FOUR_EYES, refusal.to_string())
             }
             WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
             WriteError::Conflict => Self::new(

@@ -121,9 +121,9 @@ kinds! {
     PARTS_MANY "too-many-parts" 422 "Unprocessable content: there are too many parts"
         "Refund or return all that is left in one.";
     CODE_INVALID "code-invalid" 422 "Unprocessable content: the redemption code is no good"
-        "Ask the customer for a new code: this one is unknown, used or too old.";
+        "Ask the customer for a new code: this one is unknown, not for you, used, refused too often, or too old.";
     POINTS_INSUFFICIENT "points-insufficient" 422 "Unprocessable content: there are not enough points"
-        "Hold fewer points.";
+        "Hold fewer points, or ask the customer for a code for more.";
     HOLD_UNKNOWN "hold-unknown" 422 "Unprocessable content: the hold is not known"
         "Name the hold by its event id.";
     REDEMPTION_EXCEEDS "redemption-exceeds" 422 "Unprocessable content: more points than there are to redeem or return"

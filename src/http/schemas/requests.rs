@@ -149,6 +149,21 @@ pub struct StageBody {
 #[serde(deny_unknown_fields)]
 pub struct CodeBody {
     pub member: MemberRef,
+    /// The most points that the code is good for. Without it, as many as the programme allows.
+    #[schema(required = false)]
+    pub points: Option<Amount>,
+}
+
+/// What a customer's code is to be good for.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCodeBody {
+    /// The most points that a till can hold with it. Without it, as many as the programme allows.
+    #[schema(required = false)]
+    pub points: Option<Amount>,
+    /// The only partner at which it is good. Without it, each.
+    #[schema(required = false)]
+    pub partner: Option<PartnerId>,
 }
 
 #[derive(ToSchema)]

@@ -3,6 +3,7 @@
 //! the room that it belongs to; a handler here reads the request and writes the answer.
 
 pub(in crate::http) mod announcements;
+pub(in crate::http) mod approval_pairs;
 pub(in crate::http) mod corrections;
 pub(in crate::http) mod customer_stages;
 pub(in crate::http) mod dead_letters;

@@ -9,8 +9,11 @@ use super::consent_text::ConsentText;
 use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
-use super::notice::{self, NoticeKind};
+use super::notice::{self, NoticeKind, POINTS_REDEEMED};
+use super::redemption::{CodeRules, RedemptionRules};
+use super::referral_limits::ReferralLimits;
 use super::retention::Retention;
+use super::staff::StaffLimits;
 use super::terms;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
@@ -30,6 +33,18 @@ pub struct Programme {
     pub tiers: Option<Tiers>,
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// What one partner's referrals may take of what all share.
+    #[serde(default)]
+    pub referrals: ReferralLimits,
+    /// What staff may do alone in a day.
+    #[serde(default)]
+    pub staff: StaffLimits,
+    /// When points may be redeemed where they were earned.
+    #[serde(default)]
+    pub redemption: RedemptionRules,
+    /// What a customer's code at a till is good for.
+    #[serde(default)]
+    pub codes: CodeRules,
     /// Branches with their customer managers. Without any, no manager is chosen.
     #[serde(default)]
     pub branch: Vec<Branch>,
@@ -146,6 +161,10 @@ impl Default for Programme {
             limits: EventLimits::default(),
             tiers: None,
             adjustment: Adjustment::default(),
+            referrals: ReferralLimits::default(),
+            staff: StaffLimits::default(),
+            redemption: RedemptionRules::default(),
+            codes: CodeRules::default(),
             branch: Vec::new(),
             behaviour: Vec::new(),
             pattern: Vec::new(),
@@ -203,6 +222,10 @@ impl Programme {
         if let Some(what) = programme.retention.fault() {
             return Err(place.error(0, what));
         }
+        if programme.notice(POINTS_REDEEMED).is_none() {
+            let usual = usual_notices().into_iter();
+            programme.notice.extend(usual.filter(|notice| notice.kind == POINTS_REDEEMED));
+        }
         if let Some(what) = notice::fault(&programme.notice) {
             return Err(place.error(0, format!("notice: {what}")));
         }
@@ -217,6 +240,9 @@ impl Programme {
                     "tiers: expected tiers that rise in spend, and a window of 1 to 60 months";
                 return Err(place.error(0, what));
             }
+        }
+        if let Some(what) = programme.referrals.fault() {
+            return Err(place.error(0, what));
         }
         programme.check_leads().map_err(|what| place.error(0, what))?;
         Ok(programme)
@@ -235,7 +261,7 @@ impl Programme {
         if self.tiers.as_ref().is_some_and(|tiers| tiers.grace_days > GRACE_DAYS_MAX) {
             return Some(format!("tiers.grace_days: expected at most {GRACE_DAYS_MAX}"));
         }
-        None
+        self.redemption.fault()
     }
 
     /// Checks branches, behaviour and patterns.

@@ -8,9 +8,9 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
-use crate::ledger::{Account, AccountCode, Posting};
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
-use crate::program::{Lot, NewLot, Parts};
+use crate::program::{Lot, NewLot, Parts, ReportedBy};
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, customers, lots};
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -210,6 +210,7 @@ type LotRow = (
     Vec<u8>,
     Option<chrono::NaiveDateTime>,
     Option<chrono::NaiveDateTime>,
+    (String, String, chrono::NaiveDateTime),
     (i64, i64, i64, i64, i64, i64),
 );
 
@@ -220,6 +221,7 @@ macro_rules! lot_columns {
             lots::customer_id,
             lots::matures_at,
             lots::expires_at,
+            (lots::partner_id, lots::rule, lots::recorded_at),
             (lots::pending, lots::available, lots::held, lots::redeemed, lots::expired, lots::owed),
         )
     };
@@ -441,7 +443,8 @@ pub fn owed(
 }
 
 fn lot(row: LotRow) -> Result<Lot, StoreError> {
-    let (id, customer, matures_at, expires_at, parts) = row;
+    let (id, customer, matures_at, expires_at, (partner, rule, recorded_at), parts) = row;
+    let (partner, rule) = (types::partner(&partner)?, RuleVersion::built_in(&rule));
     let points = |minor| Amount::from_minor(minor, Asset::PTS);
     let (pending, available, held, redeemed, expired, owed) = parts;
     Ok(Lot {
@@ -449,6 +452,7 @@ fn lot(row: LotRow) -> Result<Lot, StoreError> {
         customer: CustomerId::from_uuid(types::uuid(&customer, "lots.customer_id")?),
         matures_at: matures_at.map(types::moment),
         expires_at: expires_at.map(types::moment),
+        reported: ReportedBy::of(&partner, &rule, types::moment(recorded_at)),
         parts: Parts {
             pending: points(pending),
             available: points(available),

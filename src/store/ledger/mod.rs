@@ -2,6 +2,7 @@
 //! corrections, seals, and the queries that prove them.
 
 pub mod accounts;
+pub mod approval_pairs;
 pub mod corrections;
 pub mod counters;
 pub mod history;
@@ -10,6 +11,7 @@ pub mod lines;
 pub mod lots;
 pub mod own_history;
 pub mod proof;
+pub mod refund_charges;
 pub mod reports;
 pub mod seals;
 pub mod transactions;

@@ -282,7 +282,8 @@ const UNDUE: &str = "
     JOIN entries e ON e.transaction_id = t.id
     JOIN accounts a ON a.id = e.account_id
     LEFT JOIN lots l ON l.id = e.lot_id
-    WHERE (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
+    WHERE a.code NOT IN ('refund_charge', 'refund_recovery') AND (
+        (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
             OR (a.code = 'points_pending' AND (l.matures_at IS NULL
                 OR l.matures_at > t.effective_at OR e.amount > 0))))
         OR (t.kind = 'redemption.timed_out' AND a.owner_kind <> 'customer')
@@ -291,8 +292,22 @@ const UNDUE: &str = "
                 OR l.expires_at > t.effective_at))
             OR (a.owner_kind <> 'customer' AND a.code <> 'points_breakage')))
         OR (t.kind = 'commission.matured'
-            AND a.code NOT IN ('commission_pending', 'commission_payable'))
+            AND a.code NOT IN ('commission_pending', 'commission_payable')))
     ORDER BY place LIMIT 100";
+
+/// What partners are charged for refunds is what the rows of the charges say, and no more than
+/// customers owe.
+const CHARGES: &str = "
+    SELECT 'charge' AS what, 'refund_charges' AS place,
+        'charges come to ' || c.value || ' for ' || c.points || ' points; accounts say ' || a.value
+            || ', and customers owe ' || o.points || ' points' AS detail
+    FROM (SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) AS value,
+            CAST(COALESCE(SUM(charged - repaid), 0) AS BIGINT) AS points FROM refund_charges) c,
+        (SELECT CAST(COALESCE(-SUM(balance), 0) AS BIGINT) AS value
+            FROM accounts WHERE code = 'refund_charge') a,
+        (SELECT CAST(COALESCE(-SUM(balance), 0) AS BIGINT) AS points
+            FROM accounts WHERE code = 'points_owed') o
+    WHERE c.value <> a.value OR c.points > o.points";
 
 const MOVED: &str = "
     SELECT DISTINCT COALESCE(from_state, '') AS from_state, state FROM referral_moves";
@@ -303,7 +318,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 22] = [
+const QUERIES: [&str; 23] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -326,6 +341,7 @@ const QUERIES: [&str; 22] = [
     UNMOVED,
     REWARDED,
     UNDUE,
+    CHARGES,
 ];
 
 #[derive(QueryableByName)]

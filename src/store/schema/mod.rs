@@ -163,6 +163,9 @@ diesel::table! {
         customer_id -> Binary,
         expires_at -> Timestamp,
         used -> Bool,
+        points -> Nullable<BigInt>,
+        partner_id -> Nullable<Text>,
+        refusals -> Nullable<BigInt>,
     }
 }
 
@@ -178,6 +181,19 @@ diesel::table! {
         committed -> BigInt,
         returned -> BigInt,
         value -> BigInt,
+        price -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refund_charges (customer_id, partner_id, price) {
+        customer_id -> Binary,
+        partner_id -> Text,
+        price -> Text,
+        charged -> BigInt,
+        repaid -> BigInt,
+        value -> BigInt,
+        since -> Timestamp,
     }
 }
 

@@ -31,7 +31,7 @@ use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
     LedgerTx, accounts, business_keys, counters, customers, events, flagged_payments, holds, lines,
-    lots, quotes, signatures, transactions,
+    lots, quotes, refund_charges, signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
@@ -320,7 +320,29 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// A redemption that a draft brings.
+pub struct RedemptionDraft<'a> {
+    pub customer: CustomerId,
+    pub partner: &'a PartnerId,
+    pub transaction: TransactionId,
+    pub points: Amount,
+}
+
 impl<'a> Drafts<'a> {
+    /// The redemptions among these.
+    pub fn redemptions(&self) -> impl Iterator<Item = RedemptionDraft<'_>> {
+        self.list.iter().filter_map(|draft| {
+            let Some(HoldStep::Closed { committed, .. }) = draft.decision.hold else { return None };
+            let (submission, _key) = draft.said?;
+            Some(RedemptionDraft {
+                customer: draft.decision.customer?,
+                partner: &submission.partner.id,
+                transaction: draft.transaction.id(),
+                points: committed,
+            })
+        })
+    }
+
     /// An empty list with room for this many drafts.
     pub fn with_capacity(drafts: usize) -> Self {
         let (list, by_key) = (Vec::with_capacity(drafts), HashMap::with_capacity(drafts));
@@ -424,6 +446,7 @@ impl<'a> Drafts<'a> {
                 return Err(RecordError::Raced);
             }
         }
+        refund_charges::apply(tx, self.list.iter().flat_map(|draft| &draft.decision.charges))?;
         counters::apply(tx, self.list.iter().flat_map(Draft::counted))?;
         for draft in &self.list {
             if let (Some(customer), Some(tier)) = (draft.decision.customer, &draft.decision.tier) {
