@@ -88,7 +88,7 @@ mod tests {
             for (available, days) in parts {
                 let expires_at = (days > -2).then(|| now.plus(TimeDelta::days(days)));
                 let parts = Parts { available: points(available), ..Parts::NONE };
-                let lot = Lot { id: LotId::random(), customer, matures_at: None, expires_at, parts };
+                let lot = Lot { id: LotId::random(), customer, matures_at: None, expires_at, parts, stand: crate::program::LotStand::Free };
                 free += if lot::spendable(&lot, now) { available } else { 0 };
                 lots.add(lot);
             }

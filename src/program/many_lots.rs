@@ -48,7 +48,8 @@ impl Spender {
             partner_share = "0.4"
         "#;
         let programme = Arc::default();
-        let partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        partner.exposure.clear();
         let (customer, mut standings) = (CustomerId::random(), Standings::default());
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         for number in 0..LOTS {
@@ -60,6 +61,7 @@ impl Spender {
                 matures_at: pending.then(|| now.plus(TimeDelta::days(1)).plus(seconds)),
                 expires_at: Some(now.plus(TimeDelta::days(60)).plus(seconds)),
                 parts: Parts { pending: points(waiting), available: points(there), ..Parts::NONE },
+                stand: LotStand::Free,
             });
         }
         standings.lots.add_owed(customer, points(owed));

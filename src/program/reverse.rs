@@ -84,7 +84,10 @@ fn check(
         | TransactionKind::Rewarded
         | TransactionKind::ClawedBack
         | TransactionKind::CommissionMatured
-        | TransactionKind::Reversal => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::Reversal
+        | TransactionKind::Released
+        | TransactionKind::Frozen
+        | TransactionKind::Thawed => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);
@@ -150,7 +153,7 @@ mod tests {
         ];
         let id = TransactionId::random();
         let mut lots = Lots::default();
-        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
+        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts, stand: crate::program::LotStand::Free });
         (
             OriginalTransaction {
                 id,

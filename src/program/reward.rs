@@ -140,7 +140,7 @@ impl RewardPromise<'_> {
         let Due { number, reward, amount, counter, occasion } = due;
         let rule = self.rule();
         let now = occasion.recorded_at;
-        let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
+        let matures_at = reward.matures_at(occasion.reserved_from()).filter(|at| *at > now);
         decision.explain(RewardReason::Rewarded {
             rule: rule.clone(),
             on: reward.on,

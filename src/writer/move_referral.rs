@@ -18,11 +18,12 @@ use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
 };
+use crate::store::held_events::{Decided, HeldState};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
+    LedgerTx, StoreError, counters, customers, held_events, outbox, personal, referral_claims, referral_moves,
     referral_rewards, referrals,
 };
 
@@ -129,10 +130,35 @@ impl Work<'_> {
             // Nobody is to work on what was not delivered yet.
             outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
+        self.close_held(&held.record, order)?;
+        let tx = &mut self.tx;
         let state = path.last().map_or(held.record.state, |last| last.to());
         held.let_go(tx, state)?;
         self.wake_relay();
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// A referral that a limit or a freeze holds stands among held events too: it is decided on once.
+    fn close_held(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
+        let state = match order.step {
+            ReferralStep::Release => HeldState::Released,
+            ReferralStep::Reject | ReferralStep::Withdraw => HeldState::Rejected,
+            ReferralStep::Convert
+            | ReferralStep::Repay
+            | ReferralStep::Cancel
+            | ReferralStep::Send
+            | ReferralStep::Contact
+            | ReferralStep::Lose
+            | ReferralStep::Expire => return Ok(()),
+        };
+        let by = match &order.by {
+            Actor::Staff(by) => by.to_string(),
+            other => other.to_string(),
+        };
+        let because = order.finding.clone().unwrap_or_else(|| order.step.reason().to_owned());
+        let decided = Decided { by, because, at: self.now };
+        let _was_held = held_events::close(&mut self.tx, record.event, state, &decided)?;
+        Ok(())
     }
 
     fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {

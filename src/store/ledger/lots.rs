@@ -10,9 +10,10 @@ use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode, Posting};
 use crate::money::{Amount, Asset};
-use crate::program::{Lot, NewLot, Parts};
+use crate::program::{Lot, LotStand, NewLot, Parts};
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, customers, lots};
+use crate::store::freezes::Freeze;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// A lot to be recorded, and the transaction that opens it.
@@ -237,6 +238,32 @@ pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, S
     rows.into_iter().map(lot).collect()
 }
 
+/// Lots of these customers that freezes touch: what the partner's events brought since the moment that
+/// staff named, and what was under reservation when the partner was frozen.
+pub fn frozen(
+    db: &mut Db,
+    customers: &[CustomerId],
+    freezes: &[Freeze],
+) -> Result<Vec<LotId>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let mut found = Vec::new();
+    for freeze in freezes {
+        let since = lots::recorded_at.ge(freeze.since.naive());
+        let reserved = lots::matures_at.gt(freeze.at.naive()).assume_not_null();
+        let reserved = lots::matures_at.is_not_null().and(reserved);
+        let rows: Vec<Vec<u8>> = both!(db, db => lots::table
+            .filter(lots::customer_id.eq_any(&ids))
+            .filter(lots::partner_id.eq(freeze.partner.as_str()))
+            .filter(since.or(reserved))
+            .select(lots::id)
+            .load(db))?;
+        for id in rows {
+            found.push(LotId::from_uuid(types::uuid(&id, "lots.id")?));
+        }
+    }
+    Ok(found)
+}
+
 /// These lots, whatever is left in them.
 pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
     let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
@@ -449,6 +476,7 @@ fn lot(row: LotRow) -> Result<Lot, StoreError> {
         customer: CustomerId::from_uuid(types::uuid(&customer, "lots.customer_id")?),
         matures_at: matures_at.map(types::moment),
         expires_at: expires_at.map(types::moment),
+        stand: LotStand::Free,
         parts: Parts {
             pending: points(pending),
             available: points(available),

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod corrections;
 pub mod counters;
+pub mod exposures;
 pub mod history;
 pub mod holds;
 pub mod lines;
