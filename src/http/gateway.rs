@@ -152,7 +152,8 @@ impl Gateway {
         event: Event,
         signed: Option<Arc<NewSignature>>,
     ) -> Result<Outcome, WriteError> {
-        let submission = Submission { partner: Arc::clone(partner), event, signed, judging: Judging::InForce };
+        let submission =
+            Submission { partner: Arc::clone(partner), event, signed, judging: Judging::InForce };
         self.books(partner).writer.submit(submission).await
     }
 

@@ -28,6 +28,6 @@ pub use place::ManifestError;
 pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
 pub use rules::{
-    attribution, behaviour, condition, consent_text, earning, exposure, follow_up, lead, limits, notice,
-    programme, retention, reward, scheme, terms,
+    attribution, behaviour, condition, consent_text, earning, exposure, follow_up, lead, limits,
+    notice, programme, retention, reward, scheme, terms,
 };

@@ -121,8 +121,7 @@ fn bucket(
     let period = at.utc().with_timezone(&occasion.zone).format(form).to_string();
     let whose = customer.map(|customer| customer.to_string()).unwrap_or_default();
     let (id, rule) = (partner.id.clone(), limit.id.clone());
-    let key =
-        ExposureKey::of_name(&["exposure", id.as_str(), rule.as_str(), &whose, &period]);
+    let key = ExposureKey::of_name(&["exposure", id.as_str(), rule.as_str(), &whose, &period]);
     ExposureBucket { key, partner: id, rule, customer, period }
 }
 

@@ -153,7 +153,14 @@ mod tests {
         ];
         let id = TransactionId::random();
         let mut lots = Lots::default();
-        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts, stand: crate::program::LotStand::Free });
+        lots.add(Lot {
+            id: lot,
+            customer,
+            matures_at: None,
+            expires_at: None,
+            parts,
+            stand: crate::program::LotStand::Free,
+        });
         (
             OriginalTransaction {
                 id,

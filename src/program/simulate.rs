@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{
-    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Judging, Mark, Occasion,
-    QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
+    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Judging, Mark,
+    Occasion, QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
 use crate::event::{Event, EventData};

@@ -25,8 +25,11 @@ const RIGHTS: &[(&str, &str)] = &[
     ("history_imports", "SELECT, INSERT"),
     ("exposures", "SELECT, INSERT, UPDATE (amount)"),
     ("held_events", "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at)"),
-    ("freezes", "SELECT, INSERT, UPDATE (lifted_by, lifted_because, lifted_at, \
-         lifted_transaction_id)"),
+    (
+        "freezes",
+        "SELECT, INSERT, UPDATE (lifted_by, lifted_because, lifted_at, \
+         lifted_transaction_id)",
+    ),
     ("duplicates", "SELECT, INSERT"),
     ("signatures", "SELECT, INSERT"),
     ("event_signatures", "SELECT, INSERT"),

@@ -57,15 +57,16 @@ pub use customers::{
 pub use db::Db;
 pub use error::StoreError;
 pub use events::{
-    business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes, signatures,
+    business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes,
+    signatures,
 };
 pub use grants::grant;
+pub use imports::history_imports;
 pub use ledger::{
     accounts, corrections, counters, exposures, history, holds, lines, lots, proof, reports, seals,
     transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
-pub use imports::history_imports;
 pub use partners::{conformance, freezes, observations, test_clocks, webhook_endpoints};
 pub use pool::{Pool, pool};
 pub use referrals::{

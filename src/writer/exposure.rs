@@ -64,10 +64,9 @@ pub fn load(
 const fn is_weighed(said: &EventData) -> bool {
     match said {
         EventData::Payment(_) | EventData::Referral(_) | EventData::Commit(_) => true,
-        EventData::Refund(_)
-        | EventData::Hold(_)
-        | EventData::Cancel(_)
-        | EventData::Return(_) => false,
+        EventData::Refund(_) | EventData::Hold(_) | EventData::Cancel(_) | EventData::Return(_) => {
+            false
+        }
     }
 }
 

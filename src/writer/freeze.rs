@@ -2,11 +2,11 @@
 //! held, its reserved points and commissions stay reserved, what its events brought since the moment that
 //! staff named may not be spent, and what it is owed since then is out of its reach.
 
+use super::Writer;
 use super::draft::{Draft, Drafts};
 use super::error::{RecordError, WriteError};
 use super::release::HeldRefusal;
 use super::work::Work;
-use super::Writer;
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StaffId, TransactionId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion, TransactionKind};

@@ -23,8 +23,8 @@ use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, held_events, outbox, personal, referral_claims, referral_moves,
-    referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, held_events, outbox, personal, referral_claims,
+    referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.

@@ -138,8 +138,8 @@ impl Work<'_> {
             HeldStep::Release => ReferralStep::Release,
             HeldStep::Reject => ReferralStep::Reject,
         };
-        let order = Move::new(referral, step, Actor::Staff(order.by.clone()))
-            .because(order.reason.clone());
+        let order =
+            Move::new(referral, step, Actor::Staff(order.by.clone())).because(order.reason.clone());
         Ok(self.move_referral(&order)?.transaction)
     }
 
@@ -213,8 +213,7 @@ impl Work<'_> {
         let partner = self.bank.registry.get(&held.partner).ok_or(HeldRefusal::PartnerGone)?;
         let kept = held_events::kept(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
         let hold = held.hold.ok_or(StoreError::Corrupt("held_events.hold_id"))?;
-        let owners: BTreeSet<_> =
-            holds::customers(self.tx.db(), &[hold])?.into_iter().collect();
+        let owners: BTreeSet<_> = holds::customers(self.tx.db(), &[hold])?.into_iter().collect();
         customers::lock(&mut self.tx, &owners.into_iter().collect::<Vec<_>>())?;
         let mut standings = Standings::default();
         for (key, standing) in holds::load(self.tx.db(), &[hold])? {

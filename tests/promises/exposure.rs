@@ -112,7 +112,11 @@ async fn a_payment_beyond_a_limit_waits_for_staff_who_release_what_was_not_refun
             assert_eq!(done["held_events"].as_array().unwrap().len(), 1);
             for bad in ["?state=x", "?limit=0", "?cursor=x", "?partner=NO"] {
                 let path = format!("/v1/held-events{bad}");
-                assert_eq!(Answer::of(clerk.request(Method::GET, &path)).await.status, 400, "{bad}");
+                assert_eq!(
+                    Answer::of(clerk.request(Method::GET, &path)).await.status,
+                    400,
+                    "{bad}"
+                );
             }
             let figures = get(&clerk, "/v1/partners/green-basket/exposure").await;
             let day = figures["figures"].as_array().unwrap().iter();
@@ -138,7 +142,8 @@ async fn a_limit_is_exact_when_hundreds_come_at_once_by_two_gateways(store: Stor
             let mut waiting = Vec::new();
             for number in 0..300 {
                 let shop = if number % 2 == 0 { shop.clone() } else { there.clone() };
-                let event = now(payment(&format!("p-{number}"), &format!("m-{number}"), "70.01", "0.00"));
+                let event =
+                    now(payment(&format!("p-{number}"), &format!("m-{number}"), "70.01", "0.00"));
                 waiting.push(tokio::spawn(async move { shop.record(&event).await }));
             }
             let mut taken = 0;

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use tallystick::clock;
 
 use crate::exposure::{decide, get, hold_points, now};
-use crate::harness::{
-    Store, TestApp, Trial, count, customer, member, payment, staff, until,
-};
+use crate::harness::{Store, TestApp, Trial, count, customer, member, payment, staff, until};
 
 fn subsidised(id: &str, member: &str) -> Value {
     let mut event = payment(id, member, "250.00", "30.00");

@@ -10,8 +10,7 @@ CREATE TABLE exposures (
 );
 CREATE INDEX exposures_by_partner ON exposures (partner_id, rule, period);
 
-CREATE FUNCTION exposures_only_rise() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION exposures_only_rise() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a figure of exposure keeps what it counts, and only rises';
 END $$;
@@ -45,8 +44,7 @@ CREATE INDEX held_events_in_order ON held_events (state, recorded_at, event_id);
 CREATE INDEX held_events_by_partner ON held_events (partner_id, state, recorded_at, event_id);
 CREATE INDEX held_events_of_hold ON held_events (hold_id) WHERE hold_id IS NOT NULL;
 
-CREATE FUNCTION held_events_only_forward() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION held_events_only_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a held event keeps why it is held, and is decided on once';
 END $$;
@@ -94,8 +92,7 @@ CREATE TABLE freezes (
 );
 CREATE UNIQUE INDEX freezes_in_force ON freezes (partner_id) WHERE lifted_at IS NULL;
 
-CREATE FUNCTION freezes_only_lifted() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION freezes_only_lifted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a freeze keeps who, why and since when, and is lifted once';
 END $$;
@@ -126,3 +123,18 @@ CREATE TRIGGER history_imports_append_only BEFORE UPDATE OR DELETE ON history_im
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER history_imports_no_truncate BEFORE TRUNCATE ON history_imports
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- These functions look nowhere but here, as all others do.
+DO $guards$
+DECLARE
+    place TEXT := quote_ident(current_schema());
+    named TEXT;
+BEGIN
+    FOREACH named IN ARRAY
+        ARRAY['exposures_only_rise', 'held_events_only_forward', 'freezes_only_lifted']
+    LOOP
+        EXECUTE 'ALTER FUNCTION ' || place || '.' || named || '()'
+            || ' SET search_path = pg_catalog, ' || place || ', pg_temp';
+        EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || place || '.' || named || '() FROM PUBLIC';
+    END LOOP;
+END $guards$;

@@ -333,7 +333,12 @@ impl Recording {
             let refused = match parsed {
                 Ok(event) => {
                     let partner = Arc::clone(&self.partner);
-                    submissions.push(Submission { partner, event, signed: None, judging: Judging::InForce });
+                    submissions.push(Submission {
+                        partner,
+                        event,
+                        signed: None,
+                        judging: Judging::InForce,
+                    });
                     None
                 }
                 Err(problem) => Some(problem),

@@ -117,15 +117,12 @@ pub async fn get_held_events(
         partner.map_err(|_invalid| Problem::parameter("partner", "expected a partner's id"))?;
     let state = match state.as_deref() {
         None => HeldState::Open,
-        Some(name) => HeldState::by_name(name).ok_or_else(|| {
-            Problem::parameter("state", "expected open, released or rejected")
-        })?,
+        Some(name) => HeldState::by_name(name)
+            .ok_or_else(|| Problem::parameter("state", "expected open, released or rejected"))?,
     };
     let place = Place::read(limit, cursor.as_deref(), read_cursor)?;
-    let (filter, rows_max) =
-        (HeldFilter { state, partner, after: place.after }, place.rows_max());
-    let mut found =
-        gateway.main.ask(move |db| held_events::page(db, &filter, rows_max)).await?;
+    let (filter, rows_max) = (HeldFilter { state, partner, after: place.after }, place.rows_max());
+    let mut found = gateway.main.ask(move |db| held_events::page(db, &filter, rows_max)).await?;
     let next = place.cut(&mut found, |last| {
         format!("{}~{}", last.recorded_at, Uuid::from_bytes(*last.event.bytes()))
     });

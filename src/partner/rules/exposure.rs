@@ -295,7 +295,8 @@ mod tests {
         let programme = Programme::default();
         assert_eq!(fault(&programme.exposure), None);
         for left_out in &programme.exposure {
-            let others = programme.exposure.iter().filter(|limit| limit.measure != left_out.measure);
+            let others =
+                programme.exposure.iter().filter(|limit| limit.measure != left_out.measure);
             assert!(fault(&others.cloned().collect::<Vec<_>>()).is_some(), "{}", left_out.id);
         }
         let mut twice = programme.exposure.clone();

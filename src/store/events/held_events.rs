@@ -166,8 +166,7 @@ fn read(row: HeldRow) -> Result<HeldEvent, StoreError> {
         limit,
         recorded_at: types::moment(recorded_at),
         state: HeldState::by_name(&state).ok_or(StoreError::Corrupt("held_events.state"))?,
-        decided: decided
-            .map(|((by, because), at)| Decided { by, because, at: types::moment(at) }),
+        decided: decided.map(|((by, because), at)| Decided { by, because, at: types::moment(at) }),
         receipt,
     })
 }
@@ -197,11 +196,7 @@ macro_rules! columns {
 }
 
 /// The next held events, in the order of recording.
-pub fn page(
-    db: &mut Db,
-    filter: &HeldFilter,
-    rows_max: i64,
-) -> Result<Vec<HeldEvent>, StoreError> {
+pub fn page(db: &mut Db, filter: &HeldFilter, rows_max: i64) -> Result<Vec<HeldEvent>, StoreError> {
     let mut query = held_events::table
         .inner_join(events::table.inner_join(transactions::table))
         .select(columns!())
@@ -355,8 +350,7 @@ pub fn refunds(db: &mut Db, payment: EventKey) -> Result<Vec<KeptEvent>, StoreEr
     rows.into_iter().map(read_kept).collect()
 }
 
-type WaitingRow =
-    (String, String, chrono::NaiveDateTime, Option<String>, Option<String>);
+type WaitingRow = (String, String, chrono::NaiveDateTime, Option<String>, Option<String>);
 
 /// What waits for staff, by partner and rule, the partner first. At most `rows_max` held events are
 /// looked at, the latest.

@@ -11,9 +11,9 @@ use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode, Posting};
 use crate::money::{Amount, Asset};
 use crate::program::{Lot, LotStand, NewLot, Parts};
+use crate::store::freezes::Freeze;
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, customers, lots};
-use crate::store::freezes::Freeze;
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// A lot to be recorded, and the transaction that opens it.

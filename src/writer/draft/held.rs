@@ -1,5 +1,7 @@
 //! Rows of events that are held, and of what staff released.
 
+use std::collections::BTreeSet;
+
 use super::{Draft, Drafts};
 use crate::clock::Moment;
 use crate::event::Commit;
@@ -7,8 +9,8 @@ use crate::ids::EventKey;
 use crate::ledger::TransactionKind;
 use crate::program::{Decision, Exposed, Mark};
 use crate::store::held_events::{self, NewHeld};
-use crate::store::{LedgerTx, StoreError, exposures, lines};
 use crate::store::outbox::Kind;
+use crate::store::{LedgerTx, StoreError, exposures, lines};
 use crate::writer::announce::{self, News};
 use crate::writer::error::RecordError;
 
@@ -63,13 +65,14 @@ impl Drafts<'_> {
     }
 
     /// Writes what is held, what was released, and what all of it adds to the figures of exposure.
-    pub(super) fn write_held(
-        &self,
-        tx: &mut LedgerTx<'_>,
-        now: Moment,
-    ) -> Result<(), StoreError> {
+    pub(super) fn write_held(&self, tx: &mut LedgerTx<'_>, now: Moment) -> Result<(), StoreError> {
         let held: Vec<NewHeld<'_>> = self.list.iter().filter_map(Draft::held).collect();
         if !held.is_empty() {
+            let rules: BTreeSet<(&str, &str)> =
+                held.iter().map(|held| (held.partner.as_str(), held.rule)).collect();
+            for (partner, rule) in rules {
+                tracing::warn!(partner, rule, "an event is held until staff decide");
+            }
             held_events::insert(tx, &held, now)?;
         }
         for draft in &self.list {
