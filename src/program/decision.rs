@@ -119,6 +119,8 @@ pub enum Judging {
     History,
     /// Staff accepted the event, which was held since that time: no limit stands against it.
     Accepted { recorded_at: Moment },
+    /// The bank has frozen the partner: what it is given stays under reservation.
+    Frozen,
 }
 
 impl Occasion {
@@ -145,7 +147,7 @@ impl Occasion {
     #[must_use]
     pub const fn reserved_from(&self) -> Moment {
         match self.judging {
-            Judging::InForce => self.recorded_at,
+            Judging::InForce | Judging::Frozen => self.recorded_at,
             Judging::History => self.effective_at,
             Judging::Accepted { recorded_at } => recorded_at,
         }

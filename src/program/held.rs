@@ -40,7 +40,7 @@ pub fn judge(
     }
     match occasion.judging {
         Judging::InForce => {}
-        Judging::History | Judging::Accepted { .. } => return Ok(decision),
+        Judging::History | Judging::Accepted { .. } | Judging::Frozen => return Ok(decision),
     }
     if let Some(since) = standings.frozen(&partner.id) {
         let since = LocalMoment::new(since, occasion.zone);

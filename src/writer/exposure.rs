@@ -7,7 +7,7 @@ use super::Submission;
 use super::error::RecordError;
 use super::work::Bank;
 use crate::event::EventData;
-use crate::ids::{CustomerId, EventKey, PartnerId};
+use crate::ids::{CodeKey, CustomerId, EventKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
 use crate::program::{Judging, NeededExposures, Occasion, Standings};
 use crate::store::freezes::Freeze;
@@ -60,13 +60,14 @@ pub fn load(
     Ok(())
 }
 
-/// Whether an event may cost the bank anything.
+/// Whether an event may cost the bank anything, or opens a hold that the same group may redeem.
 const fn is_weighed(said: &EventData) -> bool {
     match said {
-        EventData::Payment(_) | EventData::Referral(_) | EventData::Commit(_) => true,
-        EventData::Refund(_) | EventData::Hold(_) | EventData::Cancel(_) | EventData::Return(_) => {
-            false
-        }
+        EventData::Payment(_)
+        | EventData::Referral(_)
+        | EventData::Hold(_)
+        | EventData::Commit(_) => true,
+        EventData::Refund(_) | EventData::Cancel(_) | EventData::Return(_) => false,
     }
 }
 
@@ -74,6 +75,9 @@ fn customer_of(submission: &Submission, standings: &Standings) -> Option<Custome
     let Submission { partner, event, .. } = submission;
     if let Some(member) = event.data.member() {
         return standings.customer(&partner.id, member).map(|customer| customer.id);
+    }
+    if let EventData::Hold(hold) = &event.data {
+        return standings.code(CodeKey::of(&hold.code)).map(|code| code.customer);
     }
     let hold = event.data.hold().map(|hold| EventKey::of(&partner.id, hold))?;
     standings.hold(hold).map(|hold| hold.customer)

@@ -2,6 +2,8 @@
 //! it makes a lead. Every mover comes through here: the CRM's feedback, staff, the person who
 //! withdraws, and time.
 
+use std::collections::BTreeSet;
+
 use super::Writer;
 use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
@@ -13,7 +15,9 @@ use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId}
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
-use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::{
+    self, Counted, CountedUnit, Counters, Decision, Judging, Lots, Occasion, Refusal,
+};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
@@ -23,8 +27,8 @@ use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, held_events, outbox, personal, referral_claims,
-    referral_moves, referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, freezes, held_events, outbox, personal,
+    referral_claims, referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -215,6 +219,9 @@ impl Work<'_> {
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
         let counted = counted(&mut self.tx, &budgets)?;
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
+        let partners = BTreeSet::from([&held.record.partner]);
+        let is_frozen = !freezes::share(&mut self.tx, &partners)?.is_empty();
+        let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
 

@@ -152,7 +152,7 @@ impl Partner {
         document.check(&place, folder)?;
         let limits = document.limits(&place, programme)?;
         document.check_values(&place, programme, &limits)?;
-        let exposure = exposure::own(&place, programme, &document.exposure)?;
+        let exposure = exposure::own(&place, &programme.exposure, &document.exposure)?;
         let late_days_max = document.events.late_days_max.map(Spanned::into_inner);
         Ok(Self {
             id: document.id.into_inner(),

@@ -5,7 +5,6 @@
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::programme::Programme;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
 use crate::partner::place::{ManifestError, Place};
@@ -252,10 +251,10 @@ pub fn fault(limits: &[ExposureLimit]) -> Option<String> {
 /// [`ManifestError`] at the entry that names no limit, or goes beyond the ceiling.
 pub(in crate::partner) fn own(
     place: &Place<'_>,
-    programme: &Programme,
+    programme: &[ExposureLimit],
     own: &[Spanned<OwnLimit>],
 ) -> Result<Vec<ExposureLimit>, ManifestError> {
-    let mut limits = programme.exposure.clone();
+    let mut limits = programme.to_vec();
     for entry in own {
         let OwnLimit { id, max } = entry.get_ref();
         let fail = |what: String| place.error(entry.span().start, format!("exposure {id}: {what}"));
@@ -274,6 +273,7 @@ pub(in crate::partner) fn own(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partner::programme::Programme;
 
     fn limit(text: &str) -> Result<ExposureLimit, String> {
         toml::from_str(text).map_err(|error| error.message().to_owned())
@@ -313,7 +313,7 @@ mod tests {
         let programme = Programme::default();
         let with = |text: &str| {
             let document: Document = toml::from_str(text).unwrap();
-            own(&Place { text, file: "partner.toml" }, &programme, &document.exposure)
+            own(&Place { text, file: "partner.toml" }, &programme.exposure, &document.exposure)
         };
         let of = |max: &str| format!("[[exposure]]\nid = \"customer-points-day\"\nmax = \"{max}\"");
         let low = with(&of("1.00")).unwrap();
