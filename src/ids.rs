@@ -340,6 +340,10 @@ name_id!(
     CounterKey
 );
 name_id!(
+    /// What a limit of exposure counts, by its name: for example a partner's points of a day.
+    ExposureKey
+);
+name_id!(
     /// A person and a product, by keyed hashes: it decides to which referral the person belongs.
     ClaimKey
 );
@@ -406,6 +410,13 @@ impl EventKey {
     #[must_use]
     pub fn of_ended_quote(quote: QuoteId) -> Self {
         Self::of_name(&["ended quote", &quote.to_string()])
+    }
+
+    /// Under which the lines of an event stand that staff released: those of the held event itself
+    /// brought nothing.
+    #[must_use]
+    pub fn of_release(event: Self) -> Self {
+        Self::of_name(&["release", &uuid::Uuid::from_bytes(*event.bytes()).to_string()])
     }
 
     /// The key under which it is no longer counted.

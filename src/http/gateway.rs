@@ -23,6 +23,7 @@ use crate::ids::PartnerId;
 use crate::intake::upload::Shelf;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
+use crate::program::Judging;
 use crate::secrets::keys::Keys;
 use crate::settings::{CrmFeedbackSettings, Settings, TokenSettings, WebhookSettings};
 use crate::store::signatures::NewSignature;
@@ -151,7 +152,8 @@ impl Gateway {
         event: Event,
         signed: Option<Arc<NewSignature>>,
     ) -> Result<Outcome, WriteError> {
-        let submission = Submission { partner: Arc::clone(partner), event, signed };
+        let submission =
+            Submission { partner: Arc::clone(partner), event, signed, judging: Judging::InForce };
         self.books(partner).writer.submit(submission).await
     }
 

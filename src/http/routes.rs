@@ -27,8 +27,7 @@ use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures,
-    flagged_payments, held, readings, tasks,
+    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, tasks,
 };
 
 /// Every route.
@@ -73,6 +72,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
         .configure(customer_routes)
         .configure(staff_routes)
+        .configure(exposure_routes)
         .configure(follow_up_routes)
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
@@ -212,6 +212,34 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Operate>>(
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
+        ));
+}
+
+/// Routes about what is held, limits of exposure, and freezes.
+fn exposure_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: read
+        .service(at("/v1/held-events", web::get().to(held_events::get_held_events)))
+        .service(at("/v1/held-events/{held}", web::get().to(held_events::get_held_event)))
+        .service(at("/v1/alarms", web::get().to(exposure::get_alarms)))
+        .service(at("/v1/partners/{partner}/exposure", web::get().to(exposure::get_exposure)))
+        .service(at("/v1/freezes", web::get().to(freezes::get_freezes)))
+        // Staff: decide
+        .service(once::<Staff<Decide>>(
+            "/v1/held-events/{held}/release",
+            web::post().to(held_events::release_event),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/held-events/{held}/rejection",
+            web::post().to(held_events::reject_event),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/partners/{partner}/freeze",
+            web::post().to(freezes::freeze_partner),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/partners/{partner}/freeze/end",
+            web::post().to(freezes::lift_freeze),
         ));
 }
 

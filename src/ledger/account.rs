@@ -76,6 +76,7 @@ impl AccountCode {
     pub const POINTS_FUNDING: Self = Self("points_funding");
     pub const POINTS_LIABILITY: Self = Self("points_liability");
     pub const POINTS_REFERRAL: Self = Self("points_referral");
+    pub const PAYABLE_FROZEN: Self = Self("payable_frozen");
     pub const SUBSIDY_PAYABLE: Self = Self("subsidy_payable");
     pub const SUBSIDY_EXPENSE: Self = Self("subsidy_expense");
     pub const COMMISSION_PAYABLE: Self = Self("commission_payable");

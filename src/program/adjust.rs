@@ -91,7 +91,7 @@ mod tests {
                 let parts = Parts { available: points(available), ..Parts::NONE };
                 let id = LotId::random();
                 let lot =
-                    Lot { id, customer, matures_at: None, expires_at, reported: None, parts };
+                    Lot { id, customer, matures_at: None, expires_at, reported: None, parts, stand: LotStand::Free };
                 free += if lot::spendable(&lot, now) { available } else { 0 };
                 lots.add(lot);
             }

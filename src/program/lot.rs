@@ -26,6 +26,16 @@ pub struct Lot {
     /// Whose event brought them; `None` for points that staff gave.
     pub reported: Option<ReportedBy>,
     pub parts: Parts,
+    pub stand: LotStand,
+}
+
+/// Whether a lot is touched by a freeze of the partner whose event brought it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LotStand {
+    #[default]
+    Free,
+    /// Its points may not be spent until the freeze is lifted.
+    Frozen,
 }
 
 /// Where a lot's points are by now. Points in none of these parts were taken back, or paid a debt.
@@ -107,6 +117,13 @@ impl Lots {
         self.lots.insert(lot.id, lot);
     }
 
+    /// Keeps a lot's points from being spent.
+    pub fn freeze(&mut self, id: LotId) {
+        if let Some(lot) = self.lots.get_mut(&id) {
+            lot.stand = LotStand::Frozen;
+        }
+    }
+
     pub fn add_owed(&mut self, customer: CustomerId, owed: Amount) {
         self.owed.insert(customer, owed);
     }
@@ -171,6 +188,7 @@ impl Lots {
                 expires_at: new.expires_at,
                 reported: ReportedBy::of(&new.partner, &new.rule, now),
                 parts: Parts::NONE,
+                stand: LotStand::Free,
             });
         }
         for posting in &decision.postings {
@@ -299,6 +317,7 @@ impl Debt {
                 decision.charge(back);
             }
         }
+        Ok(())
     }
 
     /// Pays from available points of a lot; `waiting` is the lot that the debt waited for.
@@ -412,9 +431,9 @@ pub fn free(customer: CustomerId, lots: &Lots, now: Moment) -> Result<Amount, Am
 }
 
 /// Whether the lot's points may be spent. Expired points may not, even if the expiry is not
-/// recorded yet.
+/// recorded yet; nor those of a partner that is frozen.
 pub fn spendable(lot: &Lot, now: Moment) -> bool {
-    lot.expires_at.is_none_or(|at| at > now)
+    lot.stand == LotStand::Free && lot.expires_at.is_none_or(|at| at > now)
 }
 
 /// Takes points that may be spent now, first to expire first; `None` when there are too few.

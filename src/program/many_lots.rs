@@ -48,7 +48,8 @@ impl Spender {
             partner_share = "0.4"
         "#;
         let programme = Arc::default();
-        let partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        partner.exposure.clear();
         let (customer, mut standings) = (CustomerId::random(), Standings::default());
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         for number in 0..LOTS {
@@ -61,6 +62,7 @@ impl Spender {
                 expires_at: Some(now.plus(TimeDelta::days(60)).plus(seconds)),
                 reported: None,
                 parts: Parts { pending: points(waiting), available: points(there), ..Parts::NONE },
+                stand: LotStand::Free,
             });
         }
         standings.lots.add_owed(customer, points(owed));

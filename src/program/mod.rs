@@ -14,8 +14,10 @@ mod decision;
 mod discount;
 mod earn;
 mod explain;
+mod exposure;
 mod facts;
 pub mod fall_due;
+pub mod held;
 mod hold;
 mod introduction;
 mod lot;
@@ -41,12 +43,13 @@ pub use correction::{
     Reversal,
 };
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
-pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
-pub use explain::{CorrectionReason, DecisionReason, Explanation, Mark};
+pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
+pub use explain::{CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
+pub use exposure::{Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets};
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
-pub use lot::{Lot, Lots, NewLot, Parts};
+pub use lot::{Lot, LotStand, Lots, NewLot, Parts};
 pub use reported_by::ReportedBy;
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};
@@ -93,6 +96,31 @@ pub fn decide(
         | EventData::Return(Return { hold, .. }) => {
             decide_hold(&event.data, EventKey::of(&partner.id, hold), partner, standings, occasion)
         }
+    }?;
+    let decision = held::judge(&event.data, partner, standings, occasion, decision)?;
+    standings.follow(EventKey::of(&partner.id, &event.id), event, &decision, occasion)?;
+    Ok(decision)
+}
+
+/// Decides on a recorded event again, which staff accepted: whether it may be taken was asked when it
+/// came.
+///
+/// # Errors
+/// [`Refusal`] when the rules have no answer to it any more.
+pub fn decide_again(
+    event: &Event,
+    partner: &Partner,
+    standings: &mut Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let decision = match &event.data {
+        EventData::Payment(payment) => decide_payment(payment, partner, standings, occasion),
+        EventData::Refund(refund) => decide_refund(refund, partner, standings, occasion),
+        EventData::Referral(_)
+        | EventData::Hold(_)
+        | EventData::Commit(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => Err(Refusal::PaymentUnknown),
     }?;
     standings.follow(EventKey::of(&partner.id, &event.id), event, &decision, occasion)?;
     Ok(decision)

@@ -84,7 +84,10 @@ fn check(
         | TransactionKind::Rewarded
         | TransactionKind::ClawedBack
         | TransactionKind::CommissionMatured
-        | TransactionKind::Reversal => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::Reversal
+        | TransactionKind::Released
+        | TransactionKind::Frozen
+        | TransactionKind::Thawed => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);
@@ -151,7 +154,8 @@ mod tests {
         let id = TransactionId::random();
         let mut lots = Lots::default();
         let (matures_at, expires_at, reported) = (None, None, None);
-        lots.add(Lot { id: lot, customer, matures_at, expires_at, reported, parts });
+        let stand = LotStand::Free;
+        lots.add(Lot { id: lot, customer, matures_at, expires_at, reported, parts, stand });
         (
             OriginalTransaction {
                 id,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::counter::{Counted, CountedUnit, Counters, reward_budget};
-use super::decision::{Decision, Occasion, Refusal};
+use super::decision::{Decision, Judging, Occasion, Refusal};
 use super::explain::{DecisionReason, LocalMoment, RewardReason, RewardSide};
 use super::lot::{self, Debt, Lots, NewLot};
 use crate::clock::Moment;
@@ -140,7 +140,11 @@ impl RewardPromise<'_> {
         let Due { number, reward, amount, counter, occasion } = due;
         let rule = self.rule();
         let now = occasion.recorded_at;
-        let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
+        let matures_at = reward.matures_at(occasion.reserved_from()).filter(|at| *at > now);
+        let is_kept_back =
+            occasion.judging == Judging::Frozen && matches!(reward.gift, Gift::Partner { .. });
+        // Commissions of a frozen partner mature when the freeze is lifted.
+        let matures_at = if is_kept_back { matures_at.or(Some(now)) } else { matures_at };
         decision.explain(RewardReason::Rewarded {
             rule: rule.clone(),
             on: reward.on,

@@ -11,8 +11,8 @@ use rust_decimal::Decimal;
 
 use super::charge;
 use super::{
-    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Mark, Occasion,
-    QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
+    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Judging, Mark,
+    Occasion, QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
 use crate::event::{Event, EventData};
@@ -163,6 +163,8 @@ impl Course {
             self.let_fall_due(customer.id, now)?;
         }
         let occasion = Occasion::new(event.effective_at, now, zone);
+        // What was held and what was not is history: rules are compared by what they bring.
+        let occasion = occasion.judged(Judging::Accepted { recorded_at: now });
         let decision = if partner.status.takes() < Taken::All {
             // It did when this was recorded.
             let partner = Partner { status: Status::Full, ..partner.clone() };

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::code::CodeStanding;
 use super::counter::{Counted, Counters};
 use super::decision::{Decision, LinePart, Occasion, Refusal};
+use super::exposure::Exposures;
 use super::hold::{HoldStanding, HoldState, HoldStep};
 use super::introduction::Introductions;
 use super::lot::Lots;
@@ -29,6 +30,11 @@ pub struct Standings {
     /// Codes with which a hold was refused.
     refused_codes: BTreeSet<CodeKey>,
     holds: HashMap<EventKey, HoldStanding>,
+    /// Redemptions whose price is held, or was refused.
+    withheld: HashSet<EventKey>,
+    /// Partners that the bank has frozen, and since when.
+    frozen: BTreeMap<PartnerId, Moment>,
+    pub exposures: Exposures,
 }
 
 /// What a rule may know of a customer.
@@ -152,6 +158,26 @@ impl Standings {
         self.holds.insert(hold, standing);
     }
 
+    pub fn add_withheld(&mut self, hold: EventKey) {
+        self.withheld.insert(hold);
+    }
+
+    pub fn add_frozen(&mut self, partner: PartnerId, since: Moment) {
+        self.frozen.insert(partner, since);
+    }
+
+    /// Whether the price of a redemption is not owed, or not yet.
+    #[must_use]
+    pub fn is_withheld(&self, hold: EventKey) -> bool {
+        self.withheld.contains(&hold)
+    }
+
+    /// Since when the bank has frozen a partner, if it has.
+    #[must_use]
+    pub fn frozen(&self, partner: &PartnerId) -> Option<Moment> {
+        self.frozen.get(partner).copied()
+    }
+
     /// The holds at hand.
     pub fn holds(&self) -> impl Iterator<Item = &HoldStanding> {
         self.holds.values()
@@ -209,6 +235,7 @@ impl Standings {
         }
         self.lots.follow(decision, occasion.recorded_at)?;
         self.counters.follow(decision)?;
+        self.exposures.follow(decision)?;
         self.introductions.follow(decision);
         if let Some(kept) = &decision.quote
             && let Some(quote) = self.quotes.get_mut(&kept.id)
@@ -269,6 +296,9 @@ impl Standings {
         let Some(hold) = self.holds.get_mut(&key) else { return Ok(()) };
         match decision.hold {
             Some(HoldStep::Closed { state, committed, value, price }) => {
+                if decision.held.is_some() {
+                    self.withheld.insert(key);
+                }
                 (hold.state, hold.committed) = (state, committed);
                 (hold.value, hold.price) = (value, price);
                 hold.redeemed = moved(AccountCode::POINTS_REDEMPTION).collect();

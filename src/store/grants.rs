@@ -21,6 +21,15 @@ const RIGHTS: &[(&str, &str)] = &[
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
     ("business_keys", "SELECT, INSERT"),
     ("flagged_payments", "SELECT, INSERT"),
+    ("released_events", "SELECT, INSERT"),
+    ("history_imports", "SELECT, INSERT"),
+    ("exposures", "SELECT, INSERT, UPDATE (amount)"),
+    ("held_events", "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at)"),
+    (
+        "freezes",
+        "SELECT, INSERT, UPDATE (lifted_by, lifted_because, lifted_at, \
+         lifted_transaction_id)",
+    ),
     ("duplicates", "SELECT, INSERT"),
     ("signatures", "SELECT, INSERT"),
     ("event_signatures", "SELECT, INSERT"),

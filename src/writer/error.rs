@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::move_referral::MoveRefusal;
+use super::release::HeldRefusal;
 use crate::customer::personal::SealError;
 use crate::event::Difference;
 use crate::ids::EventId;
@@ -32,6 +33,9 @@ pub enum WriteError {
     /// The referral is not moved.
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    /// The held event is not decided on, or the partner is not frozen or freed.
+    #[error(transparent)]
+    Held(#[from] HeldRefusal),
     /// The id belongs to an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -82,6 +86,8 @@ pub enum RecordError {
     Correction(#[from] CorrectionRefusal),
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    #[error(transparent)]
+    Held(#[from] HeldRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
     /// An event of the act got this answer instead of a receipt.
@@ -99,6 +105,7 @@ impl WriteError {
             Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Held(_)
             | Self::Conflict
             | Self::ConflictingDuplicate(_)
             | Self::OutOfRange
@@ -118,6 +125,7 @@ impl RecordError {
             | Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Held(_)
             | Self::Receipt(_)
             | Self::Answered(_) => false,
         }
@@ -146,6 +154,7 @@ impl From<RecordError> for WriteError {
             RecordError::Refused(refusal) => Self::Refused(refusal),
             RecordError::Correction(refusal) => Self::Correction(refusal),
             RecordError::Move(refusal) => Self::Move(refusal),
+            RecordError::Held(refusal) => Self::Held(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
             RecordError::Answered(error) => *error,

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::error::RecordError;
 use super::work::Bank;
-use super::{Submission, introduce};
+use super::{Submission, exposure, introduce};
 use crate::event::EventData;
 use crate::ids::{
     CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId,
@@ -18,8 +18,7 @@ use crate::partner::test_clock::TestClocks;
 use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
-    LedgerTx, StoreError, codes, counters, customers, daily_events, holds, lots, quotes,
-    refund_charges, transactions,
+    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, holds, lots, quotes, refund_charges, transactions,
 };
 
 /// What is loaded for a group before its events are decided on.
@@ -116,11 +115,16 @@ pub fn for_events(
     clocks: &TestClocks,
 ) -> Result<Loaded, RecordError> {
     let capped = lock_caps(tx, submissions, clocks, bank.time_zone)?;
+    let freezes = exposure::freezes_of(tx, submissions)?;
     let mut loaded = load(tx, submissions, bank, clocks)?;
     introduce::load(tx, submissions, bank, clocks.now(), &mut loaded.standings)?;
     for (partner, recorded) in &capped {
         loaded.standings.add_recorded_today(partner, *recorded);
     }
+    for freeze in freezes {
+        loaded.standings.add_frozen(freeze.partner, freeze.since);
+    }
+    exposure::load(tx, submissions, bank, clocks, &mut loaded.standings)?;
     Ok(loaded)
 }
 
@@ -284,6 +288,8 @@ fn load_lots(
 ) -> Result<(), StoreError> {
     if !customers.is_empty() {
         lots::of_customers(tx.db(), customers)?.into_iter().for_each(|lot| loaded.add(lot));
+        let freezes = freezes::in_force(tx.db(), None)?;
+        lots::frozen(tx.db(), customers, &freezes)?.into_iter().for_each(|id| loaded.freeze(id));
     }
     if !others.is_empty() {
         lots::by_id(tx.db(), others)?.into_iter().for_each(|lot| loaded.add(lot));

@@ -2,6 +2,8 @@
 //! it makes a lead. Every mover comes through here: the CRM's feedback, staff, the person who
 //! withdraws, and time.
 
+use std::collections::BTreeSet;
+
 use super::Writer;
 use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
@@ -16,17 +18,20 @@ use crate::program::refer::LeadOf;
 use crate::program::referral_shares;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::staff_limits::releases;
-use crate::program::{self, Counted, Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::{
+    self, Counted, CountedUnit, Counters, Decision, Judging, Lots, Occasion, Refusal,
+};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
 };
+use crate::store::held_events::{Decided, HeldState};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
-    referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, freezes, held_events, outbox, personal,
+    referral_claims, referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -163,6 +168,8 @@ impl Work<'_> {
             // Nobody is to work on what was not delivered yet.
             outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
+        self.close_held(&held.record, order)?;
+        let tx = &mut self.tx;
         let state = path.last().map_or(held.record.state, |last| last.to());
         held.let_go(tx, state)?;
         self.wake_relay();
@@ -183,6 +190,29 @@ impl Work<'_> {
         let one = Counted::times(counter, 1);
         let key = EventKey::from_bytes(*order.referral.bytes());
         Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
+    }
+
+    /// A referral that a limit or a freeze holds stands among held events too: it is decided on once.
+    fn close_held(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
+        let state = match order.step {
+            ReferralStep::Release => HeldState::Released,
+            ReferralStep::Reject | ReferralStep::Withdraw => HeldState::Rejected,
+            ReferralStep::Convert
+            | ReferralStep::Repay
+            | ReferralStep::Cancel
+            | ReferralStep::Send
+            | ReferralStep::Contact
+            | ReferralStep::Lose
+            | ReferralStep::Expire => return Ok(()),
+        };
+        let by = match &order.by {
+            Actor::Staff(by) => by.to_string(),
+            other => other.to_string(),
+        };
+        let because = order.finding.clone().unwrap_or_else(|| order.step.reason().to_owned());
+        let decided = Decided { by, because, at: self.now };
+        let _was_held = held_events::close(&mut self.tx, record.event, state, &decided)?;
+        Ok(())
     }
 
     fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
@@ -245,6 +275,9 @@ impl Work<'_> {
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
         let counted = counted(&mut self.tx, &budgets)?;
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
+        let partners = BTreeSet::from([&held.record.partner]);
+        let is_frozen = !freezes::share(&mut self.tx, &partners)?.is_empty();
+        let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
 

@@ -139,6 +139,7 @@ impl Work<'_> {
             }
             let now = clocks.now_of(&partner.id);
             let occasion = Occasion::new(event.effective_at, now, bank.time_zone);
+            let occasion = occasion.judged(submission.judging);
             // Decided on at the time of the partner's clock, and recorded at ours.
             let recorded = Occasion { recorded_at: clocks.now(), ..occasion };
             match program::decide(event, partner, &mut standings, occasion) {

@@ -27,7 +27,7 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 14] = [
+const NOBODYS: [(&str, &str); 15] = [
     ("announcement", "none"),
     ("consent", NO_UUID),
     ("correction", "none"),
@@ -35,6 +35,7 @@ const NOBODYS: [(&str, &str); 14] = [
     ("endpoint", NO_UUID),
     ("erasure", "none"),
     ("event", "none"),
+    ("held", NO_UUID),
     ("import", NO_UUID),
     ("kind", "none"),
     ("message", NO_UUID),

@@ -28,8 +28,7 @@ use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures,
-    flagged_payments, held, readings, tasks,
+    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -68,6 +67,15 @@ use crate::partner::scope::Scope;
         held::get_held,
         held::release,
         held::reject_referral,
+        held_events::get_held_events,
+        held_events::get_held_event,
+        held_events::release_event,
+        held_events::reject_event,
+        exposure::get_alarms,
+        exposure::get_exposure,
+        freezes::get_freezes,
+        freezes::freeze_partner,
+        freezes::lift_freeze,
         points::get_points,
         points::link_member,
         codes::make_code,
@@ -135,7 +143,7 @@ use crate::partner::scope::Scope;
         (name = "Authorization", description = "Tokens of partners, and our public keys."),
         (name = "Customers", description = "The bank's app: points, codes, consents and data."),
         (name = "Corrections", description = "Staff correct points, two persons for each."),
-        (name = "Decisions", description = "Staff decide on referrals that are held."),
+        (name = "Decisions", description = "Staff decide on what is held, and freeze partners."),
         (name = "Follow-up", description = "Stages of customers, tasks and announcements."),
         (name = "Operations", description = "Staff look after what was given up on its way out."),
         (name = "Privacy", description = "Staff find and erase personal data."),

@@ -65,6 +65,13 @@ const OF_PROPOSAL: &[&Kind] = &[
 const OF_CLOSING: &[&Kind] =
     &[&kind::FOUR_EYES, &kind::CORRECTION_CLOSED, &kind::POINTS_INSUFFICIENT];
 
+const OF_HELD: &[&Kind] = &[
+    &kind::NOT_FOUND,
+    &kind::HELD_CLOSED,
+    &kind::FREEZE_STATE,
+    &kind::REFERRAL_STATE,
+    &kind::OUT_OF_RANGE,
+];
 const OF_DECISION: &[&Kind] = &[&kind::NOT_FOUND, &kind::REFERRAL_STATE, &kind::OUT_OF_RANGE];
 
 /// Problems of single operations, by operation id.
@@ -111,6 +118,13 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_referral", &[&[&kind::NOT_FOUND]]),
     ("get_referrals", &[&[&kind::PARAMETER]]),
     ("get_held", &[&[&kind::PARAMETER]]),
+    ("get_held_events", &[&[&kind::PARAMETER]]),
+    ("get_held_event", &[&[&kind::NOT_FOUND]]),
+    ("release_event", &[OF_HELD]),
+    ("reject_event", &[OF_HELD]),
+    ("get_exposure", &[&[&kind::NOT_FOUND]]),
+    ("freeze_partner", &[&[&kind::NOT_FOUND, &kind::FREEZE_STATE]]),
+    ("lift_freeze", &[&[&kind::NOT_FOUND, &kind::FREEZE_STATE]]),
     ("release", &[OF_DECISION, &[&kind::FOUR_EYES]]),
     ("reject_referral", &[OF_DECISION]),
     ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),

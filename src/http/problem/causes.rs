@@ -12,7 +12,7 @@ use crate::intake::upload::UploadError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
 use crate::store::StoreError;
-use crate::writer::{MoveRefusal, WriteError};
+use crate::writer::{HeldRefusal, MoveRefusal, WriteError};
 
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
@@ -44,7 +44,7 @@ impl From<Refusal> for Problem {
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }
-            Refusal::Future { .. } | Refusal::Late { .. } | Refusal::BeforePayment => {
+            Refusal::Future { .. } | Refusal::BeforePayment => {
                 Self::at(&EVENT_TIME, "/time", &refusal)
             }
             Refusal::OutsideTerm { .. } => Self::at(&OUTSIDE_TERM, "/time", &refusal),
@@ -124,6 +124,15 @@ impl From<WriteError> for Problem {
                 Self::new(&FOUR_EYES, refusal.to_string())
             }
             WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
+            WriteError::Held(refusal) => match &refusal {
+                HeldRefusal::Unknown | HeldRefusal::PartnerGone => Self::not_found(),
+                HeldRefusal::Closed(_) | HeldRefusal::Reversed => {
+                    Self::new(&HELD_CLOSED, refusal.to_string())
+                }
+                HeldRefusal::Frozen | HeldRefusal::AlreadyFrozen | HeldRefusal::NotFrozen => {
+                    Self::new(&FREEZE_STATE, refusal.to_string())
+                }
+            },
             WriteError::Conflict => Self::new(
                 &EVENT_CONFLICT,
                 "An event of this id is recorded with other content. A new event needs a new id; \
@@ -201,7 +210,6 @@ mod tests {
             Refusal::DayFull { max: 100, resumes_in_seconds: 60 },
             Refusal::ProductNotOffered("spring".parse().unwrap()),
             Refusal::Future { skew_seconds: 60 },
-            Refusal::Late { days_max: 7 },
             Refusal::BeforePayment,
             Refusal::OutsideTerm { day, earliest },
             Refusal::MemberUnknown,
@@ -231,7 +239,6 @@ mod tests {
             "403 partner-not-listed -",
             "429 quota-exceeded -",
             "403 product-not-listed /data/product",
-            "422 event-time /time",
             "422 event-time /time",
             "422 event-time /time",
             "422 outside-term /time",

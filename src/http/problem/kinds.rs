@@ -74,6 +74,10 @@ kinds! {
         "Nothing can be done: law or contract requires this notice.";
     REFERRAL_STATE "referral-state" 409 "Conflict: the referral does not go there from where it stands"
         "Read the referral: it has gone on already, or has ended.";
+    HELD_CLOSED "held-closed" 409 "Conflict: the held event is released or rejected already"
+        "Read the held event: somebody has decided on it, or nothing can come of it.";
+    FREEZE_STATE "freeze-state" 409 "Conflict: whether the partner is frozen does not allow this"
+        "Read the freezes: the partner is frozen already, or is not.";
     NOT_REVERSIBLE "not-reversible" 409 "Conflict: the transaction cannot be reversed"
         "Do what the detail says instead.";
     ENDPOINTS_FULL "webhook-endpoints-full" 409 "Conflict: there are as many endpoints as there may be"

@@ -31,6 +31,12 @@ pub enum WebhookEventType {
     ReferralRewarded,
     #[schema(rename = "payment.flagged")]
     PaymentFlagged,
+    #[schema(rename = "event.held")]
+    EventHeld,
+    #[schema(rename = "event.released")]
+    EventReleased,
+    #[schema(rename = "event.rejected")]
+    EventRejected,
 }
 
 /// Points given to a customer, or taken.
@@ -86,6 +92,17 @@ pub struct ContactBody {
 pub struct DecisionBody {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
+}
+
+/// Why a partner is frozen, and since when what it reported is held.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeBody {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    /// By the time of recording. Without it: from now on.
+    #[schema(required = false, nullable = false)]
+    pub since: Option<Moment>,
 }
 
 /// Why a consent is withdrawn.

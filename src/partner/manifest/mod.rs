@@ -18,6 +18,7 @@ use super::listing::{self, Unlisted};
 use super::place::{ManifestError, Place};
 use super::rules::attribution::PartnerStaff;
 use super::rules::earning::{Earning, Stacking};
+use super::rules::exposure::{self, ExposureLimit, OwnLimit};
 use super::rules::limits::{EventLimits, LimitsTable};
 use super::rules::programme::Programme;
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
@@ -46,8 +47,10 @@ pub struct Partner {
     pub staff: PartnerStaff,
     /// The most that one event of the partner may be about.
     pub limits: EventLimits,
-    /// How many days late an event may arrive. `None`: any day on which its scheme was in force.
-    pub late_days_max: Option<u32>,
+    /// What the partner may cost the bank before people say yes.
+    pub exposure: Vec<ExposureLimit>,
+    /// How many days late an event may arrive. Later ones are held.
+    pub late_days_max: u32,
 }
 
 /// When a member reference becomes a customer.
@@ -75,6 +78,8 @@ struct ManifestDocument {
     #[serde(default)]
     events: Events,
     limits: Option<Spanned<LimitsTable>>,
+    #[serde(default)]
+    exposure: Vec<Spanned<OwnLimit>>,
     #[serde(default)]
     earning: Vec<Spanned<Earning>>,
     #[serde(default)]
@@ -147,6 +152,8 @@ impl Partner {
         document.check(&place, folder)?;
         let limits = document.limits(&place, programme)?;
         document.check_values(&place, programme, &limits)?;
+        let exposure = exposure::own(&place, &programme.exposure, &document.exposure)?;
+        let late_days_max = document.events.late_days_max.map(Spanned::into_inner);
         Ok(Self {
             id: document.id.into_inner(),
             name: document.name,
@@ -168,7 +175,8 @@ impl Partner {
             payments_file: document.import.payments.map(Spanned::into_inner),
             form: document.form,
             limits,
-            late_days_max: document.events.late_days_max.map(Spanned::into_inner),
+            exposure,
+            late_days_max: late_days_max.unwrap_or(programme.lateness.late_days_max),
         })
     }
 
@@ -214,7 +222,7 @@ impl ManifestDocument {
         limits: &EventLimits,
     ) -> Result<(), ManifestError> {
         place.term(self.listed.span().start, "listed", self.listed.get_ref().term())?;
-        place.late_days(self.events.late_days_max.as_ref())?;
+        place.late_days(self.events.late_days_max.as_ref(), programme)?;
         place.stacking(&self.stacking, &self.earning)?;
         for rule in &self.earning {
             place.earning(rule, programme, limits)?;

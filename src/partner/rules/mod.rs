@@ -6,6 +6,7 @@ pub mod behaviour;
 pub mod condition;
 pub mod consent_text;
 pub mod earning;
+pub mod exposure;
 mod expression;
 mod expression_types;
 pub mod follow_up;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::attribution::Pattern;
 use super::behaviour::Behaviour;
 use super::consent_text::ConsentText;
+use super::exposure::{self, ExposureLimit, Lateness};
 use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
@@ -29,6 +30,12 @@ pub struct Programme {
     /// The most that one event may be about.
     #[serde(skip)]
     pub limits: EventLimits,
+    /// How late an event may come.
+    #[serde(default, rename = "events")]
+    pub lateness: Lateness,
+    /// What a partner may cost the bank before people say yes.
+    #[serde(default = "usual_exposure")]
+    pub exposure: Vec<ExposureLimit>,
     /// `None`: there are no tiers.
     pub tiers: Option<Tiers>,
     #[serde(default)]
@@ -159,6 +166,8 @@ impl Default for Programme {
             },
             limits_table: LimitsTable::default(),
             limits: EventLimits::default(),
+            lateness: Lateness::default(),
+            exposure: Vec::new(),
             tiers: None,
             adjustment: Adjustment::default(),
             referrals: ReferralLimits::default(),
@@ -216,6 +225,10 @@ impl Programme {
         }
         programme.limits = EventLimits::of_programme(programme.limits_table)
             .map_err(|what| place.error(0, what))?;
+        let lateness = programme.lateness.fault();
+        if let Some(what) = lateness.or_else(|| exposure::fault(&programme.exposure)) {
+            return Err(place.error(0, what));
+        }
         if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
             return Err(place.error(0, format!("consent_text: {what} is empty")));
         }
@@ -292,6 +305,16 @@ impl Programme {
             None => Ok(()),
         }
     }
+}
+
+/// The limits that hold where the programme has none of its own.
+fn usual_exposure() -> Vec<ExposureLimit> {
+    #[derive(Deserialize)]
+    struct Exposure {
+        exposure: Vec<ExposureLimit>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |found: Exposure| found.exposure)
 }
 
 /// The notices that hold where the programme has none of its own.

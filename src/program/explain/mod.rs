@@ -6,6 +6,7 @@
 mod correction;
 mod discount;
 mod earning;
+mod held;
 mod local;
 mod mark;
 mod points;
@@ -14,6 +15,7 @@ mod reward;
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
 pub use earning::{EarningBasis, EarningReason, LimitName, LinesMultiplied, NotEarned};
+pub use held::HeldReason;
 pub use local::LocalMoment;
 pub use mark::Mark;
 pub use points::PointsReason;
@@ -31,6 +33,7 @@ pub enum DecisionReason {
     Points(PointsReason),
     Reward(RewardReason),
     Correction(CorrectionReason),
+    Held(HeldReason),
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
@@ -64,6 +67,7 @@ impl DecisionReason {
             Self::Points(reason) => reason.says(),
             Self::Reward(reason) => reason.says(),
             Self::Correction(reason) => reason.says(),
+            Self::Held(reason) => reason.says(),
         }
     }
 
@@ -76,6 +80,7 @@ impl DecisionReason {
             Self::Points(reason) => reason.says_zh(),
             Self::Reward(reason) => reason.says_zh(),
             Self::Correction(reason) => reason.says_zh(),
+            Self::Held(reason) => reason.says_zh(),
         }
     }
 }
@@ -101,6 +106,12 @@ impl From<PointsReason> for DecisionReason {
 impl From<RewardReason> for DecisionReason {
     fn from(reason: RewardReason) -> Self {
         Self::Reward(reason)
+    }
+}
+
+impl From<HeldReason> for DecisionReason {
+    fn from(reason: HeldReason) -> Self {
+        Self::Held(reason)
     }
 }
 

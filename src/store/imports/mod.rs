@@ -2,6 +2,7 @@
 //! in the same one, and a gateway that dies loses it when the lease ends.
 
 mod contents;
+pub mod history_imports;
 mod work;
 
 use chrono::NaiveDate;

@@ -10,7 +10,8 @@ use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
-use crate::program::{Lot, NewLot, Parts, ReportedBy};
+use crate::program::{Lot, LotStand, NewLot, Parts, ReportedBy};
+use crate::store::freezes::Freeze;
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, customers, lots};
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -239,6 +240,32 @@ pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, S
     rows.into_iter().map(lot).collect()
 }
 
+/// Lots of these customers that freezes touch: what the partner's events brought since the moment that
+/// staff named, and what was under reservation when the partner was frozen.
+pub fn frozen(
+    db: &mut Db,
+    customers: &[CustomerId],
+    freezes: &[Freeze],
+) -> Result<Vec<LotId>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let mut found = Vec::new();
+    for freeze in freezes {
+        let since = lots::recorded_at.ge(freeze.since.naive());
+        let reserved = lots::matures_at.gt(freeze.at.naive()).assume_not_null();
+        let reserved = lots::matures_at.is_not_null().and(reserved);
+        let rows: Vec<Vec<u8>> = both!(db, db => lots::table
+            .filter(lots::customer_id.eq_any(&ids))
+            .filter(lots::partner_id.eq(freeze.partner.as_str()))
+            .filter(since.or(reserved))
+            .select(lots::id)
+            .load(db))?;
+        for id in rows {
+            found.push(LotId::from_uuid(types::uuid(&id, "lots.id")?));
+        }
+    }
+    Ok(found)
+}
+
 /// These lots, whatever is left in them.
 pub fn by_id(db: &mut Db, list: &[LotId]) -> Result<Vec<Lot>, StoreError> {
     let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
@@ -453,6 +480,7 @@ fn lot(row: LotRow) -> Result<Lot, StoreError> {
         matures_at: matures_at.map(types::moment),
         expires_at: expires_at.map(types::moment),
         reported: ReportedBy::of(&partner, &rule, types::moment(recorded_at)),
+        stand: LotStand::Free,
         parts: Parts {
             pending: points(pending),
             available: points(available),

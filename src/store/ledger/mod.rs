@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod approval_pairs;
 pub mod corrections;
 pub mod counters;
+pub mod exposures;
 pub mod history;
 pub mod holds;
 pub mod lines;

@@ -309,6 +309,25 @@ const CHARGES: &str = "
             FROM accounts WHERE code = 'points_owed') o
     WHERE c.value <> a.value OR c.points > o.points";
 
+/// What staff released stands for an event that was held, and once.
+const RELEASED: &str = "
+    SELECT 'released' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and no held event or freeze stands for it' AS detail
+    FROM transactions t LEFT JOIN released_events r ON r.transaction_id = t.id
+    LEFT JOIN events ev ON ev.id = r.event_id
+    LEFT JOIN freezes f ON f.transaction_id = t.id OR f.lifted_transaction_id = t.id
+    WHERE t.kind IN ({kinds:staff}) AND ev.id IS NULL AND f.partner_id IS NULL
+    ORDER BY place LIMIT 100";
+
+/// A payment that is held, or was rejected, posts nothing.
+const HELD: &str = "
+    SELECT 'held' AS what, ev.partner_id || '/' || ev.event_id AS place,
+        'is held, and its transaction has entries' AS detail
+    FROM held_events h JOIN events ev ON ev.id = h.event_id
+    JOIN transactions t ON t.id = ev.transaction_id
+    WHERE h.kind = 'payment.discounted' AND t.entry_count > 0
+    ORDER BY place LIMIT 100";
+
 const MOVED: &str = "
     SELECT DISTINCT COALESCE(from_state, '') AS from_state, state FROM referral_moves";
 
@@ -318,7 +337,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 23] = [
+const QUERIES: [&str; 25] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -342,6 +361,8 @@ const QUERIES: [&str; 23] = [
     REWARDED,
     UNDUE,
     CHARGES,
+    RELEASED,
+    HELD,
 ];
 
 #[derive(QueryableByName)]
@@ -440,6 +461,7 @@ fn kinds(basis: &str) -> String {
         "correction" => Basis::Correction,
         "referral" => Basis::Referral,
         "time" => Basis::Time,
+        "staff" => Basis::Staff,
         _ => Basis::Event,
     };
     let names: Vec<String> =

@@ -7,7 +7,8 @@ use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, Transacti
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::reward::{RewardGiven, RewardReceiver};
-use crate::store::schema::{referral_moves, referral_rewards, referrals};
+use crate::store::freezes::in_force;
+use crate::store::schema::{freezes, referral_moves, referral_rewards, referrals};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 #[derive(Insertable)]
@@ -187,6 +188,7 @@ pub fn fallen_due(
     now: Moment,
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
+    let is_frozen = !in_force(db, None)?.is_empty();
     let rows: Vec<Vec<u8>> = both!(db, db => {
         let met = referral_moves::table
             .filter(referral_moves::state.eq_any(["contacted", "converted"]))
@@ -199,6 +201,16 @@ pub fn fallen_due(
             .limit(max)
             .select(referral_rewards::referral_id)
             .into_boxed();
+        if is_frozen {
+            // What is reserved for a frozen partner stays so.
+            let frozen = freezes::table
+                .filter(freezes::lifted_at.is_null())
+                .select(freezes::partner_id);
+            let theirs = referrals::table
+                .filter(referrals::partner_id.eq_any(frozen))
+                .select(referrals::id);
+            query = query.filter(referral_rewards::referral_id.ne_all(theirs));
+        }
         if let Some(partner) = partner {
             let theirs = referrals::table
                 .filter(referrals::partner_id.eq(partner.as_str()))

@@ -3,6 +3,7 @@
 
 mod crm;
 mod delivery;
+mod exposure;
 mod files;
 mod follow_up;
 mod leads;
@@ -12,6 +13,7 @@ mod trial;
 
 pub use crm::*;
 pub use delivery::*;
+pub use exposure::*;
 pub use files::*;
 pub use follow_up::*;
 pub use leads::*;
@@ -388,6 +390,8 @@ diesel::joinable!(entries -> accounts (account_id));
 diesel::joinable!(seals -> transactions (transaction_id));
 diesel::joinable!(business_keys -> events (event_id));
 diesel::joinable!(flagged_payments -> events (event_id));
+diesel::joinable!(held_events -> events (event_id));
+diesel::joinable!(released_events -> events (event_id));
 diesel::joinable!(duplicates -> events (event_id));
 diesel::joinable!(event_signatures -> signatures (signature_id));
 diesel::joinable!(referrals -> consents (consent_id));
@@ -413,6 +417,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     corrections,
     business_keys,
     flagged_payments,
+    held_events,
+    released_events,
+    freezes,
     duplicates,
     signatures,
     signed_contents,

@@ -89,6 +89,14 @@ impl Trial {
         trial
     }
 
+    /// The same by the bounds that the project ships.
+    pub fn bounded_on(store: Store) -> Self {
+        let trial = Self::on(store);
+        let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("partners/programme.toml");
+        std::fs::copy(shipped, trial.settings.partners.join("programme.toml")).unwrap();
+        trial
+    }
+
     /// A trial whose programme lets one event have as much as an account nearly holds.
     pub fn vast_on(store: Store) -> Self {
         let trial = Self::on(store);
@@ -318,7 +326,7 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
         assert!(brief.contains(bound));
         brief = brief.replace(bound, wide);
     }
-    std::fs::write(to.join("programme.toml"), brief).unwrap();
+    std::fs::write(to.join("programme.toml"), unbounded(&brief)).unwrap();
     let basket = std::fs::read_to_string(shipped.join("green-basket/partner.toml")).unwrap();
     let variant = |id: &str, from: &str, to: &str| {
         assert!(basket.contains(from), "the supermarket's manifest has no {from:?}");
@@ -361,6 +369,20 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     add("corner-basket", variant("corner-basket", "[members]", &form()));
     add("other-corner", variant("other-corner", "[members]", &form()));
     keys
+}
+
+/// A programme that takes events of any day and any sum: most tests date their events weeks back. Those
+/// that try the bounds start from [`Trial::bounded_on`].
+fn unbounded(programme: &str) -> String {
+    let (before, limits) = programme.split_once("# What a partner may cost").unwrap();
+    let late = "late_days_max = 7\nlate_days_ceiling = 60";
+    assert!(before.contains(late));
+    let wide = limits.lines().map(|line| match line.split_once(" = ") {
+        Some((name @ ("max" | "ceiling"), _)) => format!("{name} = \"92233720368547758.07\"\n"),
+        _ => format!("{line}\n"),
+    });
+    let before = before.replace(late, "late_days_max = 3660\nlate_days_ceiling = 3660");
+    format!("{before}# What a partner may cost{}", wide.collect::<String>())
 }
 
 /// The PIN of the shops that have a form.
