@@ -318,6 +318,15 @@ random_id!(
 );
 
 random_id!(
+    /// A file in which a partner says what happened in a month.
+    StatementId
+);
+random_id!(
+    /// One comparison of a partner's month with our books.
+    ReconciliationId
+);
+
+random_id!(
     /// A task of a customer manager, by its rule and its cause.
     TaskId
 );
@@ -358,6 +367,14 @@ name_id!(
 name_id!(
     /// What is delivered in order: for example all messages about one person.
     OrderKey
+);
+name_id!(
+    /// A name as reconciliation compares it: of an order, a store, or all that a line says.
+    ItemName
+);
+name_id!(
+    /// A difference between a partner's statement and our books, by what differs.
+    BreakId
 );
 name_id!(
     /// A part of a file, by import, kind and place: the record for which it is sealed.
@@ -429,6 +446,30 @@ impl OrderKey {
         let mut key = [0; 16];
         key.iter_mut().zip(phone_index).for_each(|(to, from)| *to = *from);
         Self(key)
+    }
+}
+
+impl BreakId {
+    /// Reads the id from its 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.len() == 32
+            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+        let number = u128::from_str_radix(text, 16).ok()?;
+        plain.then(|| Self(number.to_be_bytes()))
+    }
+}
+
+/// 32 lower-case hexadecimal digits.
+impl fmt::Display for BreakId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl Serialize for BreakId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

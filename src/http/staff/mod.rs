@@ -3,6 +3,7 @@
 //! the room that it belongs to; a handler here reads the request and writes the answer.
 
 pub(in crate::http) mod announcements;
+pub(in crate::http) mod breaks;
 pub(in crate::http) mod corrections;
 pub(in crate::http) mod customer_stages;
 pub(in crate::http) mod dead_letters;
@@ -11,4 +12,6 @@ pub(in crate::http) mod flagged_payments;
 pub(in crate::http) mod held;
 pub(in crate::http) mod readings;
 mod reason;
+pub(in crate::http) mod reconciliations;
+pub(in crate::http) mod statements;
 pub(in crate::http) mod tasks;
