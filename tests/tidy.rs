@@ -95,6 +95,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "follow_up/closing",
             "follow_up/spend",
             "reconcile/breaks",
+            "reconcile/closing",
             "reconcile/found",
             "reconcile/our_side",
             "reconcile/refusal",

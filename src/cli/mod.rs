@@ -95,7 +95,7 @@ async fn run_command(command: Command, settings: Settings) -> Result<bool, Failu
         Command::Import(command) => Box::pin(import::run(command, settings)).await,
         Command::Partners(command) => Box::pin(partners::run(command, &settings)).await,
         Command::Program(command) => program::run(command, settings).await,
-        Command::Reconcile(command) => reconcile::run(command, &settings),
+        Command::Reconcile(command) => Box::pin(reconcile::run(command, &settings)).await,
         Command::Keys(command) => keys::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(args) => ledger::run(&args, &settings),

@@ -4,13 +4,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::Failure;
+use crate::app::Core;
 use crate::clock;
-use crate::ids::{BreakId, PartnerId, StaffId};
+use crate::ids::{BreakId, PartnerId, StaffId, hex};
 use crate::intake::Charset;
+use crate::money::{Amount, Asset};
 use crate::partner::Registry;
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
+use crate::reconcile::closing;
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::period::Period;
 use crate::reconcile::proposal::{BreakState, ProposalAction};
@@ -37,6 +42,31 @@ pub enum Command {
     Approve(DecideArgs),
     /// Reject what was proposed.
     Reject(RejectArgs),
+    /// Propose the close of a partner's month; with --approve, close what somebody else proposed.
+    Close(CloseArgs),
+    /// Print the settlement statement of a month.
+    Settlement(SettlementArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CloseArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Close the month that another person proposed to close.
+    #[arg(long)]
+    approve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SettlementArgs {
+    #[arg(long)]
+    partner: PartnerId,
+    /// The month, such as 2026-10.
+    #[arg(long)]
+    period: Period,
+    /// Its lines as CSV instead of JSON.
+    #[arg(long)]
+    csv: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -87,9 +117,12 @@ pub struct BreaksArgs {
 pub struct ProposeArgs {
     #[arg(value_parser = break_id)]
     id: BreakId,
-    /// accept, write_off or ask_partner.
-    #[arg(long, value_parser = action)]
-    action: ProposalAction,
+    /// accept, adjust, write_off or ask_partner.
+    #[arg(long)]
+    action: String,
+    /// With adjust: how much more the bank owes the partner, in CNY; less below zero.
+    #[arg(long, allow_hyphen_values = true)]
+    amount: Option<String>,
     /// Why; with ask_partner the question.
     #[arg(long)]
     reason: String,
@@ -119,16 +152,17 @@ const ROWS_AT_ONCE: i64 = 500;
 
 /// # Errors
 /// When the act is refused, or the database cannot be used.
-pub fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
+pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
     let mut db = store::open(&settings.database_url)?;
     match command {
+        Command::Close(args) => close(args, settings, &mut db),
+        Command::Settlement(args) => settlement(args, settings, &mut db),
         Command::Import(args) => import(args, settings, &mut db),
         Command::Run(args) => compare_month(args, settings, &mut db),
         Command::Breaks(args) => list(args, &mut db),
         Command::Propose(args) => propose(args, settings, &mut db),
-        Command::Approve(args) => {
-            print_state(&breaks::approve(&args.by, &mut db, args.id, clock::now())?)
-        }
+        // By the writer, because an adjustment posts.
+        Command::Approve(args) => Box::pin(approve(args, settings)).await,
         Command::Reject(args) => {
             let RejectArgs { id, reason, by } = args;
             print_state(&breaks::reject(&by, &mut db, id, reason, clock::now())?)
@@ -172,6 +206,65 @@ fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool
     Ok(true)
 }
 
+fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let CloseArgs { run: RunArgs { partner, period, by }, approve } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    let (settlement, word) = match approve {
+        true => (closing::close(&by, db, &order, clock::now())?, "closed"),
+        false => (closing::propose(&by, db, &order, clock::now())?, "proposed to be closed"),
+    };
+    let sha256 = hex(&settlement.sha256);
+    println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);
+    Ok(true)
+}
+
+/// What is printed of a line of a statement.
+#[derive(Deserialize)]
+struct KeptLine {
+    line: String,
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    kind: String,
+    late: bool,
+    entries: u64,
+    amount: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+struct KeptLines {
+    lines: Vec<KeptLine>,
+}
+
+fn settlement(args: SettlementArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let SettlementArgs { partner, period, csv } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    let content = closing::read(db, &order)?.content;
+    if !csv {
+        println!("{content}");
+        return Ok(true);
+    }
+    let kept: KeptLines = serde_json::from_str(&content)?;
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["line", "account", "kind", "late", "entries", "amount", "says"])?;
+    for line in kept.lines {
+        let late = if line.late { "late" } else { "" }.to_owned();
+        let entries = line.entries.to_string();
+        out.write_record([
+            line.line,
+            line.account,
+            line.kind,
+            late,
+            entries,
+            line.amount,
+            line.says,
+        ])?;
+    }
+    out.flush()?;
+    Ok(true)
+}
+
 fn list(args: BreaksArgs, db: &mut Db) -> Result<bool, Failure> {
     let BreaksArgs { partner, period, state, code } = args;
     let filter = BreakFilter { state, partner, period, code };
@@ -206,10 +299,23 @@ fn list(args: BreaksArgs, db: &mut Db) -> Result<bool, Failure> {
 }
 
 fn propose(args: ProposeArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
-    let ProposeArgs { id, action, reason, by } = args;
+    let ProposeArgs { id, action, amount, reason, by } = args;
+    let amount = amount.map(|amount| Amount::parse(&amount, Asset::CNY)).transpose()?;
+    let names = ProposalAction::NAMES.join(", ");
+    let action = ProposalAction::of(&action, amount)
+        .ok_or_else(|| format!("expected one of {names}; an amount, not 0, with adjust alone"))?;
     let registry = Arc::new(Registry::load(&settings.partners)?);
     let at = ProposedAt { now: clock::now(), registry };
     print_state(&breaks::propose(&by, db, id, ProposalOrder { action, reason }, &at)?)
+}
+
+async fn approve(args: DecideArgs, settings: &Settings) -> Result<bool, Failure> {
+    let core = Core::start(settings)?;
+    let books = core.all_books().next().cloned().ok_or("there are no books")?;
+    let done = breaks::approve(&args.by, &books, args.id).await;
+    drop(books);
+    core.stop().await;
+    print_state(&done?)
 }
 
 fn print_state(detail: &BreakDetail) -> Result<bool, Failure> {
@@ -229,11 +335,6 @@ fn state(name: &str) -> Result<BreakState, String> {
 fn code(name: &str) -> Result<BreakCode, String> {
     let names = BreakCode::ALL.map(BreakCode::name).join(", ");
     BreakCode::by_name(name).ok_or_else(|| format!("expected {names}"))
-}
-
-fn action(name: &str) -> Result<ProposalAction, String> {
-    let names = ProposalAction::ALL.map(ProposalAction::name).join(", ");
-    ProposalAction::by_name(name).ok_or_else(|| format!("expected {names}"))
 }
 
 fn break_id(text: &str) -> Result<BreakId, String> {

@@ -30,7 +30,7 @@ use crate::http::server::paths::{
 };
 use crate::http::staff::{
     announcements, breaks, corrections, customer_stages, dead_letters, erasures, flagged_payments,
-    held, readings, reconciliations, statements, tasks,
+    held, readings, reconciliations, settlements, statements, tasks,
 };
 
 /// Every route.
@@ -286,6 +286,22 @@ fn reconcile_routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Settle>>(
             "/v1/breaks/{break}/rejection",
             web::post().to(breaks::reject_for_break),
+        ))
+        .service(once::<Staff<Reconcile>>(
+            "/v1/settlements",
+            web::post().to(settlements::propose_settlement),
+        ))
+        .service(at(
+            "/v1/settlements/{partner}/{period}",
+            web::get().to(settlements::get_settlement),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/settlements/{partner}/{period}/close",
+            web::post().to(settlements::close_settlement),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/settlements/{partner}/{period}/rejection",
+            web::post().to(settlements::reject_settlement),
         ))
         // Partners: settlements:answer
         .service(at("/v1/settlement-breaks", web::get().to(settlement_breaks::get_asked_breaks)))

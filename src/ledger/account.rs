@@ -85,6 +85,8 @@ impl AccountCode {
     pub const FEE_WAIVER_EXPENSE: Self = Self("fee_waiver_expense");
     pub const REDEMPTION_PAYABLE: Self = Self("redemption_payable");
     pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
+    pub const SETTLEMENT_PAYABLE: Self = Self("settlement_payable");
+    pub const SETTLEMENT_EXPENSE: Self = Self("settlement_expense");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -199,6 +201,8 @@ mod tests {
             AccountCode::FEE_WAIVER_EXPENSE,
             AccountCode::REDEMPTION_PAYABLE,
             AccountCode::REDEMPTION_EXPENSE,
+            AccountCode::SETTLEMENT_PAYABLE,
+            AccountCode::SETTLEMENT_EXPENSE,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

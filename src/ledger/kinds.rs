@@ -34,6 +34,8 @@ pub enum TransactionKind {
     Adjustment,
     /// Staff undid a transaction.
     Reversal,
+    /// Two persons made up for a break.
+    BreakAdjusted,
 }
 
 /// The record that must exist beside a transaction. A transaction without it was not written by
@@ -48,10 +50,12 @@ pub enum Basis {
     Referral,
     /// A row of `corrections`.
     Correction,
+    /// An approved row of `break_proposals`.
+    Break,
 }
 
 impl TransactionKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Payment,
         Self::Refund,
         Self::Referral,
@@ -67,6 +71,7 @@ impl TransactionKind {
         Self::CommissionMatured,
         Self::Adjustment,
         Self::Reversal,
+        Self::BreakAdjusted,
     ];
 
     /// The name in the database and in receipts. A name never changes: seals are made of it.
@@ -88,6 +93,7 @@ impl TransactionKind {
             Self::CommissionMatured => "commission.matured",
             Self::Adjustment => "adjustment",
             Self::Reversal => "reversal",
+            Self::BreakAdjusted => "break.adjusted",
         }
     }
 
@@ -110,6 +116,7 @@ impl TransactionKind {
             Self::Matured | Self::TimedOut | Self::Expired => Basis::Time,
             Self::Rewarded | Self::ClawedBack | Self::CommissionMatured => Basis::Referral,
             Self::Adjustment | Self::Reversal => Basis::Correction,
+            Self::BreakAdjusted => Basis::Break,
         }
     }
 
@@ -156,7 +163,7 @@ mod tests {
             assert_eq!(TransactionKind::by_name(kind.name()), Some(kind));
         }
         // `ALL` is written by hand. The last variant's number tells when one is missing from it.
-        assert_eq!(TransactionKind::ALL.len(), TransactionKind::Reversal as usize + 1);
+        assert_eq!(TransactionKind::ALL.len(), TransactionKind::BreakAdjusted as usize + 1);
         assert!(TransactionKind::ALL.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(TransactionKind::by_name("payment"), None);
     }

@@ -126,7 +126,8 @@ impl Movement {
                 TransactionKind::Matured
                 | TransactionKind::Rewarded
                 | TransactionKind::ClawedBack
-                | TransactionKind::CommissionMatured,
+                | TransactionKind::CommissionMatured
+                | TransactionKind::BreakAdjusted,
             )
             | None => Self::Other,
         }

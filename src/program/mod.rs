@@ -34,7 +34,7 @@ pub use correction::{
 };
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
-pub use explain::{CorrectionReason, DecisionReason, Explanation, Mark};
+pub use explain::{BreakAdjusted, CorrectionReason, DecisionReason, Explanation, Mark};
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;

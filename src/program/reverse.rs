@@ -84,7 +84,8 @@ fn check(
         | TransactionKind::Rewarded
         | TransactionKind::ClawedBack
         | TransactionKind::CommissionMatured
-        | TransactionKind::Reversal => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::Reversal
+        | TransactionKind::BreakAdjusted => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);

@@ -7,12 +7,15 @@ use super::proposal::{
     BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
 };
 use super::refusal::ReconcileRefusal;
+use crate::books::Books;
 use crate::clock::Moment;
 use crate::ids::{BreakId, PartnerId, StaffId};
 use crate::money::{Amount, Asset};
 use crate::partner::Registry;
 use crate::partner::statement_map::StatementMap;
+use crate::program::BreakAdjusted;
 use crate::store::{Db, LedgerTx, break_talk, breaks};
+use crate::writer::{BreakAdjustment, RecordError, Work};
 
 /// A break with all that was proposed and said.
 pub struct BreakDetail {
@@ -76,9 +79,10 @@ pub fn propose(
 ///
 /// # Errors
 /// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it.
-pub fn approve(who: &StaffId, db: &mut Db, id: BreakId, now: Moment) -> Done<BreakDetail> {
-    db.write(|tx| keep_approval(who, tx, id, now))?;
-    read(db, id)
+pub async fn approve(who: &StaffId, books: &Books, id: BreakId) -> Done<BreakDetail> {
+    let by = who.clone();
+    books.writer.run(move |work| keep_approval(&by, work, id)).await?;
+    books.ask_or(move |db| read(db, id)).await
 }
 
 /// The proposal comes to nothing, and the break is open again.
@@ -175,14 +179,33 @@ fn write_off_max(registry: &Registry, partner: &PartnerId) -> Amount {
     map.map_or(Amount::zero(Asset::CNY), StatementMap::write_off_max)
 }
 
-fn keep_approval(who: &StaffId, tx: &mut LedgerTx<'_>, id: BreakId, now: Moment) -> Done<()> {
-    let proposal = waiting(tx, id)?;
+/// In the writer's transaction, because an adjustment posts.
+fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), RecordError> {
+    let now = work.now;
+    let found = breaks::lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
+    let proposal = waiting_on(&mut work.tx, &found)?;
     proposal.approval(who, now)?;
-    let approved = ProposalState::Approved { by: who.clone(), at: now };
+    let transaction = match proposal.action {
+        ProposalAction::Adjust(amount) => Some(work.adjust_break(BreakAdjustment {
+            partner: found.partner.clone(),
+            amount,
+            why: BreakAdjusted {
+                rule: BreakAdjusted::RULE,
+                amount,
+                of: id,
+                because: proposal.reason.clone(),
+                proposed_by: proposal.proposed_by.clone(),
+                approved_by: who.clone(),
+            },
+        })?),
+        ProposalAction::Accept | ProposalAction::WriteOff | ProposalAction::AskPartner => None,
+    };
+    let tx = &mut work.tx;
+    let approved = ProposalState::Approved { by: who.clone(), at: now, transaction };
     break_talk::decide(tx, id, proposal.number, &approved)?;
     breaks::set_state(tx, &[id], proposal.action.outcome(), now)?;
     match proposal.action {
-        ProposalAction::Accept | ProposalAction::WriteOff => Ok(()),
+        ProposalAction::Accept | ProposalAction::Adjust(_) | ProposalAction::WriteOff => Ok(()),
         ProposalAction::AskPartner => {
             breaks::set_asked(tx, id, now)?;
             let by = NoteAuthor::Staff(proposal.proposed_by);
@@ -200,7 +223,11 @@ fn lock(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Break> {
 /// The proposal that waits. The break is held.
 fn waiting(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Proposal> {
     let found = lock(tx, id)?;
-    let last = break_talk::last_proposal(tx.db(), id)?;
+    Ok(waiting_on(tx, &found)?)
+}
+
+fn waiting_on(tx: &mut LedgerTx<'_>, found: &Break) -> Result<Proposal, RecordError> {
+    let last = break_talk::last_proposal(tx.db(), found.id)?;
     let waiting = last.filter(|it| it.state == ProposalState::Proposed);
     match waiting {
         Some(proposal) if found.state == BreakState::Proposed => Ok(proposal),

@@ -5,6 +5,7 @@
 pub mod break_code;
 pub mod break_record;
 pub mod breaks;
+pub mod closing;
 mod found;
 pub mod item;
 pub mod matching;
@@ -14,6 +15,7 @@ pub mod proposal;
 pub mod refusal;
 pub mod run;
 pub mod run_order;
+pub mod settlement;
 pub mod statement;
 pub mod statement_file;
 pub mod statements;

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::break_code::BreakSums;
 use super::item::{Currency, ItemValue};
 use crate::clock::Moment;
-use crate::ids::StaffId;
+use crate::ids::{StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 
 /// Where a break stands.
@@ -30,6 +30,8 @@ pub enum BreakState {
 pub enum ProposalAction {
     /// The difference is explained, and nothing follows.
     Accept,
+    /// The bank owes the partner so much more, or less where it is below zero.
+    Adjust(Amount),
     /// The difference is small, and nobody looks for its cause.
     WriteOff,
     AskPartner,
@@ -42,6 +44,8 @@ pub enum ProposalState {
     Approved {
         by: StaffId,
         at: Moment,
+        /// What an adjustment posted.
+        transaction: Option<TransactionId>,
     },
     Rejected {
         by: StaffId,
@@ -70,6 +74,8 @@ pub struct Proposal {
 /// Why a proposal is not taken, or does not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposalRefusal {
+    #[error("there is no such break")]
+    Unknown,
     #[error("the break is {} already", .0.name())]
     Closed(BreakState),
     #[error("a proposal waits for another person already")]
@@ -129,20 +135,38 @@ impl BreakState {
 }
 
 impl ProposalAction {
-    pub const ALL: [Self; 3] = [Self::Accept, Self::WriteOff, Self::AskPartner];
+    pub const NAMES: [&'static str; 4] = ["accept", "adjust", "write_off", "ask_partner"];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Adjust(_) => "adjust",
             Self::WriteOff => "write_off",
             Self::AskPartner => "ask_partner",
         }
     }
 
+    /// The action of that name. `None` where there is none, or where it has an amount that it needs not
+    /// have, or lacks one, or has one of zero.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+    pub fn of(name: &str, amount: Option<Amount>) -> Option<Self> {
+        match (name, amount) {
+            ("accept", None) => Some(Self::Accept),
+            ("adjust", Some(amount)) if !amount.is_zero() => Some(Self::Adjust(amount)),
+            ("write_off", None) => Some(Self::WriteOff),
+            ("ask_partner", None) => Some(Self::AskPartner),
+            _ => None,
+        }
+    }
+
+    /// What it posts.
+    #[must_use]
+    pub const fn amount(self) -> Option<Amount> {
+        match self {
+            Self::Adjust(amount) => Some(amount),
+            Self::Accept | Self::WriteOff | Self::AskPartner => None,
+        }
     }
 
     /// What an approved proposal makes of the break.
@@ -150,6 +174,7 @@ impl ProposalAction {
     pub const fn outcome(self) -> BreakState {
         match self {
             Self::Accept => BreakState::Accepted,
+            Self::Adjust(_) => BreakState::Adjusted,
             Self::WriteOff => BreakState::WrittenOff,
             Self::AskPartner => BreakState::AwaitingPartner,
         }

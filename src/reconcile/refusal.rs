@@ -5,7 +5,9 @@ use super::proposal::ProposalRefusal;
 use super::statement_file::FileFault;
 use crate::ids::PartnerId;
 use crate::intake::IntakeError;
+use crate::money::AmountError;
 use crate::store::StoreError;
+use crate::writer::{RecordError, WriteError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileRefusal {
@@ -29,12 +31,48 @@ pub enum ReconcileRefusal {
     /// The partner was not asked, or has answered.
     #[error("the bank does not wait for an answer about this break")]
     NotAsked,
+    #[error("the month is not over")]
+    MonthNotOver,
+    #[error("the month, or a later one, is closed already")]
+    MonthClosed,
+    #[error("the close of a month waits for another person already")]
+    CloseWaits,
+    #[error("no close of that month is there to decide on")]
+    NoClose,
+    #[error("whoever proposed the close cannot close the month")]
+    FourEyes,
+    #[error("close the month a few seconds after it was proposed")]
+    TooEarly,
+    #[error(
+        "something was still being recorded when the close was proposed: reject it, and propose again"
+    )]
+    Changed,
+    #[error("an amount of the settlement is out of range: {0}")]
+    Range(#[from] AmountError),
     #[error("the rows of a match are gone")]
     Gone,
     #[error("the result cannot be written: {0}")]
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Write(WriteError),
+}
+
+impl From<WriteError> for ReconcileRefusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Break(ProposalRefusal::Unknown) => Self::BreakUnknown,
+            WriteError::Break(refusal) => Self::Proposal(refusal),
+            other => Self::Write(other),
+        }
+    }
+}
+
+impl From<RecordError> for ReconcileRefusal {
+    fn from(error: RecordError) -> Self {
+        WriteError::from(error).into()
+    }
 }
 
 impl From<IntakeError> for ReconcileRefusal {

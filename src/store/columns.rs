@@ -104,7 +104,8 @@ fn check_reconcile(db: &mut Db) -> Result<(), StoreError> {
         matches,
         breaks,
         break_proposals,
-        break_notes
+        break_notes,
+        settlements
     );
     Ok(())
 }

@@ -112,6 +112,7 @@ const RIGHTS: &[(&str, &str)] = &[
         "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, transaction_id)",
     ),
     ("break_notes", "SELECT, INSERT"),
+    ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

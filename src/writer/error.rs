@@ -9,6 +9,7 @@ use crate::event::Difference;
 use crate::ids::EventId;
 use crate::ledger::Unbalanced;
 use crate::program::{CorrectionRefusal, Refusal};
+use crate::reconcile::proposal::ProposalRefusal;
 use crate::referral::IllegalMove;
 use crate::store::StoreError;
 
@@ -32,6 +33,9 @@ pub enum WriteError {
     /// The referral is not moved.
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    /// The break is not decided on.
+    #[error(transparent)]
+    Break(#[from] ProposalRefusal),
     /// The id belongs to an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -79,6 +83,8 @@ pub enum RecordError {
     Correction(#[from] CorrectionRefusal),
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    #[error(transparent)]
+    Break(#[from] ProposalRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
     /// An event of the act got this answer instead of a receipt.
@@ -96,6 +102,7 @@ impl WriteError {
             Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Break(_)
             | Self::Conflict
             | Self::ConflictingDuplicate(_)
             | Self::OutOfRange
@@ -115,6 +122,7 @@ impl RecordError {
             | Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Break(_)
             | Self::Receipt(_)
             | Self::Answered(_) => false,
         }
@@ -143,6 +151,7 @@ impl From<RecordError> for WriteError {
             RecordError::Refused(refusal) => Self::Refused(refusal),
             RecordError::Correction(refusal) => Self::Correction(refusal),
             RecordError::Move(refusal) => Self::Move(refusal),
+            RecordError::Break(refusal) => Self::Break(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
             RecordError::Answered(error) => *error,

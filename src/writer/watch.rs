@@ -71,6 +71,7 @@ const fn outcome(answer: &Result<Outcome, WriteError>) -> EventOutcome {
             WriteError::Refused(_)
             | WriteError::Correction(_)
             | WriteError::Move(_)
+            | WriteError::Break(_)
             | WriteError::OutOfRange,
         ) => EventOutcome::Refused,
         Err(

@@ -28,7 +28,7 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 16] = [
+const NOBODYS: [(&str, &str); 17] = [
     ("announcement", "none"),
     ("break", "00000000000000000000000000000000"),
     ("consent", NO_UUID),
@@ -41,6 +41,7 @@ const NOBODYS: [(&str, &str); 16] = [
     ("kind", "none"),
     ("message", NO_UUID),
     ("partner", "none"),
+    ("period", "2001-01"),
     ("referral", NO_UUID),
     ("run", NO_UUID),
     ("task", NO_UUID),
@@ -49,7 +50,7 @@ const NOBODYS: [(&str, &str); 16] = [
 const NO_UUID: &str = "01a20983-8fb2-701e-8500-271b9da18260";
 
 /// Parameters that name what belongs to nobody: the same for every caller.
-const SHARED: [&str; 2] = ["kind", "partner"];
+const SHARED: [&str; 3] = ["kind", "partner", "period"];
 
 /// What stands in the headers that some operations require.
 const HEADERS: [(&str, &str); 6] = [

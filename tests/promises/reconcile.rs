@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Partner, TestApp, count, payment, refund, run_sql, staff};
+use crate::harness::{Answer, Partner, TestApp, count, payment, refund, run_sql, staff, wait_for};
 
 const HEADER: &str = "event,order,occurred_at,type,amount,store,status\n";
 const STATEMENTS: &str = "/v1/reconciliation/statements?partner=green-basket&period=2026-11";
@@ -368,5 +368,90 @@ on_both_stores! {
         let refused = clerk.get("/v1/breaks?period=2026-11").await;
         assert_eq!(refused.told(), (400, "parameter"));
         assert_eq!(clerk.get("/v1/breaks?code=ODD").await.told(), (400, "parameter"));
+    }
+}
+
+/// A payment of a day, with a discount of which the bank bears 0.60.
+fn discounted(id: &str, time: &str) -> Value {
+    let mut event = payment(id, "m-1", "200.00", "30.00");
+    event["time"] = json!(time);
+    event["data"]["scheme"] = json!("spend-200-save-30");
+    event
+}
+
+async fn close(app: &TestApp, period: &str) -> Value {
+    let asked = json!({ "partner": "green-basket", "period": period });
+    let proposed = clerk(app).send("/v1/settlements", &asked).await;
+    assert_eq!(proposed.status, 201, "{proposed:?}");
+    let path = format!("/v1/settlements/green-basket/{period}/close");
+    let alone = staff(app, "ann", &["settle"]).request(Method::POST, &path);
+    assert_eq!(Answer::of(alone).await.told(), (403, "four-eyes"));
+    // What was being recorded when it was proposed must be there first.
+    wait_for("the month to be closed", async || {
+        let answer = Answer::of(checker(app).request(Method::POST, &path)).await;
+        (answer.status == 200).then_some(answer.body)
+    })
+    .await
+}
+
+/// The movements of a statement: account, lateness, amount.
+fn movements(settlement: &Value) -> Vec<(String, bool, String)> {
+    let lines = settlement["statement"]["lines"].as_array().unwrap().iter();
+    let moved = lines.filter(|line| line["line"] == "movement");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    moved
+        .map(|it| (text(&it["account"]), it["late"].as_bool().unwrap(), text(&it["amount"])))
+        .collect()
+}
+
+on_both_stores! {
+    async fn a_closed_month_stays_and_what_comes_late_falls_into_the_next(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-08-30T10:00:00Z")).await;
+        let first = close(app, "2026-08").await;
+        assert_eq!((&first["state"], &first["statement"]["sum"]), (&json!("closed"), &json!("0.00")), "{first}");
+        assert_eq!(movements(&first), [("subsidy_payable".to_owned(), false, "18.00".to_owned())]);
+        assert_eq!(first["statement"]["payout"], "18.00");
+        // Of August, and after its close; and one of September.
+        shop.record(&discounted("p-2", "2026-08-31T10:00:00Z")).await;
+        shop.record(&discounted("p-3", "2026-09-01T10:00:00Z")).await;
+        let kept = clerk(app).get("/v1/settlements/green-basket/2026-08").await.body;
+        assert_eq!(kept["statement"], first["statement"]);
+        let second = close(app, "2026-09").await;
+        let expected = [false, true].map(|late| ("subsidy_payable".to_owned(), late, "18.00".to_owned()));
+        assert_eq!(movements(&second), expected, "{second}");
+        assert_eq!(second["statement"]["sum"], "0.00");
+        // A month is closed once, and none before a closed one.
+        for (period, slug) in [("2026-08", "settlement-state"), ("2026-09", "settlement-state"), ("2030-01", "settlement-state")] {
+            let asked = json!({ "partner": "green-basket", "period": period });
+            assert_eq!(clerk(app).send("/v1/settlements", &asked).await.told(), (409, slug), "{period}");
+        }
+        // The database refuses what would change a closed month, on every path.
+        let back = "INSERT INTO transactions SELECT e.id, t.kind, 0, t.receipt, t.effective_at, \
+                    t.effective_at FROM events e JOIN transactions t ON t.id = e.transaction_id";
+        let refused = run_sql(&app.trial, back).unwrap_err();
+        assert!(refused.contains("closed month"), "{refused}");
+        run_sql(&app.trial, "UPDATE settlements SET content = '{}'").unwrap_err();
+        run_sql(&app.trial, "DELETE FROM settlements").unwrap_err();
+    }
+}
+
+on_both_stores! {
+    async fn an_adjustment_is_posted_when_another_person_approves_it(app) {
+        let id = one_difference(app).await;
+        let clerk = clerk(app);
+        let path = format!("/v1/breaks/{id}/proposals");
+        let body = |amount: Value| json!({ "action": "adjust", "reason": "They were right.", "amount": amount });
+        for amount in [Value::Null, json!("0.00"), json!("0.001")] {
+            assert_eq!(clerk.send(&path, &body(amount)).await.status, 422);
+        }
+        assert_eq!(clerk.send(&path, &body(json!("0.50"))).await.status, 201);
+        let done = approve(&checker(app), &id).await;
+        assert_eq!((done.status.as_u16(), &done.body["state"]), (200, &json!("adjusted")), "{done:?}");
+        let owed = "SELECT balance AS count FROM accounts WHERE code = 'settlement_payable'";
+        assert_eq!(count(&app.trial, owed), 50);
+        // A transaction without a proposal is found.
+        let forged = done.body["proposals"][0]["transaction"].as_str().unwrap().len();
+        assert_eq!(forged, 36);
     }
 }

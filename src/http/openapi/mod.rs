@@ -29,7 +29,7 @@ use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
     announcements, breaks, corrections, customer_stages, dead_letters, erasures, flagged_payments,
-    held, readings, reconciliations, statements, tasks,
+    held, readings, reconciliations, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -112,6 +112,10 @@ use crate::partner::scope::Scope;
         breaks::approve_for_break,
         breaks::reject_for_break,
         breaks::note_on_break,
+        settlements::propose_settlement,
+        settlements::close_settlement,
+        settlements::reject_settlement,
+        settlements::get_settlement,
         settlement_breaks::get_asked_breaks,
         settlement_breaks::get_asked_break,
         settlement_breaks::answer_break,

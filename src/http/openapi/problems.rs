@@ -166,6 +166,13 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
     ("reject_for_break", &[OF_BREAK]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
+    (
+        "close_settlement",
+        &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],
+    ),
+    ("reject_settlement", &[&[&kind::NOT_FOUND]]),
+    ("get_settlement", &[&[&kind::NOT_FOUND]]),
     ("get_asked_breaks", &[&[&kind::PARAMETER]]),
     ("get_asked_break", &[&[&kind::NOT_FOUND]]),
     ("answer_break", &[OF_BREAK]),

@@ -36,6 +36,7 @@ impl From<ReconcileRefusal> for Problem {
             },
             ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
             ReconcileRefusal::Proposal(refusal) => match refusal {
+                ProposalRefusal::Unknown => Self::not_found(),
                 ProposalRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
                 ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
                     Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
@@ -45,9 +46,18 @@ impl From<ReconcileRefusal> for Problem {
                 | ProposalRefusal::NoneWaits
                 | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
             },
+            ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            ReconcileRefusal::NoClose => Self::not_found(),
+            ReconcileRefusal::MonthNotOver
+            | ReconcileRefusal::MonthClosed
+            | ReconcileRefusal::CloseWaits
+            | ReconcileRefusal::TooEarly
+            | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
+            ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
             ReconcileRefusal::Gone => Self::internal(refusal.to_string()),
             ReconcileRefusal::Json(error) => Self::internal(error),
             ReconcileRefusal::Store(error) => error.into(),
+            ReconcileRefusal::Write(error) => error.into(),
         }
     }
 }

@@ -6,6 +6,7 @@
 use utoipa::ToSchema;
 
 use crate::ids::PartnerId;
+use crate::money::Amount;
 use crate::reconcile::period::Period;
 
 /// The month that is to be compared.
@@ -20,11 +21,14 @@ pub struct ReconciliationBody {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreakProposalBody {
-    #[schema(pattern = "^(accept|write_off|ask_partner)$")]
+    #[schema(pattern = "^(accept|adjust|write_off|ask_partner)$")]
     pub action: String,
     /// Why. With `ask_partner` it is the question, which the partner reads.
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
+    /// With `adjust` alone, in CNY and not zero: above zero the bank owes the partner more.
+    #[schema(nullable = false)]
+    pub amount: Option<Amount>,
 }
 
 /// What staff or the partner say of a break; without personal data.

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::statements::read_period;
 use crate::clock::{self, Moment};
-use crate::event::{FieldReader, read_object};
+use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
@@ -18,8 +18,8 @@ use crate::http::schemas::requests::RejectionBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::http::staff::reason::read_reason;
-use crate::ids::{BreakId, PartnerId, StaffId};
-use crate::money::Amount;
+use crate::ids::{BreakId, PartnerId, StaffId, TransactionId};
+use crate::money::{Amount, Asset};
 use crate::reconcile::break_code::{BreakCode, BreakSums};
 use crate::reconcile::break_record::{Break, BreakFacts, FactRow, Note};
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
@@ -127,8 +127,12 @@ pub(in crate::http) struct Detail {
 #[schema(as = BreakProposal)]
 struct ProposalView {
     number: i64,
-    /// `accept`, `write_off` or `ask_partner`.
+    /// `accept`, `adjust`, `write_off` or `ask_partner`.
     action: &'static str,
+    /// What an adjustment posts: above zero the bank owes the partner more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    amount: Option<Amount>,
     reason: String,
     proposed_by: StaffId,
     proposed_at: Moment,
@@ -144,6 +148,10 @@ struct ProposalView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     decided_at: Option<Moment>,
+    /// The transaction of an adjustment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    transaction: Option<TransactionId>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -229,7 +237,8 @@ pub async fn propose_for_break(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let order = read_object(&body, read_proposal)?;
+    let limits = gateway.registry.programme().limits;
+    let order = read_object_within(&body, &limits, read_proposal)?;
     let at = ProposedAt { now: clock::now(), registry: Arc::clone(&gateway.registry) };
     let done =
         gateway.main.ask_or(move |db| breaks::propose(&staff.id, db, id, order, &at)).await?;
@@ -249,8 +258,7 @@ pub async fn approve_for_break(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let now = clock::now();
-    let done = gateway.main.ask_or(move |db| breaks::approve(&staff.id, db, id, now)).await?;
+    let done = breaks::approve(&staff.id, &gateway.main, id).await?;
     Ok(HttpResponse::Ok().json(Detail::of(done, Reader::Staff)?))
 }
 
@@ -314,10 +322,16 @@ pub(in crate::http) fn read_cursor(cursor: &str) -> Option<(Moment, BreakId)> {
 fn read_proposal(body: &mut FieldReader<'_>) -> Option<ProposalOrder> {
     let action = body.text("action", 20);
     let reason = read_reason(body);
-    let known = ProposalAction::by_name(action?);
+    let named = body.optional("amount").is_some();
+    let amount = if named { body.signed_amount("amount", Some(Asset::CNY)) } else { None };
+    (amount.is_some() == named).then_some(())?;
+    let known = ProposalAction::of(action?, amount);
     if known.is_none() {
-        let names = ProposalAction::ALL.map(ProposalAction::name).join(", ");
-        body.fail("action", format!("expected {names}"));
+        let names = ProposalAction::NAMES.join(", ");
+        body.fail(
+            "action",
+            format!("expected one of {names}; an amount, not 0, with adjust alone"),
+        );
     }
     Some(ProposalOrder { action: known?, reason: reason? })
 }
@@ -386,15 +400,22 @@ impl Detail {
 impl ProposalView {
     fn of(proposal: Proposal) -> Self {
         let state = proposal.state.name();
+        let transaction = match &proposal.state {
+            ProposalState::Approved { transaction, .. } => *transaction,
+            ProposalState::Proposed
+            | ProposalState::Rejected { .. }
+            | ProposalState::Lapsed { .. } => None,
+        };
         let (decided_by, decided_because, decided_at) = match proposal.state {
             ProposalState::Proposed => (None, None, None),
-            ProposalState::Approved { by, at } => (Some(by), None, Some(at)),
+            ProposalState::Approved { by, at, .. } => (Some(by), None, Some(at)),
             ProposalState::Rejected { by, because, at } => (Some(by), Some(because), Some(at)),
             ProposalState::Lapsed { at } => (None, None, Some(at)),
         };
         Self {
             number: proposal.number,
             action: proposal.action.name(),
+            amount: proposal.action.amount(),
             reason: proposal.reason,
             proposed_by: proposal.proposed_by,
             proposed_at: proposal.proposed_at,
@@ -403,6 +424,7 @@ impl ProposalView {
             decided_by,
             decided_because,
             decided_at,
+            transaction,
         }
     }
 }

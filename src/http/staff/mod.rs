@@ -13,5 +13,6 @@ pub(in crate::http) mod held;
 pub(in crate::http) mod readings;
 mod reason;
 pub(in crate::http) mod reconciliations;
+pub(in crate::http) mod settlements;
 pub(in crate::http) mod statements;
 pub(in crate::http) mod tasks;

@@ -10,6 +10,7 @@ mod local;
 mod mark;
 mod points;
 mod reward;
+mod settlement;
 
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
@@ -18,6 +19,7 @@ pub use local::LocalMoment;
 pub use mark::Mark;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};
+pub use settlement::BreakAdjusted;
 
 use serde::Serialize;
 
@@ -31,6 +33,7 @@ pub enum DecisionReason {
     Points(PointsReason),
     Reward(RewardReason),
     Correction(CorrectionReason),
+    Break(BreakAdjusted),
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
@@ -64,6 +67,7 @@ impl DecisionReason {
             Self::Points(reason) => reason.says(),
             Self::Reward(reason) => reason.says(),
             Self::Correction(reason) => reason.says(),
+            Self::Break(reason) => reason.says(),
         }
     }
 
@@ -76,6 +80,7 @@ impl DecisionReason {
             Self::Points(reason) => reason.says_zh(),
             Self::Reward(reason) => reason.says_zh(),
             Self::Correction(reason) => reason.says_zh(),
+            Self::Break(reason) => reason.says_zh(),
         }
     }
 }
@@ -107,5 +112,11 @@ impl From<RewardReason> for DecisionReason {
 impl From<CorrectionReason> for DecisionReason {
     fn from(reason: CorrectionReason) -> Self {
         Self::Correction(reason)
+    }
+}
+
+impl From<BreakAdjusted> for DecisionReason {
+    fn from(reason: BreakAdjusted) -> Self {
+        Self::Break(reason)
     }
 }

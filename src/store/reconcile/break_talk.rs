@@ -4,7 +4,8 @@ use diesel::prelude::*;
 
 use super::text;
 use crate::clock::Moment;
-use crate::ids::{BreakId, StaffId};
+use crate::ids::{BreakId, StaffId, TransactionId};
+use crate::money::{Amount, Asset};
 use crate::reconcile::break_record::{Note, NoteAuthor, NoteReaders};
 use crate::reconcile::proposal::{Proposal, ProposalAction, ProposalState};
 use crate::store::schema::{break_notes, break_proposals};
@@ -19,6 +20,7 @@ struct ProposalRow {
     break_id: Vec<u8>,
     number: i64,
     action: String,
+    minor: Option<i64>,
     reason: String,
     proposed_by: String,
     proposed_at: chrono::NaiveDateTime,
@@ -35,6 +37,7 @@ struct Decision {
     decided_by: Option<String>,
     decided_because: Option<String>,
     decided_at: Option<chrono::NaiveDateTime>,
+    transaction_id: Option<Vec<u8>>,
 }
 
 #[derive(Insertable, Queryable, Selectable)]
@@ -77,6 +80,7 @@ pub fn propose(tx: &mut LedgerTx<'_>, id: BreakId, proposal: &Proposal) -> Resul
         break_id: id.bytes().to_vec(),
         number: proposal.number,
         action: proposal.action.name().to_owned(),
+        minor: proposal.action.amount().map(Amount::minor),
         reason: proposal.reason.clone(),
         proposed_by: proposal.proposed_by.to_string(),
         proposed_at: proposal.proposed_at.naive(),
@@ -144,9 +148,17 @@ pub fn note(tx: &mut LedgerTx<'_>, id: BreakId, note: &Note) -> Result<(), Store
 
 impl Decision {
     fn of(state: &ProposalState) -> Self {
+        let transaction_id = match state {
+            ProposalState::Approved { transaction, .. } => {
+                transaction.map(|id| id.bytes().to_vec())
+            }
+            ProposalState::Proposed
+            | ProposalState::Rejected { .. }
+            | ProposalState::Lapsed { .. } => None,
+        };
         let (by, because, at) = match state {
             ProposalState::Proposed => (None, None, None),
-            ProposalState::Approved { by, at } => (Some(by), None, Some(at)),
+            ProposalState::Approved { by, at, .. } => (Some(by), None, Some(at)),
             ProposalState::Rejected { by, because, at } => (Some(by), Some(because), Some(at)),
             ProposalState::Lapsed { at } => (None, None, Some(at)),
         };
@@ -154,16 +166,19 @@ impl Decision {
             decided_by: by.map(ToString::to_string),
             decided_because: because.cloned(),
             decided_at: at.map(|at| at.naive()),
+            transaction_id,
         }
     }
 
     fn read(self, state: &str) -> Result<ProposalState, StoreError> {
         let staff = |id: String| text::<StaffId>(id, "break_proposals.decided_by");
         let at = self.decided_at.map(types::moment);
+        let id = self.transaction_id.map(|id| types::uuid(&id, "break_proposals.transaction_id"));
+        let transaction = id.transpose()?.map(TransactionId::from_uuid);
         match (state, self.decided_by, self.decided_because, at) {
             ("proposed", None, None, None) => Ok(ProposalState::Proposed),
             ("approved", Some(by), None, Some(at)) => {
-                Ok(ProposalState::Approved { by: staff(by)?, at })
+                Ok(ProposalState::Approved { by: staff(by)?, at, transaction })
             }
             ("rejected", Some(by), Some(because), Some(at)) => {
                 Ok(ProposalState::Rejected { by: staff(by)?, because, at })
@@ -176,7 +191,8 @@ impl Decision {
 
 impl ProposalRow {
     fn read(self) -> Result<Proposal, StoreError> {
-        let action = ProposalAction::by_name(&self.action);
+        let amount = self.minor.map(|minor| Amount::from_minor(minor, Asset::CNY));
+        let action = ProposalAction::of(&self.action, amount);
         Ok(Proposal {
             number: self.number,
             action: action.ok_or(StoreError::Corrupt("break_proposals.action"))?,

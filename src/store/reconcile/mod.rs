@@ -5,6 +5,7 @@ pub mod breaks;
 pub mod matches;
 pub mod our_events;
 pub mod reconciliations;
+pub mod settlements;
 pub mod statements;
 
 use super::StoreError;

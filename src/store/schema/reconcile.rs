@@ -113,3 +113,20 @@ diesel::table! {
         noted_at -> Timestamp,
     }
 }
+
+diesel::table! {
+    settlements (partner_id, period, number) {
+        partner_id -> Text,
+        period -> Text,
+        number -> BigInt,
+        state -> Text,
+        cut_at -> Timestamp,
+        content -> Text,
+        sha256 -> Binary,
+        carried_minor -> BigInt,
+        proposed_by -> Text,
+        proposed_at -> Timestamp,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
