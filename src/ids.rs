@@ -449,30 +449,6 @@ impl OrderKey {
     }
 }
 
-impl BreakId {
-    /// Reads the id from its 32 hexadecimal digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.len() == 32
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok()?;
-        plain.then(|| Self(number.to_be_bytes()))
-    }
-}
-
-/// 32 lower-case hexadecimal digits.
-impl fmt::Display for BreakId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
-    }
-}
-
-impl Serialize for BreakId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl CodeKey {
     #[must_use]
     pub fn of(code: &RedemptionCode) -> Self {

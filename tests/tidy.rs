@@ -143,7 +143,7 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("referral", &["event", "partner", "customer"]),
     ("program", &["event", "partner", "ledger", "referral"]),
     ("follow_up", &["partner", "referral"]),
-    ("reconcile", &[]),
+    ("reconcile", &["ledger"]),
 ];
 
 /// Rooms that are planned and not yet built. A room that stands is struck from this list.

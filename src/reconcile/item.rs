@@ -46,7 +46,7 @@ pub enum ItemStanding {
 /// A line of a statement, or an event of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where the caller finds the row again. Of rows that say the same, the lower one comes first.
+    /// Where the caller finds the row again. Where rows say the same, the lower place comes first.
     pub place: usize,
     pub kind: ItemKind,
     pub event: Option<EventKey>,
@@ -96,7 +96,7 @@ impl Currency {
 
     #[must_use]
     pub fn of(asset: Asset) -> Self {
-        Self::by_code(asset.code()).unwrap_or(Self(*b"XXX"))
+        Self::by_code(asset.code()).unwrap_or(Self(*b"ZZZ"))
     }
 
     #[must_use]

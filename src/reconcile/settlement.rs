@@ -61,7 +61,7 @@ pub struct SettlementStatement {
     pub cut_at: Moment,
     pub currency: Asset,
     pub lines: Vec<SettlementLine>,
-    /// Of all lines: zero.
+    /// The sum of all lines: zero.
     pub sum: Amount,
     pub payout: Amount,
     pub carried_forward: Amount,

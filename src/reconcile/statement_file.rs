@@ -73,6 +73,8 @@ pub struct StatementLines<'a> {
     columns: Columns,
     reading: FileReading<'a>,
     counted: u64,
+    /// The line that was read last.
+    last: u64,
     total: i128,
     trailer: TrailerSeen,
 }
@@ -153,8 +155,8 @@ impl FileSource {
         let (unpacked, _packed) = unpack(self.open()?)?;
         let records = Records::open(unpacked, charset, reading.bytes_max)?;
         let columns = Columns::find(reading.map, records.header())?;
-        let (counted, total, trailer) = (0, 0, TrailerSeen::NotYet);
-        Ok(StatementLines { records, columns, reading, counted, total, trailer })
+        let (counted, last, total, trailer) = (0, 1, 0, TrailerSeen::NotYet);
+        Ok(StatementLines { records, columns, reading, counted, last, total, trailer })
     }
 }
 
@@ -207,12 +209,13 @@ impl StatementLines<'_> {
                         "the file ends without its last line {:?}: it may be cut off",
                         trailer.mark
                     );
-                    NextLine::Problem(LineProblem { line: self.counted, problem: what })
+                    NextLine::Problem(LineProblem { line: self.last, problem: what })
                 }
                 _ => NextLine::End,
             });
         };
         let line = record.number;
+        self.last = line;
         let problem = |problem: String| NextLine::Problem(LineProblem { line, problem });
         let Some(fields) = record.fields(charset) else {
             return Ok(problem(format!("not {}", charset.name().to_uppercase())));

@@ -194,7 +194,7 @@ on_both_stores! {
         let cases = [
             (statement(&[&good]).replace("TOTAL,1", "TOTAL,2"), "/lines/3", "says \"2\" lines"),
             (statement(&[&good]).replace("TOTAL,1,,,100.00", "TOTAL,1,,,99.00"), "/lines/3", "sum to 100.00"),
-            (format!("{HEADER}{good}\n"), "/lines/1", "may be cut off"),
+            (format!("{HEADER}{good}\n"), "/lines/2", "may be cut off"),
             (statement(&[&good, &line("p-2", "", "GIFT", "1.00")]), "/lines/3", "not one of"),
             (statement(&[&line("", "", "SALE", "1.00")]), "/lines/2", "no key"),
         ];
@@ -412,7 +412,7 @@ on_both_stores! {
         assert_eq!((&first["state"], &first["statement"]["sum"]), (&json!("closed"), &json!("0.00")), "{first}");
         assert_eq!(movements(&first), [("subsidy_payable".to_owned(), false, "18.00".to_owned())]);
         assert_eq!(first["statement"]["payout"], "18.00");
-        // Of August, and after its close; and one of September.
+        // One of August, after its close; and one of September.
         shop.record(&discounted("p-2", "2026-08-31T10:00:00Z")).await;
         shop.record(&discounted("p-3", "2026-09-01T10:00:00Z")).await;
         let kept = clerk(app).get("/v1/settlements/green-basket/2026-08").await.body;

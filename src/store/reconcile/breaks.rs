@@ -39,7 +39,7 @@ struct Row {
 pub struct BreakFilter {
     pub state: BreakState,
     pub partner: Option<PartnerId>,
-    /// Of a partner's month.
+    /// Breaks of that month of the partner alone.
     pub period: Option<Period>,
     pub code: Option<BreakCode>,
 }
