@@ -318,6 +318,15 @@ random_id!(
 );
 
 random_id!(
+    /// A file in which a partner says what happened in a month.
+    StatementId
+);
+random_id!(
+    /// One comparison of a partner's month with our books.
+    ReconciliationId
+);
+
+random_id!(
     /// A task of a customer manager, by its rule and its cause.
     TaskId
 );
@@ -362,6 +371,14 @@ name_id!(
 name_id!(
     /// What is delivered in order: for example all messages about one person.
     OrderKey
+);
+name_id!(
+    /// A name as reconciliation compares it: of an order, a store, or all that a line says.
+    ItemName
+);
+name_id!(
+    /// A difference between a partner's statement and our books, by what differs.
+    BreakId
 );
 name_id!(
     /// A part of a file, by import, kind and place: the record for which it is sealed.

@@ -43,6 +43,8 @@ pub struct Gateway {
     pub time_zone: chrono_tz::Tz,
     /// Maximum size of an uploaded file, in bytes.
     pub(in crate::http) upload_bytes_max: i64,
+    /// Maximum size of a file once it is unpacked, in bytes.
+    pub(in crate::http) unpacked_bytes_max: u64,
     pub(in crate::http) streams: OpenStreams,
     pub metrics: Arc<Metrics>,
     /// Whether the public address shows the metrics to staff.
@@ -109,6 +111,7 @@ impl Gateway {
             sandbox,
             time_zone: settings.time_zone,
             upload_bytes_max: i64::from(settings.upload_bytes_max),
+            unpacked_bytes_max: settings.unpacked_bytes_max,
             streams: OpenStreams::default(),
             metrics: Arc::clone(metrics),
             metrics_public: settings.metrics.public,

@@ -88,6 +88,8 @@ impl AccountCode {
     pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
     pub const REFUND_CHARGE: Self = Self("refund_charge");
     pub const REFUND_RECOVERY: Self = Self("refund_recovery");
+    pub const SETTLEMENT_PAYABLE: Self = Self("settlement_payable");
+    pub const SETTLEMENT_EXPENSE: Self = Self("settlement_expense");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -204,6 +206,8 @@ mod tests {
             AccountCode::REDEMPTION_EXPENSE,
             AccountCode::REFUND_CHARGE,
             AccountCode::REFUND_RECOVERY,
+            AccountCode::SETTLEMENT_PAYABLE,
+            AccountCode::SETTLEMENT_EXPENSE,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

@@ -40,6 +40,8 @@ pub enum TransactionKind {
     Frozen,
     /// Staff lifted the freeze.
     Thawed,
+    /// Two persons made up for a break.
+    BreakAdjusted,
 }
 
 /// The record that must exist beside a transaction. A transaction without it was not written by
@@ -56,10 +58,12 @@ pub enum Basis {
     Correction,
     /// A row of `released_events` or of `freezes`.
     Staff,
+    /// An approved row of `break_proposals`.
+    Break,
 }
 
 impl TransactionKind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Payment,
         Self::Refund,
         Self::Referral,
@@ -78,6 +82,7 @@ impl TransactionKind {
         Self::Released,
         Self::Frozen,
         Self::Thawed,
+        Self::BreakAdjusted,
     ];
 
     /// The name in the database and in receipts. A name never changes: seals are made of it.
@@ -102,6 +107,7 @@ impl TransactionKind {
             Self::Released => "event.released",
             Self::Frozen => "partner.frozen",
             Self::Thawed => "partner.thawed",
+            Self::BreakAdjusted => "break.adjusted",
         }
     }
 
@@ -125,6 +131,7 @@ impl TransactionKind {
             Self::Rewarded | Self::ClawedBack | Self::CommissionMatured => Basis::Referral,
             Self::Adjustment | Self::Reversal => Basis::Correction,
             Self::Released | Self::Frozen | Self::Thawed => Basis::Staff,
+            Self::BreakAdjusted => Basis::Break,
         }
     }
 
@@ -171,7 +178,7 @@ mod tests {
             assert_eq!(TransactionKind::by_name(kind.name()), Some(kind));
         }
         // `ALL` is written by hand. The last variant's number tells when one is missing from it.
-        assert_eq!(TransactionKind::ALL.len(), TransactionKind::Thawed as usize + 1);
+        assert_eq!(TransactionKind::ALL.len(), TransactionKind::BreakAdjusted as usize + 1);
         assert!(TransactionKind::ALL.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(TransactionKind::by_name("payment"), None);
     }

@@ -130,7 +130,8 @@ impl Movement {
                 | TransactionKind::ClawedBack
                 | TransactionKind::CommissionMatured
                 | TransactionKind::Frozen
-                | TransactionKind::Thawed,
+                | TransactionKind::Thawed
+                | TransactionKind::BreakAdjusted,
             )
             | None => Self::Other,
         }

@@ -18,6 +18,7 @@ mod revision;
 mod rules;
 pub mod scope;
 pub mod sign;
+pub mod statement_map;
 pub mod test_clock;
 
 pub use kind::PartnerKind;

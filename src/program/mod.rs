@@ -44,7 +44,7 @@ pub use correction::{
 };
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
-pub use explain::{CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
+pub use explain::{BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
 pub use exposure::{Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets};
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};

@@ -87,7 +87,8 @@ fn check(
         | TransactionKind::Reversal
         | TransactionKind::Released
         | TransactionKind::Frozen
-        | TransactionKind::Thawed => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::Thawed
+        | TransactionKind::BreakAdjusted => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);

@@ -112,6 +112,17 @@ const RIGHTS: &[(&str, &str)] = &[
     ("import_parts", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("import_rejects", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("form_tries", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
+    ("statements", "SELECT, INSERT, UPDATE (state)"),
+    ("statement_lines", "SELECT, INSERT"),
+    ("reconciliations", "SELECT, INSERT, UPDATE (state, lease_until, ended_at, report)"),
+    ("matches", "SELECT, INSERT, UPDATE (ended_by)"),
+    ("breaks", "SELECT, INSERT, UPDATE (state, facts, asked_at, closed_at)"),
+    (
+        "break_proposals",
+        "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, transaction_id)",
+    ),
+    ("break_notes", "SELECT, INSERT"),
+    ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

@@ -41,6 +41,7 @@ mod moment;
 pub mod outbox;
 pub mod partners;
 mod pool;
+pub mod reconcile;
 pub mod referrals;
 mod role;
 mod schema;
@@ -68,6 +69,9 @@ pub use ledger::{
 pub use migrate::{fresh_schema, migrate, pending};
 pub use partners::{conformance, freezes, observations, test_clocks, webhook_endpoints};
 pub use pool::{Pool, pool};
+pub use reconcile::{
+    break_talk, breaks, matches, our_events, reconciliations, settlements, statements,
+};
 pub use referrals::{
     crm_feedback, follow_ups, referral_claims, referral_moves, referral_rewards, tasks,
 };

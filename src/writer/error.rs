@@ -10,6 +10,7 @@ use crate::event::Difference;
 use crate::ids::EventId;
 use crate::ledger::Unbalanced;
 use crate::program::{CorrectionRefusal, Refusal};
+use crate::reconcile::proposal::ProposalRefusal;
 use crate::referral::IllegalMove;
 use crate::store::StoreError;
 
@@ -36,6 +37,9 @@ pub enum WriteError {
     /// The held event is not decided on, or the partner is not frozen or freed.
     #[error(transparent)]
     Held(#[from] HeldRefusal),
+    /// The break is not decided on.
+    #[error(transparent)]
+    Break(#[from] ProposalRefusal),
     /// The id belongs to an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -88,6 +92,7 @@ pub enum RecordError {
     Move(#[from] MoveRefusal),
     #[error(transparent)]
     Held(#[from] HeldRefusal),
+    Break(#[from] ProposalRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
     /// An event of the act got this answer instead of a receipt.
@@ -106,6 +111,7 @@ impl WriteError {
             | Self::Correction(_)
             | Self::Move(_)
             | Self::Held(_)
+            | Self::Break(_)
             | Self::Conflict
             | Self::ConflictingDuplicate(_)
             | Self::OutOfRange
@@ -126,6 +132,7 @@ impl RecordError {
             | Self::Correction(_)
             | Self::Move(_)
             | Self::Held(_)
+            | Self::Break(_)
             | Self::Receipt(_)
             | Self::Answered(_) => false,
         }
@@ -155,6 +162,7 @@ impl From<RecordError> for WriteError {
             RecordError::Correction(refusal) => Self::Correction(refusal),
             RecordError::Move(refusal) => Self::Move(refusal),
             RecordError::Held(refusal) => Self::Held(refusal),
+            RecordError::Break(refusal) => Self::Break(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
             RecordError::Answered(error) => *error,

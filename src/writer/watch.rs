@@ -72,6 +72,7 @@ const fn outcome(answer: &Result<Outcome, WriteError>) -> EventOutcome {
             | WriteError::Correction(_)
             | WriteError::Move(_)
             | WriteError::Held(_)
+            | WriteError::Break(_)
             | WriteError::OutOfRange,
         ) => EventOutcome::Refused,
         Err(

@@ -78,6 +78,8 @@ mod problems;
 mod quotes;
 mod quotes_bound;
 mod rates;
+mod reconcile;
+mod reconcile_command;
 mod redemption;
 mod reference;
 mod referrals;

@@ -27,7 +27,7 @@ async fn document(app: &TestApp) -> Value {
 
 on_both_stores! {
     async fn schemathesis_finds_no_violation(app) {
-        let (shop, staff) = (app.partner("sunny-travel").await, staff(app, "staff-7", &["adjust", "approve", "decide", "read", "operate", "privacy", "announce", "manage"]));
+        let (shop, staff) = (app.partner("sunny-travel").await, staff(app, "staff-7", &["adjust", "approve", "decide", "read", "operate", "privacy", "announce", "manage", "reconcile", "settle"]));
         let output = tool("st")
             .args(["run", &format!("{}/openapi.json", app.url()), "--url", &app.url()])
             .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "15"])

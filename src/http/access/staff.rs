@@ -35,6 +35,10 @@ pub enum Role {
     Announce,
     /// Look after customers: how far they have come, and what is to be done.
     Manage,
+    /// Compare partners' statements, and propose what is to be done about breaks.
+    Reconcile,
+    /// Approve or reject what others proposed about breaks.
+    Settle,
 }
 
 impl Role {
@@ -48,6 +52,8 @@ impl Role {
             Self::Privacy => "privacy",
             Self::Announce => "announce",
             Self::Manage => "manage",
+            Self::Reconcile => "reconcile",
+            Self::Settle => "settle",
         }
     }
 }
@@ -70,7 +76,7 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage);
+roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage, Reconcile, Settle);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {

@@ -20,15 +20,15 @@ use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
 use crate::http::operator::health;
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, stream, uploads, webhook_deliveries,
-    webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks, stream, uploads,
+    webhook_deliveries, webhook_endpoints,
 };
 use crate::http::sandbox;
 use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, tasks,
+    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -112,6 +112,23 @@ use crate::partner::scope::Scope;
         tasks::get_task,
         tasks::complete_task,
         tasks::cancel_task,
+        statements::post_statement,
+        statements::get_statements,
+        reconciliations::run_reconciliation,
+        reconciliations::get_reconciliation,
+        breaks::get_breaks,
+        breaks::get_break,
+        breaks::propose_for_break,
+        breaks::approve_for_break,
+        breaks::reject_for_break,
+        breaks::note_on_break,
+        settlements::propose_settlement,
+        settlements::close_settlement,
+        settlements::reject_settlement,
+        settlements::get_settlement,
+        settlement_breaks::get_asked_breaks,
+        settlement_breaks::get_asked_break,
+        settlement_breaks::answer_break,
         webhook_endpoints::make_endpoint,
         webhook_endpoints::get_endpoints,
         webhook_endpoints::delete_endpoint,
@@ -145,6 +162,8 @@ use crate::partner::scope::Scope;
         (name = "Corrections", description = "Staff correct points, two persons for each."),
         (name = "Decisions", description = "Staff decide on what is held, and freeze partners."),
         (name = "Follow-up", description = "Stages of customers, tasks and announcements."),
+        (name = "Reconciliation", description = "Staff compare partners' statements with our books."),
+        (name = "Settlement", description = "Partners answer what the bank asks about statements."),
         (name = "Operations", description = "Staff look after what was given up on its way out."),
         (name = "Privacy", description = "Staff find and erase personal data."),
         (name = "CRM", description = "The CRM reports what became of a lead."),
@@ -182,6 +201,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::WebhooksManage => {
             "Say where one's own events are to be told, and see how that goes."
         }
+        Scope::SettlementsAnswer => "Read and answer what the bank asks about one's statements.",
     }
 }
 

@@ -54,6 +54,10 @@ const OF_EVENT: &[&Kind] = &[
     &kind::REDEMPTION_EXCEEDS,
     &kind::QUOTA_EXCEEDED,
 ];
+/// Tags of operations of staff.
+const OF_STAFF: [&str; 6] =
+    ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up", "Reconciliation"];
+const OF_BREAK: &[&Kind] = &[&kind::NOT_FOUND, &kind::BREAK_STATE];
 const OF_UPLOAD: &[&Kind] = &[&kind::PARAMETER, &kind::TUS_VERSION];
 const OF_PROPOSAL: &[&Kind] = &[
     &kind::CORRECTION_CONFLICT,
@@ -165,6 +169,29 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_task", &[&[&kind::NOT_FOUND]]),
     ("complete_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
     ("cancel_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
+    ("post_statement", &[&[&kind::PARAMETER, &kind::STATEMENT_REFUSED]]),
+    ("get_statements", &[&[&kind::PARAMETER]]),
+    (
+        "run_reconciliation",
+        &[&[&kind::PARAMETER, &kind::NO_STATEMENT, &kind::RECONCILIATION_UNDER_WAY]],
+    ),
+    ("get_reconciliation", &[&[&kind::NOT_FOUND]]),
+    ("get_breaks", &[&[&kind::PARAMETER]]),
+    ("get_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS]]),
+    ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
+    ("reject_for_break", &[OF_BREAK]),
+    ("note_on_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
+    (
+        "close_settlement",
+        &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],
+    ),
+    ("reject_settlement", &[&[&kind::NOT_FOUND]]),
+    ("get_settlement", &[&[&kind::NOT_FOUND]]),
+    ("get_asked_breaks", &[&[&kind::PARAMETER]]),
+    ("get_asked_break", &[&[&kind::NOT_FOUND]]),
+    ("answer_break", &[OF_BREAK]),
     ("make_endpoint", &[&[&kind::ENDPOINTS_FULL]]),
     ("delete_endpoint", &[&[&kind::NOT_FOUND]]),
     ("rotate_secret", &[&[&kind::NOT_FOUND]]),
@@ -230,12 +257,7 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" || tag == "CRM" => {}
-            [tag]
-                if ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up"]
-                    .contains(&tag.as_str()) =>
-            {
-                kinds.push(&kind::ROLE_MISSING);
-            }
+            [tag] if OF_STAFF.contains(&tag.as_str()) => kinds.push(&kind::ROLE_MISSING),
             _ => kinds.extend(OF_PARTNER),
         }
         let id = operation.operation_id.as_deref().unwrap_or_default();

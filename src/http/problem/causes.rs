@@ -11,6 +11,7 @@ use crate::http::access::access_token::TokenError;
 use crate::intake::upload::UploadError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
+use crate::reconcile::refusal::ReconcileRefusal;
 use crate::store::StoreError;
 use crate::writer::{HeldRefusal, MoveRefusal, WriteError};
 
@@ -133,6 +134,7 @@ impl From<WriteError> for Problem {
                     Self::new(&FREEZE_STATE, refusal.to_string())
                 }
             },
+            WriteError::Break(refusal) => ReconcileRefusal::Proposal(refusal).into(),
             WriteError::Conflict => Self::new(
                 &EVENT_CONFLICT,
                 "An event of this id is recorded with other content. A new event needs a new id; \

@@ -70,6 +70,12 @@ kinds! {
         "Give a new announcement a new id, or cancel the one that is there.";
     TASK_CLOSED "task-closed" 409 "Conflict: the task is done or cancelled already"
         "Read the task: somebody has closed it, or things have moved on.";
+    BREAK_STATE "break-state" 409 "Conflict: the break does not stand where this could be done"
+        "Read the break: somebody has decided on it, a proposal waits, or none does.";
+    SETTLEMENT_STATE "settlement-state" 409 "Conflict: the month does not stand where this could be done"
+        "Do what the detail says: the month is not over, is closed, or waits for another person.";
+    RECONCILIATION_UNDER_WAY "reconciliation-under-way" 409 "Conflict: the month is being compared"
+        "Wait as long as Retry-After says: one run at a time compares a month.";
     NOTICE_REQUIRED "notice-required" 409 "Conflict: this notice cannot be declined"
         "Nothing can be done: law or contract requires this notice.";
     REFERRAL_STATE "referral-state" 409 "Conflict: the referral does not go there from where it stands"
@@ -102,6 +108,12 @@ kinds! {
         "Begin a new upload of the file.";
     TUS_VERSION "tus-version" 412 "Precondition failed: this version of the upload protocol is not spoken"
         "Speak tus 1.0.0, and say so by Tus-Resumable.";
+    STATEMENT_REFUSED "statement-refused" 422 "Unprocessable content: the file is no statement"
+        "Mend the lines that problems names, and send the file again: nothing of it was kept.";
+    NO_STATEMENT "no-statement" 422 "Unprocessable content: no statement of the month is there"
+        "Hand in the partner's statement of the month first.";
+    WRITE_OFF_EXCEEDS "write-off-exceeds" 422 "Unprocessable content: more than may be written off"
+        "Accept it, or ask the partner: the manifest says how much may be written off.";
     UPLOAD_CHECKSUM "upload-checksum" 460 "Checksum mismatch"
         "Send the part again: nothing of it was kept.";
     IDEMPOTENCY_MISMATCH "idempotency-mismatch" 422 "Unprocessable content: the Idempotency-Key is another request's"

@@ -4,6 +4,7 @@
 
 pub(in crate::http) mod announcements;
 pub(in crate::http) mod approval_pairs;
+pub(in crate::http) mod breaks;
 pub(in crate::http) mod corrections;
 pub(in crate::http) mod customer_stages;
 pub(in crate::http) mod dead_letters;
@@ -15,4 +16,7 @@ pub(in crate::http) mod held;
 pub(in crate::http) mod held_events;
 pub(in crate::http) mod readings;
 mod reason;
+pub(in crate::http) mod reconciliations;
+pub(in crate::http) mod settlements;
+pub(in crate::http) mod statements;
 pub(in crate::http) mod tasks;

@@ -23,6 +23,7 @@ use super::rules::limits::{EventLimits, LimitsTable};
 use super::rules::programme::Programme;
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::rules::terms::Term;
+use super::statement_map::StatementMap;
 use crate::ids::PartnerId;
 
 /// A partner as its manifest describes it.
@@ -38,6 +39,8 @@ pub struct Partner {
     pub enrolment: Enrolment,
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
+    /// How the partner writes what it says happened in a month.
+    pub statement: Option<StatementMap>,
     /// The page on which a shop without software enters its payments.
     pub form: Option<Form>,
     pub programme: Arc<Programme>,
@@ -97,6 +100,7 @@ struct ManifestDocument {
     #[serde(default)]
     import: Import,
     form: Option<Form>,
+    statement: Option<Spanned<StatementMap>>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +177,7 @@ impl Partner {
             redemption: document.redemption.accepted,
             staff: document.staff,
             payments_file: document.import.payments.map(Spanned::into_inner),
+            statement: document.statement.map(Spanned::into_inner),
             form: document.form,
             limits,
             exposure,
@@ -236,11 +241,15 @@ impl ManifestDocument {
         for product in &self.product {
             place.product_values(product, limits)?;
         }
-        if let Some(map) = &self.import.payments {
-            let fault = map.get_ref().fault();
-            fault.map_or(Ok(()), |what| {
-                Err(place.error(map.span().start, format!("import.payments: {what}")))
-            })?;
+        if let Some(map) = &self.import.payments
+            && let Some(what) = map.get_ref().fault()
+        {
+            return Err(place.error(map.span().start, format!("import.payments: {what}")));
+        }
+        if let Some(map) = &self.statement
+            && let Some(what) = map.get_ref().fault()
+        {
+            return Err(place.error(map.span().start, format!("statement: {what}")));
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod local;
 mod mark;
 mod points;
 mod reward;
+mod settlement;
 
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
@@ -20,6 +21,7 @@ pub use local::LocalMoment;
 pub use mark::Mark;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};
+pub use settlement::BreakAdjusted;
 
 use serde::Serialize;
 
@@ -34,6 +36,7 @@ pub enum DecisionReason {
     Reward(RewardReason),
     Correction(CorrectionReason),
     Held(HeldReason),
+    Break(BreakAdjusted),
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
@@ -68,6 +71,7 @@ impl DecisionReason {
             Self::Reward(reason) => reason.says(),
             Self::Correction(reason) => reason.says(),
             Self::Held(reason) => reason.says(),
+            Self::Break(reason) => reason.says(),
         }
     }
 
@@ -81,6 +85,7 @@ impl DecisionReason {
             Self::Reward(reason) => reason.says_zh(),
             Self::Correction(reason) => reason.says_zh(),
             Self::Held(reason) => reason.says_zh(),
+            Self::Break(reason) => reason.says_zh(),
         }
     }
 }
@@ -118,5 +123,11 @@ impl From<HeldReason> for DecisionReason {
 impl From<CorrectionReason> for DecisionReason {
     fn from(reason: CorrectionReason) -> Self {
         Self::Correction(reason)
+    }
+}
+
+impl From<BreakAdjusted> for DecisionReason {
+    fn from(reason: BreakAdjusted) -> Self {
+        Self::Break(reason)
     }
 }

@@ -9,6 +9,7 @@ mod follow_up;
 mod leads;
 mod notice;
 mod persons;
+mod reconcile;
 mod trial;
 
 pub use crm::*;
@@ -19,6 +20,7 @@ pub use follow_up::*;
 pub use leads::*;
 pub use notice::*;
 pub use persons::*;
+pub use reconcile::*;
 pub use trial::*;
 
 diesel::table! {
