@@ -29,7 +29,9 @@ use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements, statements, tasks,
+    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
+    statements, tasks,
 };
 
 /// Every route.

@@ -92,6 +92,7 @@ pub enum RecordError {
     Move(#[from] MoveRefusal),
     #[error(transparent)]
     Held(#[from] HeldRefusal),
+    #[error(transparent)]
     Break(#[from] ProposalRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),

@@ -18,7 +18,8 @@ use crate::partner::test_clock::TestClocks;
 use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
-    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, holds, lots, quotes, refund_charges, transactions,
+    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, holds, lots, quotes,
+    refund_charges, transactions,
 };
 
 /// What is loaded for a group before its events are decided on.

@@ -18,9 +18,7 @@ use crate::program::refer::LeadOf;
 use crate::program::referral_shares;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
 use crate::program::staff_limits::releases;
-use crate::program::{
-    self, Counted, CountedUnit, Counters, Decision, Judging, Lots, Occasion, Refusal,
-};
+use crate::program::{self, Counted, Counters, Decision, Judging, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,

@@ -28,7 +28,9 @@ use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements, statements, tasks,
+    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
+    statements, tasks,
 };
 use crate::partner::scope::Scope;
 
