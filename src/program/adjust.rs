@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
     use crate::ids::CustomerId;
-    use crate::program::{Lot, Parts};
+    use crate::program::{Lot, LotStand, Parts};
 
     fn points(minor: i64) -> Amount {
         Amount::from_minor(minor, Asset::PTS)

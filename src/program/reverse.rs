@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::ledger::Account;
     use crate::money::Amount;
-    use crate::program::Lot;
+    use crate::program::{Lot, LotStand};
 
     fn points(minor: i64) -> Amount {
         Amount::from_minor(minor, Asset::PTS)
