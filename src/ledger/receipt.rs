@@ -7,6 +7,9 @@ use crate::clock::Moment;
 use crate::ids::{ConsentId, EventId, PartnerId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
 
+/// Postings beyond which a receipt sums them.
+const LINES_MAX: usize = 100;
+
 /// What a partner gets for an event, and gets again for every replay of it: the stored outcome.
 /// Given only for what is durable.
 #[derive(Clone, Debug, Serialize)]
@@ -64,10 +67,14 @@ impl<'a> From<&'a Posting> for Line<'a> {
 }
 
 impl<R> Receipt<'_, R> {
-    /// The lines of a transaction: what each rule put on each account. A hold may touch thousands of
-    /// lots, and a receipt that named each would be as large; the entries name them.
+    /// The lines of a transaction: its postings, or where they are many, what each rule put on each
+    /// account. A hold may touch thousands of lots, and a receipt with a line for each would be read and
+    /// sent again and again; the entries name them.
     #[must_use]
     pub fn lines(transaction: &Transaction) -> Vec<Line<'_>> {
+        if transaction.postings().len() <= LINES_MAX {
+            return transaction.postings().iter().map(Line::from).collect();
+        }
         let mut lines: Vec<Line<'_>> = Vec::new();
         let mut places: HashMap<(AccountCode, Asset, &str), usize> = HashMap::new();
         for line in transaction.postings().iter().map(Line::from) {

@@ -135,7 +135,7 @@ const HOLD_VALUES: &str = "
         FROM events e
         JOIN entries n ON n.transaction_id = e.transaction_id
         JOIN accounts a ON a.id = n.account_id
-        WHERE e.kind = 'redemption.committed' AND a.code = 'redemption_payable'
+        WHERE e.type = 'redemption.committed' AND a.code = 'redemption_payable'
         GROUP BY e.refers_to
     ) c ON c.id = h.id
     WHERE h.value <> c.owed
