@@ -1,7 +1,8 @@
-//! Leads that no partner introduced. Customers who agreed to be contacted are held against the
-//! programme's behaviour rules, once for each period and in bounded rounds. A customer who meets a
-//! rule becomes a referral by the bank's own folder. Its id names the customer, the rule and the
-//! period: so it is one lead, whatever restarts and however many gateways look.
+//! Leads that no partner introduced. Customers who agreed to be contacted are checked against the
+//! programme's behaviour rules, once for each period and in bounded rounds. For a customer
+//! who meets a rule, a referral is made by the partner that is the bank itself. Its id names the
+//! customer, the rule and the period. So there is one lead only, even after a restart or with
+//! several gateways.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Search {
     /// look, so that nobody else waits.
     ///
     /// # Errors
-    /// [`BehaviourError`] when nobody can be held against a rule now; what was recorded stays so.
+    /// [`BehaviourError`] when no customer can be checked against a rule now. What was recorded stays.
     pub async fn look(&self, now: Moment) -> Result<usize, BehaviourError> {
         let programme = self.registry.programme();
         let mut done = 0_usize;

@@ -1,5 +1,5 @@
-//! A set of books: a database with its ledger, and the writer on it. The service keeps one; and
-//! where the settings name a database for the sandbox, a second one, with the same tables, for the
+//! A set of books: a database with its ledger, and the writer on it. The service keeps one.
+//! If the settings name a database for the sandbox, it keeps a second set with the same tables, for
 //! partners on trial. No event, member or point is ever in both.
 
 use std::sync::Arc;

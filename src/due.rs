@@ -1,7 +1,7 @@
-//! What falls due without anybody asking: points that mature, points that expire, holds and quotes
+//! What falls due by time alone: points that mature, points that expire, holds and quotes
 //! whose time is over. The search deletes expired idempotency keys on the way. It finds what is due
-//! in bounded rounds and hands it to the writer, which looks again under its locks: so nothing falls
-//! due twice, whatever restarts and however many gateways look.
+//! in bounded rounds and hands it to the writer, which looks again under its locks. So nothing falls
+//! due twice, even after a restart or with several gateways.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

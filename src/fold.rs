@@ -1,5 +1,5 @@
-//! Folding text before it is compared, so that one name, document, e-mail or address stays one
-//! however it was typed: with an input method for Chinese (full width), in capitals, with accents
+//! Folding text before it is compared, so that a name, document, e-mail or address counts as the
+//! same however it was typed: with an input method for Chinese (full width), in capitals, with accents
 //! put together or apart, or with characters that nobody sees. Folding is for comparing; what is
 //! kept and shown is the text as it came.
 

@@ -1,5 +1,5 @@
-//! Tallystick: a partner-integration gateway and loyalty ledger for a bank. The map of the house
-//! is `docs/architecture.md`; each room says at its door what lives there.
+//! Tallystick: a partner-integration gateway and loyalty ledger for a bank. `docs/architecture.md`
+//! is the map of its rooms. The first lines of each room's `mod.rs` say what it holds.
 
 pub mod app;
 pub mod behaviour;

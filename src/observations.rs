@@ -1,6 +1,6 @@
 //! Counts what the software of partners on trial does, in memory, and writes the counts down from
-//! time to time, so that no request waits. What cannot be written is lost: it is a help, not a
-//! record.
+//! time to time, so that no request waits. What cannot be written is lost: the counts help
+//! people, and are not a record.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -256,8 +256,18 @@ const CRATES: &[(&str, &[Layer])] = &[
 ];
 
 /// What layers 0 and 1 do without.
-const IMPURE: &[&str] =
-    &["std::fs", "std::env", "std::net", "std::process", "std::thread", "crate::clock::now"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::time::Instant",
+    "crate::clock::now",
+];
 
 /// What only `clock.rs` asks.
 const CLOCKS: &[&str] = &["chrono::Utc::now", "chrono::Local::now", "std::time::SystemTime::now"];
@@ -349,18 +359,18 @@ impl Tree {
             .flat_map(|(room, other, open)| open.iter().copied().chain([*room, *other]));
         let circles = CIRCLES.iter().flat_map(|(files, _)| files.iter().copied());
         let names = layers.chain(rooms).chain(closed).chain(circles);
-        self.nowhere(names.chain(WRITING_HANDLERS.iter().copied()))
+        self.nowhere(names.chain(WRITING_HANDLERS.iter().copied()), PLANNED)
     }
 
-    fn nowhere<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    fn nowhere<'a>(&self, names: impl Iterator<Item = &'a str>, planned: &[&str]) -> Vec<String> {
         let stands = |name: &str| self.files.keys().any(|module| within(module, name));
         let mut found = Vec::new();
         for name in names.collect::<BTreeSet<_>>() {
-            if !PLANNED.contains(&room(name)) && !stands(name) {
+            if !planned.contains(&room(name)) && !stands(name) {
                 found.push(format!("tests/tidy.rs names {name}, and there is no src/{name}"));
             }
         }
-        for name in PLANNED.iter().filter(|name| stands(name)) {
+        for name in planned.iter().filter(|name| stands(name)) {
             found.push(format!("{name} stands: strike it from PLANNED of tests/tidy.rs"));
         }
         found
@@ -419,6 +429,16 @@ impl Tree {
         tuples.collect()
     }
 
+    fn nested(&self) -> Vec<String> {
+        let files = self.files.values();
+        let nested = files.flat_map(|file| {
+            file.nested.iter().map(|(line, name)| {
+                format!("{}:{line}: {name} nests a type in itself: make it an enum", file.path)
+            })
+        });
+        nested.collect()
+    }
+
     /// Every path named in the sources, whole, with what `judge` says of it.
     fn foreign_uses(&self, judge: impl Fn(&str, &str) -> Option<String>) -> Vec<String> {
         let mut found = Vec::new();
@@ -456,6 +476,20 @@ impl Tree {
                 .then(|| format!("{}: {} lines without tests, over {max}", file.path, file.lines))
         });
         long.collect()
+    }
+
+    /// Files that no other declares by `mod`: they are never compiled.
+    fn undeclared(&self) -> Vec<String> {
+        let declares = |parent: &str, name: &str| {
+            let items = self.files.get(parent).into_iter().flat_map(|file| &file.named_items);
+            items.into_iter().any(|(_, item)| item == name)
+        };
+        let files = self.files.iter().filter(|(module, _)| *module != "lib" && *module != "main");
+        let undeclared = files.filter(|(module, _)| match module.rsplit_once('/') {
+            Some((parent, name)) => !declares(parent, name),
+            None => !declares("lib", module) && !declares("main", module),
+        });
+        undeclared.map(|(_, file)| format!("{}: no file declares it by `mod`", file.path)).collect()
     }
 
     fn reminders(&self) -> Vec<String> {
@@ -499,6 +533,23 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
+fn every_file_is_compiled() {
+    let mut found = Tree::ours().undeclared();
+    let promises = tree::texts(&["tests/promises"]);
+    let main = promises.iter().find(|(path, _)| path == "tests/promises/main.rs");
+    let declared: BTreeSet<&str> = main.unwrap().1.lines().collect();
+    for (path, _) in &promises {
+        let name = path.strip_prefix("tests/promises/").and_then(|name| name.strip_suffix(".rs"));
+        let name = name.filter(|name| *name != "main" && !name.contains('/'));
+        if name.is_some_and(|name| !declared.contains(format!("mod {name};").as_str())) {
+            found
+                .push(format!("{path}: tests/promises/main.rs does not declare it: it never runs"));
+        }
+    }
+    tidy(&found);
+}
+
+#[test]
 fn every_name_in_the_tables_exists() {
     tidy(&Tree::ours().unknown_names());
 }
@@ -521,6 +572,11 @@ fn handlers_do_not_write() {
 #[test]
 fn parameters_have_names() {
     tidy_but(&Tree::ours().tuples(), TUPLES_LEFT);
+}
+
+#[test]
+fn signatures_nest_no_option_or_result_in_itself() {
+    tidy(&Tree::ours().nested());
 }
 
 #[test]
@@ -552,7 +608,10 @@ fn the_architecture_page_names_every_room() {
     let page = fs::read_to_string(top().join("docs/architecture.md")).unwrap();
     let rooms = LAYERS.iter().flat_map(|(_, names)| names.iter().map(|name| room(name)));
     let rooms: BTreeSet<&str> = rooms.filter(|room| !PLANNED.contains(room)).collect();
-    let missing = rooms.into_iter().filter(|room| !page.contains(&format!("`{room}`")));
+    // The rooms stand in the second column.
+    let named: Vec<&str> = page.lines().filter_map(|line| line.split('|').nth(2)).collect();
+    let is_named = |room: &str| named.iter().any(|cell| cell.contains(&format!("`{room}`")));
+    let missing = rooms.into_iter().filter(|room| !is_named(room));
     let missing =
         missing.map(|room| format!("docs/architecture.md does not name the room `{room}`"));
     tidy(&missing.collect::<Vec<_>>());
@@ -682,6 +741,20 @@ mod on_a_little_tree {
     }
 
     #[test]
+    fn a_file_that_is_only_for_tests_may_import_what_it_likes() {
+        let found = tree(&[
+            ("src/program/mod.rs", "#[cfg(test)]\nmod examples;\nmod earn;"),
+            ("src/program/examples.rs", "use crate::store::Db; use std::time::Instant;"),
+            ("src/program/earn.rs", "use crate::store::Db; use std::time::Instant;"),
+            ("src/store/mod.rs", "pub struct Db;"),
+        ]);
+        for found in [found.imports_upwards(), found.impure_rules()] {
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found.concat().starts_with("src/program/earn.rs:1: "), "{found:?}");
+        }
+    }
+
+    #[test]
     fn a_neighbour_is_known_one_way_only() {
         let found = tree(&[
             ("src/program/mod.rs", "use crate::ledger::Posting;"),
@@ -712,14 +785,15 @@ mod on_a_little_tree {
             ),
             (
                 "src/event/refund.rs",
-                "use chrono::Utc as U;\nfn f() { U::now(); std::fs::read(\"\") }",
+                "use chrono::Utc as U;\nfn f() { U::now(); std::fs::read(\"\"); I::now() }\n\
+                 use std::time::Instant as I;",
             ),
             ("src/store/mod.rs", "use diesel::prelude::*; use reqwest::Url;"),
             ("src/settings.rs", "use std::env; use crate::ids;"),
             ("src/clock.rs", "use chrono::Utc; fn now() { Utc::now() }"),
         ]);
         let impure = found.impure_rules();
-        assert_eq!(impure.len(), 4, "{impure:?}");
+        assert_eq!(impure.len(), 6, "{impure:?}");
         let crates = found.crates_out_of_place();
         assert_eq!(crates.len(), 2, "{crates:?}");
         let clocks = found.clocks();
@@ -737,9 +811,24 @@ mod on_a_little_tree {
         assert_eq!(found.banned_names().len(), 1);
     }
     #[test]
+    fn a_file_that_is_never_compiled_is_found() {
+        let found = tree(&[
+            ("src/lib.rs", "pub mod due;"),
+            ("src/due.rs", ""),
+            ("src/program/mod.rs", "mod earn;"),
+            ("src/program/earn.rs", ""),
+            ("src/program/tier.rs", ""),
+        ])
+        .undeclared();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.concat().contains("src/program/tier.rs: no file"), "{found:?}");
+    }
+
+    #[test]
     fn a_name_that_no_file_bears_is_found() {
         let tree = tree(&[("src/event/mod.rs", ""), ("src/wallet/mod.rs", "")]);
-        let found = tree.nowhere(["event", "evnet", "event/gone", "console"].into_iter());
+        let names = ["event", "evnet", "event/gone", "console"].into_iter();
+        let found = tree.nowhere(names, &["console", "wallet"]);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.concat().contains("names evnet, and there is no src/evnet"), "{found:?}");
         assert!(found.concat().contains("wallet stands"), "{found:?}");
@@ -766,8 +855,11 @@ mod on_a_little_tree {
         let found = round.circles(&[(&more, "one value")]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found.concat().starts_with("a/g: is on no circle"), "{found:?}");
-        // Part of a circle is not the circle.
-        assert_eq!(round.circles(&[(&all[..2], "one value")]).len(), 1);
+        // Part of a circle is not the circle. The place is where the rest of it comes in.
+        let found = round.circles(&[(&all[..2], "one value")]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.concat().starts_with("src/a/d.rs:2: "), "{found:?}");
+        assert!(found.concat().contains("imports src/a/e.rs"), "{found:?}");
     }
 
     #[test]
@@ -794,14 +886,18 @@ mod on_a_little_tree {
         let found = tree(&[
             ("src/http/staff/tasks.rs", "fn f(db: Db) {\n db.write(|tx| close(tx)) }"),
             ("src/http/staff/held.rs", "fn f(tx: &mut LedgerTx) {}"),
+            ("src/http/staff/read.rs", "fn f(b: Books) { b.write_or(|tx| close(tx)) }"),
+            ("src/http/staff/room.rs", "fn f(db: Db) { Db::write(db, |tx| close(tx)) }"),
+            ("src/http/staff/acts.rs", "fn f(g: G) { g.main.writer.run(|work| close(work)) }"),
+            ("src/http/staff/runs.rs", "fn f(r: R) { r.lock.write(); r.recording.run(1) }"),
             ("src/http/staff/list.rs", "// db.write(\nfn f(db: Db) { db.read() }"),
             ("src/writer/mod.rs", "fn f(db: Db) { db.write(|tx| tx) }"),
         ]);
         let seen = found.writing_handlers(&[]);
-        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!(seen.len(), 5, "{seen:?}");
         assert!(seen.concat().contains("src/http/staff/tasks.rs:2: .write("), "{seen:?}");
         let seen = found.writing_handlers(&["http/staff/tasks", "http/staff/list"]);
-        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!(seen.len(), 5, "{seen:?}");
         assert!(seen.concat().contains("list.rs: writes no more"), "{seen:?}");
     }
 
@@ -830,6 +926,27 @@ mod on_a_little_tree {
     }
 
     #[test]
+    fn a_type_nested_in_itself_is_found() {
+        let nested = [
+            "fn f(day: Option<Option<u8>>) {}",
+            "fn f() -> Result<Result<u8, E>, E> { g() }",
+            "fn f(x: u8) -> io::Result<Vec<Option<Option<u8>>>>;",
+        ];
+        for code in nested {
+            let found = tree(&[("src/due.rs", code)]).nested();
+            assert_eq!(found.len(), 1, "{code}: {found:?}");
+            assert!(found.concat().starts_with("src/due.rs:1: f "), "{code}: {found:?}");
+        }
+        let others = [
+            "fn f(x: [u8; 2]) -> Result<Option<u8>, E> { let x: Option<Option<u8>> = g(); }",
+            "fn f() -> Option<Result<u8, E>> { g::<Result<Result<u8, E>, E>>() }",
+        ];
+        for code in others {
+            assert_eq!(tree(&[("src/due.rs", code)]).nested(), [""; 0], "{code}");
+        }
+    }
+
+    #[test]
     fn a_sentence_that_begins_with_of_is_found() {
         let dangling =
             ["// Of whom.", "fn f() {}\n    /// So. Of\n    /// two.", "//! A thing.\n//! Of it."];
@@ -840,6 +957,7 @@ mod on_a_little_tree {
             assert_eq!(prose::dangling("src/a.rs", code), [""; 0], "{code}");
         }
         assert_eq!(prose::dangling_in_markdown("a.md", "- Of it.\n```\nOf it\n```\n").len(), 1);
+        assert_eq!(prose::dangling_in_markdown("a.md", "| a | Of it. |\n").len(), 1);
     }
 
     #[test]
@@ -874,6 +992,10 @@ mod on_a_little_tree {
         let rows: String = (1..42).map(|n| format!("| 409 | `kind-{n}` | when |\n")).collect();
         let found = pages::problems(&rows, &kinds);
         assert_eq!(found.len(), 2, "{found:?}");
+        let rows = rows.replace("kind-41", "kind-40").replacen("when", "now", 1);
+        let found = pages::problems(&format!("{rows}| 409 | `kind-0` | then |\n"), &kinds);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.concat().contains("twice"), "{found:?}");
         let page = "| call |\n|---|\n| `GET /a` |\n| `GET /b` |\n| `GET /a` |\n\n| call |\n|---|\n";
         assert_eq!(pages::doubled("docs/api.md", page).len(), 1);
     }

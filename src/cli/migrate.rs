@@ -14,7 +14,7 @@ pub struct Args {
 /// Applies the migrations that the databases lack.
 ///
 /// # Errors
-/// When the database cannot be opened or a migration fails; those before it stay applied.
+/// When the database cannot be opened or a migration fails. The migrations before it stay applied.
 pub fn run(args: &Args, settings: &Settings) -> Result<bool, Failure> {
     let sandbox = settings.sandbox.as_ref().map(|sandbox| &sandbox.database_url);
     for url in std::iter::once(&settings.database_url).chain(sandbox) {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// Why a message did not reach the CRM, by what can be done about it. Never repeats the message.
+/// Why a message did not reach the CRM. Each variant says what can be done about it. No text repeats
+/// the content of the message, because that is personal data.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CrmError {
     /// The CRM cannot be reached, or has a fault: try again.
@@ -13,7 +14,7 @@ pub enum CrmError {
     /// this long, then look before making anything.
     #[error("the CRM did not answer; what was asked for may have been done")]
     Ambiguous { look_after: Duration },
-    /// The CRM refuses our credentials. People must mend that; the lead waits.
+    /// The CRM refuses our credentials. A person must correct them; the lead waits.
     #[error("the CRM refuses our credentials")]
     Credentials,
     /// The CRM refuses the lead as it is: another attempt gives the same result.
@@ -40,8 +41,8 @@ impl CrmError {
         }
     }
 
-    /// The least wait before the next attempt, if there is one: the CRM asked for it, or the last
-    /// request must have ended first.
+    /// The minimum wait before the next attempt, if there is one. Either the CRM asked for it, or the
+    /// last request must end first.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

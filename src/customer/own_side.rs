@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_customer_may_read_is_as_it_winto_written() {
+    fn what_the_customer_may_read_is_as_it_was_written() {
         let told = english(json!([
             { "reason": "earned", "says": "36.00 points.", "says_zh": "36.00积分。", "points": "36.00" },
             { "reason": "rewarded", "to": "customer", "says": "A reward.", "says_zh": "奖励。" },

@@ -106,7 +106,10 @@ fn read_data(
         Commit::TYPE => Commit::read(data).map(EventData::Commit),
         Cancel::TYPE => Cancel::read(data).map(EventData::Cancel),
         Return::TYPE => Return::read(data).map(EventData::Return),
-        _ => Referral::read(data, time).map(|referral| EventData::Referral(Box::new(referral))),
+        Referral::TYPE => {
+            Referral::read(data, time).map(|referral| EventData::Referral(Box::new(referral)))
+        }
+        _ => None,
     }
 }
 

@@ -48,6 +48,8 @@ pub struct FollowUpSettings {
 
 /// Referrals, tasks or customers in one round.
 const ROUND_MAX: i64 = 50;
+/// New customers in one round.
+const NEW_MAX: usize = 50;
 /// How long a stage stands before it is worked out again, if nothing happens.
 const LOOK_EVERY: TimeDelta = TimeDelta::hours(24);
 /// The longest time between the making of a customer's id and its commit.
@@ -66,13 +68,12 @@ impl Chore for FollowUp {
     async fn round(&mut self, _turn: Turn) -> Result<Round, StoreError> {
         let (settings, after) = (self.settings.clone(), self.new_after);
         let done = tokio::task::spawn_blocking(move || settings.round(after, clock::now())).await;
-        let Followed { count, new_after } = done.unwrap_or(Err(StoreError::Exhausted))?;
+        let Followed { count, new_after, has_more } = done.unwrap_or(Err(StoreError::Exhausted))?;
         self.new_after = new_after;
-        if count == 0 {
-            return Ok(Round::Done);
+        if count > 0 {
+            self.settings.poked.notify_one();
         }
-        self.settings.poked.notify_one();
-        Ok(Round::More)
+        Ok(if count > 0 || has_more { Round::More } else { Round::Done })
     }
 }
 
@@ -81,6 +82,8 @@ struct Followed {
     count: usize,
     /// Customers with a higher id may be new.
     new_after: CustomerId,
+    /// Whether customers are left to look at.
+    has_more: bool,
 }
 
 /// Where a customer stands, and by what.
@@ -103,22 +106,21 @@ impl FollowUpSettings {
         let moved = self.follow_moves(&programme, now)?;
         let opened = self.open_tasks(now)?;
         let Some(rules) = &programme.stage else {
-            return Ok(Followed { count: moved.saturating_add(opened), new_after });
+            let count = moved.saturating_add(opened);
+            return Ok(Followed { count, new_after, has_more: false });
         };
-        let new = self.pool.with(|db| customer_stages::unstaged(db, new_after, ROUND_MAX))?;
+        let new = self.pool.with(|db| customer_stages::unstaged(db, new_after, NEW_MAX))?;
         let again = self.pool.with(|db| customer_stages::to_look_at(db, now, ROUND_MAX))?;
-        let customers = new.iter().chain(&again).copied();
+        let customers = new.customers.iter().chain(&again).copied();
         let standings = customers.map(|customer| {
             self.work_out(rules, customer, now).map_err(|error| Unknown { customer, error })
         });
         self.keep(&programme, standings.collect(), now)?;
-        let new_after = if new.is_empty() {
-            earliest_id(now.minus(COMMITTED_WITHIN))
-        } else {
-            new.last().copied().unwrap_or(new_after)
-        };
-        let count = [opened, new.len(), again.len()].into_iter().fold(moved, usize::saturating_add);
-        Ok(Followed { count, new_after })
+        let has_more = new.looked_to.is_some();
+        let new_after = new.looked_to.unwrap_or_else(|| earliest_id(now.minus(COMMITTED_WITHIN)));
+        let found = [opened, new.customers.len(), again.len()];
+        let count = found.into_iter().fold(moved, usize::saturating_add);
+        Ok(Followed { count, new_after, has_more })
     }
 
     /// Closes and makes tasks after referrals moved.

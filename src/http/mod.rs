@@ -1,4 +1,4 @@
-//! The gateway's HTTP face: `routes` says who may call what. A handler names its caller in its
+//! The gateway's HTTP interface: `routes` says who may call what. A handler names its caller in its
 //! signature. Every error is a problem document.
 
 pub mod access;

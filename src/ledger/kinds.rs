@@ -173,6 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::as_conversions, reason = "a variant's number is had in no other way")]
     fn every_kind_is_in_the_list_under_its_own_name() {
         for kind in TransactionKind::ALL {
             assert_eq!(TransactionKind::by_name(kind.name()), Some(kind));

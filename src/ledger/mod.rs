@@ -1,4 +1,4 @@
-//! Accounting itself: accounts, postings and transactions that cannot but balance. Pure, but for
+//! Accounting itself: accounts, postings, and transactions that always balance. Pure, but for
 //! [`verify`], [`seal`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which work on the
 //! store. What an event is worth is `program`'s; writing down is `store`'s.
 

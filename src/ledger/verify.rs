@@ -19,7 +19,7 @@ pub fn verify(db: &mut Db) -> Result<Proof, StoreError> {
     verify_against(db, Outside::default())
 }
 
-/// The same, held against what is known outside of the database as well.
+/// The same, compared with what is known outside of the database as well.
 pub fn verify_against(db: &mut Db, outside: Outside<'_>) -> Result<Proof, StoreError> {
     db.snapshot(|db| {
         let counts = proof::counts(db)?;

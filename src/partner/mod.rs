@@ -1,6 +1,6 @@
 //! Who may speak, and what was agreed with them. A partner is a folder. Its manifest is parsed once
-//! into the values here, and the core takes only those. [`proof`] is how a partner proves who it
-//! is, [`rules`] are its rules and the bank's as data; `program` decides by them.
+//! into the values here, and the core takes only those. `proof` is how a partner proves who it
+//! is, `rules` are its rules and the bank's as data; `program` decides by them.
 
 pub mod access;
 pub mod file_map;

@@ -123,6 +123,7 @@ fn the_funder_of_the_line_that_goes_back_has_its_points_back() {
 #[test]
 fn part_refunds_and_refunds_by_line_take_what_each_part_had_brought_in_any_order() {
     // Tea brings 10.00 points, oil 5.01: 15.01.
+    type Order = dyn Fn(&mut World, &str);
     let first_without = |world: &mut World, payment: &str| {
         refund(world, payment, None, "50.00");
         refund(world, payment, Some("1"), "10.00");
@@ -131,7 +132,7 @@ fn part_refunds_and_refunds_by_line_take_what_each_part_had_brought_in_any_order
         refund(world, payment, Some("1"), "10.00");
         refund(world, payment, None, "50.00");
     };
-    let orders: [&dyn Fn(&mut World, &str); 2] = [&first_without, &first_by_line];
+    let orders: [&Order; 2] = [&first_without, &first_by_line];
     for order in orders {
         let mut world = world(&[TEA, OIL]);
         let (payment, _) = pay(&mut world, "10.00", "90.00");

@@ -1,5 +1,5 @@
 //! The lead that the bank makes of a customer's own behaviour, in one transaction with the note that
-//! the customer was held against the rule.
+//! the customer was checked against the rule.
 
 use super::error::{RecordError, WriteError};
 use super::work::Work;

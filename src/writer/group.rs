@@ -80,7 +80,7 @@ struct Duplicate {
     receipt: Option<String>,
 }
 
-/// An event that is held against another of the same business key.
+/// An earlier event, with which another of the same business key is compared.
 struct Earlier<'a> {
     fingerprint: &'a [u8],
     body: &'a str,

@@ -176,6 +176,7 @@ on_both_stores! {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of what is asked, and how")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_has_a_request_id() {
     Trial::on(Store::Sqlite)

@@ -167,6 +167,7 @@ async fn edit(app: &TestApp, partner: &str, from: &str, to: &str) {
     app.partners_changed();
 }
 
+#[expect(clippy::panic, reason = "what does not come in time fails the test")]
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1_200 {
         if holds().await {

@@ -17,7 +17,7 @@ const TOO_MUCH: &str =
 
 fn problems(body: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let list = body["problems"].as_array().unwrap_or_else(|| panic!("{body}"));
+    let list = body["problems"].as_array().unwrap();
     list.iter().map(|it| (text(&it["pointer"]), text(&it["detail"]))).collect()
 }
 

@@ -167,7 +167,8 @@ async fn a_partner_is_told_once_of_what_it_asked_for_and_can_prove_who_said_it(s
     assert_eq!(Answer::of(travel.request(Method::DELETE, &endpoint)).await.status, 204);
     assert_eq!(Answer::of(travel.request(Method::DELETE, &endpoint)).await.status, 404);
     // Another endpoint is told of the second referral, and that one is all there is to tell.
-    let (other, _) = made(&travel, &receiver, &["referral.qualified"]).await;
+    let (other, secret) = made(&travel, &receiver, &["referral.qualified"]).await;
+    receiver.plan(&[&secret], json!([])).await;
     refer(&travel, 2).await;
     receiver.wait_for(2).await;
     wait_until(json!([["delivered", 1]]), async || {

@@ -21,7 +21,8 @@ impl Tree {
                 .iter()
                 .find(|(files, _)| circle.iter().all(|module| files.contains(&module.as_str())));
             if listed.is_none() {
-                found.push(self.describe(&arrows, circle));
+                let known = allowed.iter().flat_map(|(files, _)| files.iter().copied());
+                found.push(self.describe(&arrows, circle, &known.collect()));
             }
         }
         for (files, _) in allowed {
@@ -53,10 +54,18 @@ impl Tree {
         arrows
     }
 
-    /// The names of two files on the circle, and the way from the second back to the first.
-    fn describe(&self, arrows: &Arrows, circle: &BTreeSet<String>) -> String {
+    /// The names of two files on the circle, and the way from the second back to the first. When a
+    /// circle that may be has grown, these are files by which it has grown.
+    fn describe(
+        &self,
+        arrows: &Arrows,
+        circle: &BTreeSet<String>,
+        known: &BTreeSet<&str>,
+    ) -> String {
+        let is_new = |from: &str, to: &str| !known.contains(from) || !known.contains(to);
         let ways = circle.iter().filter_map(|from| {
-            let next = arrows.get(from)?.iter().filter(|(to, _)| circle.contains(*to));
+            let next = arrows.get(from)?.iter();
+            let next = next.filter(|(to, _)| circle.contains(*to) && is_new(from, to));
             next.filter_map(|(to, line)| Some((from, *line, way(arrows, to, from)?)))
                 .min_by_key(|(_, _, way)| way.len())
         });

@@ -8,10 +8,10 @@ use crate::tree::top;
 /// Folders whose files the pages name.
 const FOLDERS: &[&str] = &["src/", "tests/", "docs/", "benches/", "migrations/", "partners/"];
 
-/// The pages at the top and in `docs/`, with their text.
+/// The pages at the top, in `docs/` and beside migrations and partners, with their text.
 pub fn ours() -> Vec<(String, String)> {
     let mut pages = Vec::new();
-    for folder in ["", "docs"] {
+    for folder in ["", "docs", "migrations", "partners"] {
         for entry in fs::read_dir(top().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|ending| ending == "md") {
@@ -98,8 +98,8 @@ fn linked(page: &str, line: &str) -> Vec<String> {
     found
 }
 
-/// Problem types of the table in the source that the page does not list with their status, and those
-/// that it lists though there are none.
+/// Problem types of the table in the source that the page does not list with their status, those
+/// that it lists twice, and those that it lists though there are none.
 pub fn problems(page: &str, source: &str) -> Vec<String> {
     let mut known = Vec::new();
     for line in source.lines() {
@@ -118,7 +118,10 @@ pub fn problems(page: &str, source: &str) -> Vec<String> {
     let missing = known.iter().filter(|row| !listed.iter().any(|line| line.starts_with(*row)));
     let missing = missing.map(|row| format!("docs/api.md lacks the problem {row}"));
     let unknown = listed.iter().filter(|line| !known.iter().any(|row| line.starts_with(row)));
+    let times = |row: &String| listed.iter().filter(|line| line.starts_with(row)).count();
+    let twice = known.iter().filter(|row| times(row) > 1);
     missing
+        .chain(twice.map(|row| format!("docs/api.md lists the problem twice: {row}")))
         .chain(unknown.map(|line| format!("docs/api.md lists no problem of ours: {line}")))
         .collect()
 }

@@ -44,7 +44,7 @@ fn dangling_in(path: &str, blocks: &[Block]) -> Vec<String> {
             let before_space = before.trim_end();
             let starts = before_space.is_empty()
                 || before.ends_with('\n') && before_space.ends_with(['.', ':', '|'])
-                || before.ends_with(' ') && before_space.ends_with(['.', '!', '?']);
+                || before.ends_with(' ') && before_space.ends_with(['.', '!', '?', '|']);
             if starts {
                 let line = block.line.saturating_add(before.matches('\n').count());
                 found.push(format!("{path}:{line}: a sentence that begins with \"Of\""));

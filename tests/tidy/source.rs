@@ -14,10 +14,15 @@ pub struct File {
     pub reminders: Vec<String>,
     /// Functions that take a tuple, with the lines of those parameters.
     pub tuples: Vec<(usize, String)>,
-    /// What names a write to the store: a call of `.write(…)`, or the type of such a transaction.
+    /// Functions whose signature nests an `Option` or a `Result` in itself.
+    pub nested: Vec<(usize, String)>,
+    /// What names a write to the store: a call of `.write(…)`, `.write_or(…)` or the writer's `run`,
+    /// or the type of such a transaction.
     pub writes: Vec<(usize, String)>,
     /// Without what is under `#[cfg(test)]`.
     pub lines: usize,
+    /// Modules of other files that are declared under `#[cfg(test)]`.
+    pub test_modules: Vec<String>,
 }
 
 /// A path somewhere in the code: of a `use`, or inline.
@@ -37,7 +42,9 @@ struct Token {
 
 impl File {
     pub fn read(path: &str, text: &str) -> Self {
-        let (tokens, test_lines) = without_tests(tokens(text));
+        let tokens = tokens(text);
+        let test_modules = test_modules(&tokens);
+        let (tokens, test_lines) = without_tests(tokens);
         let words = |line: &str| -> BTreeSet<String> {
             line.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
         };
@@ -64,8 +71,10 @@ impl File {
             named_items: named.collect(),
             reminders: reminders.collect(),
             tuples: tuples(&tokens),
+            nested: nested(&tokens),
             writes: writes(&tokens),
             lines: text.lines().count().saturating_sub(test_lines),
+            test_modules,
         }
     }
 
@@ -105,16 +114,42 @@ fn tuples(tokens: &[Token]) -> Vec<(usize, String)> {
     found
 }
 
-fn writes(tokens: &[Token]) -> Vec<(usize, String)> {
-    // A lock is written to as well, but its `write()` takes nothing.
-    let calls = tokens.windows(4).filter_map(|four| match four {
-        [dot, name, open, first]
-            if [&*dot.text, &*name.text, &*open.text] == [".", "write", "("]
-                && first.text != ")" =>
-        {
-            Some((name.line, ".write(".to_owned()))
+/// Each `fn` of which a parameter or the result is `Option<Option<…>>` or `Result<Result<…>>`.
+fn nested(tokens: &[Token]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, pair) in tokens.windows(2).enumerate() {
+        let [keyword, name] = pair else { continue };
+        if keyword.text != "fn" || !is_name(&name.text) {
+            continue;
         }
-        _ => None,
+        let mut depth = 0_usize;
+        for three in tokens.windows(3).skip(at.saturating_add(2)) {
+            let [outer, angle, inner] = three else { continue };
+            if depth == 0 && ["{", ";"].contains(&outer.text.as_str()) {
+                break;
+            }
+            depth = deeper(depth, &outer.text);
+            let is_same = outer.text == inner.text && angle.text == "<";
+            if is_same && ["Option", "Result"].contains(&outer.text.as_str()) {
+                found.push((outer.line, name.text.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn writes(tokens: &[Token]) -> Vec<(usize, String)> {
+    let calls = tokens.windows(5).filter_map(|five| {
+        let [before, sign, name, open, first] = five else { return None };
+        let said = format!("{}{}{}", sign.text, name.text, open.text);
+        let is_write = match said.as_str() {
+            // A lock is written to as well, but its `write()` takes nothing.
+            ".write(" | ".write_or(" => first.text != ")",
+            "::write(" | "::write_or(" => ["Db", "Books"].contains(&before.text.as_str()),
+            ".run(" => before.text == "writer",
+            _ => false,
+        };
+        is_write.then_some((name.line, said))
     });
     let types = tokens.iter().filter(|token| token.text == "LedgerTx");
     calls.chain(types.map(|token| (token.line, token.text.clone()))).collect()
@@ -212,6 +247,17 @@ fn raw_string(rest: &str) -> Option<usize> {
     Some([prefix.len(), hashes.len(), 1, end, close.len()].iter().sum())
 }
 
+fn test_modules(tokens: &[Token]) -> Vec<String> {
+    let before = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
+    let declared = tokens.windows(10).filter_map(|ten| {
+        let (start, end) = ten.split_at_checked(before.len())?;
+        let [name, sign] = end else { return None };
+        let is_one = start.iter().map(|token| token.text.as_str()).eq(before) && sign.text == ";";
+        is_one.then(|| name.text.clone())
+    });
+    declared.collect()
+}
+
 /// Drops each item under `#[cfg(test)]`; says how many lines those took.
 fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, usize) {
     let (mut kept, mut lines) = (Vec::new(), 0_usize);
@@ -232,7 +278,8 @@ fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, usize) {
             }
         }
         let says = |word| attribute.iter().any(|token| token.text == word);
-        if !(says("cfg") && says("test") && !says("not")) {
+        let is_for_tests = says("cfg") && says("test") && !says("not") && !says("any");
+        if !is_for_tests {
             kept.extend(attribute);
             continue;
         }
@@ -372,8 +419,9 @@ mod reading {
     #[test]
     fn tests_inside_a_file_may_import_what_they_like() {
         let text = "use a::b;\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}\nuse c::d;\n\
-                    #[cfg(test)]\nuse e::f;\n#[cfg(not(test))]\nuse g::h;\n";
-        assert_eq!(paths(text), ["a::b", "c::d", "g::h"]);
-        assert_eq!(File::read("src/x.rs", text).lines, 4);
+                    #[cfg(test)]\nuse e::f;\n#[cfg(not(test))]\nuse g::h;\n\
+                    #[cfg(any(test, unix))]\nuse i::j;\n";
+        assert_eq!(paths(text), ["a::b", "c::d", "g::h", "i::j"]);
+        assert_eq!(File::read("src/x.rs", text).lines, 6);
     }
 }

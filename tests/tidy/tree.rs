@@ -26,7 +26,15 @@ impl Tree {
     pub fn of<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let ours = sources.into_iter().filter(|(path, _)| !path.ends_with("/tests.rs"));
         let files = ours.map(|(path, text)| (module_of(path), File::read(path, text)));
-        Self { files: files.collect() }
+        let mut files: BTreeMap<String, File> = files.collect();
+        let for_tests: Vec<String> = files
+            .iter()
+            .flat_map(|(module, file)| {
+                file.test_modules.iter().map(move |name| format!("{module}/{name}"))
+            })
+            .collect();
+        files.retain(|module, _| !for_tests.contains(module));
+        Self { files }
     }
 
     /// A path as it would be written from outside: `crate::…`, or beginning with a foreign crate.

@@ -1,5 +1,5 @@
-//! `tallystick demo`: a day of three partners against a gateway and a real CRM that are started for
-//! it, told as a person would want to read it, every number of it checked.
+//! `tallystick demo`: plays a day of three partners against a gateway and a real CRM, which it starts.
+//! The report is written for people, and every number in it is checked.
 
 mod partner;
 mod play;

@@ -1,4 +1,4 @@
-//! What the day came to, each number held against another source: receipts against the ledger, the
+//! The results of the day, each number compared with another source: receipts against the ledger, the
 //! ledger against the events that were sent, our leads against the CRM's.
 
 use std::collections::{BTreeMap, BTreeSet};

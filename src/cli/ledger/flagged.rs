@@ -16,7 +16,7 @@ pub struct Args {
 
 const ROWS_AT_ONCE: i64 = 500;
 
-/// What a receipt says of why its payment is flagged.
+/// The part of a receipt that says why its payment is flagged.
 #[derive(Deserialize)]
 struct Receipt {
     partner: String,
@@ -33,7 +33,7 @@ struct Reason {
     says: String,
 }
 
-/// Prints a line of CSV for each, in the order of recording.
+/// Prints a line of CSV for each flagged payment, in the order of recording.
 ///
 /// # Errors
 /// When the books cannot be read.

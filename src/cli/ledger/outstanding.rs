@@ -20,7 +20,7 @@ pub struct Args {
 const COLUMNS: [&str; 4] = ["partner", "age_months", "expires_in_months", "points"];
 
 /// # Errors
-/// When the moment is none or the books cannot be read.
+/// When the text of the moment is not a moment, or the books cannot be read.
 pub fn run(args: &Args, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let cutoff = args.cutoff.read(settings)?;
     let moment = cutoff.map_or_else(clock::now, |cutoff| cutoff.effective.min(cutoff.recorded));

@@ -1,5 +1,5 @@
-//! Keyed hashes of the phone numbers of people who work for a partner, for its manifest: the gateway
-//! knows them again by its own keys, and nobody's number stands in a file.
+//! Keyed hashes of the phone numbers of a partner's staff, for the partner's manifest. The gateway
+//! makes the same hashes with its own keys, so no phone number stands in a file.
 
 use std::io::BufRead;
 
@@ -8,10 +8,10 @@ use crate::event::is_e164;
 use crate::secrets::keys::Keys;
 use crate::settings::Settings;
 
-/// Reads phone numbers, one a line, and prints the table to paste into `partner.toml`.
+/// Reads phone numbers, one on each line, and prints the table to paste into `partner.toml`.
 ///
 /// # Errors
-/// When the keys cannot be read, or a line is no phone number (E.164).
+/// When the keys cannot be read, or a line is not a phone number (E.164).
 pub fn run(settings: &Settings) -> Result<bool, Failure> {
     if !settings.keys.is_file() {
         let path = settings.keys.display();

@@ -1,4 +1,4 @@
-//! Whether one of our tokens is in the hands of the partner that it was issued to (RFC 9449,
+//! Checks that one of our tokens is used by the partner that it was issued to (RFC 9449,
 //! section 7; RFC 8705, section 3). A token that is bound to a key comes with a proof by that key.
 //! A token that is bound to a certificate comes over a connection with that certificate. A token
 //! that is bound to nothing is accepted only where the manifest asks for no binding.
@@ -67,11 +67,13 @@ impl Bound<'_> {
             return Ok(());
         }
         let asked = asked.map_or("", |asked| asked.name());
-        Err(bad(format!("This partner's tokens must be bound by {asked}: get such a one.")))
+        Err(bad(format!(
+            "This partner's tokens must be bound by {asked}: get a token that is bound in this way."
+        )))
     }
 
-    /// Holds the token of a request to what it is bound to. The proof, where there is one, must
-    /// still be used up by `dpop::use_up`.
+    /// Checks that a request proves what its token is bound to. If this returns a proof, the caller
+    /// must still mark the proof as used, with `dpop::use_up`.
     ///
     /// # Errors
     /// Unauthorized, with what the partner must do.
@@ -89,14 +91,16 @@ impl Bound<'_> {
                 let shown = ClientCertificate::of(request);
                 match shown.filter(|shown| equal(&shown.thumbprint, thumbprint)) {
                     Some(_same) => Ok(None),
-                    None => Err(bad("The token is bound to another TLS client certificate.")),
+                    None => Err(bad(
+                        "The token is bound to a TLS client certificate, which this request does not show.",
+                    )),
                 }
             }
             (Binding::Key(thumbprint), Scheme::Dpop) => {
                 let proof = dpop::read(gateway, request, Some(credentials.token), now)?
                     .ok_or_else(dpop::Refusal::missing)?;
                 if !equal(&proof.thumbprint, thumbprint) {
-                    let other = "The token is bound to another key than the proof's.";
+                    let other = "The token is bound to a different key from the proof's.";
                     return Err(bad(other).by_proof());
                 }
                 Ok(Some(proof))

@@ -1,7 +1,8 @@
 //! The kit that all pages for people share: the frame and its content security policy (`frame`),
 //! words in two languages (`words`), forms with their origin check and token (`forms`), cookies
-//! (`cookie`), what the browser prefers (`accept`), and strangers (`visitor`). The shop's page and the person's page are made of it; the staff's console and the
-//! customers' wallet will be. A page says what it shows in a template and in its own table of words.
+//! (`cookie`), what the browser prefers (`accept`), and people who are not signed in (`visitor`).
+//! The shop's page and the person's page use it, and so will the staff's console and the customers'
+//! wallet. A page says what it shows in a template and in its own table of words.
 
 pub mod accept;
 pub mod cookie;

@@ -99,7 +99,7 @@ struct Closing<'a> {
     responses(
         (status = 201, description = "Posted.", body = View<'static>),
         (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
-        (status = 200, description = "CorrectionAsked before.", body = View<'static>),
+        (status = 200, description = "Asked before.", body = View<'static>),
     )
 )]
 pub async fn propose_adjustment(
@@ -122,7 +122,7 @@ pub async fn propose_adjustment(
     responses(
         (status = 201, description = "Posted.", body = View<'static>),
         (status = 202, description = "Proposed: another person must approve.", body = View<'static>),
-        (status = 200, description = "CorrectionAsked before.", body = View<'static>),
+        (status = 200, description = "Asked before.", body = View<'static>),
     )
 )]
 pub async fn propose_reversal(

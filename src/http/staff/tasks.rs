@@ -97,7 +97,7 @@ pub(in crate::http) struct Views {
     next: Option<String>,
 }
 
-/// Tasks, those due first first.
+/// Tasks by due date, earliest first.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "Follow-up", security(("staff" = ["manage"])),
     params(Page), responses((status = 200, description = "A page.", body = Views))

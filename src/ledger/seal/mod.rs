@@ -1,6 +1,7 @@
 //! Seals transactions into the chain, off the writer's path: a task of every gateway, or
-//! `tallystick ledger seal`. What is sealed is found by looking for what is not, never by counting
-//! on: a transaction may be committed after others whose ids are greater.
+//! `tallystick ledger seal`. It searches for all transactions that are not sealed. It does not
+//! count on from the last sealed id, because a transaction may be committed after others whose ids
+//! are greater.
 
 pub mod check;
 pub mod head;

@@ -1,6 +1,7 @@
 //! The stages of customers, and every move from stage to stage.
 
-use diesel::dsl::{exists, not};
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Moment;
@@ -33,17 +34,41 @@ pub struct StageMove {
 type Stored = (Vec<u8>, String, chrono::NaiveDateTime);
 type StoredMove = (Option<String>, String, String, String, chrono::NaiveDateTime);
 
-/// Up to `max` customers without a stage, by id, after an id.
-pub fn unstaged(db: &mut Db, after: CustomerId, max: i64) -> Result<Vec<CustomerId>, StoreError> {
-    let staged = customer_stages::table.filter(customer_stages::customer_id.eq(customers::id));
-    let rows: Vec<Vec<u8>> = customers::table
+/// What a look at a page of customers found.
+pub struct Unstaged {
+    /// Customers without a stage, by id.
+    pub customers: Vec<CustomerId>,
+    /// Where the next look begins. `None`: all customers were looked at.
+    pub looked_to: Option<CustomerId>,
+}
+
+/// Customers in one look for those without a stage.
+const LOOKED_AT: usize = 200;
+
+/// Up to `max` customers without a stage, among those that come next after an id. However many customers
+/// have a stage, a look passes over no more than a page of them.
+pub fn unstaged(db: &mut Db, after: CustomerId, max: usize) -> Result<Unstaged, StoreError> {
+    let page: Vec<Vec<u8>> = customers::table
         .filter(customers::id.gt(after.bytes().as_slice()))
-        .filter(not(exists(staged)))
         .order(customers::id)
-        .limit(max)
+        .limit(i64::try_from(LOOKED_AT).unwrap_or(i64::MAX))
         .select(customers::id)
         .load(db)?;
-    rows.iter().map(|id| customer(id)).collect()
+    let staged: Vec<Vec<u8>> = both!(db, db => customer_stages::table
+        .filter(customer_stages::customer_id.eq_any(&page))
+        .select(customer_stages::customer_id)
+        .load(db))?;
+    let staged: HashSet<Vec<u8>> = staged.into_iter().collect();
+    let mut unstaged = page.iter().filter(|id| !staged.contains(*id));
+    let found = unstaged.by_ref().take(max).map(|id| customer(id));
+    let customers = found.collect::<Result<Vec<CustomerId>, StoreError>>()?;
+    let looked_to = match (unstaged.next(), page.last()) {
+        // More than may be taken at once: the next look begins behind the last that was.
+        (Some(_more), _) => customers.last().copied(),
+        (None, Some(last)) if page.len() == LOOKED_AT => Some(customer(last)?),
+        (None, _) => None,
+    };
+    Ok(Unstaged { customers, looked_to })
 }
 
 /// Up to `max` customers whose stage is due to be computed, earliest first.

@@ -140,8 +140,9 @@ pub fn customers(
     db: &mut Db,
     members: &[MemberKey],
 ) -> Result<HashMap<MemberKey, CustomerId>, StoreError> {
+    type Row = (Option<Vec<u8>>, Option<Vec<u8>>);
     let bytes: Vec<&[u8]> = members.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = both!(db, db => quotes::table
+    let rows: Vec<Row> = both!(db, db => quotes::table
         .filter(quotes::member_id.eq_any(&bytes))
         .filter(quotes::state.eq(QuoteState::Open.name()))
         .order((quotes::expires_at.desc(), quotes::id))

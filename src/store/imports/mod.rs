@@ -1,5 +1,5 @@
-//! Partners' files: received in parts, then taken in under a lease, so that two gateways never take
-//! in the same one, and a gateway that dies loses it when the lease ends.
+//! Partners' files: received in parts, then taken in under a lease. So two gateways never take in
+//! the same file. If a gateway dies, another one takes the file when the lease ends.
 
 mod contents;
 pub mod history_imports;

@@ -73,8 +73,9 @@ pub fn of_events(
     db: &mut Db,
     keys: &[EventKey],
 ) -> Result<HashMap<EventKey, Vec<Counted>>, StoreError> {
+    type Row = (Vec<u8>, Vec<u8>, i64, Option<String>);
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64, Option<String>)> = both!(db, db => counted::table
+    let rows: Vec<Row> = both!(db, db => counted::table
         .filter(counted::event_id.eq_any(&ids))
         .select((counted::event_id, counted::counter_id, counted::amount, counted::unit))
         .load(db))?;

@@ -1,6 +1,7 @@
 //! The transactional outbox: messages to the CRM, to partners' webhooks, and to customers. Rows are
-//! queued in the transaction that gives the reason for them (`insert` and
-//! what is named for its occasion), taken by [`claims`], and looked at by people in [`dead`].
+//! queued in the transaction that gives the reason for them (`insert`,
+//! `lead_changed`, `consent_withdrawn`). The relay takes them by [`claims`], and people look at
+//! [`dead`] letters.
 
 pub mod claims;
 pub mod dead;

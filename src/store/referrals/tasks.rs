@@ -149,7 +149,7 @@ pub fn open_of(db: &mut Db, managers: &[&RuleId]) -> Result<HashMap<String, i64>
     Ok(rows.into_iter().filter_map(|(id, count)| Some((id?, count))).collect())
 }
 
-/// Tasks, those due first first.
+/// Tasks by due date, earliest first.
 pub fn page(db: &mut Db, filter: &Filter, rows_max: i64) -> Result<Vec<Task>, StoreError> {
     let mut query = tasks::table
         .order((tasks::due_on, tasks::id))

@@ -1,5 +1,5 @@
 //! One schema over the SQL types that both stores share. Moments are UTC without an offset;
-//! amounts are minor units. `tests/promises/stores.rs` holds it against both stores.
+//! amounts are minor units. `tests/promises/stores.rs` compares it with both stores.
 
 mod crm;
 mod delivery;

@@ -1,4 +1,4 @@
-//! Redemption with the sandbox's codes and clock.
+//! The conformance kit tries redemption, with the sandbox's codes and clock.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::walk::{EVENTS, SANDBOX, Walk, Wanted};
 
 /// A day, in seconds.
 const DAY: i64 = 86_400;
-/// The longest that points wait until they may be spent, in days: what a manifest could agree on.
+/// The longest time, in days, that the kit waits until new points may be spent.
 const PENDING_DAYS_MAX: i64 = 400;
 
 pub async fn redemption(walk: &mut Walk) {
@@ -79,7 +79,7 @@ pub async fn redemption(walk: &mut Walk) {
     endings(walk).await;
 }
 
-/// Holds that come to nothing.
+/// Tries a hold that is cancelled, and a hold whose time runs out.
 async fn endings(walk: &mut Walk) {
     let Some(shown) = code(walk).await else { return };
     let held = hold(walk, "h-3", &shown).await;
@@ -129,7 +129,7 @@ fn days_to_wait(walk: &Walk, is_pending: bool) -> i64 {
     pending.max(own.saturating_add(i64::from(own > 0)))
 }
 
-/// The days after which whatever is earned now may be spent.
+/// The number of days after which all points that are earned now may be spent.
 fn pending_days(walk: &Walk) -> i64 {
     let now = walk.now();
     let matures = walk.partner.scheme.earning.iter().filter_map(|rule| rule.matures_at(now));

@@ -1,4 +1,4 @@
-//! The kit's way through the guide: what it needs at each step, and what it notes.
+//! The conformance kit's walk through the guide: what each step needs, and the verdicts it notes.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub const SIGNING: &str = "Signing";
 pub const SANDBOX: &str = "The sandbox";
 pub const ERRORS: &str = "Errors";
 
-/// The answer that a rule asks for. An empty slug: any problem document, or none.
+/// The answer that a rule asks for. With an empty slug, the problem document is not compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     status: u16,
@@ -41,7 +41,7 @@ pub struct Walk {
     pub report: Report,
     /// Keeps the ids of one run apart from those of all others.
     run: String,
-    /// How far the partner's clock is ahead.
+    /// How far the partner's clock is ahead, in seconds.
     pub ahead: i64,
     /// A member of the partner.
     pub member: String,
@@ -81,7 +81,7 @@ impl Walk {
         })
     }
 
-    /// A payment without a discount, of an order of its own name.
+    /// A payment without a discount, for an order with the same name.
     #[must_use]
     pub fn payment(&self, name: &str, amount: &str) -> Value {
         let data = json!({
@@ -97,7 +97,7 @@ impl Walk {
         self.event(name, "payment.refunded", data)
     }
 
-    /// Compares an answer with the one that is wanted, and notes the verdict. Returns whether it fits.
+    /// Compares an answer with the wanted one, and notes the verdict. Returns whether they agree.
     pub fn expect(&mut self, rule: Rule, answer: &Answer, wanted: Wanted<'_>) -> bool {
         let Wanted { status, slug } = wanted;
         let fits = answer.status == status && (slug.is_empty() || answer.slug() == slug);
@@ -111,7 +111,7 @@ impl Walk {
         fits
     }
 
-    /// Notes whether something else fits.
+    /// Notes a verdict on anything other than an answer.
     pub fn note(&mut self, rule: Rule, fits: bool, seen: impl Into<String>) {
         self.report.note(rule, if fits { Verdict::Passed } else { Verdict::Failed }, seen);
     }
