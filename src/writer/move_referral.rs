@@ -1,6 +1,5 @@
 //! One move of a referral in one transaction: the move, what it posts, and the message to the CRM if
-//! it makes a lead. Every mover comes through here: the CRM's feedback, staff, the person who
-//! withdraws, and time.
+//! it makes a lead. All movers come through here: CRM, staff, the person who withdraws, and time.
 
 use std::collections::BTreeSet;
 

@@ -12,6 +12,7 @@ pub mod lines;
 pub mod lots;
 pub mod own_history;
 pub mod proof;
+mod proof_of_holds;
 pub mod refund_charges;
 pub mod reports;
 pub mod seals;
