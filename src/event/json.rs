@@ -44,12 +44,16 @@ pub fn read_items(bytes: &[u8]) -> Result<Vec<Item>, Malformed> {
         return Err(Malformed::Fields(vec![FieldProblem { pointer: String::new(), detail }]));
     }
     let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    // Places are counted on from item to item: thousands of bad items cost one pass over the body.
+    let (mut at, mut place_at) = (0, TextPlace { line: 1, column: 1 });
     let read = items.into_iter().map(|item| {
         let begins = item.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
         read_value(item.get()).map_err(|malformed| match malformed {
             Malformed::NotJson { place, why } => {
-                let begins = TextPlace::of_offset(text.as_bytes(), begins);
-                Malformed::NotJson { place: place.after(begins), why }
+                let between = text.as_bytes().get(at..begins).unwrap_or_default();
+                place_at = TextPlace::of_offset(between, between.len()).after(place_at);
+                at = begins;
+                Malformed::NotJson { place: place.after(place_at), why }
             }
             fields @ Malformed::Fields(_) => fields,
         })
@@ -245,6 +249,16 @@ mod tests {
         assert!(words(3).contains("out of range"), "{}", words(3));
         assert!(read_items(b"{}").unwrap_err().in_words().contains("array"));
         assert!(read_items(b"[{}, {").unwrap_err().in_words().contains("ends too early"));
+    }
+
+    #[test]
+    fn a_great_many_bad_items_cost_one_pass_over_the_body() {
+        let many = 300_000;
+        let text = format!("[{}1]", "1e400,\n".repeat(many));
+        let items = read_items(text.as_bytes()).unwrap();
+        let last = items[many - 1].as_ref().unwrap_err().in_words();
+        assert!(last.contains(&format!("line {many}, column ")), "{last}");
+        assert!(items[many].is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 """Gives every request that Schemathesis makes up the token that its operation asks for.
 
-Tokens come by environment: TOKEN_PARTNER, TOKEN_CUSTOMER, TOKEN_STAFF.
+Tokens come by environment: TOKEN_CUSTOMER, TOKEN_STAFF; and the partner's in a file, TOKEN_PARTNER_FILE,
+because it is good for five minutes only and is renewed.
 """
 
 import json
@@ -19,6 +20,9 @@ def scheme(case):
 class Tokens:
     def get(self, case, context):
         name = scheme(case)
+        if name == "partner":
+            with open(os.environ["TOKEN_PARTNER_FILE"], encoding="ascii") as kept:
+                return kept.read()
         return os.environ.get("TOKEN_" + name.upper()) if name else None
 
     def set(self, case, data, context):
