@@ -20,6 +20,7 @@ use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::behaviour::{Behaviour, Period};
 use crate::partner::{Partner, PartnerKind, Registry};
+use crate::program::Judging;
 use crate::secrets::keys::Keys;
 use crate::store::contacts::{self, ContactRecord, Evaluation};
 use crate::store::{Db, Pool, StoreError, transactions};
@@ -177,7 +178,7 @@ impl Search {
         let candidate = Candidate { contact, person: &person };
         let event = self.event(rule, period, &candidate, now)?;
         let lead = BehaviourLead {
-            submission: Submission { partner, event, signed: None },
+            submission: Submission { partner, event, signed: None, judging: Judging::InForce },
             customer: contact.customer,
             record: contact.record,
             rule: rule.id.to_string(),

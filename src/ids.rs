@@ -318,6 +318,15 @@ random_id!(
 );
 
 random_id!(
+    /// A file in which a partner says what happened in a month.
+    StatementId
+);
+random_id!(
+    /// One comparison of a partner's month with our books.
+    ReconciliationId
+);
+
+random_id!(
     /// A task of a customer manager, by its rule and its cause.
     TaskId
 );
@@ -340,6 +349,10 @@ name_id!(
     CounterKey
 );
 name_id!(
+    /// What a limit of exposure counts, by its name: for example a partner's points of a day.
+    ExposureKey
+);
+name_id!(
     /// A person and a product, by keyed hashes: it decides to which referral the person belongs.
     ClaimKey
 );
@@ -358,6 +371,14 @@ name_id!(
 name_id!(
     /// What is delivered in order: for example all messages about one person.
     OrderKey
+);
+name_id!(
+    /// A name as reconciliation compares it: of an order, a store, or all that a line says.
+    ItemName
+);
+name_id!(
+    /// A difference between a partner's statement and our books, by what differs.
+    BreakId
 );
 name_id!(
     /// A part of a file, by import, kind and place: the record for which it is sealed.
@@ -406,6 +427,13 @@ impl EventKey {
     #[must_use]
     pub fn of_ended_quote(quote: QuoteId) -> Self {
         Self::of_name(&["ended quote", &quote.to_string()])
+    }
+
+    /// Under which the lines of an event stand that staff released: those of the held event itself
+    /// brought nothing.
+    #[must_use]
+    pub fn of_release(event: Self) -> Self {
+        Self::of_name(&["release", &uuid::Uuid::from_bytes(*event.bytes()).to_string()])
     }
 
     /// The key under which it is no longer counted.

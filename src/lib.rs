@@ -24,6 +24,7 @@ pub mod observations;
 pub mod outbox;
 pub mod partner;
 pub mod program;
+pub mod reconcile;
 pub mod referral;
 pub mod secrets;
 pub mod settings;

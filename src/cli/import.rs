@@ -7,18 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use csv::StringRecord;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
 use crate::app::Core;
 use crate::event::FingerprintKey;
-use crate::ids::PartnerId;
+use crate::ids::{ImportId, PartnerId};
 use crate::intake::{
     Charset, Guess, Line, Lines, Reading, Rejects, is_ours, record, submissions, unpack,
 };
 use crate::partner::Partner;
+use crate::program::Judging;
 use crate::settings::Settings;
+use crate::store::history_imports::{self, HistoryImport};
 use crate::writer::{WriteError, Writer};
 
 #[derive(Debug, clap::Subcommand)]
@@ -40,6 +43,16 @@ pub struct PaymentsArgs {
     /// The file's charset: utf-8 or gb18030 [default: what fits its lines]
     #[arg(long, value_parser = charset)]
     charset: Option<Charset>,
+    /// Judge the payments by the dates in the file: the bank brings its own history in. Limits of
+    /// exposure and lateness do not hold, and reservations run from those dates.
+    #[arg(long, requires_all = ["by", "reason"])]
+    history: bool,
+    /// Who has the history brought in, for the audit trail.
+    #[arg(long, requires = "history")]
+    by: Option<String>,
+    /// Why, for the audit trail.
+    #[arg(long, requires = "history")]
+    reason: Option<String>,
 }
 
 /// Lines that the writer gets at once.
@@ -63,10 +76,14 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     let core = Core::start(&settings)?;
     let partner = core.registry.get(&args.partner);
     let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
-    let rejects = args.rejects.unwrap_or_else(|| default_rejects(&args.file));
+    let rejects = args.rejects.clone().unwrap_or_else(|| default_rejects(&args.file));
     let key = core.keys.fingerprint.clone();
     let writer = core.books(&partner).writer.clone();
-    let mut import = Import { writer, partner, key, rejects, out: None };
+    let judging = if args.history { Judging::History } else { Judging::InForce };
+    if args.history {
+        keep_trail(&args, &partner, &writer).await?;
+    }
+    let mut import = Import { writer, partner, key, rejects, judging, out: None };
     let started = Instant::now();
     let tally = import.file(&args.file, args.charset).await;
     let Import { writer, rejects, out, .. } = import;
@@ -84,11 +101,54 @@ pub async fn run(command: Command, settings: Settings) -> Result<bool, Failure> 
     Ok(tally.rejected == 0)
 }
 
+/// Writes into the books who has the file judged by its dates, and why, before a line of it is.
+async fn keep_trail(
+    args: &PaymentsArgs,
+    partner: &Arc<Partner>,
+    writer: &Writer,
+) -> Result<(), Failure> {
+    let trail = HistoryImport {
+        id: ImportId::random(),
+        partner: partner.id.clone(),
+        file: args.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        sha256: sha256_of(&args.file)?,
+        by: args.by.clone().unwrap_or_default(),
+        because: args.reason.clone().unwrap_or_default(),
+    };
+    if trail.by.trim().is_empty() || trail.because.trim().is_empty() {
+        return Err("--by and --reason must say something".into());
+    }
+    let kept = trail.clone();
+    writer.run(move |work| Ok(history_imports::insert(&mut work.tx, &kept, work.now)?)).await?;
+    tracing::warn!(
+        partner = %trail.partner, by = trail.by, reason = trail.because, file = trail.file,
+        "history: payments are judged by the dates in the file"
+    );
+    Ok(())
+}
+
+fn sha256_of(path: &Path) -> Result<[u8; 32], Failure> {
+    let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let mut file = File::open(path).map_err(cannot)?;
+    let (mut hash, mut buffer) = (Context::new(&SHA256), vec![0; 64 * 1024]);
+    loop {
+        let read = file.read(&mut buffer).map_err(cannot)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(buffer.get(..read).unwrap_or_default());
+    }
+    let mut sha256 = [0; 32];
+    sha256.iter_mut().zip(hash.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    Ok(sha256)
+}
+
 struct Import {
     writer: Writer,
     partner: Arc<Partner>,
     key: FingerprintKey,
     rejects: PathBuf,
+    judging: Judging,
     out: Option<File>,
 }
 
@@ -122,7 +182,8 @@ impl Import {
         tally: &mut Tally,
     ) -> Result<(), Failure> {
         let good = waiting.iter().filter_map(|line| line.read.as_ref().ok());
-        let mut answers = record(&self.writer, submissions(&self.partner, good)).await.into_iter();
+        let answers = record(&self.writer, submissions(&self.partner, good, self.judging)).await;
+        let mut answers = answers.into_iter();
         for line in waiting.drain(..) {
             let answer = match &line.read {
                 Ok(_event) => answers.next().unwrap_or(Err(WriteError::Stopped)),

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod partners;
 pub mod program;
+pub mod reconcile;
 pub mod serve;
 pub mod token_keys;
 
@@ -52,6 +53,9 @@ enum Command {
     /// Run at once what the loyalty programme does by itself, or simulate other rules.
     #[command(subcommand)]
     Program(program::Command),
+    /// Hold partners' statements against our books, and decide on what differs.
+    #[command(subcommand)]
+    Reconcile(reconcile::Command),
     /// See and rotate the keys of personal data.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -91,6 +95,7 @@ async fn run_command(command: Command, settings: Settings) -> Result<bool, Failu
         Command::Import(command) => Box::pin(import::run(command, settings)).await,
         Command::Partners(command) => Box::pin(partners::run(command, &settings)).await,
         Command::Program(command) => program::run(command, settings).await,
+        Command::Reconcile(command) => Box::pin(reconcile::run(command, &settings)).await,
         Command::Keys(command) => keys::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Ledger(args) => ledger::run(&args, &settings),

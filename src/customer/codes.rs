@@ -1,4 +1,5 @@
-//! One-time codes that customers show at a till to spend points.
+//! One-time codes that customers show at a till to spend points: so many at most, perhaps at one
+//! partner only.
 
 use aws_lc_rs::rand;
 use chrono::TimeDelta;
@@ -7,7 +8,10 @@ use utoipa::ToSchema;
 
 use super::refusal::CustomerRefusal;
 use crate::clock::{self, Moment};
-use crate::ids::{CodeKey, CustomerId, MemberKey, RedemptionCode};
+use crate::ids::{CodeKey, CustomerId, MemberKey, PartnerId, RedemptionCode};
+use crate::money::Amount;
+use crate::partner::Registry;
+use crate::store::codes::NewCode;
 use crate::store::{Db, LedgerTx, StoreError, codes, customers};
 
 /// How long a code is good for.
@@ -25,19 +29,62 @@ pub enum CodeOwner {
     Member(MemberKey),
 }
 
+/// What a code is to be good for.
+#[derive(Clone, Debug)]
+pub struct CodeWish {
+    points: Amount,
+    partner: Option<PartnerId>,
+}
+
 /// A code that was made.
 #[derive(Serialize, ToSchema)]
 pub struct Code {
     pub code: RedemptionCode,
     pub expires_at: Moment,
+    /// The most points that a till can hold with it.
+    pub points: Amount,
+    /// The only partner at which it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub partner: Option<PartnerId>,
+}
+
+impl CodeWish {
+    /// A code for so many points at most. Where the customer names none, it is for as many as the
+    /// programme allows such a code.
+    ///
+    /// # Errors
+    /// [`CustomerRefusal::NoRedemption`] where points cannot be spent at the partner.
+    pub fn new(
+        points: Option<Amount>,
+        partner: Option<PartnerId>,
+        registry: &Registry,
+    ) -> Result<Self, CustomerRefusal> {
+        let takes = |id: &PartnerId| registry.get(id).is_some_and(|partner| partner.redemption);
+        if !partner.as_ref().is_none_or(takes) {
+            return Err(CustomerRefusal::NoRedemption);
+        }
+        let points = points.unwrap_or(registry.programme().codes.points_max);
+        Ok(Self { points, partner })
+    }
 }
 
 /// Makes a code that is good for [`GOOD_FOR`] from `now`, which may be a time of a partner on trial.
 ///
 /// # Errors
 /// [`CustomerRefusal::NotFound`] or [`CustomerRefusal::MemberUnknown`] when the owner is not known;
-/// [`CustomerRefusal::TooManyCodes`] when ten codes are waiting.
-pub fn make(owner: &CodeOwner, db: &mut Db, now: Moment) -> Result<Code, CustomerRefusal> {
+/// [`CustomerRefusal::TooManyCodes`] when ten codes are waiting;
+/// [`CustomerRefusal::PointsNotNamed`] when the programme asks customers to name the points.
+pub fn make(
+    owner: &CodeOwner,
+    db: &mut Db,
+    wish: CodeWish,
+    now: Moment,
+) -> Result<Code, CustomerRefusal> {
+    let CodeWish { points, partner } = wish;
+    if points.minor() <= 0 {
+        return Err(CustomerRefusal::PointsNotNamed);
+    }
     let code = random_code()?;
     let (key, expires_at) = (CodeKey::of(&code), now.plus(GOOD_FOR));
     db.write(|tx| {
@@ -48,10 +95,11 @@ pub fn make(owner: &CodeOwner, db: &mut Db, now: Moment) -> Result<Code, Custome
         if codes::waiting(tx.db(), customer)? >= WAITING_MAX {
             return Err(CustomerRefusal::TooManyCodes { wait: GOOD_FOR });
         }
-        codes::insert(tx, key, customer, expires_at)?;
+        let partner = partner.as_ref();
+        codes::insert(tx, &NewCode { key, customer, expires_at, points, partner })?;
         Ok(())
     })?;
-    Ok(Code { code, expires_at })
+    Ok(Code { code, expires_at, points, partner })
 }
 
 fn find(tx: &mut LedgerTx<'_>, owner: &CodeOwner) -> Result<CustomerId, CustomerRefusal> {

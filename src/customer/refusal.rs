@@ -16,6 +16,12 @@ pub enum CustomerRefusal {
     /// As many codes as may wait are waiting; the oldest ends within this time.
     #[error("too many codes are waiting to be used")]
     TooManyCodes { wait: TimeDelta },
+    /// A code for a partner at which points cannot be spent.
+    #[error("no redemption at this partner is agreed")]
+    NoRedemption,
+    /// The programme asks customers to say for how many points a code is.
+    #[error("say for how many points the code is; expected more than 0")]
+    PointsNotNamed,
     #[error("the system gives no random numbers")]
     NoRandomness,
     #[error("the contact data cannot be written as JSON")]

@@ -196,6 +196,12 @@ impl<'a> FieldReader<'a> {
         Some(amount)
     }
 
+    /// An amount of `asset`, if there is one: a decimal in a string, not below zero.
+    pub fn optional_amount(&mut self, name: &'static str, asset: Asset) -> Option<Amount> {
+        self.optional(name)?;
+        self.amount(name, Some(asset))
+    }
+
     /// An amount of `asset`: a decimal in a string.
     pub fn signed_amount(&mut self, name: &'static str, asset: Option<Asset>) -> Option<Amount> {
         let value = self.required(name)?;

@@ -23,6 +23,7 @@ use crate::ids::PartnerId;
 use crate::intake::upload::Shelf;
 use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
+use crate::program::Judging;
 use crate::secrets::keys::Keys;
 use crate::settings::{CrmFeedbackSettings, Settings, TokenSettings, WebhookSettings};
 use crate::store::signatures::NewSignature;
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub time_zone: chrono_tz::Tz,
     /// Maximum size of an uploaded file, in bytes.
     pub(in crate::http) upload_bytes_max: i64,
+    /// Maximum size of a file once it is unpacked, in bytes.
+    pub(in crate::http) unpacked_bytes_max: u64,
     pub(in crate::http) streams: OpenStreams,
     pub metrics: Arc<Metrics>,
     /// Whether the public address shows the metrics to staff.
@@ -108,6 +111,7 @@ impl Gateway {
             sandbox,
             time_zone: settings.time_zone,
             upload_bytes_max: i64::from(settings.upload_bytes_max),
+            unpacked_bytes_max: settings.unpacked_bytes_max,
             streams: OpenStreams::default(),
             metrics: Arc::clone(metrics),
             metrics_public: settings.metrics.public,
@@ -151,7 +155,8 @@ impl Gateway {
         event: Event,
         signed: Option<Arc<NewSignature>>,
     ) -> Result<Outcome, WriteError> {
-        let submission = Submission { partner: Arc::clone(partner), event, signed };
+        let submission =
+            Submission { partner: Arc::clone(partner), event, signed, judging: Judging::InForce };
         self.books(partner).writer.submit(submission).await
     }
 

@@ -6,10 +6,12 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, Route, web};
 
-use crate::http::access::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
+use crate::http::access::auth::{
+    Caller, ConsentsWrite, Customer, EventsWrite, SettlementsAnswer, WebhooksManage,
+};
 use crate::http::access::partner_or_staff::PartnerOrStaff;
 use crate::http::access::staff::{
-    Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff,
+    Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Reconcile, Settle, Staff,
 };
 use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
@@ -17,18 +19,19 @@ use crate::http::merchant;
 use crate::http::openapi;
 use crate::http::operator::{health, metrics};
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, stream, tus, uploads,
-    webhook_deliveries, webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks, stream, tus,
+    uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::http::problem;
 use crate::http::sandbox;
 use crate::http::server::idempotency::{KeyedCaller, answer_once};
 use crate::http::server::paths::{
-    self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, at, unknown,
+    self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
-    readings, tasks,
+    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
+    statements, tasks,
 };
 
 /// Every route.
@@ -73,7 +76,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/crm/feedback", web::post().to(crm_feedback::post_feedback)))
         .configure(customer_routes)
         .configure(staff_routes)
+        .configure(exposure_routes)
         .configure(follow_up_routes)
+        .configure(reconcile_routes)
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
         // Everybody: the reference
@@ -203,6 +208,7 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(at(paths::INTROSPECTION_PATH, web::post().to(revocation::introspect_token)))
         .service(at("/v1/corrections", web::get().to(corrections::get_corrections)))
         .service(at("/v1/corrections/{correction}", web::get().to(corrections::get_correction)))
+        .service(at("/v1/approval-pairs", web::get().to(approval_pairs::get_approval_pairs)))
         .service(at("/v1/flagged-payments", web::get().to(flagged_payments::get_flagged_payments)))
         // Staff: read, where the settings let them
         .service(at("/metrics", web::get().to(metrics::get_metrics)))
@@ -211,6 +217,34 @@ fn staff_routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Operate>>(
             "/v1/dead-letters/{message}/replay",
             web::post().to(dead_letters::replay_dead_letter),
+        ));
+}
+
+/// Routes about what is held, limits of exposure, and freezes.
+fn exposure_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: read
+        .service(at("/v1/held-events", web::get().to(held_events::get_held_events)))
+        .service(at("/v1/held-events/{held}", web::get().to(held_events::get_held_event)))
+        .service(at("/v1/alarms", web::get().to(exposure::get_alarms)))
+        .service(at("/v1/partners/{partner}/exposure", web::get().to(exposure::get_exposure)))
+        .service(at("/v1/freezes", web::get().to(freezes::get_freezes)))
+        // Staff: decide
+        .service(once::<Staff<Decide>>(
+            "/v1/held-events/{held}/release",
+            web::post().to(held_events::release_event),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/held-events/{held}/rejection",
+            web::post().to(held_events::reject_event),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/partners/{partner}/freeze",
+            web::post().to(freezes::freeze_partner),
+        ))
+        .service(once::<Staff<Decide>>(
+            "/v1/partners/{partner}/freeze/end",
+            web::post().to(freezes::lift_freeze),
         ));
 }
 
@@ -242,6 +276,73 @@ fn follow_up_routes(config: &mut web::ServiceConfig) {
         .service(once::<Staff<Manage>>(
             "/v1/tasks/{task}/cancellation",
             web::post().to(tasks::cancel_task),
+        ));
+}
+
+/// Routes of those who compare and settle, and of the partners who answer them.
+fn reconcile_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: reconcile
+        .service(
+            once::<Staff<Reconcile>>(
+                "/v1/reconciliation/statements",
+                web::post().to(statements::post_statement),
+            )
+            .route(web::get().to(statements::get_statements))
+            .app_data(web::PayloadConfig::new(STATEMENT_BYTES_MAX)),
+        )
+        .service(once::<Staff<Reconcile>>(
+            "/v1/reconciliation/runs",
+            web::post().to(reconciliations::run_reconciliation),
+        ))
+        .service(at(
+            "/v1/reconciliation/runs/{run}",
+            web::get().to(reconciliations::get_reconciliation),
+        ))
+        .service(at("/v1/breaks", web::get().to(breaks::get_breaks)))
+        .service(at("/v1/breaks/{break}", web::get().to(breaks::get_break)))
+        .service(once::<Staff<Reconcile>>(
+            "/v1/breaks/{break}/proposals",
+            web::post().to(breaks::propose_for_break),
+        ))
+        .service(once::<Staff<Reconcile>>(
+            "/v1/breaks/{break}/notes",
+            web::post().to(breaks::note_on_break),
+        ))
+        // Staff: settle
+        .service(once::<Staff<Settle>>(
+            "/v1/breaks/{break}/approval",
+            web::post().to(breaks::approve_for_break),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/breaks/{break}/rejection",
+            web::post().to(breaks::reject_for_break),
+        ))
+        .service(once::<Staff<Reconcile>>(
+            "/v1/settlements",
+            web::post().to(settlements::propose_settlement),
+        ))
+        .service(at(
+            "/v1/settlements/{partner}/{period}",
+            web::get().to(settlements::get_settlement),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/settlements/{partner}/{period}/close",
+            web::post().to(settlements::close_settlement),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/settlements/{partner}/{period}/rejection",
+            web::post().to(settlements::reject_settlement),
+        ))
+        // Partners: settlements:answer
+        .service(at("/v1/settlement-breaks", web::get().to(settlement_breaks::get_asked_breaks)))
+        .service(at(
+            "/v1/settlement-breaks/{break}",
+            web::get().to(settlement_breaks::get_asked_break),
+        ))
+        .service(once::<Caller<SettlementsAnswer>>(
+            "/v1/settlement-breaks/{break}/answers",
+            web::post().to(settlement_breaks::answer_break),
         ));
 }
 

@@ -26,14 +26,7 @@ impl Columns {
     /// # Errors
     /// [`IntakeError`], which says what was seen in place of the columns.
     pub fn find(map: &FileMap, header: &StringRecord) -> Result<Self, IntakeError> {
-        let place = |name: &str| {
-            let mut places = header.iter().enumerate().filter(|(_place, column)| *column == name);
-            match (places.next(), places.next()) {
-                (Some((place, _column)), None) => Ok(place),
-                (Some(_), Some(_)) => Err(IntakeError::ColumnTwice(shown(name))),
-                (None, _) => Err(missing(name, header)),
-            }
-        };
+        let place = |name: &str| place_of(name, header);
         let mut data = vec![("order", place(map.order.as_ref().unwrap_or(&map.id))?)];
         for (field, column) in
             [("gross", &map.gross), ("discount", &map.discount), ("paid", &map.paid)]
@@ -75,6 +68,19 @@ impl Columns {
             "time": text(self.occurred_at),
             "data": data,
         })
+    }
+}
+
+/// The place of a column by its name.
+///
+/// # Errors
+/// [`IntakeError::NoColumn`], [`IntakeError::ColumnTwice`].
+pub fn place_of(name: &str, header: &StringRecord) -> Result<usize, IntakeError> {
+    let mut places = header.iter().enumerate().filter(|(_place, column)| *column == name);
+    match (places.next(), places.next()) {
+        (Some((place, _column)), None) => Ok(place),
+        (Some(_), Some(_)) => Err(IntakeError::ColumnTwice(shown(name))),
+        (None, _) => Err(missing(name, header)),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::partner::Partner;
 use crate::partner::Unlisted;
 use crate::partner::lifecycle::Status;
-use crate::program::Refusal;
+use crate::program::{Judging, Refusal};
 use crate::writer::{Outcome, Submission, WriteError, Writer};
 
 /// How often a group is tried again when too many events wait for the writer, and the pause between.
@@ -37,11 +37,13 @@ pub async fn record(
 pub fn submissions<'a>(
     partner: &Arc<Partner>,
     events: impl Iterator<Item = &'a Event>,
+    judging: Judging,
 ) -> Vec<Submission> {
     let one = |event: &Event| Submission {
         partner: Arc::clone(partner),
         event: event.clone(),
         signed: None,
+        judging,
     };
     events.map(one).collect()
 }

@@ -18,6 +18,7 @@ use crate::ids::{ImportId, LeaseId, PartnerId};
 use crate::partner::Partner;
 use crate::partner::lifecycle::Status;
 use crate::partner::scope::Scope;
+use crate::program::Judging;
 use crate::store::imports::{self, Import, Progress};
 use crate::writer::WriteError;
 
@@ -159,7 +160,8 @@ impl Worker {
         open: &mut Open,
     ) -> Result<Rejects, Undone> {
         let good = group.iter().filter_map(|line| line.read.as_ref().ok());
-        let answers = record(&self.settings.writer, submissions(partner, good)).await;
+        let answers =
+            record(&self.settings.writer, submissions(partner, good, Judging::InForce)).await;
         let mut answers = answers.into_iter();
         let mut rejects = Rejects::of(&open.header);
         let progress = &mut open.progress;

@@ -76,6 +76,7 @@ impl AccountCode {
     pub const POINTS_FUNDING: Self = Self("points_funding");
     pub const POINTS_LIABILITY: Self = Self("points_liability");
     pub const POINTS_REFERRAL: Self = Self("points_referral");
+    pub const PAYABLE_FROZEN: Self = Self("payable_frozen");
     pub const SUBSIDY_PAYABLE: Self = Self("subsidy_payable");
     pub const SUBSIDY_EXPENSE: Self = Self("subsidy_expense");
     pub const COMMISSION_PAYABLE: Self = Self("commission_payable");
@@ -85,6 +86,10 @@ impl AccountCode {
     pub const FEE_WAIVER_EXPENSE: Self = Self("fee_waiver_expense");
     pub const REDEMPTION_PAYABLE: Self = Self("redemption_payable");
     pub const REDEMPTION_EXPENSE: Self = Self("redemption_expense");
+    pub const REFUND_CHARGE: Self = Self("refund_charge");
+    pub const REFUND_RECOVERY: Self = Self("refund_recovery");
+    pub const SETTLEMENT_PAYABLE: Self = Self("settlement_payable");
+    pub const SETTLEMENT_EXPENSE: Self = Self("settlement_expense");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -199,6 +204,10 @@ mod tests {
             AccountCode::FEE_WAIVER_EXPENSE,
             AccountCode::REDEMPTION_PAYABLE,
             AccountCode::REDEMPTION_EXPENSE,
+            AccountCode::REFUND_CHARGE,
+            AccountCode::REFUND_RECOVERY,
+            AccountCode::SETTLEMENT_PAYABLE,
+            AccountCode::SETTLEMENT_EXPENSE,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

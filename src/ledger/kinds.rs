@@ -34,6 +34,14 @@ pub enum TransactionKind {
     Adjustment,
     /// Staff undid a transaction.
     Reversal,
+    /// Staff released an event that was held.
+    Released,
+    /// Staff froze a partner: what it is owed since a moment is out of its reach.
+    Frozen,
+    /// Staff lifted the freeze.
+    Thawed,
+    /// Two persons made up for a break.
+    BreakAdjusted,
 }
 
 /// The record that must exist beside a transaction. A transaction without it was not written by
@@ -48,10 +56,14 @@ pub enum Basis {
     Referral,
     /// A row of `corrections`.
     Correction,
+    /// A row of `released_events` or of `freezes`.
+    Staff,
+    /// An approved row of `break_proposals`.
+    Break,
 }
 
 impl TransactionKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Payment,
         Self::Refund,
         Self::Referral,
@@ -67,6 +79,10 @@ impl TransactionKind {
         Self::CommissionMatured,
         Self::Adjustment,
         Self::Reversal,
+        Self::Released,
+        Self::Frozen,
+        Self::Thawed,
+        Self::BreakAdjusted,
     ];
 
     /// The name in the database and in receipts. A name never changes: seals are made of it.
@@ -88,6 +104,10 @@ impl TransactionKind {
             Self::CommissionMatured => "commission.matured",
             Self::Adjustment => "adjustment",
             Self::Reversal => "reversal",
+            Self::Released => "event.released",
+            Self::Frozen => "partner.frozen",
+            Self::Thawed => "partner.thawed",
+            Self::BreakAdjusted => "break.adjusted",
         }
     }
 
@@ -110,6 +130,8 @@ impl TransactionKind {
             Self::Matured | Self::TimedOut | Self::Expired => Basis::Time,
             Self::Rewarded | Self::ClawedBack | Self::CommissionMatured => Basis::Referral,
             Self::Adjustment | Self::Reversal => Basis::Correction,
+            Self::Released | Self::Frozen | Self::Thawed => Basis::Staff,
+            Self::BreakAdjusted => Basis::Break,
         }
     }
 
@@ -157,7 +179,7 @@ mod tests {
             assert_eq!(TransactionKind::by_name(kind.name()), Some(kind));
         }
         // `ALL` is written by hand. The last variant's number tells when one is missing from it.
-        assert_eq!(TransactionKind::ALL.len(), TransactionKind::Reversal as usize + 1);
+        assert_eq!(TransactionKind::ALL.len(), TransactionKind::BreakAdjusted as usize + 1);
         assert!(TransactionKind::ALL.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(TransactionKind::by_name("payment"), None);
     }

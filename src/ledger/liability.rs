@@ -111,7 +111,9 @@ impl Movement {
             return Self::Reversed;
         }
         match TransactionKind::by_name(name) {
-            Some(TransactionKind::Payment | TransactionKind::Referral) => Self::Issued,
+            Some(
+                TransactionKind::Payment | TransactionKind::Referral | TransactionKind::Released,
+            ) => Self::Issued,
             Some(TransactionKind::Expired) => Self::Expired,
             Some(TransactionKind::Refund | TransactionKind::Reversal) => Self::Reversed,
             Some(TransactionKind::Adjustment) => Self::ReEstimated,
@@ -126,7 +128,10 @@ impl Movement {
                 TransactionKind::Matured
                 | TransactionKind::Rewarded
                 | TransactionKind::ClawedBack
-                | TransactionKind::CommissionMatured,
+                | TransactionKind::CommissionMatured
+                | TransactionKind::Frozen
+                | TransactionKind::Thawed
+                | TransactionKind::BreakAdjusted,
             )
             | None => Self::Other,
         }

@@ -13,7 +13,7 @@ use crate::clock::{self, Moment};
 use crate::ids::CustomerId;
 use crate::money::{Amount, Asset};
 use crate::partner::Registry;
-use crate::partner::notice::{NoticeKind, POINTS_EXPIRING};
+use crate::partner::notice::{NoticeKind, POINTS_EXPIRING, POINTS_REDEEMED};
 use crate::store::announcements::DueSpan;
 use crate::store::lots::Expiring;
 use crate::store::notices::NewNotice;
@@ -56,6 +56,10 @@ fn round(search: &NoticeSearch, now: Moment) -> Result<usize, StoreError> {
     let programme = search.registry.programme();
     let mut count = 0_usize;
     for kind in &programme.notice {
+        if kind.kind == POINTS_REDEEMED {
+            // The writer queues it, with the redemption.
+            continue;
+        }
         count = count.saturating_add(if kind.kind == POINTS_EXPIRING {
             queue_for_points(search, kind, now)?
         } else {

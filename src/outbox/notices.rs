@@ -14,9 +14,11 @@ use super::failure::{Blame, asked};
 use super::{Failure, Sent};
 use crate::clock;
 use crate::crm::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
+use crate::ids::PartnerId;
 use crate::money::Asset;
 use crate::notice::night_left;
 use crate::partner::Registry;
+use crate::partner::notice::POINTS_REDEEMED;
 use crate::store::Pool;
 use crate::store::notices::{self, Notice};
 use crate::store::outbox::claims::Claimed;
@@ -39,14 +41,16 @@ pub enum NoticeWay {
 
 impl NoticeSender {
     pub async fn send(&self, claimed: &Claimed) -> Result<Sent, Failure> {
-        if let Some(left) = night_left(clock::now(), self.time_zone) {
-            let text = "nobody is told at night".to_owned();
-            return Err(failure("night", text, Blame::Ourselves).after(left));
-        }
         let subject = claimed.subject;
         let notice = self.pool.ask(move |db| notices::get(db, &subject)).await?;
         let Some(notice) = notice else { return Err(Failure::no_consent()) };
-        if notice.date < clock::now().day_in(self.time_zone).to_string() {
+        // What has happened is told at any hour, however late: it may have been somebody else.
+        let can_wait = notice.kind != POINTS_REDEEMED;
+        if let Some(left) = night_left(clock::now(), self.time_zone).filter(|_left| can_wait) {
+            let text = "nobody is told at night".to_owned();
+            return Err(failure("night", text, Blame::Ourselves).after(left));
+        }
+        if can_wait && notice.date < clock::now().day_in(self.time_zone).to_string() {
             let failed = failure("late", "its day is over".to_owned(), Blame::Ourselves);
             return Err(Failure { is_final: true, ..failed });
         }
@@ -93,6 +97,12 @@ impl NoticeSender {
             fields.insert("amount".to_owned(), json!(amount));
             fields.insert("currency".to_owned(), json!(currency));
         }
+        let partner = notice.partner.as_ref();
+        if let Some(partner) = partner {
+            fields.insert("partner".to_owned(), json!(partner));
+        }
+        let named = partner.and_then(|id| self.registry.get(id));
+        let partner = named.as_ref().map(|it| it.name.as_str()).or(partner.map(PartnerId::as_str));
         if let Some(announcement) = &notice.announcement {
             fields.insert("announcement".to_owned(), json!(announcement));
         }
@@ -101,6 +111,7 @@ impl NoticeSender {
                 "points" | "amount" => Some(amount.as_str()),
                 "currency" => Some(currency),
                 "date" => Some(notice.date.as_str()),
+                "partner" => partner,
                 _ => None,
             };
             fields.insert("says".to_owned(), json!(kind.says.fill(value)));

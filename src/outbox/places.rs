@@ -11,6 +11,9 @@ use crate::store::outbox::Channel;
 const CHANNEL_MAX: usize = 128;
 /// The share of one partner: of the places for webhooks.
 const PARTNER_MAX: usize = 8;
+/// From here on a partner gets one place only, so that the slow endpoints of any sixteen partners do not
+/// fill what the others need.
+const CROWDED_FROM: usize = 96;
 
 /// The places that are taken, as clones of one value for each group.
 #[derive(Default)]
@@ -32,7 +35,11 @@ impl Places {
         match partner {
             None => free,
             Some(partner) => {
-                free.min(PARTNER_MAX.saturating_sub(taken(self.partners.get(partner))))
+                let is_crowded = free <= CHANNEL_MAX.saturating_sub(CROWDED_FROM);
+                let share = if is_crowded { 1 } else { PARTNER_MAX };
+                let before_crowded = CROWDED_FROM.saturating_sub(CHANNEL_MAX.saturating_sub(free));
+                let own = share.saturating_sub(taken(self.partners.get(partner)));
+                if is_crowded { free.min(own) } else { before_crowded.min(own) }
             }
         }
     }
@@ -75,6 +82,14 @@ mod tests {
         assert_eq!(places.free(Channel::Webhook, Some(&honest)), PARTNER_MAX);
         assert_eq!(places.free(Channel::Crm, None), CHANNEL_MAX);
         assert!(!places.is_full(Channel::Webhook));
+        // Twenty more partners are slow: whoever has nothing under way still gets a place.
+        for number in 7..27 {
+            let partner = PartnerId::try_from(format!("slow-{number}").as_str()).unwrap();
+            while places.free(Channel::Webhook, Some(&partner)) > 0 {
+                seats.push(places.take(Channel::Webhook, Some(&partner)));
+            }
+        }
+        assert_eq!(places.free(Channel::Webhook, Some(&honest)), 1);
         drop(seats);
         let slow = PartnerId::try_from("slow-1").unwrap();
         assert_eq!(places.free(Channel::Webhook, Some(&slow)), PARTNER_MAX);

@@ -18,6 +18,7 @@ mod revision;
 mod rules;
 pub mod scope;
 pub mod sign;
+pub mod statement_map;
 pub mod test_clock;
 
 pub use kind::PartnerKind;
@@ -28,6 +29,6 @@ pub use place::ManifestError;
 pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
 pub use rules::{
-    attribution, behaviour, condition, consent_text, earning, follow_up, lead, limits, notice,
-    programme, retention, reward, scheme, terms,
+    attribution, behaviour, condition, consent_text, earning, exposure, follow_up, lead, limits,
+    notice, programme, redemption, referral_limits, retention, reward, scheme, staff, terms,
 };

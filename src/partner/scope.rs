@@ -23,16 +23,20 @@ pub enum Scope {
     /// Set the endpoints that receive the partner's webhooks.
     #[serde(rename = "webhooks:manage")]
     WebhooksManage,
+    /// Read and answer what the bank asks about the partner's statements.
+    #[serde(rename = "settlements:answer")]
+    SettlementsAnswer,
 }
 
 impl Scope {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::EventsWrite,
         Self::EventsRead,
         Self::ReferralsRead,
         Self::ConsentsWrite,
         Self::FilesWrite,
         Self::WebhooksManage,
+        Self::SettlementsAnswer,
     ];
 
     #[must_use]
@@ -44,6 +48,7 @@ impl Scope {
             Self::ConsentsWrite => "consents:write",
             Self::FilesWrite => "files:write",
             Self::WebhooksManage => "webhooks:manage",
+            Self::SettlementsAnswer => "settlements:answer",
         }
     }
 

@@ -6,12 +6,13 @@ use rust_decimal::Decimal;
 use super::correction::{Adjustment, CorrectionRefusal};
 use super::decision::Decision;
 use super::lot::{self, Lots, NewLot};
+use super::reported_by::BY_STAFF;
 use crate::clock::Moment;
 use crate::ids::LotId;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
 
-pub(super) const RULE: &str = "adjustment:manual@1";
+pub(super) const RULE: &str = BY_STAFF;
 
 /// Gives points in a lot of their own, of which a debt is paid first; or takes points that could be
 /// spent now, in the order in which they would have been. Never makes a debt.
@@ -59,7 +60,7 @@ mod tests {
 
     use super::*;
     use crate::ids::CustomerId;
-    use crate::program::{Lot, Parts};
+    use crate::program::{Lot, LotStand, Parts};
 
     fn points(minor: i64) -> Amount {
         Amount::from_minor(minor, Asset::PTS)
@@ -88,7 +89,9 @@ mod tests {
             for (available, days) in parts {
                 let expires_at = (days > -2).then(|| now.plus(TimeDelta::days(days)));
                 let parts = Parts { available: points(available), ..Parts::NONE };
-                let lot = Lot { id: LotId::random(), customer, matures_at: None, expires_at, parts };
+                let id = LotId::random();
+                let lot =
+                    Lot { id, customer, matures_at: None, expires_at, reported: None, parts, stand: LotStand::Free };
                 free += if lot::spendable(&lot, now) { available } else { 0 };
                 lots.add(lot);
             }
@@ -101,7 +104,7 @@ mod tests {
             let decision = done.unwrap();
             let sum: i64 = decision.postings.iter().map(|posting| posting.amount.minor()).sum();
             prop_assert_eq!(sum, 0);
-            lots.follow(&decision).unwrap();
+            lots.follow(&decision, now).unwrap();
             prop_assert!(lots.owed(customer).minor() <= owed);
             for lot in lots.of(customer) {
                 prop_assert!(!lot.parts.available.is_negative());

@@ -21,12 +21,6 @@ pub fn admit(event: &Event, partner: &Partner, occasion: Occasion) -> Result<(),
     if occasion.effective_at > occasion.recorded_at.plus(SKEW_MAX) {
         return Err(Refusal::Future { skew_seconds: SKEW_MAX.num_seconds() });
     }
-    if let Some(days_max) = partner.late_days_max {
-        let days_late = occasion.today.signed_duration_since(occasion.day).num_days();
-        if days_late > i64::from(days_max) {
-            return Err(Refusal::Late { days_max });
-        }
-    }
     match &event.data {
         EventData::Referral(referral) => offered(partner, &referral.product, occasion).map(|_| ()),
         // What is held already may be settled, whatever was agreed since.

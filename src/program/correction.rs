@@ -76,6 +76,8 @@ pub enum CorrectionRefusal {
     ExpiryPast,
     #[error("whoever proposed a correction cannot approve it")]
     FourEyes,
+    #[error("the customer is the member of staff; another person must do it")]
+    OwnAccount,
     #[error("the correction is {state} already")]
     Closed { state: &'static str },
     #[error("no transaction of that id is recorded")]

@@ -58,6 +58,12 @@ impl CountedUnit {
 }
 
 impl Counted {
+    /// Once more, or once less where it is below zero.
+    #[must_use]
+    pub const fn times(counter: CounterKey, amount: i64) -> Self {
+        Self { counter, unit: CountedUnit::Times, amount }
+    }
+
     /// The same, taken away again.
     #[must_use]
     pub const fn negated(self) -> Self {
@@ -168,6 +174,7 @@ impl NeededCounters {
         let budgets = with_budget.map(|reward| reward_budget(&partner.id, &product.id, reward));
         self.shared.extend(budgets);
         self.shared.extend(loads(&partner.programme.branch, &product.id, &referral.region));
+        self.shared.extend(super::referral_shares::needed(partner, referral));
     }
 
     /// Adds what a payment of that customer at that partner on that day asks for.

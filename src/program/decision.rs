@@ -3,8 +3,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::charge::{ChargeChange, ChargeStep};
 use super::counter::Counted;
-use super::explain::{DecisionReason, Mark};
+use super::explain::{DecisionReason, HeldReason, Mark};
+use super::exposure::Exposed;
 use super::hold::HoldStep;
 use super::lot::NewLot;
 use super::reward::RewardGiven;
@@ -33,6 +35,10 @@ pub struct Decision {
     pub lines: Vec<LinePart>,
     /// What the event adds to counters, or takes from them.
     pub counted: Vec<Counted>,
+    /// What the event adds to the figures of exposure.
+    pub exposed: Vec<Exposed>,
+    /// Why the event brings nothing until people decide, if it is held.
+    pub held: Option<HeldReason>,
     /// The customer manager who has a lead more.
     pub assigned: Option<Counted>,
     /// What becomes of the customer's tier, where it changes.
@@ -41,6 +47,8 @@ pub struct Decision {
     pub quote: Option<KeptQuote>,
     /// What the event does to a hold.
     pub hold: Option<HoldStep>,
+    /// What the partners of refunds are charged for spent points, and given back.
+    pub charges: Vec<ChargeStep>,
     /// What becomes of a referral.
     pub verdict: Option<Verdict>,
     /// What a referral leaves behind of the person, by keyed hashes.
@@ -54,6 +62,12 @@ impl Decision {
     pub fn mark(&mut self, mark: Mark, reason: impl Into<DecisionReason>) {
         self.marks.push(mark);
         self.explain(reason);
+    }
+
+    /// Takes over what becomes of charges.
+    pub fn charge(&mut self, change: ChargeChange) {
+        self.postings.extend(change.postings);
+        self.charges.extend(change.steps);
     }
 
     /// Adds a reason to the explanation.
@@ -101,6 +115,21 @@ pub struct Occasion {
     pub effective_at: Moment,
     pub recorded_at: Moment,
     pub zone: Tz,
+    pub judging: Judging,
+}
+
+/// By what an event is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judging {
+    /// The limits, and the bound of lateness. Reservations run from the recording.
+    #[default]
+    InForce,
+    /// The dates that the event names alone: an operator brings the bank's own history in.
+    History,
+    /// Staff accepted the event, which was held since that time: no limit stands against it.
+    Accepted { recorded_at: Moment },
+    /// The bank has frozen the partner: what it is given stays under reservation.
+    Frozen,
 }
 
 impl Occasion {
@@ -113,6 +142,23 @@ impl Occasion {
             effective_at,
             recorded_at,
             zone,
+            judging: Judging::InForce,
+        }
+    }
+
+    /// The same, judged otherwise.
+    #[must_use]
+    pub const fn judged(self, judging: Judging) -> Self {
+        Self { judging, ..self }
+    }
+
+    /// When a reservation begins. No partner can choose that: it is never the date of the event.
+    #[must_use]
+    pub const fn reserved_from(&self) -> Moment {
+        match self.judging {
+            Judging::InForce | Judging::Frozen => self.recorded_at,
+            Judging::History => self.effective_at,
+            Judging::Accepted { recorded_at } => recorded_at,
         }
     }
 }
@@ -132,8 +178,6 @@ pub enum Refusal {
     ProductNotOffered(RuleId),
     #[error("the event lies in the future: the clocks may differ by {skew_seconds} seconds")]
     Future { skew_seconds: i64 },
-    #[error("the event is later than the {days_max} days that were agreed")]
-    Late { days_max: u32 },
     #[error("no earning scheme of the partner was in force on {day}{}", since(*.earliest))]
     OutsideTerm { day: NaiveDate, earliest: Option<NaiveDate> },
     #[error("the member is not known; this partner's members are linked by the bank first")]
@@ -154,9 +198,12 @@ pub enum Refusal {
     LineExceeds { line: LineNumber, left: Amount },
     #[error("no redemption at this partner is agreed")]
     RedemptionNotAgreed,
-    #[error("the code is not known, has been used, or is too old; the customer can make another")]
+    #[error(
+        "the code is not known, not for this partner, has been used, was refused too often, or is too \
+         old; the customer can make another"
+    )]
     CodeInvalid,
-    #[error("the customer has fewer points than that")]
+    #[error("the code is not good for that many points")]
     PointsInsufficient,
     #[error("no hold of that id is recorded")]
     HoldUnknown,
@@ -170,6 +217,10 @@ pub enum Refusal {
         "{most} returns of a redemption at most: the next one must be of all that is left: {left}"
     )]
     ReturnsMany { most: usize, left: Amount },
+    #[error(
+        "the partner has {max} referrals that wait; more are taken once some of them have ended"
+    )]
+    ReferralsFull { max: u32 },
     #[error("an amount that follows from the event is out of range: {0}")]
     Range(#[from] AmountError),
 }

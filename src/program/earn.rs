@@ -17,7 +17,7 @@ use super::standing::{CustomerStanding, Standings};
 use super::tier::{self, TierChange};
 use crate::clock::Moment;
 use crate::event::{Line, Payment};
-use crate::ids::{LotId, RuleId};
+use crate::ids::{LineNumber, LotId, RuleId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split};
 use crate::partner::Partner;
@@ -76,7 +76,11 @@ pub fn earn(
 
 /// A line that brought no points yet.
 fn unrewarded(line: &Line) -> LinePart {
-    let (line, amount) = (line.line.clone(), line.paid);
+    unrewarded_part(line.line.clone(), line.paid)
+}
+
+/// The same, by the line's number and what was paid for it.
+pub(super) const fn unrewarded_part(line: LineNumber, amount: Amount) -> LinePart {
     LinePart { line, amount, points: NO_POINTS, by_rule: BTreeMap::new() }
 }
 
@@ -103,10 +107,11 @@ fn offer<'a>(
     let points = Amount::round(unrounded, Asset::PTS, rule.rounding)?;
     let mut limited = Vec::new();
     let given = limit(rule, &version, points, Limits { purchase, standings }, &mut limited);
-    let Occasion { effective_at, recorded_at, day, zone, .. } = purchase.occasion;
+    let Occasion { recorded_at, day, zone, .. } = purchase.occasion;
+    let reserved_from = purchase.occasion.reserved_from();
     let is_given = |_at: &Moment| !given.is_zero();
     let expires_at = rule.expires_at(day, zone).filter(is_given);
-    let available_at = rule.matures_at(effective_at).filter(|at| *at > recorded_at);
+    let available_at = rule.matures_at(reserved_from).filter(|at| *at > recorded_at);
     let available_at = available_at.filter(is_given);
     let mut reasons = vec![EarningReason::Earned {
         rule: version.clone(),
@@ -242,7 +247,7 @@ fn issue(
         issued: points,
         by_partner,
         unit_cost: partner.programme.points.unit_cost,
-        matures_at: rule.matures_at(occasion.effective_at),
+        matures_at: rule.matures_at(occasion.reserved_from()),
         expires_at: rule.expires_at(occasion.day, occasion.zone),
     };
     add_to_lines(&version, points, &weights, &mut decision.lines)?;

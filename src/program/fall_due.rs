@@ -65,7 +65,7 @@ pub fn fall_due(
                 (TransactionKind::TimedOut, Decision { refers_to: Some(key), ..released })
             }
         };
-        lots.follow(&decision)?;
+        lots.follow(&decision, effective_at)?;
         let available = |posting: &&Posting| posting.account.code == AccountCode::POINTS_AVAILABLE;
         let touched = decision.postings.iter().filter(available);
         for lot in touched.filter_map(|posting| lots.get(posting.lot?)) {
@@ -120,7 +120,7 @@ fn mature<'l>(
         matured = matured.checked_add(points)?;
     }
     decision.explain(PointsReason::Matured { rule, points: matured });
-    debt.explain(&mut decision);
+    debt.settle(&mut decision)?;
     Ok(decision)
 }
 

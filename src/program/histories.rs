@@ -88,8 +88,14 @@ impl World {
         Self::with_programme(manifest, &Arc::default())
     }
 
+    /// Points may be spent at once where they were earned.
     pub fn with_programme(manifest: &str, programme: &Arc<Programme>) -> Self {
-        let partner = Partner::parse(manifest, "p.toml", "green-basket", programme).unwrap();
+        let mut programme = Programme::clone(programme);
+        programme.redemption.own_after_days = 0;
+        let programme = Arc::new(programme);
+        let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        // Histories are of any sums and any dates: `exposure` tries the limits.
+        (partner.exposure, partner.late_days_max) = (Vec::new(), u32::MAX);
         let customer = CustomerId::random();
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         let mut standings = Standings::default();
@@ -206,6 +212,9 @@ impl World {
                     customer: self.customer,
                     expires_at: self.now.plus(TimeDelta::minutes(5)),
                     used: false,
+                    points: Some(Amount::max(Asset::PTS)),
+                    partner: None,
+                    refusals: 0,
                 };
                 self.standings.add_code(CodeKey::of(&code), good);
                 let data = serde_json::json!({ "code": code, "points": text(*minor, Asset::PTS) });
@@ -260,6 +269,21 @@ impl World {
         let owed = self.standings.lots.owed(self.customer);
         assert_eq!(self.balance(AccountCode::POINTS_OWED), -owed.minor());
         assert!(!owed.is_negative());
+        // All debts come from refunds: the partner bears their price, and what was redeemed is worth
+        // its price, each worked out on all of it.
+        let charges = self.standings.lots.charges(self.customer);
+        let open: i64 = charges.iter().map(|charge| charge.open().unwrap().minor()).sum();
+        assert_eq!(open, owed.minor());
+        let of = |code: AccountCode| {
+            let own = Account::partner(code, &self.partner.id, Asset::CNY);
+            self.balances.get(&own).copied().unwrap_or(0)
+        };
+        let up = |minor: i64| (minor + 99) / 100;
+        let borne = charges.iter().map(|it| up(it.charged.minor()) - up(it.repaid.minor()));
+        assert_eq!(of(AccountCode::REFUND_CHARGE), -borne.sum::<i64>());
+        let redeemed = Account::bank(AccountCode::POINTS_REDEMPTION, Asset::PTS);
+        let redeemed = self.balances.get(&redeemed).copied().unwrap_or(0);
+        assert_eq!(of(AccountCode::REDEMPTION_PAYABLE), redeemed / 100);
         // Points that can be spent pay a debt, but for what is owed only until a hold ends.
         let waiting = sum(|parts| parts.owed);
         let unexpired = lots.iter().filter(|lot| lot::spendable(lot, self.now));
@@ -331,7 +355,7 @@ proptest! {
         prop_assert!(owed <= 0 && owed + expired == 0, "{:?}", world.balances);
         for (account, minor) in &world.balances {
             let counted = [AccountCode::POINTS_OWED, AccountCode::POINTS_BREAKAGE];
-            let counted = counted.contains(&account.code);
+            let counted = counted.contains(&account.code) || charge::keeps(account.code);
             prop_assert!(counted || *minor == 0, "{} after {:?}", account, steps);
         }
     }

@@ -1,24 +1,22 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use chrono::TimeDelta;
+use rust_decimal::Decimal;
 
+use super::code::CodeStanding;
+use super::counter::{Counted, CountedUnit, Counters};
 use super::decision::{Decision, Occasion, PARTS_MAX, Refusal};
 use super::explain::{LocalMoment, PointsReason};
 use super::lot::{self, Debt, Lot, Lots};
+use super::redeemed::RedeemedSum;
+use super::reported_by::ReportedBy;
+use super::standing::Standings;
 use crate::clock::Moment;
 use crate::event::{Commit, Hold, Return};
-use crate::ids::{CodeKey, CustomerId, LotId};
+use crate::ids::{CodeKey, CounterKey, CustomerId, LotId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, Asset, Rounding, split_by_amounts};
+use crate::money::{Amount, Asset, split_by_amounts};
 use crate::partner::Partner;
-
-/// What a rule may know of the code that a customer showed.
-#[derive(Clone, Copy, Debug)]
-pub struct CodeStanding {
-    pub customer: CustomerId,
-    pub expires_at: Moment,
-    pub used: bool,
-}
 
 /// The state of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +45,27 @@ pub struct HoldStanding {
     pub returns: usize,
     /// What the bank owes the partner for what was committed.
     pub value: Amount,
+    /// CNY for 1.00 points committed. `None`: nothing was, or by a release that rounded the value of
+    /// each redemption by itself.
+    pub price: Option<Decimal>,
 }
 
 /// What a decision does to a hold.
 #[derive(Clone, Copy, Debug)]
 pub enum HoldStep {
     Opened { code: CodeKey, points: Amount, times_out_at: Moment },
-    Closed { state: HoldState, committed: Amount, value: Amount },
+    Closed { state: HoldState, committed: Amount, value: Amount, price: Option<Decimal> },
     Returned { points: Amount },
 }
 
 impl HoldStanding {
+    /// The counters by which its commitment, or a return, is worth what it is.
+    pub fn counters(&self, partner: &Partner) -> impl Iterator<Item = CounterKey> {
+        let prices = [Some(partner.programme.points.redemption_price), self.price];
+        let sums = prices.into_iter().flatten();
+        sums.map(|price| RedeemedSum::of(&partner.id, self.customer, price).counter())
+    }
+
     /// The lots whose points are held, or were redeemed.
     pub fn lots(&self) -> impl Iterator<Item = LotId> {
         self.held.iter().chain(&self.redeemed).map(|(lot, _points)| *lot)
@@ -86,8 +94,8 @@ impl HoldState {
     }
 }
 
-/// Sets points aside, first to expire first. A partner learns whether there are enough, not how
-/// many there are.
+/// Sets points aside, first to expire first. A partner learns whether the code is good for so many,
+/// not how many the customer has or the code is for.
 pub fn hold(
     hold: &Hold,
     code: Option<&CodeStanding>,
@@ -95,16 +103,18 @@ pub fn hold(
     occasion: Occasion,
     lots: &Lots,
 ) -> Result<Decision, Refusal> {
-    let good = |code: &&CodeStanding| !code.used && code.expires_at > occasion.recorded_at;
-    let customer = code.filter(good).ok_or(Refusal::CodeInvalid)?.customer;
-    if lot::free(customer, lots, occasion.recorded_at)?.minor() < hold.points.minor() {
+    let now = occasion.recorded_at;
+    let code = code.filter(|code| code.is_good(&partner.id, now)).ok_or(Refusal::CodeInvalid)?;
+    let customer = code.customer;
+    let free = free_at(customer, lots, partner, now)?;
+    if free.min(code.points_max(partner)).minor() < hold.points.minor() {
         return Err(Refusal::PointsInsufficient);
     }
     let rule = RuleVersion::built_in("redemption:hold@1");
     let mut decision = Decision { customer: Some(customer), ..Decision::default() };
     let mut left = hold.points;
     for lot in lots.of(customer) {
-        let spendable = lot::spendable(lot, occasion.recorded_at);
+        let spendable = spendable_at(lot, partner, now);
         let taken = if spendable { left.min(lot.parts.available) } else { ZERO };
         if taken.minor() > 0 {
             left = left.checked_sub(taken)?;
@@ -115,7 +125,7 @@ pub fn hold(
         }
     }
     let seconds = i64::from(partner.programme.points.hold_seconds);
-    let times_out_at = occasion.recorded_at.plus(TimeDelta::seconds(seconds));
+    let times_out_at = now.plus(TimeDelta::seconds(seconds));
     let until = LocalMoment::new(times_out_at, occasion.zone);
     let points = hold.points;
     decision.explain(PointsReason::Held { rule, points, times_out_at: until });
@@ -130,8 +140,9 @@ pub fn commit(
     hold: &HoldStanding,
     partner: &Partner,
     occasion: Occasion,
-    lots: &Lots,
+    standings: &Standings,
 ) -> Result<Decision, Refusal> {
+    let lots = &standings.lots;
     open(hold, occasion.recorded_at)?;
     let points = commit.points.unwrap_or(hold.points);
     if points.minor() > hold.points.minor() {
@@ -159,17 +170,15 @@ pub fn commit(
     }
     // The debt that waited for held points is due once these are spent.
     debt.recover_from_all(lots, now, &mut decision)?;
-    debt.explain(&mut decision);
+    debt.settle(&mut decision)?;
     let price = partner.programme.points.redemption_price;
-    let unrounded = points
-        .decimal()
-        .checked_mul(price)
-        .ok_or(crate::money::AmountError::OutOfRange { asset: Asset::CNY })?;
-    let value = Amount::round(unrounded, Asset::CNY, Rounding::HalfUp)?;
+    let sum = RedeemedSum::of(&partner.id, hold.customer, price);
+    let value = sum.value_of(points, so_far(&sum, &standings.counters))?;
+    decision.counted.push(counted(&sum, points));
     owe(&mut decision, partner, value, &rule)?;
     decision.explain(PointsReason::Redeemed { rule, points, price, value });
-    decision.hold =
-        Some(HoldStep::Closed { state: HoldState::Committed, committed: points, value });
+    let (state, price) = (HoldState::Committed, Some(price));
+    decision.hold = Some(HoldStep::Closed { state, committed: points, value, price });
     Ok(decision)
 }
 
@@ -188,10 +197,10 @@ pub fn release(
             free(standing, *held, &freed, debt, &mut decision)?;
         }
     }
-    debt.explain(&mut decision);
+    debt.settle(&mut decision)?;
     decision.explain(PointsReason::Released { rule: freed.rule, points: hold.points });
     let value = Amount::zero(Asset::CNY);
-    decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value });
+    decision.hold = Some(HoldStep::Closed { state, committed: ZERO, value, price: None });
     Ok(decision)
 }
 
@@ -203,15 +212,16 @@ pub fn cancel(hold: &HoldStanding, occasion: Occasion, lots: &Lots) -> Result<De
 }
 
 /// Gives redeemed points back to the lots they came from, with the expiry those have; last spent,
-/// first returned. The partner gives up its price in proportion: returns that add up to all that
-/// was redeemed leave it exactly nothing.
+/// first returned. The partner gives up what is owed for them, as if they had never been redeemed:
+/// returns that add up to all that was redeemed leave it exactly nothing.
 pub fn give_back(
     given: &Return,
     hold: &HoldStanding,
     partner: &Partner,
     occasion: Occasion,
-    lots: &Lots,
+    standings: &Standings,
 ) -> Result<Decision, Refusal> {
+    let lots = &standings.lots;
     if hold.state != HoldState::Committed {
         return Err(Refusal::HoldClosed { state: hold.state.name() });
     }
@@ -242,17 +252,59 @@ pub fn give_back(
             }
         }
     }
-    debt.explain(&mut decision);
-    let part_by = |returned: Amount| -> Result<Amount, Refusal> {
-        let kept = hold.committed.checked_sub(returned)?;
-        let parts = split_by_amounts(hold.value, &[returned, kept])?;
-        Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
+    debt.settle(&mut decision)?;
+    let value = match hold.price {
+        Some(price) => {
+            let sum = RedeemedSum::of(&partner.id, hold.customer, price);
+            let back = given.points.negate()?;
+            decision.counted.push(counted(&sum, back));
+            sum.value_of(back, so_far(&sum, &standings.counters))?.negate()?
+        }
+        None => part_of_value(hold, returned)?.checked_sub(part_of_value(hold, hold.returned)?)?,
     };
-    let value = part_by(returned)?.checked_sub(part_by(hold.returned)?)?;
     owe(&mut decision, partner, value.negate()?, &rule)?;
     decision.explain(PointsReason::Returned { rule, points: given.points, value });
     decision.hold = Some(HoldStep::Returned { points: given.points });
     Ok(decision)
+}
+
+/// Whether the lot's points may be spent at that partner now: those that it reported itself may be only
+/// some days after they were recorded. Who invents payments cannot turn them into money at once.
+fn spendable_at(lot: &Lot, partner: &Partner, now: Moment) -> bool {
+    let days = TimeDelta::days(i64::from(partner.programme.redemption.own_after_days));
+    let waits = |by: &ReportedBy| by.partner == partner.id && by.recorded_at.plus(days) > now;
+    lot::spendable(lot, now) && !lot.reported.as_ref().is_some_and(waits)
+}
+
+/// The points that the customer may spend at that partner now.
+fn free_at(
+    customer: CustomerId,
+    lots: &Lots,
+    partner: &Partner,
+    now: Moment,
+) -> Result<Amount, Refusal> {
+    let mut here = ZERO;
+    for lot in lots.by_id(customer).filter(|lot| spendable_at(lot, partner, now)) {
+        here = here.checked_add(lot.parts.available)?;
+    }
+    Ok(here.min(lot::free(customer, lots, now)?))
+}
+
+/// The points of a sum so far.
+fn so_far(sum: &RedeemedSum, counters: &Counters) -> Amount {
+    Amount::from_minor(counters.get(sum.counter()), Asset::PTS)
+}
+
+const fn counted(sum: &RedeemedSum, points: Amount) -> Counted {
+    Counted { counter: sum.counter(), unit: CountedUnit::Points, amount: points.minor() }
+}
+
+/// The part of a redemption's value for the points returned by then, by the rounding of the release
+/// before.
+fn part_of_value(hold: &HoldStanding, returned: Amount) -> Result<Amount, Refusal> {
+    let kept = hold.committed.checked_sub(returned)?;
+    let parts = split_by_amounts(hold.value, &[returned, kept])?;
+    Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
 }
 
 fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {

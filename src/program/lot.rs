@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
+use super::charge::{self, RefundCharge};
 use super::decision::Decision;
 use super::explain::PointsReason;
+use super::reported_by::ReportedBy;
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
@@ -21,7 +23,19 @@ pub struct Lot {
     pub matures_at: Option<Moment>,
     /// When available points expire; `None` is never.
     pub expires_at: Option<Moment>,
+    /// Whose event brought them; `None` for points that staff gave.
+    pub reported: Option<ReportedBy>,
     pub parts: Parts,
+    pub stand: LotStand,
+}
+
+/// Whether a lot is touched by a freeze of the partner whose event brought it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LotStand {
+    #[default]
+    Free,
+    /// Its points may not be spent until the freeze is lifted.
+    Frozen,
 }
 
 /// Where a lot's points are by now. Points in none of these parts were taken back, or paid a debt.
@@ -62,6 +76,8 @@ pub struct Lots {
     of_customer: HashMap<CustomerId, BTreeSet<LotId>>,
     /// Points owed after a refund of what was spent already; above zero.
     owed: HashMap<CustomerId, Amount>,
+    /// What partners were charged for it, the oldest first.
+    charges: HashMap<CustomerId, Vec<RefundCharge>>,
 }
 
 const ZERO: Amount = Amount::zero(Asset::PTS);
@@ -101,8 +117,26 @@ impl Lots {
         self.lots.insert(lot.id, lot);
     }
 
+    /// Keeps a lot's points from being spent.
+    pub fn freeze(&mut self, id: LotId) {
+        if let Some(lot) = self.lots.get_mut(&id) {
+            lot.stand = LotStand::Frozen;
+        }
+    }
+
     pub fn add_owed(&mut self, customer: CustomerId, owed: Amount) {
         self.owed.insert(customer, owed);
+    }
+
+    /// Adds what a partner was charged for a customer; the oldest come first.
+    pub fn add_charge(&mut self, customer: CustomerId, charge: RefundCharge) {
+        self.charges.entry(customer).or_default().push(charge);
+    }
+
+    /// What partners were charged for a customer.
+    #[must_use]
+    pub fn charges(&self, customer: CustomerId) -> &[RefundCharge] {
+        self.charges.get(&customer).map(Vec::as_slice).unwrap_or_default()
     }
 
     #[must_use]
@@ -125,7 +159,8 @@ impl Lots {
                 waiting = waiting.checked_add(lot.parts.owed)?;
             }
         }
-        Ok(Debt { customer, owed, waiting, paid: ZERO })
+        let charges = self.charges(customer).to_vec();
+        Ok(Debt { customer, owed, waiting, paid: ZERO, charges })
     }
 
     /// A customer's lots, in the order of their ids.
@@ -143,15 +178,17 @@ impl Lots {
         lots
     }
 
-    /// Lets the lots follow a decision.
-    pub fn follow(&mut self, decision: &Decision) -> Result<(), AmountError> {
+    /// Lets the lots follow a decision that is recorded now.
+    pub fn follow(&mut self, decision: &Decision, now: Moment) -> Result<(), AmountError> {
         for new in &decision.lots {
             self.add(Lot {
                 id: new.id,
                 customer: new.customer,
                 matures_at: new.matures_at,
                 expires_at: new.expires_at,
+                reported: ReportedBy::of(&new.partner, &new.rule, now),
                 parts: Parts::NONE,
+                stand: LotStand::Free,
             });
         }
         for posting in &decision.postings {
@@ -166,20 +203,29 @@ impl Lots {
                 self.owed.insert(customer, owed);
             }
         }
+        for step in &decision.charges {
+            let charges = self.charges.entry(step.customer).or_default();
+            match charges.iter_mut().find(|charge| charge.is_of(step)) {
+                Some(charge) => charge.follow(step)?,
+                None => charges.push(RefundCharge::of(step)),
+            }
+        }
         Ok(())
     }
 }
 
 /// What a customer owes while one decision is made. It is worked out once, and follows what the
 /// decision pays: no lot is looked through again for each lot that pays.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Debt {
     customer: CustomerId,
     owed: Amount,
     /// The part that waits for the end of holds: these may free the very points that are owed.
     waiting: Amount,
-    /// What was paid since the last explanation.
+    /// What was paid since it was last settled.
     paid: Amount,
+    /// What partners were charged for it.
+    charges: Vec<RefundCharge>,
 }
 
 /// The rule by which a debt is paid.
@@ -256,13 +302,22 @@ impl Debt {
         Ok(())
     }
 
-    /// Adds to the explanation what was paid since the last one.
-    pub fn explain(&mut self, decision: &mut Decision) {
+    /// Explains what was paid since the last time, and gives it back to the partners that were charged
+    /// for it.
+    pub fn settle(&mut self, decision: &mut Decision) -> Result<(), AmountError> {
         let paid = std::mem::replace(&mut self.paid, ZERO);
         if !paid.is_zero() {
             let rule = RuleVersion::built_in(RECOVERY);
             decision.explain(PointsReason::DebtRecovered { rule, paid });
+            let back = charge::give_back(self.customer, paid, &mut self.charges)?;
+            if !back.steps.is_empty() {
+                let (rule, points) = (charge::rule(), back.points()?);
+                let value = back.value()?.negate()?;
+                decision.explain(PointsReason::ChargeGivenBack { rule, points, value });
+                decision.charge(back);
+            }
         }
+        Ok(())
     }
 
     /// Pays from available points of a lot; `waiting` is the lot that the debt waited for.
@@ -310,7 +365,7 @@ pub fn issue(
     decision.lots.push(lot);
     if !pending && !expired {
         debt.recover(id, points, decision)?;
-        debt.explain(decision);
+        debt.settle(decision)?;
     }
     Ok(())
 }
@@ -376,9 +431,9 @@ pub fn free(customer: CustomerId, lots: &Lots, now: Moment) -> Result<Amount, Am
 }
 
 /// Whether the lot's points may be spent. Expired points may not, even if the expiry is not
-/// recorded yet.
+/// recorded yet; nor those of a partner that is frozen.
 pub fn spendable(lot: &Lot, now: Moment) -> bool {
-    lot.expires_at.is_none_or(|at| at > now)
+    lot.stand == LotStand::Free && lot.expires_at.is_none_or(|at| at > now)
 }
 
 /// Takes points that may be spent now, first to expire first; `None` when there are too few.

@@ -48,7 +48,8 @@ impl Spender {
             partner_share = "0.4"
         "#;
         let programme = Arc::default();
-        let partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
+        partner.exposure.clear();
         let (customer, mut standings) = (CustomerId::random(), Standings::default());
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         for number in 0..LOTS {
@@ -59,7 +60,9 @@ impl Spender {
                 customer,
                 matures_at: pending.then(|| now.plus(TimeDelta::days(1)).plus(seconds)),
                 expires_at: Some(now.plus(TimeDelta::days(60)).plus(seconds)),
+                reported: None,
                 parts: Parts { pending: points(waiting), available: points(there), ..Parts::NONE },
+                stand: LotStand::Free,
             });
         }
         standings.lots.add_owed(customer, points(owed));
@@ -81,7 +84,14 @@ impl Spender {
     fn hold_all(&mut self) {
         let code = RedemptionCode::try_from("1234567890123456").unwrap();
         let expires_at = self.now.plus(TimeDelta::minutes(5));
-        let good = CodeStanding { customer: self.customer, expires_at, used: false };
+        let good = CodeStanding {
+            customer: self.customer,
+            expires_at,
+            used: false,
+            points: Some(points(i64::MAX)),
+            partner: None,
+            refusals: 0,
+        };
         self.standings.add_code(CodeKey::of(&code), good);
         let data = serde_json::json!({ "code": code, "points": "10000.00" });
         self.say("hold-1", "redemption.held", data);

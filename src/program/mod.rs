@@ -5,6 +5,8 @@
 mod adjust;
 mod admit;
 mod brought;
+mod charge;
+mod code;
 pub mod correction;
 mod counter;
 mod counting;
@@ -12,33 +14,43 @@ mod decision;
 mod discount;
 mod earn;
 mod explain;
+mod exposure;
 mod facts;
 pub mod fall_due;
+pub mod held;
 mod hold;
 mod introduction;
 mod lot;
 pub mod quote;
+mod redeemed;
 pub mod refer;
+pub mod referral_shares;
 mod refund;
+mod reported_by;
 mod reverse;
 pub mod reward;
 pub mod simulate;
+pub mod staff_limits;
 mod standing;
 mod tier;
 mod waiver;
 
 pub use adjust::adjust;
+pub use charge::{ChargeStep, RefundCharge};
+pub use code::CodeStanding;
 pub use correction::{
     Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Irreversible,
     Reversal,
 };
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
-pub use decision::{Decision, Introduced, LinePart, Occasion, Refusal};
-pub use explain::{CorrectionReason, DecisionReason, Explanation, Mark};
+pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
+pub use explain::{BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
+pub use exposure::{Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets};
 pub use fall_due::{FallenDue, fall_due};
-pub use hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
+pub use hold::{HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
-pub use lot::{Lot, Lots, NewLot, Parts};
+pub use lot::{Lot, LotStand, Lots, NewLot, Parts};
+pub use reported_by::ReportedBy;
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};
 pub use tier::{TierChange, TierHeld, change as tier_change};
@@ -54,7 +66,8 @@ use crate::partner::Partner;
 /// sees what this one did.
 ///
 /// # Errors
-/// [`Refusal`] when the event is not taken; the standings are then as they were.
+/// [`Refusal`] when the event is not taken; the standings are then as they were, but for the code of
+/// a hold, which counts its refusals.
 pub fn decide(
     event: &Event,
     partner: &Partner,
@@ -71,8 +84,12 @@ pub fn decide(
             refer::refer(referral, key, partner, standings, occasion)
         }
         EventData::Hold(held) => {
-            let code = standings.code(CodeKey::of(&held.code));
-            hold::hold(held, code, partner, occasion, &standings.lots)
+            let key = CodeKey::of(&held.code);
+            let done = hold::hold(held, standings.code(key), partner, occasion, &standings.lots);
+            if done.is_err() {
+                standings.refuse_code(key);
+            }
+            done
         }
         EventData::Commit(Commit { hold, .. })
         | EventData::Cancel(Cancel { hold, .. })
@@ -80,7 +97,32 @@ pub fn decide(
             decide_hold(&event.data, EventKey::of(&partner.id, hold), partner, standings, occasion)
         }
     }?;
-    standings.follow(EventKey::of(&partner.id, &event.id), event, &decision)?;
+    let decision = held::judge(&event.data, partner, standings, occasion, decision)?;
+    standings.follow(EventKey::of(&partner.id, &event.id), event, &decision, occasion)?;
+    Ok(decision)
+}
+
+/// Decides on a recorded event again, which staff accepted: whether it may be taken was asked when it
+/// came.
+///
+/// # Errors
+/// [`Refusal`] when the rules have no answer to it any more.
+pub fn decide_again(
+    event: &Event,
+    partner: &Partner,
+    standings: &mut Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let decision = match &event.data {
+        EventData::Payment(payment) => decide_payment(payment, partner, standings, occasion),
+        EventData::Refund(refund) => decide_refund(refund, partner, standings, occasion),
+        EventData::Referral(_)
+        | EventData::Hold(_)
+        | EventData::Commit(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => Err(Refusal::PaymentUnknown),
+    }?;
+    standings.follow(EventKey::of(&partner.id, &event.id), event, &decision, occasion)?;
     Ok(decision)
 }
 
@@ -136,7 +178,7 @@ fn decide_refund(
     if occasion.effective_at < payment.effective_at {
         return Err(Refusal::BeforePayment);
     }
-    let mut decision = refund::claw_back(refund, payment, &partner.id, occasion, &standings.lots)?;
+    let mut decision = refund::claw_back(refund, payment, partner, occasion, &standings.lots)?;
     if let Some(tiers) = &partner.programme.tiers {
         let (customer, counted) = (payment.customer, &decision.counted);
         decision.tier = tier::change(tiers, customer, occasion, &standings.counters, counted)?;
@@ -154,15 +196,14 @@ fn decide_hold(
     occasion: Occasion,
 ) -> Result<Decision, Refusal> {
     let standing = standings.hold(key).ok_or(Refusal::HoldUnknown)?;
-    let lots = &standings.lots;
     let mut decision = match said {
-        EventData::Commit(commit) => hold::commit(commit, standing, partner, occasion, lots),
-        EventData::Return(given) => hold::give_back(given, standing, partner, occasion, lots),
+        EventData::Commit(commit) => hold::commit(commit, standing, partner, occasion, standings),
+        EventData::Return(given) => hold::give_back(given, standing, partner, occasion, standings),
         EventData::Cancel(_)
         | EventData::Payment(_)
         | EventData::Refund(_)
         | EventData::Referral(_)
-        | EventData::Hold(_) => hold::cancel(standing, occasion, lots),
+        | EventData::Hold(_) => hold::cancel(standing, occasion, &standings.lots),
     }?;
     decision.refers_to = Some(key);
     Ok(decision)

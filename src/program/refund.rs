@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::brought::{self, Brought, Refunded};
+use super::charge;
 use super::counter::{self, Counted, CountedUnit};
 use super::decision::{Decision, LinePart, Occasion, PARTS_MAX, Refusal};
 use super::explain::PointsReason;
@@ -18,6 +19,7 @@ use crate::event::{Refund, RefundLine};
 use crate::ids::{CustomerId, LotId, PartnerId};
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split_by_amounts};
+use crate::partner::Partner;
 use crate::partner::earning::Period;
 
 /// Takes back the refunded part of everything that the payment posted and counted.
@@ -28,7 +30,7 @@ use crate::partner::earning::Period;
 pub fn claw_back(
     refund: &Refund,
     payment: &PaymentStanding,
-    partner: &PartnerId,
+    partner: &Partner,
     occasion: Occasion,
     lots: &Lots,
 ) -> Result<Decision, Refusal> {
@@ -54,10 +56,34 @@ pub fn claw_back(
     decision.lines = line_parts(refund, payment, &brought, [&before, &after])?;
     let taking = Taking { payment, brought: &brought, before: &before, after: &after };
     taking.points(occasion, lots, &rule, &mut decision)?;
+    charge_owed(payment.customer, partner, occasion, lots, &mut decision)?;
     taking.money(refunded, &rule, &mut decision)?;
     let day = payment.effective_at.day_in(occasion.zone);
-    decision.counted = taking.counted(partner, day, refunded)?;
+    decision.counted = taking.counted(&partner.id, day, refunded)?;
     Ok(decision)
+}
+
+/// Charges the partner of the refund for the points that it leaves owed.
+fn charge_owed(
+    customer: CustomerId,
+    partner: &Partner,
+    occasion: Occasion,
+    lots: &Lots,
+    decision: &mut Decision,
+) -> Result<(), AmountError> {
+    let owed = decision.postings.iter().filter(|it| it.account.code == AccountCode::POINTS_OWED);
+    let points =
+        owed.map(|it| it.amount).try_fold(Amount::zero(Asset::PTS), Amount::checked_sub)?;
+    if points.minor() <= 0 {
+        return Ok(());
+    }
+    let (now, known) = (occasion.recorded_at, lots.charges(customer));
+    let change = charge::charge(customer, partner, points, now, known)?;
+    let (rule, value) = (charge::rule(), change.value()?);
+    let price = partner.programme.points.redemption_price;
+    decision.explain(PointsReason::Charged { rule, points, price, value });
+    decision.charge(change);
+    Ok(())
 }
 
 /// The lines that a refund names, with the points that are taken back for each.
@@ -151,6 +177,7 @@ impl Taking<'_> {
         let posted = self.payment.posted.iter();
         let posted: Vec<(Account, Amount)> = posted
             .filter(|posting| posting.account.asset != Asset::PTS)
+            .filter(|posting| !charge::keeps(posting.account.code))
             .map(|posting| (posting.account.clone(), posting.amount))
             .collect();
         let sums = by_account(self.payment.customer, &posted)?;

@@ -84,7 +84,11 @@ fn check(
         | TransactionKind::Rewarded
         | TransactionKind::ClawedBack
         | TransactionKind::CommissionMatured
-        | TransactionKind::Reversal => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::Reversal
+        | TransactionKind::Released
+        | TransactionKind::Frozen
+        | TransactionKind::Thawed
+        | TransactionKind::BreakAdjusted => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);
@@ -132,7 +136,7 @@ mod tests {
     use super::*;
     use crate::ledger::Account;
     use crate::money::Amount;
-    use crate::program::Lot;
+    use crate::program::{Lot, LotStand};
 
     fn points(minor: i64) -> Amount {
         Amount::from_minor(minor, Asset::PTS)
@@ -150,7 +154,9 @@ mod tests {
         ];
         let id = TransactionId::random();
         let mut lots = Lots::default();
-        lots.add(Lot { id: lot, customer, matures_at: None, expires_at: None, parts });
+        let (matures_at, expires_at, reported) = (None, None, None);
+        let stand = LotStand::Free;
+        lots.add(Lot { id: lot, customer, matures_at, expires_at, reported, parts, stand });
         (
             OriginalTransaction {
                 id,
@@ -179,12 +185,13 @@ mod tests {
                 ..Parts::NONE
             };
             let (original, mut lots) = paid(minor, parts);
-            let done = reverse(&original, &lots, crate::clock::now());
+            let now = crate::clock::now();
+            let done = reverse(&original, &lots, now);
             if moved.iter().any(|part| *part != 0) {
                 let why = CorrectionRefusal::NotReversible(Irreversible::Moved);
                 prop_assert_eq!(done.unwrap_err(), why);
             } else {
-                lots.follow(&done.unwrap()).unwrap();
+                lots.follow(&done.unwrap(), now).unwrap();
                 let lot = lots.get(original.lots()[0]).unwrap();
                 prop_assert_eq!(lot.parts, Parts::NONE);
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::counter::{Counted, CountedUnit, Counters, reward_budget};
-use super::decision::{Decision, Occasion, Refusal};
+use super::decision::{Decision, Judging, Occasion, Refusal};
 use super::explain::{DecisionReason, LocalMoment, RewardReason, RewardSide};
 use super::lot::{self, Debt, Lots, NewLot};
 use crate::clock::Moment;
@@ -140,7 +140,11 @@ impl RewardPromise<'_> {
         let Due { number, reward, amount, counter, occasion } = due;
         let rule = self.rule();
         let now = occasion.recorded_at;
-        let matures_at = reward.matures_at(occasion.effective_at).filter(|at| *at > now);
+        let matures_at = reward.matures_at(occasion.reserved_from()).filter(|at| *at > now);
+        let is_kept_back =
+            occasion.judging == Judging::Frozen && matches!(reward.gift, Gift::Partner { .. });
+        // Commissions of a frozen partner mature when the freeze is lifted.
+        let matures_at = if is_kept_back { matures_at.or(Some(now)) } else { matures_at };
         decision.explain(RewardReason::Rewarded {
             rule: rule.clone(),
             on: reward.on,
@@ -152,15 +156,21 @@ impl RewardPromise<'_> {
         });
         let to = match (reward.gift, self.customer.zip(debt)) {
             (Gift::Partner { .. }, _) => {
-                let code = match matures_at {
-                    Some(_) => AccountCode::COMMISSION_PENDING,
-                    None => AccountCode::COMMISSION_PAYABLE,
+                // For a lead alone nothing is paid before somebody has talked to the person.
+                let awaits_contact = reward.on == RewardStage::Qualified;
+                if awaits_contact {
+                    decision.explain(RewardReason::AwaitsContact { rule: rule.clone(), amount });
+                }
+                let pending = awaits_contact || matures_at.is_some();
+                let code = match pending {
+                    true => AccountCode::COMMISSION_PENDING,
+                    false => AccountCode::COMMISSION_PAYABLE,
                 };
                 let owed = Account::partner(code, self.partner, Asset::CNY);
                 let expense = Account::bank(AccountCode::REFERRAL_EXPENSE, Asset::CNY);
                 decision.postings.push(Posting::new(owed, amount, &rule));
                 decision.postings.push(Posting::new(expense, amount.negate()?, &rule));
-                RewardReceiver::Partner { pending: matures_at.is_some() }
+                RewardReceiver::Partner { pending }
             }
             (Gift::Customer { .. }, Some((customer, debt))) => {
                 let lot = NewLot {
@@ -181,6 +191,13 @@ impl RewardPromise<'_> {
                 RewardReceiver::Customer { customer, lot: id }
             }
             (Gift::Customer { .. }, None) => return Ok(()),
+        };
+        // A commission that only waits for the first contact has no later day of its own.
+        let matures_at = match to {
+            RewardReceiver::Partner { pending: true } => matures_at.or(Some(now)),
+            RewardReceiver::Partner { pending: false } | RewardReceiver::Customer { .. } => {
+                matures_at
+            }
         };
         decision.rewards.push(RewardGiven { number, to, amount, rule, counter, matures_at });
         Ok(())

@@ -9,9 +9,10 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
+use super::charge;
 use super::{
-    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Mark, Occasion,
-    QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
+    CodeStanding, CustomerStanding, Decision, HoldStanding, HoldState, HoldStep, Judging, Mark,
+    Occasion, QuoteStanding, QuoteState, Refusal, Standings, decide, fall_due,
 };
 use crate::clock::Moment;
 use crate::event::{Event, EventData};
@@ -162,6 +163,8 @@ impl Course {
             self.let_fall_due(customer.id, now)?;
         }
         let occasion = Occasion::new(event.effective_at, now, zone);
+        // What was held and what was not is history: rules are compared by what they bring.
+        let occasion = occasion.judged(Judging::Accepted { recorded_at: now });
         let decision = if partner.status.takes() < Taken::All {
             // It did when this was recorded.
             let partner = Partner { status: Status::Full, ..partner.clone() };
@@ -187,7 +190,14 @@ impl Course {
         match said {
             EventData::Hold(hold) => {
                 let expires_at = past.recorded_at.plus(TimeDelta::seconds(1));
-                let code = CodeStanding { customer: customer.id, expires_at, used: false };
+                let code = CodeStanding {
+                    customer: customer.id,
+                    expires_at,
+                    used: false,
+                    points: Some(hold.points),
+                    partner: None,
+                    refusals: 0,
+                };
                 self.standings.add_code(CodeKey::of(&hold.code), code);
             }
             EventData::Payment(payment) => {
@@ -261,7 +271,10 @@ impl SimulatedOutcome {
         if account.asset == Asset::PTS && !later.contains(&account.code) {
             let sum = self.points.entry((rule.to_owned(), bearer)).or_default();
             *sum = sum.saturating_sub(amount.decimal());
-        } else if account.asset == Asset::CNY && bearer == Bearer::Partner {
+        } else if account.asset == Asset::CNY
+            && bearer == Bearer::Partner
+            && !charge::keeps(account.code)
+        {
             let sum = self.payable.entry(account.code.name()).or_default();
             *sum = sum.saturating_add(amount.decimal());
         }

@@ -1,8 +1,10 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::code::CodeStanding;
 use super::counter::{Counted, Counters};
-use super::decision::{Decision, LinePart, Refusal};
-use super::hold::{CodeStanding, HoldStanding, HoldState, HoldStep};
+use super::decision::{Decision, LinePart, Occasion, Refusal};
+use super::exposure::Exposures;
+use super::hold::{HoldStanding, HoldState, HoldStep};
 use super::introduction::Introductions;
 use super::lot::Lots;
 use crate::clock::Moment;
@@ -25,7 +27,14 @@ pub struct Standings {
     pub introductions: Introductions,
     quotes: HashMap<QuoteId, QuoteStanding>,
     codes: HashMap<CodeKey, CodeStanding>,
+    /// Codes with which a hold was refused.
+    refused_codes: BTreeSet<CodeKey>,
     holds: HashMap<EventKey, HoldStanding>,
+    /// Redemptions whose price is held, or was refused.
+    withheld: HashSet<EventKey>,
+    /// Partners that the bank has frozen, and since when.
+    frozen: BTreeMap<PartnerId, Moment>,
+    pub exposures: Exposures,
 }
 
 /// What a rule may know of a customer.
@@ -149,6 +158,26 @@ impl Standings {
         self.holds.insert(hold, standing);
     }
 
+    pub fn add_withheld(&mut self, hold: EventKey) {
+        self.withheld.insert(hold);
+    }
+
+    pub fn add_frozen(&mut self, partner: PartnerId, since: Moment) {
+        self.frozen.insert(partner, since);
+    }
+
+    /// Whether the price of a redemption is not owed, or not yet.
+    #[must_use]
+    pub fn is_withheld(&self, hold: EventKey) -> bool {
+        self.withheld.contains(&hold)
+    }
+
+    /// Since when the bank has frozen a partner, if it has.
+    #[must_use]
+    pub fn frozen(&self, partner: &PartnerId) -> Option<Moment> {
+        self.frozen.get(partner).copied()
+    }
+
     /// The holds at hand.
     pub fn holds(&self) -> impl Iterator<Item = &HoldStanding> {
         self.holds.values()
@@ -162,6 +191,20 @@ impl Standings {
     #[must_use]
     pub fn code(&self, code: CodeKey) -> Option<&CodeStanding> {
         self.codes.get(&code)
+    }
+
+    /// Counts a hold with this code that was refused.
+    pub(super) fn refuse_code(&mut self, key: CodeKey) {
+        if let Some(code) = self.codes.get_mut(&key).filter(|code| code.is_open()) {
+            code.refusals = code.refusals.saturating_add(1);
+            self.refused_codes.insert(key);
+        }
+    }
+
+    /// The codes with which a hold was refused, with all their refusals so far.
+    pub fn refused_codes(&self) -> impl Iterator<Item = (CodeKey, u32)> {
+        let refused = self.refused_codes.iter();
+        refused.filter_map(|key| Some((*key, self.codes.get(key)?.refusals)))
     }
 
     #[must_use]
@@ -185,12 +228,14 @@ impl Standings {
         key: EventKey,
         event: &Event,
         decision: &Decision,
+        occasion: Occasion,
     ) -> Result<(), Refusal> {
         if let Some(recorded) = self.recorded_today.get_mut(&event.partner) {
             *recorded = recorded.saturating_add(1);
         }
-        self.lots.follow(decision)?;
+        self.lots.follow(decision, occasion.recorded_at)?;
         self.counters.follow(decision)?;
+        self.exposures.follow(decision)?;
         self.introductions.follow(decision);
         if let Some(kept) = &decision.quote
             && let Some(quote) = self.quotes.get_mut(&kept.id)
@@ -243,14 +288,19 @@ impl Standings {
                 returned: Amount::zero(Asset::PTS),
                 returns: 0,
                 value: Amount::zero(Asset::CNY),
+                price: None,
             };
             self.holds.insert(key, opened);
             return Ok(());
         }
         let Some(hold) = self.holds.get_mut(&key) else { return Ok(()) };
         match decision.hold {
-            Some(HoldStep::Closed { state, committed, value }) => {
-                (hold.state, hold.committed, hold.value) = (state, committed, value);
+            Some(HoldStep::Closed { state, committed, value, price }) => {
+                if decision.held.is_some() {
+                    self.withheld.insert(key);
+                }
+                (hold.state, hold.committed) = (state, committed);
+                (hold.value, hold.price) = (value, price);
                 hold.redeemed = moved(AccountCode::POINTS_REDEMPTION).collect();
                 hold.held.clear();
             }

@@ -150,6 +150,12 @@ impl ReferralState {
         matches!(self, Self::OnHold | Self::Qualified | Self::Sent | Self::Contacted)
     }
 
+    /// Whether a customer manager has talked to the person by then.
+    #[must_use]
+    pub const fn is_met(self) -> bool {
+        matches!(self, Self::Contacted | Self::Converted)
+    }
+
     /// Whether the person may be introduced again for the product.
     #[must_use]
     pub const fn frees_the_person(self) -> bool {

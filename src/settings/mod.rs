@@ -243,6 +243,12 @@ pub struct TokenSettings {
     pub jwks_seconds: u64,
     /// The claim that lists a person's roles: its name, or a path such as `realm_access.roles`.
     pub roles_claim: String,
+    /// Staff only: the claim that tells people apart, such as the employee number. One person with two
+    /// accounts is one person then. Without it, `sub` does.
+    pub person_claim: Option<String>,
+    /// Staff only: the claim with the `sub` that the person has at the customers' provider. Nobody
+    /// corrects their own account.
+    pub customer_claim: Option<String>,
 }
 
 impl Default for TokenSettings {
@@ -254,6 +260,8 @@ impl Default for TokenSettings {
             jwks_uri: None,
             jwks_seconds: 300,
             roles_claim: "roles".to_owned(),
+            person_claim: None,
+            customer_claim: None,
         }
     }
 }

@@ -20,6 +20,7 @@ macro_rules! check {
 /// [`StoreError::Refused`] when a table or a column is missing.
 pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
     check_follow_up(db)?;
+    check_reconcile(db)?;
     check!(
         db;
         test_clocks,
@@ -52,6 +53,11 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         corrections,
         idempotency_keys,
         flagged_payments,
+        exposures,
+        held_events,
+        released_events,
+        freezes,
+        history_imports,
         business_keys,
         duplicates,
         signatures,
@@ -90,6 +96,21 @@ fn check_follow_up(db: &mut Db) -> Result<(), StoreError> {
         customer_stage_moves,
         follow_ups,
         tasks
+    );
+    Ok(())
+}
+
+fn check_reconcile(db: &mut Db) -> Result<(), StoreError> {
+    check!(
+        db;
+        statements,
+        statement_lines,
+        reconciliations,
+        matches,
+        breaks,
+        break_proposals,
+        break_notes,
+        settlements
     );
     Ok(())
 }

@@ -21,6 +21,15 @@ const RIGHTS: &[(&str, &str)] = &[
     ("accounts", "SELECT, INSERT, UPDATE (balance)"),
     ("business_keys", "SELECT, INSERT"),
     ("flagged_payments", "SELECT, INSERT"),
+    ("released_events", "SELECT, INSERT"),
+    ("history_imports", "SELECT, INSERT"),
+    ("exposures", "SELECT, INSERT, UPDATE (amount)"),
+    ("held_events", "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at)"),
+    (
+        "freezes",
+        "SELECT, INSERT, UPDATE (lifted_by, lifted_because, lifted_at, \
+         lifted_transaction_id)",
+    ),
     ("duplicates", "SELECT, INSERT"),
     ("signatures", "SELECT, INSERT"),
     ("event_signatures", "SELECT, INSERT"),
@@ -32,7 +41,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("daily_events", "SELECT, INSERT, UPDATE (recorded)"),
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
-    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value)"),
+    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value, price)"),
+    ("refund_charges", "SELECT, INSERT, UPDATE (charged, repaid, value)"),
     (
         "corrections",
         "SELECT, INSERT, UPDATE (state, transaction_id, approved_by, rejected_by, \
@@ -65,7 +75,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     // What may go: erased persons, expired codes, assertions, proofs and revoked tokens.
     ("quotes", "SELECT, INSERT, UPDATE (state, kept_by), DELETE"),
-    ("codes", "SELECT, INSERT, UPDATE (used), DELETE"),
+    ("codes", "SELECT, INSERT, UPDATE (used, refusals), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),
@@ -102,6 +112,17 @@ const RIGHTS: &[(&str, &str)] = &[
     ("import_parts", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("import_rejects", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("form_tries", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
+    ("statements", "SELECT, INSERT, UPDATE (state)"),
+    ("statement_lines", "SELECT, INSERT"),
+    ("reconciliations", "SELECT, INSERT, UPDATE (state, lease_until, ended_at, report)"),
+    ("matches", "SELECT, INSERT, UPDATE (ended_by)"),
+    ("breaks", "SELECT, INSERT, UPDATE (state, facts, asked_at, closed_at)"),
+    (
+        "break_proposals",
+        "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, transaction_id)",
+    ),
+    ("break_notes", "SELECT, INSERT"),
+    ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

@@ -41,6 +41,7 @@ mod moment;
 pub mod outbox;
 pub mod partners;
 mod pool;
+pub mod reconcile;
 pub mod referrals;
 mod role;
 mod schema;
@@ -57,16 +58,21 @@ pub use customers::{
 pub use db::Db;
 pub use error::StoreError;
 pub use events::{
-    business_keys, codes, daily_events, duplicates, flagged_payments, quotes, signatures,
+    business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes,
+    signatures,
 };
 pub use grants::grant;
+pub use imports::history_imports;
 pub use ledger::{
-    accounts, corrections, counters, history, holds, lines, lots, proof, reports, seals,
-    transactions,
+    accounts, approval_pairs, corrections, counters, exposures, history, holds, lines, lots, proof,
+    refund_charges, reports, seals, transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
-pub use partners::{conformance, observations, test_clocks, webhook_endpoints};
+pub use partners::{conformance, freezes, observations, test_clocks, webhook_endpoints};
 pub use pool::{Pool, pool};
+pub use reconcile::{
+    break_talk, breaks, matches, our_events, reconciliations, settlements, statements,
+};
 pub use referrals::{
     crm_feedback, follow_ups, referral_claims, referral_moves, referral_rewards, tasks,
 };

@@ -28,11 +28,14 @@ pub enum UrlError {
 const CHARACTERS_MAX: usize = 500;
 
 /// The types of events that an endpoint can receive.
-pub const EVENTS: [Kind; 4] = [
+pub const EVENTS: [Kind; 7] = [
     Kind::ReferralQualified,
     Kind::ReferralConverted,
     Kind::ReferralRewarded,
     Kind::PaymentFlagged,
+    Kind::EventHeld,
+    Kind::EventReleased,
+    Kind::EventRejected,
 ];
 
 impl EndpointUrl {

@@ -24,8 +24,22 @@ pub struct News<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Data<'a> {
-    Referral { referral: ReferralId, state: &'static str, product: &'a str },
-    Payment { event: &'a EventId, receipt: TransactionId, marks: Vec<&'static str> },
+    Referral {
+        referral: ReferralId,
+        state: &'static str,
+        product: &'a str,
+    },
+    Payment {
+        event: &'a EventId,
+        receipt: TransactionId,
+        marks: Vec<&'static str>,
+    },
+    /// What staff decided, and the receipt of what it brought.
+    Decided {
+        event: &'a EventId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receipt: Option<TransactionId>,
+    },
 }
 
 /// Standard Webhooks 1.0, "Payload structure".

@@ -1,5 +1,7 @@
 //! Commissions whose reservation is over: from then on they may be paid.
 
+use std::collections::BTreeSet;
+
 use super::draft::{About, Draft, Drafts};
 use super::error::{RecordError, WriteError};
 use super::work::Work;
@@ -8,7 +10,7 @@ use crate::clock::Moment;
 use crate::ids::ReferralId;
 use crate::ledger::TransactionKind;
 use crate::program::reward::{self, RewardReceiver};
-use crate::store::{referral_rewards, referrals};
+use crate::store::{freezes, referral_moves, referral_rewards, referrals};
 
 impl Writer {
     /// Records which commissions of these referrals may be paid at a time; returns the number of
@@ -35,6 +37,13 @@ impl Work<'_> {
         let (mut drafts, mut matured) = (Drafts::default(), Vec::new());
         for id in ids {
             let Some(record) = referrals::lock(tx, id)? else { continue };
+            if !referral_moves::of(tx.db(), id)?.iter().any(|passed| passed.state.is_met()) {
+                continue;
+            }
+            if !freezes::share(tx, &BTreeSet::from([&record.partner]))?.is_empty() {
+                // It stays under reservation while its partner is frozen.
+                continue;
+            }
             for given in referral_rewards::standing(tx.db(), id)? {
                 let pending = matches!(given.to, RewardReceiver::Partner { pending: true });
                 if pending && given.matures_at.is_some_and(|matures_at| matures_at <= at) {

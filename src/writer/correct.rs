@@ -12,6 +12,7 @@ use crate::ids::{
 };
 use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
+use crate::program::staff_limits::AloneSums;
 use crate::program::{
     self, Adjustment, Correction, CorrectionContent, CorrectionReason, CorrectionRefusal,
     CorrectionState, Counters, Decision, Irreversible, NeededCounters, Occasion,
@@ -27,6 +28,8 @@ use crate::store::{
 pub struct CorrectionOrder {
     pub id: CorrectionId,
     pub by: StaffId,
+    /// What the customers' identity provider calls the same person, where the token of staff says so.
+    pub own_subject: Option<String>,
     pub step: CorrectionStep,
 }
 
@@ -91,6 +94,7 @@ impl Work<'_> {
                 Err(Refused::Unknown.into())
             }
             (CorrectionStep::Approve, Some((correction, receipt))) => {
+                self.keep_off_own(order, &correction.what)?;
                 if correction.approval(&order.by)? {
                     self.approve(correction, &order.by)
                 } else {
@@ -98,6 +102,8 @@ impl Work<'_> {
                 }
             }
             (CorrectionStep::Reject { reason }, Some((mut correction, receipt))) => {
+                self.keep_off_own(order, &correction.what)?;
+                let tx = &mut self.tx;
                 let replayed = !correction.rejection(&order.by, reason)?;
                 if !replayed {
                     let (by, reason) = (order.by.clone(), reason.clone());
@@ -125,6 +131,7 @@ impl Work<'_> {
             above_limit: false,
             state: CorrectionState::Proposed,
         };
+        self.keep_off_own(order, &correction.what)?;
         if let CorrectionContent::Reversal(Reversal { transaction, .. }) = &correction.what
             && let Some(other) = corrections::reversing(self.tx.db(), *transaction)?
         {
@@ -136,7 +143,8 @@ impl Work<'_> {
             reversal.points = points_of(&decision)?;
         }
         let alone_max = self.bank.registry.programme().adjustment.alone_max;
-        correction.above_limit = is_above(alone_max, &decision).map_err(Refused::from)?;
+        correction.above_limit = is_above(alone_max, &decision).map_err(Refused::from)?
+            || self.is_beyond_sums(&correction, &mut decision)?;
         let mut drafts = Drafts::default();
         let mut receipt = None;
         if !correction.above_limit {
@@ -176,6 +184,45 @@ impl Work<'_> {
         drafts.push(draft);
         drafts.write(&mut self.tx, now)?;
         Ok(Corrected { correction, receipt, replayed: false })
+    }
+
+    /// Nobody touches their own account.
+    fn keep_off_own(
+        &mut self,
+        order: &CorrectionOrder,
+        what: &CorrectionContent,
+    ) -> Result<(), RecordError> {
+        let Some(subject) = &order.own_subject else { return Ok(()) };
+        let own = customers::by_subject(self.tx.db(), subject)?;
+        if own.is_some() && own == what.customer() {
+            return Err(Refused::OwnAccount.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the correction goes beyond what staff may post alone in all; if not, it counts. Its
+    /// customer must be locked.
+    fn is_beyond_sums(
+        &mut self,
+        correction: &Correction,
+        decision: &mut Decision,
+    ) -> Result<bool, RecordError> {
+        let limits = self.bank.registry.programme().staff;
+        let day = self.now.day_in(self.bank.time_zone);
+        let (by, customer) = (&correction.proposed_by, correction.what.customer());
+        let sums = AloneSums::of(&limits, by, customer, day);
+        counters::lock(&mut self.tx, sums.counters())?;
+        let keys: Vec<_> = sums.counters().collect();
+        let mut known = Counters::default();
+        for (key, value) in counters::load(self.tx.db(), &keys)? {
+            known.add(key, value);
+        }
+        let points = points_of(decision)?;
+        if sums.would_exceed(points, &known).map_err(Refused::from)? {
+            return Ok(true);
+        }
+        decision.counted.extend(sums.counted(points).map_err(Refused::from)?);
+        Ok(false)
     }
 
     /// What the correction posts as things stand now, under the customer's lock.

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::draft::{Draft, Drafts};
 use super::error::{RecordError, WriteError};
+use super::load::load_charges;
 use super::work::Work;
 use super::{Weight, Writer};
 use crate::clock::{self, Moment};
@@ -99,6 +100,7 @@ impl Work<'_> {
         for (customer, owed) in owing {
             standing.add_owed(customer, owed);
         }
+        load_charges(tx, &owing_customers, &mut standing)?;
         let mut drafts = Drafts::default();
         for customer in locked {
             let own = over.iter().filter(|(_key, hold)| hold.customer == customer);

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use super::move_referral::MoveRefusal;
+use super::release::HeldRefusal;
 use crate::customer::personal::SealError;
 use crate::event::Difference;
 use crate::ids::EventId;
 use crate::ledger::Unbalanced;
 use crate::program::{CorrectionRefusal, Refusal};
+use crate::reconcile::proposal::ProposalRefusal;
 use crate::referral::IllegalMove;
 use crate::store::StoreError;
 
@@ -32,6 +34,12 @@ pub enum WriteError {
     /// The referral is not moved.
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    /// The held event is not decided on, or the partner is not frozen or freed.
+    #[error(transparent)]
+    Held(#[from] HeldRefusal),
+    /// The break is not decided on.
+    #[error(transparent)]
+    Break(#[from] ProposalRefusal),
     /// The id belongs to an event with other content.
     #[error("an event of this id is recorded with other content")]
     Conflict,
@@ -82,6 +90,10 @@ pub enum RecordError {
     Correction(#[from] CorrectionRefusal),
     #[error(transparent)]
     Move(#[from] MoveRefusal),
+    #[error(transparent)]
+    Held(#[from] HeldRefusal),
+    #[error(transparent)]
+    Break(#[from] ProposalRefusal),
     #[error("the receipt cannot be written: {0}")]
     Receipt(#[from] serde_json::Error),
     /// An event of the act got this answer instead of a receipt.
@@ -99,6 +111,8 @@ impl WriteError {
             Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Held(_)
+            | Self::Break(_)
             | Self::Conflict
             | Self::ConflictingDuplicate(_)
             | Self::OutOfRange
@@ -118,6 +132,8 @@ impl RecordError {
             | Self::Refused(_)
             | Self::Correction(_)
             | Self::Move(_)
+            | Self::Held(_)
+            | Self::Break(_)
             | Self::Receipt(_)
             | Self::Answered(_) => false,
         }
@@ -146,6 +162,8 @@ impl From<RecordError> for WriteError {
             RecordError::Refused(refusal) => Self::Refused(refusal),
             RecordError::Correction(refusal) => Self::Correction(refusal),
             RecordError::Move(refusal) => Self::Move(refusal),
+            RecordError::Held(refusal) => Self::Held(refusal),
+            RecordError::Break(refusal) => Self::Break(refusal),
             RecordError::Seal(error) => Self::Fault(error.to_string()),
             RecordError::Receipt(error) => Self::Fault(error.to_string()),
             RecordError::Answered(error) => *error,

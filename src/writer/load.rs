@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::error::RecordError;
 use super::work::Bank;
-use super::{Submission, introduce};
+use super::{Submission, exposure, introduce};
 use crate::event::EventData;
 use crate::ids::{
     CodeKey, CounterKey, CustomerId, EventKey, LotId, MemberKey, MemberRef, PartnerId,
@@ -18,8 +18,8 @@ use crate::partner::test_clock::TestClocks;
 use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
-    LedgerTx, StoreError, codes, counters, customers, daily_events, holds, lots, quotes,
-    transactions,
+    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, holds, lots, quotes,
+    refund_charges, transactions,
 };
 
 /// What is loaded for a group before its events are decided on.
@@ -116,11 +116,16 @@ pub fn for_events(
     clocks: &TestClocks,
 ) -> Result<Loaded, RecordError> {
     let capped = lock_caps(tx, submissions, clocks, bank.time_zone)?;
+    let freezes = exposure::freezes_of(tx, submissions)?;
     let mut loaded = load(tx, submissions, bank, clocks)?;
     introduce::load(tx, submissions, bank, clocks.now(), &mut loaded.standings)?;
     for (partner, recorded) in &capped {
         loaded.standings.add_recorded_today(partner, *recorded);
     }
+    for freeze in freezes {
+        loaded.standings.add_frozen(freeze.partner, freeze.since);
+    }
+    exposure::load(tx, submissions, bank, clocks, &mut loaded.standings)?;
     Ok(loaded)
 }
 
@@ -159,6 +164,8 @@ fn load(
     for (customer, owed) in &owing {
         standings.lots.add_owed(*customer, *owed);
     }
+    let charged: BTreeSet<CustomerId> = owing.keys().chain(&whole).copied().collect();
+    load_charges(tx, &charged.into_iter().collect::<Vec<_>>(), &mut standings.lots)?;
     let waiting: Vec<CustomerId> =
         owing.into_keys().filter(|customer| !whole.contains(customer)).collect();
     let whole: Vec<CustomerId> = whole.into_iter().collect();
@@ -213,6 +220,10 @@ fn load_counters(
         {
             needed.by_refund(tiers, payment.customer, day);
         }
+        let held = submission.event.data.hold().map(|id| EventKey::of(&partner.id, id));
+        if let Some(hold) = held.and_then(|key| standings.hold(key)) {
+            needed.own.extend(hold.counters(partner));
+        }
         if let EventData::Referral(referral) = &submission.event.data {
             needed.by_referral(partner, referral, day);
         }
@@ -251,7 +262,22 @@ pub fn load_customer_lots(
     for (customer, owed) in lots::owed(tx.db(), customers)? {
         standing.add_owed(customer, owed);
     }
+    load_charges(tx, customers, &mut standing)?;
     Ok(standing)
+}
+
+/// What partners were charged for these customers, who must be locked.
+pub fn load_charges(
+    tx: &mut LedgerTx<'_>,
+    customers: &[CustomerId],
+    loaded: &mut Lots,
+) -> Result<(), StoreError> {
+    if customers.is_empty() {
+        return Ok(());
+    }
+    let found = refund_charges::of_customers(tx.db(), customers)?;
+    found.into_iter().for_each(|of| loaded.add_charge(of.customer, of.charge));
+    Ok(())
 }
 
 /// All lots in which these customers have points, and those others by their ids.
@@ -263,6 +289,8 @@ fn load_lots(
 ) -> Result<(), StoreError> {
     if !customers.is_empty() {
         lots::of_customers(tx.db(), customers)?.into_iter().for_each(|lot| loaded.add(lot));
+        let freezes = freezes::in_force(tx.db(), None)?;
+        lots::frozen(tx.db(), customers, &freezes)?.into_iter().for_each(|id| loaded.freeze(id));
     }
     if !others.is_empty() {
         lots::by_id(tx.db(), others)?.into_iter().for_each(|lot| loaded.add(lot));

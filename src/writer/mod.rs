@@ -16,7 +16,9 @@ mod correct;
 mod draft;
 mod due;
 mod error;
+mod exposure;
 mod first_moves;
+mod freeze;
 mod group;
 mod introduce;
 mod load;
@@ -26,6 +28,9 @@ mod queue;
 mod quote;
 mod record;
 mod referral_draft;
+mod release;
+mod settle;
+mod tell;
 mod watch;
 mod work;
 mod worker;
@@ -44,16 +49,20 @@ use crate::database_url::{DatabaseUrl, Kind};
 use crate::event::Event;
 use crate::ids::{CustomerId, EventId, PartnerId};
 use crate::partner::{Partner, Registry};
+use crate::program::Judging;
 use crate::store::signatures::NewSignature;
 use crate::store::{self, StoreError};
 use crate::telemetry::metrics::Metrics;
 pub use behave::{BehaviourLead, BehaviourOutcome};
 pub use correct::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
 pub use error::{ConflictingDuplicate, RecordError, WriteError};
+pub use freeze::{FreezeOrder, LiftOrder};
 pub use move_referral::{MoveRefusal, ReferralMoved};
 pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
 pub use quote::Quoted;
+pub use release::{HeldOrder, HeldOutcome, HeldRefusal, HeldStep};
+pub use settle::BreakAdjustment;
 use watch::InLine;
 pub use work::{Bank, Work};
 use worker::{Job, Worker};
@@ -65,6 +74,8 @@ pub struct Submission {
     pub event: Event,
     /// The signed request that carried it.
     pub signed: Option<Arc<NewSignature>>,
+    /// By what it is judged.
+    pub judging: Judging,
 }
 
 /// The answer to an event that is recorded. When it is given, it is durable.

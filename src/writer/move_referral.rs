@@ -1,6 +1,7 @@
 //! One move of a referral in one transaction: the move, what it posts, and the message to the CRM if
-//! it makes a lead. Every mover comes through here: the CRM's feedback, staff, the person who
-//! withdraws, and time.
+//! it makes a lead. All movers come through here: CRM, staff, the person who withdraws, and time.
+
+use std::collections::BTreeSet;
 
 use super::Writer;
 use super::announce::{self, News, announce};
@@ -12,18 +13,22 @@ use crate::clock::Moment;
 use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
+use crate::program::refer::LeadOf;
+use crate::program::referral_shares;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
-use crate::program::{self, Counted, CountedUnit, Counters, Decision, Lots, Occasion, Refusal};
+use crate::program::staff_limits::releases;
+use crate::program::{self, Counted, Counters, Decision, Judging, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
 };
+use crate::store::held_events::{Decided, HeldState};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
-    referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, freezes, held_events, outbox, personal,
+    referral_claims, referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -44,6 +49,10 @@ pub struct ReferralMoved {
 pub enum MoveRefusal {
     #[error("no referral of that id is recorded")]
     Unknown,
+    #[error(
+        "whoever released {max} referrals in a day releases no more; another person must decide"
+    )]
+    ReleasesSpent { max: u32 },
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
     #[error(transparent)]
@@ -66,6 +75,26 @@ impl Writer {
     /// [`WriteError::Move`] when the referral is unknown, or its state does not allow the move.
     pub async fn move_referral(&self, order: Move) -> Result<ReferralMoved, WriteError> {
         self.run(move |work| work.move_referral(&order)).await
+    }
+}
+
+/// Whose rewards are taken back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rewarded {
+    All,
+    /// The partner's alone: nobody loses by withdrawing a consent.
+    Partner,
+}
+
+impl Rewarded {
+    /// What is taken back of a referral that ends before anybody talked to the person. What the partner
+    /// withdraws itself, it may have invented.
+    const fn by_end(order: &Move) -> Self {
+        match (&order.step, &order.by) {
+            (ReferralStep::Withdraw, Actor::Partner(_)) => Self::All,
+            (ReferralStep::Withdraw, _) => Self::Partner,
+            _ => Self::All,
+        }
     }
 }
 
@@ -94,28 +123,35 @@ impl Work<'_> {
             });
         }
         let path = held.path(order.step)?;
+        self.count_release(order)?;
         let partners_now = self.time_of(&held.record.partner)?;
-        let mut decision = self.decide_move(&held, order.step, partners_now)?;
+        let mut decision = self.decide_move(&held, order, partners_now)?;
         let rewards = std::mem::take(&mut decision.rewards);
         let mut drafts = Drafts::default();
         let mut transaction = None;
         if !decision.postings.is_empty() {
-            let kind = if order.step == ReferralStep::Cancel {
-                TransactionKind::ClawedBack
-            } else {
-                TransactionKind::Rewarded
-            };
+            let kind = kind_of(order.step);
             let about = About { id: order.referral, state: to, reason: order.step.reason() };
             let draft = Draft::of_move(kind, decision, about, now)?;
             transaction = Some(draft.transaction_id());
             drafts.push(draft);
         }
+        let matured = self.matured_by_contact(&held, order, partners_now, &mut drafts)?;
         let tx = &mut self.tx;
         drafts.write(tx, now)?;
+        for number in matured {
+            if !referral_rewards::mature(tx, order.referral, number)? {
+                return Err(RecordError::Raced);
+            }
+        }
         if let Some(transaction) = transaction {
             referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
         }
         held.record_moves(tx, order, &Made { path: &path, transaction, now })?;
+        if to.is_met() {
+            // From now on the person belongs to the referral as long as the product says.
+            referral_claims::keep_until(&mut self.tx, order.referral, held.record.expires_at)?;
+        }
         let lead = order.step == ReferralStep::Release;
         if lead {
             self.queue_lead(&mut held, partners_now)?;
@@ -129,10 +165,51 @@ impl Work<'_> {
             // Nobody is to work on what was not delivered yet.
             outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
+        self.close_held(&held.record, order)?;
+        let tx = &mut self.tx;
         let state = path.last().map_or(held.record.state, |last| last.to());
         held.let_go(tx, state)?;
         self.wake_relay();
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// Counts a release by a person, who may release so many in a day.
+    fn count_release(&mut self, order: &Move) -> Result<(), RecordError> {
+        let (ReferralStep::Release, Actor::Staff(by)) = (&order.step, &order.by) else {
+            return Ok(());
+        };
+        let counter = releases(by, self.now.day_in(self.bank.time_zone));
+        let so_far = counted(&mut self.tx, &[counter])?.get(counter);
+        let max = self.bank.registry.programme().staff.releases_day_max;
+        if so_far >= i64::from(max) {
+            return Err(MoveRefusal::ReleasesSpent { max }.into());
+        }
+        let one = Counted::times(counter, 1);
+        let key = EventKey::from_bytes(*order.referral.bytes());
+        Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
+    }
+
+    /// A referral that a limit or a freeze holds stands among held events too: it is decided on once.
+    fn close_held(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
+        let state = match order.step {
+            ReferralStep::Release => HeldState::Released,
+            ReferralStep::Reject | ReferralStep::Withdraw => HeldState::Rejected,
+            ReferralStep::Convert
+            | ReferralStep::Repay
+            | ReferralStep::Cancel
+            | ReferralStep::Send
+            | ReferralStep::Contact
+            | ReferralStep::Lose
+            | ReferralStep::Expire => return Ok(()),
+        };
+        let by = match &order.by {
+            Actor::Staff(by) => by.to_string(),
+            other => other.to_string(),
+        };
+        let because = order.finding.clone().unwrap_or_else(|| order.step.reason().to_owned());
+        let decided = Decided { by, because, at: self.now };
+        let _was_held = held_events::close(&mut self.tx, record.event, state, &decided)?;
+        Ok(())
     }
 
     fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
@@ -160,14 +237,20 @@ impl Work<'_> {
     fn decide_move(
         &mut self,
         held: &Held,
-        step: ReferralStep,
+        order: &Move,
         partners_now: Moment,
     ) -> Result<Decision, RecordError> {
-        let stage = match step {
+        let stage = match order.step {
             ReferralStep::Release => RewardStage::Qualified,
             ReferralStep::Convert => RewardStage::Converted,
             ReferralStep::Repay => RewardStage::FirstRepayment,
-            ReferralStep::Cancel => return self.claw_back(held, partners_now),
+            ReferralStep::Cancel => return self.claw_back(held, Rewarded::All, partners_now),
+            // Nobody has talked to the person: what the lead brought is taken back.
+            ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw
+                if !held.is_met() =>
+            {
+                return self.claw_back(held, Rewarded::by_end(order), partners_now);
+            }
             ReferralStep::Reject
             | ReferralStep::Send
             | ReferralStep::Contact
@@ -189,7 +272,38 @@ impl Work<'_> {
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
         let counted = counted(&mut self.tx, &budgets)?;
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
+        let partners = BTreeSet::from([&held.record.partner]);
+        let is_frozen = !freezes::share(&mut self.tx, &partners)?.is_empty();
+        let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
+    }
+
+    /// The commissions that only waited for the first contact may be paid with it. Returns their
+    /// numbers; their transactions are added to the drafts.
+    fn matured_by_contact(
+        &mut self,
+        held: &Held,
+        order: &Move,
+        partners_now: Moment,
+        drafts: &mut Drafts<'_>,
+    ) -> Result<Vec<usize>, RecordError> {
+        let mut numbers = Vec::new();
+        if !order.step.to().is_met() || held.is_met() {
+            return Ok(numbers);
+        }
+        for given in referral_rewards::standing(self.tx.db(), order.referral)? {
+            let pending = matches!(given.to, RewardReceiver::Partner { pending: true });
+            if pending && given.matures_at.is_none_or(|at| at <= partners_now) {
+                let decision = reward::mature(&held.record.partner, given.amount);
+                let (id, state) = (order.referral, order.step.to());
+                let about = About { id, state, reason: order.step.reason() };
+                let decision = decision.map_err(MoveRefusal::from)?;
+                let kind = TransactionKind::CommissionMatured;
+                drafts.push(Draft::of_move(kind, decision, about, self.now)?);
+                numbers.push(given.number);
+            }
+        }
+        Ok(numbers)
     }
 
     /// A referral that was on hold becomes a lead: it gets a customer manager and an end date.
@@ -197,25 +311,42 @@ impl Work<'_> {
         let (now, tx) = (self.now, &mut self.tx);
         let programme = self.bank.registry.programme();
         let region = held.record.region.clone();
-        let loads: Vec<CounterKey> =
-            program::loads(&programme.branch, &held.product, &region).collect();
-        let counted = counted(tx, &loads)?;
+        let partner = held.record.partner.clone();
+        let branch = programme.branch.iter().find(|it| it.serves(&held.product, &region));
+        let loads = program::loads(&programme.branch, &held.product, &region);
+        let loads = loads.chain(branch.map(|it| referral_shares::of_branch(&it.id, &partner)));
+        let counted = counted(tx, &loads.collect::<Vec<CounterKey>>())?;
         let wanted = Wanted { product: &held.product, region: &region };
         let placement = &mut held.record.placement;
-        let assigned = program::refer::place(placement, &programme.branch, wanted, &counted);
+        let whose = LeadOf { partner: &partner, programme: &programme };
+        let placed = program::refer::place(placement, whose, wanted, &counted);
         let key = EventKey::of_lead(held.record.id);
-        counters::apply(tx, assigned.into_iter().map(|counted| (key, counted)))?;
+        let placed = placed.manager.into_iter().chain(placed.branch);
+        counters::apply(tx, placed.map(|counted| (key, counted)))?;
         held.record.expires_at = held.terms.expires_at(partners_now);
         held.record.terms.get_or_insert_with(|| held.terms.clone());
         referrals::place(tx, &held.record)?;
-        referral_claims::keep_until(tx, held.record.id, held.record.expires_at)?;
+        let limits = &programme.referrals;
+        let until = limits.unconfirmed_until(now, held.record.expires_at);
+        referral_claims::keep_until(tx, held.record.id, Some(until))?;
         outbox::lead_changed(tx, held.record.id, now)?;
         Ok(())
     }
 
-    fn claw_back(&mut self, held: &Held, partners_now: Moment) -> Result<Decision, RecordError> {
+    fn claw_back(
+        &mut self,
+        held: &Held,
+        of: Rewarded,
+        partners_now: Moment,
+    ) -> Result<Decision, RecordError> {
         let tx = &mut self.tx;
-        let given = referral_rewards::standing(tx.db(), held.record.id)?;
+        let mut given = referral_rewards::standing(tx.db(), held.record.id)?;
+        if of == Rewarded::Partner {
+            given.retain(|given| matches!(given.to, RewardReceiver::Partner { .. }));
+        }
+        if given.is_empty() {
+            return Ok(Decision::default());
+        }
         let own: Vec<_> = given
             .iter()
             .filter_map(|given| match given.to {
@@ -227,7 +358,8 @@ impl Work<'_> {
         counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
         let taken = reward::claw_back(&held.record.partner, &given, &standing, partners_now);
         let taken = taken.map_err(MoveRefusal::from)?;
-        if referral_rewards::take_back(tx, held.record.id)? != given.len() {
+        let numbers: Vec<usize> = given.iter().map(|given| given.number).collect();
+        if referral_rewards::take_back(tx, held.record.id, &numbers)? != given.len() {
             // Something of it was taken back since it was read: it must not be taken twice.
             return Err(RecordError::Raced);
         }
@@ -256,17 +388,30 @@ impl Held {
         if state.frees_the_person() {
             referral_claims::free(tx, id)?;
         }
-        let was_lead = self.record.state.is_open() && self.record.state != ReferralState::OnHold;
-        if let Some(manager) = &self.record.placement.manager
-            && was_lead
-            && !state.is_open()
-        {
-            let counter = program::open_leads(manager);
-            counters::lock(tx, [counter].into_iter())?;
-            let counted = Counted { counter, unit: CountedUnit::Times, amount: -1 };
-            counters::apply(tx, [(EventKey::of_closed_lead(id), counted)].into_iter())?;
+        let (was, partner) = (self.record.state, &self.record.partner);
+        let mut freed = Vec::new();
+        if was == ReferralState::OnHold && state != ReferralState::OnHold {
+            freed.push(referral_shares::held(partner));
         }
-        Ok(())
+        if was.is_open() && !state.is_open() {
+            freed.push(referral_shares::open(partner));
+            let manager = self.record.placement.manager.as_ref();
+            let manager = manager.filter(|_| was != ReferralState::OnHold);
+            freed.extend(manager.map(program::open_leads));
+            let branch = self.record.placement.branch.as_ref().filter(|_| manager.is_some());
+            freed.extend(branch.map(|branch| referral_shares::of_branch(branch, partner)));
+        }
+        // Leads of the release before have no place to give back.
+        let places = counted(tx, &freed)?;
+        let freed = freed.into_iter().filter(|counter| places.get(*counter) > 0);
+        let key = EventKey::of_closed_lead(id);
+        let freed: Vec<_> = freed.map(|counter| (key, Counted::times(counter, -1))).collect();
+        counters::apply(tx, freed.into_iter())
+    }
+
+    /// Whether somebody has talked to the person.
+    fn is_met(&self) -> bool {
+        self.passed.iter().any(|passed| passed.state.is_met())
     }
 
     fn record_moves(
@@ -303,6 +448,22 @@ impl Held {
             .collect();
         announce(tx, &news, now)?;
         Ok(())
+    }
+}
+
+/// The kind of the transaction that a step posts.
+const fn kind_of(step: ReferralStep) -> TransactionKind {
+    match step {
+        ReferralStep::Cancel
+        | ReferralStep::Lose
+        | ReferralStep::Expire
+        | ReferralStep::Withdraw => TransactionKind::ClawedBack,
+        ReferralStep::Release
+        | ReferralStep::Reject
+        | ReferralStep::Send
+        | ReferralStep::Contact
+        | ReferralStep::Convert
+        | ReferralStep::Repay => TransactionKind::Rewarded,
     }
 }
 

@@ -5,12 +5,13 @@ use super::draft::{Draft, Drafts};
 use super::error::RecordError;
 use super::group::{FreshEvent, Group, Undrafted};
 use super::load::{self, Loaded};
+use super::tell;
 use super::work::Work;
 use super::{Answers, Submission};
-use crate::ids::PartnerId;
+use crate::ids::{CodeKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
 use crate::program::{self, Occasion};
-use crate::store::{StoreError, daily_events, duplicates, test_clocks};
+use crate::store::{StoreError, codes, daily_events, duplicates, test_clocks};
 use crate::trace_parent::TraceParent;
 
 /// What the new events of a group come to.
@@ -19,6 +20,8 @@ struct Drafted<'a> {
     undrafted: Undrafted,
     /// How many of them are from each partner with a daily cap.
     counted: Vec<(PartnerId, i64)>,
+    /// Codes with which a hold was refused, and how often by now.
+    refused_codes: Vec<(CodeKey, u32)>,
 }
 
 /// Who finds the event that would take a balance out of range.
@@ -63,7 +66,8 @@ impl Work<'_> {
         let mut group = Group::find(&mut self.tx, submissions, traces)?;
         loop {
             let fresh: Vec<FreshEvent<'_>> = group.fresh().collect();
-            let Drafted { mut drafts, undrafted, counted } = self.draft(&group, &fresh, &clocks)?;
+            let Drafted { mut drafts, undrafted, counted, refused_codes } =
+                self.draft(&group, &fresh, &clocks)?;
             // Rarely: an event refers to another by an id that the other has got anew.
             if group.find_aliases(&mut self.tx, &undrafted)? {
                 continue;
@@ -82,11 +86,15 @@ impl Work<'_> {
                 let today = clocks.now_of(&partner).day_in(self.bank.time_zone);
                 daily_events::add(&mut self.tx, &partner, today, events)?;
             }
+            let told = tell::of_redemptions(&mut self.tx, &drafts, self.bank, now)?;
+            for (code, refusals) in refused_codes {
+                codes::set_refusals(&mut self.tx, code, refusals)?;
+            }
             let duplicates = undrafted.new_duplicates(&group);
             if duplicates::insert(&mut self.tx, &duplicates, now)? < duplicates.len() {
                 return Err(RecordError::Raced);
             }
-            if drafts.leads > 0 {
+            if drafts.leads > 0 || told > 0 {
                 self.wake_relay();
             }
             return Ok(group.answers(&drafts, &undrafted));
@@ -131,6 +139,7 @@ impl Work<'_> {
             }
             let now = clocks.now_of(&partner.id);
             let occasion = Occasion::new(event.effective_at, now, bank.time_zone);
+            let occasion = occasion.judged(submission.judging);
             // Decided on at the time of the partner's clock, and recorded at ours.
             let recorded = Occasion { recorded_at: clocks.now(), ..occasion };
             match program::decide(event, partner, &mut standings, occasion) {
@@ -153,6 +162,7 @@ impl Work<'_> {
         };
         let counted = standings.recorded_today().iter().map(added);
         let counted = counted.filter(|(_partner, events)| *events > 0).collect();
-        Ok(Drafted { drafts, undrafted, counted })
+        let refused_codes = standings.refused_codes().collect();
+        Ok(Drafted { drafts, undrafted, counted, refused_codes })
     }
 }

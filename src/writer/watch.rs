@@ -71,6 +71,8 @@ const fn outcome(answer: &Result<Outcome, WriteError>) -> EventOutcome {
             WriteError::Refused(_)
             | WriteError::Correction(_)
             | WriteError::Move(_)
+            | WriteError::Held(_)
+            | WriteError::Break(_)
             | WriteError::OutOfRange,
         ) => EventOutcome::Refused,
         Err(

@@ -61,6 +61,7 @@ async fn half_a_year_comes_to_what_is_reckoned_without_us(store: Store) {
     let imported = Command::new(env!("CARGO_BIN_EXE_tallystick"))
         .current_dir(trial.folder.path())
         .args(["import", "payments", baskets.to_str().unwrap(), "--partner", "green-basket"])
+        .args(["--history", "--by", "a test", "--reason", "half a year of the bank's own"])
         .env("DATABASE_URL", trial.settings.database_url.reveal())
         .env("TALLYSTICK_PARTNERS", &trial.settings.partners)
         .env("TALLYSTICK_KEYS", &trial.settings.keys)

@@ -51,7 +51,7 @@ on_both_stores! {
 }
 
 on_both_stores! {
-    async fn a_qualified_referral_earns_its_rewards_at_once(app) {
+    async fn a_qualified_referral_earns_its_rewards_at_once_and_its_commission_waits(app) {
         app.leads_may_wait = true; // there is no CRM in this test
         let travel = app.partner("sunny-travel").await;
         let mut event = referral("t-1", "travel-loan", "9000.00", "old-town");
@@ -61,7 +61,7 @@ on_both_stores! {
             .map(|it| format!("{} {}", it["account"].as_str().unwrap(), it["amount"].as_str().unwrap()))
             .collect();
         assert_eq!(posted, [
-            "commission_payable 80.00", "referral_expense -80.00",
+            "commission_pending 80.00", "referral_expense -80.00",
             "points_available 500.00", "points_referral -500.00",
         ]);
     }

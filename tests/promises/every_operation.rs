@@ -13,6 +13,7 @@ use tallystick::settings::{CrmFeedbackSettings, Secret};
 use crate::harness::{
     Answer, Partner, TestApp, Trial, assertion, customer, member, payment, referral, wait_for,
 };
+use crate::reconcile::asked_break;
 use crate::uploads::{DAY, begin, file, upload};
 
 /// Operations that anybody may call, each with its reason.
@@ -29,26 +30,30 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 14] = [
+const NOBODYS: [(&str, &str); 18] = [
     ("announcement", "none"),
+    ("break", "00000000000000000000000000000000"),
     ("consent", NO_UUID),
     ("correction", "none"),
     ("customer", NO_UUID),
     ("endpoint", NO_UUID),
     ("erasure", "none"),
     ("event", "none"),
+    ("held", NO_UUID),
     ("import", NO_UUID),
     ("kind", "none"),
     ("message", NO_UUID),
     ("partner", "none"),
+    ("period", "2001-01"),
     ("referral", NO_UUID),
+    ("run", NO_UUID),
     ("task", NO_UUID),
     ("transaction", NO_UUID),
 ];
 const NO_UUID: &str = "01a20983-8fb2-701e-8500-271b9da18260";
 
 /// Parameters that name what belongs to nobody: the same for every caller.
-const SHARED: [&str; 2] = ["kind", "partner"];
+const SHARED: [&str; 3] = ["kind", "partner", "period"];
 
 /// What stands in the headers that some operations require.
 const HEADERS: [(&str, &str); 6] = [
@@ -302,7 +307,9 @@ on_both_stores! {
 /// Who owns what an operation of that scope is asked for, and a partner that has the same rights.
 fn owner_and_other(scope: &str) -> (&'static str, &'static str) {
     match scope {
-        "events:write" | "events:read" | "files:write" => ("green-basket", "blue-basket"),
+        "events:write" | "events:read" | "files:write" | "settlements:answer" => {
+            ("green-basket", "blue-basket")
+        }
         "referrals:read" | "consents:write" | "webhooks:manage" => ("sunny-travel", "moon-travel"),
         _ => panic!("{scope}: who has such things? Name two partners."),
     }
@@ -331,7 +338,10 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
     let whole = upload(&shop, file(1).as_bytes(), &DAY).await;
     let last = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    // Partners on trial have no statements where their books are apart.
+    let asked = if is_sandbox { String::new() } else { asked_break(app).await };
     BTreeMap::from([
+        ("break".to_owned(), asked),
         ("event".to_owned(), "p-1".to_owned()),
         ("referral".to_owned(), text(&introduced["id"])),
         ("consent".to_owned(), text(&introduced["consent"])),

@@ -39,3 +39,28 @@ on_both_stores! {
         run_sql(&app.trial, &back).unwrap();
     }
 }
+
+on_both_stores! {
+    async fn a_flood_by_one_partner_leaves_another_its_turn(app) {
+        let (flooding, honest) = (app.partner("green-basket").await, app.partner("blue-basket").await);
+        let mut floods = Vec::new();
+        for flood in 0..30 {
+            let batch: Vec<_> = (0..100)
+                .map(|number| payment(&format!("f-{flood}-{number}"), &format!("m-{number}"), "10.00", "0.00"))
+                .collect();
+            let flooding = flooding.clone();
+            floods.push(tokio::spawn(async move { flooding.post_batch(&batch).await.status.as_u16() }));
+        }
+        for number in 0..10 {
+            // Never turned away, and served between the batches of the other.
+            let answer = honest.post(&payment(&format!("p-{number}"), "m-1", "10.00", "0.00")).await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+        let still_flooding = floods.iter().filter(|flood| !flood.is_finished()).count();
+        println!("{still_flooding} batches of the flood are left");
+        for flood in floods {
+            let status = flood.await.unwrap();
+            assert!([200, 207, 429, 503].contains(&status), "{status}");
+        }
+    }
+}

@@ -184,7 +184,7 @@ fn a_manifest_whose_values_cannot_be_meant_is_refused() {
             "golden-field",
             "late_days_max = ",
             "late_days_max = 99",
-            "late_days_max: expected at most 3660",
+            "late_days_max: expected at most 60",
         ),
     ] {
         let good = manifest(partner);

@@ -55,7 +55,7 @@ on_both_stores! {
         until(&person, "30.00", "0.00").await;
         let redeemed = shop.record(&commit("c-1", "h-1", Some("70.50"))).await;
         assert_eq!(posted(&redeemed, "points_redemption"), ["60.00", "10.50"]);
-        assert_eq!(posted(&redeemed, "redemption_payable"), ["0.71"]);
+        assert_eq!(posted(&redeemed, "redemption_payable"), ["0.70"]);
         until(&person, "39.50", "0.00").await;
         // A hold is closed once.
         let (status, slug, _) = shop.refused(&commit("c-2", "h-1", None)).await;
@@ -87,7 +87,7 @@ on_both_stores! {
         // Another partner cannot touch the hold: to it there is none.
         let other = app.partner("blue-basket").await;
         assert_eq!(other.refused(&commit("c-1", "h-1", None)).await.1, "hold-unknown");
-        // Too many points: refused without saying how many there are, and the code stays good.
+        // Too many points: refused without saying how many there are; the code stays good until the third.
         let shown = code(&person).await;
         let (_, slug, body) = shop.refused(&hold("h-4", &shown, "90.01")).await;
         assert_eq!(slug, "points-insufficient");

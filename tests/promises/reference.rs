@@ -28,7 +28,7 @@ async fn document(app: &TestApp) -> Value {
 
 on_both_stores! {
     async fn schemathesis_finds_no_violation(app) {
-        let (shop, staff) = (app.partner("sunny-travel").await, staff(app, "staff-7", &["adjust", "approve", "decide", "read", "operate", "privacy", "announce", "manage"]));
+        let (shop, staff) = (app.partner("sunny-travel").await, staff(app, "staff-7", &["adjust", "approve", "decide", "read", "operate", "privacy", "announce", "manage", "reconcile", "settle"]));
         let folder = tempfile::tempdir().unwrap();
         let kept = folder.path().join("token");
         std::fs::write(&kept, &shop.token).unwrap();

@@ -57,12 +57,12 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
     for client in &played.clients {
         let id = client.id.as_str();
         let subsidy = ledger(AccountCode::SUBSIDY_PAYABLE, Some(id));
-        let commission = ledger(AccountCode::COMMISSION_PAYABLE, Some(id));
+        let commission = ledger(AccountCode::COMMISSION_PENDING, Some(id));
         let redemption = ledger(AccountCode::REDEMPTION_PAYABLE, Some(id));
         println!("  {id:<18} {subsidy:>11.2}   {commission:>14.2}   {redemption:>14.2}");
         checks.equal("redemption", &posted(played, "redemption_payable", Some(id)), &redemption);
         checks.equal("subsidy", &posted(played, "subsidy_payable", Some(id)), &subsidy);
-        checks.equal("commission", &posted(played, "commission_payable", Some(id)), &commission);
+        checks.equal("commission", &posted(played, "commission_pending", Some(id)), &commission);
     }
 
     report_leads(stage, &leads, crm_ids, &mut checks).await?;

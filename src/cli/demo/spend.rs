@@ -16,7 +16,8 @@ pub async fn spend(
     said: &mut Vec<Said>,
 ) -> Result<(), Failure> {
     let url = format!("{}/v1/customers/me/codes", stage.url);
-    let request = reqwest::Client::new().post(url).bearer_auth(&stage.customer_token);
+    let wish = json!({ "points": "100.00", "partner": SUPERMARKET });
+    let request = reqwest::Client::new().post(url).bearer_auth(&stage.customer_token).json(&wish);
     let answer: Value = request.send().await?.error_for_status()?.json().await?;
     let code = answer.get("code").ok_or("the customer got no code")?;
     for (id, kind, data) in [

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::cli::Failure;
 use crate::cli::partners::keygen::{Alg, KeyPair};
 use crate::database_url::{DatabaseUrl, Kind};
+use crate::partner::programme::Programme;
 use crate::settings::{Settings, TokenSettings};
 use crate::store;
 
@@ -83,6 +84,9 @@ fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, KeyPair)>,
         fs::create_dir_all(to.join(id))?;
         fs::copy(&manifest, to.join(id).join("partner.toml"))?;
     }
+    // A day's play is too short for the reservation of points at the partner that reported them.
+    let same_day = Programme::DEFAULT.replace("own_after_days = 3", "own_after_days = 0");
+    fs::write(to.join(Programme::FILE), same_day)?;
     let mut keys = Vec::new();
     for id in [SUPERMARKET, TRAVEL_AGENCY, RENOVATION_FIRM] {
         let key = KeyPair::generate("demo-1", Alg::EdDsa)?;

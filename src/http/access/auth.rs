@@ -41,7 +41,15 @@ macro_rules! scopes {
     };
 }
 
-scopes!(EventsWrite, EventsRead, ReferralsRead, ConsentsWrite, FilesWrite, WebhooksManage);
+scopes!(
+    EventsWrite,
+    EventsRead,
+    ReferralsRead,
+    ConsentsWrite,
+    FilesWrite,
+    WebhooksManage,
+    SettlementsAnswer
+);
 
 /// A partner on the list now, with a good token of the scope `S`, within its rate.
 pub struct Caller<S: Needs> {

@@ -17,6 +17,10 @@ pub struct IdentityProvider {
     audience: String,
     /// The claim that lists a person's roles: its name, or a path with dots.
     roles_claim: String,
+    /// The claim that tells people apart, such as the employee number. `None`: sub.
+    person_claim: Option<String>,
+    /// The claim with the sub that the person has as a customer.
+    customer_claim: Option<String>,
     keys: IssuerKeys,
 }
 
@@ -36,6 +40,9 @@ pub enum IssuedTokenError {
     Untimely(#[from] Untimely),
     #[error("The token's sub does not name anybody.")]
     Subject,
+    /// The claim that tells people apart is missing.
+    #[error("The token does not have the claim of staff_tokens.person_claim.")]
+    Person,
     /// The provider could not be asked yet.
     #[error("The keys of the bank's identity provider cannot be had now.")]
     NoKeys,
@@ -50,7 +57,8 @@ impl From<IssuedTokenError> for Problem {
             | IssuedTokenError::Signature
             | IssuedTokenError::Foreign
             | IssuedTokenError::Untimely(_)
-            | IssuedTokenError::Subject => Self::bad_token(&error),
+            | IssuedTokenError::Subject
+            | IssuedTokenError::Person => Self::bad_token(&error),
         }
     }
 }
@@ -73,6 +81,11 @@ struct Claims {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vouched {
     pub subject: String,
+    /// What tells the person apart from others: the claim that the settings name, else the subject. One
+    /// person with two accounts is one person. `None`: the claim is missing.
+    pub person: Option<String>,
+    /// What the customers' provider calls the same person.
+    pub own_subject: Option<String>,
     pub roles: Roles,
     /// The month (1 to 12) of the claim `birthdate`. Nothing else of the claim is kept.
     pub birth_month: Option<u32>,
@@ -99,6 +112,8 @@ impl IdentityProvider {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             roles_claim: settings.roles_claim.clone(),
+            person_claim: settings.person_claim.clone(),
+            customer_claim: settings.customer_claim.clone(),
             keys: IssuerKeys::load(settings, table)?,
         })
     }
@@ -159,18 +174,39 @@ impl IdentityProvider {
         let month = birthdate.and_then(|date| date.split('-').nth(1)?.parse().ok());
         let birth_month = month.filter(|month| (1..=12).contains(month));
         let roles = roles(&claims.others, &self.roles_claim);
-        Ok(Vouched { subject: claims.sub, roles, birth_month })
+        let person = match &self.person_claim {
+            None => Some(claims.sub.clone()),
+            Some(name) => text(&claims.others, name),
+        };
+        let own_subject = self.customer_claim.as_ref();
+        let own_subject = own_subject.and_then(|name| text(&claims.others, name));
+        Ok(Vouched { subject: claims.sub, person, own_subject, roles, birth_month })
     }
 }
 
 /// Finds the claim by its whole name first, because a name may be a URL. Then each dot leads one
 /// object deeper.
-fn roles(claims: &Map<String, Value>, name: &str) -> Roles {
-    let found = claims.get(name).or_else(|| {
+fn find<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c Value> {
+    claims.get(name).or_else(|| {
         let mut parts = name.split('.');
         let first = claims.get(parts.next()?)?;
         parts.try_fold(first, |object, part| object.get(part))
-    });
+    })
+}
+
+/// A claim that is a text, or a number as providers write employee numbers.
+fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
+    match find(claims, name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
+    }
+}
+
+fn roles(claims: &Map<String, Value>, name: &str) -> Roles {
+    let found = find(claims, name);
     let listed = found.and_then(|roles| serde_json::from_value(roles.clone()).ok());
     listed.map_or(Roles::NotListed, Roles::Listed)
 }
@@ -210,6 +246,8 @@ mod tests {
                 issuer: "https://login.bank.test".to_owned(),
                 audience: "tallystick".to_owned(),
                 roles_claim: roles_claim.to_owned(),
+                person_claim: None,
+                customer_claim: None,
                 keys: IssuerKeys::fixed(read_keys(&set.to_string()).unwrap()),
             }
         }

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::auth::{bearer, gateway};
-use crate::http::access::identity_provider::Roles;
+use crate::http::access::identity_provider::{IssuedTokenError, Roles};
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
@@ -35,6 +35,10 @@ pub enum Role {
     Announce,
     /// Look after customers: how far they have come, and what is to be done.
     Manage,
+    /// Compare partners' statements, and propose what is to be done about breaks.
+    Reconcile,
+    /// Approve or reject what others proposed about breaks.
+    Settle,
 }
 
 impl Role {
@@ -48,6 +52,8 @@ impl Role {
             Self::Privacy => "privacy",
             Self::Announce => "announce",
             Self::Manage => "manage",
+            Self::Reconcile => "reconcile",
+            Self::Settle => "settle",
         }
     }
 }
@@ -70,11 +76,13 @@ macro_rules! roles {
     };
 }
 
-roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage);
+roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage, Reconcile, Settle);
 
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {
     pub id: StaffId,
+    /// What the customers' identity provider calls the same person, where the token says so.
+    pub own_subject: Option<String>,
     role: PhantomData<R>,
 }
 
@@ -101,8 +109,9 @@ impl<R: NeedsRole> Staff<R> {
         };
         let now = clock::now();
         let vouched = issuer.read(token, now).await?;
-        let id = StaffId::try_from(vouched.subject).map_err(|error| Problem::bad_token(&error))?;
-        let staff = Self { id, role: PhantomData };
+        let person = vouched.person.ok_or(IssuedTokenError::Person)?;
+        let id = StaffId::try_from(person).map_err(|error| Problem::bad_token(&error))?;
+        let staff = Self { id, own_subject: vouched.own_subject, role: PhantomData };
         gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;
         let role = R::ROLE.name();
         match vouched.roles {

@@ -20,16 +20,17 @@ use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
 use crate::http::operator::health;
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, stream, uploads, webhook_deliveries,
-    webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks, stream, uploads,
+    webhook_deliveries, webhook_endpoints,
 };
 use crate::http::sandbox;
 use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, corrections, customer_stages, dead_letters, erasures, flagged_payments, held,
-    readings, tasks,
+    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
+    statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -68,6 +69,15 @@ use crate::partner::scope::Scope;
         held::get_held,
         held::release,
         held::reject_referral,
+        held_events::get_held_events,
+        held_events::get_held_event,
+        held_events::release_event,
+        held_events::reject_event,
+        exposure::get_alarms,
+        exposure::get_exposure,
+        freezes::get_freezes,
+        freezes::freeze_partner,
+        freezes::lift_freeze,
         points::get_points,
         points::link_member,
         codes::make_code,
@@ -93,6 +103,7 @@ use crate::partner::scope::Scope;
         corrections::reject,
         corrections::get_correction,
         corrections::get_corrections,
+        approval_pairs::get_approval_pairs,
         flagged_payments::get_flagged_payments,
         announcements::post_announcement,
         announcements::get_announcement,
@@ -103,6 +114,23 @@ use crate::partner::scope::Scope;
         tasks::get_task,
         tasks::complete_task,
         tasks::cancel_task,
+        statements::post_statement,
+        statements::get_statements,
+        reconciliations::run_reconciliation,
+        reconciliations::get_reconciliation,
+        breaks::get_breaks,
+        breaks::get_break,
+        breaks::propose_for_break,
+        breaks::approve_for_break,
+        breaks::reject_for_break,
+        breaks::note_on_break,
+        settlements::propose_settlement,
+        settlements::close_settlement,
+        settlements::reject_settlement,
+        settlements::get_settlement,
+        settlement_breaks::get_asked_breaks,
+        settlement_breaks::get_asked_break,
+        settlement_breaks::answer_break,
         webhook_endpoints::make_endpoint,
         webhook_endpoints::get_endpoints,
         webhook_endpoints::delete_endpoint,
@@ -134,8 +162,10 @@ use crate::partner::scope::Scope;
         (name = "Authorization", description = "Tokens of partners, and our public keys."),
         (name = "Customers", description = "The bank's app: points, codes, consents and data."),
         (name = "Corrections", description = "Staff correct points, two persons for each."),
-        (name = "Decisions", description = "Staff decide on referrals that are held."),
+        (name = "Decisions", description = "Staff decide on what is held, and freeze partners."),
         (name = "Follow-up", description = "Stages of customers, tasks and announcements."),
+        (name = "Reconciliation", description = "Staff compare partners' statements with our books."),
+        (name = "Settlement", description = "Partners answer what the bank asks about statements."),
         (name = "Operations", description = "Staff look after what was given up on its way out."),
         (name = "Privacy", description = "Staff find and erase personal data."),
         (name = "CRM", description = "The CRM reports what became of a lead."),
@@ -173,6 +203,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::WebhooksManage => {
             "Say where one's own events are to be told, and see how that goes."
         }
+        Scope::SettlementsAnswer => "Read and answer what the bank asks about one's statements.",
     }
 }
 

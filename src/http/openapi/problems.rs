@@ -54,9 +54,14 @@ const OF_EVENT: &[&Kind] = &[
     &kind::REDEMPTION_EXCEEDS,
     &kind::QUOTA_EXCEEDED,
 ];
+/// Tags of operations of staff.
+const OF_STAFF: [&str; 6] =
+    ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up", "Reconciliation"];
+const OF_BREAK: &[&Kind] = &[&kind::NOT_FOUND, &kind::BREAK_STATE];
 const OF_UPLOAD: &[&Kind] = &[&kind::PARAMETER, &kind::TUS_VERSION];
 const OF_PROPOSAL: &[&Kind] = &[
     &kind::CORRECTION_CONFLICT,
+    &kind::FOUR_EYES,
     &kind::MEMBER_UNKNOWN,
     &kind::POINTS_INSUFFICIENT,
     &kind::OUT_OF_RANGE,
@@ -64,6 +69,13 @@ const OF_PROPOSAL: &[&Kind] = &[
 const OF_CLOSING: &[&Kind] =
     &[&kind::FOUR_EYES, &kind::CORRECTION_CLOSED, &kind::POINTS_INSUFFICIENT];
 
+const OF_HELD: &[&Kind] = &[
+    &kind::NOT_FOUND,
+    &kind::HELD_CLOSED,
+    &kind::FREEZE_STATE,
+    &kind::REFERRAL_STATE,
+    &kind::OUT_OF_RANGE,
+];
 const OF_DECISION: &[&Kind] = &[&kind::NOT_FOUND, &kind::REFERRAL_STATE, &kind::OUT_OF_RANGE];
 
 /// Problems of single operations, by operation id.
@@ -110,14 +122,21 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_referral", &[&[&kind::NOT_FOUND]]),
     ("get_referrals", &[&[&kind::PARAMETER]]),
     ("get_held", &[&[&kind::PARAMETER]]),
-    ("release", &[OF_DECISION]),
+    ("get_held_events", &[&[&kind::PARAMETER]]),
+    ("get_held_event", &[&[&kind::NOT_FOUND]]),
+    ("release_event", &[OF_HELD]),
+    ("reject_event", &[OF_HELD]),
+    ("get_exposure", &[&[&kind::NOT_FOUND]]),
+    ("freeze_partner", &[&[&kind::NOT_FOUND, &kind::FREEZE_STATE]]),
+    ("lift_freeze", &[&[&kind::NOT_FOUND, &kind::FREEZE_STATE]]),
+    ("release", &[OF_DECISION, &[&kind::FOUR_EYES]]),
     ("reject_referral", &[OF_DECISION]),
     ("post_feedback", &[&[&kind::NOT_FOUND, &kind::SIGNATURE_MALFORMED, &kind::SIGNATURE_INVALID]]),
     ("get_points", &[&[&kind::PARAMETER]]),
     ("opt_out", &[&[&kind::NOT_FOUND, &kind::NOTICE_REQUIRED]]),
     ("opt_in", &[&[&kind::NOT_FOUND]]),
     ("link_member", &[&[&kind::NOT_FOUND]]),
-    ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED]]),
+    ("make_code", &[&[&kind::NOT_FOUND, &kind::RATE_LIMITED, &kind::REDEMPTION_NOT_AGREED]]),
     ("agree", &[&[&kind::NOT_FOUND]]),
     ("withdraw_contact", &[&[&kind::NOT_FOUND]]),
     ("get_consent", &[&[&kind::NOT_FOUND, &kind::ROLE_MISSING]]),
@@ -150,6 +169,29 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_task", &[&[&kind::NOT_FOUND]]),
     ("complete_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
     ("cancel_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
+    ("post_statement", &[&[&kind::PARAMETER, &kind::STATEMENT_REFUSED]]),
+    ("get_statements", &[&[&kind::PARAMETER]]),
+    (
+        "run_reconciliation",
+        &[&[&kind::PARAMETER, &kind::NO_STATEMENT, &kind::RECONCILIATION_UNDER_WAY]],
+    ),
+    ("get_reconciliation", &[&[&kind::NOT_FOUND]]),
+    ("get_breaks", &[&[&kind::PARAMETER]]),
+    ("get_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS]]),
+    ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
+    ("reject_for_break", &[OF_BREAK]),
+    ("note_on_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
+    (
+        "close_settlement",
+        &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],
+    ),
+    ("reject_settlement", &[&[&kind::NOT_FOUND]]),
+    ("get_settlement", &[&[&kind::NOT_FOUND]]),
+    ("get_asked_breaks", &[&[&kind::PARAMETER]]),
+    ("get_asked_break", &[&[&kind::NOT_FOUND]]),
+    ("answer_break", &[OF_BREAK]),
     ("make_endpoint", &[&[&kind::ENDPOINTS_FULL]]),
     ("delete_endpoint", &[&[&kind::NOT_FOUND]]),
     ("rotate_secret", &[&[&kind::NOT_FOUND]]),
@@ -215,12 +257,7 @@ fn by_status(
         }
         match operation.tags.as_deref().unwrap_or_default() {
             [tag] if tag == "Customers" || tag == "CRM" => {}
-            [tag]
-                if ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up"]
-                    .contains(&tag.as_str()) =>
-            {
-                kinds.push(&kind::ROLE_MISSING);
-            }
+            [tag] if OF_STAFF.contains(&tag.as_str()) => kinds.push(&kind::ROLE_MISSING),
             _ => kinds.extend(OF_PARTNER),
         }
         let id = operation.operation_id.as_deref().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::http::trial::clock_of;
 use crate::ids::QuoteId;
 use crate::ledger::{AccountCode, Posting};
 use crate::money::{Amount, Asset};
-use crate::program::{Decision, Explanation, Occasion, quote};
+use crate::program::{Decision, Explanation, Judging, Occasion, quote};
 use crate::writer::{Quoted, Submission};
 
 #[derive(Serialize, ToSchema)]
@@ -57,7 +57,7 @@ pub async fn post_quote(
     let books = gateway.books(&partner);
     let now = clock_of(books, &partner).await?;
     let event = quote::as_payment(asked, &partner, Occasion::new(now, now, gateway.time_zone))?;
-    let submission = Submission { partner, event, signed: None };
+    let submission = Submission { partner, event, signed: None, judging: Judging::InForce };
     let Quoted { id, quote: standing, decision } = books.writer.quote(submission, now).await?;
     Ok(HttpResponse::Created().json(Quote {
         quote: id,

@@ -28,6 +28,7 @@ use crate::http::server::open_streams::OpenStream;
 use crate::http::server::paths::{BATCH_MAX, EVENT_BYTES_MAX};
 use crate::intake::record;
 use crate::partner::Partner;
+use crate::program::Judging;
 use crate::writer::{Outcome, Submission, WriteError};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -332,7 +333,12 @@ impl Recording {
             let refused = match parsed {
                 Ok(event) => {
                     let partner = Arc::clone(&self.partner);
-                    submissions.push(Submission { partner, event, signed: None });
+                    submissions.push(Submission {
+                        partner,
+                        event,
+                        signed: None,
+                        judging: Judging::InForce,
+                    });
                     None
                 }
                 Err(problem) => Some(problem),

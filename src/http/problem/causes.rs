@@ -11,8 +11,9 @@ use crate::http::access::access_token::TokenError;
 use crate::intake::upload::UploadError;
 use crate::partner::signature::SignatureError;
 use crate::program::{CorrectionRefusal, Refusal};
+use crate::reconcile::refusal::ReconcileRefusal;
 use crate::store::StoreError;
-use crate::writer::{MoveRefusal, WriteError};
+use crate::writer::{HeldRefusal, MoveRefusal, WriteError};
 
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
@@ -37,10 +38,14 @@ impl From<Refusal> for Problem {
                 retry_after_seconds: Some(*resumes_in_seconds),
                 ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
             },
+            Refusal::ReferralsFull { .. } => Self {
+                retry_after_seconds: Some(3_600),
+                ..Self::new(&QUOTA_EXCEEDED, refusal.to_string())
+            },
             Refusal::ProductNotOffered(_) => {
                 Self::at(&PRODUCT_NOT_LISTED, "/data/product", &refusal)
             }
-            Refusal::Future { .. } | Refusal::Late { .. } | Refusal::BeforePayment => {
+            Refusal::Future { .. } | Refusal::BeforePayment => {
                 Self::at(&EVENT_TIME, "/time", &refusal)
             }
             Refusal::OutsideTerm { .. } => Self::at(&OUTSIDE_TERM, "/time", &refusal),
@@ -74,7 +79,9 @@ impl From<CorrectionRefusal> for Problem {
                 Self::at(&POINTS_INSUFFICIENT, "/points", &refusal)
             }
             CorrectionRefusal::ExpiryPast => Self::at(&INVALID, "/expires_at", &refusal),
-            CorrectionRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            CorrectionRefusal::FourEyes | CorrectionRefusal::OwnAccount => {
+                Self::new(&FOUR_EYES, refusal.to_string())
+            }
             CorrectionRefusal::Closed { .. } => Self::new(&CORRECTION_CLOSED, refusal.to_string()),
             CorrectionRefusal::NotReversible(_) => Self::new(&NOT_REVERSIBLE, refusal.to_string()),
             CorrectionRefusal::Rules(refusal) => refusal.clone().into(),
@@ -114,7 +121,20 @@ impl From<WriteError> for Problem {
             WriteError::Move(MoveRefusal::Illegal(illegal)) => {
                 Self::new(&REFERRAL_STATE, illegal.to_string())
             }
+            WriteError::Move(refusal @ MoveRefusal::ReleasesSpent { .. }) => {
+                Self::new(&FOUR_EYES, refusal.to_string())
+            }
             WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
+            WriteError::Held(refusal) => match &refusal {
+                HeldRefusal::Unknown | HeldRefusal::PartnerGone => Self::not_found(),
+                HeldRefusal::Closed(_) | HeldRefusal::Reversed => {
+                    Self::new(&HELD_CLOSED, refusal.to_string())
+                }
+                HeldRefusal::Frozen | HeldRefusal::AlreadyFrozen | HeldRefusal::NotFrozen => {
+                    Self::new(&FREEZE_STATE, refusal.to_string())
+                }
+            },
+            WriteError::Break(refusal) => ReconcileRefusal::Proposal(refusal).into(),
             WriteError::Conflict => Self::new(
                 &EVENT_CONFLICT,
                 "An event of this id is recorded with other content. A new event needs a new id; \
@@ -192,7 +212,6 @@ mod tests {
             Refusal::DayFull { max: 100, resumes_in_seconds: 60 },
             Refusal::ProductNotOffered("spring".parse().unwrap()),
             Refusal::Future { skew_seconds: 60 },
-            Refusal::Late { days_max: 7 },
             Refusal::BeforePayment,
             Refusal::OutsideTerm { day, earliest },
             Refusal::MemberUnknown,
@@ -222,7 +241,6 @@ mod tests {
             "403 partner-not-listed -",
             "429 quota-exceeded -",
             "403 product-not-listed /data/product",
-            "422 event-time /time",
             "422 event-time /time",
             "422 event-time /time",
             "422 outside-term /time",

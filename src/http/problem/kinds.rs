@@ -70,10 +70,20 @@ kinds! {
         "Give a new announcement a new id, or cancel the one that is there.";
     TASK_CLOSED "task-closed" 409 "Conflict: the task is done or cancelled already"
         "Read the task: somebody has closed it, or things have moved on.";
+    BREAK_STATE "break-state" 409 "Conflict: the break does not stand where this could be done"
+        "Read the break: somebody has decided on it, a proposal waits, or none does.";
+    SETTLEMENT_STATE "settlement-state" 409 "Conflict: the month does not stand where this could be done"
+        "Do what the detail says: the month is not over, is closed, or waits for another person.";
+    RECONCILIATION_UNDER_WAY "reconciliation-under-way" 409 "Conflict: the month is being compared"
+        "Wait as long as Retry-After says: one run at a time compares a month.";
     NOTICE_REQUIRED "notice-required" 409 "Conflict: this notice cannot be declined"
         "Nothing can be done: law or contract requires this notice.";
     REFERRAL_STATE "referral-state" 409 "Conflict: the referral does not go there from where it stands"
         "Read the referral: it has gone on already, or has ended.";
+    HELD_CLOSED "held-closed" 409 "Conflict: the held event is released or rejected already"
+        "Read the held event: somebody has decided on it, or nothing can come of it.";
+    FREEZE_STATE "freeze-state" 409 "Conflict: whether the partner is frozen does not allow this"
+        "Read the freezes: the partner is frozen already, or is not.";
     NOT_REVERSIBLE "not-reversible" 409 "Conflict: the transaction cannot be reversed"
         "Do what the detail says instead.";
     ENDPOINTS_FULL "webhook-endpoints-full" 409 "Conflict: there are as many endpoints as there may be"
@@ -98,6 +108,12 @@ kinds! {
         "Begin a new upload of the file.";
     TUS_VERSION "tus-version" 412 "Precondition failed: this version of the upload protocol is not spoken"
         "Speak tus 1.0.0, and say so by Tus-Resumable.";
+    STATEMENT_REFUSED "statement-refused" 422 "Unprocessable content: the file is no statement"
+        "Mend the lines that problems names, and send the file again: nothing of it was kept.";
+    NO_STATEMENT "no-statement" 422 "Unprocessable content: no statement of the month is there"
+        "Hand in the partner's statement of the month first.";
+    WRITE_OFF_EXCEEDS "write-off-exceeds" 422 "Unprocessable content: more than may be written off"
+        "Accept it, or ask the partner: the manifest says how much may be written off.";
     UPLOAD_CHECKSUM "upload-checksum" 460 "Checksum mismatch"
         "Send the part again: nothing of it was kept.";
     IDEMPOTENCY_MISMATCH "idempotency-mismatch" 422 "Unprocessable content: the Idempotency-Key is another request's"
@@ -121,9 +137,9 @@ kinds! {
     PARTS_MANY "too-many-parts" 422 "Unprocessable content: there are too many parts"
         "Refund or return all that is left in one.";
     CODE_INVALID "code-invalid" 422 "Unprocessable content: the redemption code is no good"
-        "Ask the customer for a new code: this one is unknown, used or too old.";
+        "Ask the customer for a new code: this one is unknown, not for you, used, refused too often, or too old.";
     POINTS_INSUFFICIENT "points-insufficient" 422 "Unprocessable content: there are not enough points"
-        "Hold fewer points.";
+        "Hold fewer points, or ask the customer for a code for more.";
     HOLD_UNKNOWN "hold-unknown" 422 "Unprocessable content: the hold is not known"
         "Name the hold by its event id.";
     REDEMPTION_EXCEEDS "redemption-exceeds" 422 "Unprocessable content: more points than there are to redeem or return"

@@ -5,6 +5,7 @@ mod causes;
 mod challenge;
 mod kinds;
 mod people;
+mod reconcile;
 mod samples;
 
 use std::borrow::Cow;

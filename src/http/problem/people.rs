@@ -13,6 +13,8 @@ impl From<CustomerRefusal> for Problem {
             CustomerRefusal::NotFound => Self::not_found(),
             CustomerRefusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/member", &refusal),
             CustomerRefusal::TooManyCodes { wait } => Self::too_many_codes(wait.num_seconds()),
+            CustomerRefusal::NoRedemption => Self::at(&REDEMPTION_NOT_AGREED, "/partner", &refusal),
+            CustomerRefusal::PointsNotNamed => Self::at(&INVALID, "/points", &refusal),
             // The key file may be read again in a moment.
             CustomerRefusal::Seal(SealError::UnknownKey) => {
                 Self::busy("A key is missing just now.")

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::on_trial;
-use crate::customer::codes::{self, Code, CodeOwner};
-use crate::event::read_object;
+use crate::customer::codes::{self, Code, CodeOwner, CodeWish};
+use crate::event::read_object_within;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
@@ -12,6 +12,7 @@ use crate::http::schemas::requests::{CodeBody, MemberLink};
 use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::MemberKey;
+use crate::money::Asset;
 use crate::store::customers;
 
 /// A customer who stands in for one whom the bank has linked: a reference to use in events.
@@ -46,11 +47,16 @@ pub async fn make_sandbox_code(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
-    let member = read_object(&body, |body| body.parsed("member"))?;
+    let limits = &gateway.registry.programme().limits;
+    let (member, points) = read_object_within(&body, limits, |body| {
+        let points = body.optional_amount("points", Asset::PTS);
+        Some((body.parsed("member")?, points))
+    })?;
+    let wish = CodeWish::new(points, None, &gateway.registry)?;
     let member = MemberKey::of(&caller.partner.id, &member);
     let books = gateway.books(&caller.partner);
     let now = clock_of(books, &caller.partner).await?;
     let owner = CodeOwner::Member(member);
-    let code = books.ask_or(move |db| codes::make(&owner, db, now)).await?;
+    let code = books.ask_or(move |db| codes::make(&owner, db, wish, now)).await?;
     Ok(HttpResponse::Created().json(code))
 }

@@ -134,6 +134,24 @@ pub struct Reason {
     /// A text; or, of a rule that gave nothing, the part of its condition that does not hold.
     #[schema(required = false)]
     pub because: Option<serde_json::Value>,
+    /// The id of the limit of exposure.
+    #[schema(nullable = false)]
+    pub limit: Option<String>,
+    /// Whose figure it is: `partner`, `customer` or `form`.
+    #[schema(nullable = false)]
+    pub of: Option<String>,
+    /// What the figure counts: `points`, `subsidy`, `commission`, `redemption` or `total`.
+    #[schema(nullable = false)]
+    pub measure: Option<String>,
+    /// `hour`, `day` or `month`.
+    #[schema(nullable = false)]
+    pub per: Option<String>,
+    /// The figure with the event.
+    #[schema(nullable = false)]
+    pub figure: Option<Amount>,
+    /// The most that the figure may be.
+    #[schema(nullable = false)]
+    pub max: Option<Amount>,
     /// The discount scheme.
     #[schema(nullable = false)]
     pub scheme: Option<String>,

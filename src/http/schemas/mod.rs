@@ -4,6 +4,7 @@
 pub(in crate::http) mod bodies;
 pub(in crate::http) mod follow_up;
 pub(in crate::http) mod oauth;
+pub(in crate::http) mod reconcile;
 pub(in crate::http) mod referral;
 pub(in crate::http) mod requests;
 mod strict;

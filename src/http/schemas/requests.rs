@@ -31,6 +31,12 @@ pub enum WebhookEventType {
     ReferralRewarded,
     #[schema(rename = "payment.flagged")]
     PaymentFlagged,
+    #[schema(rename = "event.held")]
+    EventHeld,
+    #[schema(rename = "event.released")]
+    EventReleased,
+    #[schema(rename = "event.rejected")]
+    EventRejected,
 }
 
 /// Points given to a customer, or taken.
@@ -86,6 +92,17 @@ pub struct ContactBody {
 pub struct DecisionBody {
     #[schema(min_length = 1, max_length = 500)]
     pub reason: String,
+}
+
+/// Why a partner is frozen, and since when what it reported is held.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeBody {
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    /// By the time of recording. Without it: from now on.
+    #[schema(required = false, nullable = false)]
+    pub since: Option<Moment>,
 }
 
 /// Why a consent is withdrawn.
@@ -149,6 +166,21 @@ pub struct StageBody {
 #[serde(deny_unknown_fields)]
 pub struct CodeBody {
     pub member: MemberRef,
+    /// The most points that the code is good for. Without it, as many as the programme allows.
+    #[schema(required = false)]
+    pub points: Option<Amount>,
+}
+
+/// What a customer's code is to be good for.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCodeBody {
+    /// The most points that a till can hold with it. Without it, as many as the programme allows.
+    #[schema(required = false)]
+    pub points: Option<Amount>,
+    /// The only partner at which it is good. Without it, each.
+    #[schema(required = false)]
+    pub partner: Option<PartnerId>,
 }
 
 #[derive(ToSchema)]

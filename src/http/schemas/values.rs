@@ -6,13 +6,15 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    AnnouncementId, ConsentId, CorrectionId, CustomerId, EndpointId, ErasureId, EventId, ImportId,
-    LineNumber, MemberRef, MessageId, OrderNumber, PartnerId, QuoteId, ReadingId, RedemptionCode,
-    ReferralId, RuleId, StaffId, StageName, StoreName, TaskId, TransactionId,
+    AnnouncementId, BreakId, ConsentId, CorrectionId, CustomerId, EndpointId, ErasureId, EventId,
+    ImportId, LineNumber, MemberRef, MessageId, OrderNumber, PartnerId, QuoteId, ReadingId,
+    ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId, StageName, StatementId,
+    StoreName, TaskId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
+use crate::reconcile::period::Period;
 
 macro_rules! text_in_the_form {
     ($($name:ident $pattern:expr, $says:literal;)*) => {
@@ -98,10 +100,32 @@ uuid!(
     MessageId,
     QuoteId,
     ReadingId,
+    ReconciliationId,
     ReferralId,
+    StatementId,
     TaskId,
     TransactionId
 );
+
+impl PartialSchema for BreakId {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{32}$")).into()
+    }
+}
+
+impl ToSchema for BreakId {}
+
+impl PartialSchema for Period {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[0-9]{4}-(0[1-9]|1[0-2])$"))
+            .description(Some("A calendar month."))
+            .into()
+    }
+}
+
+impl ToSchema for Period {}
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {

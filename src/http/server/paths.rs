@@ -32,6 +32,8 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed")
 pub const EVENT_BYTES_MAX: usize = 64 * 1024;
 /// Maximum size of a batch's body, in bytes.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Maximum size of a statement, as it comes, in bytes. Larger ones come by the command.
+pub const STATEMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Maximum size of a form's body, in bytes.
 pub const FORM_BYTES_MAX: usize = 16 * 1024;
 /// Maximum number of events in one batch.

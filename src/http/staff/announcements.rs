@@ -19,7 +19,7 @@ use crate::money::{Amount, Asset};
 use crate::notice::announcing::{
     self, Announced, AnnouncingOutcome, CancellingOutcome, NewAnnouncement,
 };
-use crate::partner::notice::{NoticeKind, POINTS_EXPIRING};
+use crate::partner::notice::NoticeKind;
 use crate::store::announcements::NoticeOf;
 
 const CUSTOMER_CHARACTERS_MAX: usize = 255;
@@ -148,7 +148,7 @@ fn read(
 ) -> Option<NewAnnouncement> {
     let id = body.parsed("id");
     let announced =
-        || kinds.iter().map(|known| known.kind.as_str()).filter(|kind| *kind != POINTS_EXPIRING);
+        || kinds.iter().filter(|kind| kind.is_announced()).map(|known| known.kind.as_str());
     let kind = body.text("kind", 40).map(str::to_owned);
     if kind.as_deref().is_some_and(|kind| !announced().any(|known| known == kind)) {
         let known: Vec<&str> = announced().collect();

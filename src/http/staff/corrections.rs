@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::clock::Moment;
 use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
-use crate::http::access::staff::{Adjust, Approve, Read, Staff};
+use crate::http::access::staff::{Adjust, Approve, NeedsRole, Read, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::bodies::Receipt;
 use crate::http::schemas::requests::{AdjustmentBody, RejectionBody, ReversalBody};
@@ -109,8 +109,7 @@ pub async fn propose_adjustment(
 ) -> Result<HttpResponse, Problem> {
     let programme = gateway.registry.programme();
     let (id, what, reason) = read_object_within(&body, &programme.limits, read_adjustment)?;
-    let order =
-        CorrectionOrder { id, by: staff.id, step: CorrectionStep::Propose { what, reason } };
+    let order = order_of(staff, id, CorrectionStep::Propose { what, reason });
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -140,8 +139,7 @@ pub async fn propose_reversal(
         Some((id?, reason?))
     })?;
     let what = CorrectionAsked::Reversal { transaction };
-    let order =
-        CorrectionOrder { id, by: staff.id, step: CorrectionStep::Propose { what, reason } };
+    let order = order_of(staff, id, CorrectionStep::Propose { what, reason });
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -160,7 +158,7 @@ pub async fn approve(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
-    let order = CorrectionOrder { id, by: staff.id, step: CorrectionStep::Approve };
+    let order = order_of(staff, id, CorrectionStep::Approve);
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -179,7 +177,7 @@ pub async fn reject(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(path)?;
     let reason = read_object(&body, read_reason)?;
-    let order = CorrectionOrder { id, by: staff.id, step: CorrectionStep::Reject { reason } };
+    let order = order_of(staff, id, CorrectionStep::Reject { reason });
     answer(&gateway.main.writer.correct(order).await?)
 }
 
@@ -229,6 +227,14 @@ pub async fn get_corrections(
     let views: Vec<View<'_>> =
         found.iter().map(|correction| view(correction, None)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(Views { corrections: views, next }))
+}
+
+fn order_of<R: NeedsRole>(
+    staff: Staff<R>,
+    id: CorrectionId,
+    step: CorrectionStep,
+) -> CorrectionOrder {
+    CorrectionOrder { id, by: staff.id, own_subject: staff.own_subject, step }
 }
 
 fn read_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::http::Gateway;
 use crate::http::problem::Problem;
 use crate::partner::Partner;
+use crate::program::Judging;
 use crate::store::signatures::NewSignature;
 use crate::writer::{Outcome, Submission, WriteError};
 
@@ -57,7 +58,7 @@ pub async fn hand_in_all(
             Ok(event) => {
                 let watched = Watched::of(partner, &event).map(Watched::among_others);
                 let (partner, signed) = (Arc::clone(partner), signed.clone());
-                submissions.push(Submission { partner, event, signed });
+                submissions.push(Submission { partner, event, signed, judging: Judging::InForce });
                 Item::HandedIn(watched)
             }
             Err(problem) => Item::Refused(problem),

@@ -18,10 +18,12 @@ use super::listing::{self, Unlisted};
 use super::place::{ManifestError, Place};
 use super::rules::attribution::PartnerStaff;
 use super::rules::earning::{Earning, Stacking};
+use super::rules::exposure::{self, ExposureLimit, OwnLimit};
 use super::rules::limits::{EventLimits, LimitsTable};
 use super::rules::programme::Programme;
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::rules::terms::Term;
+use super::statement_map::StatementMap;
 use crate::ids::PartnerId;
 
 /// A partner as its manifest describes it.
@@ -37,6 +39,8 @@ pub struct Partner {
     pub enrolment: Enrolment,
     pub scheme: Scheme,
     pub payments_file: Option<FileMap>,
+    /// How the partner writes what it says happened in a month.
+    pub statement: Option<StatementMap>,
     /// The page on which a shop without software enters its payments.
     pub form: Option<Form>,
     pub programme: Arc<Programme>,
@@ -46,8 +50,10 @@ pub struct Partner {
     pub staff: PartnerStaff,
     /// The most that one event of the partner may be about.
     pub limits: EventLimits,
-    /// How many days late an event may arrive. `None`: any day on which its scheme was in force.
-    pub late_days_max: Option<u32>,
+    /// What the partner may cost the bank before people say yes.
+    pub exposure: Vec<ExposureLimit>,
+    /// How many days late an event may arrive. Later ones are held.
+    pub late_days_max: u32,
 }
 
 /// When a member reference becomes a customer.
@@ -76,6 +82,8 @@ struct ManifestDocument {
     events: Events,
     limits: Option<Spanned<LimitsTable>>,
     #[serde(default)]
+    exposure: Vec<Spanned<OwnLimit>>,
+    #[serde(default)]
     earning: Vec<Spanned<Earning>>,
     #[serde(default)]
     stacking: Vec<Spanned<Stacking>>,
@@ -92,6 +100,7 @@ struct ManifestDocument {
     #[serde(default)]
     import: Import,
     form: Option<Form>,
+    statement: Option<Spanned<StatementMap>>,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +156,8 @@ impl Partner {
         document.check(&place, folder)?;
         let limits = document.limits(&place, programme)?;
         document.check_values(&place, programme, &limits)?;
+        let exposure = exposure::own(&place, &programme.exposure, &document.exposure)?;
+        let late_days_max = document.events.late_days_max.map(Spanned::into_inner);
         Ok(Self {
             id: document.id.into_inner(),
             name: document.name,
@@ -166,9 +177,11 @@ impl Partner {
             redemption: document.redemption.accepted,
             staff: document.staff,
             payments_file: document.import.payments.map(Spanned::into_inner),
+            statement: document.statement.map(Spanned::into_inner),
             form: document.form,
             limits,
-            late_days_max: document.events.late_days_max.map(Spanned::into_inner),
+            exposure,
+            late_days_max: late_days_max.unwrap_or(programme.lateness.late_days_max),
         })
     }
 
@@ -214,7 +227,7 @@ impl ManifestDocument {
         limits: &EventLimits,
     ) -> Result<(), ManifestError> {
         place.term(self.listed.span().start, "listed", self.listed.get_ref().term())?;
-        place.late_days(self.events.late_days_max.as_ref())?;
+        place.late_days(self.events.late_days_max.as_ref(), programme)?;
         place.stacking(&self.stacking, &self.earning)?;
         for rule in &self.earning {
             place.earning(rule, programme, limits)?;
@@ -228,11 +241,15 @@ impl ManifestDocument {
         for product in &self.product {
             place.product_values(product, limits)?;
         }
-        if let Some(map) = &self.import.payments {
-            let fault = map.get_ref().fault();
-            fault.map_or(Ok(()), |what| {
-                Err(place.error(map.span().start, format!("import.payments: {what}")))
-            })?;
+        if let Some(map) = &self.import.payments
+            && let Some(what) = map.get_ref().fault()
+        {
+            return Err(place.error(map.span().start, format!("import.payments: {what}")));
+        }
+        if let Some(map) = &self.statement
+            && let Some(what) = map.get_ref().fault()
+        {
+            return Err(place.error(map.span().start, format!("statement: {what}")));
         }
         Ok(())
     }

@@ -20,9 +20,6 @@ const PENDING_DAYS_MAX: u32 = 3_660;
 /// The longest life of points: a hundred years.
 const EXPIRES_MONTHS_MAX: u32 = 1_200;
 
-/// The latest that an event may come: ten years.
-const LATE_DAYS_MAX: u32 = 3_660;
-
 /// Years in which rules and partners may begin and end.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
@@ -47,10 +44,15 @@ impl Place<'_> {
         Err(self.error(start, what))
     }
 
-    pub(super) fn late_days(&self, days: Option<&Spanned<u32>>) -> Result<(), ManifestError> {
+    pub(super) fn late_days(
+        &self,
+        days: Option<&Spanned<u32>>,
+        programme: &Programme,
+    ) -> Result<(), ManifestError> {
+        let most = programme.lateness.late_days_ceiling;
         match days {
-            Some(days) if *days.get_ref() > LATE_DAYS_MAX => {
-                let what = format!("events.late_days_max: expected at most {LATE_DAYS_MAX}");
+            Some(days) if *days.get_ref() > most => {
+                let what = format!("events.late_days_max: expected at most {most}");
                 Err(self.error(days.span().start, what))
             }
             Some(_) | None => Ok(()),

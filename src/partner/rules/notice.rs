@@ -8,12 +8,15 @@ use crate::template::{self, Template};
 /// systems announce all others.
 pub const POINTS_EXPIRING: &str = "points_expiring";
 
+/// Points that were redeemed: told at once, at any hour, because it may have been somebody else.
+pub const POINTS_REDEEMED: &str = "points_redeemed";
+
 /// A kind of notice.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeKind {
     pub kind: String,
-    /// How many days ahead customers get the notice, once for each number.
+    /// How many days ahead customers get the notice, once for each number. None for what has happened.
     pub days: Vec<u32>,
     /// Law or contract requires the notice: customers cannot refuse it.
     #[serde(default)]
@@ -40,19 +43,29 @@ impl NoticeKind {
         ahead
     }
 
+    /// Whether the bank's own systems announce what it tells of.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.kind != POINTS_EXPIRING && self.kind != POINTS_REDEEMED
+    }
+
     /// The first fault of this kind, if any.
     fn fault(&self) -> Option<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if self.kind.is_empty() || self.kind.len() > 40 || !self.kind.chars().all(plain) {
             return Some("expected a kind of 1 to 40 lower-case letters, digits and _".to_owned());
         }
-        if self.days.is_empty() || self.days.iter().any(|days| !(1..=DAYS_MAX).contains(days)) {
+        let is_told_at_once = self.kind == POINTS_REDEEMED;
+        if self.days.is_empty() != is_told_at_once {
+            return Some(format!("{}: expected days, but for {POINTS_REDEEMED} none", self.kind));
+        }
+        if self.days.iter().any(|days| !(1..=DAYS_MAX).contains(days)) {
             return Some(format!("{}: expected days from 1 to {DAYS_MAX}", self.kind));
         }
-        let known: &[&str] = if self.kind == POINTS_EXPIRING {
-            &["points", "date"]
-        } else {
-            &["amount", "currency", "date"]
+        let known: &[&str] = match self.kind.as_str() {
+            POINTS_EXPIRING => &["points", "date"],
+            POINTS_REDEEMED => &["points", "partner", "date"],
+            _announced => &["amount", "currency", "date"],
         };
         let texts = [&self.says, &self.says_zh];
         if texts.iter().any(|text| text.is_empty()) {

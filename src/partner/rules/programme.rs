@@ -6,11 +6,15 @@ use serde::Deserialize;
 use super::attribution::Pattern;
 use super::behaviour::Behaviour;
 use super::consent_text::ConsentText;
+use super::exposure::{self, ExposureLimit, Lateness};
 use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
-use super::notice::{self, NoticeKind};
+use super::notice::{self, NoticeKind, POINTS_REDEEMED};
+use super::redemption::{CodeRules, RedemptionRules};
+use super::referral_limits::ReferralLimits;
 use super::retention::Retention;
+use super::staff::StaffLimits;
 use super::terms;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
@@ -26,10 +30,28 @@ pub struct Programme {
     /// The most that one event may be about.
     #[serde(skip)]
     pub limits: EventLimits,
+    /// How late an event may come.
+    #[serde(default, rename = "events")]
+    pub lateness: Lateness,
+    /// What a partner may cost the bank before people say yes.
+    #[serde(default = "usual_exposure")]
+    pub exposure: Vec<ExposureLimit>,
     /// `None`: there are no tiers.
     pub tiers: Option<Tiers>,
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// What one partner's referrals may take of what all share.
+    #[serde(default)]
+    pub referrals: ReferralLimits,
+    /// What staff may do alone in a day.
+    #[serde(default)]
+    pub staff: StaffLimits,
+    /// When points may be redeemed where they were earned.
+    #[serde(default)]
+    pub redemption: RedemptionRules,
+    /// What a customer's code at a till is good for.
+    #[serde(default)]
+    pub codes: CodeRules,
     /// Branches with their customer managers. Without any, no manager is chosen.
     #[serde(default)]
     pub branch: Vec<Branch>,
@@ -144,8 +166,14 @@ impl Default for Programme {
             },
             limits_table: LimitsTable::default(),
             limits: EventLimits::default(),
+            lateness: Lateness::default(),
+            exposure: Vec::new(),
             tiers: None,
             adjustment: Adjustment::default(),
+            referrals: ReferralLimits::default(),
+            staff: StaffLimits::default(),
+            redemption: RedemptionRules::default(),
+            codes: CodeRules::default(),
             branch: Vec::new(),
             behaviour: Vec::new(),
             pattern: Vec::new(),
@@ -197,11 +225,19 @@ impl Programme {
         }
         programme.limits = EventLimits::of_programme(programme.limits_table)
             .map_err(|what| place.error(0, what))?;
+        let lateness = programme.lateness.fault();
+        if let Some(what) = lateness.or_else(|| exposure::fault(&programme.exposure)) {
+            return Err(place.error(0, what));
+        }
         if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
             return Err(place.error(0, format!("consent_text: {what} is empty")));
         }
         if let Some(what) = programme.retention.fault() {
             return Err(place.error(0, what));
+        }
+        if programme.notice(POINTS_REDEEMED).is_none() {
+            let usual = usual_notices().into_iter();
+            programme.notice.extend(usual.filter(|notice| notice.kind == POINTS_REDEEMED));
         }
         if let Some(what) = notice::fault(&programme.notice) {
             return Err(place.error(0, format!("notice: {what}")));
@@ -217,6 +253,9 @@ impl Programme {
                     "tiers: expected tiers that rise in spend, and a window of 1 to 60 months";
                 return Err(place.error(0, what));
             }
+        }
+        if let Some(what) = programme.referrals.fault() {
+            return Err(place.error(0, what));
         }
         programme.check_leads().map_err(|what| place.error(0, what))?;
         Ok(programme)
@@ -235,7 +274,7 @@ impl Programme {
         if self.tiers.as_ref().is_some_and(|tiers| tiers.grace_days > GRACE_DAYS_MAX) {
             return Some(format!("tiers.grace_days: expected at most {GRACE_DAYS_MAX}"));
         }
-        None
+        self.redemption.fault()
     }
 
     /// Checks branches, behaviour and patterns.
@@ -266,6 +305,16 @@ impl Programme {
             None => Ok(()),
         }
     }
+}
+
+/// The limits that hold where the programme has none of its own.
+fn usual_exposure() -> Vec<ExposureLimit> {
+    #[derive(Deserialize)]
+    struct Exposure {
+        exposure: Vec<ExposureLimit>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |found: Exposure| found.exposure)
 }
 
 /// The notices that hold where the programme has none of its own.

@@ -16,6 +16,8 @@ pub enum Mark {
     WaiverDiffers,
     /// The referral came without consent: recorded, never sent.
     ConsentMissing,
+    /// Recorded, and brings nothing until people decide.
+    Held,
 }
 
 impl Mark {
@@ -29,6 +31,7 @@ impl Mark {
             Self::WaiverUndeclared => "waiver_undeclared",
             Self::WaiverDiffers => "waiver_differs",
             Self::ConsentMissing => "consent_missing",
+            Self::Held => "held",
         }
     }
 
@@ -42,7 +45,7 @@ impl Mark {
             | Self::DiscountSpent
             | Self::WaiverUndeclared
             | Self::WaiverDiffers => true,
-            Self::DiscountUndeclared | Self::ConsentMissing => false,
+            Self::DiscountUndeclared | Self::ConsentMissing | Self::Held => false,
         }
     }
 }

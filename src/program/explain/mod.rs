@@ -6,18 +6,22 @@
 mod correction;
 mod discount;
 mod earning;
+mod held;
 mod local;
 mod mark;
 mod points;
 mod reward;
+mod settlement;
 
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
 pub use earning::{EarningBasis, EarningReason, LimitName, LinesMultiplied, NotEarned};
+pub use held::HeldReason;
 pub use local::LocalMoment;
 pub use mark::Mark;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};
+pub use settlement::BreakAdjusted;
 
 use serde::Serialize;
 
@@ -31,6 +35,8 @@ pub enum DecisionReason {
     Points(PointsReason),
     Reward(RewardReason),
     Correction(CorrectionReason),
+    Held(HeldReason),
+    Break(BreakAdjusted),
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
@@ -64,6 +70,8 @@ impl DecisionReason {
             Self::Points(reason) => reason.says(),
             Self::Reward(reason) => reason.says(),
             Self::Correction(reason) => reason.says(),
+            Self::Held(reason) => reason.says(),
+            Self::Break(reason) => reason.says(),
         }
     }
 
@@ -76,6 +84,8 @@ impl DecisionReason {
             Self::Points(reason) => reason.says_zh(),
             Self::Reward(reason) => reason.says_zh(),
             Self::Correction(reason) => reason.says_zh(),
+            Self::Held(reason) => reason.says_zh(),
+            Self::Break(reason) => reason.says_zh(),
         }
     }
 }
@@ -104,8 +114,20 @@ impl From<RewardReason> for DecisionReason {
     }
 }
 
+impl From<HeldReason> for DecisionReason {
+    fn from(reason: HeldReason) -> Self {
+        Self::Held(reason)
+    }
+}
+
 impl From<CorrectionReason> for DecisionReason {
     fn from(reason: CorrectionReason) -> Self {
         Self::Correction(reason)
+    }
+}
+
+impl From<BreakAdjusted> for DecisionReason {
+    fn from(reason: BreakAdjusted) -> Self {
+        Self::Break(reason)
     }
 }

@@ -24,6 +24,19 @@ pub enum PointsReason {
         rule: RuleVersion,
         paid: Amount,
     },
+    /// The partner of a refund bears the price of the points that are owed.
+    Charged {
+        rule: RuleVersion,
+        points: Amount,
+        price: Decimal,
+        value: Amount,
+    },
+    /// What was charged for these points goes back to whoever bore it.
+    ChargeGivenBack {
+        rule: RuleVersion,
+        points: Amount,
+        value: Amount,
+    },
     Held {
         rule: RuleVersion,
         points: Amount,
@@ -71,12 +84,21 @@ impl PointsReason {
             Self::DebtRecovered { paid, .. } => {
                 format!("{paid} points pay what was owed after a refund.")
             }
+            Self::Charged { points, price, value, .. } => format!(
+                "The partner bears the price of the {points} points that are owed, {price} CNY each: \
+                 {value} CNY, until the customer has repaid them."
+            ),
+            Self::ChargeGivenBack { points, value, .. } => format!(
+                "{points} points that had been charged for an earlier refund are repaid: {value} CNY \
+                 go back to whoever was charged."
+            ),
             Self::Held { points, times_out_at, .. } => {
                 let until = times_out_at.minute();
                 format!("{points} points are held for a redemption until {until}.")
             }
             Self::Redeemed { points, price, value, .. } => format!(
-                "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner."
+                "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner, \
+                 rounded down over all redemptions of the customer there."
             ),
             Self::Released { points, .. } => {
                 format!("The redemption came to nothing: {points} points can be spent again.")
@@ -104,11 +126,21 @@ impl PointsReason {
             Self::DebtRecovered { paid, .. } => {
                 format!("{paid}积分用于偿还退款后的应还积分。")
             }
+            Self::Charged { points, price, value, .. } => {
+                format!(
+                    "应还的{points}积分按每分{price}元由合作方承担，计{value}元，待客户偿还后退回。"
+                )
+            }
+            Self::ChargeGivenBack { points, value, .. } => {
+                format!("此前退款计收的{points}积分已偿还：向原承担方退回{value}元。")
+            }
             Self::Held { points, times_out_at, .. } => {
                 format!("{points}积分已冻结待兑换，至{}。", times_out_at.minute())
             }
             Self::Redeemed { points, price, value, .. } => {
-                format!("兑换{points}积分，每分{price}元：应付合作方{value}元。")
+                format!(
+                    "兑换{points}积分，每分{price}元：应付合作方{value}元（按该客户在此累计兑换向下取整）。"
+                )
             }
             Self::Released { points, .. } => format!("兑换未完成：{points}积分恢复可用。"),
             Self::Returned { points, value, .. } => {

@@ -35,6 +35,8 @@ pub enum RewardReason {
     },
     /// The reward of a referral is taken back.
     RewardTakenBack { rule: RuleVersion, to: RewardSide, asset: Asset, amount: Amount },
+    /// A commission for a lead waits until a customer manager has talked to the person.
+    AwaitsContact { rule: RuleVersion, amount: Amount },
     /// A commission may be paid.
     CommissionMatured { rule: RuleVersion, amount: Amount },
     /// The referral came without consent: there is nothing to reward.
@@ -80,6 +82,10 @@ impl RewardReason {
                 to.name(),
                 unit(*asset)
             ),
+            Self::AwaitsContact { amount, .. } => format!(
+                "The {amount} CNY can be paid once a customer manager has talked to the person; if \
+                 the referral ends before, they are taken back."
+            ),
             Self::CommissionMatured { amount, .. } => {
                 format!("The commission of {amount} CNY can be paid from now on.")
             }
@@ -115,6 +121,11 @@ impl RewardReason {
             ),
             Self::RewardTakenBack { to, asset, amount, .. } => {
                 format!("产品已取消：收回{}奖励{amount}{}。", to.name_zh(), unit_zh(*asset))
+            }
+            Self::AwaitsContact { amount, .. } => {
+                format!(
+                    "{amount}元待客户经理与本人取得联系后方可支付；在此之前推荐终止的，予以收回。"
+                )
             }
             Self::CommissionMatured { amount, .. } => format!("佣金{amount}元即日起可支付。"),
             Self::ConsentMissing => "缺少有效的授权同意：不发送，不保留联系方式。".to_owned(),

@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::ids::{AnnouncementId, CustomerId, NoticeId};
+use crate::ids::{AnnouncementId, CustomerId, NoticeId, PartnerId, TransactionId};
 use crate::money::{Amount, Asset};
+use crate::partner::notice::POINTS_REDEEMED;
 use crate::store::announcements;
 use crate::store::outbox::{self, Destination};
 use crate::store::schema::{customers, notice_opt_outs, notices};
@@ -22,6 +23,17 @@ pub struct NewNotice {
     pub points: Amount,
 }
 
+/// Points that a customer redeemed at a partner.
+#[derive(Clone, Copy, Debug)]
+pub struct Redemption<'a> {
+    pub customer: CustomerId,
+    pub partner: &'a PartnerId,
+    pub transaction: TransactionId,
+    pub points: Amount,
+    /// The business day on which it was recorded.
+    pub day: chrono::NaiveDate,
+}
+
 /// A notice to be sent, with the customer's subject at the bank's identity provider.
 #[derive(Clone, Debug)]
 pub struct Notice {
@@ -34,6 +46,8 @@ pub struct Notice {
     pub amount: Amount,
     /// The id of the announcement, where the notice is of one.
     pub announcement: Option<AnnouncementId>,
+    /// Where points were redeemed, where the notice is of that.
+    pub partner: Option<PartnerId>,
 }
 
 #[derive(Insertable)]
@@ -46,16 +60,12 @@ struct Row<'a> {
     days: i64,
     points: i64,
     recorded_at: chrono::NaiveDateTime,
+    partner_id: Option<&'a str>,
 }
 
 /// Queues a notice once. `false`: it was queued before, or the customer opted out.
 pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<bool, StoreError> {
-    let wants_none: i64 = notice_opt_outs::table
-        .filter(notice_opt_outs::customer_id.eq(new.customer.bytes().as_slice()))
-        .filter(notice_opt_outs::kind.eq(new.kind))
-        .count()
-        .get_result(tx.0)?;
-    if wants_none > 0 {
+    if wants_none(tx, new.customer, new.kind)? {
         return Ok(false);
     }
     let (customer, days) = (new.customer.to_string(), new.days.to_string());
@@ -68,22 +78,69 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
         days: new.days,
         points: new.points.minor(),
         recorded_at: now.naive(),
+        partner_id: None,
     };
+    queue(tx, &row, id, new.customer, now)
+}
+
+/// Queues the notice that points were redeemed, in the transaction that redeems them. `false`: the
+/// bank does not know the customer, or the customer opted out.
+pub fn redeemed(
+    tx: &mut LedgerTx<'_>,
+    redemption: &Redemption<'_>,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let Redemption { customer, partner, transaction, points, day } = *redemption;
+    let is_known = crate::store::customers::subject(tx.db(), customer)?.is_some();
+    if points.minor() <= 0 || !is_known || wants_none(tx, customer, POINTS_REDEEMED)? {
+        return Ok(false);
+    }
+    let id = NoticeId::of_name(&["notice", POINTS_REDEEMED, &transaction.to_string()]);
+    let row = Row {
+        id: id.bytes(),
+        customer_id: customer.bytes(),
+        kind: POINTS_REDEEMED,
+        object: &day.to_string(),
+        days: 1,
+        points: points.minor(),
+        recorded_at: now.naive(),
+        partner_id: Some(partner.as_str()),
+    };
+    queue(tx, &row, id, customer, now)
+}
+
+fn wants_none(tx: &mut LedgerTx<'_>, customer: CustomerId, kind: &str) -> Result<bool, StoreError> {
+    let opt_outs: i64 = notice_opt_outs::table
+        .filter(notice_opt_outs::customer_id.eq(customer.bytes().as_slice()))
+        .filter(notice_opt_outs::kind.eq(kind))
+        .count()
+        .get_result(tx.0)?;
+    Ok(opt_outs > 0)
+}
+
+/// Stores a notice and queues its message, once.
+fn queue(
+    tx: &mut LedgerTx<'_>,
+    row: &Row<'_>,
+    id: NoticeId,
+    customer: CustomerId,
+    now: Moment,
+) -> Result<bool, StoreError> {
     let inserted = both!(tx.0, db => diesel::insert_into(notices::table)
-        .values(&row)
+        .values(row)
         .on_conflict_do_nothing()
         .execute(db))?;
     if inserted == 0 {
         return Ok(false);
     }
-    outbox::notice_due(tx, id, new.customer, now)?;
+    outbox::notice_due(tx, id, customer, now)?;
     Ok(true)
 }
 
 /// A notice with its customer. `None`: the bank does not know the customer, or the announcement is
 /// cancelled.
 pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
-    type Stored = (Option<String>, String, String, i64, i64);
+    type Stored = (Option<String>, String, String, i64, i64, Option<String>);
     let stored: Option<Stored> = both!(db, db => notices::table
         .inner_join(customers::table.on(customers::id.eq(notices::customer_id)))
         .filter(notices::id.eq(id.as_slice()))
@@ -93,12 +150,15 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
             notices::object,
             notices::days,
             notices::points,
+            notices::partner_id,
         ))
         .first(db)
         .optional())?;
-    if let Some((subject, kind, date, days, points)) = stored {
+    if let Some((subject, kind, date, days, points, partner)) = stored {
         let amount = Amount::from_minor(points, Asset::PTS);
-        let notice = |subject| Notice { subject, kind, date, days, amount, announcement: None };
+        let partner = partner.map(|partner| types::partner(&partner)).transpose()?;
+        let announcement = None;
+        let notice = |subject| Notice { subject, kind, date, days, amount, announcement, partner };
         return Ok(subject.map(notice));
     }
     let Some((it, days)) = announcements::of_notice(db, id)? else { return Ok(None) };
@@ -110,6 +170,7 @@ pub fn get(db: &mut Db, id: &[u8; 16]) -> Result<Option<Notice>, StoreError> {
         days,
         amount: it.amount,
         announcement: Some(it.id),
+        partner: None,
     }))
 }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
-use crate::ids::{CodeKey, CustomerId};
+use crate::ids::{CodeKey, CustomerId, PartnerId};
+use crate::money::{Amount, Asset};
 use crate::program::CodeStanding;
 use crate::store::schema::codes;
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -17,20 +18,32 @@ struct Row<'a> {
     customer_id: &'a [u8],
     expires_at: chrono::NaiveDateTime,
     used: bool,
+    points: i64,
+    partner_id: Option<&'a str>,
+    refusals: i64,
+}
+
+/// A code to be stored.
+pub struct NewCode<'a> {
+    pub key: CodeKey,
+    pub customer: CustomerId,
+    pub expires_at: Moment,
+    /// The most points that it is good for.
+    pub points: Amount,
+    /// The only partner at which it is good.
+    pub partner: Option<&'a PartnerId>,
 }
 
 /// Stores a new code. The customer must be locked.
-pub fn insert(
-    tx: &mut LedgerTx<'_>,
-    code: CodeKey,
-    customer: CustomerId,
-    expires_at: Moment,
-) -> Result<(), StoreError> {
+pub fn insert(tx: &mut LedgerTx<'_>, new: &NewCode<'_>) -> Result<(), StoreError> {
     let row = Row {
-        id: code.bytes(),
-        customer_id: customer.bytes(),
-        expires_at: expires_at.naive(),
+        id: new.key.bytes(),
+        customer_id: new.customer.bytes(),
+        expires_at: new.expires_at.naive(),
         used: false,
+        points: new.points.minor(),
+        partner_id: new.partner.map(PartnerId::as_str),
+        refusals: 0,
     };
     both!(tx.0, db => diesel::insert_into(codes::table).values(&row).execute(db))?;
     Ok(())
@@ -50,20 +63,44 @@ pub fn waiting(db: &mut Db, customer: CustomerId) -> Result<i64, StoreError> {
     Ok(codes::table.filter(own).filter(codes::used.eq(false)).count().get_result(db)?)
 }
 
+type Stored =
+    (Vec<u8>, Vec<u8>, chrono::NaiveDateTime, bool, (Option<i64>, Option<String>, Option<i64>));
+
 /// Reads codes; unknown ones are left out.
 pub fn load(db: &mut Db, keys: &[CodeKey]) -> Result<HashMap<CodeKey, CodeStanding>, StoreError> {
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, chrono::NaiveDateTime, bool)> = both!(db, db => codes::table
+    let rows: Vec<Stored> = both!(db, db => codes::table
         .filter(codes::id.eq_any(&ids))
-        .select((codes::id, codes::customer_id, codes::expires_at, codes::used))
+        .select((
+            codes::id,
+            codes::customer_id,
+            codes::expires_at,
+            codes::used,
+            (codes::points, codes::partner_id, codes::refusals),
+        ))
         .load(db))?;
     rows.into_iter()
-        .map(|(id, customer, expires_at, used)| {
-            let key = CodeKey::from_bytes(types::bytes16(&id, "codes.id")?);
-            let customer = CustomerId::from_uuid(types::uuid(&customer, "codes.customer_id")?);
-            Ok((key, CodeStanding { customer, expires_at: types::moment(expires_at), used }))
+        .map(|(id, customer, expires_at, used, (points, partner, refusals))| {
+            let refusals = u32::try_from(refusals.unwrap_or(0));
+            let standing = CodeStanding {
+                customer: CustomerId::from_uuid(types::uuid(&customer, "codes.customer_id")?),
+                expires_at: types::moment(expires_at),
+                used,
+                points: points.map(|minor| Amount::from_minor(minor, Asset::PTS)),
+                partner: partner.map(|partner| types::partner(&partner)).transpose()?,
+                refusals: refusals.map_err(|_range| StoreError::Corrupt("codes.refusals"))?,
+            };
+            Ok((CodeKey::from_bytes(types::bytes16(&id, "codes.id")?), standing))
         })
         .collect()
+}
+
+/// Records how many holds with a code were refused. Its customer must be locked.
+pub fn set_refusals(tx: &mut LedgerTx<'_>, code: CodeKey, refusals: u32) -> Result<(), StoreError> {
+    diesel::update(codes::table.find(code.bytes().as_slice()))
+        .set(codes::refusals.eq(i64::from(refusals)))
+        .execute(tx.0)?;
+    Ok(())
 }
 
 /// Marks a code as used.

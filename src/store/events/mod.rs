@@ -5,6 +5,7 @@ pub mod codes;
 pub mod daily_events;
 pub mod duplicates;
 pub mod flagged_payments;
+pub mod held_events;
 pub mod quotes;
 pub mod signatures;
 

@@ -2,6 +2,7 @@
 //! the same file. If a gateway dies, another one takes the file when the lease ends.
 
 mod contents;
+pub mod history_imports;
 mod work;
 
 use chrono::NaiveDate;

@@ -1,8 +1,10 @@
 //! Points held for redemptions, and what became of them.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use diesel::prelude::*;
+use rust_decimal::Decimal;
 
 use crate::clock::Moment;
 use crate::event::Return;
@@ -36,6 +38,7 @@ struct Row<'a> {
     committed: i64,
     returned: i64,
     value: i64,
+    price: Option<String>,
 }
 
 /// Records what a decision does to a hold. The customer must be locked.
@@ -58,15 +61,17 @@ pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<()
                 committed: 0,
                 returned: 0,
                 value: 0,
+                price: None,
             };
             both!(tx.0, db => diesel::insert_into(holds::table).values(&row).execute(db))?;
         }
-        HoldStep::Closed { state, committed, value } => {
+        HoldStep::Closed { state, committed, value, price } => {
             diesel::update(row)
                 .set((
                     holds::state.eq(state.name()),
                     holds::committed.eq(committed.minor()),
                     holds::value.eq(value.minor()),
+                    holds::price.eq(price.map(|price| price.to_string())),
                 ))
                 .execute(tx.0)?;
         }
@@ -135,7 +140,8 @@ pub fn timed_out_of(
     load(db, &keys)
 }
 
-type HoldRow = (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, i64);
+type HoldRow =
+    (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, (i64, Option<String>));
 
 /// What stands of these holds, of those that are known. The customers must be locked.
 pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
@@ -150,11 +156,11 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             holds::state,
             holds::committed,
             holds::returned,
-            holds::value,
+            (holds::value, holds::price),
         ))
         .load(db))?;
     let mut standings = HashMap::with_capacity(rows.len());
-    for (id, customer, points, times_out_at, state, committed, returned, value) in rows {
+    for (id, customer, points, times_out_at, state, committed, returned, (value, price)) in rows {
         let key = EventKey::from_bytes(types::bytes16(&id, "holds.id")?);
         let of_lots = |db: &mut Db, code| lots_moved(db, key, code);
         let points_of = |minor| Amount::from_minor(minor, Asset::PTS);
@@ -169,6 +175,10 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             returned: points_of(returned),
             returns: if returned == 0 { 0 } else { returns_of(db, key)? },
             value: Amount::from_minor(value, Asset::CNY),
+            price: price
+                .map(|price| Decimal::from_str(&price))
+                .transpose()
+                .map_err(|_invalid| StoreError::Corrupt("holds.price"))?,
         };
         standings.insert(key, standing);
     }

@@ -8,9 +8,10 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamp};
 
 use crate::clock::Moment;
 use crate::ids::{CustomerId, LotId, PartnerId, TransactionId};
-use crate::ledger::{Account, AccountCode, Posting};
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, Asset};
-use crate::program::{Lot, NewLot, Parts};
+use crate::program::{Lot, LotStand, NewLot, Parts, ReportedBy};
+use crate::store::freezes::Freeze;
 use crate::store::moment::StoredMoment;
 use crate::store::schema::{accounts, customers, lots};
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -210,6 +211,7 @@ type LotRow = (
     Vec<u8>,
     Option<chrono::NaiveDateTime>,
     Option<chrono::NaiveDateTime>,
+    (String, String, chrono::NaiveDateTime),
     (i64, i64, i64, i64, i64, i64),
 );
 
@@ -220,6 +222,7 @@ macro_rules! lot_columns {
             lots::customer_id,
             lots::matures_at,
             lots::expires_at,
+            (lots::partner_id, lots::rule, lots::recorded_at),
             (lots::pending, lots::available, lots::held, lots::redeemed, lots::expired, lots::owed),
         )
     };
@@ -235,6 +238,32 @@ pub fn of_customers(db: &mut Db, customers: &[CustomerId]) -> Result<Vec<Lot>, S
         .select(lot_columns!())
         .load(db))?;
     rows.into_iter().map(lot).collect()
+}
+
+/// Lots of these customers that freezes touch: what the partner's events brought since the moment that
+/// staff named, and what was under reservation when the partner was frozen.
+pub fn frozen(
+    db: &mut Db,
+    customers: &[CustomerId],
+    freezes: &[Freeze],
+) -> Result<Vec<LotId>, StoreError> {
+    let ids: Vec<&[u8]> = customers.iter().map(|id| id.bytes().as_slice()).collect();
+    let mut found = Vec::new();
+    for freeze in freezes {
+        let since = lots::recorded_at.ge(freeze.since.naive());
+        let reserved = lots::matures_at.gt(freeze.at.naive()).assume_not_null();
+        let reserved = lots::matures_at.is_not_null().and(reserved);
+        let rows: Vec<Vec<u8>> = both!(db, db => lots::table
+            .filter(lots::customer_id.eq_any(&ids))
+            .filter(lots::partner_id.eq(freeze.partner.as_str()))
+            .filter(since.or(reserved))
+            .select(lots::id)
+            .load(db))?;
+        for id in rows {
+            found.push(LotId::from_uuid(types::uuid(&id, "lots.id")?));
+        }
+    }
+    Ok(found)
 }
 
 /// These lots, whatever is left in them.
@@ -441,7 +470,8 @@ pub fn owed(
 }
 
 fn lot(row: LotRow) -> Result<Lot, StoreError> {
-    let (id, customer, matures_at, expires_at, parts) = row;
+    let (id, customer, matures_at, expires_at, (partner, rule, recorded_at), parts) = row;
+    let (partner, rule) = (types::partner(&partner)?, RuleVersion::built_in(&rule));
     let points = |minor| Amount::from_minor(minor, Asset::PTS);
     let (pending, available, held, redeemed, expired, owed) = parts;
     Ok(Lot {
@@ -449,6 +479,8 @@ fn lot(row: LotRow) -> Result<Lot, StoreError> {
         customer: CustomerId::from_uuid(types::uuid(&customer, "lots.customer_id")?),
         matures_at: matures_at.map(types::moment),
         expires_at: expires_at.map(types::moment),
+        reported: ReportedBy::of(&partner, &rule, types::moment(recorded_at)),
+        stand: LotStand::Free,
         parts: Parts {
             pending: points(pending),
             available: points(available),

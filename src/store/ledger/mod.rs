@@ -2,14 +2,18 @@
 //! corrections, seals, and the queries that prove them.
 
 pub mod accounts;
+pub mod approval_pairs;
 pub mod corrections;
 pub mod counters;
+pub mod exposures;
 pub mod history;
 pub mod holds;
 pub mod lines;
 pub mod lots;
 pub mod own_history;
 pub mod proof;
+mod proof_of_holds;
+pub mod refund_charges;
 pub mod reports;
 pub mod seals;
 pub mod transactions;

@@ -4,6 +4,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::proof_of_holds::{CHARGES, COUNTERS_MISSING, HELD, HOLD_VALUES, RELEASED};
 use crate::ids::AccountId;
 use crate::ledger::TransactionKind;
 use crate::ledger::kinds::Basis;
@@ -117,30 +118,6 @@ const COUNTERS: &str = "
     WHERE c.value <> COALESCE(s.total, 0)
     ORDER BY place LIMIT 100";
 
-const COUNTERS_MISSING: &str = "
-    SELECT 'counter' AS what, 'counters ' || {hex:s.id} AS place,
-        'missing, events added ' || s.total AS detail
-    FROM (SELECT counter_id AS id, CAST(SUM(amount) AS BIGINT) AS total
-            FROM counted GROUP BY counter_id) s
-    LEFT JOIN counters c ON c.id = s.id
-    WHERE c.id IS NULL AND s.total <> 0
-    ORDER BY place LIMIT 100";
-
-const HOLD_VALUES: &str = "
-    SELECT 'hold' AS what, 'holds ' || {hex:h.id} AS place,
-        'worth ' || h.value || ', its commitment owes ' || c.owed AS detail
-    FROM holds h
-    JOIN (
-        SELECT e.refers_to AS id, CAST(SUM(n.amount) AS BIGINT) AS owed
-        FROM events e
-        JOIN entries n ON n.transaction_id = e.transaction_id
-        JOIN accounts a ON a.id = n.account_id
-        WHERE e.type = 'redemption.committed' AND a.code = 'redemption_payable'
-        GROUP BY e.refers_to
-    ) c ON c.id = h.id
-    WHERE h.value <> c.owed
-    ORDER BY place LIMIT 100";
-
 const HOLDS: &str = "
     SELECT 'hold' AS what, 'holds' AS place,
         'open holds come to ' || h.points || ', accounts hold ' || a.points AS detail
@@ -189,6 +166,26 @@ const UNCORRECTED: &str = "
         'is of the kind ' || t.kind || ', and no correction stands for it' AS detail
     FROM transactions t LEFT JOIN corrections c ON c.transaction_id = t.id
     WHERE t.kind IN ({kinds:correction}) AND c.id IS NULL
+    ORDER BY place LIMIT 100";
+
+const UNSETTLED: &str = "
+    SELECT 'break' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and no approved proposal stands for it' AS detail
+    FROM transactions t LEFT JOIN break_proposals p ON p.transaction_id = t.id
+    WHERE t.kind IN ({kinds:break}) AND (p.state IS NULL OR p.state <> 'approved')
+    ORDER BY place LIMIT 100";
+
+const SETTLED: &str = "
+    SELECT 'break' AS what, 'breaks ' || {hex:p.break_id} AS place,
+        'the partner should get ' || p.minor || ', and gets '
+            || COALESCE(CAST(SUM(e.amount) AS BIGINT), 0) AS detail
+    FROM break_proposals p JOIN breaks b ON b.id = p.break_id
+    LEFT JOIN (
+        SELECT e.transaction_id, e.amount, a.owner FROM entries e
+        JOIN accounts a ON a.id = e.account_id WHERE a.owner_kind = 'partner'
+    ) e ON e.transaction_id = p.transaction_id AND e.owner = b.partner_id
+    WHERE p.transaction_id IS NOT NULL
+    GROUP BY p.break_id, p.number, p.minor HAVING COALESCE(SUM(e.amount), 0) <> p.minor
     ORDER BY place LIMIT 100";
 
 const REVERSALS: &str = "
@@ -282,7 +279,8 @@ const UNDUE: &str = "
     JOIN entries e ON e.transaction_id = t.id
     JOIN accounts a ON a.id = e.account_id
     LEFT JOIN lots l ON l.id = e.lot_id
-    WHERE (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
+    WHERE a.code NOT IN ('refund_charge', 'refund_recovery') AND (
+        (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
             OR (a.code = 'points_pending' AND (l.matures_at IS NULL
                 OR l.matures_at > t.effective_at OR e.amount > 0))))
         OR (t.kind = 'redemption.timed_out' AND a.owner_kind <> 'customer')
@@ -291,7 +289,7 @@ const UNDUE: &str = "
                 OR l.expires_at > t.effective_at))
             OR (a.owner_kind <> 'customer' AND a.code <> 'points_breakage')))
         OR (t.kind = 'commission.matured'
-            AND a.code NOT IN ('commission_pending', 'commission_payable'))
+            AND a.code NOT IN ('commission_pending', 'commission_payable')))
     ORDER BY place LIMIT 100";
 
 const MOVED: &str = "
@@ -303,7 +301,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 22] = [
+const QUERIES: [&str; 27] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -318,6 +316,8 @@ const QUERIES: [&str; 22] = [
     LEADS,
     CORRECTIONS,
     UNCORRECTED,
+    UNSETTLED,
+    SETTLED,
     REVERSALS,
     DUPLICATES,
     MOVES,
@@ -326,6 +326,9 @@ const QUERIES: [&str; 22] = [
     UNMOVED,
     REWARDED,
     UNDUE,
+    CHARGES,
+    RELEASED,
+    HELD,
 ];
 
 #[derive(QueryableByName)]
@@ -422,8 +425,10 @@ fn in_dialect(query: &str, db: &Db) -> String {
 fn kinds(basis: &str) -> String {
     let basis = match basis {
         "correction" => Basis::Correction,
+        "break" => Basis::Break,
         "referral" => Basis::Referral,
         "time" => Basis::Time,
+        "staff" => Basis::Staff,
         _ => Basis::Event,
     };
     let names: Vec<String> =

@@ -10,10 +10,12 @@ use crate::event::{Payment, Refund};
 use crate::ids::{AccountId, CustomerId, EventKey, LotId, TransactionId};
 use crate::ledger::{Account, Posting, RuleVersion, Transaction, TransactionKind};
 use crate::money::Amount;
-use crate::program::{OriginalTransaction, PaymentStanding};
+use crate::program::{LinePart, OriginalTransaction, PaymentStanding};
 use crate::store::moment::StoredMoment;
-use crate::store::schema::{accounts, entries, events, transactions};
-use crate::store::{Db, LedgerTx, StoreError, corrections, counters, lines, seals, types};
+use crate::store::schema::{accounts, entries, events, released_events, transactions};
+use crate::store::{
+    Db, LedgerTx, StoreError, corrections, counters, held_events, lines, seals, types,
+};
 
 /// A transaction to be recorded.
 pub struct NewTransaction<'a> {
@@ -182,7 +184,7 @@ pub fn payments(
             payment.taken_back.push((posting.account, posting.amount));
         }
     }
-    for (event, parts) in lines::of_events(tx.0, &wanted)? {
+    for (event, parts) in lines_of(tx, &wanted)? {
         if let Some(payment) = standings.get_mut(&event) {
             payment.lines.extend(parts);
         } else if let Some((payment, _refunded)) = refunds.get(&event)
@@ -214,6 +216,26 @@ pub fn payments(
         }
     }
     Ok(standings)
+}
+
+/// The lines of these events. Those of a payment that was held brought nothing: once it is released, what
+/// they brought then counts.
+fn lines_of(
+    tx: &mut LedgerTx<'_>,
+    of_events: &[EventKey],
+) -> Result<HashMap<EventKey, Vec<LinePart>>, StoreError> {
+    let mut found = lines::of_events(tx.0, of_events)?;
+    let released: HashMap<EventKey, EventKey> = held_events::releases(tx.0, of_events)?
+        .into_keys()
+        .map(|event| (EventKey::of_release(event), event))
+        .collect();
+    if !released.is_empty() {
+        let keys: Vec<EventKey> = released.keys().copied().collect();
+        for (key, parts) in lines::of_events(tx.0, &keys)? {
+            found.extend(released.get(&key).map(|event| (*event, parts)));
+        }
+    }
+    Ok(found)
 }
 
 /// The customers who made these payments.
@@ -316,7 +338,26 @@ fn load_entries(
         ))
         .order((entries::transaction_id, entries::seq))
         .load(db))?;
+    // And what came of those that were held, when staff released them.
+    let later: Vec<EntryOfEvent> = both!(tx.0, db => entries::table
+        .inner_join(released_events::table
+            .on(released_events::transaction_id.eq(entries::transaction_id)))
+        .inner_join(accounts::table)
+        .filter(released_events::event_id.eq_any(&keys))
+        .select((
+            released_events::event_id,
+            accounts::code,
+            accounts::owner_kind,
+            accounts::owner,
+            accounts::asset,
+            entries::amount,
+            entries::rule,
+            entries::lot_id,
+        ))
+        .order((entries::transaction_id, entries::seq))
+        .load(db))?;
     rows.into_iter()
+        .chain(later)
         .map(|(event, code, kind, owner, asset, amount, rule, lot)| {
             let account = types::account(&code, &kind, &owner, &asset)?;
             let amount = Amount::from_minor(amount, account.asset);

@@ -63,6 +63,10 @@ kinds! {
     ReferralRewarded "referral.rewarded";
     /// A discount or waiver that is not what was agreed.
     PaymentFlagged "payment.flagged";
+    /// An event that brings nothing until the bank decides, and what the bank decided.
+    EventHeld "event.held";
+    EventReleased "event.released";
+    EventRejected "event.rejected";
     /// To a customer: what will happen.
     Notice "notice";
 }

@@ -1,6 +1,7 @@
 //! The history of the files below `partners/`, and the open business of a partner.
 
 pub mod conformance;
+pub mod freezes;
 pub mod observations;
 pub mod test_clocks;
 pub mod webhook_endpoints;

@@ -16,7 +16,7 @@ use crate::store::{Db, LedgerTx, StoreError, types};
 pub struct NewClaim {
     pub key: ClaimKey,
     pub referral: ReferralId,
-    /// `None` while the referral is on hold.
+    /// `None`: without an end.
     pub until: Option<Moment>,
 }
 

@@ -7,7 +7,8 @@ use crate::ids::{CounterKey, CustomerId, LotId, PartnerId, ReferralId, Transacti
 use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::reward::{RewardGiven, RewardReceiver};
-use crate::store::schema::{referral_rewards, referrals};
+use crate::store::freezes::in_force;
+use crate::store::schema::{freezes, referral_moves, referral_rewards, referrals};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 #[derive(Insertable)]
@@ -138,13 +139,22 @@ pub fn rewarded_by(db: &mut Db, transaction: TransactionId) -> Result<Vec<Referr
     ids.iter().map(|bytes| id(bytes).map(ReferralId::from_uuid)).collect()
 }
 
-/// Marks all of a referral's rewards as taken back; returns how many still stood. The referral must
+/// Marks these of a referral's rewards as taken back; returns how many still stood. The referral must
 /// be locked.
-pub fn take_back(tx: &mut LedgerTx<'_>, referral: ReferralId) -> Result<usize, StoreError> {
+pub fn take_back(
+    tx: &mut LedgerTx<'_>,
+    referral: ReferralId,
+    numbers: &[usize],
+) -> Result<usize, StoreError> {
+    let numbers: Vec<i64> =
+        numbers.iter().map(|number| i64::try_from(*number).unwrap_or(i64::MAX)).collect();
     let standing = referral_rewards::table
         .filter(referral_rewards::referral_id.eq(referral.bytes().as_slice()))
         .filter(referral_rewards::state.ne("clawed_back"));
-    Ok(diesel::update(standing).set(referral_rewards::state.eq("clawed_back")).execute(tx.0)?)
+    let standing = standing.filter(referral_rewards::number.eq_any(&numbers));
+    Ok(both!(tx.0, db => diesel::update(standing)
+        .set(referral_rewards::state.eq("clawed_back"))
+        .execute(db))?)
 }
 
 /// Marks the rewards of a transaction that is reversed as taken back. Their referrals must be locked.
@@ -170,21 +180,37 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
     Ok(count > 0)
 }
 
-/// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over.
+/// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over and
+/// with whose person somebody has talked.
 pub fn fallen_due(
     db: &mut Db,
     partner: Option<&PartnerId>,
     now: Moment,
     max: i64,
 ) -> Result<Vec<ReferralId>, StoreError> {
+    let is_frozen = !in_force(db, None)?.is_empty();
     let rows: Vec<Vec<u8>> = both!(db, db => {
+        let met = referral_moves::table
+            .filter(referral_moves::state.eq_any(["contacted", "converted"]))
+            .select(referral_moves::referral_id);
         let mut query = referral_rewards::table
             .filter(referral_rewards::state.eq("pending"))
             .filter(referral_rewards::matures_at.le(now.naive()))
+            .filter(referral_rewards::referral_id.eq_any(met))
             .order(referral_rewards::matures_at)
             .limit(max)
             .select(referral_rewards::referral_id)
             .into_boxed();
+        if is_frozen {
+            // What is reserved for a frozen partner stays so.
+            let frozen = freezes::table
+                .filter(freezes::lifted_at.is_null())
+                .select(freezes::partner_id);
+            let theirs = referrals::table
+                .filter(referrals::partner_id.eq_any(frozen))
+                .select(referrals::id);
+            query = query.filter(referral_rewards::referral_id.ne_all(theirs));
+        }
         if let Some(partner) = partner {
             let theirs = referrals::table
                 .filter(referrals::partner_id.eq(partner.as_str()))

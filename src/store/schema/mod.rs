@@ -3,20 +3,24 @@
 
 mod crm;
 mod delivery;
+mod exposure;
 mod files;
 mod follow_up;
 mod leads;
 mod notice;
 mod persons;
+mod reconcile;
 mod trial;
 
 pub use crm::*;
 pub use delivery::*;
+pub use exposure::*;
 pub use files::*;
 pub use follow_up::*;
 pub use leads::*;
 pub use notice::*;
 pub use persons::*;
+pub use reconcile::*;
 pub use trial::*;
 
 diesel::table! {
@@ -163,6 +167,9 @@ diesel::table! {
         customer_id -> Binary,
         expires_at -> Timestamp,
         used -> Bool,
+        points -> Nullable<BigInt>,
+        partner_id -> Nullable<Text>,
+        refusals -> Nullable<BigInt>,
     }
 }
 
@@ -178,6 +185,19 @@ diesel::table! {
         committed -> BigInt,
         returned -> BigInt,
         value -> BigInt,
+        price -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refund_charges (customer_id, partner_id, price) {
+        customer_id -> Binary,
+        partner_id -> Text,
+        price -> Text,
+        charged -> BigInt,
+        repaid -> BigInt,
+        value -> BigInt,
+        since -> Timestamp,
     }
 }
 
@@ -372,6 +392,8 @@ diesel::joinable!(entries -> accounts (account_id));
 diesel::joinable!(seals -> transactions (transaction_id));
 diesel::joinable!(business_keys -> events (event_id));
 diesel::joinable!(flagged_payments -> events (event_id));
+diesel::joinable!(held_events -> events (event_id));
+diesel::joinable!(released_events -> events (event_id));
 diesel::joinable!(duplicates -> events (event_id));
 diesel::joinable!(event_signatures -> signatures (signature_id));
 diesel::joinable!(referrals -> consents (consent_id));
@@ -397,6 +419,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     corrections,
     business_keys,
     flagged_payments,
+    held_events,
+    released_events,
+    freezes,
     duplicates,
     signatures,
     signed_contents,

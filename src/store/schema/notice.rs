@@ -9,6 +9,7 @@ diesel::table! {
         days -> BigInt,
         points -> BigInt,
         recorded_at -> Timestamp,
+        partner_id -> Nullable<Text>,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Transactions that are decided and not written yet, with all that follows from each.
 
+mod held;
 mod range;
 mod referrals;
 
@@ -31,7 +32,7 @@ use crate::store::signatures::SignedEvent;
 use crate::store::transactions::NewTransaction;
 use crate::store::{
     LedgerTx, accounts, business_keys, counters, customers, events, flagged_payments, holds, lines,
-    lots, quotes, signatures, transactions,
+    lots, quotes, refund_charges, signatures, transactions,
 };
 use crate::trace_parent::TraceParent;
 
@@ -50,6 +51,8 @@ pub struct Draft<'a> {
     assigned: Option<(EventKey, Counted)>,
     /// The referral that it moves, and what that becomes.
     moved: Option<About>,
+    /// The held event that staff released by it.
+    released: Option<EventKey>,
 }
 
 /// A referral, as the receipt of its move names it.
@@ -133,6 +136,7 @@ impl<'a> Draft<'a> {
             assigned,
             referral,
             moved: None,
+            released: None,
         };
         draft.receipt = draft.write_receipt()?;
         Ok(draft)
@@ -182,6 +186,7 @@ impl<'a> Draft<'a> {
             referral: None,
             assigned: None,
             moved,
+            released: None,
         };
         draft.receipt = draft.write_receipt()?;
         Ok(draft)
@@ -289,7 +294,8 @@ impl<'a> Draft<'a> {
     fn counted(&self) -> impl Iterator<Item = (EventKey, Counted)> {
         // A reversal is no event: what it takes from counters stands under its transaction.
         let own = EventKey::from_bytes(*self.transaction.id_bytes());
-        let key = self.said.map_or(own, |(_submission, key)| key);
+        let said = self.said.map(|(_submission, key)| key);
+        let key = said.or(self.released).unwrap_or(own);
         let kept = self.decision.quote.iter().flat_map(|kept| {
             let ended = EventKey::of_ended_quote(kept.id);
             kept.released.iter().map(move |counted| (ended, *counted))
@@ -320,7 +326,29 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// A redemption that a draft brings.
+pub struct RedemptionDraft<'a> {
+    pub customer: CustomerId,
+    pub partner: &'a PartnerId,
+    pub transaction: TransactionId,
+    pub points: Amount,
+}
+
 impl<'a> Drafts<'a> {
+    /// The redemptions among these.
+    pub fn redemptions(&self) -> impl Iterator<Item = RedemptionDraft<'_>> {
+        self.list.iter().filter_map(|draft| {
+            let Some(HoldStep::Closed { committed, .. }) = draft.decision.hold else { return None };
+            let (submission, _key) = draft.said?;
+            Some(RedemptionDraft {
+                customer: draft.decision.customer?,
+                partner: &submission.partner.id,
+                transaction: draft.transaction.id(),
+                points: committed,
+            })
+        })
+    }
+
     /// An empty list with room for this many drafts.
     pub fn with_capacity(drafts: usize) -> Self {
         let (list, by_key) = (Vec::with_capacity(drafts), HashMap::with_capacity(drafts));
@@ -372,7 +400,7 @@ impl<'a> Drafts<'a> {
             let (kind, subject) = (Kind::PaymentFlagged, *key.bytes());
             Some(News { partner, kind, subject, revision: 1, data })
         });
-        flagged.collect()
+        flagged.chain(self.held_news()).collect()
     }
 
     /// Writes all drafts, in the order that the database's constraints ask for.
@@ -401,6 +429,7 @@ impl<'a> Drafts<'a> {
         let flagged: Vec<(EventKey, &PartnerId)> =
             self.list.iter().filter_map(Draft::flagged).collect();
         flagged_payments::insert(tx, &flagged, now)?;
+        self.write_held(tx, now)?;
         self.leads = announce(tx, &self.flagged_news(), now)?;
         let new_transactions: Vec<NewTransaction<'_>> =
             self.list.iter().map(Draft::transaction).collect();
@@ -418,12 +447,14 @@ impl<'a> Drafts<'a> {
             }
         }
         for draft in &self.list {
-            if let (Some((_submission, key)), Some(kept)) = (draft.said, &draft.decision.quote)
+            let said = draft.said.map(|(_submission, key)| key).or(draft.released);
+            if let (Some(key), Some(kept)) = (said, &draft.decision.quote)
                 && !quotes::close(tx, kept.id, kept.was, QuoteEnd::Kept(key))?
             {
                 return Err(RecordError::Raced);
             }
         }
+        refund_charges::apply(tx, self.list.iter().flat_map(|draft| &draft.decision.charges))?;
         counters::apply(tx, self.list.iter().flat_map(Draft::counted))?;
         for draft in &self.list {
             if let (Some(customer), Some(tier)) = (draft.decision.customer, &draft.decision.tier) {

@@ -50,7 +50,13 @@ impl Drafts<'_> {
             let posted = !draft.transaction.postings().is_empty();
             let rewards = std::mem::take(&mut draft.decision.rewards);
             if let Some(introduced) = draft.decision.introduced.take() {
-                let until = record.expires_at;
+                let until = draft.said.map(|(submission, _key)| {
+                    let limits = &submission.partner.programme.referrals;
+                    match record.state {
+                        ReferralState::OnHold => limits.held_until(record.recorded_at),
+                        _lead => limits.unconfirmed_until(record.recorded_at, record.expires_at),
+                    }
+                });
                 let claim = |key| NewClaim { key, referral: record.id, until };
                 claims.extend(introduced.claims.into_iter().map(claim));
                 sightings.push((record.id, introduced.sightings));

@@ -89,6 +89,14 @@ impl Trial {
         trial
     }
 
+    /// The same by the bounds that the project ships.
+    pub fn bounded_on(store: Store) -> Self {
+        let trial = Self::on(store);
+        let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("partners/programme.toml");
+        std::fs::copy(shipped, trial.settings.partners.join("programme.toml")).unwrap();
+        trial
+    }
+
     /// A trial whose programme lets one event have as much as an account nearly holds.
     pub fn vast_on(store: Store) -> Self {
         let trial = Self::on(store);
@@ -298,9 +306,27 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     }
     // Holds time out while a test waits.
     let programme = std::fs::read_to_string(shipped.join("programme.toml")).unwrap();
-    let brief = programme.replace("hold_seconds = 1800", "hold_seconds = 4");
+    let mut brief = programme.replace("hold_seconds = 1800", "hold_seconds = 4");
     assert_ne!(programme, brief);
-    std::fs::write(to.join("programme.toml"), brief).unwrap();
+    // Most promises are not about these bounds: codes are for any number of points, and points may be
+    // spent where they were earned. Those that are about them set them anew.
+    for (bound, wide) in [
+        ("own_after_days = 3", "own_after_days = 0"),
+        ("points_max = \"1000.00\"", "points_max = \"10000000.00\""),
+        ("person_day_max = \"500.00\"", "person_day_max = \"10000000.00\""),
+        ("customer_day_max = \"200.00\"", "customer_day_max = \"10000000.00\""),
+        ("customer_month_max = \"500.00\"", "customer_month_max = \"10000000.00\""),
+        ("day_max = \"5000.00\"", "day_max = \"10000000.00\""),
+        ("claim_days = 14 ", "claim_days = 3000\n#"),
+        ("held_claim_days = 3 ", "held_claim_days = 3000\n#"),
+        ("partner_open_max = 2000 ", "partner_open_max = 1000000\n#"),
+        ("partner_held_max = 200 ", "partner_held_max = 1000000\n#"),
+        ("manager_share = \"0.5\"", "manager_share = \"1\""),
+    ] {
+        assert!(brief.contains(bound));
+        brief = brief.replace(bound, wide);
+    }
+    std::fs::write(to.join("programme.toml"), unbounded(&brief)).unwrap();
     let basket = std::fs::read_to_string(shipped.join("green-basket/partner.toml")).unwrap();
     let variant = |id: &str, from: &str, to: &str| {
         assert!(basket.contains(from), "the supermarket's manifest has no {from:?}");
@@ -343,6 +369,20 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     add("corner-basket", variant("corner-basket", "[members]", &form()));
     add("other-corner", variant("other-corner", "[members]", &form()));
     keys
+}
+
+/// A programme that takes events of any day and any sum: most tests date their events weeks back. Those
+/// that try the bounds start from [`Trial::bounded_on`].
+fn unbounded(programme: &str) -> String {
+    let (before, limits) = programme.split_once("# What a partner may cost").unwrap();
+    let late = "late_days_max = 7\nlate_days_ceiling = 60";
+    assert!(before.contains(late));
+    let wide = limits.lines().map(|line| match line.split_once(" = ") {
+        Some((name @ ("max" | "ceiling"), _)) => format!("{name} = \"92233720368547758.07\"\n"),
+        _ => format!("{line}\n"),
+    });
+    let before = before.replace(late, "late_days_max = 3660\nlate_days_ceiling = 3660");
+    format!("{before}# What a partner may cost{}", wide.collect::<String>())
 }
 
 /// The PIN of the shops that have a form.

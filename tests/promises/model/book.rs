@@ -51,9 +51,18 @@ pub struct Book {
     owed: i128,
     funding: i128,
     liability: i128,
-    payable: i128,
+    /// Points redeemed, less those returned.
+    redeemed: i128,
+    /// Points for which the partner was ever charged, and those that were repaid.
+    charged: i128,
+    repaid: i128,
     pub payments: Vec<Payment>,
     pub holds: Vec<Hold>,
+}
+
+/// Rounded up.
+fn up(dividend: i128, divisor: i128) -> i128 {
+    (dividend + divisor - 1) / divisor
 }
 
 /// Half away from zero; none of these is below zero.
@@ -89,6 +98,7 @@ impl Book {
         let paid = due.min(points);
         self.lots[lot].available -= paid;
         self.owed -= paid;
+        self.repaid += paid;
     }
 
     fn open(&mut self, points: i128, expires: &str, pending: bool) -> Option<usize> {
@@ -146,6 +156,7 @@ impl Book {
             let waits = left.min(lot.held - lot.owed);
             lot.owed += waits;
             self.owed += waits;
+            self.charged += waits;
             spent += left - waits;
         }
         for lot in self.in_order() {
@@ -154,6 +165,7 @@ impl Book {
             spent -= taken;
         }
         self.owed += spent;
+        self.charged += spent;
         self.checked()
     }
 
@@ -198,6 +210,7 @@ impl Book {
         self.lots[lot].available -= paid;
         self.lots[lot].owed -= paid;
         self.owed -= paid;
+        self.repaid += paid;
         self.recover(lot, points - paid);
     }
 
@@ -219,7 +232,7 @@ impl Book {
         for lot in self.in_order() {
             self.recover(lot, self.lots[lot].available);
         }
-        self.payable += divided(points, 100);
+        self.redeemed += points;
         let hold = &mut self.holds[at];
         (hold.state, hold.committed, hold.redeemed) = ("committed", points, redeemed);
         self.checked()
@@ -241,9 +254,7 @@ impl Book {
         if hold.returned + points > hold.committed {
             return Err("redemption-exceeds");
         }
-        let value = divided(hold.committed, 100);
-        let back = |returned: i128| divided(value * returned, hold.committed);
-        self.payable -= back(hold.returned + points) - back(hold.returned);
+        self.redeemed -= points;
         self.holds[at].returned += points;
         let mut left = points;
         for number in (0..hold.redeemed.len()).rev() {
@@ -269,7 +280,9 @@ impl Book {
             ("points_owed", -self.owed),
             ("points_funding", self.funding),
             ("points_liability", self.liability),
-            ("redemption_payable", self.payable),
+            ("redemption_payable", self.redeemed / 100),
+            ("refund_charge", up(self.repaid, 100) - up(self.charged, 100)),
+            ("refund_recovery", up(self.charged, 100) - up(self.repaid, 100)),
         ];
         all.into_iter().map(|(code, sum)| (code.to_owned(), sum)).collect()
     }

@@ -23,8 +23,8 @@ pub async fn redemption(walk: &mut Walk) {
     ) {
         return;
     }
-    if paid.body.to_string().contains("points_pending") {
-        let days = pending_days(walk);
+    let days = days_to_wait(walk, paid.body.to_string().contains("points_pending"));
+    if days > 0 {
         let moved = walk.wait(days.saturating_mul(DAY)).await;
         walk.expect(
             Rule::of(SANDBOX, "a clock moved ahead lets points mature"),
@@ -120,6 +120,13 @@ async fn code(walk: &mut Walk) -> Option<String> {
 async fn hold(walk: &Walk, name: &str, code: &str) -> super::visitor::Answer {
     let data = json!({ "code": code, "points": "1.00" });
     walk.visitor.event(&walk.event(name, "redemption.held", data)).await
+}
+
+/// The days after which whatever is earned now may be spent where it was earned.
+fn days_to_wait(walk: &Walk, is_pending: bool) -> i64 {
+    let own = i64::from(walk.partner.programme.redemption.own_after_days);
+    let pending = if is_pending { pending_days(walk) } else { 0 };
+    pending.max(own.saturating_add(i64::from(own > 0)))
 }
 
 /// The number of days after which all points that are earned now may be spent.

@@ -1,0 +1,9 @@
+DROP TABLE break_notes;
+DROP TABLE break_proposals;
+DROP TABLE breaks;
+DROP TABLE matches;
+DROP TABLE reconciliations;
+DROP FUNCTION break_proposals_close_once;
+DROP FUNCTION breaks_need_approval;
+DROP FUNCTION breaks_only_forward;
+DROP FUNCTION matches_end_once;

@@ -1,0 +1,2 @@
+ALTER TABLE holds DROP COLUMN price;
+DROP TABLE refund_charges;

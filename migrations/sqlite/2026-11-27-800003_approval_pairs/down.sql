@@ -1,0 +1,1 @@
+DROP INDEX corrections_by_approval;

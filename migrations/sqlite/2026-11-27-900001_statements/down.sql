@@ -1,0 +1,3 @@
+DROP INDEX events_by_partner;
+DROP TABLE statement_lines;
+DROP TABLE statements;

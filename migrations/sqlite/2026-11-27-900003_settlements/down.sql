@@ -1,0 +1,2 @@
+DROP TRIGGER transactions_not_in_closed;
+DROP TABLE settlements;

@@ -1,0 +1,342 @@
+//! `tallystick reconcile`: a partner's statement comes in, is held against our books, and people decide
+//! on what differs. The acts are those of the API; `--by` says who.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::Failure;
+use crate::app::Core;
+use crate::clock;
+use crate::ids::{BreakId, PartnerId, StaffId, hex};
+use crate::intake::Charset;
+use crate::money::{Amount, Asset};
+use crate::partner::Registry;
+use crate::reconcile::break_code::BreakCode;
+use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
+use crate::reconcile::closing;
+use crate::reconcile::item::ItemValue;
+use crate::reconcile::period::Period;
+use crate::reconcile::proposal::{BreakState, ProposalAction};
+use crate::reconcile::run::run as compare;
+use crate::reconcile::run_order::RunOrder;
+use crate::reconcile::statement_file::FileSource;
+use crate::reconcile::statements::{self, Imported, StatementOrder};
+use crate::settings::Settings;
+use crate::store::breaks::BreakFilter;
+use crate::store::reconciliations::RunState;
+use crate::store::{self, Db};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Take a partner's statement in: CSV as its manifest maps the columns, plain or gzip.
+    Import(ImportArgs),
+    /// Compare a partner's month with our books, and print what came of it as JSON.
+    Run(RunArgs),
+    /// Print breaks as CSV, the oldest first.
+    Breaks(BreaksArgs),
+    /// Propose what is to be done about a break.
+    Propose(ProposeArgs),
+    /// Approve what somebody else proposed.
+    Approve(DecideArgs),
+    /// Reject what was proposed.
+    Reject(RejectArgs),
+    /// Propose the close of a partner's month; with --approve, close what somebody else proposed.
+    Close(CloseArgs),
+    /// Print the settlement statement of a month.
+    Settlement(SettlementArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CloseArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Close the month that another person proposed to close.
+    #[arg(long)]
+    approve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SettlementArgs {
+    #[arg(long)]
+    partner: PartnerId,
+    /// The month, such as 2026-10.
+    #[arg(long)]
+    period: Period,
+    /// Its lines as CSV instead of JSON.
+    #[arg(long)]
+    csv: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    file: PathBuf,
+    #[arg(long)]
+    partner: PartnerId,
+    /// The month, such as 2026-10.
+    #[arg(long)]
+    period: Period,
+    /// The number of the file, where a month comes in several.
+    #[arg(long, default_value_t = 1)]
+    part: i64,
+    /// Who takes it in.
+    #[arg(long)]
+    by: StaffId,
+    /// The file's charset: utf-8 or gb18030 [default: what fits its lines]
+    #[arg(long, value_parser = charset)]
+    charset: Option<Charset>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[arg(long)]
+    partner: PartnerId,
+    /// The month, such as 2026-10.
+    #[arg(long)]
+    period: Period,
+    /// Who has it compared.
+    #[arg(long)]
+    by: StaffId,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BreaksArgs {
+    #[arg(long)]
+    partner: Option<PartnerId>,
+    /// A month of the partner.
+    #[arg(long, requires = "partner")]
+    period: Option<Period>,
+    #[arg(long, default_value = "open", value_parser = state)]
+    state: BreakState,
+    #[arg(long, value_parser = code)]
+    code: Option<BreakCode>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ProposeArgs {
+    #[arg(value_parser = break_id)]
+    id: BreakId,
+    /// accept, adjust, write_off or ask_partner.
+    #[arg(long)]
+    action: String,
+    /// With adjust: how much more the bank owes the partner, in CNY; less below zero.
+    #[arg(long, allow_hyphen_values = true)]
+    amount: Option<String>,
+    /// Why; with ask_partner the question.
+    #[arg(long)]
+    reason: String,
+    #[arg(long)]
+    by: StaffId,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DecideArgs {
+    #[arg(value_parser = break_id)]
+    id: BreakId,
+    #[arg(long)]
+    by: StaffId,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RejectArgs {
+    #[arg(value_parser = break_id)]
+    id: BreakId,
+    #[arg(long)]
+    reason: String,
+    #[arg(long)]
+    by: StaffId,
+}
+
+const ROWS_AT_ONCE: i64 = 500;
+
+/// # Errors
+/// When the act is refused, or the database cannot be used.
+pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
+    let mut db = store::open(&settings.database_url)?;
+    match command {
+        Command::Close(args) => close(args, settings, &mut db),
+        Command::Settlement(args) => settlement(args, settings, &mut db),
+        Command::Import(args) => import(args, settings, &mut db),
+        Command::Run(args) => compare_month(args, settings, &mut db),
+        Command::Breaks(args) => list(args, &mut db),
+        Command::Propose(args) => propose(args, settings, &mut db),
+        // By the writer, because an adjustment posts.
+        Command::Approve(args) => Box::pin(approve(args, settings)).await,
+        Command::Reject(args) => {
+            let RejectArgs { id, reason, by } = args;
+            print_state(&breaks::reject(&by, &mut db, id, reason, clock::now())?)
+        }
+    }
+}
+
+fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let registry = Registry::load(&settings.partners)?;
+    let partner = registry.get(&args.partner);
+    let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
+    let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
+    let order = StatementOrder {
+        partner: &partner,
+        period: args.period,
+        part: args.part,
+        file_name: name,
+        source: FileSource::Path(args.file),
+        charset: args.charset,
+        zone: settings.time_zone,
+        bytes_max: settings.unpacked_bytes_max,
+    };
+    let (statement, word) = match statements::import(&args.by, db, &order, clock::now())? {
+        Imported::New(statement) => (statement, "kept"),
+        Imported::Before(statement) => (statement, "the same file came before"),
+    };
+    println!(
+        "{word}: {} lines, part {} version {}, statement {}",
+        statement.lines, statement.part, statement.version, statement.id
+    );
+    Ok(true)
+}
+
+fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let RunArgs { partner, period, by } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    match compare(&by, db, &order)?.state {
+        RunState::Done { report, .. } => println!("{report}"),
+        RunState::Running | RunState::GivenUp { .. } => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let CloseArgs { run: RunArgs { partner, period, by }, approve } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    let (settlement, word) = match approve {
+        true => (closing::close(&by, db, &order, clock::now())?, "closed"),
+        false => (closing::propose(&by, db, &order, clock::now())?, "proposed to be closed"),
+    };
+    let sha256 = hex(&settlement.sha256);
+    println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);
+    Ok(true)
+}
+
+/// What is printed of a line of a statement.
+#[derive(Deserialize)]
+struct KeptLine {
+    line: String,
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    kind: String,
+    late: bool,
+    entries: u64,
+    amount: String,
+    says: String,
+}
+
+#[derive(Deserialize)]
+struct KeptLines {
+    lines: Vec<KeptLine>,
+}
+
+fn settlement(args: SettlementArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let SettlementArgs { partner, period, csv } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    let content = closing::read(db, &order)?.content;
+    if !csv {
+        println!("{content}");
+        return Ok(true);
+    }
+    let kept: KeptLines = serde_json::from_str(&content)?;
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["line", "account", "kind", "late", "entries", "amount", "says"])?;
+    for line in kept.lines {
+        let late = if line.late { "late" } else { "" }.to_owned();
+        let entries = line.entries.to_string();
+        out.write_record([
+            line.line,
+            line.account,
+            line.kind,
+            late,
+            entries,
+            line.amount,
+            line.says,
+        ])?;
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+fn list(args: BreaksArgs, db: &mut Db) -> Result<bool, Failure> {
+    let BreaksArgs { partner, period, state, code } = args;
+    let filter = BreakFilter { state, partner, period, code };
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record([
+        "break", "partner", "period", "code", "kind", "theirs", "ours", "day", "due_on", "says",
+    ])?;
+    let mut after = None;
+    loop {
+        let page = store::breaks::page(db, &filter, after, ROWS_AT_ONCE)?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.opened_at, last.id));
+        for found in &page {
+            let value =
+                |value: Option<ItemValue>| value.map_or_else(String::new, |it| it.to_string());
+            out.write_record([
+                found.id.to_string(),
+                found.partner.to_string(),
+                found.period.to_string(),
+                found.code.name().to_owned(),
+                found.kind.name().to_owned(),
+                value(found.sums.theirs),
+                value(found.sums.ours),
+                found.business_day.to_string(),
+                found.due_on.to_string(),
+                found.code.says(found.sums),
+            ])?;
+        }
+    }
+    out.flush()?;
+    Ok(true)
+}
+
+fn propose(args: ProposeArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let ProposeArgs { id, action, amount, reason, by } = args;
+    let amount = amount.map(|amount| Amount::parse(&amount, Asset::CNY)).transpose()?;
+    let names = ProposalAction::NAMES.join(", ");
+    let action = ProposalAction::of(&action, amount)
+        .ok_or_else(|| format!("expected one of {names}; an amount, not 0, with adjust alone"))?;
+    let registry = Arc::new(Registry::load(&settings.partners)?);
+    let at = ProposedAt { now: clock::now(), registry };
+    print_state(&breaks::propose(&by, db, id, ProposalOrder { action, reason }, &at)?)
+}
+
+async fn approve(args: DecideArgs, settings: &Settings) -> Result<bool, Failure> {
+    let core = Core::start(settings)?;
+    let books = core.all_books().next().cloned().ok_or("there are no books")?;
+    let done = breaks::approve(&args.by, &books, args.id).await;
+    drop(books);
+    core.stop().await;
+    print_state(&done?)
+}
+
+fn print_state(detail: &BreakDetail) -> Result<bool, Failure> {
+    println!("{} is {}", detail.found.id, detail.found.state.name());
+    Ok(true)
+}
+
+fn charset(name: &str) -> Result<Charset, String> {
+    Charset::by_name(name).ok_or_else(|| "expected utf-8 or gb18030".to_owned())
+}
+
+fn state(name: &str) -> Result<BreakState, String> {
+    let names = BreakState::ALL.map(BreakState::name).join(", ");
+    BreakState::by_name(name).ok_or_else(|| format!("expected {names}"))
+}
+
+fn code(name: &str) -> Result<BreakCode, String> {
+    let names = BreakCode::ALL.map(BreakCode::name).join(", ");
+    BreakCode::by_name(name).ok_or_else(|| format!("expected {names}"))
+}
+
+fn break_id(text: &str) -> Result<BreakId, String> {
+    BreakId::parse(text).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
+}

@@ -1,0 +1,63 @@
+//! Where refusals about statements and breaks become problems.
+
+use super::Problem;
+use super::kinds::*;
+use crate::event::FieldProblem;
+use crate::reconcile::proposal::ProposalRefusal;
+use crate::reconcile::refusal::ReconcileRefusal;
+use crate::reconcile::statement_file::FileFault;
+
+impl From<ReconcileRefusal> for Problem {
+    fn from(refusal: ReconcileRefusal) -> Self {
+        match refusal {
+            ReconcileRefusal::PartnerUnknown(_) | ReconcileRefusal::BreakUnknown => {
+                Self::not_found()
+            }
+            ReconcileRefusal::NotMapped(_) => Self::new(&STATEMENT_REFUSED, refusal.to_string()),
+            ReconcileRefusal::Part => Self::parameter("part", "expected 1 to 400"),
+            ReconcileRefusal::File(FileFault::File(error)) => {
+                Self::new(&STATEMENT_REFUSED, error.to_string())
+            }
+            ReconcileRefusal::File(FileFault::Lines(lines)) => {
+                let detail = FileFault::Lines(lines.clone()).to_string();
+                let fields = lines
+                    .into_iter()
+                    .map(|it| FieldProblem {
+                        pointer: format!("/lines/{}", it.line),
+                        detail: it.problem,
+                    })
+                    .collect();
+                Self { fields, ..Self::new(&STATEMENT_REFUSED, detail) }
+            }
+            ReconcileRefusal::NoStatement { .. } => Self::new(&NO_STATEMENT, refusal.to_string()),
+            ReconcileRefusal::UnderWay => Self {
+                retry_after_seconds: Some(5),
+                ..Self::new(&RECONCILIATION_UNDER_WAY, refusal.to_string())
+            },
+            ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
+            ReconcileRefusal::Proposal(refusal) => match refusal {
+                ProposalRefusal::Unknown => Self::not_found(),
+                ProposalRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+                ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
+                    Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
+                }
+                ProposalRefusal::Closed(_)
+                | ProposalRefusal::Waiting
+                | ProposalRefusal::NoneWaits
+                | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
+            },
+            ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            ReconcileRefusal::NoClose => Self::not_found(),
+            ReconcileRefusal::MonthNotOver
+            | ReconcileRefusal::MonthClosed
+            | ReconcileRefusal::CloseWaits
+            | ReconcileRefusal::TooEarly
+            | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
+            ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
+            ReconcileRefusal::Gone => Self::internal(refusal.to_string()),
+            ReconcileRefusal::Json(error) => Self::internal(error),
+            ReconcileRefusal::Store(error) => error.into(),
+            ReconcileRefusal::Write(error) => error.into(),
+        }
+    }
+}

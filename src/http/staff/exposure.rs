@@ -1,0 +1,120 @@
+//! What a partner costs the bank, beside its limits, and what waits for staff because of them.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::clock::{self, Moment};
+use crate::http::Gateway;
+use crate::http::access::staff::{Read, Staff};
+use crate::http::problem::Problem;
+use crate::ids::{ExposureKey, PartnerId, RuleId};
+use crate::money::Amount;
+use crate::partner::exposure::{ExposedParty, ExposureMeasure, ExposurePeriod};
+use crate::program::{Occasion, exposure_buckets};
+use crate::store::{exposures, held_events};
+
+/// How many held events an alarm list looks at.
+const HELD_MAX: i64 = 10_000;
+
+/// A rule by which events of a partner wait for staff.
+#[derive(Serialize, ToSchema)]
+struct Alarm {
+    partner: String,
+    /// The limit by its id, or `late`, or `frozen`.
+    rule: String,
+    /// Events that wait.
+    events: i64,
+    since: Moment,
+    /// The figure of the latest, and its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Alarms {
+    alarms: Vec<Alarm>,
+}
+
+/// A figure of a partner in the present period, and its limit.
+#[derive(Serialize, ToSchema)]
+struct ExposureFigure {
+    limit: RuleId,
+    #[schema(value_type = String)]
+    of: ExposedParty,
+    #[schema(value_type = String)]
+    measure: ExposureMeasure,
+    #[schema(value_type = String)]
+    per: ExposurePeriod,
+    /// Such as `2026-11`, in the programme's time zone.
+    period: String,
+    figure: Amount,
+    max: Amount,
+}
+
+/// What a partner costs at most, by limit: those that count for all of its events.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Exposure)]
+pub(in crate::http) struct ExposureView {
+    partner: PartnerId,
+    figures: Vec<ExposureFigure>,
+}
+
+/// What waits for staff, by partner and rule. The latest 10,000 held events are looked at.
+#[utoipa::path(
+    get, path = "/v1/alarms", tag = "Decisions", security(("staff" = ["read"])),
+    responses((status = 200, description = "All of them.", body = Alarms))
+)]
+pub async fn get_alarms(
+    _staff: Staff<Read>,
+    gateway: web::Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    let found = gateway.main.ask(|db| held_events::waiting(db, HELD_MAX)).await?;
+    let alarms = found.into_iter().map(|it| Alarm {
+        partner: it.partner,
+        rule: it.rule,
+        events: it.events,
+        since: it.since,
+        figure: it.figure,
+        limit: it.limit,
+    });
+    Ok(HttpResponse::Ok().json(Alarms { alarms: alarms.collect() }))
+}
+
+/// How much of its limits a partner has used.
+#[utoipa::path(
+    get, path = "/v1/partners/{partner}/exposure", tag = "Decisions",
+    security(("staff" = ["read"])),
+    params(("partner" = PartnerId, Path, description = "The partner.")),
+    responses((status = 200, description = "The figures of now.", body = ExposureView))
+)]
+pub async fn get_exposure(
+    _staff: Staff<Read>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = PartnerId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())?;
+    let partner = gateway.registry.get(&id).ok_or_else(Problem::not_found)?;
+    let now = clock::now();
+    let occasion = Occasion::new(now, now, gateway.time_zone);
+    let buckets: Vec<_> = exposure_buckets(&partner, None, occasion).collect();
+    let keys: Vec<ExposureKey> = buckets.iter().map(|(_limit, bucket)| bucket.key).collect();
+    let whose = id.clone();
+    let known = gateway.main.ask(move |db| exposures::figures(db, &whose, &keys)).await?;
+    let figures = buckets.into_iter().map(|(limit, bucket)| {
+        let minor = known.iter().find(|(key, _figure)| *key == bucket.key);
+        let minor = minor.map_or(0, |(_key, figure)| *figure);
+        ExposureFigure {
+            limit: limit.id.clone(),
+            of: limit.of,
+            measure: limit.measure,
+            per: limit.per,
+            period: bucket.period,
+            figure: Amount::from_minor(minor, limit.max.asset()),
+            max: limit.max,
+        }
+    });
+    Ok(HttpResponse::Ok().json(ExposureView { partner: id, figures: figures.collect() }))
+}

@@ -1,0 +1,181 @@
+//! Why an event is held until people decide, and what they decided.
+
+use serde::Serialize;
+
+use super::LocalMoment;
+use crate::clock::Moment;
+use crate::ids::{EventId, RuleId, StaffId};
+use crate::money::{Amount, Asset};
+use crate::partner::exposure::{ExposedParty, ExposureDay, ExposureMeasure, ExposurePeriod};
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum HeldReason {
+    /// With the event a figure would go beyond its limit.
+    BeyondExposure {
+        limit: RuleId,
+        of: ExposedParty,
+        measure: ExposureMeasure,
+        per: ExposurePeriod,
+        by: ExposureDay,
+        /// The figure with the event.
+        figure: Amount,
+        max: Amount,
+    },
+    /// The event happened longer ago than was agreed.
+    HeldLate { days_late: i64, days_max: u32 },
+    /// The bank has frozen the partner.
+    HeldFrozen { since: LocalMoment },
+    /// The price of redeemed points is held, and the customer has spent them.
+    PriceHeld { value: Amount },
+    /// Staff released it. The sentences do not name the person, because partners read them.
+    ReleasedByStaff { event: EventId, by: StaffId, because: String },
+    /// What was refunded of it while it was held is taken back.
+    RefundedWhileHeld { event: EventId },
+    /// What a frozen partner is owed is out of its reach.
+    PayableFrozen { since: Moment },
+    /// The freeze is lifted.
+    PayableFreed,
+}
+
+impl HeldReason {
+    /// The rule by which it is held, as lists and alarms name it.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        match self {
+            Self::BeyondExposure { limit, .. } => limit.as_str(),
+            Self::HeldLate { .. } => "late",
+            Self::HeldFrozen { .. } => "frozen",
+            Self::PriceHeld { .. } | Self::ReleasedByStaff { .. } => "decision",
+            Self::RefundedWhileHeld { .. } => "refund",
+            Self::PayableFrozen { .. } | Self::PayableFreed => "frozen",
+        }
+    }
+
+    /// The figure and its limit, where it is held by one.
+    #[must_use]
+    pub const fn figures(&self) -> Option<(Amount, Amount)> {
+        match self {
+            Self::BeyondExposure { figure, max, .. } => Some((*figure, *max)),
+            Self::HeldLate { .. }
+            | Self::HeldFrozen { .. }
+            | Self::PriceHeld { .. }
+            | Self::ReleasedByStaff { .. }
+            | Self::RefundedWhileHeld { .. }
+            | Self::PayableFrozen { .. }
+            | Self::PayableFreed => None,
+        }
+    }
+
+    /// The reason in plain English.
+    #[must_use]
+    pub fn says(&self) -> String {
+        match self {
+            Self::BeyondExposure { limit, of, measure, per, figure, max, .. } => format!(
+                "Held until the bank decides: {} of {} in a {} would come to {}, more than {} \
+                 ({limit}).",
+                measure.name(),
+                of.name(),
+                per.name(),
+                in_unit(*figure),
+                in_unit(*max),
+            ),
+            Self::HeldLate { days_late, days_max } => format!(
+                "Held until the bank decides: reported {days_late} days after it happened, and \
+                 {days_max} were agreed."
+            ),
+            Self::HeldFrozen { since } => format!(
+                "Held until the bank decides: the bank has frozen the partner since {}.",
+                since.minute()
+            ),
+            Self::PriceHeld { value } => format!(
+                "The customer's points are redeemed. The {value} CNY for them are not owed until \
+                 the bank has decided."
+            ),
+            Self::ReleasedByStaff { because, .. } => {
+                format!("Held before, and released by the bank: {because}")
+            }
+            Self::RefundedWhileHeld { .. } => {
+                "What was refunded while the payment was held is taken back.".to_owned()
+            }
+            Self::PayableFrozen { since } => format!(
+                "The bank has frozen the partner: what it is owed since {since} is not payable."
+            ),
+            Self::PayableFreed => {
+                "The freeze is lifted: what was owed before is owed again.".to_owned()
+            }
+        }
+    }
+
+    /// The reason in plain Chinese.
+    #[must_use]
+    pub fn says_zh(&self) -> String {
+        match self {
+            Self::BeyondExposure { limit, of, measure, per, figure, max, .. } => format!(
+                "搁置，待银行决定：{}{}{}将达到{}，超过上限{}（{limit}）。",
+                of.name_zh(),
+                per.name_zh(),
+                measure.name_zh(),
+                in_unit_zh(*figure),
+                in_unit_zh(*max),
+            ),
+            Self::HeldLate { days_late, days_max } => {
+                format!("搁置，待银行决定：发生{days_late}天后才上报，约定为{days_max}天。")
+            }
+            Self::HeldFrozen { since } => {
+                format!("搁置，待银行决定：银行自{}起冻结该合作方。", since.minute())
+            }
+            Self::PriceHeld { value } => {
+                format!("客户的积分已兑换，兑换款{value}元待银行决定后才应付。")
+            }
+            Self::ReleasedByStaff { because, .. } => format!("此前搁置，现由银行放行：{because}"),
+            Self::RefundedWhileHeld { .. } => "搁置期间退款的部分予以扣回。".to_owned(),
+            Self::PayableFrozen { since } => {
+                format!("银行已冻结该合作方：自{since}起的应付款暂不支付。")
+            }
+            Self::PayableFreed => "冻结已解除，原应付款恢复应付。".to_owned(),
+        }
+    }
+}
+
+fn in_unit(amount: Amount) -> String {
+    match amount.asset() {
+        Asset::PTS => format!("{amount} points"),
+        other => format!("{amount} {other}"),
+    }
+}
+
+fn in_unit_zh(amount: Amount) -> String {
+    match amount.asset() {
+        Asset::PTS => format!("{amount}分"),
+        _ => format!("{amount}元"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clerk_reads_the_figure_and_the_limit() {
+        let reason = HeldReason::BeyondExposure {
+            limit: "customer-points-day".parse().unwrap(),
+            of: ExposedParty::Customer,
+            measure: ExposureMeasure::Points,
+            per: ExposurePeriod::Day,
+            by: ExposureDay::Recorded,
+            figure: Amount::from_minor(300_100, Asset::PTS),
+            max: Amount::from_minor(300_000, Asset::PTS),
+        };
+        assert_eq!(
+            reason.says(),
+            "Held until the bank decides: points issued of one customer in a day would come to \
+             3001.00 points, more than 3000.00 points (customer-points-day)."
+        );
+        assert_eq!(
+            reason.says_zh(),
+            "搁置，待银行决定：单个客户每日发放积分将达到3001.00分，超过上限3000.00分（customer-points-day）。"
+        );
+        assert_eq!(reason.rule(), "customer-points-day");
+    }
+}

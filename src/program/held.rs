@@ -1,0 +1,148 @@
+//! Events that are recorded and bring nothing until people decide: those of a partner that is frozen,
+//! those that come too late, and those beyond a limit of exposure.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use super::decision::{Decision, Judging, LinePart, Occasion, Refusal};
+use super::earn;
+use super::explain::{HeldReason, LocalMoment, Mark};
+use super::exposure::{self, Weighed};
+use super::hold::HoldStep;
+use super::standing::Standings;
+use crate::event::EventData;
+use crate::ids::EventKey;
+use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
+use crate::money::{Amount, Asset, split_by_amounts};
+use crate::partner::Partner;
+use crate::referral::{ReferralState, Verdict};
+
+/// Lets a decision stand, or holds it until people decide.
+pub fn judge(
+    said: &EventData,
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+    decision: Decision,
+) -> Result<Decision, Refusal> {
+    let mut decision = decision;
+    match said {
+        EventData::Payment(_) | EventData::Commit(_) => {}
+        EventData::Referral(_) if is_qualified(&decision) => {}
+        EventData::Return(_) if is_withheld(&decision, standings) => {
+            // The price was never owed, so nothing of it is given up.
+            withhold_price(&mut decision);
+            return Ok(decision);
+        }
+        EventData::Referral(_)
+        | EventData::Refund(_)
+        | EventData::Hold(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => return Ok(decision),
+    }
+    match occasion.judging {
+        Judging::InForce => {}
+        Judging::History | Judging::Accepted { .. } | Judging::Frozen => return Ok(decision),
+    }
+    if let Some(since) = standings.frozen(&partner.id) {
+        let since = LocalMoment::new(since, occasion.zone);
+        return withhold(said, decision, HeldReason::HeldFrozen { since });
+    }
+    let days_late = occasion.today.signed_duration_since(occasion.day).num_days();
+    let days_max = partner.late_days_max;
+    // A redemption counts at the moment of recording, whatever its date says.
+    let is_dated = !matches!(said, EventData::Commit(_));
+    if is_dated && days_late > i64::from(days_max) {
+        return withhold(said, decision, HeldReason::HeldLate { days_late, days_max });
+    }
+    match exposure::weigh(&decision, partner, occasion, &standings.exposures)? {
+        Weighed::Within(exposed) => {
+            decision.exposed = exposed;
+            Ok(decision)
+        }
+        Weighed::Beyond(reason) => withhold(said, decision, reason),
+    }
+}
+
+fn is_qualified(decision: &Decision) -> bool {
+    decision.verdict.as_ref().is_some_and(|verdict| verdict.state == ReferralState::Qualified)
+}
+
+fn is_withheld(decision: &Decision, standings: &Standings) -> bool {
+    decision.refers_to.is_some_and(|hold| standings.is_withheld(hold))
+}
+
+/// Takes from a decision all that it brings.
+fn withhold(said: &EventData, decision: Decision, why: HeldReason) -> Result<Decision, Refusal> {
+    let mut held = match said {
+        EventData::Commit(_) => withhold_commit(decision)?,
+        EventData::Referral(_) => withhold_referral(decision, &why),
+        EventData::Payment(_)
+        | EventData::Refund(_)
+        | EventData::Hold(_)
+        | EventData::Cancel(_)
+        | EventData::Return(_) => {
+            let lines = decision.lines.into_iter().map(unrewarded).collect();
+            Decision { customer: decision.customer, lines, ..Decision::default() }
+        }
+    };
+    held.marks.push(Mark::Held);
+    held.explanation.insert(0, why.clone().into());
+    held.held = Some(why);
+    Ok(held)
+}
+
+/// A line whose points wait with its payment.
+fn unrewarded(part: LinePart) -> LinePart {
+    earn::unrewarded_part(part.line, part.amount)
+}
+
+/// The referral waits for staff as others on hold do.
+fn withhold_referral(decision: Decision, why: &HeldReason) -> Decision {
+    let verdict = decision.verdict.map(|verdict| Verdict {
+        state: ReferralState::OnHold,
+        reasons: vec!["The bank has to look at it first.".to_owned()],
+        finding: Some(why.says()),
+        expires_at: None,
+        ..verdict
+    });
+    let introduced = decision.introduced;
+    Decision { customer: decision.customer, verdict, introduced, ..Decision::default() }
+}
+
+/// The points are redeemed, because the customer has the goods; the price is not owed yet.
+fn withhold_commit(decision: Decision) -> Result<Decision, Refusal> {
+    let mut held = decision;
+    let value = match held.hold {
+        Some(HoldStep::Closed { value, .. }) => value,
+        Some(HoldStep::Opened { .. } | HoldStep::Returned { .. }) | None => {
+            Amount::zero(Asset::CNY)
+        }
+    };
+    withhold_price(&mut held);
+    held.explain(HeldReason::PriceHeld { value });
+    Ok(held)
+}
+
+fn withhold_price(decision: &mut Decision) {
+    decision.postings.retain(|posting| posting.account.asset == Asset::PTS);
+}
+
+/// What is owed for a redemption once its price is released: less what was given back meanwhile.
+///
+/// # Errors
+/// [`Refusal::HoldUnknown`].
+pub fn owe_price(
+    hold: EventKey,
+    partner: &Partner,
+    standings: &Standings,
+) -> Result<Decision, Refusal> {
+    let standing = standings.hold(hold).ok_or(Refusal::HoldUnknown)?;
+    let kept = standing.committed.checked_sub(standing.returned)?;
+    let parts = split_by_amounts(standing.value, &[standing.returned, kept])?;
+    let value = parts.get(1).copied().unwrap_or(Amount::zero(Asset::CNY));
+    let rule = RuleVersion::built_in("redemption:release-price@1");
+    let payable = Account::partner(AccountCode::REDEMPTION_PAYABLE, &partner.id, Asset::CNY);
+    let expense = Account::bank(AccountCode::REDEMPTION_EXPENSE, Asset::CNY);
+    let postings =
+        vec![Posting::new(payable, value, &rule), Posting::new(expense, value.negate()?, &rule)];
+    Ok(Decision { customer: Some(standing.customer), postings, ..Decision::default() })
+}

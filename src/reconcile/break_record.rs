@@ -1,0 +1,147 @@
+//! A break as it is kept: what differs, where it stands, and what was said about it.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::break_code::{BreakCode, BreakSums};
+use super::item::ItemKind;
+use super::period::Period;
+use super::proposal::BreakState;
+use crate::clock::Moment;
+use crate::ids::{BreakId, PartnerId, StaffId, hex};
+
+/// A difference that people decide on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Break {
+    pub id: BreakId,
+    pub partner: PartnerId,
+    pub period: Period,
+    pub code: BreakCode,
+    pub kind: ItemKind,
+    pub sums: BreakSums,
+    /// The day of its earliest row.
+    pub business_day: NaiveDate,
+    /// [`BreakFacts`] as JSON.
+    pub facts: String,
+    pub opened_at: Moment,
+    pub due_on: NaiveDate,
+    pub state: BreakState,
+    /// When the partner was first asked. The partner sees no break before.
+    pub asked_at: Option<Moment>,
+    pub closed_at: Option<Moment>,
+}
+
+/// The rows of a break as they stood when it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakFacts {
+    pub theirs: Vec<FactRow>,
+    pub ours: Vec<FactRow>,
+    /// The row that a duplicate repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<FactRow>,
+    /// Rows beyond those that are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+/// A line of a statement, or an event of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = BreakRow)]
+pub struct FactRow {
+    /// The statement of a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub statement: Option<String>,
+    /// The line of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub line: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub event: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub order: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub store: Option<String>,
+    pub kind: String,
+    pub amount: String,
+    pub currency: String,
+    pub at: String,
+}
+
+/// Who said something about a break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteAuthor {
+    Staff(StaffId),
+    Partner(PartnerId),
+}
+
+/// Who may read a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteReaders {
+    Staff,
+    StaffAndPartner,
+}
+
+/// What somebody said about a break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Counted from 1 for each break.
+    pub number: i64,
+    pub by: NoteAuthor,
+    pub readers: NoteReaders,
+    pub says: String,
+    pub noted_at: Moment,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl NoteAuthor {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Staff(_) => "staff",
+            Self::Partner(_) => "partner",
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Staff(id) => id.as_str(),
+            Self::Partner(id) => id.as_str(),
+        }
+    }
+}
+
+impl BreakId {
+    /// Reads the id from its 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.len() == 32
+            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+        let number = u128::from_str_radix(text, 16).ok()?;
+        plain.then(|| Self::from_bytes(number.to_be_bytes()))
+    }
+}
+
+/// 32 lower-case hexadecimal digits.
+impl fmt::Display for BreakId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(self.bytes()))
+    }
+}
+
+impl Serialize for BreakId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,242 @@
+//! What people do about breaks: one proposes, another decides; staff note; the partner answers.
+
+use std::sync::Arc;
+
+use super::break_record::{Break, Note, NoteAuthor, NoteReaders};
+use super::proposal::{
+    BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
+};
+use super::refusal::ReconcileRefusal;
+use crate::books::Books;
+use crate::clock::Moment;
+use crate::ids::{BreakId, PartnerId, StaffId};
+use crate::money::{Amount, Asset};
+use crate::partner::Registry;
+use crate::partner::statement_map::StatementMap;
+use crate::program::BreakAdjusted;
+use crate::store::{Db, LedgerTx, break_talk, breaks};
+use crate::writer::{BreakAdjustment, RecordError, Work};
+
+/// A break with all that was proposed and said.
+pub struct BreakDetail {
+    pub found: Break,
+    pub proposals: Vec<Proposal>,
+    pub notes: Vec<Note>,
+}
+
+/// What somebody proposes.
+#[derive(Clone, Debug)]
+pub struct ProposalOrder {
+    pub action: ProposalAction,
+    /// For [`ProposalAction::AskPartner`] the question, which the partner reads.
+    pub reason: String,
+}
+
+/// When something is proposed, and by which manifests.
+pub struct ProposedAt {
+    pub now: Moment,
+    pub registry: Arc<Registry>,
+}
+
+type Done<T> = Result<T, ReconcileRefusal>;
+
+/// A break as staff see it.
+///
+/// # Errors
+/// [`ReconcileRefusal::BreakUnknown`].
+pub fn read(db: &mut Db, id: BreakId) -> Done<BreakDetail> {
+    let found = breaks::get(db, id)?.ok_or(ReconcileRefusal::BreakUnknown)?;
+    let proposals = break_talk::proposals(db, id)?;
+    Ok(BreakDetail { found, proposals, notes: break_talk::notes(db, id)? })
+}
+
+/// A break as its partner sees it: once the partner was asked, and without what staff say among
+/// themselves.
+///
+/// # Errors
+/// [`ReconcileRefusal::BreakUnknown`], also for another partner's.
+pub fn read_asked(who: &PartnerId, db: &mut Db, id: BreakId) -> Done<BreakDetail> {
+    let found = asked(who, breaks::get(db, id)?)?;
+    Ok(BreakDetail { found, proposals: Vec::new(), notes: break_talk::shared_notes(db, id)? })
+}
+
+/// Proposes what is to be done.
+///
+/// # Errors
+/// [`ReconcileRefusal::Proposal`].
+pub fn propose(
+    who: &StaffId,
+    db: &mut Db,
+    id: BreakId,
+    order: ProposalOrder,
+    at: &ProposedAt,
+) -> Done<BreakDetail> {
+    db.write(|tx| keep_proposal(who, tx, id, order, at))?;
+    read(db, id)
+}
+
+/// Another person has it done.
+///
+/// # Errors
+/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it.
+pub async fn approve(who: &StaffId, books: &Books, id: BreakId) -> Done<BreakDetail> {
+    let by = who.clone();
+    books.writer.run(move |work| keep_approval(&by, work, id)).await?;
+    books.ask_or(move |db| read(db, id)).await
+}
+
+/// The proposal comes to nothing, and the break is open again.
+///
+/// # Errors
+/// [`ReconcileRefusal::Proposal`].
+pub fn reject(
+    who: &StaffId,
+    db: &mut Db,
+    id: BreakId,
+    because: String,
+    now: Moment,
+) -> Done<BreakDetail> {
+    db.write(|tx| {
+        let proposal = waiting(tx, id)?;
+        let rejected = ProposalState::Rejected { by: who.clone(), because, at: now };
+        break_talk::decide(tx, id, proposal.number, &rejected)?;
+        Ok::<_, ReconcileRefusal>(breaks::set_state(tx, &[id], BreakState::Open, now)?)
+    })?;
+    read(db, id)
+}
+
+/// Staff note something about a break, for themselves.
+///
+/// # Errors
+/// [`ReconcileRefusal::BreakUnknown`].
+pub fn note(
+    who: &StaffId,
+    db: &mut Db,
+    id: BreakId,
+    says: String,
+    now: Moment,
+) -> Done<BreakDetail> {
+    let (by, readers) = (NoteAuthor::Staff(who.clone()), NoteReaders::Staff);
+    db.write(|tx| {
+        lock(tx, id)?;
+        let note = Note { number: 0, by, readers, says, noted_at: now };
+        Ok::<_, ReconcileRefusal>(break_talk::note(tx, id, &note)?)
+    })?;
+    read(db, id)
+}
+
+/// The partner answers what it was asked, and the break is the staff's again.
+///
+/// # Errors
+/// [`ReconcileRefusal::BreakUnknown`], [`ReconcileRefusal::NotAsked`].
+pub fn answer(
+    who: &PartnerId,
+    db: &mut Db,
+    id: BreakId,
+    says: String,
+    now: Moment,
+) -> Done<BreakDetail> {
+    db.write(|tx| {
+        let found = asked(who, breaks::lock(tx, id)?)?;
+        if found.state != BreakState::AwaitingPartner {
+            return Err(ReconcileRefusal::NotAsked);
+        }
+        let (by, readers) = (NoteAuthor::Partner(who.clone()), NoteReaders::StaffAndPartner);
+        break_talk::note(tx, id, &Note { number: 0, by, readers, says, noted_at: now })?;
+        Ok(breaks::set_state(tx, &[id], BreakState::Open, now)?)
+    })?;
+    read_asked(who, db, id)
+}
+
+fn keep_proposal(
+    who: &StaffId,
+    tx: &mut LedgerTx<'_>,
+    id: BreakId,
+    order: ProposalOrder,
+    at: &ProposedAt,
+) -> Done<()> {
+    let found = lock(tx, id)?;
+    let last = break_talk::last_proposal(tx.db(), id)?;
+    let waiting = last.as_ref().filter(|it| it.state == ProposalState::Proposed);
+    may_propose(found.state, waiting, at.now)?;
+    if order.action == ProposalAction::WriteOff {
+        within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
+    }
+    if let Some(waiting) = waiting {
+        let lapsed = ProposalState::Lapsed { at: at.now };
+        break_talk::decide(tx, id, waiting.number, &lapsed)?;
+    }
+    let number = last.map_or(0, |last| last.number).saturating_add(1);
+    let proposal = Proposal::new(order.action, order.reason, who, at.now);
+    break_talk::propose(tx, id, &Proposal { number, ..proposal })?;
+    Ok(breaks::set_state(tx, &[id], BreakState::Proposed, at.now)?)
+}
+
+/// The most that may be written off with a partner, by its manifest.
+fn write_off_max(registry: &Registry, partner: &PartnerId) -> Amount {
+    let partner = registry.get(partner);
+    let map = partner.as_ref().and_then(|partner| partner.statement.as_ref());
+    map.map_or(Amount::zero(Asset::CNY), StatementMap::write_off_max)
+}
+
+/// In the writer's transaction, because an adjustment posts.
+fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), RecordError> {
+    let now = work.now;
+    let found = breaks::lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
+    let proposal = waiting_on(&mut work.tx, &found)?;
+    proposal.approval(who, now)?;
+    let transaction = match proposal.action {
+        ProposalAction::Adjust(amount) => Some(work.adjust_break(BreakAdjustment {
+            partner: found.partner.clone(),
+            amount,
+            why: BreakAdjusted {
+                rule: BreakAdjusted::RULE,
+                amount,
+                of: id,
+                because: proposal.reason.clone(),
+                proposed_by: proposal.proposed_by.clone(),
+                approved_by: who.clone(),
+            },
+        })?),
+        ProposalAction::Accept | ProposalAction::WriteOff | ProposalAction::AskPartner => None,
+    };
+    let tx = &mut work.tx;
+    let approved = ProposalState::Approved { by: who.clone(), at: now, transaction };
+    break_talk::decide(tx, id, proposal.number, &approved)?;
+    breaks::set_state(tx, &[id], proposal.action.outcome(), now)?;
+    match proposal.action {
+        ProposalAction::Accept | ProposalAction::Adjust(_) | ProposalAction::WriteOff => Ok(()),
+        ProposalAction::AskPartner => {
+            breaks::set_asked(tx, id, now)?;
+            let by = NoteAuthor::Staff(proposal.proposed_by);
+            let readers = NoteReaders::StaffAndPartner;
+            let note = Note { number: 0, by, readers, says: proposal.reason, noted_at: now };
+            Ok(break_talk::note(tx, id, &note)?)
+        }
+    }
+}
+
+fn lock(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Break> {
+    breaks::lock(tx, id)?.ok_or(ReconcileRefusal::BreakUnknown)
+}
+
+/// The proposal that waits. The break is held.
+fn waiting(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Proposal> {
+    let found = lock(tx, id)?;
+    Ok(waiting_on(tx, &found)?)
+}
+
+fn waiting_on(tx: &mut LedgerTx<'_>, found: &Break) -> Result<Proposal, RecordError> {
+    let last = break_talk::last_proposal(tx.db(), found.id)?;
+    let waiting = last.filter(|it| it.state == ProposalState::Proposed);
+    match waiting {
+        Some(proposal) if found.state == BreakState::Proposed => Ok(proposal),
+        Some(_) | None => Err(ProposalRefusal::NoneWaits.into()),
+    }
+}
+
+fn asked(who: &PartnerId, found: Option<Break>) -> Done<Break> {
+    found
+        .filter(|it| it.partner == *who && it.asked_at.is_some())
+        .ok_or(ReconcileRefusal::BreakUnknown)
+}

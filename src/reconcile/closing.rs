@@ -1,0 +1,189 @@
+//! A partner's month is closed: one person proposes it with its statement, another closes. What is
+//! recorded after the cut falls into the next month, whatever its day.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::refusal::ReconcileRefusal;
+use super::run_order::RunOrder;
+use super::settlement::{Movements, OWED, SettlementStatement, SettlementTerms, When, settle};
+use crate::clock::Moment;
+use crate::ids::{PartnerId, StaffId};
+use crate::ledger::Account;
+use crate::money::{Amount, Asset};
+use crate::store::settlements::{Settlement, SettlementState};
+use crate::store::{Db, settlements};
+
+const ROWS_AT_ONCE: i64 = 10_000;
+
+/// So long after the cut a month may be closed: what was being recorded at the cut is there by then.
+const SETTLES_IN: TimeDelta = TimeDelta::seconds(5);
+
+type Done<T> = Result<T, ReconcileRefusal>;
+
+/// Proposes the close of a month that is over, with everything that is recorded now.
+///
+/// # Errors
+/// [`ReconcileRefusal::MonthNotOver`], [`ReconcileRefusal::MonthClosed`],
+/// [`ReconcileRefusal::CloseWaits`].
+pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
+    if order.period.span(order.zone).until > now {
+        return Err(ReconcileRefusal::MonthNotOver);
+    }
+    let before = settlements::last_closed(db, &order.partner)?;
+    if before.as_ref().is_some_and(|before| before.period >= order.period) {
+        return Err(ReconcileRefusal::MonthClosed);
+    }
+    let number = settlements::newest(db, &order.partner, order.period)?;
+    let number = number.map_or(0, |newest| newest.number).saturating_add(1);
+    let open: BTreeMap<String, u64> = settlements::open_breaks(db, &order.partner, order.period)?
+        .into_iter()
+        .filter_map(|(code, count)| Some((code, u64::try_from(count).ok()?)))
+        .collect();
+    let statement = draw_up(db, order, Drawn { number, cut_at: now, open })?;
+    let content = serde_json::to_string(&statement)?;
+    let settlement = Settlement {
+        partner: order.partner.clone(),
+        period: order.period,
+        number,
+        cut_at: now,
+        sha256: sha256(&content),
+        content,
+        carried: statement.carried_forward,
+        proposed_by: who.clone(),
+        proposed_at: now,
+        state: SettlementState::Proposed,
+    };
+    if db.write(|tx| settlements::insert(tx, &settlement))? {
+        Ok(settlement)
+    } else {
+        Err(ReconcileRefusal::CloseWaits)
+    }
+}
+
+/// Another person closes the month. The statement is drawn up once more, and must be the same.
+///
+/// # Errors
+/// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::TooEarly`],
+/// [`ReconcileRefusal::Changed`].
+pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
+    let waiting = waiting(db, order)?;
+    if waiting.proposed_by == *who {
+        return Err(ReconcileRefusal::FourEyes);
+    }
+    if waiting.cut_at.plus(SETTLES_IN) > now {
+        return Err(ReconcileRefusal::TooEarly);
+    }
+    let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
+    let (number, cut_at) = (waiting.number, waiting.cut_at);
+    let again = draw_up(db, order, Drawn { number, cut_at, open: kept.open_breaks })?;
+    if sha256(&serde_json::to_string(&again)?) != waiting.sha256 {
+        return Err(ReconcileRefusal::Changed);
+    }
+    let state = SettlementState::Closed { by: who.clone(), at: now };
+    let closed = Settlement { state, ..waiting };
+    db.write(|tx| settlements::decide(tx, &closed))?;
+    Ok(closed)
+}
+
+/// The proposal comes to nothing.
+///
+/// # Errors
+/// [`ReconcileRefusal::NoClose`].
+pub fn reject(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
+    let state = SettlementState::Rejected { by: who.clone(), at: now };
+    let rejected = Settlement { state, ..waiting(db, order)? };
+    db.write(|tx| settlements::decide(tx, &rejected))?;
+    Ok(rejected)
+}
+
+/// The statement of a month as it is kept.
+///
+/// # Errors
+/// [`ReconcileRefusal::NoClose`].
+pub fn read(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+    settlements::newest(db, &order.partner, order.period)?.ok_or(ReconcileRefusal::NoClose)
+}
+
+/// What a statement says beside what the ledger says.
+struct Drawn {
+    number: i64,
+    cut_at: Moment,
+    /// Breaks that were open when it was proposed, by code.
+    open: BTreeMap<String, u64>,
+}
+
+/// What is read again of a statement that is kept.
+#[derive(Deserialize)]
+struct KeptStatement {
+    open_breaks: BTreeMap<String, u64>,
+}
+
+/// The statement from the ledger, as of a cut. The same cut gives the same bytes.
+fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatement> {
+    let Drawn { number, cut_at, open } = drawn;
+    let before = settlements::last_closed(db, &order.partner)?;
+    let before = before.filter(|before| before.period < order.period);
+    let opening = before.as_ref().map_or(Amount::zero(Asset::CNY), |before| before.carried);
+    let settled = before.map(|before| Settled {
+        until: before.period.span(order.zone).until,
+        cut_at: before.cut_at,
+    });
+    let movements = movements(db, order, cut_at, settled)?;
+    let partner: PartnerId = order.partner.clone();
+    let terms = SettlementTerms { partner, period: order.period, number, cut_at, opening };
+    Ok(settle(&terms, &movements, open)?)
+}
+
+/// What the settlement before has settled.
+#[derive(Clone, Copy)]
+struct Settled {
+    until: Moment,
+    cut_at: Moment,
+}
+
+fn movements(
+    db: &mut Db,
+    order: &RunOrder,
+    cut_at: Moment,
+    settled: Option<Settled>,
+) -> Done<Movements> {
+    let month = order.period.span(order.zone);
+    let mut movements = Movements::default();
+    for code in OWED {
+        let account = Account::partner(code, &order.partner, Asset::CNY).id();
+        let mut after = None;
+        loop {
+            let page = settlements::entries_before(db, account, month.until, after, ROWS_AT_ONCE)?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.transaction, last.seq));
+            for entry in page {
+                let is_settled = settled.is_some_and(|settled| {
+                    entry.effective_at < settled.until && entry.recorded_at <= settled.cut_at
+                });
+                if is_settled || entry.recorded_at > cut_at {
+                    continue;
+                }
+                let late = entry.effective_at < month.from;
+                let when = if late { When::Late } else { When::InMonth };
+                movements.add(code, entry.kind, when, entry.minor);
+            }
+        }
+    }
+    Ok(movements)
+}
+
+fn waiting(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+    settlements::newest(db, &order.partner, order.period)?
+        .filter(|newest| newest.state == SettlementState::Proposed)
+        .ok_or(ReconcileRefusal::NoClose)
+}
+
+fn sha256(content: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, content.as_bytes()).as_ref());
+    hash
+}

@@ -1,0 +1,480 @@
+//! Holds a partner's lines against our events. The result does not depend on the order in which the
+//! rows come: both sides are brought into one order by what they say, and of rows that say the same it
+//! does not matter which is taken. What fits in more than one way is shown and never chosen.
+//!
+//! The passes, each on what the passes before have left:
+//!
+//! | pass | agrees | comes to |
+//! |---|---|---|
+//! | 1 | kind, event id, amount | a match |
+//! | 2 | kind, order, amount | a match |
+//! | 3 | the same, with an event of ours outside the month | `CUTOFF` |
+//! | 4 | kind, event id or order | `AMOUNT_DIFF`, `CURRENCY_DIFF`; several: `CANDIDATE`, `AMBIGUOUS` |
+//! | 5 | the same, with a line that the partner calls void | `STATUS_DIFF` |
+//! | 6 | event id, and another kind | `STATUS_DIFF` |
+//! | 7 | kind, amount, day, store | `CANDIDATE`, `AMBIGUOUS` |
+//! | 8 | nothing | `DUPLICATE`, `STATUS_DIFF`, `MISSING_…` |
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::ids::{EventKey, ItemName};
+use crate::reconcile::break_code::BreakCode;
+use crate::reconcile::item::{Item, ItemKind, ItemStanding, ItemValue};
+use crate::reconcile::tally::{RowEnd, SideTally};
+
+/// The version of the passes. A match says by which it was made.
+pub const RULES_VERSION: i64 = 1;
+
+/// Why a line and an event match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MatchRule {
+    /// Event id and amount are the same.
+    EventId,
+    /// Order and amount are the same.
+    Order,
+    /// The partner calls the line void, and we have nothing.
+    Void,
+}
+
+/// A line, and the event that agrees with it, by their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pair {
+    pub theirs: usize,
+    pub ours: Option<usize>,
+    pub rule: MatchRule,
+}
+
+/// What does not match, by the places of its rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    pub code: BreakCode,
+    pub theirs: Vec<usize>,
+    pub ours: Vec<usize>,
+    /// The row of the same side that a duplicate repeats.
+    pub twin: Option<usize>,
+}
+
+/// What came of comparing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// By the line's place.
+    pub pairs: Vec<Pair>,
+    pub differences: Vec<Difference>,
+    pub theirs: SideTally,
+    pub ours: SideTally,
+}
+
+/// Holds the lines against the events.
+#[must_use]
+pub fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
+    let mut table = Table::new(theirs, ours);
+    let good = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Good };
+    table.join(good, |it| Some((it.kind, it.event?, it.value)), Table::pair_by_id);
+    table.join(good, |it| Some((it.kind, it.order?, it.value)), Table::pair_by_order);
+    let outside = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Outside };
+    table.join(outside, |it| Some((it.kind, it.event?, it.value)), Table::cut_off);
+    table.join(outside, |it| Some((it.kind, it.order?, it.value)), Table::cut_off);
+    table.join(good, |it| Some((it.kind, it.event?)), Table::differ);
+    table.join(good, |it| Some((it.kind, it.order?)), Table::differ);
+    let void = Standings { theirs: ItemStanding::Void, ours: ItemStanding::Good };
+    table.join(void, |it| Some((it.kind, it.event?)), Table::differ_in_status);
+    table.join(void, |it| Some((it.kind, it.order?)), Table::differ_in_status);
+    table.join(good, |it| it.event, Table::differ_in_kind);
+    table.join(good, |it| Some((it.kind, it.value, it.day, it.store?)), Table::may_fit);
+    table.agree_on_void();
+    table.name_what_is_left();
+    table.result()
+}
+
+/// Which rows a pass looks at.
+#[derive(Clone, Copy)]
+struct Standings {
+    theirs: ItemStanding,
+    ours: ItemStanding,
+}
+
+/// The rows of one side, in the order of what they say.
+struct Side {
+    items: Vec<Item>,
+    ends: Vec<RowEnd>,
+}
+
+/// Rows by their number in that order.
+type Rows<'a> = &'a [usize];
+
+struct Table {
+    theirs: Side,
+    ours: Side,
+    pairs: Vec<Pair>,
+    differences: Vec<Difference>,
+}
+
+impl Side {
+    fn new(mut items: Vec<Item>) -> Self {
+        items.sort_unstable_by_key(|it| {
+            (it.kind, it.event, it.order, it.value, it.at, it.store, it.standing, it.place)
+        });
+        let ends = vec![RowEnd::Free; items.len()];
+        Self { items, ends }
+    }
+
+    fn free(&self, standing: ItemStanding) -> impl Iterator<Item = (usize, &Item)> {
+        let rows = self.items.iter().zip(&self.ends).enumerate();
+        rows.filter(move |(_row, (item, end))| item.standing == standing && **end == RowEnd::Free)
+            .map(|(row, (item, _end))| (row, item))
+    }
+
+    /// Free rows by a key, in the order of the key.
+    fn keyed<K: Ord>(
+        &self,
+        standing: ItemStanding,
+        key: impl Fn(&Item) -> Option<K>,
+    ) -> Vec<(K, usize)> {
+        let free = self.free(standing);
+        let mut keyed: Vec<(K, usize)> =
+            free.filter_map(|(row, item)| Some((key(item)?, row))).collect();
+        keyed.sort_unstable();
+        keyed
+    }
+
+    fn get(&self, row: usize) -> Option<&Item> {
+        self.items.get(row)
+    }
+
+    fn place(&self, row: usize) -> usize {
+        self.get(row).map_or(usize::MAX, |item| item.place)
+    }
+
+    fn end(&mut self, row: usize, end: RowEnd) {
+        if let Some(now) = self.ends.get_mut(row) {
+            *now = end;
+        }
+    }
+
+    fn tally(&self) -> SideTally {
+        let mut tally = SideTally::default();
+        self.items.iter().zip(&self.ends).for_each(|(item, end)| tally.count(item, *end));
+        tally
+    }
+
+    /// What rows come to; `None` where they are counted in more than one currency.
+    fn sum(&self, rows: Rows<'_>) -> Option<ItemValue> {
+        let mut values = rows.iter().filter_map(|row| self.get(*row)).map(|item| item.value);
+        let first = values.next()?;
+        values.try_fold(first, |sum, value| {
+            let minor = sum.minor.checked_add(value.minor)?;
+            (value.currency == sum.currency).then_some(ItemValue { minor, ..sum })
+        })
+    }
+
+    /// Whether rows say the same in all that is compared.
+    fn are_twins(&self, rows: Rows<'_>) -> bool {
+        let mut said = rows.iter().filter_map(|row| self.get(*row));
+        let first = said.next();
+        said.all(|item| first.is_some_and(|first| says_same(first, item)))
+    }
+}
+
+fn says_same(one: &Item, other: &Item) -> bool {
+    Item { place: 0, ..*one } == Item { place: 0, ..*other }
+}
+
+impl Table {
+    fn new(theirs: Vec<Item>, ours: Vec<Item>) -> Self {
+        let (theirs, ours) = (Side::new(theirs), Side::new(ours));
+        Self { theirs, ours, pairs: Vec::new(), differences: Vec::new() }
+    }
+
+    /// Calls `act` for each key that free rows of both sides have.
+    fn join<K: Ord>(
+        &mut self,
+        standings: Standings,
+        key: impl Fn(&Item) -> Option<K>,
+        act: fn(&mut Self, Rows<'_>, Rows<'_>),
+    ) {
+        let theirs = self.theirs.keyed(standings.theirs, &key);
+        let ours = self.ours.keyed(standings.ours, &key);
+        let mut groups = ours.chunk_by(|one, other| one.0 == other.0).peekable();
+        for group in theirs.chunk_by(|one, other| one.0 == other.0) {
+            let Some((key, _row)) = group.first() else { continue };
+            let is_before = |other: &&[(K, usize)]| other.first().is_some_and(|it| it.0 < *key);
+            while groups.next_if(is_before).is_some() {}
+            let is_same = |other: &&[(K, usize)]| other.first().is_some_and(|it| it.0 == *key);
+            if let Some(other) = groups.next_if(is_same) {
+                act(self, &rows(group), &rows(other));
+            }
+        }
+    }
+
+    fn pair(&mut self, theirs: usize, ours: usize, rule: MatchRule) {
+        self.theirs.end(theirs, RowEnd::Matched);
+        self.ours.end(ours, RowEnd::Matched);
+        let (theirs, ours) = (self.theirs.place(theirs), Some(self.ours.place(ours)));
+        self.pairs.push(Pair { theirs, ours, rule });
+    }
+
+    fn zip(&mut self, theirs: Rows<'_>, ours: Rows<'_>, rule: MatchRule) {
+        theirs.iter().zip(ours).for_each(|(theirs, ours)| self.pair(*theirs, *ours, rule));
+    }
+
+    fn differ_by(&mut self, code: BreakCode, theirs: Rows<'_>, ours: Rows<'_>) {
+        theirs.iter().for_each(|row| self.theirs.end(*row, RowEnd::Broken));
+        ours.iter().for_each(|row| self.ours.end(*row, RowEnd::Broken));
+        let places = |side: &Side, rows: Rows<'_>| {
+            let mut places: Vec<usize> = rows.iter().map(|row| side.place(*row)).collect();
+            places.sort_unstable();
+            places
+        };
+        let (theirs, ours) = (places(&self.theirs, theirs), places(&self.ours, ours));
+        self.differences.push(Difference { code, theirs, ours, twin: None });
+    }
+
+    /// An id is one event: what stands more often is a duplicate.
+    fn pair_by_id(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        self.zip(theirs, ours, MatchRule::EventId);
+    }
+
+    /// An order may have several payments of one amount. As many on both sides match. Where one side
+    /// has more, moment and day tell which; where they do not, nobody chooses.
+    fn pair_by_order(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let rule = MatchRule::Order;
+        if theirs.len() == ours.len() {
+            let (theirs, ours) = (by_time(&self.theirs, theirs), by_time(&self.ours, ours));
+            return self.zip(&theirs, &ours, rule);
+        }
+        let (theirs, ours) = self.pair_where_even(theirs, ours, |it| it.at);
+        let (theirs, ours) = self.pair_where_even(&theirs, &ours, |it| it.day);
+        if theirs.is_empty() || ours.is_empty() {
+            return;
+        }
+        let (more, side) = match theirs.len() > ours.len() {
+            true => (&theirs, &self.theirs),
+            false => (&ours, &self.ours),
+        };
+        if theirs.len() == ours.len() || side.are_twins(more) {
+            self.zip(&theirs, &ours, rule);
+        } else {
+            self.differ_by(BreakCode::Ambiguous, &theirs, &ours);
+        }
+    }
+
+    /// Pairs the rows of each time at which both sides have as many. Returns the others.
+    fn pair_where_even<K: Ord>(
+        &mut self,
+        theirs: Rows<'_>,
+        ours: Rows<'_>,
+        time: impl Fn(&Item) -> K,
+    ) -> (Vec<usize>, Vec<usize>) {
+        let mut at: BTreeMap<K, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for row in theirs {
+            let Some(item) = self.theirs.get(*row) else { continue };
+            at.entry(time(item)).or_default().0.push(*row);
+        }
+        for row in ours {
+            let Some(item) = self.ours.get(*row) else { continue };
+            at.entry(time(item)).or_default().1.push(*row);
+        }
+        let mut left = (Vec::new(), Vec::new());
+        for (theirs, ours) in at.into_values() {
+            if theirs.len() == ours.len() {
+                self.zip(&theirs, &ours, MatchRule::Order);
+            } else {
+                left.0.extend(theirs);
+                left.1.extend(ours);
+            }
+        }
+        left
+    }
+
+    fn cut_off(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            self.differ_by(BreakCode::Cutoff, &[*theirs], &[*ours]);
+        }
+    }
+
+    /// The key agrees, and the amount does not.
+    fn differ(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let (said, kept) = (self.theirs.sum(theirs), self.ours.sum(ours));
+        let code = match (theirs, ours) {
+            ([_], [_]) => match (said, kept) {
+                (Some(said), Some(kept)) if said.currency == kept.currency => BreakCode::AmountDiff,
+                _ => BreakCode::CurrencyDiff,
+            },
+            // Parts of one payment, or one payment of several parts.
+            ([_], _) | (_, [_]) if said.is_some() && said == kept => BreakCode::Candidate,
+            _ => BreakCode::Ambiguous,
+        };
+        self.differ_by(code, theirs, ours);
+    }
+
+    fn differ_in_status(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        if theirs.len() == ours.len() {
+            for (theirs, ours) in theirs.iter().zip(ours) {
+                self.differ_by(BreakCode::StatusDiff, &[*theirs], &[*ours]);
+            }
+        } else {
+            self.differ_by(BreakCode::Ambiguous, theirs, ours);
+        }
+    }
+
+    fn differ_in_kind(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        if let ([_], [_]) = (theirs, ours) {
+            self.differ_by(BreakCode::StatusDiff, theirs, ours);
+        }
+    }
+
+    fn may_fit(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let code = match (theirs, ours) {
+            ([_], [_]) => BreakCode::Candidate,
+            _ => BreakCode::Ambiguous,
+        };
+        self.differ_by(code, theirs, ours);
+    }
+
+    /// Lines that came to nothing, and of which we have nothing.
+    fn agree_on_void(&mut self) {
+        let void: Vec<usize> =
+            self.theirs.free(ItemStanding::Void).map(|(row, _item)| row).collect();
+        for row in void {
+            self.theirs.end(row, RowEnd::Matched);
+            let theirs = self.theirs.place(row);
+            self.pairs.push(Pair { theirs, ours: None, rule: MatchRule::Void });
+        }
+    }
+
+    fn name_what_is_left(&mut self) {
+        let known = self.orders_known_to_both();
+        let theirs = named(&self.theirs, BreakCode::MissingInGateway, &known);
+        let ours = named(&self.ours, BreakCode::MissingAtPartner, &known);
+        for Left { row, code, twin } in theirs {
+            self.theirs.end(row, RowEnd::Broken);
+            let theirs = vec![self.theirs.place(row)];
+            self.differences.push(Difference { code, theirs, ours: Vec::new(), twin });
+        }
+        for Left { row, code, twin } in ours {
+            self.ours.end(row, RowEnd::Broken);
+            let ours = vec![self.ours.place(row)];
+            self.differences.push(Difference { code, theirs: Vec::new(), ours, twin });
+        }
+    }
+
+    /// The orders of refunds that are left whose payment matches.
+    fn orders_known_to_both(&self) -> HashSet<ItemName> {
+        let refunds = |side: &Side| -> Vec<ItemName> {
+            let free = side.free(ItemStanding::Good);
+            free.filter(|(_row, item)| item.kind == ItemKind::Refund)
+                .filter_map(|(_row, item)| item.order)
+                .collect()
+        };
+        let mut asked: HashSet<ItemName> = refunds(&self.theirs).into_iter().collect();
+        asked.extend(refunds(&self.ours));
+        let mut known = HashSet::new();
+        if asked.is_empty() {
+            return known;
+        }
+        for side in [&self.theirs, &self.ours] {
+            let matched = side.items.iter().zip(&side.ends);
+            let payments = matched
+                .filter(|(item, end)| item.kind == ItemKind::Payment && **end == RowEnd::Matched);
+            let orders = payments.filter_map(|(item, _end)| item.order);
+            known.extend(orders.filter(|order| asked.contains(order)));
+        }
+        known
+    }
+
+    fn result(mut self) -> Matching {
+        self.pairs.sort_unstable();
+        self.differences.sort_unstable();
+        let (theirs, ours) = (self.theirs.tally(), self.ours.tally());
+        Matching { pairs: self.pairs, differences: self.differences, theirs, ours }
+    }
+}
+
+/// A row that nothing fits, and what that is called.
+struct Left {
+    row: usize,
+    code: BreakCode,
+    twin: Option<usize>,
+}
+
+/// What makes a row the same as another of its side.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Likeness {
+    Event(ItemKind, EventKey),
+    Order(ItemKind, ItemName, ItemValue),
+}
+
+impl Likeness {
+    fn of(item: &Item) -> impl Iterator<Item = Self> {
+        let event = item.event.map(|event| Self::Event(item.kind, event));
+        let order = item.order.map(|order| Self::Order(item.kind, order, item.value));
+        event.into_iter().chain(order)
+    }
+}
+
+/// Names each free row of a side: a duplicate of a row that found its place, or of one that says
+/// exactly the same; a refund of which the other side knows the payment; or missing.
+fn named(side: &Side, missing: BreakCode, known: &HashSet<ItemName>) -> Vec<Left> {
+    let free: Vec<usize> = side.free(ItemStanding::Good).map(|(row, _item)| row).collect();
+    let asked = free.iter().filter_map(|row| side.get(*row)).flat_map(Likeness::of);
+    let mut placed: HashMap<Likeness, Option<usize>> = asked.map(|like| (like, None)).collect();
+    if !placed.is_empty() {
+        let ended = side.items.iter().zip(&side.ends);
+        for (item, _end) in ended.filter(|(_item, end)| **end != RowEnd::Free) {
+            for like in Likeness::of(item) {
+                if let Some(first) = placed.get_mut(&like) {
+                    first.get_or_insert(item.place);
+                }
+            }
+        }
+    }
+    let mut before: Option<&Item> = None;
+    let mut left = Vec::with_capacity(free.len());
+    for row in free {
+        let Some(item) = side.get(row) else { continue };
+        let repeats = before.filter(|before| is_repeated(before, item)).map(|it| it.place);
+        let twin =
+            Likeness::of(item).find_map(|like| placed.get(&like).copied().flatten()).or(repeats);
+        before = Some(item);
+        let is_refund_of_known =
+            item.kind == ItemKind::Refund && item.order.is_some_and(|order| known.contains(&order));
+        let code = match twin {
+            Some(_) => BreakCode::Duplicate,
+            None if is_refund_of_known => BreakCode::StatusDiff,
+            None => missing,
+        };
+        left.push(Left { row, code, twin });
+    }
+    left
+}
+
+/// Whether a row repeats the one before it: the same event id, or word for word.
+fn is_repeated(before: &Item, item: &Item) -> bool {
+    let same_event = item.event.is_some() && before.event == item.event && before.kind == item.kind;
+    same_event || says_same(before, item)
+}
+
+fn rows<K>(group: &[(K, usize)]) -> Vec<usize> {
+    group.iter().map(|(_key, row)| *row).collect()
+}
+
+fn by_time(side: &Side, rows: Rows<'_>) -> Vec<usize> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| side.get(*row).map(|item| item.at));
+    rows
+}
+
+impl MatchRule {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EventId => "event_id",
+            Self::Order => "order",
+            Self::Void => "void",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

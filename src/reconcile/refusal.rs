@@ -1,0 +1,85 @@
+//! Why an act of reconciliation is not done. Nothing of it is kept.
+
+use super::period::Period;
+use super::proposal::ProposalRefusal;
+use super::statement_file::FileFault;
+use crate::ids::PartnerId;
+use crate::intake::IntakeError;
+use crate::money::AmountError;
+use crate::store::StoreError;
+use crate::writer::{RecordError, WriteError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileRefusal {
+    #[error("there is no partner {0}")]
+    PartnerUnknown(PartnerId),
+    #[error("the manifest of {0} maps no statement: [statement]")]
+    NotMapped(PartnerId),
+    #[error(transparent)]
+    File(#[from] FileFault),
+    #[error("the part is a number from 1 to 400")]
+    Part,
+    #[error("no statement of {partner} for {period} is there")]
+    NoStatement { partner: PartnerId, period: Period },
+    /// Another run of the same month has not ended.
+    #[error("a run of this month is under way")]
+    UnderWay,
+    #[error("there is no such break")]
+    BreakUnknown,
+    #[error(transparent)]
+    Proposal(#[from] ProposalRefusal),
+    /// The partner was not asked, or has answered.
+    #[error("the bank does not wait for an answer about this break")]
+    NotAsked,
+    #[error("the month is not over")]
+    MonthNotOver,
+    #[error("the month, or a later one, is closed already")]
+    MonthClosed,
+    #[error("the close of a month waits for another person already")]
+    CloseWaits,
+    #[error("no close of that month is there to decide on")]
+    NoClose,
+    #[error("whoever proposed the close cannot close the month")]
+    FourEyes,
+    #[error("close the month a few seconds after it was proposed")]
+    TooEarly,
+    #[error(
+        "something was still being recorded when the close was proposed: reject it, and propose again"
+    )]
+    Changed,
+    #[error("an amount of the settlement is out of range: {0}")]
+    Range(#[from] AmountError),
+    #[error("the rows of a match are gone")]
+    Gone,
+    #[error("the result cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Write(WriteError),
+}
+
+impl From<WriteError> for ReconcileRefusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Break(ProposalRefusal::Unknown) => Self::BreakUnknown,
+            WriteError::Break(refusal) => Self::Proposal(refusal),
+            other => Self::Write(other),
+        }
+    }
+}
+
+impl From<RecordError> for ReconcileRefusal {
+    fn from(error: RecordError) -> Self {
+        WriteError::from(error).into()
+    }
+}
+
+impl From<IntakeError> for ReconcileRefusal {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Store(error) => Self::Store(error),
+            other => Self::File(other.into()),
+        }
+    }
+}

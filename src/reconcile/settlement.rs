@@ -1,0 +1,218 @@
+//! What a partner gets for a month: the opening balance, what moved on the accounts on which the bank
+//! owes it, the payout, and what goes into the next month. All lines sum to zero.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::period::Period;
+use crate::clock::Moment;
+use crate::ids::PartnerId;
+use crate::ledger::account::chart;
+use crate::ledger::{AccountCode, TransactionKind};
+use crate::money::{Amount, AmountError, Asset};
+
+/// The accounts on which the bank owes a partner money that is due.
+pub const OWED: [AccountCode; 4] = [
+    AccountCode::SUBSIDY_PAYABLE,
+    AccountCode::COMMISSION_PAYABLE,
+    AccountCode::REDEMPTION_PAYABLE,
+    AccountCode::SETTLEMENT_PAYABLE,
+];
+
+/// Where a settlement begins and ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlementTerms {
+    pub partner: PartnerId,
+    pub period: Period,
+    /// Rises with each proposal for the month.
+    pub number: i64,
+    /// What was recorded up to it, and happened before the month's end, belongs to it.
+    pub cut_at: Moment,
+    /// What the settlement before has carried forward.
+    pub opening: Amount,
+}
+
+/// Whether what moved happened in the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    InMonth,
+    /// Earlier, and recorded after the close of its own month.
+    Late,
+}
+
+/// Movements of one account and kind, as they are summed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Movements(BTreeMap<(AccountCode, TransactionKind, When), MovementSum>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct MovementSum {
+    entries: u64,
+    minor: i128,
+}
+
+/// The statement of a month, which the partner gets.
+#[derive(Debug, Serialize)]
+pub struct SettlementStatement {
+    pub statement_no: String,
+    pub partner: PartnerId,
+    pub period: Period,
+    pub cut_at: Moment,
+    pub currency: Asset,
+    pub lines: Vec<SettlementLine>,
+    /// The sum of all lines: zero.
+    pub sum: Amount,
+    pub payout: Amount,
+    pub carried_forward: Amount,
+    /// Breaks that nobody has decided on, by code.
+    pub open_breaks: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SettlementLine {
+    /// `opening`, `movement`, `payout` or `carried_forward`.
+    pub line: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<TransactionKind>,
+    /// It happened before the month, and was recorded after the close of its own.
+    pub late: bool,
+    pub entries: u64,
+    pub amount: Amount,
+    pub says: String,
+    pub says_zh: String,
+}
+
+impl Movements {
+    pub fn add(&mut self, account: AccountCode, kind: TransactionKind, when: When, minor: i64) {
+        let sum = self.0.entry((account, kind, when)).or_default();
+        sum.entries = sum.entries.saturating_add(1);
+        sum.minor = sum.minor.saturating_add(i128::from(minor));
+    }
+}
+
+/// Puts the statement together.
+///
+/// # Errors
+/// [`AmountError::OutOfRange`].
+pub fn settle(
+    terms: &SettlementTerms,
+    movements: &Movements,
+    open_breaks: BTreeMap<String, u64>,
+) -> Result<SettlementStatement, AmountError> {
+    let asset = Asset::CNY;
+    let mut lines = vec![plain("opening", terms.opening)];
+    let mut balance = terms.opening;
+    for ((account, kind, when), sum) in &movements.0 {
+        let out_of_range = |_error| AmountError::OutOfRange { asset };
+        let amount = Amount::from_minor(i64::try_from(sum.minor).map_err(out_of_range)?, asset);
+        balance = balance.checked_add(amount)?;
+        lines.push(moved(*account, *kind, *when, SummedUp { entries: sum.entries, amount }));
+    }
+    let payout = balance.at_least(Amount::zero(asset));
+    let carried_forward = balance.checked_sub(payout)?;
+    lines.push(plain("payout", payout.negate()?));
+    lines.push(plain("carried_forward", carried_forward.negate()?));
+    let amounts = lines.iter().map(|line| line.amount);
+    let sum = amounts.into_iter().try_fold(Amount::zero(asset), Amount::checked_add)?;
+    Ok(SettlementStatement {
+        statement_no: format!("{}-{}-{}", terms.partner, terms.period, terms.number),
+        partner: terms.partner.clone(),
+        period: terms.period,
+        cut_at: terms.cut_at,
+        currency: asset,
+        lines,
+        sum,
+        payout,
+        carried_forward,
+        open_breaks,
+    })
+}
+
+/// What entries of one sort come to.
+struct SummedUp {
+    entries: u64,
+    amount: Amount,
+}
+
+fn moved(
+    account: AccountCode,
+    kind: TransactionKind,
+    when: When,
+    summed: SummedUp,
+) -> SettlementLine {
+    let named = chart().iter().find(|line| line.code == account.name());
+    let (name, name_zh) = named.map_or(("", ""), |it| (it.name.as_str(), it.name_zh.as_str()));
+    let (late, late_zh) = match when {
+        When::InMonth => ("", ""),
+        When::Late => (", recorded after the close of its month", "（关账后入账）"),
+    };
+    SettlementLine {
+        line: "movement",
+        account: Some(account),
+        kind: Some(kind),
+        late: when == When::Late,
+        entries: summed.entries,
+        amount: summed.amount,
+        says: format!("{name}: {kind}{late}"),
+        says_zh: format!("{name_zh}：{kind}{late_zh}"),
+    }
+}
+
+fn plain(line: &'static str, amount: Amount) -> SettlementLine {
+    let (says, says_zh) = match line {
+        "opening" => ("Carried forward from the month before", "上期结转"),
+        "payout" => ("To be paid out", "本期应付"),
+        _ => ("Carried forward to the next month", "结转下期"),
+    };
+    SettlementLine {
+        line,
+        account: None,
+        kind: None,
+        late: false,
+        entries: 0,
+        amount,
+        says: says.to_owned(),
+        says_zh: says_zh.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn terms(opening: i64) -> SettlementTerms {
+        SettlementTerms {
+            partner: "green-basket".parse().unwrap(),
+            period: "2026-10".parse().unwrap(),
+            number: 1,
+            cut_at: Moment::parse("2026-11-02T10:00:00Z").unwrap(),
+            opening: Amount::from_minor(opening, Asset::CNY),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_sums_to_zero_and_pays_out_only_what_is_owed(
+            opening in -1_000_000..0_i64,
+            moved in prop::collection::vec((0..4_usize, any::<bool>(), -100_000..100_000_i64), 0..30),
+        ) {
+            let mut movements = Movements::default();
+            for (account, late, minor) in &moved {
+                let when = if *late { When::Late } else { When::InMonth };
+                movements.add(OWED[*account], TransactionKind::Payment, when, *minor);
+            }
+            let statement = settle(&terms(opening), &movements, BTreeMap::new()).unwrap();
+            prop_assert!(statement.sum.is_zero());
+            prop_assert!(!statement.payout.is_negative());
+            prop_assert!(statement.carried_forward.minor() <= 0);
+            let balance = opening + moved.iter().map(|(_, _, minor)| minor).sum::<i64>();
+            prop_assert_eq!(statement.payout.minor(), balance.max(0));
+            prop_assert_eq!(statement.carried_forward.minor(), balance.min(0));
+        }
+    }
+}

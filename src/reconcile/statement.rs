@@ -1,0 +1,80 @@
+//! A partner's statement of a month, as it is kept.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use super::item::{ItemKind, ItemValue};
+use super::period::Period;
+use crate::clock::Moment;
+use crate::ids::{EventId, ItemName, OrderNumber, PartnerId, StaffId, StatementId, StoreName};
+
+/// A file of a month. A month may come in parts, and a part in several versions: the newest counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub id: StatementId,
+    pub partner: PartnerId,
+    pub period: Period,
+    /// Counted from 1.
+    pub part: i64,
+    /// Counted from 1 for each part.
+    pub version: i64,
+    pub sha256: [u8; 32],
+    pub file_name: Option<String>,
+    pub charset: String,
+    pub packed: bool,
+    pub state: StatementState,
+    pub lines: i64,
+    pub imported_by: StaffId,
+    pub imported_at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementState {
+    /// Its lines are being kept.
+    Loading,
+    Ready,
+}
+
+/// A line that is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementLine {
+    /// The line of the file, as an editor numbers lines.
+    pub number: u64,
+    pub kind: ItemKind,
+    pub event: Option<EventId>,
+    pub order: Option<OrderNumber>,
+    pub value: ItemValue,
+    pub at: Moment,
+    pub store: Option<StoreName>,
+    pub is_void: bool,
+}
+
+impl StatementState {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+        }
+    }
+
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Loading, Self::Ready].into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl StatementLine {
+    /// The hash of what the line says, wherever it stands.
+    #[must_use]
+    pub fn content(&self) -> ItemName {
+        ItemName::of_name(&[
+            self.kind.name(),
+            self.event.as_ref().map_or("", EventId::as_str),
+            self.order.as_ref().map_or("", OrderNumber::as_str),
+            self.value.currency.code(),
+            &self.value.minor.to_string(),
+            &self.at.to_string(),
+            self.store.as_ref().map_or("", StoreName::as_str),
+            if self.is_void { "void" } else { "" },
+        ])
+    }
+}

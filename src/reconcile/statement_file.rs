@@ -1,0 +1,425 @@
+//! A partner's statement as a file: its lines by the manifest's `[statement]`, and the controls that
+//! hold before any line is used. Every refusal names the line.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
+use csv::StringRecord;
+use serde::Serialize;
+
+use super::item::{Currency, ItemKind, ItemValue};
+use super::statement::StatementLine;
+use crate::clock::Moment;
+use crate::ids::{EventId, OrderNumber, StoreName};
+use crate::intake::columns::place_of;
+use crate::intake::{Charset, IntakeError, Records, scan, unpack};
+use crate::money::{Amount, Asset};
+use crate::partner::statement_map::{LineMeaning, StatementMap, Trailer};
+
+/// Where a file is read, as often as needed.
+#[derive(Clone, Debug)]
+pub enum FileSource {
+    Path(PathBuf),
+    Bytes(Arc<Vec<u8>>),
+}
+
+/// What a file is read by.
+#[derive(Clone, Copy)]
+pub struct FileReading<'a> {
+    pub map: &'a StatementMap,
+    /// The charset that the sender declared, if any.
+    pub charset: Option<Charset>,
+    pub zone: Tz,
+    /// Bytes of the file, unpacked.
+    pub bytes_max: u64,
+}
+
+/// Why a line cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineProblem {
+    pub line: u64,
+    pub problem: String,
+}
+
+/// A file that keeps to its controls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedFile {
+    pub sha256: [u8; 32],
+    pub charset: Charset,
+    pub packed: bool,
+    /// Lines that are compared.
+    pub lines: u64,
+}
+
+/// Why a file is not a statement. Nothing of it is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    #[error(transparent)]
+    File(#[from] IntakeError),
+    #[error("{}", in_words(.0))]
+    Lines(Vec<LineProblem>),
+}
+
+/// So many problems are named at once.
+const PROBLEMS_MAX: usize = 100;
+
+/// The lines of a file after its header.
+pub struct StatementLines<'a> {
+    records: Records<Box<dyn Read + Send>>,
+    columns: Columns,
+    reading: FileReading<'a>,
+    counted: u64,
+    /// The line that was read last.
+    last: u64,
+    total: i128,
+    trailer: TrailerSeen,
+}
+
+enum TrailerSeen {
+    NotYet,
+    On(u64),
+}
+
+/// What the next line is.
+pub enum NextLine {
+    Line(StatementLine),
+    /// It is not compared.
+    Passed,
+    Problem(LineProblem),
+    End,
+}
+
+struct Columns {
+    width: usize,
+    event: Option<usize>,
+    order: Option<usize>,
+    occurred_at: usize,
+    amount: usize,
+    kind: Option<usize>,
+    currency: Option<usize>,
+    store: Option<usize>,
+    status: Option<usize>,
+    trailer: Option<TrailerColumns>,
+}
+
+struct TrailerColumns {
+    count: usize,
+    total: usize,
+}
+
+impl FileSource {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Path(path) => Box::new(File::open(path)?),
+            Self::Bytes(bytes) => Box::new(Cursor::new(SharedBytes(Arc::clone(bytes)))),
+        })
+    }
+
+    /// Reads the whole file once: its hash and charset, every line, and the trailer.
+    ///
+    /// # Errors
+    /// [`FileFault`], which names up to a hundred lines.
+    pub fn check(&self, reading: FileReading<'_>) -> Result<CheckedFile, FileFault> {
+        let open = || self.open().map_err(IntakeError::from);
+        let found = scan(open()?, reading.bytes_max, reading.charset)?;
+        let charset = Charset::by_name(found.charset).unwrap_or(Charset::Utf8);
+        let mut lines = self.lines(FileReading { charset: Some(charset), ..reading })?;
+        let (mut problems, mut kept) = (Vec::new(), 0_u64);
+        loop {
+            match lines.next_line()? {
+                NextLine::Line(_) => kept = kept.saturating_add(1),
+                NextLine::Passed => {}
+                NextLine::Problem(problem) => problems.push(problem),
+                NextLine::End => break,
+            }
+            if problems.len() >= PROBLEMS_MAX {
+                break;
+            }
+        }
+        if !problems.is_empty() {
+            return Err(FileFault::Lines(problems));
+        }
+        Ok(CheckedFile { sha256: found.sha256, charset, packed: found.packed, lines: kept })
+    }
+
+    /// The lines of a file whose charset is known.
+    ///
+    /// # Errors
+    /// [`IntakeError`], if the file or its header cannot be used.
+    pub fn lines<'a>(&self, reading: FileReading<'a>) -> Result<StatementLines<'a>, IntakeError> {
+        let charset = reading.charset.unwrap_or(Charset::Utf8);
+        let (unpacked, _packed) = unpack(self.open()?)?;
+        let records = Records::open(unpacked, charset, reading.bytes_max)?;
+        let columns = Columns::find(reading.map, records.header())?;
+        let (counted, last, total, trailer) = (0, 1, 0, TrailerSeen::NotYet);
+        Ok(StatementLines { records, columns, reading, counted, last, total, trailer })
+    }
+}
+
+struct SharedBytes(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for SharedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Columns {
+    fn find(map: &StatementMap, header: &StringRecord) -> Result<Self, IntakeError> {
+        let header: StringRecord = header.iter().map(plain).collect();
+        let place = |name: &str| place_of(name, &header);
+        let optional = |name: &Option<String>| name.as_deref().map(place).transpose();
+        let trailer = |it: &Trailer| {
+            Ok::<_, IntakeError>(TrailerColumns {
+                count: place(&it.count)?,
+                total: place(&it.total)?,
+            })
+        };
+        Ok(Self {
+            width: header.len(),
+            event: optional(&map.event)?,
+            order: optional(&map.order)?,
+            occurred_at: place(&map.occurred_at)?,
+            amount: place(&map.amount)?,
+            kind: optional(&map.kind)?,
+            currency: optional(&map.currency)?,
+            store: optional(&map.store)?,
+            status: optional(&map.status)?,
+            trailer: map.trailer.as_ref().map(trailer).transpose()?,
+        })
+    }
+}
+
+impl StatementLines<'_> {
+    /// The next line. At the end the trailer is checked.
+    ///
+    /// # Errors
+    /// [`IntakeError`], if the rest of the file cannot be read.
+    pub fn next_line(&mut self) -> Result<NextLine, IntakeError> {
+        let charset = self.records.charset();
+        let Some(record) = self.records.next_record()? else {
+            return Ok(match (&self.reading.map.trailer, &self.trailer) {
+                (Some(trailer), TrailerSeen::NotYet) => {
+                    self.trailer = TrailerSeen::On(0);
+                    let what = format!(
+                        "the file ends without its last line {:?}: it may be cut off",
+                        trailer.mark
+                    );
+                    NextLine::Problem(LineProblem { line: self.last, problem: what })
+                }
+                _ => NextLine::End,
+            });
+        };
+        let line = record.number;
+        self.last = line;
+        let problem = |problem: String| NextLine::Problem(LineProblem { line, problem });
+        let Some(fields) = record.fields(charset) else {
+            return Ok(problem(format!("not {}", charset.name().to_uppercase())));
+        };
+        if let TrailerSeen::On(trailer) = self.trailer {
+            return Ok(problem(format!("stands behind the last line, {trailer}")));
+        }
+        if self.is_trailer(&fields) {
+            self.trailer = TrailerSeen::On(line);
+            return Ok(self.check_trailer(&fields).map_or_else(problem, |()| NextLine::Passed));
+        }
+        self.counted = self.counted.saturating_add(1);
+        Ok(match self.read(line, &fields) {
+            Ok(Some(line)) => NextLine::Line(line),
+            Ok(None) => NextLine::Passed,
+            Err(what) => problem(what),
+        })
+    }
+
+    fn is_trailer(&self, fields: &StringRecord) -> bool {
+        let mark = self.reading.map.trailer.as_ref().map(|trailer| trailer.mark.as_str());
+        mark.is_some() && fields.get(0).map(plain) == mark
+    }
+
+    fn check_trailer(&self, fields: &StringRecord) -> Result<(), String> {
+        let Some(columns) = &self.columns.trailer else { return Ok(()) };
+        let said = |column: usize| fields.get(column).map(plain).unwrap_or_default();
+        let count = said(columns.count);
+        if count != self.counted.to_string() {
+            return Err(format!("says {count:?} lines, and the file has {}", self.counted));
+        }
+        let total = said(columns.total);
+        let minor = Amount::parse(total, Asset::CNY).map(Amount::minor);
+        let sum = Amount::from_minor(i64::try_from(self.total).unwrap_or(i64::MAX), Asset::CNY);
+        match minor {
+            Ok(minor) if i128::from(minor) == self.total => Ok(()),
+            Ok(_) | Err(_) => Err(format!("says {total:?} in all, and the lines sum to {sum}")),
+        }
+    }
+
+    fn read(
+        &mut self,
+        number: u64,
+        fields: &StringRecord,
+    ) -> Result<Option<StatementLine>, String> {
+        let (map, width) = (self.reading.map, self.columns.width);
+        if fields.len() != width {
+            return Err(format!("{} fields where the header has {width}", fields.len()));
+        }
+        let cell = |column: usize| fields.get(column).map(plain).unwrap_or_default();
+        let filled = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty());
+        let amount = Amount::parse(cell(self.columns.amount), Asset::CNY)
+            .map_err(|error| format!("{}: {error}", map.amount))?;
+        self.total = self.total.saturating_add(i128::from(amount.minor()));
+        let Some(kind) = self.kind(filled(self.columns.kind), amount)? else { return Ok(None) };
+        let named = |name: &Option<String>| name.clone().unwrap_or_default();
+        let event = filled(self.columns.event).map(EventId::try_from).transpose();
+        let event = event.map_err(|error| format!("{}: {error}", named(&map.event)))?;
+        let order = filled(self.columns.order).map(OrderNumber::try_from).transpose();
+        let order = order.map_err(|error| format!("{}: {error}", named(&map.order)))?;
+        if event.is_none() && order.is_none() {
+            return Err("neither an event id nor an order: the line has no key".to_owned());
+        }
+        let store = filled(self.columns.store).map(StoreName::try_from).transpose();
+        let store = store.map_err(|error| format!("{}: {error}", named(&map.store)))?;
+        let currency = match filled(self.columns.currency) {
+            Some(code) if kind.asset() == Asset::CNY => Currency::by_code(code)
+                .ok_or_else(|| format!("{}: expected a code such as CNY", named(&map.currency)))?,
+            Some(_) | None => Currency::of(kind.asset()),
+        };
+        let at = moment(cell(self.columns.occurred_at), self.reading.zone)
+            .ok_or_else(|| format!("{}: expected a date and time", map.occurred_at))?;
+        let minor = amount.minor().checked_abs().ok_or("the amount is out of range")?;
+        let is_void = filled(self.columns.status).is_some_and(|status| map.void.contains(status));
+        let value = ItemValue { currency, minor };
+        Ok(Some(StatementLine { number, kind, event, order, value, at, store, is_void }))
+    }
+
+    /// `None`: the line is not compared.
+    fn kind(&self, said: Option<&str>, amount: Amount) -> Result<Option<ItemKind>, String> {
+        let map = self.reading.map;
+        let Some(column) = &map.kind else {
+            let kind = if amount.is_negative() { ItemKind::Refund } else { ItemKind::Payment };
+            return Ok(Some(kind));
+        };
+        let said = said.unwrap_or_default();
+        let meaning = map.kinds.get(said).ok_or_else(|| {
+            let known: Vec<&str> = map.kinds.keys().map(String::as_str).collect();
+            format!("{column}: {said:?} is not one of {}", known.join(", "))
+        })?;
+        Ok(match meaning {
+            LineMeaning::Payment => Some(ItemKind::Payment),
+            LineMeaning::Refund => Some(ItemKind::Refund),
+            LineMeaning::Redemption => Some(ItemKind::Redemption),
+            LineMeaning::Return => Some(ItemKind::Return),
+            LineMeaning::Ignored => None,
+        })
+    }
+}
+
+/// A cell without the backtick that some partners put before it against spreadsheets.
+fn plain(cell: &str) -> &str {
+    let cell = cell.trim();
+    cell.strip_prefix('`').unwrap_or(cell)
+}
+
+fn moment(text: &str, zone: Tz) -> Option<Moment> {
+    Moment::parse(text).or_else(|| {
+        let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+        let at = zone.from_local_datetime(&local).earliest()?;
+        Moment::parse(&at.to_rfc3339())
+    })
+}
+
+fn in_words(problems: &[LineProblem]) -> String {
+    let said: Vec<String> =
+        problems.iter().take(3).map(|it| format!("line {}: {}", it.line, it.problem)).collect();
+    let more = problems.len().saturating_sub(said.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}", said.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: &str = "event = \"id\"\norder = \"order\"\noccurred_at = \"at\"\namount = \"sum\"\n\
+        kind = \"type\"\nstore = \"shop\"\nstatus = \"state\"\nvoid = [\"CLOSED\"]\n\
+        currency = \"cur\"\n\
+        kinds = { SALE = \"payment\", BACK = \"refund\", POINTS = \"redemption\", FEE = \"ignored\" }\n\
+        [trailer]\nmark = \"TOTAL\"\ncount = \"order\"\ntotal = \"sum\"\n";
+    const HEADER: &str = "`id,`order,`at,`sum,`type,`shop,`state,`cur\n";
+
+    fn check(lines: &str) -> Result<CheckedFile, String> {
+        let map: StatementMap = toml::from_str(MAP).unwrap();
+        let source = FileSource::Bytes(Arc::new(format!("{HEADER}{lines}").into_bytes()));
+        let reading = FileReading {
+            map: &map,
+            charset: None,
+            zone: chrono_tz::Asia::Shanghai,
+            bytes_max: 1_000_000,
+        };
+        source.check(reading).map_err(|fault| fault.to_string())
+    }
+
+    const SALE: &str = "`p-1,`o-1,`2026-10-31 23:59:59,`12.00,`SALE,`s,`OK,`CNY\n";
+
+    #[test]
+    fn lines_are_counted_and_the_trailer_is_held_against_them() {
+        let good =
+            check(&format!("{SALE},o-1,2026-11-01T00:00:00Z,-2.50,BACK,,OK,\nTOTAL,2,,9.50,,,,\n"));
+        assert_eq!(good.unwrap().lines, 2);
+        let fee =
+            check(&format!("{SALE},o-9,2026-11-01T00:00:00Z,-2.50,FEE,,OK,\nTOTAL,2,,9.50,,,,\n"));
+        assert_eq!(fee.unwrap().lines, 1);
+        assert_eq!(check("TOTAL,0,,0.00,,,,\n").unwrap().lines, 0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_line() {
+        let said = |lines: &str| check(lines).unwrap_err();
+        assert_eq!(
+            said(&format!("{SALE}TOTAL,2,,12.00,,,,\n")),
+            "line 3: says \"2\" lines, and the file has 1"
+        );
+        assert!(said(&format!("{SALE}TOTAL,1,,12.01,,,,\n")).contains("the lines sum to 12.00"));
+        assert!(said(SALE).contains("ends without its last line \"TOTAL\""));
+        assert!(
+            said(&format!("TOTAL,0,,0.00,,,,\n{SALE}"))
+                .contains("line 3: stands behind the last line, 2")
+        );
+        for (from, to, words) in [
+            ("`12.00", "twelve", "line 2: sum: not a decimal number"),
+            ("`SALE", "GIFT", "line 2: type: \"GIFT\" is not one of"),
+            ("`2026-10-31 23:59:59", "31/10/2026", "line 2: at: expected a date"),
+            ("`CNY", "yuan", "line 2: cur: expected a code"),
+            ("`p-1,`o-1", ",", "line 2: neither an event id nor an order"),
+            ("`s,", "", "line 2: 7 fields where the header has 8"),
+        ] {
+            let said = said(&format!("{}TOTAL,1,,12.00,,,,\n", SALE.replace(from, to)));
+            assert!(said.starts_with(words), "{said}");
+        }
+        assert!(check("").unwrap_err().contains("ends without"));
+    }
+
+    #[test]
+    fn a_line_is_read_as_the_manifest_says() {
+        let map: StatementMap = toml::from_str(MAP).unwrap();
+        let zone = chrono_tz::Asia::Shanghai;
+        let reading =
+            FileReading { map: &map, charset: Some(Charset::Utf8), zone, bytes_max: 1_000_000 };
+        let text = format!("{HEADER}{SALE},o-2,2026-11-01T00:00:00Z,3.00,POINTS,,CLOSED,\n");
+        let source = FileSource::Bytes(Arc::new(text.into_bytes()));
+        let mut lines = source.lines(reading).unwrap();
+        let mut next = || match lines.next_line().unwrap() {
+            NextLine::Line(line) => line,
+            NextLine::Passed | NextLine::Problem(_) | NextLine::End => panic!("no line"),
+        };
+        let (first, second) = (next(), next());
+        assert_eq!(first.at.to_string(), "2026-10-31T15:59:59Z");
+        assert_eq!((first.value.to_string().as_str(), first.is_void), ("12.00 CNY", false));
+        assert_eq!((second.value.to_string().as_str(), second.is_void), ("3.00 PTS", true));
+        let moved = StatementLine { number: 9, ..first.clone() };
+        assert_eq!(moved.content(), first.content());
+        assert_ne!(second.content(), first.content());
+    }
+}

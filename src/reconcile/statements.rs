@@ -1,0 +1,145 @@
+//! A partner's statement comes in. Its controls hold before any line is kept. The same file again is
+//! the same statement; another file for the same part is a new version beside the old.
+
+use chrono_tz::Tz;
+
+use super::period::Period;
+use super::refusal::ReconcileRefusal;
+use super::statement::{Statement, StatementLine, StatementState};
+use super::statement_file::{FileFault, FileReading, FileSource, NextLine};
+use crate::clock::Moment;
+use crate::ids::{StaffId, StatementId};
+use crate::intake::Charset;
+use crate::partner::Partner;
+use crate::store::statements::PartOf;
+use crate::store::{Db, LedgerTx, StoreError, statements};
+
+/// A file, and what it is said to be.
+pub struct StatementOrder<'a> {
+    pub partner: &'a Partner,
+    pub period: Period,
+    /// Counted from 1, where a month comes in several files.
+    pub part: i64,
+    pub file_name: Option<String>,
+    pub source: FileSource,
+    pub charset: Option<Charset>,
+    pub zone: Tz,
+    /// Bytes of the file, unpacked.
+    pub bytes_max: u64,
+}
+
+/// What became of a file.
+pub enum Imported {
+    New(Statement),
+    /// The same file had come for the same part.
+    Before(Statement),
+}
+
+const PARTS_MAX: i64 = 400;
+/// Lines that are kept in one transaction. Others write between them.
+const LINES_AT_ONCE: usize = 2_000;
+
+/// Takes a file in. After a failure in the middle the same file goes on where it was.
+///
+/// # Errors
+/// [`ReconcileRefusal::File`] with the lines; nothing is kept then.
+pub fn import(
+    who: &StaffId,
+    db: &mut Db,
+    order: &StatementOrder<'_>,
+    now: Moment,
+) -> Result<Imported, ReconcileRefusal> {
+    let map = order.partner.statement.as_ref();
+    let map = map.ok_or_else(|| ReconcileRefusal::NotMapped(order.partner.id.clone()))?;
+    if !(1..=PARTS_MAX).contains(&order.part) {
+        return Err(ReconcileRefusal::Part);
+    }
+    let (zone, bytes_max) = (order.zone, order.bytes_max);
+    let reading = FileReading { map, charset: order.charset, zone, bytes_max };
+    let checked = order.source.check(reading)?;
+    let lines = i64::try_from(checked.lines).unwrap_or(i64::MAX);
+    let new = Statement {
+        id: StatementId::random(),
+        partner: order.partner.id.clone(),
+        period: order.period,
+        part: order.part,
+        version: 1,
+        sha256: checked.sha256,
+        file_name: order.file_name.clone(),
+        charset: checked.charset.name().to_owned(),
+        packed: checked.packed,
+        state: StatementState::Loading,
+        lines,
+        imported_by: who.clone(),
+        imported_at: now,
+    };
+    let mut statement = db.write(|tx| find_or_keep(tx, &new))?;
+    if statement.state == StatementState::Ready {
+        return Ok(Imported::Before(statement));
+    }
+    let reading = FileReading { charset: Some(checked.charset), ..reading };
+    load(db, statement.id, &order.source, reading)?;
+    db.write(|tx| statements::set_ready(tx, statement.id))?;
+    statement.state = StatementState::Ready;
+    Ok(Imported::New(statement))
+}
+
+fn find_or_keep(tx: &mut LedgerTx<'_>, new: &Statement) -> Result<Statement, StoreError> {
+    let of = PartOf { partner: &new.partner, period: new.period, part: new.part };
+    if let Some(before) = statements::same_file(tx.db(), of, &new.sha256)? {
+        return Ok(before);
+    }
+    let statement = Statement { version: statements::next_version(tx.db(), of)?, ..new.clone() };
+    if statements::insert(tx, &statement)? {
+        return Ok(statement);
+    }
+    // Another gateway was first, with this file or with another one.
+    match statements::same_file(tx.db(), of, &new.sha256)? {
+        Some(before) => Ok(before),
+        None => Err(StoreError::Exhausted),
+    }
+}
+
+fn load(
+    db: &mut Db,
+    id: StatementId,
+    source: &FileSource,
+    reading: FileReading<'_>,
+) -> Result<(), ReconcileRefusal> {
+    let kept = statements::last_line(db, id)?.unwrap_or(0);
+    let mut lines = source.lines(reading)?;
+    let mut group: Vec<StatementLine> = Vec::with_capacity(LINES_AT_ONCE);
+    loop {
+        let is_end = match lines.next_line()? {
+            NextLine::Line(line) if line.number > kept => {
+                group.push(line);
+                false
+            }
+            NextLine::Line(_) | NextLine::Passed => false,
+            // The file was whole a moment ago.
+            NextLine::Problem(problem) => return Err(FileFault::Lines(vec![problem]).into()),
+            NextLine::End => true,
+        };
+        if is_end || group.len() >= LINES_AT_ONCE {
+            let is_loading = db.write(|tx| keep(tx, id, &group))?;
+            group.clear();
+            if is_end || !is_loading {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `false`: another gateway has ended the same file.
+fn keep(
+    tx: &mut LedgerTx<'_>,
+    id: StatementId,
+    lines: &[StatementLine],
+) -> Result<bool, StoreError> {
+    let now = statements::get(tx.db(), id)?;
+    let is_loading = now.is_some_and(|it| it.state == StatementState::Loading);
+    if is_loading {
+        statements::insert_lines(tx, id, lines)?;
+    }
+    Ok(is_loading)
+}

@@ -1,0 +1,30 @@
+//! Partners' statements, what matches in them, and what differs.
+
+pub mod break_talk;
+pub mod breaks;
+pub mod matches;
+pub mod our_events;
+pub mod reconciliations;
+pub mod settlements;
+pub mod statements;
+
+use super::StoreError;
+use crate::reconcile::item::{Currency, ItemKind, ItemValue};
+use crate::reconcile::period::Period;
+
+fn period(text: &str) -> Result<Period, StoreError> {
+    Period::try_from(text).map_err(|_invalid| StoreError::Corrupt("period"))
+}
+
+fn kind(name: &str) -> Result<ItemKind, StoreError> {
+    ItemKind::by_name(name).ok_or(StoreError::Corrupt("kind"))
+}
+
+fn value(currency: &str, minor: i64) -> Result<ItemValue, StoreError> {
+    let currency = Currency::by_code(currency).ok_or(StoreError::Corrupt("currency"))?;
+    Ok(ItemValue { currency, minor })
+}
+
+fn text<T: TryFrom<String>>(text: String, column: &'static str) -> Result<T, StoreError> {
+    T::try_from(text).map_err(|_invalid| StoreError::Corrupt(column))
+}

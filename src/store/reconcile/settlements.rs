@@ -1,0 +1,227 @@
+//! Closed months: the statement of each as it was proposed, and who closed it.
+
+use diesel::prelude::*;
+
+use super::{period, text};
+use crate::clock::Moment;
+use crate::ids::{AccountId, PartnerId, StaffId, TransactionId};
+use crate::ledger::TransactionKind;
+use crate::money::{Amount, Asset};
+use crate::reconcile::period::Period;
+use crate::store::schema::{breaks, entries, settlements, transactions};
+use crate::store::{Db, LedgerTx, StoreError, types};
+
+/// Where a settlement stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettlementState {
+    Proposed,
+    Closed { by: StaffId, at: Moment },
+    Rejected { by: StaffId, at: Moment },
+}
+
+/// The close of a partner's month, or the proposal of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    pub partner: PartnerId,
+    pub period: Period,
+    /// Counted from 1 for each month.
+    pub number: i64,
+    pub cut_at: Moment,
+    /// The statement as JSON.
+    pub content: String,
+    pub sha256: [u8; 32],
+    pub carried: Amount,
+    pub proposed_by: StaffId,
+    pub proposed_at: Moment,
+    pub state: SettlementState,
+}
+
+/// An entry on an account of a partner.
+pub struct AccountEntry {
+    pub transaction: TransactionId,
+    pub seq: i64,
+    pub kind: TransactionKind,
+    pub minor: i64,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
+}
+
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = settlements, treat_none_as_default_value = false)]
+struct Row {
+    partner_id: String,
+    period: String,
+    number: i64,
+    state: String,
+    cut_at: chrono::NaiveDateTime,
+    content: String,
+    sha256: Vec<u8>,
+    carried_minor: i64,
+    proposed_by: String,
+    proposed_at: chrono::NaiveDateTime,
+    decided_by: Option<String>,
+    decided_at: Option<chrono::NaiveDateTime>,
+}
+
+/// Keeps a proposal; `false` when one waits for the partner already.
+pub fn insert(tx: &mut LedgerTx<'_>, settlement: &Settlement) -> Result<bool, StoreError> {
+    let row = Row::of(settlement);
+    let count = both!(tx.0, db => diesel::insert_into(settlements::table)
+        .values(&row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    Ok(count == 1)
+}
+
+/// Records how a proposal ended.
+///
+/// # Errors
+/// [`StoreError`]; the database refuses whoever proposed it, and a second decision.
+pub fn decide(tx: &mut LedgerTx<'_>, settlement: &Settlement) -> Result<(), StoreError> {
+    let row = Row::of(settlement);
+    let key = (row.partner_id.as_str(), row.period.as_str(), row.number);
+    diesel::update(settlements::table.find(key))
+        .set((
+            settlements::state.eq(&row.state),
+            settlements::decided_by.eq(&row.decided_by),
+            settlements::decided_at.eq(row.decided_at),
+        ))
+        .execute(tx.0)?;
+    Ok(())
+}
+
+/// The newest settlement of a month, whatever became of it.
+pub fn newest(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Option<Settlement>, StoreError> {
+    let row: Option<Row> = settlements::table
+        .filter(settlements::partner_id.eq(partner.as_str()))
+        .filter(settlements::period.eq(period.to_string()))
+        .order(settlements::number.desc())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// The last month of a partner that is closed.
+pub fn last_closed(db: &mut Db, partner: &PartnerId) -> Result<Option<Settlement>, StoreError> {
+    let row: Option<Row> = settlements::table
+        .filter(settlements::partner_id.eq(partner.as_str()))
+        .filter(settlements::state.eq("closed"))
+        .order(settlements::period.desc())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// Entries of an account that happened before a time, by transaction, after the last one of the page
+/// before.
+pub fn entries_before(
+    db: &mut Db,
+    account: AccountId,
+    until: Moment,
+    after: Option<(TransactionId, i64)>,
+    rows_max: i64,
+) -> Result<Vec<AccountEntry>, StoreError> {
+    type Found = (Vec<u8>, i64, String, i64, chrono::NaiveDateTime, chrono::NaiveDateTime);
+    let (id, seq) = after.map_or((Vec::new(), -1), |(id, seq)| (id.bytes().to_vec(), seq));
+    let rows: Vec<Found> = entries::table
+        .inner_join(transactions::table.on(transactions::id.eq(entries::transaction_id)))
+        .filter(entries::account_id.eq(account.bytes().as_slice()))
+        .filter(entries::transaction_id.ge(id.clone()))
+        .filter(entries::transaction_id.gt(id).or(entries::seq.gt(seq)))
+        .filter(entries::effective_at.lt(until.naive()))
+        .order((entries::transaction_id, entries::seq))
+        .limit(rows_max)
+        .select((
+            entries::transaction_id,
+            entries::seq,
+            transactions::kind,
+            entries::amount,
+            entries::effective_at,
+            entries::recorded_at,
+        ))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(id, seq, kind, minor, effective_at, recorded_at)| {
+            let kind = TransactionKind::by_name(&kind);
+            Ok(AccountEntry {
+                transaction: TransactionId::from_uuid(types::uuid(&id, "entries.transaction_id")?),
+                seq,
+                kind: kind.ok_or(StoreError::Corrupt("transactions.kind"))?,
+                minor,
+                effective_at: types::moment(effective_at),
+                recorded_at: types::moment(recorded_at),
+            })
+        })
+        .collect()
+}
+
+/// How many breaks of a month nobody has decided on, by code.
+pub fn open_breaks(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let undecided = ["open", "proposed", "awaiting_partner"];
+    let rows: Vec<(String, i64)> = both!(db, db => breaks::table
+        .filter(breaks::partner_id.eq(partner.as_str()))
+        .filter(breaks::period.eq(period.to_string()))
+        .filter(breaks::state.eq_any(undecided))
+        .group_by(breaks::code)
+        .select((breaks::code, diesel::dsl::count_star()))
+        .load(db))?;
+    Ok(rows)
+}
+
+impl Row {
+    fn of(settlement: &Settlement) -> Self {
+        let (state, by, at) = match &settlement.state {
+            SettlementState::Proposed => ("proposed", None, None),
+            SettlementState::Closed { by, at } => ("closed", Some(by), Some(at)),
+            SettlementState::Rejected { by, at } => ("rejected", Some(by), Some(at)),
+        };
+        Self {
+            partner_id: settlement.partner.to_string(),
+            period: settlement.period.to_string(),
+            number: settlement.number,
+            state: state.to_owned(),
+            cut_at: settlement.cut_at.naive(),
+            content: settlement.content.clone(),
+            sha256: settlement.sha256.to_vec(),
+            carried_minor: settlement.carried.minor(),
+            proposed_by: settlement.proposed_by.to_string(),
+            proposed_at: settlement.proposed_at.naive(),
+            decided_by: by.map(ToString::to_string),
+            decided_at: at.map(|at| at.naive()),
+        }
+    }
+
+    fn read(self) -> Result<Settlement, StoreError> {
+        let by = self.decided_by.map(|id| text(id, "settlements.decided_by")).transpose()?;
+        let at = self.decided_at.map(types::moment);
+        let state = match (self.state.as_str(), by, at) {
+            ("proposed", None, None) => SettlementState::Proposed,
+            ("closed", Some(by), Some(at)) => SettlementState::Closed { by, at },
+            ("rejected", Some(by), Some(at)) => SettlementState::Rejected { by, at },
+            _ => return Err(StoreError::Corrupt("settlements.state")),
+        };
+        let sha256 = <[u8; 32]>::try_from(self.sha256.as_slice());
+        Ok(Settlement {
+            partner: types::partner(&self.partner_id)?,
+            period: period(&self.period)?,
+            number: self.number,
+            cut_at: types::moment(self.cut_at),
+            content: self.content,
+            sha256: sha256.map_err(|_length| StoreError::Corrupt("settlements.sha256"))?,
+            carried: Amount::from_minor(self.carried_minor, Asset::CNY),
+            proposed_by: text(self.proposed_by, "settlements.proposed_by")?,
+            proposed_at: types::moment(self.proposed_at),
+            state,
+        })
+    }
+}

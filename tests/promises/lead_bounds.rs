@@ -1,0 +1,183 @@
+//! Commission is for people who exist: it waits until somebody talked to the person, and is taken back
+//! where nobody did. A person is claimed for a short time only, and a partner has its share of places
+//! for referrals and of the managers' time.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tallystick::clock;
+use tallystick::ledger::{Account, Cutoff, as_of};
+use tallystick::referral::ReferralStep as Step;
+
+use crate::harness::{Partner, Store, TestApp, Trial, count, referral};
+
+fn balances(app: &TestApp) -> BTreeMap<String, String> {
+    let all = as_of::balances(&mut app.trial.db(), Cutoff::NONE).unwrap();
+    let held = all.into_iter().filter(|(_, balance)| !balance.is_zero());
+    held.map(|(account, balance): (Account, _)| {
+        (account.code.name().to_owned(), balance.to_string())
+    })
+    .collect()
+}
+
+fn of(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(code, amount)| ((*code).to_owned(), (*amount).to_owned())).collect()
+}
+
+/// A referral that brings 80.00 of commission, and its id.
+async fn refer(travel: &Partner, id: &str) -> String {
+    let receipt = travel.record(&referral(id, "travel-loan", "9000.00", "old-town")).await;
+    assert_eq!(receipt["referral"]["state"], "qualified", "{receipt}");
+    receipt["referral"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn commission(travel: &Partner, id: &str) -> String {
+    let body = travel.get(&format!("/v1/referrals/{id}")).await.body;
+    body["commissions"][0]["state"].as_str().unwrap().to_owned()
+}
+
+on_both_stores! {
+    async fn nothing_is_payable_before_somebody_has_talked_to_the_person(app) {
+        app.leads_may_wait = true; // there is no CRM in this test
+        let travel = app.partner("sunny-travel").await;
+        let id = refer(&travel, "t-1").await;
+        let pending = of(&[("commission_pending", "80.00"), ("referral_expense", "-80.00")]);
+        assert_eq!(balances(app), pending);
+        assert_eq!(app.let_fall_due(clock::now().plus(TimeDelta::days(20))).await, 0);
+        assert_eq!(balances(app), pending);
+        app.advance(&id, Step::Contact, "").await.unwrap();
+        let payable = of(&[("commission_payable", "80.00"), ("referral_expense", "-80.00")]);
+        assert_eq!(balances(app), payable);
+        assert_eq!(commission(&travel, &id).await, "given");
+        // Told twice it is paid once; and what is lost after the talk stays earned.
+        assert!(app.advance(&id, Step::Contact, "").await.unwrap().replayed);
+        app.advance(&id, Step::Lose, "wants another bank").await.unwrap();
+        assert_eq!(balances(app), payable);
+        // A person who converts at once was talked to.
+        let id = refer(&travel, "t-2").await;
+        app.advance(&id, Step::Convert, "").await.unwrap();
+        assert_eq!(commission(&travel, &id).await, "given");
+    }
+}
+
+on_both_stores! {
+    async fn what_ends_before_anybody_talked_to_the_person_brought_nothing(app) {
+        app.leads_may_wait = true;
+        let travel = app.partner("sunny-travel").await;
+        for (number, step) in [Step::Lose, Step::Expire].into_iter().enumerate() {
+            let id = format!("t-{number}");
+            let mut event = referral(&id, "travel-loan", "9000.00", "old-town");
+            event["data"]["member"] = json!(format!("m-{number}"));
+            let receipt = travel.record(&event).await;
+            let id = receipt["referral"]["id"].as_str().unwrap().to_owned();
+            assert_eq!(balances(app).get("commission_pending").map(String::as_str), Some("80.00"));
+            app.advance(&id, step, "no such number").await.unwrap();
+            assert_eq!(balances(app), of(&[]), "{step:?}");
+            assert_eq!(commission(&travel, &id).await, "clawed_back");
+        }
+        // By the partner itself, as a fraudster would: refer, withdraw, and nothing is left.
+        let mut event = referral("t-9", "travel-loan", "9000.00", "old-town");
+        event["data"]["member"] = json!("m-9");
+        let receipt = travel.record(&event).await;
+        let consent = receipt["referral"]["consent"].as_str().unwrap();
+        let path = format!("/v1/consents/{consent}/withdrawal");
+        assert_eq!(travel.send(&path, &json!({})).await.status, 201);
+        assert_eq!(balances(app), of(&[]));
+    }
+}
+
+/// A trial with other bounds of referrals.
+fn bounded(store: Store, changes: &[(&str, &str)]) -> Trial {
+    let trial = Trial::on(store);
+    let path = trial.settings.partners.join("programme.toml");
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    std::fs::write(&path, text).unwrap();
+    trial
+}
+
+async fn a_partner_has_a_share_of_open_referrals(store: Store) {
+    bounded(store, &[("partner_open_max = 1000000", "partner_open_max = 3")])
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let travel = app.partner("sunny-travel").await;
+            let mut racing = Vec::new();
+            for number in 0..10 {
+                let event = referral(&format!("t-{number}"), "travel-loan", "9000.00", "old-town");
+                let travel = travel.clone();
+                racing.push(tokio::spawn(async move { travel.post(&event).await }));
+            }
+            let mut taken = Vec::new();
+            for answer in racing {
+                let answer = answer.await.unwrap();
+                match answer.status.as_u16() {
+                    201 => taken.push(answer.body["referral"]["id"].as_str().unwrap().to_owned()),
+                    429 => assert_eq!(answer.told().1, "quota-exceeded", "{answer:?}"),
+                    _ => panic!("{answer:?}"),
+                }
+            }
+            assert_eq!(taken.len(), 3);
+            // Another partner has a share of its own, and what has ended makes room.
+            let moon = app.partner("moon-travel").await;
+            refer(&moon, "m-1").await;
+            app.advance(&taken[0], Step::Lose, "").await.unwrap();
+            refer(&travel, "t-20").await;
+            let event = referral("t-21", "travel-loan", "9000.00", "old-town");
+            assert_eq!(travel.refused(&event).await.1, "quota-exceeded");
+        })
+        .await;
+}
+
+on_both_stores!(a_partner_has_a_share_of_open_referrals);
+
+async fn a_partner_has_a_share_of_the_managers(store: Store) {
+    bounded(store, &[("manager_share = \"1\"", "manager_share = \"0.02\"")])
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let (travel, moon) =
+                (app.partner("sunny-travel").await, app.partner("moon-travel").await);
+            // Two in a hundred of the 150 places of the branch are three.
+            for number in 0..4 {
+                refer(&travel, &format!("t-{number}")).await;
+            }
+            let with_manager =
+                "SELECT COUNT(*) AS count FROM referrals WHERE manager_id IS NOT NULL";
+            assert_eq!(count(&app.trial, with_manager), 3);
+            refer(&moon, "m-1").await;
+            assert_eq!(count(&app.trial, with_manager), 4);
+        })
+        .await;
+}
+
+on_both_stores!(a_partner_has_a_share_of_the_managers);
+
+async fn a_person_is_claimed_for_a_short_time_until_somebody_talks_to_them(store: Store) {
+    bounded(store, &[("claim_days = 3000\n", "claim_days = 14\n")])
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let travel = app.partner("sunny-travel").await;
+            let id = refer(&travel, "t-1").await;
+            let claimed_beyond = |days: i64| {
+                let then = clock::now().plus(TimeDelta::days(days)).utc();
+                let then = then.format("%Y-%m-%d %H:%M:%S");
+                count(
+                    &app.trial,
+                    &format!(
+                        "SELECT COUNT(*) AS count FROM referral_claims WHERE until > '{then}'"
+                    ),
+                )
+            };
+            let keys = claimed_beyond(13);
+            assert!(keys > 0);
+            assert_eq!(claimed_beyond(15), 0);
+            app.advance(&id, Step::Contact, "").await.unwrap();
+            assert_eq!(claimed_beyond(15), keys);
+        })
+        .await;
+}
+
+on_both_stores!(a_person_is_claimed_for_a_short_time_until_somebody_talks_to_them);
