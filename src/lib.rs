@@ -14,6 +14,7 @@ pub mod event;
 pub mod fold;
 pub mod follow_up;
 pub mod http;
+pub mod idempotency;
 pub mod ids;
 pub mod intake;
 pub mod jwt;

@@ -9,6 +9,7 @@ pub mod kind;
 pub mod lifecycle;
 pub mod listing;
 pub mod manifest;
+pub mod move_clock;
 pub mod pin_tries;
 mod place;
 mod proof;
@@ -18,6 +19,7 @@ mod revision;
 mod rules;
 pub mod scope;
 pub mod sign;
+pub mod single_use;
 pub mod statement_map;
 pub mod test_clock;
 

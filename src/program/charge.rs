@@ -169,8 +169,8 @@ impl ChargeChange {
 
     /// What partners bear more by it, or less where it is below zero.
     pub fn value(&self) -> Result<Amount, AmountError> {
-        let values = self.steps.iter().map(|step| step.value);
-        values.fold(Ok(Amount::zero(Asset::CNY)), |sum, value| sum?.checked_add(value))
+        let nothing = Amount::zero(Asset::CNY);
+        self.steps.iter().try_fold(nothing, |sum, step| sum.checked_add(step.value))
     }
 
     fn add(&mut self, step: ChargeStep) -> Result<(), AmountError> {

@@ -168,6 +168,8 @@ mod tests {
                 assert!(code.says_zh(sums).ends_with('。'), "{code:?}");
             }
         }
-        assert_eq!(BreakCode::ALL.len(), BreakCode::Ambiguous as usize + 1);
+        #[expect(clippy::as_conversions, reason = "the place of the last code among all")]
+        let last = BreakCode::Ambiguous as usize;
+        assert_eq!(BreakCode::ALL.len(), last + 1);
     }
 }

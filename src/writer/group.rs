@@ -111,7 +111,7 @@ impl<'a> Group<'a> {
         let known = if business.is_empty() {
             HashMap::new()
         } else {
-            business_keys::firsts(tx, &business)?
+            business_keys::firsts(tx.db(), &business)?
         };
         let aliases = HashMap::new();
         let refused = HashMap::new();

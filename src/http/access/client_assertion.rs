@@ -9,14 +9,11 @@ use serde_json::json;
 
 use crate::clock::Moment;
 use crate::http::Gateway;
-use crate::http::problem::Problem;
 use crate::http::server::noted::note_partner;
 use crate::http::server::paths::TOKEN_PATH;
 use crate::ids::PartnerId;
-use crate::jwt::past_everywhere;
 use crate::partner::Partner;
 use crate::partner::assertion::{self, Assertion, AssertionError, Recipient};
-use crate::store::{LedgerTx, StoreError, single_use};
 
 /// The fields of a form that identify the client.
 pub struct Credentials<'a> {
@@ -33,9 +30,6 @@ pub struct OauthError {
     error: &'static str,
     description: String,
 }
-
-/// Maximum number of expired assertions that one request deletes.
-const FORGOTTEN_MAX: i64 = 100;
 
 /// Identifies the client by its assertion, which `use_up` must still use up. The client is on the
 /// bank's list now, and within its rate.
@@ -91,31 +85,6 @@ fn prove(
         }
         (Ok(_), None) => Err(invalid_client("the client is not known")),
     }
-}
-
-/// Uses an assertion up, and does the work in the same transaction. `None`: the assertion was used
-/// before, and nothing is done.
-///
-/// # Errors
-/// A problem, where the database cannot.
-pub async fn use_up<T: Send + 'static>(
-    gateway: &Gateway,
-    client: PartnerId,
-    assertion: Assertion,
-    now: Moment,
-    work: impl FnOnce(&mut LedgerTx<'_>) -> Result<T, StoreError> + Send + 'static,
-) -> Result<Option<T>, Problem> {
-    gateway
-        .main
-        .write(move |tx| {
-            single_use::forget_assertions(tx, past_everywhere(now), FORGOTTEN_MAX)?;
-            if !single_use::claim_assertion(tx, &client, &assertion.jti, assertion.forget_at)? {
-                return Ok(None);
-            }
-            work(tx).map(Some)
-        })
-        .await
-        .map_err(Problem::from)
 }
 
 /// The answer to an assertion that was used before.

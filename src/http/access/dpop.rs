@@ -17,7 +17,7 @@ use crate::http::server::method::method_sent;
 use crate::http::server::noted::note_nonce;
 use crate::jwt::SKEW;
 use crate::partner::dpop::{DpopError, Proof, Proven, verify};
-use crate::store::single_use;
+use crate::partner::single_use::{self, UseOutcome};
 
 const PROOF: HeaderName = HeaderName::from_static("dpop");
 
@@ -93,12 +93,10 @@ pub fn read(
 /// # Errors
 /// Unauthorized, when the proof was shown before.
 pub async fn use_up(gateway: &Gateway, proof: Proof) -> Result<(), Problem> {
-    let Proof { thumbprint, jti, forget_at, .. } = proof;
-    let is_first = gateway
-        .main
-        .write(move |tx| single_use::claim_proof(tx, &thumbprint, &jti, forget_at))
-        .await?;
-    if is_first { Ok(()) } else { Err(Refusal::Replayed.into()) }
+    match gateway.main.ask(move |db| single_use::use_up_proof(&proof, db)).await? {
+        UseOutcome::First => Ok(()),
+        UseOutcome::AssertionUsed | UseOutcome::ProofUsed => Err(Refusal::Replayed.into()),
+    }
 }
 
 fn minute_of(now: Moment) -> i64 {

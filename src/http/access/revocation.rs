@@ -9,13 +9,15 @@ use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::access_token::{Confirmation, scope_text};
 use crate::http::access::client_assertion::{
-    Credentials, authenticate, bad, unreadable, use_up, used_before,
+    Credentials, authenticate, bad, unreadable, used_before,
 };
 use crate::http::access::staff::{Read, Staff};
 use crate::http::access::standing::partner_of;
+use crate::http::problem::Problem;
 use crate::http::schemas::oauth::{Introspection, IntrospectionForm, RevocationForm, TokenError};
 use crate::partner::constraint::Binding;
-use crate::store::revoked_tokens;
+use crate::partner::single_use::{self, Asked, RevokedToken, UseOutcome};
+use crate::store::Db;
 
 /// The form of RFC 7009, section 2.1. `token_type_hint` is ignored.
 #[derive(Deserialize)]
@@ -67,12 +69,15 @@ pub async fn revoke_token(
     if grant.as_ref().is_some_and(|grant| grant.partner != partner.id) {
         return Err(bad("invalid_grant", "the token was issued to another client").into());
     }
-    let (owner, revoked) = (partner.id.clone(), grant.clone());
-    let used = use_up(&gateway, partner.id.clone(), assertion, now, move |tx| match revoked {
-        Some(grant) => revoked_tokens::insert(tx, &owner, grant.jti, grant.expires_at),
-        None => Ok(()),
-    });
-    used.await?.ok_or_else(used_before)?;
+    let revoked = grant.as_ref();
+    let revoked =
+        revoked.map(|grant| RevokedToken { jti: grant.jti, expires_at: grant.expires_at });
+    let (asked, owner) = (Asked::Revocation(revoked), partner.id.clone());
+    let used = move |db: &mut Db| single_use::use_up(&owner, db, &assertion, &asked, now);
+    match gateway.main.ask(used).await.map_err(Problem::from)? {
+        UseOutcome::First => {}
+        UseOutcome::AssertionUsed | UseOutcome::ProofUsed => return Err(used_before().into()),
+    }
     if let Some(grant) = grant {
         gateway.tokens.revoked.add(grant.jti, grant.expires_at);
     }

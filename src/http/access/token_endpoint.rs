@@ -21,7 +21,8 @@ use crate::partner::Partner;
 use crate::partner::constraint::{Binding, SenderConstraint};
 use crate::partner::dpop::Proof;
 use crate::partner::scope::Scope;
-use crate::store::single_use;
+use crate::partner::single_use::{self, Asked, UseOutcome};
+use crate::store::Db;
 
 /// The form of a token request. Unknown fields are ignored (RFC 6749, section 3.2); a field that
 /// stands twice is refused.
@@ -75,17 +76,15 @@ pub async fn issue_token(
     let proof = dpop::read(&gateway, &request, None, now)
         .map_err(|refusal| bad(refusal.code(), refusal.to_string()))?;
     let binding = binding(&partner, &request, proof.as_ref())?;
-    let used = use_up(&gateway, partner.id.clone(), assertion, now, move |tx| match proof {
-        Some(proof) => single_use::claim_proof(tx, &proof.thumbprint, &proof.jti, proof.forget_at),
-        None => Ok(true),
-    });
-    match used.await? {
-        Some(true) => {}
-        Some(false) => {
+    let (asked, owner) = (Asked::Token(proof), partner.id.clone());
+    let used = move |db: &mut Db| single_use::use_up(&owner, db, &assertion, &asked, now);
+    match gateway.main.ask(used).await.map_err(Problem::from)? {
+        UseOutcome::First => {}
+        UseOutcome::ProofUsed => {
             let replayed = dpop::Refusal::Replayed;
             return Err(bad(replayed.code(), replayed.to_string()).into());
         }
-        None => return Err(used_before().into()),
+        UseOutcome::AssertionUsed => return Err(used_before().into()),
     }
     let (scopes, binding) = (scopes.as_slice(), &binding);
     let new = NewToken { partner: &partner.id, scopes, binding, client_kid: &client_kid };

@@ -8,9 +8,8 @@ use actix_web::web;
 
 use crate::clock;
 use crate::http::Gateway;
-use crate::jwt;
-
-use crate::store::{revoked_tokens, single_use};
+use crate::partner::single_use;
+use crate::store::revoked_tokens;
 use crate::task::{self, Chore, Round, Schedule, Task, Turn};
 
 /// The watch over what others change.
@@ -23,9 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Looks between two clearances of what has expired.
 const CLEAR_EVERY: u32 = 30;
-
-/// Expired proofs forgotten in one clearance.
-const PROOFS_MAX: i64 = 20_000;
 
 /// Looks once before it returns, and then every second until it is stopped.
 pub async fn start(gateway: web::Data<Gateway>) -> Task {
@@ -65,14 +61,8 @@ async fn hear(gateway: &Gateway) -> bool {
 }
 
 async fn clear(gateway: &Gateway) -> bool {
-    let past = jwt::past_everywhere(clock::now());
-    let cleared = gateway
-        .main
-        .write(move |tx| {
-            revoked_tokens::forget_expired(tx, past)?;
-            single_use::forget_proofs(tx, past, PROOFS_MAX)
-        })
-        .await;
+    let now = clock::now();
+    let cleared = gateway.main.ask(move |db| single_use::forget_expired(db, now)).await;
     if let Err(error) = &cleared {
         tracing::warn!(%error, "expired tokens and proofs cannot be cleared now");
     }

@@ -129,6 +129,6 @@ async fn payment_of(
     };
     let key = BusinessKey::of(&shop.partner.id, Payment::TYPE, &order, &stage);
     let found =
-        gateway.books(&shop.partner).write(move |tx| business_keys::firsts(tx, &[key])).await?;
+        gateway.books(&shop.partner).ask(move |db| business_keys::firsts(db, &[key])).await?;
     Ok(found.into_values().next().map(|first| first.id))
 }

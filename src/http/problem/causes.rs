@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Problem;
 use super::kinds::*;
 use crate::crm::feedback::FeedbackError;
+use crate::due::DueError;
 use crate::event::Malformed;
 use crate::http::access::access_token::TokenError;
 use crate::intake::upload::UploadError;
@@ -108,6 +109,15 @@ impl From<TokenError> for Problem {
             | TokenError::Expired
             | TokenError::Revoked
             | TokenError::KeyGone => Self::bad_token(&error),
+        }
+    }
+}
+
+impl From<DueError> for Problem {
+    fn from(error: DueError) -> Self {
+        match error {
+            DueError::Store(error) => error.into(),
+            DueError::Write(error) => error.into(),
         }
     }
 }

@@ -6,16 +6,15 @@ use utoipa::ToSchema;
 
 use super::on_trial;
 use crate::clock::{self, Moment};
-use crate::due;
 use crate::event::{FieldProblem, FieldReader, Malformed, read_object};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
 use crate::http::problem::Problem;
 use crate::http::schemas::requests::ClockBody;
 use crate::http::server::media::JsonBody;
+use crate::partner::move_clock::{self, ClockOutcome};
 use crate::partner::test_clock::AHEAD_SECONDS_MAX;
 use crate::store::test_clocks;
-use crate::task::Round;
 
 /// The time by the partner's clock.
 #[derive(Serialize, ToSchema)]
@@ -25,10 +24,6 @@ pub struct Clock {
     #[schema(minimum = 0)]
     ahead_seconds: i64,
 }
-
-/// Rounds of what falls due when a clock is moved: 200 customers each. What is left is done as it
-/// is done by itself, within the minute.
-const ROUNDS_MAX: usize = 500;
 
 /// The clock of a partner on trial.
 #[utoipa::path(
@@ -61,23 +56,14 @@ pub async fn put_clock(
 ) -> Result<HttpResponse, Problem> {
     on_trial(&caller.partner)?;
     let asked = read_object(&body, read)?;
-    let id = caller.partner.id.clone();
-    let books = gateway.books(&caller.partner);
-    let ahead = books.write(move |tx| test_clocks::advance(tx, &id, asked, clock::now())).await?;
-    if ahead > asked {
-        let detail = format!("the clock is {ahead} s ahead already, and does not go back");
-        return Err(not_taken(detail).into());
-    }
-    for _round in 0..ROUNDS_MAX {
-        let done = due::round(&books.pool, &books.writer, &gateway.registry).await;
-        match done {
-            Ok(progress) if progress.round() == Round::More => {}
-            Ok(_done) => break,
-            Err(due::DueError::Store(error)) => return Err(error.into()),
-            Err(due::DueError::Write(error)) => return Err(error.into()),
+    let (partner, books) = (&caller.partner.id, gateway.books(&caller.partner));
+    match move_clock::advance(partner, books, &gateway.registry, asked, clock::now()).await? {
+        ClockOutcome::Ahead(seconds) => Ok(answer(seconds)),
+        ClockOutcome::FurtherAhead(seconds) => {
+            let detail = format!("the clock is {seconds} s ahead already, and does not go back");
+            Err(not_taken(detail).into())
         }
     }
-    Ok(answer(ahead))
 }
 
 fn answer(ahead_seconds: i64) -> HttpResponse {

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::on_trial;
 use crate::customer::codes::{self, Code, CodeOwner, CodeWish};
+use crate::customer::members::{self, Introduced};
 use crate::event::read_object_within;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, EventsWrite};
@@ -13,7 +14,6 @@ use crate::http::server::media::JsonBody;
 use crate::http::trial::clock_of;
 use crate::ids::MemberKey;
 use crate::money::Asset;
-use crate::store::customers;
 
 /// A customer who stands in for one whom the bank has linked: a reference to use in events.
 #[utoipa::path(
@@ -29,7 +29,8 @@ pub async fn make_member(
     let now = clock_of(books, &caller.partner).await?;
     let id = caller.partner.id.clone();
     let subject = format!("sandbox {}", uuid::Uuid::new_v4());
-    let member = books.write(move |tx| customers::link(tx, &subject, &id, now)).await?;
+    let who = Introduced { subject, birth_month: None };
+    let member = books.ask_or(move |db| members::link(&who, db, &id, now)).await?;
     let body = serde_json::json!({ "partner": caller.partner.id, "member": member });
     Ok(HttpResponse::Created().json(body))
 }

@@ -4,8 +4,6 @@
 //! sealed, because a code is a secret while it is good. What says to come back (429, 5xx) and what
 //! depends on who asks (401, 403) is not kept.
 
-use std::time::Duration;
-
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -22,15 +20,14 @@ use crate::customer::Sealed;
 use crate::http::Gateway;
 use crate::http::problem::{IDEMPOTENCY_KEY, IDEMPOTENCY_MISMATCH, Problem};
 use crate::http::server::paths::REPLAYED;
+use crate::idempotency;
 use crate::ids::{LeaseId, RequestKey};
-use crate::store::idempotency_keys::{self, Claim, KeptAnswer, Request};
+use crate::store::idempotency_keys::{Claim, KeptAnswer, Request};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_CHARACTERS_MAX: usize = 255;
 /// How long the work may take before a second request takes over: longer than any request takes.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// How long a second request waits for the first one's answer before it gets 409.
-const WAIT_MAX: Duration = Duration::from_secs(3);
 /// A larger answer is not kept.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -63,7 +60,7 @@ pub async fn answer_once<C: KeyedCaller>(
         Ok(read) => read,
         Err(error) => return Ok(request.error_response(error)),
     };
-    match claim(&desk.books, asked).await {
+    match idempotency::claim(asked, &desk.books).await {
         Ok(Claim::Ours) => {
             // In a task of its own: when the caller hangs up, the work and its record go on, and
             // the caller's next try finds them.
@@ -75,7 +72,7 @@ pub async fn answer_once<C: KeyedCaller>(
             Ok(response) => Ok(request.into_response(response)),
             Err(problem) => Ok(request.error_response(problem)),
         },
-        Err(problem) => Ok(request.error_response(problem)),
+        Err(error) => Ok(request.error_response(Problem::from(error))),
     }
 }
 
@@ -138,13 +135,7 @@ async fn work(
         _ => None,
     };
     let kept = kept.transpose()?;
-    let noted = desk
-        .books
-        .write(move |tx| match &kept {
-            Some(answer) => idempotency_keys::keep(tx, &asked, answer),
-            None => idempotency_keys::release(tx, &asked),
-        })
-        .await;
+    let noted = idempotency::finish(asked, &desk.books, kept).await;
     // The work is done and is answered: when the lease is over, a twin does it again, which adds
     // nothing (docs/api.md says so of each route).
     if let Err(error) = noted {
@@ -221,22 +212,6 @@ fn replay(
     }
     response.insert_header((REPLAYED, "true"));
     Ok(response.body(body))
-}
-
-/// Claims the key. Waits a moment for another request that is at work under the same key.
-async fn claim(books: &Books, asked: Request) -> Result<Claim, Problem> {
-    let mut waited = Duration::ZERO;
-    let mut pause = Duration::from_millis(10);
-    loop {
-        let claimed =
-            books.write(move |tx| idempotency_keys::claim(tx, &asked, clock::now())).await?;
-        if !matches!(claimed, Claim::UnderWay) || waited >= WAIT_MAX {
-            return Ok(claimed);
-        }
-        tokio::time::sleep(pause).await;
-        waited = waited.saturating_add(pause);
-        pause = pause.saturating_mul(2).min(Duration::from_millis(250));
-    }
 }
 
 /// The key that a request came with: a structured field String, quoted, or bare as many send it.

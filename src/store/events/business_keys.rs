@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use crate::ids::{BusinessKey, EventId, EventKey};
 use crate::store::schema::{business_keys, events, transactions};
-use crate::store::{LedgerTx, StoreError, types};
+use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// The event that came first under a business key.
 pub struct First {
@@ -26,12 +26,12 @@ struct Row<'a> {
 
 /// The first events under these keys; unknown keys are left out.
 pub fn firsts(
-    tx: &mut LedgerTx<'_>,
+    db: &mut Db,
     keys: &[BusinessKey],
 ) -> Result<HashMap<BusinessKey, First>, StoreError> {
     type Found = (Vec<u8>, Vec<u8>, String, Vec<u8>, String, String);
     let ids: Vec<&[u8]> = keys.iter().map(|key| key.bytes().as_slice()).collect();
-    let rows: Vec<Found> = both!(tx.0, db => business_keys::table
+    let rows: Vec<Found> = both!(db, db => business_keys::table
         .inner_join(events::table.inner_join(transactions::table))
         .filter(business_keys::id.eq_any(&ids))
         .select((
