@@ -11,7 +11,7 @@ use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::access_token::{LIFE, NewToken, scope_text};
 use crate::http::access::client_assertion::{
-    Credentials, OauthError, authenticate, bad, unreadable, use_up, used_before,
+    Credentials, OauthError, authenticate, bad, unreadable, used_before,
 };
 use crate::http::access::dpop;
 use crate::http::problem::Problem;
