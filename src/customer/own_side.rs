@@ -30,6 +30,9 @@ struct Reason {
     times_out_at: Option<String>,
     held_until: Option<String>,
     tier: Option<String>,
+    /// What customers call the tier. Receipts of former times have no names.
+    name: Option<String>,
+    name_zh: Option<String>,
 }
 
 /// The sentences of a receipt that concern its customer, in the receipt's order. A reason that this
@@ -113,9 +116,11 @@ impl Reason {
     fn tier_reached(self, zone: Tz) -> Option<Sentence> {
         let tier = self.tier?;
         let until = Moment::parse(&self.held_until?)?.last_day_before(zone);
+        let name = self.name.as_ref().unwrap_or(&tier);
+        let name_zh = self.name_zh.as_ref().unwrap_or(name);
         Some(Sentence {
-            english: format!("The tier {tier} is reached, and held until {until} at least."),
-            chinese: format!("达到等级{tier}，至少保留至{until}。"),
+            english: format!("The tier {name} is reached, and held until {until} at least."),
+            chinese: format!("达到等级{name_zh}，至少保留至{until}。"),
         })
     }
 
@@ -172,12 +177,15 @@ mod tests {
               "times_out_at": "2026-11-26T21:54:02.592814Z" },
             { "reason": "tier_reached", "says": "", "says_zh": "", "tier": "silver",
               "held_until": "2027-11-30T16:00:00Z" },
+            { "reason": "tier_reached", "says": "", "says_zh": "", "tier": "gold",
+              "name": "Gold Card", "name_zh": "金卡", "held_until": "2027-11-30T16:00:00Z" },
         ]));
         assert_eq!(
             told,
             [
                 "10.00 points are held for a redemption until 2026-11-27 05:54.",
                 "The tier silver is reached, and held until 2027-11-30 at least.",
+                "The tier Gold Card is reached, and held until 2027-11-30 at least.",
             ]
         );
     }

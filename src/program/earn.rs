@@ -22,6 +22,7 @@ use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
 use crate::money::{Amount, AmountError, Asset, split};
 use crate::partner::Partner;
 use crate::partner::earning::{Basis, Earning, NO_POINTS, StackingMode};
+use crate::partner::programme::Tier;
 
 /// A payment, its customer, its partner, and when it happened.
 pub struct Purchase<'a> {
@@ -314,7 +315,10 @@ fn count(
     if let Some(TierChange::Held(held)) = &change {
         let tier = held.tier.clone();
         let held_until = LocalMoment::new(held.held_until, occasion.zone);
-        decision.explain(EarningReason::TierReached { tier, held_until });
+        let named = tiers.get(tier.as_str());
+        let name = named.map_or(tier.as_str(), Tier::english).to_owned();
+        let name_zh = named.map_or(tier.as_str(), Tier::chinese).to_owned();
+        decision.explain(EarningReason::TierReached { tier, name, name_zh, held_until });
     }
     decision.tier = change;
     Ok(())

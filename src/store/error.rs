@@ -1,7 +1,25 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::messages::{Cause, cause};
+
+/// When a database of this process last had no room.
+static LAST_FULL: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a database had no room within the last `span`. A small write may still succeed then.
+#[must_use]
+pub fn was_full_within(span: Duration) -> bool {
+    let last = *LAST_FULL.lock().unwrap_or_else(PoisonError::into_inner);
+    last.is_some_and(|at| at.elapsed() < span)
+}
+
+fn full(error: Error) -> StoreError {
+    *LAST_FULL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    StoreError::Full(error)
+}
 
 /// Why the store refused, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +81,7 @@ impl From<Error> for StoreError {
             Error::DatabaseError(DatabaseErrorKind::Unknown, info) => match cause(info.message()) {
                 Cause::Busy => Self::Busy(error),
                 Cause::Lost => Self::Lost(error),
-                Cause::Full => Self::Full(error),
+                Cause::Full => full(error),
                 Cause::OutOfRange => Self::OutOfRange,
                 Cause::Statement => Self::Refused(error),
             },

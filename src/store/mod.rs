@@ -56,7 +56,7 @@ pub use customers::{
     announcements, consents, contacts, customer_stages, erasures, notices, personal, readings,
 };
 pub use db::Db;
-pub use error::StoreError;
+pub use error::{StoreError, was_full_within};
 pub use events::{
     business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes,
     signatures,

@@ -61,7 +61,10 @@ on_both_stores! {
         // Only where a client assertion is asked for, which it cannot sign, all was turned away.
         let turned_away =
             "401 Unauthorized (2 operations):\n  - POST /oauth/revoke\n  - POST /oauth/token\n";
-        assert!(said.contains(turned_away) && !said.contains("403 Forbidden ("), "{said}");
+        assert!(said.contains(turned_away), "{said}");
+        // Nobody closes the month that they proposed to close, and there is one member of staff here.
+        let own = "403 Forbidden (1 operation):\n  - POST /v1/settlements/{partner}/{period}/close\n";
+        assert!(said.replace(own, "").find("403 Forbidden (").is_none(), "{said}");
         app.leads_may_wait = true;
     }
 }

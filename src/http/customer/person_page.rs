@@ -108,7 +108,7 @@ impl PageWriter<'_> {
             fact(words.enrolled, self.day(customer.enrolled_at)),
         ];
         facts.extend(customer.birth_month.map(|month| fact(words.birth_month, month.to_string())));
-        facts.extend(customer.tier.clone().map(|tier| fact(words.tier, tier)));
+        facts.extend(customer.tier.as_deref().map(|tier| fact(words.tier, self.tier(tier))));
         facts
     }
 
@@ -263,6 +263,17 @@ impl PageWriter<'_> {
     fn partner(&self, id: &PartnerId) -> String {
         let partner = self.setting.registry.get(id);
         partner.map_or_else(|| id.to_string(), |partner| partner.name.clone())
+    }
+
+    /// The tier's name; its id once the programme has it no more.
+    fn tier(&self, id: &str) -> String {
+        let programme = self.setting.registry.programme();
+        let tier = programme.tiers.as_ref().and_then(|tiers| tiers.get(id));
+        let named = tier.map(|tier| match self.setting.language {
+            Language::English => tier.english(),
+            Language::Chinese => tier.chinese(),
+        });
+        named.unwrap_or(id).to_owned()
     }
 
     /// The product's name, as the partner offers it; its id where it is not offered any more.

@@ -192,6 +192,11 @@ pub struct Reason {
     pub left: Option<Amount>,
     #[schema(nullable = false)]
     pub tier: Option<String>,
+    /// What customers call the tier.
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    #[schema(nullable = false)]
+    pub name_zh: Option<String>,
     #[schema(nullable = false)]
     pub held_until: Option<Moment>,
     #[schema(nullable = false)]

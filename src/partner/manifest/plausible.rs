@@ -9,6 +9,7 @@ use crate::money::{Amount, Asset};
 use crate::partner::place::{ManifestError, Place};
 use crate::partner::rules::condition::Condition;
 use crate::partner::rules::earning::{Basis, Earning, PointStep, Stacking};
+use crate::partner::rules::expression_types::Known;
 use crate::partner::rules::limits::{EventLimits, grouped};
 use crate::partner::rules::programme::Programme;
 use crate::partner::rules::scheme::{Discount, FeeWaiver, Product};
@@ -74,7 +75,7 @@ impl Place<'_> {
             return fail(what);
         }
         for condition in rule.conditions() {
-            if let Some(what) = condition_fault(condition, programme) {
+            if let Some(what) = condition_fault(condition, programme, limits) {
                 return fail(what);
             }
         }
@@ -249,7 +250,11 @@ fn shortest_life(months: u32) -> i64 {
 }
 
 /// Why a condition never holds, if it never does.
-fn condition_fault(condition: &Condition, programme: &Programme) -> Option<String> {
+fn condition_fault(
+    condition: &Condition,
+    programme: &Programme,
+    limits: &EventLimits,
+) -> Option<String> {
     let lists = [
         ("tiers", condition.tiers.as_ref().map(Vec::is_empty)),
         ("weekdays", condition.weekdays.as_ref().map(Vec::is_empty)),
@@ -266,7 +271,13 @@ fn condition_fault(condition: &Condition, programme: &Programme) -> Option<Strin
     }
     let known = |tier| programme.tiers.as_ref().is_some_and(|tiers| tiers.rank(tier).is_some());
     let unknown = condition.tiers.iter().flatten().find(|tier| !known(tier));
-    unknown.map(|tier| format!("tiers: the programme has no tier {tier}"))
+    if let Some(tier) = unknown {
+        return Some(format!("tiers: the programme has no tier {tier}"));
+    }
+    let tiers: Vec<&str> =
+        programme.tiers.iter().flat_map(|all| &all.tier).map(|tier| tier.id.as_str()).collect();
+    let known = Known { amount_max: limits.amount_max().minor(), tiers: &tiers };
+    condition.cel.as_ref()?.fault(known).map(|what| format!("cel: {what}"))
 }
 
 #[cfg(test)]

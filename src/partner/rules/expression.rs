@@ -5,7 +5,7 @@ use cel::{Context, Program, Value};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::expression_types;
+use super::expression_types::{self, Known};
 
 /// A condition in the Common Expression Language (cel.dev), compiled and checked when the manifest is
 /// read. Amounts are whole numbers of the smallest unit, so that no float is in it. The variables are
@@ -22,6 +22,14 @@ impl Expression {
     #[must_use]
     pub fn is_true(&self, values: &[(&'static str, Value)]) -> bool {
         matches!(run(&self.program, values), Ok(Value::Bool(true)))
+    }
+}
+
+impl Expression {
+    /// Why it never holds for a payment of a programme, if it never does.
+    #[must_use]
+    pub fn fault(&self, known: Known<'_>) -> Option<String> {
+        expression_types::check_within(self.program.expression(), known).err()
     }
 }
 
@@ -123,6 +131,23 @@ mod tests {
     }
 
     #[test]
+    fn an_expression_holds_for_a_payment_of_the_programme() {
+        let known = Known { amount_max: 1_000_000, tiers: &["silver", "gold"] };
+        let fault = |cel: &str| read(cel).unwrap().fault(known);
+        for cel in ["paid_minor >= 1000000", "tier in ['gold', '']", "tier != 'silver'"] {
+            assert_eq!(fault(cel), None, "{cel}");
+        }
+        for (cel, why) in [
+            ("paid_minor > 1000000", "paid_minor is 0 to 1000000"),
+            ("gross_minor == 1000001 || hour > 1", "gross_minor is 0 to 1000000"),
+            ("tier == 'platin'", "no tier \"platin\""),
+            ("hour > 3 && tier in ['gold', 'platin']", "no tier \"platin\""),
+        ] {
+            assert!(fault(cel).is_some_and(|what| what.contains(why)), "{cel}");
+        }
+    }
+
+    #[test]
     fn an_expression_that_cannot_be_meant_is_refused_with_the_reason() {
         for (cel, why) in [
             ("pay_minor > 100", "undeclared reference to \"pay_minor\""),
@@ -138,6 +163,7 @@ mod tests {
             ("weekday == 8", "never holds"),
             ("25 < hour", "never holds"),
             ("paid_minor < 0", "never holds"),
+            ("weekday > 5 && hour > 1 && weekday < 3", "weekday never hold together"),
             ("categories == 'tea'", "== does not go with"),
             ("5 in categories", "in does not go with"),
             ("store.name == 'x'", "no field .name"),

@@ -23,6 +23,14 @@ pub struct Variable {
     range: Option<(i64, i64)>,
 }
 
+/// What the programme says of payments: a comparison beyond it never holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The most that an amount of a payment may be, in its smallest unit.
+    pub amount_max: i64,
+    pub tiers: &'a [&'a str],
+}
+
 /// What a scope says of a name within `exists`, `all`, `map` and `filter`.
 type Scope<'a> = Vec<(&'a str, CelType)>;
 
@@ -52,11 +60,23 @@ pub fn variables() -> Vec<Variable> {
 /// # Errors
 /// What is wrong, as a sentence for the person who writes the manifest.
 pub fn check(expression: &IdedExpr) -> Result<(), String> {
-    let checker = Checker { variables: variables() };
-    match checker.of(expression, &mut Vec::new())? {
-        CelType::Truth => Ok(()),
-        other => Err(format!("expected a truth (true or false), not {}", other.in_words())),
+    Checker { variables: variables(), tiers: None }.check(expression)
+}
+
+/// Checks that an expression can hold for payments of a programme.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_within(expression: &IdedExpr, known: Known<'_>) -> Result<(), String> {
+    let mut variables = variables();
+    for variable in &mut variables {
+        if let Some((_least, most)) = &mut variable.range
+            && variable.name.ends_with("_minor")
+        {
+            *most = known.amount_max;
+        }
     }
+    Checker { variables, tiers: Some(known.tiers) }.check(expression)
 }
 
 impl CelType {
@@ -82,11 +102,27 @@ impl CelType {
     }
 }
 
-struct Checker {
+struct Checker<'k> {
     variables: Vec<Variable>,
+    /// The programme's tiers, where they are known.
+    tiers: Option<&'k [&'k str]>,
 }
 
-impl Checker {
+/// What a comparison with a number asks of a variable.
+struct Asked<'a> {
+    variable: &'a str,
+    least: i64,
+    most: i64,
+}
+
+impl Checker<'_> {
+    fn check(&self, expression: &IdedExpr) -> Result<(), String> {
+        match self.of(expression, &mut Vec::new())? {
+            CelType::Truth => Ok(()),
+            other => Err(format!("expected a truth (true or false), not {}", other.in_words())),
+        }
+    }
+
     fn of<'a>(&self, node: &'a IdedExpr, scope: &mut Scope<'a>) -> Result<CelType, String> {
         match &node.expr {
             Expr::Ident(name) => self.named(name, scope),
@@ -139,35 +175,73 @@ impl Checker {
         if let [one, other] = call.args.as_slice() {
             divides(name, other)?;
             self.can_hold(name, one, other)?;
+            self.names_a_tier(name, one, other)?;
+        }
+        if name == operators::LOGICAL_AND {
+            self.can_hold_together(call)?;
         }
         Ok(found)
     }
 
     /// A comparison of a variable with a number must hold for some value of the variable.
     fn can_hold(&self, name: &str, one: &IdedExpr, other: &IdedExpr) -> Result<(), String> {
-        let (variable, operator, number) = match (&one.expr, &other.expr) {
-            (Expr::Ident(variable), _) => (variable, name, whole_number(other)),
-            (_, Expr::Ident(variable)) => (variable, mirrored(name), whole_number(one)),
-            _ => return Ok(()),
-        };
-        let found = self.variables.iter().find(|known| known.name == variable);
-        let (Some(number), Some((least, most))) = (number, found.and_then(|known| known.range))
-        else {
-            return Ok(());
-        };
-        let holds = match operator {
-            operators::EQUALS => (least..=most).contains(&number),
-            operators::GREATER => most > number,
-            operators::GREATER_EQUALS => most >= number,
-            operators::LESS => least < number,
-            operators::LESS_EQUALS => least <= number,
-            _ => true,
-        };
-        if holds {
+        let Some(asked) = asked(name, one, other) else { return Ok(()) };
+        let Some((least, most)) = self.range(asked.variable) else { return Ok(()) };
+        if asked.least.max(least) <= asked.most.min(most) {
             return Ok(());
         }
         let most = if most == i64::MAX { "any number".to_owned() } else { most.to_string() };
-        Err(format!("{variable} is {least} to {most}: this comparison with {number} never holds"))
+        let variable = asked.variable;
+        Err(format!("{variable} is {least} to {most}: this comparison never holds"))
+    }
+
+    /// Comparisons that must all hold leave some value to each variable.
+    fn can_hold_together(&self, call: &CallExpr) -> Result<(), String> {
+        let mut all: Vec<Asked<'_>> = Vec::new();
+        let mut waiting: Vec<&IdedExpr> = call.args.iter().collect();
+        while let Some(node) = waiting.pop() {
+            let Expr::Call(inner) = &node.expr else { continue };
+            if inner.func_name == operators::LOGICAL_AND {
+                waiting.extend(&inner.args);
+            } else if let [one, other] = inner.args.as_slice() {
+                all.extend(asked(&inner.func_name, one, other));
+            }
+        }
+        for variable in &self.variables {
+            let Some((mut least, mut most)) = variable.range else { continue };
+            for asked in all.iter().filter(|asked| asked.variable == variable.name) {
+                (least, most) = (least.max(asked.least), most.min(asked.most));
+            }
+            if least > most {
+                return Err(format!("these comparisons of {} never hold together", variable.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// A tier that an expression names is one of the programme's, or "" for none.
+    fn names_a_tier(&self, name: &str, one: &IdedExpr, other: &IdedExpr) -> Result<(), String> {
+        let Some(tiers) = self.tiers else { return Ok(()) };
+        let named = match (&one.expr, &other.expr) {
+            (Expr::Ident(variable), Expr::List(list))
+                if variable == "tier" && name == operators::IN =>
+            {
+                list.elements.iter().filter_map(text).collect()
+            }
+            (Expr::Ident(variable), _) if variable == "tier" => text(other).into_iter().collect(),
+            (_, Expr::Ident(variable)) if variable == "tier" => text(one).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let compares = [operators::IN, operators::EQUALS, operators::NOT_EQUALS].contains(&name);
+        let unknown = named.iter().find(|tier| !tier.is_empty() && !tiers.contains(tier));
+        match unknown {
+            Some(tier) if compares => Err(format!("the programme has no tier {tier:?}")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn range(&self, variable: &str) -> Option<(i64, i64)> {
+        self.variables.iter().find(|known| known.name == variable)?.range
     }
 
     fn comprehension<'a>(
@@ -275,6 +349,33 @@ fn divides(name: &str, by: &IdedExpr) -> Result<(), String> {
         return Err("a division by 0 has no value".to_owned());
     }
     Ok(())
+}
+
+/// What a comparison asks of a variable, where it is one of a variable with a number.
+fn asked<'a>(name: &str, one: &'a IdedExpr, other: &'a IdedExpr) -> Option<Asked<'a>> {
+    let (variable, operator, number) = match (&one.expr, &other.expr) {
+        (Expr::Ident(variable), _) => (variable, name, whole_number(other)?),
+        (_, Expr::Ident(variable)) => (variable, mirrored(name), whole_number(one)?),
+        _ => return None,
+    };
+    // Beyond all numbers nothing is greater or less: the range is empty then.
+    let nothing = (i64::MAX, i64::MIN);
+    let (least, most) = match operator {
+        operators::EQUALS => (number, number),
+        operators::GREATER => number.checked_add(1).map_or(nothing, |least| (least, i64::MAX)),
+        operators::GREATER_EQUALS => (number, i64::MAX),
+        operators::LESS => number.checked_sub(1).map_or(nothing, |most| (i64::MIN, most)),
+        operators::LESS_EQUALS => (i64::MIN, number),
+        _ => return None,
+    };
+    Some(Asked { variable, least, most })
+}
+
+fn text(node: &IdedExpr) -> Option<&str> {
+    match &node.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
 }
 
 /// A comparison as it reads from the other side.

@@ -8,7 +8,7 @@ pub mod consent_text;
 pub mod earning;
 pub mod exposure;
 mod expression;
-mod expression_types;
+pub(in crate::partner) mod expression_types;
 pub mod follow_up;
 pub mod lead;
 pub mod limits;

@@ -97,9 +97,29 @@ pub struct Tier {
     pub id: RuleId,
     #[serde(deserialize_with = "terms::yuan")]
     pub spend: Amount,
+    /// What customers call it. Without a name they read the id.
+    pub name: Option<String>,
+    pub name_zh: Option<String>,
+}
+
+impl Tier {
+    #[must_use]
+    pub fn english(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.id.as_str())
+    }
+
+    #[must_use]
+    pub fn chinese(&self) -> &str {
+        self.name_zh.as_deref().unwrap_or(self.english())
+    }
 }
 
 impl Tiers {
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Tier> {
+        self.tier.iter().find(|tier| tier.id.as_str() == id)
+    }
+
     /// The highest tier that an amount reaches.
     #[must_use]
     pub fn reached(&self, spent: Amount) -> Option<&Tier> {

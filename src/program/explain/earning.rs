@@ -42,10 +42,7 @@ pub enum EarningReason {
         expired: bool,
     },
     /// A rule in force gave nothing.
-    NotEarned {
-        rule: RuleVersion,
-        because: NotEarned,
-    },
+    NotEarned { rule: RuleVersion, because: NotEarned },
     /// A cap or a budget left less.
     Capped {
         rule: RuleVersion,
@@ -57,6 +54,9 @@ pub enum EarningReason {
     },
     TierReached {
         tier: RuleId,
+        /// What customers call it.
+        name: String,
+        name_zh: String,
         held_until: LocalMoment,
     },
 }
@@ -152,9 +152,9 @@ impl EarningReason {
                  {used} were used.",
                 by = by.name()
             ),
-            Self::TierReached { tier, held_until } => {
+            Self::TierReached { name, held_until, .. } => {
                 let day = held_until.last_day();
-                format!("The tier {tier} is reached and held until {day} at least.")
+                format!("The tier {name} is reached and held until {day} at least.")
             }
         }
     }
@@ -204,8 +204,8 @@ impl EarningReason {
                 "规则{rule}应得{wanted}积分，实得{given}：{by}{most}，已用{used}。",
                 by = by.name_zh()
             ),
-            Self::TierReached { tier, held_until } => {
-                format!("达到等级{tier}，至少保留至{}。", held_until.last_day())
+            Self::TierReached { name_zh, held_until, .. } => {
+                format!("达到等级{name_zh}，至少保留至{}。", held_until.last_day())
             }
         }
     }
