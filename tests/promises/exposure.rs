@@ -119,8 +119,8 @@ async fn a_payment_beyond_a_limit_waits_for_staff_who_release_what_was_not_refun
                 );
             }
             let figures = get(&clerk, "/v1/partners/green-basket/exposure").await;
-            let day = figures["figures"].as_array().unwrap().iter();
-            let day = day.filter(|it| it["limit"] == "partner-points-day").next().unwrap();
+            let mut all = figures["figures"].as_array().unwrap().iter();
+            let day = all.find(|figure| figure["limit"] == "partner-points-day").unwrap();
             // What staff accepted counts for no limit.
             assert_eq!(day["figure"], "2900.00", "{figures}");
         })

@@ -279,6 +279,33 @@ impl TestApp {
     }
 }
 
+/// The programme that the project ships, with times that a test can wait for and wide bounds.
+fn test_programme(shipped: &Path) -> String {
+    // Holds time out while a test waits.
+    let programme = std::fs::read_to_string(shipped.join("programme.toml")).unwrap();
+    let mut brief = programme.replace("hold_seconds = 1800", "hold_seconds = 4");
+    assert_ne!(programme, brief);
+    // Most promises are not about these bounds: codes are for any number of points, and points may be
+    // spent where they were earned. Those that are about them set them anew.
+    for (bound, wide) in [
+        ("own_after_days = 3", "own_after_days = 0"),
+        ("points_max = \"1000.00\"", "points_max = \"10000000.00\""),
+        ("person_day_max = \"500.00\"", "person_day_max = \"10000000.00\""),
+        ("customer_day_max = \"200.00\"", "customer_day_max = \"10000000.00\""),
+        ("customer_month_max = \"500.00\"", "customer_month_max = \"10000000.00\""),
+        ("day_max = \"5000.00\"", "day_max = \"10000000.00\""),
+        ("claim_days = 14 ", "claim_days = 3000\n#"),
+        ("held_claim_days = 3 ", "held_claim_days = 3000\n#"),
+        ("partner_open_max = 2000 ", "partner_open_max = 1000000\n#"),
+        ("partner_held_max = 200 ", "partner_held_max = 1000000\n#"),
+        ("manager_share = \"0.5\"", "manager_share = \"1\""),
+    ] {
+        assert!(brief.contains(bound));
+        brief = brief.replace(bound, wide);
+    }
+    unbounded(&brief)
+}
+
 /// The partners that the project ships, each with a key of this run, and some that only tests need.
 pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
     let mut keys = Vec::new();
@@ -304,29 +331,7 @@ pub fn test_partners(to: &Path) -> Vec<(String, KeyPair)> {
             },
         );
     }
-    // Holds time out while a test waits.
-    let programme = std::fs::read_to_string(shipped.join("programme.toml")).unwrap();
-    let mut brief = programme.replace("hold_seconds = 1800", "hold_seconds = 4");
-    assert_ne!(programme, brief);
-    // Most promises are not about these bounds: codes are for any number of points, and points may be
-    // spent where they were earned. Those that are about them set them anew.
-    for (bound, wide) in [
-        ("own_after_days = 3", "own_after_days = 0"),
-        ("points_max = \"1000.00\"", "points_max = \"10000000.00\""),
-        ("person_day_max = \"500.00\"", "person_day_max = \"10000000.00\""),
-        ("customer_day_max = \"200.00\"", "customer_day_max = \"10000000.00\""),
-        ("customer_month_max = \"500.00\"", "customer_month_max = \"10000000.00\""),
-        ("day_max = \"5000.00\"", "day_max = \"10000000.00\""),
-        ("claim_days = 14 ", "claim_days = 3000\n#"),
-        ("held_claim_days = 3 ", "held_claim_days = 3000\n#"),
-        ("partner_open_max = 2000 ", "partner_open_max = 1000000\n#"),
-        ("partner_held_max = 200 ", "partner_held_max = 1000000\n#"),
-        ("manager_share = \"0.5\"", "manager_share = \"1\""),
-    ] {
-        assert!(brief.contains(bound));
-        brief = brief.replace(bound, wide);
-    }
-    std::fs::write(to.join("programme.toml"), unbounded(&brief)).unwrap();
+    std::fs::write(to.join("programme.toml"), test_programme(&shipped)).unwrap();
     let basket = std::fs::read_to_string(shipped.join("green-basket/partner.toml")).unwrap();
     let variant = |id: &str, from: &str, to: &str| {
         assert!(basket.contains(from), "the supermarket's manifest has no {from:?}");
