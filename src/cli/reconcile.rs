@@ -12,7 +12,7 @@ use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
 use crate::intake::Charset;
 use crate::money::{Amount, Asset};
-use crate::partner::Registry;
+use crate::partner::{Partner, Registry};
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::closing;
@@ -170,10 +170,18 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
     }
 }
 
-fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+/// A partner whose books are the real ones.
+fn real_partner(id: &PartnerId, settings: &Settings) -> Result<Arc<Partner>, Failure> {
     let registry = Registry::load(&settings.partners)?;
-    let partner = registry.get(&args.partner);
-    let partner = partner.ok_or_else(|| format!("no partner {} in the registry", args.partner))?;
+    let partner = registry.get(id).ok_or_else(|| format!("no partner {id} in the registry"))?;
+    if settings.sandbox.is_some() && partner.status.is_trial() {
+        return Err(format!("{id} is on trial: its books are the sandbox's").into());
+    }
+    Ok(partner)
+}
+
+fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let partner = real_partner(&args.partner, settings)?;
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned());
     let order = StatementOrder {
         partner: &partner,
@@ -185,7 +193,9 @@ fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fa
         zone: settings.time_zone,
         bytes_max: settings.unpacked_bytes_max,
     };
-    let (statement, word) = match statements::import(&args.by, db, &order, clock::now())? {
+    let checked = statements::check(&order)?;
+    let imported = statements::import(&args.by, db, &order, &checked, clock::now())?;
+    let (statement, word) = match imported {
         Imported::New(statement) => (statement, "kept"),
         Imported::Before(statement) => (statement, "the same file came before"),
     };
@@ -198,6 +208,7 @@ fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fa
 
 fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let RunArgs { partner, period, by } = args;
+    real_partner(&partner, settings)?;
     let order = RunOrder { partner, period, zone: settings.time_zone };
     match compare(&by, db, &order)?.state {
         RunState::Done { report, .. } => println!("{report}"),
@@ -208,10 +219,11 @@ fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool
 
 fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let CloseArgs { run: RunArgs { partner, period, by }, approve } = args;
+    real_partner(&partner, settings)?;
     let order = RunOrder { partner, period, zone: settings.time_zone };
     let (settlement, word) = match approve {
-        true => (closing::close(&by, db, &order, clock::now())?, "closed"),
-        false => (closing::propose(&by, db, &order, clock::now())?, "proposed to be closed"),
+        true => (closing::close(&by, db, &order)?, "closed"),
+        false => (closing::propose(&by, db, &order)?, "proposed to be closed"),
     };
     let sha256 = hex(&settlement.sha256);
     println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);

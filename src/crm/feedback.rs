@@ -131,7 +131,7 @@ pub async fn report(
         if outcome.state.advance(step.to()).is_err() {
             continue;
         }
-        let order = Move { referral: lead, step: *step, by: by.clone(), finding: None };
+        let order = Move::new(lead, *step, by.clone());
         match writer.move_referral(order).await {
             Ok(moved) => {
                 outcome =

@@ -16,6 +16,7 @@ use crate::http::access::issuer_keys::IssuerKeysError;
 use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
+use crate::http::server::long_work::LongWork;
 use crate::http::server::media::Packed;
 use crate::http::server::noted;
 use crate::http::server::open_streams::OpenStreams;
@@ -46,6 +47,7 @@ pub struct Gateway {
     /// Maximum size of a file once it is unpacked, in bytes.
     pub(in crate::http) unpacked_bytes_max: u64,
     pub(in crate::http) streams: OpenStreams,
+    pub(in crate::http) long_work: LongWork,
     pub metrics: Arc<Metrics>,
     /// Whether the public address shows the metrics to staff.
     pub(in crate::http) metrics_public: bool,
@@ -113,6 +115,7 @@ impl Gateway {
             upload_bytes_max: i64::from(settings.upload_bytes_max),
             unpacked_bytes_max: settings.unpacked_bytes_max,
             streams: OpenStreams::default(),
+            long_work: LongWork::default(),
             metrics: Arc::clone(metrics),
             metrics_public: settings.metrics.public,
             openapi: OnceLock::new(),

@@ -164,7 +164,7 @@ impl Correction {
     /// # Errors
     /// [`CorrectionRefusal::FourEyes`], [`CorrectionRefusal::Closed`].
     pub fn approval(&self, by: &StaffId) -> Result<bool, CorrectionRefusal> {
-        if self.proposed_by == *by {
+        if self.proposed_by.is_same_person(by) {
             return Err(CorrectionRefusal::FourEyes);
         }
         match &self.state {

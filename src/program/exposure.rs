@@ -151,6 +151,11 @@ pub fn weigh(
     Ok(Weighed::Within(within))
 }
 
+/// What a decision costs the bank at most: money, and points at their price.
+pub fn total_cost(decision: &Decision, price: Decimal) -> Result<Amount, AmountError> {
+    cost(decision, ExposureMeasure::Total, price)
+}
+
 /// What a decision costs the bank at most, by a measure.
 fn cost(
     decision: &Decision,

@@ -2,16 +2,18 @@
 //! those that come too late, and those beyond a limit of exposure.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+use super::counter::{Counted, Counters};
 use super::decision::{Decision, Judging, LinePart, Occasion, Refusal};
 use super::earn;
 use super::explain::{HeldReason, LocalMoment, Mark};
 use super::exposure::{self, Weighed};
 use super::hold::HoldStep;
+use super::referral_shares;
 use super::standing::Standings;
 use crate::event::EventData;
 use crate::ids::EventKey;
 use crate::ledger::{Account, AccountCode, Posting, RuleVersion};
-use crate::money::{Amount, Asset, split_by_amounts};
+use crate::money::{Amount, Asset};
 use crate::partner::Partner;
 use crate::referral::{ReferralState, Verdict};
 
@@ -42,23 +44,29 @@ pub fn judge(
         Judging::InForce => {}
         Judging::History | Judging::Accepted { .. } | Judging::Frozen => return Ok(decision),
     }
+    let shares = Shares { partner, counters: &standings.counters };
     if let Some(since) = standings.frozen(&partner.id) {
         let since = LocalMoment::new(since, occasion.zone);
-        return withhold(said, decision, HeldReason::HeldFrozen { since });
+        return withhold(said, decision, HeldReason::HeldFrozen { since }, &shares);
+    }
+    let is_frozen = |hold| standings.is_hold_frozen(hold);
+    if matches!(said, EventData::Commit(_)) && decision.refers_to.is_some_and(is_frozen) {
+        return withhold(said, decision, HeldReason::PointsFrozen, &shares);
     }
     let days_late = occasion.today.signed_duration_since(occasion.day).num_days();
     let days_max = partner.late_days_max;
     // A redemption counts at the moment of recording, whatever its date says.
     let is_dated = !matches!(said, EventData::Commit(_));
     if is_dated && days_late > i64::from(days_max) {
-        return withhold(said, decision, HeldReason::HeldLate { days_late, days_max });
+        let late = HeldReason::HeldLate { days_late, days_max };
+        return withhold(said, decision, late, &shares);
     }
     match exposure::weigh(&decision, partner, occasion, &standings.exposures)? {
         Weighed::Within(exposed) => {
             decision.exposed = exposed;
             Ok(decision)
         }
-        Weighed::Beyond(reason) => withhold(said, decision, reason),
+        Weighed::Beyond(reason) => withhold(said, decision, reason, &shares),
     }
 }
 
@@ -70,11 +78,22 @@ fn is_withheld(decision: &Decision, standings: &Standings) -> bool {
     decision.refers_to.is_some_and(|hold| standings.is_withheld(hold))
 }
 
+/// The partner's share of places for referrals.
+struct Shares<'a> {
+    partner: &'a Partner,
+    counters: &'a Counters,
+}
+
 /// Takes from a decision all that it brings.
-fn withhold(said: &EventData, decision: Decision, why: HeldReason) -> Result<Decision, Refusal> {
+fn withhold(
+    said: &EventData,
+    decision: Decision,
+    why: HeldReason,
+    shares: &Shares<'_>,
+) -> Result<Decision, Refusal> {
     let mut held = match said {
         EventData::Commit(_) => withhold_commit(decision)?,
-        EventData::Referral(_) => withhold_referral(decision, &why),
+        EventData::Referral(_) => withhold_referral(decision, &why, shares)?,
         EventData::Payment(_)
         | EventData::Refund(_)
         | EventData::Hold(_)
@@ -95,8 +114,16 @@ fn unrewarded(part: LinePart) -> LinePart {
     earn::unrewarded_part(part.line, part.amount)
 }
 
-/// The referral waits for staff as others on hold do.
-fn withhold_referral(decision: Decision, why: &HeldReason) -> Decision {
+/// The referral waits for staff as others on hold do, and takes a place as they do.
+fn withhold_referral(
+    decision: Decision,
+    why: &HeldReason,
+    shares: &Shares<'_>,
+) -> Result<Decision, Refusal> {
+    let taken = |counter| shares.counters.get(counter);
+    let places = referral_shares::take(shares.partner, ReferralState::OnHold, taken);
+    let places = places.map_err(|max| Refusal::ReferralsFull { max })?;
+    let counted = places.into_iter().map(|place| Counted::times(place, 1)).collect();
     let verdict = decision.verdict.map(|verdict| Verdict {
         state: ReferralState::OnHold,
         reasons: vec!["The bank has to look at it first.".to_owned()],
@@ -105,7 +132,8 @@ fn withhold_referral(decision: Decision, why: &HeldReason) -> Decision {
         ..verdict
     });
     let introduced = decision.introduced;
-    Decision { customer: decision.customer, verdict, introduced, ..Decision::default() }
+    let customer = decision.customer;
+    Ok(Decision { customer, verdict, introduced, counted, ..Decision::default() })
 }
 
 /// The points are redeemed, because the customer has the goods; the price is not owed yet.
@@ -136,9 +164,7 @@ pub fn owe_price(
     standings: &Standings,
 ) -> Result<Decision, Refusal> {
     let standing = standings.hold(hold).ok_or(Refusal::HoldUnknown)?;
-    let kept = standing.committed.checked_sub(standing.returned)?;
-    let parts = split_by_amounts(standing.value, &[standing.returned, kept])?;
-    let value = parts.get(1).copied().unwrap_or(Amount::zero(Asset::CNY));
+    let value = standing.value.checked_sub(standing.returned_value)?;
     let rule = RuleVersion::built_in("redemption:release-price@1");
     let payable = Account::partner(AccountCode::REDEMPTION_PAYABLE, &partner.id, Asset::CNY);
     let expense = Account::bank(AccountCode::REDEMPTION_EXPENSE, Asset::CNY);

@@ -43,6 +43,8 @@ pub struct HoldStanding {
     pub returned: Amount,
     /// In how many returns.
     pub returns: usize,
+    /// What these have taken from the value, each rounded by itself.
+    pub returned_value: Amount,
     /// What the bank owes the partner for what was committed.
     pub value: Amount,
     /// CNY for 1.00 points committed. `None`: nothing was, or by a release that rounded the value of
@@ -55,7 +57,7 @@ pub struct HoldStanding {
 pub enum HoldStep {
     Opened { code: CodeKey, points: Amount, times_out_at: Moment },
     Closed { state: HoldState, committed: Amount, value: Amount, price: Option<Decimal> },
-    Returned { points: Amount },
+    Returned { points: Amount, value: Amount },
 }
 
 impl HoldStanding {
@@ -264,7 +266,7 @@ pub fn give_back(
     };
     owe(&mut decision, partner, value.negate()?, &rule)?;
     decision.explain(PointsReason::Returned { rule, points: given.points, value });
-    decision.hold = Some(HoldStep::Returned { points: given.points });
+    decision.hold = Some(HoldStep::Returned { points: given.points, value });
     Ok(decision)
 }
 

@@ -45,7 +45,9 @@ pub use correction::{
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
 pub use explain::{BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
-pub use exposure::{Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets};
+pub use exposure::{
+    Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets, total_cost,
+};
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;

@@ -31,7 +31,7 @@ impl AloneSums {
         let (date, month) = (day.to_string(), day.format("%Y-%m").to_string());
         let sum = |name: &[&str], most| AloneSum { counter: CounterKey::of_name(name), most };
         let mut sums = vec![
-            sum(&["alone", "person", by.as_str(), &date], limits.person_day_max),
+            sum(&["alone", "person", &by.person(), &date], limits.person_day_max),
             sum(&["alone", "all", &date], limits.day_max),
         ];
         if let Some(customer) = customer.map(|customer| customer.to_string()) {
@@ -69,7 +69,13 @@ impl AloneSums {
 /// Releases of held referrals by a person on a day.
 #[must_use]
 pub fn releases(by: &StaffId, day: NaiveDate) -> CounterKey {
-    CounterKey::of_name(&["releases", by.as_str(), &day.to_string()])
+    CounterKey::of_name(&["releases", &by.person(), &day.to_string()])
+}
+
+/// What payments and redemptions that a person released alone on a day are worth, in fen.
+#[must_use]
+pub fn released(by: &StaffId, day: NaiveDate) -> CounterKey {
+    CounterKey::of_name(&["released", &by.person(), &day.to_string()])
 }
 
 fn magnitude(points: Amount) -> Result<Amount, AmountError> {

@@ -32,6 +32,8 @@ pub struct Standings {
     holds: HashMap<EventKey, HoldStanding>,
     /// Redemptions whose price is held, or was refused.
     withheld: HashSet<EventKey>,
+    /// Holds of points that came from a partner which the bank has frozen since.
+    frozen_holds: HashSet<EventKey>,
     /// Partners that the bank has frozen, and since when.
     frozen: BTreeMap<PartnerId, Moment>,
     pub exposures: Exposures,
@@ -162,6 +164,15 @@ impl Standings {
         self.withheld.insert(hold);
     }
 
+    pub fn add_frozen_hold(&mut self, hold: EventKey) {
+        self.frozen_holds.insert(hold);
+    }
+
+    #[must_use]
+    pub fn is_hold_frozen(&self, hold: EventKey) -> bool {
+        self.frozen_holds.contains(&hold)
+    }
+
     pub fn add_frozen(&mut self, partner: PartnerId, since: Moment) {
         self.frozen.insert(partner, since);
     }
@@ -287,6 +298,7 @@ impl Standings {
                 committed: Amount::zero(Asset::PTS),
                 returned: Amount::zero(Asset::PTS),
                 returns: 0,
+                returned_value: Amount::zero(Asset::CNY),
                 value: Amount::zero(Asset::CNY),
                 price: None,
             };
@@ -304,8 +316,9 @@ impl Standings {
                 hold.redeemed = moved(AccountCode::POINTS_REDEMPTION).collect();
                 hold.held.clear();
             }
-            Some(HoldStep::Returned { points }) => {
+            Some(HoldStep::Returned { points, value }) => {
                 hold.returned = hold.returned.checked_add(points)?;
+                hold.returned_value = hold.returned_value.checked_add(value)?;
                 hold.returns = hold.returns.saturating_add(1);
                 let given_back: HashMap<LotId, Amount> =
                     moved(AccountCode::POINTS_REDEMPTION).collect();

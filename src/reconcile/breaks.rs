@@ -1,10 +1,12 @@
 //! What people do about breaks: one proposes, another decides; staff note; the partner answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::break_record::{Break, Note, NoteAuthor, NoteReaders};
 use super::proposal::{
     BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
+    within_difference,
 };
 use super::refusal::ReconcileRefusal;
 use crate::books::Books;
@@ -14,8 +16,8 @@ use crate::money::{Amount, Asset};
 use crate::partner::Registry;
 use crate::partner::statement_map::StatementMap;
 use crate::program::BreakAdjusted;
-use crate::store::{Db, LedgerTx, break_talk, breaks};
-use crate::writer::{BreakAdjustment, RecordError, Work};
+use crate::store::{Db, LedgerTx, break_talk, breaks, freezes};
+use crate::writer::{BreakAdjustment, HeldRefusal, RecordError, Work};
 
 /// A break with all that was proposed and said.
 pub struct BreakDetail {
@@ -57,7 +59,10 @@ pub fn read(db: &mut Db, id: BreakId) -> Done<BreakDetail> {
 /// [`ReconcileRefusal::BreakUnknown`], also for another partner's.
 pub fn read_asked(who: &PartnerId, db: &mut Db, id: BreakId) -> Done<BreakDetail> {
     let found = asked(who, breaks::get(db, id)?)?;
-    Ok(BreakDetail { found, proposals: Vec::new(), notes: break_talk::shared_notes(db, id)? })
+    let mut notes = break_talk::shared_notes(db, id)?;
+    // Counted anew: gaps would say how often staff talk among themselves.
+    notes.iter_mut().zip(1..).for_each(|(note, number)| note.number = number);
+    Ok(BreakDetail { found, proposals: Vec::new(), notes })
 }
 
 /// Proposes what is to be done.
@@ -162,6 +167,9 @@ fn keep_proposal(
     if order.action == ProposalAction::WriteOff {
         within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
     }
+    if let ProposalAction::Adjust(amount) = order.action {
+        within_difference(found.sums, amount)?;
+    }
     if let Some(waiting) = waiting {
         let lapsed = ProposalState::Lapsed { at: at.now };
         break_talk::decide(tx, id, waiting.number, &lapsed)?;
@@ -185,6 +193,9 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
     let found = breaks::lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
     let proposal = waiting_on(&mut work.tx, &found)?;
     proposal.approval(who, now)?;
+    if matches!(proposal.action, ProposalAction::Adjust(_)) {
+        refuse_frozen(work, &found.partner)?;
+    }
     let transaction = match proposal.action {
         ProposalAction::Adjust(amount) => Some(work.adjust_break(BreakAdjustment {
             partner: found.partner.clone(),
@@ -214,6 +225,12 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
             Ok(break_talk::note(tx, id, &note)?)
         }
     }
+}
+
+/// Nothing is owed to a partner that is frozen.
+fn refuse_frozen(work: &mut Work<'_>, partner: &PartnerId) -> Result<(), RecordError> {
+    let freezes = freezes::share(&mut work.tx, &BTreeSet::from([partner]))?;
+    if freezes.is_empty() { Ok(()) } else { Err(HeldRefusal::Frozen.into()) }
 }
 
 fn lock(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Break> {

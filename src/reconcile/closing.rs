@@ -1,7 +1,7 @@
 //! A partner's month is closed: one person proposes it with its statement, another closes. What is
 //! recorded after the cut falls into the next month, whatever its day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
@@ -11,25 +11,27 @@ use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::settlement::{Movements, OWED, SettlementStatement, SettlementTerms, When, settle};
 use crate::clock::Moment;
-use crate::ids::{PartnerId, StaffId};
+use crate::ids::{PartnerId, StaffId, TransactionId};
 use crate::ledger::Account;
 use crate::money::{Amount, Asset};
 use crate::store::settlements::{Settlement, SettlementState};
-use crate::store::{Db, settlements};
+use crate::store::{Db, LedgerTx, freezes, settlements};
 
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// So long after the cut a month may be closed: what was being recorded at the cut is there by then.
-const SETTLES_IN: TimeDelta = TimeDelta::seconds(5);
+/// So far apart the clocks of two gateways may be when they name transactions.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(2);
 
 type Done<T> = Result<T, ReconcileRefusal>;
 
-/// Proposes the close of a month that is over, with everything that is recorded now.
+/// Proposes the close of a month that is over, with everything that is recorded now. The time is the
+/// database's, which all gateways share.
 ///
 /// # Errors
 /// [`ReconcileRefusal::MonthNotOver`], [`ReconcileRefusal::MonthClosed`],
-/// [`ReconcileRefusal::CloseWaits`].
-pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
+/// [`ReconcileRefusal::CloseWaits`], [`ReconcileRefusal::PartnerFrozen`].
+pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+    let now = settlements::clock(db)?;
     if order.period.span(order.zone).until > now {
         return Err(ReconcileRefusal::MonthNotOver);
     }
@@ -57,47 +59,64 @@ pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Don
         proposed_at: now,
         state: SettlementState::Proposed,
     };
-    if db.write(|tx| settlements::insert(tx, &settlement))? {
-        Ok(settlement)
-    } else {
-        Err(ReconcileRefusal::CloseWaits)
-    }
+    db.write(|tx| {
+        refuse_frozen(tx, &order.partner)?;
+        if settlements::insert(tx, &settlement)? {
+            Ok(())
+        } else {
+            Err(ReconcileRefusal::CloseWaits)
+        }
+    })?;
+    Ok(settlement)
 }
 
-/// Another person closes the month. The statement is drawn up once more, and must be the same.
+/// Another person closes the month. What was being recorded at the cut is waited for; since the proposal
+/// nothing is recorded before it. The statement is drawn up once more, and must be the same.
 ///
 /// # Errors
-/// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::TooEarly`],
-/// [`ReconcileRefusal::Changed`].
-pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
+/// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::Changed`],
+/// [`ReconcileRefusal::PartnerFrozen`].
+pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     let waiting = waiting(db, order)?;
-    if waiting.proposed_by == *who {
+    if waiting.proposed_by.is_same_person(who) {
         return Err(ReconcileRefusal::FourEyes);
     }
-    if waiting.cut_at.plus(SETTLES_IN) > now {
-        return Err(ReconcileRefusal::TooEarly);
-    }
+    settlements::await_writers(db)?;
     let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
     let (number, cut_at) = (waiting.number, waiting.cut_at);
     let again = draw_up(db, order, Drawn { number, cut_at, open: kept.open_breaks })?;
     if sha256(&serde_json::to_string(&again)?) != waiting.sha256 {
         return Err(ReconcileRefusal::Changed);
     }
-    let state = SettlementState::Closed { by: who.clone(), at: now };
-    let closed = Settlement { state, ..waiting };
-    db.write(|tx| settlements::decide(tx, &closed))?;
-    Ok(closed)
+    let state = SettlementState::Closed { by: who.clone(), at: settlements::clock(db)? };
+    decide(db, Settlement { state, ..waiting })
 }
 
 /// The proposal comes to nothing.
 ///
 /// # Errors
 /// [`ReconcileRefusal::NoClose`].
-pub fn reject(who: &StaffId, db: &mut Db, order: &RunOrder, now: Moment) -> Done<Settlement> {
-    let state = SettlementState::Rejected { by: who.clone(), at: now };
-    let rejected = Settlement { state, ..waiting(db, order)? };
-    db.write(|tx| settlements::decide(tx, &rejected))?;
-    Ok(rejected)
+pub fn reject(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+    let state = SettlementState::Rejected { by: who.clone(), at: settlements::clock(db)? };
+    let waiting = waiting(db, order)?;
+    decide(db, Settlement { state, ..waiting })
+}
+
+/// Keeps what was decided, unless somebody else was first.
+fn decide(db: &mut Db, settlement: Settlement) -> Done<Settlement> {
+    db.write(|tx| {
+        if matches!(settlement.state, SettlementState::Closed { .. }) {
+            refuse_frozen(tx, &settlement.partner)?;
+        }
+        if settlements::decide(tx, &settlement)? { Ok(()) } else { Err(ReconcileRefusal::NoClose) }
+    })?;
+    Ok(settlement)
+}
+
+/// No freeze comes between until the transaction ends.
+fn refuse_frozen(tx: &mut LedgerTx<'_>, partner: &PartnerId) -> Done<()> {
+    let freezes = freezes::share(tx, &BTreeSet::from([partner]))?;
+    if freezes.is_empty() { Ok(()) } else { Err(ReconcileRefusal::PartnerFrozen) }
 }
 
 /// The statement of a month as it is kept.
@@ -153,9 +172,11 @@ fn movements(
 ) -> Done<Movements> {
     let month = order.period.span(order.zone);
     let mut movements = Movements::default();
+    // What happened in months that are closed was recorded by their ends, or after their cuts.
+    let first = settled.map(|settled| TransactionId::first_of(settled.until.minus(CLOCKS_APART)));
     for code in OWED {
         let account = Account::partner(code, &order.partner, Asset::CNY).id();
-        let mut after = None;
+        let mut after = first.map(|first| (first, -1));
         loop {
             let page = settlements::entries_before(db, account, month.until, after, ROWS_AT_ONCE)?;
             let Some(last) = page.last() else { break };

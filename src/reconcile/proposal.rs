@@ -88,6 +88,8 @@ pub enum ProposalRefusal {
     FourEyes,
     #[error("at most {max} may be written off")]
     AboveCap { max: Amount },
+    #[error("the two sides are {most} apart: adjust by that at most")]
+    AboveDifference { most: Amount },
     #[error("only a difference in CNY can be written off")]
     NoDifference,
 }
@@ -221,7 +223,7 @@ impl Proposal {
         if self.has_lapsed(now) {
             return Err(ProposalRefusal::Lapsed);
         }
-        if self.proposed_by == *by {
+        if self.proposed_by.is_same_person(by) {
             return Err(ProposalRefusal::FourEyes);
         }
         Ok(())
@@ -263,6 +265,27 @@ pub fn within_cap(sums: BreakSums, max: Amount) -> Result<(), ProposalRefusal> {
     let difference = of_money(sums.theirs)?.abs_diff(of_money(sums.ours)?);
     if difference > max.minor().unsigned_abs() {
         return Err(ProposalRefusal::AboveCap { max });
+    }
+    Ok(())
+}
+
+/// Whether an adjustment is at most what the two sides are apart, in whichever currency they say it.
+///
+/// # Errors
+/// [`ProposalRefusal::AboveDifference`].
+pub fn within_difference(sums: BreakSums, amount: Amount) -> Result<(), ProposalRefusal> {
+    let apart = match (sums.theirs, sums.ours) {
+        (Some(theirs), Some(ours)) if theirs.currency == ours.currency => {
+            theirs.minor.abs_diff(ours.minor)
+        }
+        (theirs, ours) => {
+            let sides = theirs.into_iter().chain(ours);
+            sides.map(|side| side.minor.unsigned_abs()).max().unwrap_or(0)
+        }
+    };
+    if amount.minor().unsigned_abs() > apart {
+        let most = Amount::from_minor(i64::try_from(apart).unwrap_or(i64::MAX), amount.asset());
+        return Err(ProposalRefusal::AboveDifference { most });
     }
     Ok(())
 }

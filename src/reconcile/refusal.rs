@@ -41,8 +41,9 @@ pub enum ReconcileRefusal {
     NoClose,
     #[error("whoever proposed the close cannot close the month")]
     FourEyes,
-    #[error("close the month a few seconds after it was proposed")]
-    TooEarly,
+    /// What the partner is owed since the freeze is out of its reach.
+    #[error("the partner is frozen: lift the freeze before its month is settled")]
+    PartnerFrozen,
     #[error(
         "something was still being recorded when the close was proposed: reject it, and propose again"
     )]

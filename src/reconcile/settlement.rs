@@ -13,12 +13,14 @@ use crate::ledger::account::chart;
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::money::{Amount, AmountError, Asset};
 
-/// The accounts on which the bank owes a partner money that is due.
-pub const OWED: [AccountCode; 4] = [
+/// The accounts on which the bank owes a partner money that is due, or the partner bears points that
+/// customers spent before it refunded them.
+pub const OWED: [AccountCode; 5] = [
     AccountCode::SUBSIDY_PAYABLE,
     AccountCode::COMMISSION_PAYABLE,
     AccountCode::REDEMPTION_PAYABLE,
     AccountCode::SETTLEMENT_PAYABLE,
+    AccountCode::REFUND_CHARGE,
 ];
 
 /// Where a settlement begins and ends.
@@ -199,7 +201,7 @@ mod tests {
         #[test]
         fn it_sums_to_zero_and_pays_out_only_what_is_owed(
             opening in -1_000_000..0_i64,
-            moved in prop::collection::vec((0..4_usize, any::<bool>(), -100_000..100_000_i64), 0..30),
+            moved in prop::collection::vec((0..5_usize, any::<bool>(), -100_000..100_000_i64), 0..30),
         ) {
             let mut movements = Movements::default();
             for (account, late, minor) in &moved {

@@ -245,14 +245,14 @@ impl StatementLines<'_> {
         let said = |column: usize| fields.get(column).map(plain).unwrap_or_default();
         let count = said(columns.count);
         if count != self.counted.to_string() {
-            return Err(format!("says {count:?} lines, and the file has {}", self.counted));
+            return Err(format!("says another number of lines: the file has {}", self.counted));
         }
         let total = said(columns.total);
         let minor = Amount::parse(total, Asset::CNY).map(Amount::minor);
         let sum = Amount::from_minor(i64::try_from(self.total).unwrap_or(i64::MAX), Asset::CNY);
         match minor {
             Ok(minor) if i128::from(minor) == self.total => Ok(()),
-            Ok(_) | Err(_) => Err(format!("says {total:?} in all, and the lines sum to {sum}")),
+            Ok(_) | Err(_) => Err(format!("says another sum: the lines come to {sum}")),
         }
     }
 
@@ -304,7 +304,7 @@ impl StatementLines<'_> {
         let said = said.unwrap_or_default();
         let meaning = map.kinds.get(said).ok_or_else(|| {
             let known: Vec<&str> = map.kinds.keys().map(String::as_str).collect();
-            format!("{column}: {said:?} is not one of {}", known.join(", "))
+            format!("{column}: expected one of {}", known.join(", "))
         })?;
         Ok(match meaning {
             LineMeaning::Payment => Some(ItemKind::Payment),

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
 use super::statement::{Statement, StatementLine, StatementState};
-use super::statement_file::{FileFault, FileReading, FileSource, NextLine};
+use super::statement_file::{CheckedFile, FileFault, FileReading, FileSource, NextLine};
 use crate::clock::Moment;
 use crate::ids::{StaffId, StatementId};
 use crate::intake::Charset;
@@ -35,28 +35,43 @@ pub enum Imported {
     Before(Statement),
 }
 
+impl<'a> StatementOrder<'a> {
+    fn reading(&self) -> Result<FileReading<'a>, ReconcileRefusal> {
+        let map = self.partner.statement.as_ref();
+        let map = map.ok_or_else(|| ReconcileRefusal::NotMapped(self.partner.id.clone()))?;
+        let Self { charset, zone, bytes_max, .. } = *self;
+        Ok(FileReading { map, charset, zone, bytes_max })
+    }
+}
+
 const PARTS_MAX: i64 = 400;
+/// Other files for the same part that may come in at the same time.
+const OTHERS_MAX: usize = 50;
 /// Lines that are kept in one transaction. Others write between them.
 const LINES_AT_ONCE: usize = 2_000;
 
-/// Takes a file in. After a failure in the middle the same file goes on where it was.
+/// Reads a file and holds it against its controls. It needs no database, and may take long.
 ///
 /// # Errors
-/// [`ReconcileRefusal::File`] with the lines; nothing is kept then.
+/// [`ReconcileRefusal::File`] with the lines.
+pub fn check(order: &StatementOrder<'_>) -> Result<CheckedFile, ReconcileRefusal> {
+    if !(1..=PARTS_MAX).contains(&order.part) {
+        return Err(ReconcileRefusal::Part);
+    }
+    Ok(order.source.check(order.reading()?)?)
+}
+
+/// Takes a checked file in. After a failure in the middle the same file goes on where it was.
+///
+/// # Errors
+/// [`ReconcileRefusal::File`] where the file has changed since; nothing more is kept then.
 pub fn import(
     who: &StaffId,
     db: &mut Db,
     order: &StatementOrder<'_>,
+    checked: &CheckedFile,
     now: Moment,
 ) -> Result<Imported, ReconcileRefusal> {
-    let map = order.partner.statement.as_ref();
-    let map = map.ok_or_else(|| ReconcileRefusal::NotMapped(order.partner.id.clone()))?;
-    if !(1..=PARTS_MAX).contains(&order.part) {
-        return Err(ReconcileRefusal::Part);
-    }
-    let (zone, bytes_max) = (order.zone, order.bytes_max);
-    let reading = FileReading { map, charset: order.charset, zone, bytes_max };
-    let checked = order.source.check(reading)?;
     let lines = i64::try_from(checked.lines).unwrap_or(i64::MAX);
     let new = Statement {
         id: StatementId::random(),
@@ -77,7 +92,7 @@ pub fn import(
     if statement.state == StatementState::Ready {
         return Ok(Imported::Before(statement));
     }
-    let reading = FileReading { charset: Some(checked.charset), ..reading };
+    let reading = FileReading { charset: Some(checked.charset), ..order.reading()? };
     load(db, statement.id, &order.source, reading)?;
     db.write(|tx| statements::set_ready(tx, statement.id))?;
     statement.state = StatementState::Ready;
@@ -89,15 +104,18 @@ fn find_or_keep(tx: &mut LedgerTx<'_>, new: &Statement) -> Result<Statement, Sto
     if let Some(before) = statements::same_file(tx.db(), of, &new.sha256)? {
         return Ok(before);
     }
-    let statement = Statement { version: statements::next_version(tx.db(), of)?, ..new.clone() };
-    if statements::insert(tx, &statement)? {
-        return Ok(statement);
+    // Others may be first, with this file or with other ones.
+    for _other in 0..OTHERS_MAX {
+        let version = statements::next_version(tx.db(), of)?;
+        let statement = Statement { version, ..new.clone() };
+        if statements::insert(tx, &statement)? {
+            return Ok(statement);
+        }
+        if let Some(before) = statements::same_file(tx.db(), of, &new.sha256)? {
+            return Ok(before);
+        }
     }
-    // Another gateway was first, with this file or with another one.
-    match statements::same_file(tx.db(), of, &new.sha256)? {
-        Some(before) => Ok(before),
-        None => Err(StoreError::Exhausted),
-    }
+    Err(StoreError::Exhausted)
 }
 
 fn load(

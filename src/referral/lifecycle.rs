@@ -88,6 +88,8 @@ pub struct Move {
     pub by: Actor,
     /// The bank's own words, which no partner reads.
     pub finding: Option<String>,
+    /// The customer who the mover is, where their token says so.
+    pub own_subject: Option<String>,
 }
 
 /// The move is not allowed. Nothing of it is kept.
@@ -267,13 +269,19 @@ impl fmt::Display for Actor {
 impl Move {
     #[must_use]
     pub const fn new(referral: ReferralId, step: ReferralStep, by: Actor) -> Self {
-        Self { referral, step, by, finding: None }
+        Self { referral, step, by, finding: None, own_subject: None }
     }
 
     /// With the bank's own words.
     #[must_use]
     pub fn because(self, finding: impl Into<String>) -> Self {
         Self { finding: Some(finding.into()), ..self }
+    }
+
+    /// By somebody who may be a customer too.
+    #[must_use]
+    pub fn by_customer(self, own_subject: Option<String>) -> Self {
+        Self { own_subject, ..self }
     }
 }
 

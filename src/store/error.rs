@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The statement itself is refused: it fails each time.
     #[error("the database refused a statement")]
     Refused(#[source] Error),
+    /// A settlement was cut after this transaction had begun. It may be run again, with a later time.
+    #[error("what is recorded now would fall before the cut of a settlement")]
+    BeforeCut,
     /// An amount would leave the range of its asset; nothing of the transaction is kept.
     #[error("a balance would leave the range of its asset")]
     OutOfRange,
@@ -63,7 +66,12 @@ impl StoreError {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Busy(_) | Self::Lost(_) | Self::Full(_) | Self::Exhausted | Self::Open { .. }
+            Self::Busy(_)
+                | Self::Lost(_)
+                | Self::Full(_)
+                | Self::BeforeCut
+                | Self::Exhausted
+                | Self::Open { .. }
         )
     }
 }
@@ -83,6 +91,7 @@ impl From<Error> for StoreError {
                 Cause::Lost => Self::Lost(error),
                 Cause::Full => full(error),
                 Cause::OutOfRange => Self::OutOfRange,
+                Cause::Cut => Self::BeforeCut,
                 Cause::Statement => Self::Refused(error),
             },
             _ => Self::Refused(error),

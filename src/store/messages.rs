@@ -13,6 +13,8 @@ pub enum Cause {
     Full,
     /// A number beyond 64 bits.
     OutOfRange,
+    /// What is recorded would fall before a cut.
+    Cut,
     /// The statement itself.
     Statement,
 }
@@ -33,12 +35,17 @@ pub fn cause(message: &str) -> Cause {
         Cause::Lost
     } else if says(OUT_OF_RANGE) {
         Cause::OutOfRange
+    } else if says(CUT) {
+        Cause::Cut
     } else if message.is_ascii() {
         Cause::Statement
     } else {
         Cause::Busy
     }
 }
+
+/// By the trigger on transactions.
+const CUT: &[&str] = &["a closed month takes no more transactions"];
 
 /// Deadlock detected (40P01), lock time-out (55P03), statement time-out (57014).
 const BUSY: &[&str] = &[

@@ -92,8 +92,14 @@ impl Named {
             found.into_iter().for_each(|(key, code)| standings.add_code(key, code));
         }
         if !self.held.is_empty() {
-            let found = holds::load(tx.db(), &self.held)?;
-            found.into_iter().for_each(|(key, hold)| standings.add_hold(key, hold));
+            let freezes = freezes::in_force(tx.db(), None)?;
+            for (key, hold) in holds::load(tx.db(), &self.held)? {
+                let lots: Vec<LotId> = hold.lots().collect();
+                if lots::are_frozen(tx.db(), &lots, &freezes)? {
+                    standings.add_frozen_hold(key);
+                }
+                standings.add_hold(key, hold);
+            }
         }
         let mut opened = Vec::new();
         if !self.refunded.is_empty() {

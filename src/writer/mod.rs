@@ -162,6 +162,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
             group_max: settings.group_max,
             messages_waiting: Arc::clone(&settings.leads_waiting),
             metrics: Arc::clone(&settings.metrics),
+            cut: None,
         };
         let queue = Arc::clone(&queue);
         let thread = std::thread::Builder::new()

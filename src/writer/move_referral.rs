@@ -8,9 +8,10 @@ use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
 use super::error::{RecordError, WriteError};
 use super::load::load_customer_lots;
+use super::release::HeldRefusal;
 use super::work::Work;
 use crate::clock::Moment;
-use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, LotId, PartnerId, ReferralId, RuleId, TransactionId};
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
 use crate::program::refer::LeadOf;
@@ -123,6 +124,7 @@ impl Work<'_> {
             });
         }
         let path = held.path(order.step)?;
+        self.refuse_release(&held.record, order)?;
         self.count_release(order)?;
         let partners_now = self.time_of(&held.record.partner)?;
         let mut decision = self.decide_move(&held, order, partners_now)?;
@@ -171,6 +173,30 @@ impl Work<'_> {
         held.let_go(tx, state)?;
         self.wake_relay();
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// Nobody releases what they brought themselves, nor what a freeze holds.
+    fn refuse_release(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
+        if order.step != ReferralStep::Release {
+            return Ok(());
+        }
+        if let Some(subject) = &order.own_subject {
+            let own = customers::by_subject(self.tx.db(), subject)?;
+            if own.is_some() && own == record.customer {
+                return Err(HeldRefusal::OwnAccount.into());
+            }
+        }
+        let held = held_events::get(self.tx.db(), record.event)?;
+        let is_held = held.is_some_and(|held| held.state == HeldState::Open);
+        if is_held && self.is_frozen(&record.partner)? {
+            return Err(HeldRefusal::Frozen.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the partner is frozen; until the transaction ends it stays so.
+    fn is_frozen(&mut self, partner: &PartnerId) -> Result<bool, StoreError> {
+        Ok(!freezes::share(&mut self.tx, &BTreeSet::from([partner]))?.is_empty())
     }
 
     /// Counts a release by a person, who may release so many in a day.
@@ -272,8 +298,7 @@ impl Work<'_> {
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
         let counted = counted(&mut self.tx, &budgets)?;
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
-        let partners = BTreeSet::from([&held.record.partner]);
-        let is_frozen = !freezes::share(&mut self.tx, &partners)?.is_empty();
+        let is_frozen = self.is_frozen(&held.record.partner)?;
         let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
@@ -288,7 +313,8 @@ impl Work<'_> {
         drafts: &mut Drafts<'_>,
     ) -> Result<Vec<usize>, RecordError> {
         let mut numbers = Vec::new();
-        if !order.step.to().is_met() || held.is_met() {
+        // Those of a frozen partner stay reserved until the freeze is lifted.
+        if !order.step.to().is_met() || held.is_met() || self.is_frozen(&held.record.partner)? {
             return Ok(numbers);
         }
         for given in referral_rewards::standing(self.tx.db(), order.referral)? {

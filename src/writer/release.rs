@@ -10,20 +10,27 @@ use super::error::{RecordError, WriteError};
 use super::load::{self, Loaded};
 use super::work::Work;
 use super::{Submission, Writer};
+use crate::clock::Moment;
 use crate::event::{self, Commit, Event, Payment, Referral};
 use crate::ids::{EventKey, StaffId, TransactionId};
+use crate::money::{Amount, Asset};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{self, HeldReason, Judging, Occasion, Standings};
+use crate::program::{
+    self, Counted, CountedUnit, Decision, HeldReason, Judging, Occasion, Refusal, Standings,
+    staff_limits, total_cost,
+};
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::held_events::{self, Decided, HeldEvent, HeldState, KeptEvent};
 use crate::store::outbox::Kind;
-use crate::store::{StoreError, corrections, customers, freezes, holds, referrals};
+use crate::store::{StoreError, corrections, counters, customers, freezes, holds, referrals};
 
 /// What a member of staff decides.
 #[derive(Clone, Debug)]
 pub struct HeldOrder {
     pub event: EventKey,
     pub by: StaffId,
+    /// The customer who the member of staff is, where their token says so.
+    pub own_subject: Option<String>,
     pub reason: String,
     pub step: HeldStep,
 }
@@ -44,6 +51,23 @@ pub struct HeldOutcome {
     pub replayed: bool,
 }
 
+/// What an event brings, decided anew.
+struct Again {
+    event: EventKey,
+    effective_at: Moment,
+    decision: Decision,
+}
+
+/// Whether a person may release something alone.
+enum Alone {
+    /// It counts for what they may release in a day.
+    Counted(Counted),
+    /// Another person has released it before: these are two.
+    Second,
+    /// It goes beyond what one person may release.
+    Beyond,
+}
+
 /// Why nothing is decided.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HeldRefusal {
@@ -61,6 +85,8 @@ pub enum HeldRefusal {
     Reversed,
     #[error("the partner is not in the registry any more")]
     PartnerGone,
+    #[error("nobody decides on their own account")]
+    OwnAccount,
 }
 
 impl HeldStep {
@@ -94,10 +120,11 @@ impl Work<'_> {
             referrals::lock(&mut self.tx, referral)?;
         }
         let held = held_events::lock(&mut self.tx, order.event)?.ok_or(HeldRefusal::Unknown)?;
+        let by_same = |decided: &Option<Decided>| {
+            decided.as_ref().is_some_and(|decided| decided.by == order.by.as_str())
+        };
         if held.state != HeldState::Open {
-            let same = held.state == order.step.state()
-                && held.decided.as_ref().is_some_and(|it| it.by == order.by.as_str());
-            if same {
+            if held.state == order.step.state() && by_same(&held.decided) {
                 return Ok(HeldOutcome { held, transaction: None, replayed: true });
             }
             return Err(HeldRefusal::Closed(held.state).into());
@@ -107,8 +134,15 @@ impl Work<'_> {
         }
         let transaction = match (held.kind.as_str(), order.step) {
             (Referral::TYPE, step) => self.move_held(order, step)?,
-            (Payment::TYPE, HeldStep::Release) => self.release_payment(order, &held)?,
-            (Commit::TYPE, HeldStep::Release) => self.release_price(order, &held)?,
+            (Payment::TYPE | Commit::TYPE, HeldStep::Release) => {
+                if by_same(&held.proposed) {
+                    return Ok(HeldOutcome { held, transaction: None, replayed: true });
+                }
+                let Some(transaction) = self.release(order, &held)? else {
+                    return self.propose_release(order, held);
+                };
+                Some(transaction)
+            }
             (_, HeldStep::Release) => return Err(StoreError::Corrupt("held_events.kind").into()),
             (_, HeldStep::Reject) => None,
         };
@@ -126,6 +160,83 @@ impl Work<'_> {
         Ok(HeldOutcome { held, transaction, replayed: false })
     }
 
+    /// Releases a payment or a redemption; `None` where a second person must release it too.
+    fn release(
+        &mut self,
+        order: &HeldOrder,
+        held: &HeldEvent,
+    ) -> Result<Option<TransactionId>, RecordError> {
+        let mut released = match held.kind.as_str() {
+            Payment::TYPE => self.release_payment(order, held)?,
+            _ => vec![self.release_price(order, held)?],
+        };
+        match (self.may_release(order, held, &released)?, released.first_mut()) {
+            (Alone::Beyond, _) | (_, None) => return Ok(None),
+            (Alone::Counted(counted), Some(first)) => first.decision.counted.push(counted),
+            (Alone::Second, Some(_first)) => {}
+        }
+        let (mut drafts, mut transaction) = (Drafts::default(), None);
+        for Again { event, effective_at, decision } in released {
+            let draft = Draft::of_release(event, decision, effective_at, self.now)?;
+            transaction = transaction.or(Some(draft.transaction_id()));
+            drafts.push(draft);
+        }
+        drafts.write(&mut self.tx, self.now)?;
+        Ok(transaction)
+    }
+
+    /// Keeps who would release it, and waits for a second person.
+    fn propose_release(
+        &mut self,
+        order: &HeldOrder,
+        held: HeldEvent,
+    ) -> Result<HeldOutcome, RecordError> {
+        let (by, because) = (order.by.to_string(), order.reason.clone());
+        let proposed = Decided { by, because, at: self.now };
+        if !held_events::propose(&mut self.tx, order.event, &proposed)? {
+            return Err(RecordError::Raced);
+        }
+        let held = HeldEvent { proposed: Some(proposed), ..held };
+        Ok(HeldOutcome { held, transaction: None, replayed: false })
+    }
+
+    /// Whether this person may release that alone, or is the second.
+    fn may_release(
+        &mut self,
+        order: &HeldOrder,
+        held: &HeldEvent,
+        released: &[Again],
+    ) -> Result<Alone, RecordError> {
+        if let Some(subject) = &order.own_subject {
+            let own = customers::by_subject(self.tx.db(), subject)?;
+            if own.is_some() && released.iter().any(|again| again.decision.customer == own) {
+                return Err(HeldRefusal::OwnAccount.into());
+            }
+        }
+        let is_other = |proposed: &Decided| {
+            StaffId::try_from(proposed.by.as_str())
+                .is_ok_and(|first| !first.is_same_person(&order.by))
+        };
+        if held.proposed.as_ref().is_some_and(is_other) {
+            return Ok(Alone::Second);
+        }
+        let programme = self.bank.registry.programme();
+        let (price, most) = (programme.points.redemption_price, programme.staff.release_day_max);
+        let costs = released.iter().map(|again| total_cost(&again.decision, price));
+        let mut costs = costs.collect::<Result<Vec<_>, _>>().map_err(Refusal::from)?.into_iter();
+        let worth = costs.try_fold(Amount::zero(Asset::CNY), Amount::checked_add);
+        let amount = worth.map_err(Refusal::from)?.minor().max(0);
+        let counter = staff_limits::released(&order.by, self.now.day_in(self.bank.time_zone));
+        counters::lock(&mut self.tx, std::iter::once(counter))?;
+        let known = counters::load(self.tx.db(), &[counter])?;
+        let so_far = known.into_iter().find(|(key, _sum)| *key == counter);
+        let so_far = so_far.map_or(0, |(_key, sum)| sum);
+        if so_far.checked_add(amount).is_none_or(|sum| sum > most.minor()) {
+            return Ok(Alone::Beyond);
+        }
+        Ok(Alone::Counted(Counted { counter, unit: CountedUnit::Money, amount }))
+    }
+
     /// Moves the referral of a held event on, as staff do who decide on the referral.
     fn move_held(
         &mut self,
@@ -138,55 +249,56 @@ impl Work<'_> {
             HeldStep::Release => ReferralStep::Release,
             HeldStep::Reject => ReferralStep::Reject,
         };
-        let order =
-            Move::new(referral, step, Actor::Staff(order.by.clone())).because(order.reason.clone());
+        let by = Actor::Staff(order.by.clone());
+        let order = Move::new(referral, step, by)
+            .because(order.reason.clone())
+            .by_customer(order.own_subject.clone());
         Ok(self.move_referral(&order)?.transaction)
     }
 
-    /// Gives what the payment brings, and takes back at once what was refunded of it meanwhile.
+    /// What the payment brings, and what was refunded of it meanwhile takes back at once.
     fn release_payment(
         &mut self,
         order: &HeldOrder,
         held: &HeldEvent,
-    ) -> Result<Option<TransactionId>, RecordError> {
+    ) -> Result<Vec<Again>, RecordError> {
         let partner = self.bank.registry.get(&held.partner).ok_or(HeldRefusal::PartnerGone)?;
+        let kept = held_events::kept(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
+        let payment = again(&kept, None)?;
+        let submission = |kept: &KeptEvent, event: Event| Submission {
+            partner: Arc::clone(&partner),
+            event,
+            signed: None,
+            judging: Judging::Accepted { recorded_at: kept.recorded_at },
+        };
+        let clocks = TestClocks::real(self.now);
+        // A refund or a reversal that is under way holds the customer: what it did is there after that.
+        let alone = submission(&kept, payment.clone());
+        load::for_events(&mut self.tx, &[&alone], self.bank, &clocks)?;
         if !corrections::reversed(self.tx.db(), &[order.event])?.is_empty() {
             return Err(HeldRefusal::Reversed.into());
         }
-        let kept = held_events::kept(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
         let mut waiting = vec![kept];
         waiting.extend(held_events::refunds(self.tx.db(), order.event)?);
-        let first = waiting.first().map(|kept| again(kept, None)).transpose()?;
-        let payment = first.ok_or(HeldRefusal::Unknown)?;
         let mut submissions = Vec::with_capacity(waiting.len());
         for kept in &waiting {
-            let event = again(kept, Some(&payment))?;
-            let judging = Judging::Accepted { recorded_at: kept.recorded_at };
-            let partner = Arc::clone(&partner);
-            submissions.push(Submission { partner, event, signed: None, judging });
+            submissions.push(submission(kept, again(kept, Some(&payment))?));
         }
         let all: Vec<&Submission> = submissions.iter().collect();
-        let clocks = TestClocks::real(self.now);
         let Loaded { mut standings, .. } =
             load::for_events(&mut self.tx, &all, self.bank, &clocks)?;
-        let mut drafts = Drafts::default();
-        let mut transaction = None;
-        for (kept, submission) in waiting.iter().zip(&submissions) {
-            let draft = self.draft_again(order, kept, submission, &mut standings)?;
-            transaction = transaction.or(Some(draft.transaction_id()));
-            drafts.push(draft);
-        }
-        drafts.write(&mut self.tx, self.now)?;
-        Ok(transaction)
+        let both = waiting.iter().zip(&submissions);
+        both.map(|(kept, submission)| self.decide_again(order, kept, submission, &mut standings))
+            .collect()
     }
 
-    fn draft_again<'d>(
+    fn decide_again(
         &self,
         order: &HeldOrder,
         kept: &KeptEvent,
         submission: &Submission,
         standings: &mut Standings,
-    ) -> Result<Draft<'d>, RecordError> {
+    ) -> Result<Again, RecordError> {
         let Submission { partner, event, judging, .. } = submission;
         let occasion = Occasion::new(event.effective_at, self.now, self.bank.time_zone);
         let occasion = occasion.judged(*judging);
@@ -201,15 +313,11 @@ impl Work<'_> {
             HeldReason::RefundedWhileHeld { event: event.id.clone() }
         };
         decision.explanation.insert(0, why.into());
-        Draft::of_release(kept.key, decision, event.effective_at, self.now)
+        Ok(Again { event: kept.key, effective_at: event.effective_at, decision })
     }
 
     /// Owes the price of a redemption, less what was given back of it meanwhile.
-    fn release_price(
-        &mut self,
-        order: &HeldOrder,
-        held: &HeldEvent,
-    ) -> Result<Option<TransactionId>, RecordError> {
+    fn release_price(&mut self, order: &HeldOrder, held: &HeldEvent) -> Result<Again, RecordError> {
         let partner = self.bank.registry.get(&held.partner).ok_or(HeldRefusal::PartnerGone)?;
         let kept = held_events::kept(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
         let hold = held.hold.ok_or(StoreError::Corrupt("held_events.hold_id"))?;
@@ -226,12 +334,7 @@ impl Work<'_> {
             by: order.by.clone(),
             because: order.reason.clone(),
         });
-        let draft = Draft::of_release(kept.key, decision, event.effective_at, self.now)?;
-        let transaction = draft.transaction_id();
-        let mut drafts = Drafts::default();
-        drafts.push(draft);
-        drafts.write(&mut self.tx, self.now)?;
-        Ok(Some(transaction))
+        Ok(Again { event: kept.key, effective_at: event.effective_at, decision })
     }
 }
 

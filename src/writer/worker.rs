@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use tokio::sync::{Notify, oneshot};
 
 use super::error::RecordError;
@@ -11,9 +12,9 @@ use super::queue::Queue;
 use super::watch::{self, AtWork, InLine};
 use super::work::{Bank, Work};
 use super::{Answers, Submission, WriteError};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::database_url::DatabaseUrl;
-use crate::store::{self, Db, StoreError};
+use crate::store::{self, Db, StoreError, settlements};
 use crate::telemetry::metrics::Metrics;
 use crate::trace_parent::TraceParent;
 
@@ -34,6 +35,8 @@ pub struct Worker {
     /// Notified after a commit that queued messages.
     pub messages_waiting: Arc<Notify>,
     pub metrics: Arc<Metrics>,
+    /// The latest cut of a settlement that this thread has met: what it records comes later.
+    pub cut: Option<Moment>,
 }
 
 /// Tries of one transaction before its callers are told that the database cannot.
@@ -128,11 +131,11 @@ impl Worker {
     ) -> Result<T, RecordError> {
         let mut tries = 0_u32;
         loop {
-            let bank = &self.bank;
+            let (bank, cut) = (&self.bank, self.cut);
             let begun = Instant::now();
             let done = self.db.write(|tx| {
                 let tx = tx.same();
-                let now = clock::now();
+                let now = after(cut, clock::now());
                 let mut work = Work { tx, now, bank, wakes_relay: false, person: None };
                 let done = act(&mut work)?;
                 Ok::<_, RecordError>((done, work.wakes_relay))
@@ -157,6 +160,13 @@ impl Worker {
     }
 
     fn recover(&mut self, error: &RecordError, tries: u32) {
+        if matches!(error, RecordError::Store(StoreError::BeforeCut)) {
+            match settlements::latest_cut(&mut self.db) {
+                Ok(cut) => self.cut = cut,
+                Err(error) => tracing::warn!(%error, "the cut of a settlement cannot be read"),
+            }
+            return;
+        }
         if !matches!(error, RecordError::Raced) {
             std::thread::sleep(Duration::from_millis(5_u64 << tries.min(8)));
         }
@@ -167,4 +177,10 @@ impl Worker {
             }
         }
     }
+}
+
+/// The time at which a transaction is recorded: now, and later than the cut of a settlement, which
+/// another machine's clock may have made.
+fn after(cut: Option<Moment>, now: Moment) -> Moment {
+    cut.map_or(now, |cut| now.max(cut.plus(TimeDelta::microseconds(1))))
 }

@@ -137,6 +137,7 @@ impl From<WriteError> for Problem {
             WriteError::Move(MoveRefusal::Rules(refusal)) => refusal.into(),
             WriteError::Held(refusal) => match &refusal {
                 HeldRefusal::Unknown | HeldRefusal::PartnerGone => Self::not_found(),
+                HeldRefusal::OwnAccount => Self::new(&FOUR_EYES, refusal.to_string()),
                 HeldRefusal::Closed(_) | HeldRefusal::Reversed => {
                     Self::new(&HELD_CLOSED, refusal.to_string())
                 }

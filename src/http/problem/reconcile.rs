@@ -41,6 +41,9 @@ impl From<ReconcileRefusal> for Problem {
                 ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
                     Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
                 }
+                ProposalRefusal::AboveDifference { .. } => {
+                    Self::at(&ADJUSTMENT_EXCEEDS, "/amount", &refusal)
+                }
                 ProposalRefusal::Closed(_)
                 | ProposalRefusal::Waiting
                 | ProposalRefusal::NoneWaits
@@ -51,7 +54,7 @@ impl From<ReconcileRefusal> for Problem {
             ReconcileRefusal::MonthNotOver
             | ReconcileRefusal::MonthClosed
             | ReconcileRefusal::CloseWaits
-            | ReconcileRefusal::TooEarly
+            | ReconcileRefusal::PartnerFrozen
             | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
             ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
             ReconcileRefusal::Gone => Self::internal(refusal.to_string()),

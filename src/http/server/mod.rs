@@ -6,6 +6,7 @@ pub(in crate::http) mod conditional;
 pub(in crate::http) mod hardening;
 pub(in crate::http) mod idempotency;
 pub(in crate::http) mod limit;
+pub(in crate::http) mod long_work;
 pub(in crate::http) mod media;
 pub(in crate::http) mod method;
 pub(in crate::http) mod noted;

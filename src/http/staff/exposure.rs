@@ -14,8 +14,10 @@ use crate::partner::exposure::{ExposedParty, ExposureMeasure, ExposurePeriod};
 use crate::program::{Occasion, exposure_buckets};
 use crate::store::{exposures, held_events};
 
-/// How many held events an alarm list looks at.
-const HELD_MAX: i64 = 10_000;
+/// Maximum number of alarms in a list.
+const ALARMS_MAX: usize = 1_000;
+/// So many events of an alarm are counted.
+const COUNTED_MAX: i64 = 100_000;
 
 /// A rule by which events of a partner wait for staff.
 #[derive(Serialize, ToSchema)]
@@ -23,7 +25,7 @@ struct Alarm {
     partner: String,
     /// The limit by its id, or `late`, or `frozen`.
     rule: String,
-    /// Events that wait.
+    /// Events that wait, counted up to 100,000.
     events: i64,
     since: Moment,
     /// The figure of the latest, and its limit.
@@ -62,7 +64,7 @@ pub(in crate::http) struct ExposureView {
     figures: Vec<ExposureFigure>,
 }
 
-/// What waits for staff, by partner and rule. The latest 10,000 held events are looked at.
+/// What waits for staff, by partner and rule.
 #[utoipa::path(
     get, path = "/v1/alarms", tag = "Decisions", security(("staff" = ["read"])),
     responses((status = 200, description = "All of them.", body = Alarms))
@@ -71,7 +73,7 @@ pub async fn get_alarms(
     _staff: Staff<Read>,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let found = gateway.main.ask(|db| held_events::waiting(db, HELD_MAX)).await?;
+    let found = gateway.main.ask(|db| held_events::waiting(db, ALARMS_MAX, COUNTED_MAX)).await?;
     let alarms = found.into_iter().map(|it| Alarm {
         partner: it.partner,
         rule: it.rule,

@@ -137,7 +137,8 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(id)?;
     let reason = read_object(body, read_reason)?;
-    let order = Move::new(id, step, Actor::Staff(staff.id)).because(reason);
+    let order =
+        Move::new(id, step, Actor::Staff(staff.id)).because(reason).by_customer(staff.own_subject);
     let ReferralMoved { referral, state, replayed, transaction, .. } =
         gateway.main.writer.move_referral(order).await?;
     let mut response = HttpResponse::Ok();

@@ -56,6 +56,14 @@ pub(in crate::http) struct HeldView {
     limit: Option<String>,
     held_at: Moment,
     state: &'static str,
+    /// Who has released it, where it goes beyond what one person may release in a day: another person
+    /// must release it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed_because: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed_at: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +90,7 @@ impl HeldView {
     fn new(held: HeldEvent, transaction: Option<TransactionId>) -> Result<Self, Problem> {
         let receipt = RawValue::from_string(held.receipt)
             .map_err(|error| Problem::internal(error.to_string()))?;
-        let decided = held.decided;
+        let (decided, proposed) = (held.decided, held.proposed);
         Ok(Self {
             held: Uuid::from_bytes(*held.event.bytes()),
             partner: held.partner,
@@ -92,6 +100,9 @@ impl HeldView {
             limit: held.limit,
             held_at: held.recorded_at,
             state: held.state.name(),
+            proposed_by: proposed.as_ref().map(|proposed| proposed.by.clone()),
+            proposed_because: proposed.as_ref().map(|proposed| proposed.because.clone()),
+            proposed_at: proposed.map(|proposed| proposed.at),
             decided_by: decided.as_ref().map(|decided| decided.by.clone()),
             because: decided.as_ref().map(|decided| decided.because.clone()),
             decided_at: decided.map(|decided| decided.at),
@@ -154,7 +165,10 @@ pub async fn get_held_event(
     security(("staff" = ["decide"])),
     params(("held" = String, Path, description = "The held event.")),
     request_body = DecisionBody,
-    responses((status = 200, description = "Released, now or before.", body = HeldView))
+    responses(
+        (status = 200, description = "Released, now or before.", body = HeldView),
+        (status = 202, description = "Another person must release it too.", body = HeldView),
+    )
 )]
 pub async fn release_event(
     staff: Staff<Decide>,
@@ -191,10 +205,11 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let event = read_key(id)?;
     let reason = read_object(body, read_reason)?;
-    let order = HeldOrder { event, by: staff.id, reason, step };
+    let order = HeldOrder { event, by: staff.id, own_subject: staff.own_subject, reason, step };
     let HeldOutcome { held, transaction, replayed } =
         gateway.main.writer.decide_held(order).await?;
-    let mut response = HttpResponse::Ok();
+    let waits = step == HeldStep::Release && held.state == HeldState::Open;
+    let mut response = if waits { HttpResponse::Accepted() } else { HttpResponse::Ok() };
     if replayed {
         response.insert_header((REPLAYED, "true"));
     }

@@ -17,6 +17,7 @@ use crate::ids::{PartnerId, ReconciliationId, StaffId};
 use crate::reconcile::period::Period;
 use crate::reconcile::run;
 use crate::reconcile::run_order::RunOrder;
+use crate::store::Db;
 use crate::store::reconciliations::{self, Reconciliation, RunState};
 
 /// A run over a partner's month.
@@ -58,7 +59,12 @@ pub async fn run_reconciliation(
     })?;
     let partner = read_partner(&gateway, Some(&partner))?.id.clone();
     let order = RunOrder { partner, period: read_period(Some(&period))?, zone: gateway.time_zone };
-    let done = gateway.main.ask_or(move |db| run::run(&staff.id, db, &order)).await?;
+    let place = gateway.long_work.enter()?;
+    let compare = move |db: &mut Db| {
+        let _place = place;
+        run::run(&staff.id, db, &order)
+    };
+    let done = gateway.main.ask_or(compare).await?;
     Ok(HttpResponse::Created().json(View::of(done)?))
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::statements::{read_partner, read_period};
-use crate::clock::{self, Moment};
+use crate::clock::Moment;
 use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Settle, Staff};
@@ -65,8 +65,7 @@ pub async fn propose_settlement(
     let partner = read_partner(&gateway, Some(&partner))?.id.clone();
     let period = read_period(Some(&period))?;
     let order = RunOrder { partner, period, zone: gateway.time_zone };
-    let now = clock::now();
-    let propose = move |db: &mut _| closing::propose(&staff.id, db, &order, now);
+    let propose = move |db: &mut _| closing::propose(&staff.id, db, &order);
     Ok(HttpResponse::Created().json(View::of(gateway.main.ask_or(propose).await?)?))
 }
 
@@ -86,8 +85,7 @@ pub async fn close_settlement(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
-    let now = clock::now();
-    let close = move |db: &mut _| closing::close(&staff.id, db, &order, now);
+    let close = move |db: &mut _| closing::close(&staff.id, db, &order);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(close).await?)?))
 }
 
@@ -107,8 +105,7 @@ pub async fn reject_settlement(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
-    let now = clock::now();
-    let reject = move |db: &mut _| closing::reject(&staff.id, db, &order, now);
+    let reject = move |db: &mut _| closing::reject(&staff.id, db, &order);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(reject).await?)?))
 }
 
@@ -134,7 +131,8 @@ pub async fn get_settlement(
 
 fn read_month(gateway: &Gateway, path: web::Path<(String, String)>) -> Result<RunOrder, Problem> {
     let (partner, period) = path.into_inner();
-    let partner = PartnerId::try_from(partner).map_err(|_invalid| Problem::not_found())?;
+    let partner = read_partner(gateway, Some(&partner)).map_err(|_unknown| Problem::not_found())?;
+    let partner = partner.id.clone();
     let period = Period::try_from(period.as_str()).map_err(|_invalid| Problem::not_found())?;
     Ok(RunOrder { partner, period, zone: gateway.time_zone })
 }

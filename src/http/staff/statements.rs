@@ -18,10 +18,14 @@ use crate::intake::Charset;
 use crate::ledger::chain::Hash;
 use crate::partner::Partner;
 use crate::reconcile::period::Period;
+use crate::reconcile::refusal::ReconcileRefusal;
 use crate::reconcile::statement::Statement;
 use crate::reconcile::statement_file::FileSource;
 use crate::reconcile::statements::{self, Imported, StatementOrder};
 use crate::store;
+
+/// Maximum bytes of a file that comes by HTTP, once it is unpacked. Larger ones come by command.
+const UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Where a file belongs.
 #[derive(Deserialize, IntoParams)]
@@ -112,14 +116,25 @@ pub async fn post_statement(
     let partner = read_partner(&gateway, partner.as_deref())?;
     let period = read_period(period.as_deref())?;
     let charset = charset.as_deref().map(read_charset).transpose()?;
-    let (zone, bytes_max) = (gateway.time_zone, gateway.unpacked_bytes_max);
+    let (zone, part) = (gateway.time_zone, part.unwrap_or(1));
+    let bytes_max = gateway.unpacked_bytes_max.min(UNPACKED_BYTES_MAX);
     let source = FileSource::Bytes(Arc::new(body.to_vec()));
-    let import = move |db: &mut store::Db| {
-        let part = part.unwrap_or(1);
-        let partner = &partner;
+    let place = Arc::new(gateway.long_work.enter()?);
+    let (kept, lent) = (Arc::clone(&place), Arc::clone(&partner));
+    let read = web::block(move || {
+        let (_place, partner) = (kept, &lent);
         let order =
             StatementOrder { partner, period, part, file_name, source, charset, zone, bytes_max };
-        statements::import(&staff.id, db, &order, clock::now())
+        let checked = statements::check(&order)?;
+        let StatementOrder { file_name, source, .. } = order;
+        Ok::<_, ReconcileRefusal>((file_name, source, checked))
+    });
+    let (file_name, source, checked) = read.await.map_err(Problem::internal)??;
+    let import = move |db: &mut store::Db| {
+        let (_place, partner) = (place, &partner);
+        let order =
+            StatementOrder { partner, period, part, file_name, source, charset, zone, bytes_max };
+        statements::import(&staff.id, db, &order, &checked, clock::now())
     };
     Ok(match gateway.main.ask_or(import).await? {
         Imported::New(statement) => HttpResponse::Created().json(View::of(statement)),

@@ -182,6 +182,16 @@ impl ExposurePeriod {
         }
     }
 
+    /// With its article, within a sentence.
+    #[must_use]
+    pub const fn one(self) -> &'static str {
+        match self {
+            Self::Hour => "an hour",
+            Self::Day => "a day",
+            Self::Month => "a month",
+        }
+    }
+
     #[must_use]
     pub const fn name_zh(self) -> &'static str {
         match self {

@@ -24,6 +24,10 @@ pub struct StaffLimits {
     pub day_max: Amount,
     /// Referrals that one person may release from their hold in a day. Beyond it another person decides.
     pub releases_day_max: u32,
+    /// What held payments and redemptions that one person releases in a day may be worth, points at their
+    /// price. Beyond it a second person must release them too.
+    #[serde(deserialize_with = "terms::yuan")]
+    pub release_day_max: Amount,
     /// From how many approvals in thirty days on the same two people are shown as often together.
     pub pair_often: u32,
 }
@@ -37,6 +41,7 @@ impl Default for StaffLimits {
             customer_month_max: points(500),
             day_max: points(5_000),
             releases_day_max: 50,
+            release_day_max: Amount::from_minor(10_000, Asset::CNY),
             pair_often: 10,
         }
     }

@@ -26,6 +26,8 @@ pub enum HeldReason {
     HeldLate { days_late: i64, days_max: u32 },
     /// The bank has frozen the partner.
     HeldFrozen { since: LocalMoment },
+    /// The points came from a partner that the bank has frozen since they were held.
+    PointsFrozen,
     /// The price of redeemed points is held, and the customer has spent them.
     PriceHeld { value: Amount },
     /// Staff released it. The sentences do not name the person, because partners read them.
@@ -45,7 +47,7 @@ impl HeldReason {
         match self {
             Self::BeyondExposure { limit, .. } => limit.as_str(),
             Self::HeldLate { .. } => "late",
-            Self::HeldFrozen { .. } => "frozen",
+            Self::HeldFrozen { .. } | Self::PointsFrozen => "frozen",
             Self::PriceHeld { .. } | Self::ReleasedByStaff { .. } => "decision",
             Self::RefundedWhileHeld { .. } => "refund",
             Self::PayableFrozen { .. } | Self::PayableFreed => "frozen",
@@ -59,6 +61,7 @@ impl HeldReason {
             Self::BeyondExposure { figure, max, .. } => Some((*figure, *max)),
             Self::HeldLate { .. }
             | Self::HeldFrozen { .. }
+            | Self::PointsFrozen
             | Self::PriceHeld { .. }
             | Self::ReleasedByStaff { .. }
             | Self::RefundedWhileHeld { .. }
@@ -72,11 +75,11 @@ impl HeldReason {
     pub fn says(&self) -> String {
         match self {
             Self::BeyondExposure { limit, of, measure, per, figure, max, .. } => format!(
-                "Held until the bank decides: {} of {} in a {} would come to {}, more than {} \
+                "Held until the bank decides: {} of {} in {} would come to {}, more than {} \
                  ({limit}).",
                 measure.name(),
                 of.name(),
-                per.name(),
+                per.one(),
                 in_unit(*figure),
                 in_unit(*max),
             ),
@@ -88,6 +91,11 @@ impl HeldReason {
                 "Held until the bank decides: the bank has frozen the partner since {}.",
                 since.minute()
             ),
+            Self::PointsFrozen => {
+                "Held until the bank decides: the bank has to look at where these \
+                                   points came from."
+                    .to_owned()
+            }
             Self::PriceHeld { value } => format!(
                 "The customer's points are redeemed. The {value} CNY for them are not owed until \
                  the bank has decided."
@@ -125,6 +133,7 @@ impl HeldReason {
             Self::HeldFrozen { since } => {
                 format!("搁置，待银行决定：银行自{}起冻结该合作方。", since.minute())
             }
+            Self::PointsFrozen => "搁置，待银行决定：银行须核查这些积分的来源。".to_owned(),
             Self::PriceHeld { value } => {
                 format!("客户的积分已兑换，兑换款{value}元待银行决定后才应付。")
             }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use crate::clock::Moment;
 use crate::event::Refund;
@@ -43,6 +44,8 @@ pub struct HeldEvent {
     pub recorded_at: Moment,
     pub state: HeldState,
     pub decided: Option<Decided>,
+    /// Who would release it, where a second person must too.
+    pub proposed: Option<Decided>,
     /// What the partner was answered.
     pub receipt: String,
 }
@@ -147,15 +150,22 @@ pub fn withheld(db: &mut Db, holds: &[EventKey]) -> Result<Vec<EventKey>, StoreE
 
 type HeldRow = (
     (Vec<u8>, String, String, Option<Vec<u8>>, String, Option<String>, Option<String>),
-    (chrono::NaiveDateTime, String, Option<String>, Option<String>, Option<chrono::NaiveDateTime>),
+    (chrono::NaiveDateTime, String),
+    DecidedRow,
+    DecidedRow,
     String,
 );
 
+type DecidedRow = (Option<String>, Option<String>, Option<chrono::NaiveDateTime>);
+
 fn read(row: HeldRow) -> Result<HeldEvent, StoreError> {
-    let ((event, partner, kind, hold, rule, figure, limit), closing, receipt) = row;
-    let (recorded_at, state, by, because, at) = closing;
+    let ((event, partner, kind, hold, rule, figure, limit), standing, decided, proposed, receipt) =
+        row;
+    let (recorded_at, state) = standing;
     let key = |id: &[u8], column| types::bytes16(id, column).map(EventKey::from_bytes);
-    let decided = by.zip(because).zip(at);
+    let read = |(by, because, at): DecidedRow| {
+        Some(Decided { by: by?, because: because?, at: types::moment(at?) })
+    };
     Ok(HeldEvent {
         event: key(&event, "held_events.event_id")?,
         partner: types::partner(&partner)?,
@@ -166,7 +176,8 @@ fn read(row: HeldRow) -> Result<HeldEvent, StoreError> {
         limit,
         recorded_at: types::moment(recorded_at),
         state: HeldState::by_name(&state).ok_or(StoreError::Corrupt("held_events.state"))?,
-        decided: decided.map(|((by, because), at)| Decided { by, because, at: types::moment(at) }),
+        decided: read(decided),
+        proposed: read(proposed),
         receipt,
     })
 }
@@ -183,13 +194,9 @@ macro_rules! columns {
                 held_events::figure,
                 held_events::limit_figure,
             ),
-            (
-                held_events::recorded_at,
-                held_events::state,
-                held_events::decided_by,
-                held_events::decided_because,
-                held_events::decided_at,
-            ),
+            (held_events::recorded_at, held_events::state),
+            (held_events::decided_by, held_events::decided_because, held_events::decided_at),
+            (held_events::proposed_by, held_events::proposed_because, held_events::proposed_at),
             transactions::receipt,
         )
     };
@@ -259,6 +266,25 @@ pub fn close(
         ))
         .execute(tx.0)?;
     Ok(closed == 1)
+}
+
+/// Keeps who would release a held event; `false` when it is not open any more.
+pub fn propose(
+    tx: &mut LedgerTx<'_>,
+    event: EventKey,
+    proposed: &Decided,
+) -> Result<bool, StoreError> {
+    let row = held_events::table
+        .filter(held_events::event_id.eq(event.bytes().as_slice()))
+        .filter(held_events::state.eq(HeldState::Open.name()));
+    let kept = diesel::update(row)
+        .set((
+            held_events::proposed_by.eq(&proposed.by),
+            held_events::proposed_because.eq(&proposed.because),
+            held_events::proposed_at.eq(proposed.at.naive()),
+        ))
+        .execute(tx.0)?;
+    Ok(kept == 1)
 }
 
 /// Keeps which transaction brought what a held event had waited for.
@@ -350,33 +376,86 @@ pub fn refunds(db: &mut Db, payment: EventKey) -> Result<Vec<KeptEvent>, StoreEr
     rows.into_iter().map(read_kept).collect()
 }
 
-type WaitingRow = (String, String, chrono::NaiveDateTime, Option<String>, Option<String>);
-
-/// What waits for staff, by partner and rule, the partner first. At most `rows_max` held events are
-/// looked at, the latest.
-pub fn waiting(db: &mut Db, rows_max: i64) -> Result<Vec<Waiting>, StoreError> {
-    let rows: Vec<WaitingRow> = both!(db, db => held_events::table
-        .filter(held_events::state.eq(HeldState::Open.name()))
-        .order((held_events::recorded_at.desc(), held_events::event_id.desc()))
-        .limit(rows_max)
-        .select((
-            held_events::partner_id,
-            held_events::rule,
-            held_events::recorded_at,
-            held_events::figure,
-            held_events::limit_figure,
-        ))
-        .load(db))?;
-    let mut found: std::collections::BTreeMap<(String, String), Waiting> = Default::default();
-    for (partner, rule, at, figure, limit) in rows {
-        let since = types::moment(at);
-        let entry = found.entry((partner.clone(), rule.clone()));
-        let waiting = entry.or_insert(Waiting { partner, rule, events: 0, since, figure, limit });
-        waiting.events = waiting.events.saturating_add(1);
-        // From the latest back: the last one seen is the first that was held.
-        waiting.since = since;
+/// What waits for staff, by partner and rule. A partner with any number of held events hides nobody
+/// else's: each pair is looked up by itself, and its events are counted up to `counted_max`.
+pub fn waiting(
+    db: &mut Db,
+    pairs_max: usize,
+    counted_max: i64,
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut found = Vec::new();
+    let mut last: Option<Waited> = None;
+    while found.len() < pairs_max {
+        let Some(next) = next_waited(db, last.as_ref())? else { break };
+        found.extend(waiting_by(db, &next, counted_max)?);
+        last = Some(next);
     }
-    Ok(found.into_values().collect())
+    Ok(found)
+}
+
+/// A partner, and a rule by which its events wait.
+struct Waited {
+    partner: String,
+    rule: String,
+}
+
+/// The partial index of open events is used only where the state is no parameter.
+fn is_open() -> diesel::expression::SqlLiteral<Bool> {
+    diesel::dsl::sql("held_events.state = 'open'")
+}
+
+fn next_waited(db: &mut Db, last: Option<&Waited>) -> Result<Option<Waited>, StoreError> {
+    let open = || {
+        held_events::table
+            .filter(is_open())
+            .order((held_events::partner_id, held_events::rule))
+            .select((held_events::partner_id, held_events::rule))
+    };
+    let row: Option<(String, String)> = match last {
+        None => open().first(db).optional()?,
+        Some(Waited { partner, rule }) => {
+            let same = held_events::partner_id.eq(partner);
+            let later = held_events::rule.gt(rule);
+            let of_same: Option<(String, String)> =
+                open().filter(same.and(later)).first(db).optional()?;
+            match of_same {
+                Some(row) => Some(row),
+                None => open().filter(held_events::partner_id.gt(partner)).first(db).optional()?,
+            }
+        }
+    };
+    Ok(row.map(|(partner, rule)| Waited { partner, rule }))
+}
+
+fn waiting_by(db: &mut Db, by: &Waited, counted_max: i64) -> Result<Option<Waiting>, StoreError> {
+    type Figures = (Option<String>, Option<String>);
+    let Waited { partner, rule } = by;
+    let open = || {
+        held_events::table
+            .filter(is_open())
+            .filter(held_events::partner_id.eq(partner))
+            .filter(held_events::rule.eq(rule))
+    };
+    let since: Option<chrono::NaiveDateTime> = open()
+        .order((held_events::recorded_at, held_events::event_id))
+        .select(held_events::recorded_at)
+        .first(db)
+        .optional()?;
+    let latest: Option<Figures> = open()
+        .order((held_events::recorded_at.desc(), held_events::event_id.desc()))
+        .select((held_events::figure, held_events::limit_figure))
+        .first(db)
+        .optional()?;
+    let counted: Vec<Vec<u8>> = open().select(held_events::event_id).limit(counted_max).load(db)?;
+    let (Some(since), Some((figure, limit))) = (since, latest) else { return Ok(None) };
+    Ok(Some(Waiting {
+        partner: partner.clone(),
+        rule: rule.clone(),
+        events: i64::try_from(counted.len()).unwrap_or(i64::MAX),
+        since: types::moment(since),
+        figure,
+        limit,
+    }))
 }
 
 /// How many events wait for staff; counted up to a bound.

@@ -75,9 +75,12 @@ pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<()
                 ))
                 .execute(tx.0)?;
         }
-        HoldStep::Returned { points } => {
+        HoldStep::Returned { points, value } => {
             diesel::update(row)
-                .set(holds::returned.eq(holds::returned + points.minor()))
+                .set((
+                    holds::returned.eq(holds::returned + points.minor()),
+                    holds::returned_value.eq(holds::returned_value + value.minor()),
+                ))
                 .execute(tx.0)?;
         }
     }
@@ -141,7 +144,7 @@ pub fn timed_out_of(
 }
 
 type HoldRow =
-    (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, (i64, Option<String>));
+    (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, (i64, Option<String>, i64));
 
 /// What stands of these holds, of those that are known. The customers must be locked.
 pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
@@ -156,11 +159,12 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             holds::state,
             holds::committed,
             holds::returned,
-            (holds::value, holds::price),
+            (holds::value, holds::price, holds::returned_value),
         ))
         .load(db))?;
     let mut standings = HashMap::with_capacity(rows.len());
-    for (id, customer, points, times_out_at, state, committed, returned, (value, price)) in rows {
+    for (id, customer, points, times_out_at, state, committed, returned, worth) in rows {
+        let (value, price, returned_value) = worth;
         let key = EventKey::from_bytes(types::bytes16(&id, "holds.id")?);
         let of_lots = |db: &mut Db, code| lots_moved(db, key, code);
         let points_of = |minor| Amount::from_minor(minor, Asset::PTS);
@@ -174,6 +178,7 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             committed: points_of(committed),
             returned: points_of(returned),
             returns: if returned == 0 { 0 } else { returns_of(db, key)? },
+            returned_value: Amount::from_minor(returned_value, Asset::CNY),
             value: Amount::from_minor(value, Asset::CNY),
             price: price
                 .map(|price| Decimal::from_str(&price))

@@ -35,10 +35,11 @@ pub struct Lifting {
 }
 
 /// What a partner may be owed and paid.
-const PAYABLE: [AccountCode; 3] = [
+const PAYABLE: [AccountCode; 4] = [
     AccountCode::SUBSIDY_PAYABLE,
     AccountCode::COMMISSION_PAYABLE,
     AccountCode::REDEMPTION_PAYABLE,
+    AccountCode::SETTLEMENT_PAYABLE,
 ];
 
 /// Events of these partners are recorded until the transaction ends: no freeze of theirs comes between.
@@ -143,9 +144,12 @@ struct Sum {
     amount: i64,
 }
 
+// What earlier freezes moved, away and back, is not owed anew.
 const OWED_SINCE: &str = "
     SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS amount
     FROM entries e JOIN accounts a ON a.id = e.account_id
+    JOIN transactions t ON t.id = e.transaction_id
+        AND t.kind NOT IN ('partner.frozen', 'partner.thawed')
     WHERE a.owner_kind = 'partner' AND a.owner = {1} AND a.code = {2} AND e.recorded_at >= {3}";
 
 /// What a partner is owed by what was recorded from a moment on, by account. An account on which more

@@ -1,9 +1,10 @@
 //! Closed months: the statement of each as it was proposed, and who closed it.
 
 use diesel::prelude::*;
+use diesel::sql_types::Timestamp;
 
 use super::{period, text};
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 use crate::ids::{AccountId, PartnerId, StaffId, TransactionId};
 use crate::ledger::TransactionKind;
 use crate::money::{Amount, Asset};
@@ -73,21 +74,55 @@ pub fn insert(tx: &mut LedgerTx<'_>, settlement: &Settlement) -> Result<bool, St
     Ok(count == 1)
 }
 
-/// Records how a proposal ended.
+/// The time by the clock that all gateways share.
+pub fn clock(db: &mut Db) -> Result<Moment, StoreError> {
+    match db {
+        Db::Postgres(db) => {
+            let now = diesel::dsl::sql::<Timestamp>("clock_timestamp() AT TIME ZONE 'UTC'");
+            Ok(types::moment(diesel::select(now).get_result(db)?))
+        }
+        // One machine has one clock.
+        Db::Sqlite(_) => Ok(clock::now()),
+    }
+}
+
+/// Waits until all transactions that have added to the ledger have ended. SQLite has one writer.
+pub fn await_writers(db: &mut Db) -> Result<(), StoreError> {
+    db.write(|tx| {
+        if let Db::Postgres(db) = &mut *tx.0 {
+            diesel::sql_query("SELECT pg_advisory_xact_lock(7310297)").execute(db)?;
+        }
+        Ok(())
+    })
+}
+
+/// The latest cut: nothing more is recorded at it or before it.
+pub fn latest_cut(db: &mut Db) -> Result<Option<Moment>, StoreError> {
+    let cut: Option<chrono::NaiveDateTime> = settlements::table
+        .filter(settlements::state.ne("rejected"))
+        .order(settlements::cut_at.desc())
+        .select(settlements::cut_at)
+        .first(db)
+        .optional()?;
+    Ok(cut.map(types::moment))
+}
+
+/// Records how a proposal ended; `false` when it had ended already.
 ///
 /// # Errors
-/// [`StoreError`]; the database refuses whoever proposed it, and a second decision.
-pub fn decide(tx: &mut LedgerTx<'_>, settlement: &Settlement) -> Result<(), StoreError> {
+/// [`StoreError`]; the database refuses whoever proposed it.
+pub fn decide(tx: &mut LedgerTx<'_>, settlement: &Settlement) -> Result<bool, StoreError> {
     let row = Row::of(settlement);
     let key = (row.partner_id.as_str(), row.period.as_str(), row.number);
-    diesel::update(settlements::table.find(key))
+    let waiting = settlements::table.find(key).filter(settlements::state.eq("proposed"));
+    let decided = diesel::update(waiting)
         .set((
             settlements::state.eq(&row.state),
             settlements::decided_by.eq(&row.decided_by),
             settlements::decided_at.eq(row.decided_at),
         ))
         .execute(tx.0)?;
-    Ok(())
+    Ok(decided == 1)
 }
 
 /// The newest settlement of a month, whatever became of it.

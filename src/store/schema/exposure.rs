@@ -25,6 +25,9 @@ diesel::table! {
         decided_by -> Nullable<Text>,
         decided_because -> Nullable<Text>,
         decided_at -> Nullable<Timestamp>,
+        proposed_by -> Nullable<Text>,
+        proposed_because -> Nullable<Text>,
+        proposed_at -> Nullable<Timestamp>,
     }
 }
 

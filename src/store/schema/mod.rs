@@ -186,6 +186,7 @@ diesel::table! {
         returned -> BigInt,
         value -> BigInt,
         price -> Nullable<Text>,
+        returned_value -> BigInt,
     }
 }
 

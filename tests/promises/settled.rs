@@ -1,0 +1,164 @@
+//! A month is settled with what is owed, and with nothing else: what a partner bears is taken off, a frozen
+//! partner waits, and nothing falls between two months, whatever is under way and whatever clocks say.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tallystick::database_url::Kind;
+
+use crate::exposure::now;
+use crate::harness::{
+    Answer, Cluster, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member,
+    payment, refund, run_sql, staff,
+};
+
+fn discounted(id: &str, time: &str) -> Value {
+    let mut event = payment(id, "m-1", "250.00", "30.00");
+    event["data"]["scheme"] = json!("spend-200-save-30");
+    event["time"] = json!(time);
+    event
+}
+
+async fn propose(app: &TestApp, period: &str) -> Answer {
+    let asked = json!({ "partner": "green-basket", "period": period });
+    staff(app, "ann", &["reconcile"]).send("/v1/settlements", &asked).await
+}
+
+async fn close(app: &TestApp, period: &str) -> Answer {
+    let path = format!("/v1/settlements/green-basket/{period}/close");
+    Answer::of(staff(app, "ben", &["settle"]).request(Method::POST, &path)).await
+}
+
+async fn spend(shop: &Partner, person: &Partner, points: &str) {
+    let time = "2026-10-20T10:00:00Z";
+    let data = json!({ "code": code(person).await, "points": points });
+    shop.record(&cloud_event("h-1", "redemption.held", time, data)).await;
+    let data = json!({ "hold": "h-1" });
+    shop.record(&cloud_event("h-1-done", "redemption.committed", time, data)).await;
+}
+
+on_both_stores! {
+    async fn what_the_partner_bears_for_refunds_is_taken_off(app) {
+        let (shop, other) = (app.partner("green-basket").await, app.partner("blue-basket").await);
+        let person = customer(app, "c-1");
+        let reference = member(&person, "green-basket").await;
+        shop.record(&discounted("p-0", "2026-10-10T10:00:00Z")).await;
+        let mut event = payment("p-1", &reference, "1000.00", "0.00");
+        event["time"] = json!("2026-10-10T10:00:00Z");
+        shop.record(&event).await;
+        spend(&other, &person, "1000.00").await;
+        let mut back = refund("r-1", "p-1", "1000.00");
+        back["time"] = json!("2026-10-21T10:00:00Z");
+        shop.record(&back).await;
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        let closed = close(app, "2026-10").await;
+        assert_eq!(closed.status, 200, "{closed:?}");
+        // 18.00 of subsidy, less the 10.00 that the bank pays the other shop for points of nothing.
+        assert_eq!(closed.body["statement"]["payout"], "8.00", "{closed:?}");
+        assert_eq!(closed.body["statement"]["sum"], "0.00");
+    }
+}
+
+on_both_stores! {
+    async fn a_frozen_partner_is_not_settled(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        let clerk = staff(app, "cleo", &["read", "decide"]);
+        let reason = json!({ "reason": "a stolen key", "since": "2026-01-01T00:00:00Z" });
+        let path = "/v1/partners/green-basket/freeze";
+        assert_eq!(clerk.send(path, &reason).await.status, 200);
+        assert_eq!(propose(app, "2026-10").await.told(), (409, "settlement-state"));
+        let end = json!({ "reason": "a new key" });
+        assert_eq!(clerk.send(&format!("{path}/end"), &end).await.status, 200);
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        assert_eq!(clerk.send(path, &reason).await.status, 200);
+        assert_eq!(close(app, "2026-10").await.told(), (409, "settlement-state"));
+        assert_eq!(clerk.send(&format!("{path}/end"), &end).await.status, 200);
+        let closed = close(app, "2026-10").await;
+        assert_eq!(closed.body["statement"]["payout"], "18.00", "{closed:?}");
+    }
+}
+
+on_both_stores! {
+    async fn of_people_who_decide_at_once_one_does(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        let mut racing = Vec::new();
+        for number in 0..12 {
+            let word = if number % 2 == 0 { "close" } else { "rejection" };
+            let path = format!("/v1/settlements/green-basket/2026-10/{word}");
+            let request = staff(app, &format!("b-{number}"), &["settle"]).request(Method::POST, &path);
+            racing.push(tokio::spawn(Answer::of(request)));
+        }
+        let mut done = 0;
+        for one in racing {
+            let answer = one.await.unwrap();
+            done += usize::from(answer.status == 200);
+            assert!([200, 404].contains(&answer.status.as_u16()), "{answer:?}");
+        }
+        assert_eq!(done, 1);
+        assert_eq!(close(app, "2026-13").await.status, 404);
+    }
+}
+
+on_both_stores! {
+    async fn a_cut_by_a_clock_ahead_stops_nobody(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        // Another machine's clock is two minutes ahead, and its database took its word.
+        let is_postgres = app.trial.settings.database_url.kind() == Kind::Postgres;
+        let ahead = match is_postgres {
+            true => "clock_timestamp() AT TIME ZONE 'UTC' + INTERVAL '120 seconds'",
+            false => "strftime('%Y-%m-%d %H:%M:%f', 'now', '+120 seconds')",
+        };
+        let columns = "period, number, state, content, sha256, carried_minor, proposed_by";
+        let insert = format!(
+            "INSERT INTO settlements (partner_id, {columns}, cut_at, proposed_at) \
+             SELECT 'blue-basket', {columns}, {ahead}, {ahead} FROM settlements"
+        );
+        let inserted = run_sql(&app.trial, &insert);
+        match is_postgres {
+            true => assert!(inserted.unwrap_err().contains("a time that has been")),
+            false => inserted.unwrap(),
+        }
+        shop.record(&discounted("p-2", "2026-10-11T10:00:00Z")).await;
+        shop.record(&now(payment("p-3", "m-1", "10.00", "0.00"))).await;
+    }
+}
+
+/// A transaction has been written and waits, while its month is proposed and closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_at_the_cut_is_waited_for() {
+    Trial::on(Store::Postgres)
+        .run(async |app: &mut TestApp| {
+            let shop = app.partner("green-basket").await;
+            shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+            let database = app.trial.database_name().to_owned();
+            // Whoever reads the table may: this stops what adds to it.
+            let stop = "BEGIN; LOCK TABLE entries IN SHARE MODE; SELECT pg_sleep(3); COMMIT";
+            let stopped = std::thread::spawn(move || Cluster::shared().psql(&database, stop));
+            let waits = "SELECT COUNT(*) AS count FROM pg_locks WHERE mode = 'ShareLock' \
+                         AND relation = 'entries'::regclass AND granted";
+            crate::harness::wait_until(1, async || count(&app.trial, waits)).await;
+            let late = shop.clone();
+            let event = discounted("p-2", "2026-10-11T10:00:00Z");
+            let under_way = tokio::spawn(async move { late.post(&event).await });
+            let blocked = "SELECT COUNT(*) AS count FROM pg_locks \
+                           WHERE relation = 'entries'::regclass AND NOT granted";
+            crate::harness::wait_until(1, async || count(&app.trial, blocked)).await;
+            assert_eq!(propose(app, "2026-10").await.status, 201);
+            let closed = close(app, "2026-10").await;
+            stopped.join().unwrap();
+            assert_eq!(under_way.await.unwrap().status, 201);
+            // It was there first, so the statement is not what it was: people look again.
+            assert_eq!(closed.told(), (409, "settlement-state"), "{closed:?}");
+            let path = "/v1/settlements/green-basket/2026-10/rejection";
+            let back = staff(app, "ben", &["settle"]).request(Method::POST, path);
+            assert_eq!(Answer::of(back).await.status, 200);
+            assert_eq!(propose(app, "2026-10").await.status, 201);
+            let closed = close(app, "2026-10").await;
+            assert_eq!(closed.body["statement"]["payout"], "36.00", "{closed:?}");
+        })
+        .await;
+}
