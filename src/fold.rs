@@ -118,6 +118,8 @@ mod tests {
             ("caf\u{e9}", "CAFE\u{301}"),
             ("上海市浦东新区1号", "上海市浦东新区１号"),
             ("office", "o\u{fb03}ce"),
+            ("lilei", "li\u{61c}lei"),
+            ("11010119900307119X", "\u{2066}11010119900307119x\u{2069}"),
         ];
         for (one, other) in same {
             assert_eq!(letters_and_digits(one), letters_and_digits(other), "{one} {other}");

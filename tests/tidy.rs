@@ -223,6 +223,7 @@ const CIRCLES: &[(&[&str], &str)] = &[
             "writer/move_referral",
             "writer/referral_draft",
             "writer/release",
+            "writer/release_referral",
             "writer/watch",
             "writer/worker",
         ],

@@ -85,7 +85,18 @@ fn each_fault_is_found_where_it_is() {
 fn a_referrals_person_and_consent_are_checked() {
     for (place, value) in [
         ("/data/contact/phone", json!("13800001234")),
+        // A trunk 0, and a prefix that no mobile has, would make a second person of one.
+        ("/data/contact/phone", json!("+86013800001234")),
+        ("/data/contact/phone", json!("+8612800001234")),
+        ("/data/contact/phone", json!("+86１3800001234")),
         ("/data/contact/email", json!("nobody")),
+        ("/data/contact/email", json!("a@b")),
+        ("/data/contact/email", json!("a@b..cn")),
+        ("/data/contact/email", json!("a@-b.cn")),
+        ("/data/contact/email", json!("a@b.1")),
+        ("/data/contact/document", json!("١٢٣٤٥٦٧٨")),
+        ("/data/contact/document", json!("12-3")),
+        ("/data/contact/name", json!("\u{61c}\u{200f}")),
         ("/data/contact", Value::Null),
         ("/data/consent/text_sha256", json!("zz")),
         ("/data/consent/given_at", json!("2026-11-02T10:15:31Z")),

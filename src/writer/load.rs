@@ -18,8 +18,8 @@ use crate::partner::test_clock::TestClocks;
 use crate::program::{CustomerStanding, HoldStanding, Lots, NeededCounters, Standings};
 use crate::store::customers::Enrolment;
 use crate::store::{
-    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, holds, lots, quotes,
-    refund_charges, transactions,
+    LedgerTx, StoreError, codes, counters, customers, daily_events, freezes, frozen_lots, holds,
+    lots, quotes, refund_charges, transactions,
 };
 
 /// What is loaded for a group before its events are decided on.
@@ -95,7 +95,7 @@ impl Named {
             let freezes = freezes::in_force(tx.db(), None)?;
             for (key, hold) in holds::load(tx.db(), &self.held)? {
                 let lots: Vec<LotId> = hold.lots().collect();
-                if lots::are_frozen(tx.db(), &lots, &freezes)? {
+                if frozen_lots::are_frozen(tx.db(), &lots, &freezes)? {
                     standings.add_frozen_hold(key);
                 }
                 standings.add_hold(key, hold);
@@ -296,7 +296,9 @@ fn load_lots(
     if !customers.is_empty() {
         lots::of_customers(tx.db(), customers)?.into_iter().for_each(|lot| loaded.add(lot));
         let freezes = freezes::in_force(tx.db(), None)?;
-        lots::frozen(tx.db(), customers, &freezes)?.into_iter().for_each(|id| loaded.freeze(id));
+        frozen_lots::frozen(tx.db(), customers, &freezes)?
+            .into_iter()
+            .for_each(|id| loaded.freeze(id));
     }
     if !others.is_empty() {
         lots::by_id(tx.db(), others)?.into_iter().for_each(|lot| loaded.add(lot));

@@ -29,6 +29,7 @@ mod quote;
 mod record;
 mod referral_draft;
 mod release;
+mod release_referral;
 mod settle;
 mod tell;
 mod watch;

@@ -1,35 +1,30 @@
 //! One move of a referral in one transaction: the move, what it posts, and the message to the CRM if
 //! it makes a lead. All movers come through here: CRM, staff, the person who withdraws, and time.
 
-use std::collections::BTreeSet;
-
 use super::Writer;
 use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
 use super::error::{RecordError, WriteError};
 use super::load::load_customer_lots;
-use super::release::HeldRefusal;
 use super::work::Work;
 use crate::clock::Moment;
-use crate::ids::{CounterKey, EventKey, LotId, PartnerId, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
 use crate::program::refer::LeadOf;
 use crate::program::referral_shares;
 use crate::program::reward::{self, RewardPromise, RewardReceiver};
-use crate::program::staff_limits::releases;
 use crate::program::{self, Counted, Counters, Decision, Judging, Lots, Occasion, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
 };
-use crate::store::held_events::{Decided, HeldState};
 use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, freezes, held_events, outbox, personal,
-    referral_claims, referral_moves, referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
+    referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -173,69 +168,6 @@ impl Work<'_> {
         held.let_go(tx, state)?;
         self.wake_relay();
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
-    }
-
-    /// Nobody releases what they brought themselves, nor what a freeze holds.
-    fn refuse_release(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
-        if order.step != ReferralStep::Release {
-            return Ok(());
-        }
-        if let Some(subject) = &order.own_subject {
-            let own = customers::by_subject(self.tx.db(), subject)?;
-            if own.is_some() && own == record.customer {
-                return Err(HeldRefusal::OwnAccount.into());
-            }
-        }
-        let held = held_events::get(self.tx.db(), record.event)?;
-        let is_held = held.is_some_and(|held| held.state == HeldState::Open);
-        if is_held && self.is_frozen(&record.partner)? {
-            return Err(HeldRefusal::Frozen.into());
-        }
-        Ok(())
-    }
-
-    /// Whether the partner is frozen; until the transaction ends it stays so.
-    fn is_frozen(&mut self, partner: &PartnerId) -> Result<bool, StoreError> {
-        Ok(!freezes::share(&mut self.tx, &BTreeSet::from([partner]))?.is_empty())
-    }
-
-    /// Counts a release by a person, who may release so many in a day.
-    fn count_release(&mut self, order: &Move) -> Result<(), RecordError> {
-        let (ReferralStep::Release, Actor::Staff(by)) = (&order.step, &order.by) else {
-            return Ok(());
-        };
-        let counter = releases(by, self.now.day_in(self.bank.time_zone));
-        let so_far = counted(&mut self.tx, &[counter])?.get(counter);
-        let max = self.bank.registry.programme().staff.releases_day_max;
-        if so_far >= i64::from(max) {
-            return Err(MoveRefusal::ReleasesSpent { max }.into());
-        }
-        let one = Counted::times(counter, 1);
-        let key = EventKey::from_bytes(*order.referral.bytes());
-        Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
-    }
-
-    /// A referral that a limit or a freeze holds stands among held events too: it is decided on once.
-    fn close_held(&mut self, record: &ReferralRecord, order: &Move) -> Result<(), RecordError> {
-        let state = match order.step {
-            ReferralStep::Release => HeldState::Released,
-            ReferralStep::Reject | ReferralStep::Withdraw => HeldState::Rejected,
-            ReferralStep::Convert
-            | ReferralStep::Repay
-            | ReferralStep::Cancel
-            | ReferralStep::Send
-            | ReferralStep::Contact
-            | ReferralStep::Lose
-            | ReferralStep::Expire => return Ok(()),
-        };
-        let by = match &order.by {
-            Actor::Staff(by) => by.to_string(),
-            other => other.to_string(),
-        };
-        let because = order.finding.clone().unwrap_or_else(|| order.step.reason().to_owned());
-        let decided = Decided { by, because, at: self.now };
-        let _was_held = held_events::close(&mut self.tx, record.event, state, &decided)?;
-        Ok(())
     }
 
     fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
@@ -506,7 +438,7 @@ fn is_same(order: &Move, passed: &MoveRecord) -> bool {
 }
 
 /// Counters that are shared, under their locks.
-fn counted(tx: &mut LedgerTx<'_>, keys: &[CounterKey]) -> Result<Counters, StoreError> {
+pub(super) fn counted(tx: &mut LedgerTx<'_>, keys: &[CounterKey]) -> Result<Counters, StoreError> {
     counters::lock(tx, keys.iter().copied())?;
     let mut counted = Counters::default();
     for (key, value) in counters::load(tx.db(), keys)? {

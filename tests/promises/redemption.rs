@@ -155,3 +155,21 @@ on_both_stores! {
         assert_eq!(points["owed"], "0.00");
     }
 }
+
+on_both_stores! {
+    async fn a_redemption_is_given_back_in_a_hundred_parts_at_most_and_then_whole(app) {
+        let shop = app.partner("green-basket").await;
+        let person = with_points(app, &shop, &["100.00"]).await;
+        shop.record(&hold("h-1", &code(&person).await, "100.00")).await;
+        shop.record(&commit("c-1", "h-1", None)).await;
+        let parts: Vec<Value> =
+            (1..100).map(|n| give_back(&format!("b-{n}"), "h-1", "0.01")).collect();
+        let batch = shop.post_batch(&parts).await;
+        assert!(batch.body["outcomes"].as_array().unwrap().iter().all(|it| it["status"] == 201));
+        let (status, slug, body) = shop.refused(&give_back("b-100", "h-1", "0.01")).await;
+        assert_eq!((status, slug.as_str()), (422, "too-many-parts"));
+        assert!(body.to_string().contains("99.01"), "{body}");
+        shop.record(&give_back("b-100", "h-1", "99.01")).await;
+        until(&person, "100.00", "0.00").await;
+    }
+}

@@ -4,6 +4,7 @@
 use std::process::{Command, Output};
 
 use diesel::connection::SimpleConnection;
+use serde_json::json;
 use tallystick::clock;
 use tallystick::ledger::seal::check::Outside;
 use tallystick::ledger::seal::seal_all;
@@ -13,7 +14,9 @@ use tallystick::store::seals::SealOfEvent;
 use tallystick::store::{Db, seals};
 
 use crate::crash::Served;
-use crate::harness::{Store, Trial, payment, referral, refund, wait_until};
+use crate::harness::{
+    Store, Trial, cloud_event, code, customer, member, payment, referral, refund, wait_until,
+};
 
 fn keys(trial: &Trial) -> Keys {
     Keys::load(&trial.settings.keys).unwrap()
@@ -59,7 +62,9 @@ fn behind_our_back(trial: &Trial, sql: &str) {
         }
         Db::Sqlite(mut db) => {
             let mut triggers = "PRAGMA foreign_keys = OFF;".to_owned();
-            for table in ["events", "transactions", "entries", "lots", "blocks", "seals"] {
+            for table in
+                ["events", "transactions", "entries", "lots", "blocks", "seals", "counters"]
+            {
                 triggers += &format!("DROP TRIGGER IF EXISTS {table}_no_update;");
                 triggers += &format!("DROP TRIGGER IF EXISTS {table}_no_delete;");
             }
@@ -176,6 +181,33 @@ async fn gateways_that_seal_at_once_make_one_chain() {
     assert!(proof.is_clean(), "{:?}", proof.findings);
     assert_eq!((proof.sealed.transactions, proof.sealed.unsealed), (2_000, 0));
 }
+
+/// What is counted and what holds are worth is proved from the events, whoever changed it.
+async fn counters_and_holds_are_proved(store: Store) {
+    let app = Trial::on(store).start().await;
+    let shop = app.partner("green-basket").await;
+    let person = customer(&app, "c-1");
+    let reference = member(&person, "green-basket").await;
+    shop.record(&payment("p-1", &reference, "100.00", "0.00")).await;
+    let at = "2026-11-02T10:00:00Z";
+    let data = json!({ "code": code(&person).await, "points": "60.00" });
+    shop.record(&cloud_event("h-1", "redemption.held", at, data)).await;
+    shop.record(&cloud_event("c-1", "redemption.committed", at, json!({ "hold": "h-1" }))).await;
+    let trial = Box::pin(app.stop()).await;
+    assert_eq!(trial.findings(), []);
+    let found = |trial: &Trial| -> Vec<String> {
+        trial.findings().into_iter().map(|finding| finding.what).collect()
+    };
+    behind_our_back(&trial, "UPDATE holds SET value = value + 1");
+    assert_eq!(found(&trial), ["hold"]);
+    behind_our_back(&trial, "UPDATE holds SET value = value - 1");
+    assert_eq!(trial.findings(), []);
+    behind_our_back(&trial, "DELETE FROM counters");
+    let gone = found(&trial);
+    assert!(!gone.is_empty() && gone.iter().all(|what| what == "counter"), "{gone:?}");
+}
+
+on_both_stores!(counters_and_holds_are_proved);
 
 with_seals! {
     async fn a_changed_row_is_found_and_named(trial) {

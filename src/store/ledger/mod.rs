@@ -6,6 +6,7 @@ pub mod approval_pairs;
 pub mod corrections;
 pub mod counters;
 pub mod exposures;
+pub mod frozen_lots;
 pub mod history;
 pub mod holds;
 pub mod lines;

@@ -2,6 +2,8 @@
 //! ids are UUIDs of version 7 (RFC 9562), which sort by the time they were made. Name ids are
 //! hashes of a name, so that anyone can compute them without asking.
 
+mod said;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,8 +11,6 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Moment;
-use crate::fold::fold;
 use crate::text::is_label;
 
 /// The text does not have the id's form; the message says what the form is.
@@ -270,31 +270,6 @@ random_id!(
     /// One balanced transaction of the ledger.
     TransactionId
 );
-
-impl TransactionId {
-    /// The first id that a transaction of that time may have (RFC 9562, section 5.7).
-    #[must_use]
-    pub fn first_of(at: Moment) -> Self {
-        let millis = u64::try_from(at.unix_seconds()).unwrap_or(0).saturating_mul(1_000);
-        let mut bytes = [0; 16];
-        let from = millis.to_be_bytes();
-        bytes.iter_mut().zip(from.iter().skip(2)).for_each(|(to, from)| *to = *from);
-        Self(Uuid::from_bytes(bytes))
-    }
-}
-
-impl StaffId {
-    /// The id in one form: what looks the same is one person.
-    #[must_use]
-    pub fn person(&self) -> String {
-        fold(self.as_str())
-    }
-
-    #[must_use]
-    pub fn is_same_person(&self, other: &Self) -> bool {
-        self.person() == other.person()
-    }
-}
 
 random_id!(
     /// The person who owns points. Never shown to a partner.

@@ -1,0 +1,89 @@
+//! What a release of a referral asks for beside the move itself: that nobody releases their own, that no
+//! freeze holds it, and that one person releases so many in a day.
+
+use std::collections::BTreeSet;
+
+use super::error::RecordError;
+use super::move_referral::{MoveRefusal, counted};
+use super::release::HeldRefusal;
+use super::work::Work;
+use crate::ids::{EventKey, PartnerId};
+use crate::program::Counted;
+use crate::program::staff_limits::releases;
+use crate::referral::{Actor, Move, ReferralStep};
+use crate::store::held_events::{Decided, HeldState};
+use crate::store::referrals::ReferralRecord;
+use crate::store::{StoreError, counters, customers, freezes, held_events};
+
+impl Work<'_> {
+    /// Nobody releases what they brought themselves, nor what a freeze holds.
+    pub(super) fn refuse_release(
+        &mut self,
+        record: &ReferralRecord,
+        order: &Move,
+    ) -> Result<(), RecordError> {
+        if order.step != ReferralStep::Release {
+            return Ok(());
+        }
+        if let Some(subject) = &order.own_subject {
+            let own = customers::by_subject(self.tx.db(), subject)?;
+            if own.is_some() && own == record.customer {
+                return Err(HeldRefusal::OwnAccount.into());
+            }
+        }
+        let held = held_events::get(self.tx.db(), record.event)?;
+        let is_held = held.is_some_and(|held| held.state == HeldState::Open);
+        if is_held && self.is_frozen(&record.partner)? {
+            return Err(HeldRefusal::Frozen.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the partner is frozen; until the transaction ends it stays so.
+    pub(super) fn is_frozen(&mut self, partner: &PartnerId) -> Result<bool, StoreError> {
+        Ok(!freezes::share(&mut self.tx, &BTreeSet::from([partner]))?.is_empty())
+    }
+
+    /// Counts a release by a person, who may release so many in a day.
+    pub(super) fn count_release(&mut self, order: &Move) -> Result<(), RecordError> {
+        let (ReferralStep::Release, Actor::Staff(by)) = (&order.step, &order.by) else {
+            return Ok(());
+        };
+        let counter = releases(by, self.now.day_in(self.bank.time_zone));
+        let so_far = counted(&mut self.tx, &[counter])?.get(counter);
+        let max = self.bank.registry.programme().staff.releases_day_max;
+        if so_far >= i64::from(max) {
+            return Err(MoveRefusal::ReleasesSpent { max }.into());
+        }
+        let one = Counted::times(counter, 1);
+        let key = EventKey::from_bytes(*order.referral.bytes());
+        Ok(counters::apply(&mut self.tx, [(key, one)].into_iter())?)
+    }
+
+    /// A referral that a limit or a freeze holds stands among held events too: it is decided on once.
+    pub(super) fn close_held(
+        &mut self,
+        record: &ReferralRecord,
+        order: &Move,
+    ) -> Result<(), RecordError> {
+        let state = match order.step {
+            ReferralStep::Release => HeldState::Released,
+            ReferralStep::Reject | ReferralStep::Withdraw => HeldState::Rejected,
+            ReferralStep::Convert
+            | ReferralStep::Repay
+            | ReferralStep::Cancel
+            | ReferralStep::Send
+            | ReferralStep::Contact
+            | ReferralStep::Lose
+            | ReferralStep::Expire => return Ok(()),
+        };
+        let by = match &order.by {
+            Actor::Staff(by) => by.to_string(),
+            other => other.to_string(),
+        };
+        let because = order.finding.clone().unwrap_or_else(|| order.step.reason().to_owned());
+        let decided = Decided { by, because, at: self.now };
+        let _was_held = held_events::close(&mut self.tx, record.event, state, &decided)?;
+        Ok(())
+    }
+}
