@@ -1,4 +1,4 @@
-//! One-time codes that customers show at a till to spend points: so many at most, perhaps at one
+//! One-time codes that customers show at a till to spend points: up to a number, perhaps at one
 //! partner only.
 
 use aws_lc_rs::rand;
@@ -50,7 +50,7 @@ pub struct Code {
 }
 
 impl CodeWish {
-    /// A code for so many points at most. Where the customer names none, it is for as many as the
+    /// A code for at most that number of points. Where the customer names none, it is for as many as the
     /// programme allows such a code.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::task::Round;
 /// is done by itself, within the minute.
 const ROUNDS_MAX: usize = 500;
 
-/// What became of a clock, which is ahead of the gateway's by so many seconds now.
+/// What became of a clock. The number is the seconds by which it is ahead of the gateway's now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockOutcome {
     /// What falls due by it has happened.

@@ -35,7 +35,7 @@ pub enum TrySource {
 pub enum TryOutcome {
     /// It is counted: the PIN may be checked.
     Counted,
-    /// No try is taken for so many seconds.
+    /// No try is taken for this number of seconds.
     Locked { seconds: i64 },
 }
 

@@ -131,7 +131,7 @@ impl Brought<'_> {
         Ok(split(points, &weights)?.first().copied().unwrap_or(zero))
     }
 
-    /// What those who bore the cost have back of so many points.
+    /// What those who bore the cost have back of these points.
     pub fn borne_part(&self, points: Amount) -> Result<Vec<(Account, Amount)>, AmountError> {
         let amounts: Vec<Amount> = self.borne.iter().map(|(_account, amount)| *amount).collect();
         let shares = split_by_amounts(points, &amounts)?;

@@ -1,4 +1,4 @@
-//! The code that a customer shows at a till: good once, for so many points at most, perhaps at one
+//! The code that a customer shows at a till: good once, for a number of points at most, perhaps at one
 //! partner only, and void after three holds that were refused.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 

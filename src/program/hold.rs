@@ -96,7 +96,7 @@ impl HoldState {
     }
 }
 
-/// Sets points aside, first to expire first. A partner learns whether the code is good for so many,
+/// Sets points aside, first to expire first. A partner learns whether the code is good for that number,
 /// not how many the customer has or the code is for.
 pub fn hold(
     hold: &Hold,

@@ -15,7 +15,7 @@ pub struct Introductions {
     /// Those whom the bank knows already.
     of_bank: HashSet<EventKey>,
     claimed: HashSet<ClaimKey>,
-    /// How often seen in so many hours.
+    /// How often it was seen in that number of hours.
     seen: HashMap<(SightingKey, u32), i64>,
 }
 

@@ -28,7 +28,7 @@ impl RedeemedSum {
         self.counter
     }
 
-    /// What more points come to, or fewer where they are below zero, after so many.
+    /// What more points come to, or fewer where they are below zero, after those before.
     pub fn value_of(&self, points: Amount, before: Amount) -> Result<Amount, AmountError> {
         let after = worth(before.checked_add(points)?, self.price, Rounding::Down)?;
         after.checked_sub(worth(before, self.price, Rounding::Down)?)

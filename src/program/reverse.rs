@@ -142,7 +142,7 @@ mod tests {
         Amount::from_minor(minor, Asset::PTS)
     }
 
-    /// A payment that brought so many points to one lot, and the lot as it is now.
+    /// A payment that brought these points to one lot, and the lot as it is now.
     fn paid(minor: i64, parts: Parts) -> (OriginalTransaction, Lots) {
         let (customer, lot) = (CustomerId::random(), LotId::random());
         let rule = RuleVersion::built_in("earning:base@1");

@@ -46,7 +46,7 @@ impl AloneSums {
         self.0.iter().map(|sum| sum.counter)
     }
 
-    /// Whether so many points more, given or taken, would go beyond one of the sums.
+    /// Whether these points, given or taken, would go beyond one of the sums.
     pub fn would_exceed(&self, points: Amount, counters: &Counters) -> Result<bool, AmountError> {
         let more = magnitude(points)?;
         for AloneSum { counter, most } in &self.0 {
@@ -59,7 +59,7 @@ impl AloneSums {
         Ok(false)
     }
 
-    /// What posting so many points alone adds to the sums.
+    /// What posting these points alone adds to the sums.
     pub fn counted(&self, points: Amount) -> Result<Vec<Counted>, AmountError> {
         let (amount, unit) = (magnitude(points)?.minor(), CountedUnit::Points);
         Ok(self.counters().map(|counter| Counted { counter, unit, amount }).collect())

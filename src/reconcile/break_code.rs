@@ -59,7 +59,7 @@ impl BreakCode {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
 
-    /// Within so many days somebody should have decided.
+    /// The days within which somebody should have decided.
     #[must_use]
     pub const fn due_days(self) -> i64 {
         match self {

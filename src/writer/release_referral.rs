@@ -1,5 +1,5 @@
 //! What a release of a referral asks for beside the move itself: that nobody releases their own, that no
-//! freeze holds it, and that one person releases so many in a day.
+//! freeze holds it, and that one person releases no more than the programme says in a day.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ impl Work<'_> {
         Ok(!freezes::share(&mut self.tx, &BTreeSet::from([partner]))?.is_empty())
     }
 
-    /// Counts a release by a person, who may release so many in a day.
+    /// Counts a release by a person, who may release a limited number in a day.
     pub(super) fn count_release(&mut self, order: &Move) -> Result<(), RecordError> {
         let (ReferralStep::Release, Actor::Staff(by)) = (&order.step, &order.by) else {
             return Ok(());

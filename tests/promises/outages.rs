@@ -1,10 +1,12 @@
 //! A database that is late, full, or no longer writable: nothing is lost, and the answer says that it
 //! passes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -44,8 +46,33 @@ async fn a_database_that_became_read_only_is_a_passing_failure() {
     Box::pin(app.stop_and_prove()).await;
 }
 
+/// A trial whose connections to its database go by that port.
+fn by_road(mut trial: Trial, port: u16) -> Trial {
+    let url = trial.settings.database_url.reveal().to_owned();
+    let (login, place) = url.split_once('@').unwrap();
+    let (_server, database) = place.split_once('/').unwrap();
+    let road = format!("{login}@127.0.0.1:{port}/{database}");
+    trial.settings.database_url = DatabaseUrl::parse(&road).unwrap();
+    trial
+}
+
+/// Passes bytes on, but for while the road is blocked: then nothing comes, and nothing is refused.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, blocked: &AtomicBool) {
+    let mut bytes = [0; 8192];
+    loop {
+        let read = from.read(&mut bytes).unwrap_or(0);
+        while blocked.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if read == 0 || to.write_all(bytes.get(..read).unwrap_or_default()).is_err() {
+            drop(to.shutdown(std::net::Shutdown::Both));
+            return;
+        }
+    }
+}
+
 /// Passes connections on to the shared cluster, from a moment on.
-fn road_that_opens(after: Duration) -> u16 {
+fn road_that_opens(after: Duration, blocked: Arc<AtomicBool>) -> u16 {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let cluster = Cluster::shared().url("postgres");
     let (_login, place) = cluster.split_once('@').unwrap();
@@ -55,13 +82,11 @@ fn road_that_opens(after: Duration) -> u16 {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         for from in listener.incoming().flatten() {
             let Ok(to) = TcpStream::connect(&server) else { return };
-            for (mut reader, mut writer) in
+            for (reader, writer) in
                 [(from.try_clone().unwrap(), to.try_clone().unwrap()), (to, from)]
             {
-                std::thread::spawn(move || {
-                    drop(std::io::copy(&mut reader, &mut writer));
-                    drop(writer.shutdown(std::net::Shutdown::Both));
-                });
+                let blocked = Arc::clone(&blocked);
+                std::thread::spawn(move || pass_on(reader, writer, &blocked));
             }
         }
     });
@@ -70,16 +95,33 @@ fn road_that_opens(after: Duration) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_starts_before_its_database_waits_for_it() {
-    let mut trial = Trial::on(Store::Postgres);
-    let port = road_that_opens(Duration::from_millis(1_500));
-    let url = trial.settings.database_url.reveal().to_owned();
-    let (login, place) = url.split_once('@').unwrap();
-    let (_server, database) = place.split_once('/').unwrap();
-    let road = format!("{login}@127.0.0.1:{port}/{database}");
-    trial.settings.database_url = DatabaseUrl::parse(&road).unwrap();
+    let port = road_that_opens(Duration::from_millis(1_500), Arc::default());
+    let trial = by_road(Trial::on(Store::Postgres), port);
     assert!(store::open(&trial.settings.database_url).is_err(), "nobody listens yet");
     let app = trial.start().await;
     app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
+    Box::pin(app.stop_and_prove()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_hangs_is_given_up_in_bounded_time() {
+    let blocked = Arc::new(AtomicBool::new(false));
+    let port = road_that_opens(Duration::ZERO, Arc::clone(&blocked));
+    let app = by_road(Trial::on(Store::Postgres), port).start().await;
+    let shop = app.partner("green-basket").await;
+    shop.record(&payment("p-1", "m-1", "10.00", "0.00")).await;
+    blocked.store(true, Ordering::SeqCst);
+    let asked = Instant::now();
+    let answer = shop.post(&payment("p-2", "m-1", "20.00", "0.00")).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(asked.elapsed() < Duration::from_secs(75), "{:?}", asked.elapsed());
+    assert_eq!(shop.get("/healthz").await.status, 200);
+    blocked.store(false, Ordering::SeqCst);
+    wait_until(true, async || {
+        let again = shop.post(&payment("p-2", "m-1", "20.00", "0.00")).await;
+        [200, 201].contains(&again.status.as_u16())
+    })
+    .await;
     Box::pin(app.stop_and_prove()).await;
 }
 

@@ -55,6 +55,9 @@ on_both_stores! {
         // 18.00 of subsidy, less the 10.00 that the bank pays the other shop for points of nothing.
         assert_eq!(closed.body["statement"]["payout"], "8.00", "{closed:?}");
         assert_eq!(closed.body["statement"]["sum"], "0.00");
+        let pairs = staff(app, "cleo", &["read"]).get("/v1/approval-pairs").await.body;
+        let expected = json!([{ "proposed_by": "ann", "approved_by": "ben", "approvals": 1, "often": false }]);
+        assert_eq!(pairs["pairs"], expected);
     }
 }
 

@@ -50,3 +50,8 @@ CREATE INDEX held_events_by_rule ON held_events (partner_id, rule, recorded_at, 
 
 -- What returns of a redemption have taken from its price, by their own rounding.
 ALTER TABLE holds ADD COLUMN returned_value BIGINT NOT NULL DEFAULT 0 CHECK (returned_value >= 0);
+
+-- Who approves what others propose is counted over the last thirty days.
+CREATE INDEX break_proposals_by_decision ON break_proposals (decided_at);
+CREATE INDEX settlements_by_decision ON settlements (decided_at);
+CREATE INDEX held_events_by_decision ON held_events (decided_at) WHERE proposed_by IS NOT NULL;

@@ -1,3 +1,6 @@
+DROP INDEX held_events_by_decision;
+DROP INDEX settlements_by_decision;
+DROP INDEX break_proposals_by_decision;
 ALTER TABLE holds DROP COLUMN returned_value;
 DROP INDEX held_events_by_rule;
 ALTER TABLE held_events DROP COLUMN proposed_at;

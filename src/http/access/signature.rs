@@ -60,7 +60,7 @@ pub fn read(
     })))
 }
 
-/// The signature on a request that carried so many events.
+/// The signature on a request that carried this number of events.
 #[must_use]
 pub fn of_batch(signed: &NewSignature, events: usize) -> Arc<NewSignature> {
     Arc::new(NewSignature { events, ..signed.clone() })

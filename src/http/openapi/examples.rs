@@ -38,7 +38,7 @@ const REQUESTS: &[Example] = &[
     example!("release", "Looked at", "decision.json"),
     example!("reject_referral", "Why not", "decision.json"),
     example!("withdraw_consent", "Asked at the counter", "withdrawal_request.json"),
-    example!("post_erasure", "Of one referral", "erasure_request.json"),
+    example!("post_erasure", "One referral", "erasure_request.json"),
     example!("find_data", "By member reference", "person_request.json"),
     example!("post_feedback", "A customer manager has called", "feedback.json"),
     example!("post_announcement", "An instalment", "announcement.json"),

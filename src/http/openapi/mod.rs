@@ -212,7 +212,7 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 4] {
     let flow = ClientCredentials::new(format!("{issuer}{TOKEN_PATH}"), Scopes::from_iter(scopes));
     let partner = OAuth2::with_description(
         [Flow::ClientCredentials(flow)],
-        "Of partners: client credentials, by private_key_jwt; a token that is bound to a key is sent \
+        "For partners: client credentials, by private_key_jwt; a token that is bound to a key is sent \
          as `Authorization: DPoP`, with a proof in the header `DPoP` (RFC 9449).",
     );
     let bearer = |says: &str| {
@@ -221,12 +221,12 @@ fn security(issuer: &str) -> [(&'static str, SecurityScheme); 4] {
     };
     let signature = ApiKeyValue::with_description(
         "webhook-signature",
-        "Of the CRM: Standard Webhooks, scheme v1, with the secret that it shares with the bank.",
+        "For the CRM: Standard Webhooks, scheme v1, with the secret that it shares with the bank.",
     );
     [
         ("partner", SecurityScheme::OAuth2(partner)),
-        ("customer", bearer("Of customers, by the bank's identity provider.")),
-        ("staff", bearer("Of staff, with the role in `roles`, by the staff's identity provider.")),
+        ("customer", bearer("For customers, by the bank's identity provider.")),
+        ("staff", bearer("For staff, with the role in `roles`, by the staff's identity provider.")),
         ("crm", SecurityScheme::ApiKey(ApiKey::Header(signature))),
     ]
 }

@@ -1,4 +1,4 @@
-//! Who approves whose corrections: the same two people too often is a sign.
+//! Who approves what others propose: the same two people too often is a sign.
 
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
@@ -15,9 +15,9 @@ use crate::store::approval_pairs;
 /// How far the list looks back.
 const WINDOW: TimeDelta = TimeDelta::days(30);
 /// Pairs in the list.
-const PAIRS_MAX: i64 = 100;
+const PAIRS_MAX: usize = 100;
 
-/// Two people, and the corrections that one proposed and the other approved.
+/// Two people, and how often one approved what the other had proposed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApprovalPair)]
 struct Pair {

@@ -105,7 +105,7 @@ const FAULTS: &[Fault] = &[
 /// The rule without which nothing is proved.
 pub const SEEN: &str = "your software has been seen";
 
-/// Tokens for so many requests, at most: a token is good for five minutes.
+/// At most the tokens that this number of requests needs: a token is good for five minutes.
 const REQUESTS_A_TOKEN_MIN: i64 = 3;
 const TOKENS_MIN: i64 = 5;
 
