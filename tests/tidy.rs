@@ -101,6 +101,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "reconcile/closing",
             "reconcile/found",
             "reconcile/our_side",
+            "reconcile/payouts",
             "reconcile/refusal",
             "reconcile/run",
             "reconcile/statement_file",
@@ -146,7 +147,7 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("referral", &["event", "partner", "customer"]),
     ("program", &["event", "partner", "ledger", "referral"]),
     ("follow_up", &["partner", "referral"]),
-    ("reconcile", &["ledger"]),
+    ("reconcile", &["ledger", "partner"]),
 ];
 
 /// Rooms that are planned and not yet built. A room that stands is struck from this list.
@@ -223,7 +224,6 @@ const CIRCLES: &[(&[&str], &str)] = &[
             "writer/move_referral",
             "writer/referral_draft",
             "writer/release",
-            "writer/release_referral",
             "writer/watch",
             "writer/worker",
         ],

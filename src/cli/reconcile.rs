@@ -17,6 +17,7 @@ use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::closing;
 use crate::reconcile::item::ItemValue;
+use crate::reconcile::payouts;
 use crate::reconcile::period::Period;
 use crate::reconcile::proposal::{BreakState, ProposalAction};
 use crate::reconcile::run::run as compare;
@@ -46,6 +47,8 @@ pub enum Command {
     Close(CloseArgs),
     /// Print the settlement statement of a month.
     Settlement(SettlementArgs),
+    /// Print the order to the bank to pay a closed month: ISO 20022, pain.001.001.09.
+    Payout(RunArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -157,6 +160,7 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
     match command {
         Command::Close(args) => close(args, settings, &mut db),
         Command::Settlement(args) => settlement(args, settings, &mut db),
+        Command::Payout(args) => payout(args, settings, &mut db),
         Command::Import(args) => import(args, settings, &mut db),
         Command::Run(args) => compare_month(args, settings, &mut db),
         Command::Breaks(args) => list(args, &mut db),
@@ -227,6 +231,14 @@ fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fail
     };
     let sha256 = hex(&settlement.sha256);
     println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);
+    Ok(true)
+}
+
+fn payout(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let RunArgs { partner, period, by } = args;
+    let order = RunOrder { partner, period, zone: settings.time_zone };
+    let partner = real_partner(&order.partner, settings)?;
+    print!("{}", payouts::file(&by, db, &order, &partner)?.xml);
     Ok(true)
 }
 

@@ -330,6 +330,10 @@ fn reconcile_routes(config: &mut web::ServiceConfig) {
             "/v1/settlements/{partner}/{period}/close",
             web::post().to(settlements::close_settlement),
         ))
+        .service(at(
+            "/v1/settlements/{partner}/{period}/payout",
+            web::get().to(settlements::get_payout),
+        ))
         .service(once::<Staff<Settle>>(
             "/v1/settlements/{partner}/{period}/rejection",
             web::post().to(settlements::reject_settlement),

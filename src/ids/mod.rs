@@ -2,7 +2,10 @@
 //! ids are UUIDs of version 7 (RFC 9562), which sort by the time they were made. Name ids are
 //! hashes of a name, so that anyone can compute them without asking.
 
+mod hex;
 mod said;
+
+pub use hex::hex;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,15 +22,6 @@ use crate::text::is_label;
 pub struct InvalidId {
     pub what: &'static str,
     pub form: &'static str,
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    text.extend(nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)));
-    text
 }
 
 macro_rules! text_id {

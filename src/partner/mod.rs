@@ -31,6 +31,7 @@ pub use place::ManifestError;
 pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
 pub use rules::{
-    attribution, behaviour, condition, consent_text, earning, exposure, follow_up, lead, limits,
-    notice, programme, redemption, referral_limits, retention, reward, scheme, staff, terms,
+    attribution, bank_account, behaviour, condition, consent_text, earning, exposure, follow_up,
+    lead, limits, notice, programme, redemption, referral_limits, retention, reward, scheme, staff,
+    terms,
 };

@@ -10,6 +10,8 @@ mod found;
 pub mod item;
 pub mod matching;
 mod our_side;
+pub mod payout;
+pub mod payouts;
 pub mod period;
 pub mod proposal;
 pub mod refusal;

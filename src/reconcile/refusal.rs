@@ -48,6 +48,15 @@ pub enum ReconcileRefusal {
         "something was still being recorded when the close was proposed: reject it, and propose again"
     )]
     Changed,
+    #[error("the month is not closed")]
+    NotClosed,
+    #[error("nothing is to be paid for that month")]
+    NothingToPay,
+    /// Which file has none.
+    #[error("there is no account to pay from or to: {0}")]
+    NoAccount(&'static str),
+    #[error("the message to the bank cannot be written: {0}")]
+    Template(askama::Error),
     #[error("an amount of the settlement is out of range: {0}")]
     Range(#[from] AmountError),
     #[error("the rows of a match are gone")]

@@ -2,16 +2,23 @@
 //! independent script works out the same from the file alone. The baskets are made up here; `make
 //! baskets FILE=…` takes real ones.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use chrono::{TimeDelta, TimeZone, Utc};
-use tallystick::clock;
+use chrono_tz::Asia::Shanghai;
+use serde_json::json;
+use tallystick::event::parse_recorded;
+use tallystick::ids::{CustomerId, MemberKey};
+use tallystick::partner::Registry;
+use tallystick::program::{CustomerStanding, Occasion, Standings, decide};
 use tallystick::store::lots;
+use tallystick::{clock, intake};
 
-use crate::harness::{Store, Trial};
+use crate::harness::{Store, Trial, payment};
 
 /// Baskets of one year's first half, oldest first: few members, so that they reach every limit.
 fn made_up(to: &Path) {
@@ -91,3 +98,44 @@ async fn half_a_year_comes_to_what_is_reckoned_without_us(store: Store) {
 }
 
 on_both_stores!(half_a_year_comes_to_what_is_reckoned_without_us);
+
+/// The shipped limits are for thieves: no basket of honest customers is held by them.
+#[test]
+fn the_shipped_limits_hold_no_honest_basket() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = std::env::var_os("BASKETS").map(PathBuf::from);
+    let baskets = given.unwrap_or_else(|| {
+        let path = folder.path().join("baskets.csv");
+        made_up(&path);
+        path
+    });
+    let shipped = Registry::load(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("partners"));
+    let shop = shipped.unwrap().get(&"green-basket".parse().unwrap()).unwrap();
+    let (mut standings, mut members) = (Standings::default(), HashSet::new());
+    let (mut taken, mut held) = (0_usize, Vec::new());
+    let file = std::fs::File::open(&baskets).unwrap();
+    let (text, _packed) = intake::unpack(file).unwrap();
+    for row in csv::Reader::from_reader(text).deserialize() {
+        let row: HashMap<String, String> = row.unwrap();
+        let mut event = payment(&row["payment_id"], &row["household"], &row["gross"], "0.00");
+        event["time"] = json!(row["occurred_at"]);
+        event["data"]["discount"] = json!(row["discount"]);
+        event["data"]["paid"] = json!(row["paid"]);
+        let event = parse_recorded(&shop.id, &event.to_string()).unwrap();
+        let key = MemberKey::of(&shop.id, event.data.member().unwrap());
+        let at = event.effective_at;
+        if members.insert(key) {
+            let id = CustomerId::random();
+            let customer = CustomerStanding { id, enrolled_at: at, birth_month: None };
+            standings.add_customer(key, customer);
+        }
+        // Recorded as it happened, as a till that is connected does.
+        let occasion = Occasion::new(at, at, Shanghai);
+        let decision = decide(&event, &shop, &mut standings, occasion).unwrap();
+        taken += 1;
+        held.extend(decision.held.map(|why| why.says()));
+    }
+    println!("{taken} baskets, {} held", held.len());
+    assert!(taken > 1_000);
+    assert_eq!(held, Vec::<String>::new());
+}

@@ -8,7 +8,7 @@ use tallystick::database_url::Kind;
 use crate::exposure::now;
 use crate::harness::{
     Answer, Cluster, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member,
-    payment, refund, run_sql, staff,
+    payment, python, refund, run_sql, staff,
 };
 
 fn discounted(id: &str, time: &str) -> Value {
@@ -127,6 +127,36 @@ on_both_stores! {
         }
         shop.record(&discounted("p-2", "2026-10-11T10:00:00Z")).await;
         shop.record(&now(payment("p-3", "m-1", "10.00", "0.00"))).await;
+    }
+}
+
+on_both_stores! {
+    async fn a_closed_month_is_paid_by_a_message_that_a_bank_can_read(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        let payer = staff(app, "cleo", &["settle"]);
+        let path = "/v1/settlements/green-basket/2026-10/payout";
+        assert_eq!(payer.get(path).await.status, 404);
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        assert_eq!(payer.get(path).await.told(), (409, "settlement-state"));
+        assert_eq!(close(app, "2026-10").await.status, 200);
+        assert_eq!(staff(app, "ann", &["reconcile"]).get(path).await.told(), (403, "role-missing"));
+        let read = async || payer.request(Method::GET, path).send().await.unwrap().bytes().await.unwrap();
+        let message = read().await;
+        assert_eq!(message, read().await, "the same month is the same message");
+        let file = app.trial.folder.path().join("payout.xml");
+        std::fs::write(&file, &message).unwrap();
+        let told = python("check_payout.py", &[file.to_str().unwrap()]).await;
+        let day = told["day"].as_str().unwrap().to_owned();
+        let id = told["message"].as_str().unwrap().to_owned();
+        let expected = json!({
+            "message": id, "sum": "18.00", "amount": "18.00", "currency": "CNY",
+            "from": "1001000100020003001", "to": "6222021001000000001", "bank": "102100099996",
+            "holder": "绿篮超市有限公司", "end_to_end": "green-basket-2026-10-1", "day": day,
+        });
+        assert_eq!(told, expected);
+        // A month in which nothing is owed is not paid.
+        assert_eq!(propose(app, "2026-11").await.told().0, 409, "the month is not over");
     }
 }
 

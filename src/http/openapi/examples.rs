@@ -122,6 +122,7 @@ const ANSWERS: &[Example] = &[
     example!("close_settlement", "Closed", "settlement_closed.json"),
     example!("reject_settlement", "Rejected", "settlement_rejected.json"),
     example!("get_settlement", "Closed", "settlement_closed.json"),
+    example!("get_payout", "One payment", "payout.json"),
     example!("get_breaks", "One page", "breaks.json"),
     example!("get_break", "Two amounts", "break.json"),
     example!("propose_for_break", "Waits for another person", "break_proposed.json"),
@@ -181,7 +182,7 @@ pub fn add(document: &mut OpenApi) {
         let answers = operation.responses.responses.iter_mut();
         for (status, answer) in answers {
             let RefOr::T(answer) = answer else { continue };
-            let shown = ["application/json", "application/x-ndjson", "text/csv"];
+            let shown = ["application/json", "application/x-ndjson", "text/csv", "application/xml"];
             let contents = answer.content.iter_mut();
             for (_kind, content) in contents.filter(|(kind, _)| shown.contains(&kind.as_str())) {
                 show(content, &id, if status.starts_with('2') { ANSWERS } else { ERRORS });

@@ -128,6 +128,7 @@ use crate::partner::scope::Scope;
         settlements::close_settlement,
         settlements::reject_settlement,
         settlements::get_settlement,
+        settlements::get_payout,
         settlement_breaks::get_asked_breaks,
         settlement_breaks::get_asked_break,
         settlement_breaks::answer_break,

@@ -178,7 +178,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_reconciliation", &[&[&kind::NOT_FOUND]]),
     ("get_breaks", &[&[&kind::PARAMETER]]),
     ("get_break", &[&[&kind::NOT_FOUND]]),
-    ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS]]),
+    ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS, &kind::ADJUSTMENT_EXCEEDS]]),
     ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
     ("reject_for_break", &[OF_BREAK]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),

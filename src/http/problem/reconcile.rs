@@ -55,10 +55,14 @@ impl From<ReconcileRefusal> for Problem {
             | ReconcileRefusal::MonthClosed
             | ReconcileRefusal::CloseWaits
             | ReconcileRefusal::PartnerFrozen
+            | ReconcileRefusal::NotClosed
+            | ReconcileRefusal::NothingToPay
+            | ReconcileRefusal::NoAccount(_)
             | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
             ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
             ReconcileRefusal::Gone => Self::internal(refusal.to_string()),
             ReconcileRefusal::Json(error) => Self::internal(error),
+            ReconcileRefusal::Template(error) => Self::internal(error),
             ReconcileRefusal::Store(error) => error.into(),
             ReconcileRefusal::Write(error) => error.into(),
         }

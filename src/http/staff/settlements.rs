@@ -1,5 +1,6 @@
 //! Staff close a partner's month, two persons for each, and read its statement.
 
+use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,8 +17,10 @@ use crate::http::server::media::JsonBody;
 use crate::ids::{PartnerId, StaffId};
 use crate::ledger::chain::Hash;
 use crate::reconcile::closing;
+use crate::reconcile::payouts::{self, PayoutFile};
 use crate::reconcile::period::Period;
 use crate::reconcile::run_order::RunOrder;
+use crate::store::Db;
 use crate::store::settlements::{Settlement, SettlementState};
 
 /// The close of a partner's month, or the proposal of one.
@@ -127,6 +130,33 @@ pub async fn get_settlement(
     let order = read_month(&gateway, path)?;
     let found = gateway.main.ask_or(move |db| closing::read(db, &order)).await?;
     Ok(HttpResponse::Ok().json(View::of(found)?))
+}
+
+/// The order to the bank to pay a closed month: ISO 20022, pain.001.001.09. The same month gives the same
+/// bytes, under the same message id.
+#[utoipa::path(
+    get, path = "/v1/settlements/{partner}/{period}/payout", tag = "Reconciliation",
+    security(("staff" = ["settle"])),
+    params(
+        ("partner" = PartnerId, Path, description = "The partner."),
+        ("period" = Period, Path, description = "The month."),
+    ),
+    responses((status = 200, description = "The message.", content((String = "application/xml"))))
+)]
+pub async fn get_payout(
+    staff: Staff<Settle>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let order = read_month(&gateway, path)?;
+    let partner = gateway.registry.get(&order.partner).ok_or_else(Problem::not_found)?;
+    let made = move |db: &mut Db| payouts::file(&staff.id, db, &order, &partner);
+    let PayoutFile { message_id, xml } = gateway.main.ask_or(made).await?;
+    let name = format!("attachment; filename=\"pain.001-{message_id}.xml\"");
+    Ok(HttpResponse::Ok()
+        .content_type("application/xml")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .body(xml))
 }
 
 fn read_month(gateway: &Gateway, path: web::Path<(String, String)>) -> Result<RunOrder, Problem> {

@@ -17,6 +17,7 @@ use super::lifecycle::{Status, Taken};
 use super::listing::{self, Unlisted};
 use super::place::{ManifestError, Place};
 use super::rules::attribution::PartnerStaff;
+use super::rules::bank_account::BankAccount;
 use super::rules::earning::{Earning, Stacking};
 use super::rules::exposure::{self, ExposureLimit, OwnLimit};
 use super::rules::limits::{EventLimits, LimitsTable};
@@ -41,6 +42,8 @@ pub struct Partner {
     pub payments_file: Option<FileMap>,
     /// How the partner writes what it says happened in a month.
     pub statement: Option<StatementMap>,
+    /// Where the bank pays what a month came to.
+    pub account: Option<BankAccount>,
     /// The page on which a shop without software enters its payments.
     pub form: Option<Form>,
     pub programme: Arc<Programme>,
@@ -101,6 +104,7 @@ struct ManifestDocument {
     import: Import,
     form: Option<Form>,
     statement: Option<Spanned<StatementMap>>,
+    account: Option<BankAccount>,
 }
 
 #[derive(Deserialize)]
@@ -178,6 +182,7 @@ impl Partner {
             staff: document.staff,
             payments_file: document.import.payments.map(Spanned::into_inner),
             statement: document.statement.map(Spanned::into_inner),
+            account: document.account,
             form: document.form,
             limits,
             exposure,

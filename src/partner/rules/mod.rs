@@ -2,6 +2,7 @@
 //! are parsed here; `program` and the other rooms decide by them.
 
 pub mod attribution;
+pub mod bank_account;
 pub mod behaviour;
 pub mod condition;
 pub mod consent_text;

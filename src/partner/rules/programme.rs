@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::attribution::Pattern;
+use super::bank_account::BankAccount;
 use super::behaviour::Behaviour;
 use super::consent_text::ConsentText;
 use super::exposure::{self, ExposureLimit, Lateness};
@@ -77,6 +78,8 @@ pub struct Programme {
     /// The working days of customer managers.
     #[serde(default)]
     pub calendar: Calendar,
+    /// The account from which partners are paid. Without it no payout is ordered.
+    pub payout: Option<BankAccount>,
 }
 
 /// Tiers by what a customer paid at all partners, in a window of whole calendar months that ends with
@@ -203,6 +206,7 @@ impl Default for Programme {
             stage: None,
             task: Vec::new(),
             calendar: Calendar::default(),
+            payout: None,
         })
     }
 }
