@@ -28,7 +28,7 @@ type Done<T> = Result<T, ReconcileRefusal>;
 /// database's, which all gateways share.
 ///
 /// # Errors
-/// [`ReconcileRefusal::MonthNotOver`], [`ReconcileRefusal::MonthClosed`],
+/// [`ReconcileRefusal::MonthNotOver`], [`ReconcileRefusal::MonthClosed`], [`ReconcileRefusal::MonthSkipped`],
 /// [`ReconcileRefusal::CloseWaits`], [`ReconcileRefusal::PartnerFrozen`].
 pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     let now = settlements::clock(db)?;
@@ -38,6 +38,11 @@ pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement>
     let before = settlements::last_closed(db, &order.partner)?;
     if before.as_ref().is_some_and(|before| before.period >= order.period) {
         return Err(ReconcileRefusal::MonthClosed);
+    }
+    // Months are closed one after the other, from the first that was closed.
+    let next = before.map(|before| before.period.next());
+    if let Some(next) = next.filter(|next| *next != order.period) {
+        return Err(ReconcileRefusal::MonthSkipped(next));
     }
     let number = settlements::newest(db, &order.partner, order.period)?;
     let number = number.map_or(0, |newest| newest.number).saturating_add(1);

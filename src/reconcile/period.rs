@@ -31,9 +31,15 @@ impl Period {
         Self(day.with_day(1).unwrap_or(day))
     }
 
+    /// The month after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
+    }
+
     #[must_use]
     pub fn span(self, zone: Tz) -> PeriodSpan {
-        let next = self.0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX);
+        let next = self.next().0;
         PeriodSpan { from: Moment::start_of(self.0, zone), until: Moment::start_of(next, zone) }
     }
 }

@@ -35,6 +35,8 @@ pub enum ReconcileRefusal {
     MonthNotOver,
     #[error("the month, or a later one, is closed already")]
     MonthClosed,
+    #[error("months are closed one after the other: close {0} first")]
+    MonthSkipped(Period),
     #[error("the close of a month waits for another person already")]
     CloseWaits,
     #[error("no close of that month is there to decide on")]

@@ -40,7 +40,7 @@ pub struct SettlementTerms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
     InMonth,
-    /// Earlier, and recorded after the close of its own month.
+    /// Earlier, and in no settlement before.
     Late,
 }
 
@@ -79,7 +79,7 @@ pub struct SettlementLine {
     pub account: Option<AccountCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<TransactionKind>,
-    /// It happened before the month, and was recorded after the close of its own.
+    /// It happened before the month, and stands in no settlement before.
     pub late: bool,
     pub entries: u64,
     pub amount: Amount,
@@ -149,7 +149,7 @@ fn moved(
     let (name, name_zh) = named.map_or(("", ""), |it| (it.name.as_str(), it.name_zh.as_str()));
     let (late, late_zh) = match when {
         When::InMonth => ("", ""),
-        When::Late => (", recorded after the close of its month", "（关账后入账）"),
+        When::Late => (", of earlier months", "（属以前月份）"),
     };
     SettlementLine {
         line: "movement",

@@ -418,10 +418,11 @@ on_both_stores! {
         let expected = [false, true].map(|late| ("subsidy_payable".to_owned(), late, "18.00".to_owned()));
         assert_eq!(movements(&second), expected, "{second}");
         assert_eq!(second["statement"]["sum"], "0.00");
-        // A month is closed once, and none before a closed one.
-        for (period, slug) in [("2026-08", "settlement-state"), ("2026-09", "settlement-state"), ("2030-01", "settlement-state")] {
+        // A month is closed once, and one after the other.
+        for period in ["2026-08", "2026-09", "2030-01"] {
             let asked = json!({ "partner": "green-basket", "period": period });
-            assert_eq!(clerk(app).send("/v1/settlements", &asked).await.told(), (409, slug), "{period}");
+            let refused = clerk(app).send("/v1/settlements", &asked).await;
+            assert_eq!(refused.told(), (409, "settlement-state"), "{period}");
         }
         // The database refuses what would change a closed month, on every path.
         let back = "INSERT INTO transactions SELECT e.id, t.kind, 0, t.receipt, t.effective_at, \

@@ -53,6 +53,7 @@ impl From<ReconcileRefusal> for Problem {
             ReconcileRefusal::NoClose => Self::not_found(),
             ReconcileRefusal::MonthNotOver
             | ReconcileRefusal::MonthClosed
+            | ReconcileRefusal::MonthSkipped(_)
             | ReconcileRefusal::CloseWaits
             | ReconcileRefusal::PartnerFrozen
             | ReconcileRefusal::NotClosed
