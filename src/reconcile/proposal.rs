@@ -88,6 +88,12 @@ pub enum ProposalRefusal {
     FourEyes,
     #[error("at most {max} may be written off")]
     AboveCap { max: Amount },
+    /// Decisions about the same rows have posted before.
+    #[error(
+        "decisions about the same rows have posted before: an adjustment from {least} to {most} is \
+         left"
+    )]
+    AdjustedBefore { least: Amount, most: Amount },
     #[error("only a difference in CNY can be written off")]
     NoDifference,
 }

@@ -54,8 +54,8 @@ pub fn import(
     if !(1..=PARTS_MAX).contains(&order.part) {
         return Err(ReconcileRefusal::Part);
     }
-    let (zone, bytes_max) = (order.zone, order.bytes_max);
-    let reading = FileReading { map, charset: order.charset, zone, bytes_max };
+    let StatementOrder { charset, zone, period, bytes_max, .. } = *order;
+    let reading = FileReading { map, charset, zone, period, bytes_max };
     let checked = order.source.check(reading)?;
     let lines = i64::try_from(checked.lines).unwrap_or(i64::MAX);
     let new = Statement {

@@ -41,6 +41,9 @@ impl From<ReconcileRefusal> for Problem {
                 ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
                     Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
                 }
+                ProposalRefusal::AdjustedBefore { .. } => {
+                    Self::new(&ADJUSTMENT_EXCEEDS, refusal.to_string())
+                }
                 ProposalRefusal::Closed(_)
                 | ProposalRefusal::Waiting
                 | ProposalRefusal::NoneWaits
