@@ -150,8 +150,11 @@ impl Run<'_> {
                 }
             }
         }
+        let touched: Vec<BreakId> =
+            moved.iter().map(|it| it.id).chain(reopened.iter().copied()).collect();
         let mut again = 0;
         self.write(|tx| {
+            breaks::hold(tx, &touched)?;
             breaks::insert(tx, &added)?;
             break_subjects::insert(tx, &subjects)?;
             again = breaks::reopen(tx, &reopened)?;
@@ -262,6 +265,7 @@ impl Run<'_> {
         for part in gone.chunks(WRITTEN_AT_ONCE) {
             let mut cleared = 0;
             self.write(|tx| {
+                breaks::hold(tx, part)?;
                 cleared = breaks::clear(tx, part, now)?;
                 Ok(())
             })?;
@@ -282,7 +286,11 @@ impl Run<'_> {
                 marked.push((known.id, facts));
             }
         }
-        self.write(|tx| marked.iter().try_for_each(|(id, facts)| breaks::set_facts(tx, *id, facts)))
+        let ids: Vec<BreakId> = marked.iter().map(|(id, _facts)| *id).collect();
+        self.write(|tx| {
+            breaks::hold(tx, &ids)?;
+            marked.iter().try_for_each(|(id, facts)| breaks::set_facts(tx, *id, facts))
+        })
     }
 }
 

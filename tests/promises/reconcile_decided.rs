@@ -223,7 +223,7 @@ on_both_stores! {
         ] {
             let report = november(&clerk, &[harmless]).await;
             assert_eq!(report["breaks_new"], 0, "{report}");
-            assert_eq!(breaks(&clerk, "state=open").await, [] as [Value; 0]);
+            assert_eq!(breaks(&clerk, "state=open").await.len(), 0);
         }
         let kept = page(&clerk, &id).await;
         assert_eq!((&kept["state"], &kept["their_rows"][0]["store"]), (&json!("adjusted"), &json!("main")));

@@ -83,7 +83,7 @@ pub fn kept(db: &mut Db, breaks: &[BreakId]) -> Result<HashSet<BreakId>, StoreEr
             .distinct()
             .load(db))?;
         for id in rows {
-            found.insert(BreakId::from_bytes(types::bytes16(&id, "break_subjects.break_id")?));
+            found.insert(break_id(&id)?);
         }
     }
     Ok(found)
@@ -129,20 +129,18 @@ pub fn decided(db: &mut Db, subjects: &[SubjectKey]) -> Result<PastDecisions, St
 /// Holds all breaks about these until the transaction ends, so that two decisions about the same rows
 /// follow each other.
 pub fn lock(tx: &mut LedgerTx<'_>, subjects: &[SubjectKey]) -> Result<(), StoreError> {
-    let Db::Postgres(db) = &mut *tx.0 else { return Ok(()) };
     let keys: Vec<&[u8]> = subjects.iter().map(|key| key.bytes().as_slice()).collect();
-    let ids: Vec<Vec<u8>> = break_subjects::table
+    let ids: Vec<Vec<u8>> = both!(tx.0, db => break_subjects::table
         .filter(break_subjects::subject.eq_any(&keys))
         .select(break_subjects::break_id)
-        .load(db)?;
-    // In one order everywhere.
-    breaks::table
-        .filter(breaks::id.eq_any(&ids))
-        .order(breaks::id)
-        .select(breaks::id)
-        .for_no_key_update()
-        .load::<Vec<u8>>(db)?;
-    Ok(())
+        .distinct()
+        .load(db))?;
+    let ids: Result<Vec<BreakId>, StoreError> = ids.iter().map(|id| break_id(id)).collect();
+    super::breaks::hold(tx, &ids?)
+}
+
+fn break_id(bytes: &[u8]) -> Result<BreakId, StoreError> {
+    types::bytes16(bytes, "break_subjects.break_id").map(BreakId::from_bytes)
 }
 
 fn subject(bytes: &[u8]) -> Result<SubjectKey, StoreError> {
@@ -153,7 +151,7 @@ impl DecisionRow {
     fn read(self) -> Result<PastDecision, StoreError> {
         let corrupt = StoreError::Corrupt;
         Ok(PastDecision {
-            id: types::bytes16(&self.id, "breaks.id").map(BreakId::from_bytes)?,
+            id: break_id(&self.id)?,
             period: period(&self.period)?,
             code: BreakCode::by_name(&self.code).ok_or(corrupt("breaks.code"))?,
             state: BreakState::by_name(&self.state).ok_or(corrupt("breaks.state"))?,

@@ -170,6 +170,20 @@ pub fn set_facts(tx: &mut LedgerTx<'_>, id: BreakId, facts: &str) -> Result<(), 
     Ok(())
 }
 
+/// Holds breaks until the transaction ends, in one order everywhere: else two transactions that touch
+/// the same ones would wait for each other.
+pub fn hold(tx: &mut LedgerTx<'_>, list: &[BreakId]) -> Result<(), StoreError> {
+    let Db::Postgres(db) = &mut *tx.0 else { return Ok(()) };
+    let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
+    breaks::table
+        .filter(breaks::id.eq_any(&ids))
+        .order(breaks::id)
+        .select(breaks::id)
+        .for_no_key_update()
+        .load::<Vec<u8>>(db)?;
+    Ok(())
+}
+
 /// Holds a break until the transaction ends, and reads it.
 pub fn lock(tx: &mut LedgerTx<'_>, id: BreakId) -> Result<Option<Break>, StoreError> {
     if let Db::Postgres(db) = &mut *tx.0 {
