@@ -381,10 +381,6 @@ name_id!(
     BreakId
 );
 name_id!(
-    /// What a row of a break is about, by the key of its event, or by order, kind and amount.
-    SubjectKey
-);
-name_id!(
     /// A part of a file, by import, kind and place: the record for which it is sealed.
     PartKey
 );

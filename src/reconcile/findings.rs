@@ -11,9 +11,9 @@ use super::past_decision::{PastDecision, PastDecisions, posted};
 use super::proposal::BreakState;
 use super::refusal::ReconcileRefusal;
 use super::run::{ROWS_AT_ONCE, Run, WRITTEN_AT_ONCE};
-use super::subject::RowIdentity;
+use super::subject::{RowIdentity, SubjectKey};
 use crate::clock::{self, Moment};
-use crate::ids::{BreakId, SubjectKey, hex};
+use crate::ids::{BreakId, hex};
 use crate::store::break_subjects::{self, SubjectOf};
 use crate::store::breaks::{self, KnownBreak};
 

@@ -14,9 +14,9 @@ use super::proposal::BreakState;
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::statement::StatementLine;
-use super::subject::RowIdentity;
+use super::subject::{RowIdentity, SubjectKey};
 use crate::clock::Moment;
-use crate::ids::{BreakId, EventKey, StatementId, SubjectKey};
+use crate::ids::{BreakId, EventKey, StatementId};
 use crate::store::matches::MatchedLine;
 use crate::store::{Db, StoreError, matches, statements};
 

@@ -8,8 +8,9 @@ use super::break_record::FactDecision;
 use super::item::ItemValue;
 use super::period::Period;
 use super::proposal::{BreakState, ProposalRefusal};
+use super::subject::SubjectKey;
 use crate::clock::Moment;
-use crate::ids::{BreakId, SubjectKey};
+use crate::ids::BreakId;
 use crate::money::{Amount, Asset};
 
 /// A break that people have decided on.

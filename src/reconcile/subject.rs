@@ -4,7 +4,7 @@
 
 use super::break_record::FactRow;
 use super::item::{Currency, Item, ItemKind, ItemValue};
-use crate::ids::{EventId, EventKey, ItemName, PartnerId, SubjectKey, hex};
+use crate::ids::{EventId, EventKey, ItemName, PartnerId, hex};
 use crate::money::{Amount, Asset};
 
 /// By what a row is known.
@@ -22,6 +22,28 @@ pub struct RowIdentity {
     pub key: RowKey,
     pub kind: ItemKind,
     pub value: ItemValue,
+}
+
+/// What a row of a break is about, as a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubjectKey(ItemName);
+
+impl SubjectKey {
+    /// The key of what these words name.
+    #[must_use]
+    pub fn of_name(parts: &[&str]) -> Self {
+        Self(ItemName::of_name(parts))
+    }
+
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 16] {
+        self.0.bytes()
+    }
+
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(ItemName::from_bytes(bytes))
+    }
 }
 
 /// The name of an order, as rows are compared by it.

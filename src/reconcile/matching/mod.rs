@@ -324,15 +324,13 @@ impl Table {
 
     /// Lines whose event our books have, and do not count in this month.
     fn know_by_id(&mut self) {
-        for theirs in [ItemStanding::Good, ItemStanding::Void] {
-            let is_void = theirs == ItemStanding::Void;
-            let other: Act = if is_void { Self::differ_one_by_one } else { Self::stand_elsewhere };
-            for ours in [ItemStanding::Outside, ItemStanding::Elsewhere] {
-                self.join(Standings { theirs, ours }, |it| it.event, other);
-            }
+        let good = |ours| Standings { theirs: ItemStanding::Good, ours };
+        let void = |ours| Standings { theirs: ItemStanding::Void, ours };
+        for ours in [ItemStanding::Outside, ItemStanding::Elsewhere] {
+            self.join(good(ours), |it| it.event, Self::stand_elsewhere);
+            self.join(void(ours), |it| it.event, Self::differ_one_by_one);
         }
-        let reversed = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Reversed };
-        self.join(reversed, |it| it.event, Self::differ_one_by_one);
+        self.join(good(ItemStanding::Reversed), |it| it.event, Self::differ_one_by_one);
     }
 
     fn stand_elsewhere(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {

@@ -6,11 +6,12 @@ use diesel::prelude::*;
 
 use super::breaks::SumColumns;
 use super::period;
-use crate::ids::{BreakId, SubjectKey};
+use crate::ids::BreakId;
 use crate::money::{Amount, Asset};
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::past_decision::{PastDecision, PastDecisions};
 use crate::reconcile::proposal::BreakState;
+use crate::reconcile::subject::SubjectKey;
 use crate::store::schema::{break_proposals, break_subjects, breaks};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
