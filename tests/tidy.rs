@@ -99,6 +99,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "follow_up/spend",
             "reconcile/breaks",
             "reconcile/closing",
+            "reconcile/findings",
             "reconcile/found",
             "reconcile/our_side",
             "reconcile/payouts",

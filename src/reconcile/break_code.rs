@@ -17,6 +17,12 @@ pub enum BreakCode {
     Candidate,
     /// Several rows fit equally well.
     Ambiguous,
+    /// Our books have the event in quite another month.
+    OtherPeriod,
+    /// An adjustment made up for it, and now both sides agree.
+    SettledTwice,
+    /// An adjustment made up for it, and it is no longer there.
+    SettledGone,
 }
 
 /// What the rows of a break come to. `None`: that side has none.
@@ -27,7 +33,7 @@ pub struct BreakSums {
 }
 
 impl BreakCode {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::MissingInGateway,
         Self::MissingAtPartner,
         Self::AmountDiff,
@@ -37,6 +43,9 @@ impl BreakCode {
         Self::StatusDiff,
         Self::Candidate,
         Self::Ambiguous,
+        Self::OtherPeriod,
+        Self::SettledTwice,
+        Self::SettledGone,
     ];
 
     #[must_use]
@@ -51,6 +60,9 @@ impl BreakCode {
             Self::StatusDiff => "STATUS_DIFF",
             Self::Candidate => "CANDIDATE",
             Self::Ambiguous => "AMBIGUOUS",
+            Self::OtherPeriod => "OTHER_PERIOD",
+            Self::SettledTwice => "SETTLED_TWICE",
+            Self::SettledGone => "SETTLED_GONE",
         }
     }
 
@@ -65,7 +77,13 @@ impl BreakCode {
         match self {
             // The partner's next file may bring it.
             Self::MissingAtPartner | Self::Cutoff => 3,
-            Self::MissingInGateway | Self::Duplicate | Self::StatusDiff | Self::Candidate => 7,
+            Self::MissingInGateway
+            | Self::Duplicate
+            | Self::StatusDiff
+            | Self::Candidate
+            | Self::OtherPeriod => 7,
+            // Money may have gone out twice.
+            Self::SettledTwice | Self::SettledGone => 3,
             Self::AmountDiff | Self::CurrencyDiff | Self::Ambiguous => 5,
         }
     }
@@ -76,7 +94,10 @@ impl BreakCode {
         let (theirs, ours) = (words(sums.theirs, "nothing"), words(sums.ours, "nothing"));
         match self {
             Self::MissingInGateway => {
-                format!("The partner's statement has {theirs}, and our books have no such event.")
+                format!(
+                    "The partner's statement has {theirs}, and our books have no such event: not by \
+                     its id at any time, and not by its order in or near this month."
+                )
             }
             Self::MissingAtPartner => {
                 format!("Our books have {ours}, and the partner's statement has no such line.")
@@ -114,6 +135,42 @@ impl BreakCode {
                 "{theirs} of the partner's statement and {ours} of our books fit in more than one \
                  way."
             ),
+            Self::OtherPeriod => format!(
+                "The partner's statement has {theirs} in this month, and our books have this event \
+                 in another month, with {ours}: what it brought belongs there."
+            ),
+            Self::SettledTwice => match sums.ours {
+                Some(_) => format!(
+                    "An adjustment made up for a difference of this event, and now both sides have \
+                     it, with {ours}: it may be paid twice."
+                ),
+                None => format!(
+                    "An adjustment made up for a difference of this line, and now the partner says \
+                     that {theirs} came to nothing."
+                ),
+            },
+            Self::SettledGone => format!(
+                "An adjustment made up for a difference of {theirs} of the partner's statement and \
+                 {ours} of our books, and now neither side has it."
+            ),
+        }
+    }
+
+    /// Whether it is about an adjustment, and not about a difference of rows.
+    #[must_use]
+    pub const fn is_of_adjustment(self) -> bool {
+        match self {
+            Self::SettledTwice | Self::SettledGone => true,
+            Self::MissingInGateway
+            | Self::MissingAtPartner
+            | Self::AmountDiff
+            | Self::CurrencyDiff
+            | Self::Duplicate
+            | Self::Cutoff
+            | Self::StatusDiff
+            | Self::Candidate
+            | Self::Ambiguous
+            | Self::OtherPeriod => false,
         }
     }
 
@@ -122,7 +179,9 @@ impl BreakCode {
     pub fn says_zh(self, sums: BreakSums) -> String {
         let (theirs, ours) = (words(sums.theirs, "无"), words(sums.ours, "无"));
         match self {
-            Self::MissingInGateway => format!("单边账：合作方对账单有{theirs}，我方无此事件。"),
+            Self::MissingInGateway => format!(
+                "单边账：合作方对账单有{theirs}，我方任何时间均无此事件编号，本月前后亦无此订单。"
+            ),
             Self::MissingAtPartner => format!("单边账：我方有{ours}，合作方对账单无此记录。"),
             Self::AmountDiff => format!("金额不符：合作方为{theirs}，我方为{ours}。"),
             Self::CurrencyDiff => format!("币种不符：合作方为{theirs}，我方为{ours}。"),
@@ -142,6 +201,16 @@ impl BreakCode {
                 "疑似匹配：合作方{theirs}与我方{ours}金额、日期和门店（或订单合计）一致，但无一致的单号。"
             ),
             Self::Ambiguous => format!("多重匹配：合作方{theirs}与我方{ours}有多种对应方式。"),
+            Self::OtherPeriod => format!(
+                "他月事件：合作方在本月记有{theirs}，我方此事件在其他月份，为{ours}，应付款项属该月。"
+            ),
+            Self::SettledTwice => match sums.ours {
+                Some(_) => format!("重复结算：此差异已调账，现双方均有{ours}，可能重复支付。"),
+                None => format!("重复结算：此差异已调账，现合作方称{theirs}无效。"),
+            },
+            Self::SettledGone => format!(
+                "已调账差异消失：曾为合作方{theirs}与我方{ours}的差异调账，现双方均无此记录。"
+            ),
         }
     }
 }
@@ -169,7 +238,7 @@ mod tests {
             }
         }
         #[expect(clippy::as_conversions, reason = "the place of the last code among all")]
-        let last = BreakCode::Ambiguous as usize;
+        let last = BreakCode::SettledGone as usize;
         assert_eq!(BreakCode::ALL.len(), last + 1);
     }
 }

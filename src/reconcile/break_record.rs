@@ -45,6 +45,30 @@ pub struct BreakFacts {
     /// Rows beyond those that are listed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: u64,
+    /// What people decided about the same rows in other breaks, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<FactDecision>,
+    /// People have decided on it, and a later run no longer found it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+}
+
+/// What people decided about the same rows in another break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PastDecision)]
+pub struct FactDecision {
+    #[serde(rename = "break")]
+    pub break_id: String,
+    /// The month of that break.
+    pub period: String,
+    pub code: String,
+    /// `accepted`, `adjusted` or `written_off`.
+    pub state: String,
+    /// What its adjustment posted: above zero the bank owed the partner more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub posted: Option<String>,
+    pub decided_at: String,
 }
 
 /// A line of a statement, or an event of ours.
@@ -68,6 +92,10 @@ pub struct FactRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub store: Option<String>,
+    /// The month in whose statement an event of ours has its line, if it is another month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub matched_in: Option<String>,
     pub kind: String,
     pub amount: String,
     pub currency: String,
@@ -123,6 +151,12 @@ impl NoteAuthor {
 }
 
 impl BreakId {
+    /// The id of the same difference, found again after people adjusted it and then decided anew.
+    #[must_use]
+    pub fn after(self, decided: Self) -> Self {
+        Self::of_name(&["after", &hex(self.bytes()), &hex(decided.bytes())])
+    }
+
     /// Reads the id from its 32 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::break_record::{Break, Note, NoteAuthor, NoteReaders};
+use super::past_decision::PastDecisions;
 use super::proposal::{
     BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
     within_difference,
@@ -16,7 +17,7 @@ use crate::money::{Amount, Asset};
 use crate::partner::Registry;
 use crate::partner::statement_map::StatementMap;
 use crate::program::BreakAdjusted;
-use crate::store::{Db, LedgerTx, break_talk, breaks, freezes};
+use crate::store::{Db, LedgerTx, StoreError, break_subjects, break_talk, breaks, freezes};
 use crate::writer::{BreakAdjustment, HeldRefusal, RecordError, Work};
 
 /// A break with all that was proposed and said.
@@ -164,11 +165,15 @@ fn keep_proposal(
     let last = break_talk::last_proposal(tx.db(), id)?;
     let waiting = last.as_ref().filter(|it| it.state == ProposalState::Proposed);
     may_propose(found.state, waiting, at.now)?;
-    if order.action == ProposalAction::WriteOff {
-        within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
-    }
-    if let ProposalAction::Adjust(amount) = order.action {
-        within_difference(found.sums, amount)?;
+    match order.action {
+        ProposalAction::WriteOff => {
+            within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
+        }
+        ProposalAction::Adjust(amount) => {
+            within_difference(found.sums, amount)?;
+            decided_before(tx, id)?.within_left(id, found.sums, amount)?;
+        }
+        ProposalAction::Accept | ProposalAction::AskPartner => {}
     }
     if let Some(waiting) = waiting {
         let lapsed = ProposalState::Lapsed { at: at.now };
@@ -187,14 +192,24 @@ fn write_off_max(registry: &Registry, partner: &PartnerId) -> Amount {
     map.map_or(Amount::zero(Asset::CNY), StatementMap::write_off_max)
 }
 
+/// What people decided about the same rows.
+fn decided_before(tx: &mut LedgerTx<'_>, id: BreakId) -> Result<PastDecisions, StoreError> {
+    let subjects = break_subjects::of_break(tx.db(), id)?;
+    break_subjects::decided(tx.db(), &subjects)
+}
+
 /// In the writer's transaction, because an adjustment posts.
 fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), RecordError> {
     let now = work.now;
+    // Before the break itself, so that two approvals about the same rows take their locks in order.
+    let subjects = break_subjects::of_break(work.tx.db(), id)?;
+    break_subjects::lock(&mut work.tx, &subjects)?;
     let found = breaks::lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
     let proposal = waiting_on(&mut work.tx, &found)?;
     proposal.approval(who, now)?;
-    if matches!(proposal.action, ProposalAction::Adjust(_)) {
+    if let ProposalAction::Adjust(amount) = proposal.action {
         refuse_frozen(work, &found.partner)?;
+        decided_before(&mut work.tx, id)?.within_left(id, found.sums, amount)?;
     }
     let transaction = match proposal.action {
         ProposalAction::Adjust(amount) => Some(work.adjust_break(BreakAdjustment {

@@ -9,28 +9,44 @@ use super::break_record::{Break, BreakFacts, FactRow};
 use super::item::{ItemKind, ItemValue};
 use super::matching::{Difference, Pair};
 use super::our_side::{self, OurRow};
+use super::period::Period;
 use super::proposal::BreakState;
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::statement::StatementLine;
+use super::subject::{RowIdentity, SubjectKey};
 use crate::clock::Moment;
-use crate::ids::{BreakId, EventKey, ItemName, StatementId, hex};
+use crate::ids::{BreakId, EventKey, StatementId};
 use crate::store::matches::MatchedLine;
-use crate::store::{Db, StoreError, statements};
+use crate::store::{Db, StoreError, matches, statements};
 
-/// Where a line stands, and the hash of what it says.
+/// Where a line stands, and what it is about.
 pub struct LineRef {
     pub statement: StatementId,
     pub line: i64,
-    pub content: ItemName,
+    pub identity: RowIdentity,
+}
+
+/// An event of ours, and what it is about.
+pub struct EventRef {
+    pub key: EventKey,
+    pub identity: RowIdentity,
 }
 
 /// The rows of a run by their places.
+#[derive(Clone, Copy)]
 pub struct Finder<'a> {
-    lines: &'a [LineRef],
-    events: &'a [EventKey],
-    /// How many lines before a line say the same.
-    repeats: Vec<u32>,
+    pub order: &'a RunOrder,
+    pub lines: &'a [LineRef],
+    pub events: &'a [EventRef],
+}
+
+/// What differs, as it may become a break.
+pub struct FoundBreak {
+    /// Its id says what differs; its facts are not written yet.
+    pub record: Break,
+    pub facts: BreakFacts,
+    pub subjects: Vec<SubjectKey>,
 }
 
 /// So many rows of each side are listed with a break.
@@ -38,36 +54,30 @@ const LISTED_MAX: usize = 20;
 
 type Lines = HashMap<(StatementId, i64), StatementLine>;
 
-impl<'a> Finder<'a> {
-    pub const fn new(lines: &'a [LineRef], events: &'a [EventKey]) -> Self {
-        Self { lines, events, repeats: Vec::new() }
-    }
-
-    /// Counts lines that say the same, so that each of them has an id of its own.
-    pub fn counting(mut self) -> Self {
-        let mut places: Vec<usize> = (0..self.lines.len()).collect();
-        places.sort_by_key(|place| self.lines.get(*place).map(|line| line.content));
-        self.repeats = vec![0; self.lines.len()];
-        let (mut before, mut count) = (None, 0_u32);
-        for place in places {
-            let content = self.lines.get(place).map(|line| line.content);
-            count = if content == before { count.saturating_add(1) } else { 0 };
-            before = content;
-            if let Some(repeat) = self.repeats.get_mut(place) {
-                *repeat = count;
-            }
-        }
-        self
-    }
-
+impl Finder<'_> {
     /// The matches of these pairs.
     pub fn matched(&self, pairs: &[Pair]) -> impl Iterator<Item = MatchedLine> {
         pairs.iter().filter_map(|pair| {
             let line = self.lines.get(pair.theirs)?;
-            let event = pair.ours.and_then(|place| self.events.get(place).copied());
+            let event = pair.ours.and_then(|place| self.events.get(place).map(|it| it.key));
             let rule = pair.rule.name();
             Some(MatchedLine { statement: line.statement, line: line.line, event, rule })
         })
+    }
+
+    /// What a pair is about.
+    pub fn subjects_of(&self, pair: &Pair) -> Vec<SubjectKey> {
+        let theirs = self.lines.get(pair.theirs).map(|line| line.identity);
+        let ours = pair.ours.and_then(|place| self.events.get(place)).map(|it| it.identity);
+        self.subjects(theirs.into_iter().chain(ours))
+    }
+
+    fn subjects(&self, rows: impl Iterator<Item = RowIdentity>) -> Vec<SubjectKey> {
+        let mut subjects: Vec<SubjectKey> =
+            rows.map(|row| row.subject(&self.order.partner)).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        subjects
     }
 
     /// The breaks of these differences.
@@ -75,18 +85,18 @@ impl<'a> Finder<'a> {
         &self,
         db: &mut Db,
         differences: &[Difference],
-        order: &RunOrder,
         now: Moment,
-    ) -> Result<Vec<Break>, ReconcileRefusal> {
+    ) -> Result<Vec<FoundBreak>, ReconcileRefusal> {
         let lines = self.their_rows(db, differences)?;
         let keys: Vec<EventKey> = differences
             .iter()
             .flat_map(|it| it.ours.iter().chain(self.our_twin(it)))
-            .filter_map(|place| self.events.get(*place).copied())
+            .filter_map(|place| self.events.get(*place).map(|event| event.key))
             .collect();
         let ours = our_side::of_keys(db, &keys)?;
-        let build = |it| self.break_of(it, &Rows { lines: &lines, ours: &ours }, order, now);
-        differences.iter().map(build).collect()
+        let matched = matches::periods(db, &keys)?;
+        let rows = Rows { lines: &lines, ours: &ours, matched: &matched };
+        differences.iter().map(|it| self.break_of(it, &rows, now)).collect()
     }
 
     fn their_twin<'d>(&self, difference: &'d Difference) -> Option<&'d usize> {
@@ -121,9 +131,9 @@ impl<'a> Finder<'a> {
         &self,
         difference: &Difference,
         rows: &Rows<'_>,
-        order: &RunOrder,
         now: Moment,
-    ) -> Result<Break, ReconcileRefusal> {
+    ) -> Result<FoundBreak, ReconcileRefusal> {
+        let order = self.order;
         let theirs = self.their_side(&difference.theirs, rows)?;
         let ours = self.our_side(&difference.ours, rows)?;
         let twin = match (self.their_twin(difference), self.our_twin(difference)) {
@@ -139,38 +149,49 @@ impl<'a> Finder<'a> {
             theirs: theirs.facts,
             ours: ours.facts,
             twin,
+            ..BreakFacts::default()
         };
-        Ok(Break {
-            id: self.id_of(difference, order),
+        let record = Break {
+            id: self.name_of(difference),
             partner: order.partner.clone(),
             period: order.period,
             code: difference.code,
             kind: first.kind,
             sums: BreakSums { theirs: theirs.sum, ours: ours.sum },
             business_day: day(first.at),
-            facts: serde_json::to_string(&facts)?,
+            facts: String::new(),
             opened_at: now,
             due_on: due(day(now), difference.code.due_days()),
             state: BreakState::Open,
             asked_at: None,
             closed_at: None,
-        })
+        };
+        let (theirs, ours) = (self.their_identities(difference), self.our_identities(difference));
+        Ok(FoundBreak { record, facts, subjects: self.subjects(theirs.chain(ours)) })
     }
 
-    /// The hash of what differs: not of where the lines stand, which a newer version changes.
-    fn id_of(&self, difference: &Difference, order: &RunOrder) -> BreakId {
-        let line = |place: &usize| {
-            let content = self.lines.get(*place).map(|line| hex(line.content.bytes()));
-            let repeat = self.repeats.get(*place).copied().unwrap_or(0);
-            format!("{}#{repeat}", content.unwrap_or_default())
+    fn their_identities<'d>(
+        &'d self,
+        of: &'d Difference,
+    ) -> impl Iterator<Item = RowIdentity> + 'd {
+        of.theirs.iter().filter_map(|place| self.lines.get(*place)).map(|line| line.identity)
+    }
+
+    fn our_identities<'d>(&'d self, of: &'d Difference) -> impl Iterator<Item = RowIdentity> + 'd {
+        of.ours.iter().filter_map(|place| self.events.get(*place)).map(|event| event.identity)
+    }
+
+    /// The hash of what differs: not of where the lines stand, nor of their harmless columns, which a
+    /// newer version changes.
+    fn name_of(&self, difference: &Difference) -> BreakId {
+        let names = |rows: &mut dyn Iterator<Item = RowIdentity>| {
+            let mut names: Vec<String> = rows.map(|row| row.name()).collect();
+            names.sort_unstable();
+            names.join(", ")
         };
-        let event = |place: &usize| self.events.get(*place).map(|key| hex(key.bytes()));
-        let mut theirs: Vec<String> = difference.theirs.iter().map(line).collect();
-        let mut ours: Vec<String> = difference.ours.iter().filter_map(event).collect();
-        theirs.sort_unstable();
-        ours.sort_unstable();
-        let (partner, period) = (order.partner.as_str(), order.period.to_string());
-        let (theirs, ours) = (theirs.join(" "), ours.join(" "));
+        let theirs = names(&mut self.their_identities(difference));
+        let ours = names(&mut self.our_identities(difference));
+        let (partner, period) = (self.order.partner.as_str(), self.order.period.to_string());
         BreakId::of_name(&[partner, &period, difference.code.name(), &theirs, &ours])
     }
 
@@ -188,10 +209,12 @@ impl<'a> Finder<'a> {
     fn our_side(&self, places: &[usize], rows: &Rows<'_>) -> Result<SideOf, ReconcileRefusal> {
         let mut side = SideOf::default();
         for place in places {
-            let key = self.events.get(*place).ok_or(ReconcileRefusal::Gone)?;
-            let row = rows.ours.get(key).ok_or(ReconcileRefusal::Gone)?;
+            let event = self.events.get(*place).ok_or(ReconcileRefusal::Gone)?;
+            let row = rows.ours.get(&event.key).ok_or(ReconcileRefusal::Gone)?;
             let first = FirstRow { kind: row.event.kind, at: row.event.at };
-            side.add(row.value, first, || row.fact());
+            let matched = rows.matched.get(&event.key).copied();
+            let elsewhere = matched.filter(|period| *period != self.order.period);
+            side.add(row.value, first, || row.fact(elsewhere));
         }
         Ok(side)
     }
@@ -200,6 +223,8 @@ impl<'a> Finder<'a> {
 struct Rows<'a> {
     lines: &'a Lines,
     ours: &'a HashMap<EventKey, OurRow>,
+    /// The months in whose statements events have a line.
+    matched: &'a HashMap<EventKey, Period>,
 }
 
 #[derive(Clone, Copy)]
@@ -240,6 +265,7 @@ fn their_fact(statement: StatementId, line: &StatementLine) -> FactRow {
         event: line.event.as_ref().map(ToString::to_string),
         order: line.order.as_ref().map(ToString::to_string),
         store: line.store.as_ref().map(ToString::to_string),
+        matched_in: None,
         kind: line.kind.name().to_owned(),
         amount: line.value.decimal(),
         currency: line.value.currency.to_string(),
@@ -247,6 +273,7 @@ fn their_fact(statement: StatementId, line: &StatementLine) -> FactRow {
     }
 }
 
-fn due(today: NaiveDate, days: i64) -> NaiveDate {
+/// The day by which somebody should have decided.
+pub fn due(today: NaiveDate, days: i64) -> NaiveDate {
     today.checked_add_signed(TimeDelta::days(days)).unwrap_or(today)
 }

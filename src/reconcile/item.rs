@@ -41,6 +41,10 @@ pub enum ItemStanding {
     Void,
     /// Ours, and of the days around the period: it is there to be found, and does not count.
     Outside,
+    /// Ours, of any other time: a line names its id. It does not count.
+    Elsewhere,
+    /// Ours, and reversed by staff: a line names its id. It does not count.
+    Reversed,
 }
 
 /// A line of a statement, or an event of ours.

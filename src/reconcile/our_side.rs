@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::break_record::FactRow;
 use super::item::{Currency, ItemKind, ItemValue};
-use super::period::PeriodSpan;
+use super::period::{Period, PeriodSpan};
 use crate::clock::Moment;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::our_events::OurEvent;
@@ -38,6 +38,7 @@ struct ContentData {
 pub type PageEnd = Option<(Moment, EventKey)>;
 
 const ROWS_AT_ONCE: i64 = 10_000;
+const KEYS_AT_ONCE: usize = 10_000;
 
 /// The next events of a time, and where the page after them begins; `None` at the end. Events that
 /// staff have reversed are left out.
@@ -53,6 +54,28 @@ pub fn next_page(
     let reversed: HashSet<EventKey> = corrections::reversed(db, &keys)?.into_iter().collect();
     let standing = found.into_iter().filter(|event| !reversed.contains(&event.key)).collect();
     Ok((detailed(db, standing)?, end))
+}
+
+/// Events of ours that lines name by id and that are not of the month's time, or are reversed.
+pub struct KnownElsewhere {
+    pub row: OurRow,
+    pub is_reversed: bool,
+}
+
+/// These events as they are compared with a month that is not theirs, by key.
+pub fn elsewhere(db: &mut Db, keys: &[EventKey]) -> Result<Vec<KnownElsewhere>, StoreError> {
+    let mut found = Vec::new();
+    for part in keys.chunks(KEYS_AT_ONCE) {
+        let events = our_events::of_keys(db, part)?;
+        let keys: Vec<EventKey> = events.iter().map(|event| event.key).collect();
+        let reversed: HashSet<EventKey> = corrections::reversed(db, &keys)?.into_iter().collect();
+        let known = detailed(db, events)?.into_iter().map(|row| {
+            let is_reversed = reversed.contains(&row.event.key);
+            KnownElsewhere { row, is_reversed }
+        });
+        found.extend(known);
+    }
+    Ok(found)
 }
 
 /// These events, by key.
@@ -92,13 +115,14 @@ fn read(body: &str) -> ContentData {
 
 impl OurRow {
     /// The event as a break shows it.
-    pub fn fact(&self) -> FactRow {
+    pub fn fact(&self, matched_in: Option<Period>) -> FactRow {
         FactRow {
             statement: None,
             line: None,
             event: Some(self.event.id.to_string()),
             order: self.order.clone(),
             store: self.store.clone(),
+            matched_in: matched_in.map(|period| period.to_string()),
             kind: self.event.kind.name().to_owned(),
             amount: self.value.decimal(),
             currency: self.value.currency.to_string(),

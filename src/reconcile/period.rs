@@ -1,8 +1,9 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use chrono::{Datelike, Months, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
@@ -25,6 +26,9 @@ pub struct PeriodSpan {
 #[error("expected a month, such as \"2026-10\"")]
 pub struct InvalidPeriod;
 
+/// A month and the days around it are dates of four digits.
+const YEARS: RangeInclusive<i32> = 2000..=9000;
+
 impl Period {
     #[must_use]
     pub fn of(day: NaiveDate) -> Self {
@@ -44,7 +48,17 @@ impl Period {
     }
 }
 
+/// So far around the month events and lines are looked at: the partner may count a day otherwise.
+pub const MARGIN_DAYS: i64 = 3;
+
 impl PeriodSpan {
+    /// The same with the days around it.
+    #[must_use]
+    pub fn around(&self) -> Self {
+        let margin = TimeDelta::days(MARGIN_DAYS);
+        Self { from: self.from.minus(margin), until: self.until.plus(margin) }
+    }
+
     #[must_use]
     pub fn has(&self, at: Moment) -> bool {
         self.from <= at && at < self.until
@@ -56,8 +70,10 @@ impl TryFrom<&str> for Period {
 
     fn try_from(text: &str) -> Result<Self, InvalidPeriod> {
         let plain = text.len() == 7 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let day = format!("{text}-01").parse().map_err(|_bad: chrono::ParseError| InvalidPeriod)?;
-        plain.then_some(Self(day)).ok_or(InvalidPeriod)
+        let day: NaiveDate =
+            format!("{text}-01").parse().map_err(|_bad: chrono::ParseError| InvalidPeriod)?;
+        let known = plain && YEARS.contains(&day.year());
+        known.then_some(Self(day)).ok_or(InvalidPeriod)
     }
 }
 
@@ -98,7 +114,17 @@ mod tests {
 
     #[test]
     fn what_is_no_month_is_refused() {
-        for text in ["", "2026", "2026-13", "2026-1", "26-10", "2026-10-01", "+026-10"] {
+        for text in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-1",
+            "26-10",
+            "2026-10-01",
+            "+026-10",
+            "0001-01",
+            "9999-12",
+        ] {
             assert_eq!(Period::try_from(text), Err(InvalidPeriod), "{text}");
         }
     }

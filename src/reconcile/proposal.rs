@@ -90,6 +90,12 @@ pub enum ProposalRefusal {
     AboveCap { max: Amount },
     #[error("the two sides are {most} apart: adjust by that at most")]
     AboveDifference { most: Amount },
+    /// Decisions about the same rows have posted before.
+    #[error(
+        "decisions about the same rows have posted before: an adjustment from {least} to {most} is \
+         left"
+    )]
+    AdjustedBefore { least: Amount, most: Amount },
     #[error("only a difference in CNY can be written off")]
     NoDifference,
 }

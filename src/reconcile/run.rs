@@ -2,27 +2,25 @@
 //! those that do not are ended; a break is found again under its id with all that was said of it; and
 //! what is no longer found is cleared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::found::{Finder, LineRef};
+use super::found::{EventRef, Finder, LineRef};
 use super::item::{Item, ItemStanding};
 use super::matching::{Matching, RULES_VERSION, compare};
-use super::our_side;
-use super::period::PeriodSpan;
-use super::proposal::BreakState;
+use super::our_side::{self, OurRow};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::statement::{Statement, StatementLine, StatementState};
+use super::subject::{RowIdentity, order_name};
 use super::tally::{SideTally, TallyView, views};
-use crate::clock;
-use crate::ids::{BreakId, EventKey, ItemName, PartnerId, ReconciliationId, StaffId, StatementId};
+use crate::clock::{self, Moment};
+use crate::ids::{EventKey, ItemName, PartnerId, ReconciliationId, StaffId, StatementId};
 use crate::store::matches::{ByRun, MatchedLine};
 use crate::store::reconciliations::{Reconciliation, RunState};
-use crate::store::{Db, LedgerTx, StoreError, breaks, matches, reconciliations, statements};
+use crate::store::{Db, LedgerTx, StoreError, matches, reconciliations, statements};
 
 /// What came of a run, as it is kept.
 #[derive(Debug, Serialize)]
@@ -37,6 +35,8 @@ struct RunReport {
     breaks: BTreeMap<&'static str, usize>,
     breaks_new: usize,
     breaks_cleared: usize,
+    /// Breaks that people have decided on and that are not found as they were.
+    decided_no_longer_found: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,22 +59,20 @@ struct Sides {
     theirs: Vec<Item>,
     ours: Vec<Item>,
     lines: Vec<LineRef>,
-    events: Vec<EventKey>,
+    events: Vec<EventRef>,
 }
 
 /// An open run, which writes in small transactions.
-struct Run<'a> {
-    db: &'a mut Db,
-    id: ReconciliationId,
-    number: i64,
-    order: &'a RunOrder,
+pub(super) struct Run<'a> {
+    pub(super) db: &'a mut Db,
+    pub(super) id: ReconciliationId,
+    pub(super) number: i64,
+    pub(super) order: &'a RunOrder,
 }
 
-const ROWS_AT_ONCE: i64 = 10_000;
+pub(super) const ROWS_AT_ONCE: i64 = 10_000;
 /// Rows that are written in one transaction. Others write between them.
-const WRITTEN_AT_ONCE: usize = 2_000;
-/// So far around the month our events are looked at for what the partner counts otherwise.
-const MARGIN: TimeDelta = TimeDelta::days(3);
+pub(super) const WRITTEN_AT_ONCE: usize = 2_000;
 
 /// Compares, and waits until all of it is written.
 ///
@@ -95,36 +93,54 @@ pub fn run(
     let begun = db.write(|tx| reconciliations::begin(tx, partner, *period, who, now))?;
     let begun = begun.ok_or(ReconcileRefusal::UnderWay)?;
     let mut run = Run { db, id: begun.id, number: begun.number, order };
-    let Sides { theirs, ours, lines, events } = run.load(&current)?;
-    let matching = compare(theirs, ours);
-    run.write_matches(&all, &current, &matching, &Finder::new(&lines, &events))?;
-    let (found, cleared) = run.write_breaks(&matching, &lines, &events)?;
-    let mut codes = BTreeMap::new();
-    for difference in &matching.differences {
-        let count: &mut usize = codes.entry(difference.code.name()).or_default();
-        *count = count.saturating_add(1);
+    let done = run.compare_and_write(&all, &current);
+    if done.is_err() {
+        run.give_up();
     }
-    let report = RunReport {
-        rules_version: RULES_VERSION,
-        parts_missing: parts_missing(&current),
-        statements: current.iter().map(|it| used(it)).collect(),
-        theirs: side(&matching.theirs),
-        ours: side(&matching.ours),
-        matched: matching.pairs.len(),
-        breaks: codes,
-        breaks_new: found,
-        breaks_cleared: cleared,
-    };
-    let report = serde_json::to_string(&report)?;
-    let at = clock::now();
-    let id = run.id;
-    if !run.db.write(|tx| reconciliations::finish(tx, id, &report, at))? {
-        return Err(ReconcileRefusal::UnderWay);
-    }
+    let (at, report) = done?;
     Ok(Reconciliation { state: RunState::Done { at, report }, ..begun })
 }
 
 impl Run<'_> {
+    /// Returns when it was done, and the report as JSON.
+    fn compare_and_write(
+        &mut self,
+        all: &[Statement],
+        current: &[&Statement],
+    ) -> Result<(Moment, String), ReconcileRefusal> {
+        let Sides { theirs, ours, lines, events } = self.load(current)?;
+        let matching = compare(theirs, ours);
+        let finder = Finder { order: self.order, lines: &lines, events: &events };
+        self.write_matches(all, current, &matching, finder)?;
+        let written = self.write_breaks(&matching, finder)?;
+        let report = RunReport {
+            rules_version: RULES_VERSION,
+            parts_missing: parts_missing(current),
+            statements: current.iter().map(|it| used(it)).collect(),
+            theirs: side(&matching.theirs),
+            ours: side(&matching.ours),
+            matched: matching.pairs.len(),
+            breaks: written.codes,
+            breaks_new: written.new,
+            breaks_cleared: written.cleared,
+            decided_no_longer_found: written.decided_gone,
+        };
+        let report = serde_json::to_string(&report)?;
+        let (id, at) = (self.id, clock::now());
+        if !self.db.write(|tx| reconciliations::finish(tx, id, &report, at))? {
+            return Err(ReconcileRefusal::UnderWay);
+        }
+        Ok((at, report))
+    }
+
+    /// The month is free for another run at once. If even this fails, the lease ends it.
+    fn give_up(&mut self) {
+        let (id, now) = (self.id, clock::now());
+        if let Err(error) = self.db.write(|tx| reconciliations::give_up(tx, id, now)) {
+            tracing::warn!(%error, run = %id, "a failed run waits for the end of its lease");
+        }
+    }
+
     fn load(&mut self, current: &[&Statement]) -> Result<Sides, ReconcileRefusal> {
         let (mut theirs, mut lines) = (Vec::new(), Vec::new());
         let zone = self.order.zone;
@@ -135,47 +151,60 @@ impl Run<'_> {
                 let Some(last) = page.last() else { break };
                 after = last.number;
                 for line in &page {
-                    theirs.push(their_item(lines.len(), &self.order.partner, line, zone));
-                    lines.push(LineRef {
-                        statement: statement.id,
-                        line: i64::try_from(line.number).unwrap_or(i64::MAX),
-                        content: line.content(),
-                    });
+                    let item = their_item(lines.len(), &self.order.partner, line, zone);
+                    let identity = RowIdentity::of(&item);
+                    theirs.push(item);
+                    let line = i64::try_from(line.number).unwrap_or(i64::MAX);
+                    lines.push(LineRef { statement: statement.id, line, identity });
                 }
             }
             self.still_mine()?;
         }
-        let (ours, events) = self.load_ours()?;
+        let mut ours = self.load_ours()?;
+        self.add_known_elsewhere(&theirs, &mut ours)?;
+        let (ours, events) = ours.into_iter().unzip();
         Ok(Sides { theirs, ours, lines, events })
     }
 
-    fn load_ours(&mut self) -> Result<(Vec<Item>, Vec<EventKey>), ReconcileRefusal> {
+    /// Our events of the month and of the days around it.
+    fn load_ours(&mut self) -> Result<Vec<(Item, EventRef)>, ReconcileRefusal> {
         let month = self.order.period.span(self.order.zone);
-        let around = PeriodSpan { from: month.from.minus(MARGIN), until: month.until.plus(MARGIN) };
-        let (mut ours, mut events, mut after) = (Vec::new(), Vec::new(), None);
+        let (mut ours, mut after) = (Vec::new(), None);
         loop {
-            let (page, end) = our_side::next_page(self.db, &self.order.partner, around, after)?;
+            let partner = &self.order.partner;
+            let (page, end) = our_side::next_page(self.db, partner, month.around(), after)?;
             if end.is_none() {
-                return Ok((ours, events));
+                return Ok(ours);
             }
             after = end;
             for row in page {
                 let inside = month.has(row.event.at);
                 let standing = if inside { ItemStanding::Good } else { ItemStanding::Outside };
-                ours.push(Item {
-                    place: events.len(),
-                    kind: row.event.kind,
-                    event: Some(row.event.key),
-                    order: row.order.as_deref().map(order_name),
-                    value: row.value,
-                    at: row.event.at,
-                    day: row.event.at.day_in(self.order.zone),
-                    store: row.store.as_deref().map(store_name),
-                    standing,
-                });
-                events.push(row.event.key);
+                ours.push(our_item(ours.len(), &row, standing, self.order.zone));
             }
         }
+    }
+
+    /// Events that lines name by id and that are not among those of the month: an id is one event for
+    /// ever, whatever its day.
+    fn add_known_elsewhere(
+        &mut self,
+        theirs: &[Item],
+        ours: &mut Vec<(Item, EventRef)>,
+    ) -> Result<(), ReconcileRefusal> {
+        let mut unknown: BTreeSet<EventKey> = theirs.iter().filter_map(|it| it.event).collect();
+        for (_item, event) in &*ours {
+            unknown.remove(&event.key);
+        }
+        let unknown: Vec<EventKey> = unknown.into_iter().collect();
+        for found in our_side::elsewhere(self.db, &unknown)? {
+            let standing = match found.is_reversed {
+                true => ItemStanding::Reversed,
+                false => ItemStanding::Elsewhere,
+            };
+            ours.push(our_item(ours.len(), &found.row, standing, self.order.zone));
+        }
+        Ok(())
     }
 
     /// Fails when this run was given up for another.
@@ -183,7 +212,7 @@ impl Run<'_> {
         self.write(|_tx| Ok(()))
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         work: impl FnOnce(&mut LedgerTx<'_>) -> Result<(), StoreError>,
     ) -> Result<(), ReconcileRefusal> {
@@ -202,7 +231,7 @@ impl Run<'_> {
         all: &[Statement],
         current: &[&Statement],
         matching: &Matching,
-        finder: &Finder<'_>,
+        finder: Finder<'_>,
     ) -> Result<(), ReconcileRefusal> {
         let mut wanted: HashMap<(StatementId, i64), MatchedLine> =
             HashMap::with_capacity(matching.pairs.len());
@@ -248,70 +277,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    /// Adds breaks that are new, and clears those that are no more. Returns how many of each.
-    fn write_breaks(
-        &mut self,
-        matching: &Matching,
-        lines: &[LineRef],
-        events: &[EventKey],
-    ) -> Result<(usize, usize), ReconcileRefusal> {
-        let mut known = self.known_breaks()?;
-        let finder = Finder::new(lines, events).counting();
-        let (mut new, now) = (0_usize, clock::now());
-        for part in matching.differences.chunks(WRITTEN_AT_ONCE) {
-            let found = finder.breaks(self.db, part, self.order, now)?;
-            let (mut added, mut reopened, mut moved) = (Vec::new(), Vec::new(), Vec::new());
-            for record in found {
-                match known.remove(&record.id) {
-                    None => added.push(record),
-                    Some(before) => {
-                        if before.state == BreakState::Cleared {
-                            reopened.push(record.id);
-                        }
-                        if before.facts != record.facts {
-                            moved.push((record.id, record.facts));
-                        }
-                    }
-                }
-            }
-            new = new.saturating_add(added.len()).saturating_add(reopened.len());
-            self.write(|tx| {
-                breaks::insert(tx, &added)?;
-                breaks::set_state(tx, &reopened, BreakState::Open, now)?;
-                moved.iter().try_for_each(|(id, facts)| breaks::set_facts(tx, *id, facts))
-            })?;
-        }
-        let gone = known.into_iter().filter(|(_id, it)| may_clear(it.state));
-        let mut gone: Vec<BreakId> = gone.map(|(id, _known)| id).collect();
-        gone.sort_unstable();
-        for part in gone.chunks(WRITTEN_AT_ONCE) {
-            self.write(|tx| breaks::set_state(tx, part, BreakState::Cleared, now))?;
-        }
-        Ok((new, gone.len()))
-    }
-
-    fn known_breaks(&mut self) -> Result<HashMap<BreakId, breaks::KnownBreak>, ReconcileRefusal> {
-        let (mut known, mut after) = (HashMap::new(), None);
-        let (partner, period) = (&self.order.partner, self.order.period);
-        loop {
-            let page = breaks::of_period(self.db, partner, period, after, ROWS_AT_ONCE)?;
-            let Some(last) = page.last() else { return Ok(known) };
-            after = Some(last.id);
-            known.extend(page.into_iter().map(|found| (found.id, found)));
-        }
-    }
-}
-
-/// What nobody has decided on may end by itself.
-const fn may_clear(state: BreakState) -> bool {
-    match state {
-        BreakState::Open | BreakState::Proposed | BreakState::AwaitingPartner => true,
-        BreakState::Accepted
-        | BreakState::Adjusted
-        | BreakState::WrittenOff
-        | BreakState::Cleared => false,
-    }
 }
 
 /// The newest version of each part that is ready, by part.
@@ -342,8 +307,20 @@ fn their_item(place: usize, partner: &PartnerId, line: &StatementLine, zone: Tz)
     }
 }
 
-fn order_name(order: &str) -> ItemName {
-    ItemName::of_name(&["order", order])
+/// The event at its place among ours.
+fn our_item(place: usize, row: &OurRow, standing: ItemStanding, zone: Tz) -> (Item, EventRef) {
+    let item = Item {
+        place,
+        kind: row.event.kind,
+        event: Some(row.event.key),
+        order: row.order.as_deref().map(order_name),
+        value: row.value,
+        at: row.event.at,
+        day: row.event.at.day_in(zone),
+        store: row.store.as_deref().map(store_name),
+        standing,
+    };
+    (item, EventRef { key: row.event.key, identity: RowIdentity::of(&item) })
 }
 
 fn store_name(store: &str) -> ItemName {

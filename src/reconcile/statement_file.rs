@@ -12,6 +12,7 @@ use csv::StringRecord;
 use serde::Serialize;
 
 use super::item::{Currency, ItemKind, ItemValue};
+use super::period::{MARGIN_DAYS, Period, PeriodSpan};
 use super::statement::StatementLine;
 use crate::clock::Moment;
 use crate::ids::{EventId, OrderNumber, StoreName};
@@ -34,6 +35,8 @@ pub struct FileReading<'a> {
     /// The charset that the sender declared, if any.
     pub charset: Option<Charset>,
     pub zone: Tz,
+    /// The month whose lines they are.
+    pub period: Period,
     /// Bytes of the file, unpacked.
     pub bytes_max: u64,
 }
@@ -72,6 +75,8 @@ pub struct StatementLines<'a> {
     records: Records<Box<dyn Read + Send>>,
     columns: Columns,
     reading: FileReading<'a>,
+    /// In which lines may lie.
+    span: PeriodSpan,
     counted: u64,
     /// The line that was read last.
     last: u64,
@@ -155,8 +160,9 @@ impl FileSource {
         let (unpacked, _packed) = unpack(self.open()?)?;
         let records = Records::open(unpacked, charset, reading.bytes_max)?;
         let columns = Columns::find(reading.map, records.header())?;
+        let span = reading.period.span(reading.zone).around();
         let (counted, last, total, trailer) = (0, 1, 0, TrailerSeen::NotYet);
-        Ok(StatementLines { records, columns, reading, counted, last, total, trailer })
+        Ok(StatementLines { records, columns, reading, span, counted, last, total, trailer })
     }
 }
 
@@ -288,10 +294,24 @@ impl StatementLines<'_> {
         };
         let at = moment(cell(self.columns.occurred_at), self.reading.zone)
             .ok_or_else(|| format!("{}: expected a date and time", map.occurred_at))?;
+        self.check_month(at)?;
         let minor = amount.minor().checked_abs().ok_or("the amount is out of range")?;
         let is_void = filled(self.columns.status).is_some_and(|status| map.void.contains(status));
         let value = ItemValue { currency, minor };
         Ok(Some(StatementLine { number, kind, event, order, value, at, store, is_void }))
+    }
+
+    /// A line of quite another month stands in the wrong file.
+    fn check_month(&self, at: Moment) -> Result<(), String> {
+        let FileReading { map, period, .. } = self.reading;
+        let far = || {
+            format!(
+                "{}: lies more than {MARGIN_DAYS} days outside {period}: the line belongs to the \
+                 statement of its own month",
+                map.occurred_at
+            )
+        };
+        self.span.has(at).then_some(()).ok_or_else(far)
     }
 
     /// `None`: the line is not compared.
@@ -356,6 +376,7 @@ mod tests {
             map: &map,
             charset: None,
             zone: chrono_tz::Asia::Shanghai,
+            period: Period::try_from("2026-10").unwrap(),
             bytes_max: 1_000_000,
         };
         source.check(reading).map_err(|fault| fault.to_string())
@@ -391,6 +412,10 @@ mod tests {
             ("`12.00", "twelve", "line 2: sum: not a decimal number"),
             ("`SALE", "GIFT", "line 2: type: expected one of"),
             ("`2026-10-31 23:59:59", "31/10/2026", "line 2: at: expected a date"),
+            ("2026-10-31", "2026-09-27", "line 2: at: lies more than 3 days outside 2026-10"),
+            ("2026-10-31", "2026-11-04", "line 2: at: lies more than 3 days outside 2026-10"),
+            ("2026-10-31 ", "9999-12-31T", "line 2: at: expected a date"),
+            ("`2026-10-31 23:59:59", "9999-12-31T23:59:59Z", "line 2: at: lies more than 3 days"),
             ("`CNY", "yuan", "line 2: cur: expected a code"),
             ("`p-1,`o-1", ",", "line 2: neither an event id nor an order"),
             ("`s,", "", "line 2: 7 fields where the header has 8"),
@@ -405,8 +430,9 @@ mod tests {
     fn a_line_is_read_as_the_manifest_says() {
         let map: StatementMap = toml::from_str(MAP).unwrap();
         let zone = chrono_tz::Asia::Shanghai;
-        let reading =
-            FileReading { map: &map, charset: Some(Charset::Utf8), zone, bytes_max: 1_000_000 };
+        let period = Period::try_from("2026-10").unwrap();
+        let (charset, bytes_max) = (Some(Charset::Utf8), 1_000_000);
+        let reading = FileReading { map: &map, charset, zone, period, bytes_max };
         let text = format!("{HEADER}{SALE},o-2,2026-11-01T00:00:00Z,3.00,POINTS,,CLOSED,\n");
         let source = FileSource::Bytes(Arc::new(text.into_bytes()));
         let mut lines = source.lines(reading).unwrap();

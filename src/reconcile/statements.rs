@@ -39,8 +39,8 @@ impl<'a> StatementOrder<'a> {
     fn reading(&self) -> Result<FileReading<'a>, ReconcileRefusal> {
         let map = self.partner.statement.as_ref();
         let map = map.ok_or_else(|| ReconcileRefusal::NotMapped(self.partner.id.clone()))?;
-        let Self { charset, zone, bytes_max, .. } = *self;
-        Ok(FileReading { map, charset, zone, bytes_max })
+        let Self { charset, zone, period, bytes_max, .. } = *self;
+        Ok(FileReading { map, charset, zone, period, bytes_max })
     }
 }
 

@@ -45,11 +45,11 @@ pub struct TallyView {
 }
 
 impl SideTally {
-    /// Counts a row. A row of ours outside the period does not count.
+    /// Counts a row. A row of ours does not count outside the period, nor when it is reversed.
     pub fn count(&mut self, item: &Item, end: RowEnd) {
         match item.standing {
             ItemStanding::Good | ItemStanding::Void => {}
-            ItemStanding::Outside => return,
+            ItemStanding::Outside | ItemStanding::Elsewhere | ItemStanding::Reversed => return,
         }
         add(&mut self.all, item);
         match end {

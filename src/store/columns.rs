@@ -108,6 +108,7 @@ fn check_reconcile(db: &mut Db) -> Result<(), StoreError> {
         reconciliations,
         matches,
         breaks,
+        break_subjects,
         break_proposals,
         break_notes,
         settlements

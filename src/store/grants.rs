@@ -121,6 +121,7 @@ const RIGHTS: &[(&str, &str)] = &[
         "break_proposals",
         "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, transaction_id)",
     ),
+    ("break_subjects", "SELECT, INSERT"),
     ("break_notes", "SELECT, INSERT"),
     ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
     ("__diesel_schema_migrations", "SELECT"),

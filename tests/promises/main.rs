@@ -80,6 +80,7 @@ mod quotes_bound;
 mod rates;
 mod reconcile;
 mod reconcile_command;
+mod reconcile_decided;
 mod redemption;
 mod reference;
 mod referrals;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Partner, TestApp, count, payment, refund, run_sql, staff};
 
-const HEADER: &str = "event,order,occurred_at,type,amount,store,status\n";
-const STATEMENTS: &str = "/v1/reconciliation/statements?partner=green-basket&period=2026-11";
+pub const HEADER: &str = "event,order,occurred_at,type,amount,store,status\n";
+pub const STATEMENTS: &str = "/v1/reconciliation/statements?partner=green-basket&period=2026-11";
 
 /// A statement with its last line.
-fn statement(lines: &[&str]) -> String {
+pub fn statement(lines: &[&str]) -> String {
     let total: i64 = lines
         .iter()
         .map(|line| line.split(',').nth(4).unwrap().replace('.', "").parse::<i64>().unwrap())
@@ -19,23 +19,23 @@ fn statement(lines: &[&str]) -> String {
     format!("{HEADER}{rows}TOTAL,{},,,{}.{:02},,\n", lines.len(), total / 100, total % 100)
 }
 
-fn line(event: &str, order: &str, kind: &str, amount: &str) -> String {
+pub fn line(event: &str, order: &str, kind: &str, amount: &str) -> String {
     format!("{event},{order},2026-11-02T10:15:30Z,{kind},{amount},,")
 }
 
-async fn hand_in(clerk: &Partner, path: &str, file: &str) -> Answer {
+pub async fn hand_in(clerk: &Partner, path: &str, file: &str) -> Answer {
     let request = clerk.request(Method::POST, path).header("content-type", "text/csv");
     Answer::of(request.body(file.to_owned())).await
 }
 
-async fn compare(clerk: &Partner) -> Value {
+pub async fn compare(clerk: &Partner) -> Value {
     let asked = json!({ "partner": "green-basket", "period": "2026-11" });
     let answer = clerk.send("/v1/reconciliation/runs", &asked).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.body["report"].clone()
 }
 
-async fn breaks(clerk: &Partner, query: &str) -> Vec<Value> {
+pub async fn breaks(clerk: &Partner, query: &str) -> Vec<Value> {
     let answer = clerk.get(&format!("/v1/breaks?limit=100&{query}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.body["breaks"].as_array().unwrap().clone()
@@ -48,26 +48,26 @@ pub async fn the_break(clerk: &Partner, code: &str) -> String {
     found[0]["id"].as_str().unwrap().to_owned()
 }
 
-async fn propose(clerk: &Partner, id: &str, action: &str) -> Answer {
+pub async fn propose(clerk: &Partner, id: &str, action: &str) -> Answer {
     let body = json!({ "action": action, "reason": "Which amount was paid?" });
     clerk.send(&format!("/v1/breaks/{id}/proposals"), &body).await
 }
 
-async fn approve(checker: &Partner, id: &str) -> Answer {
+pub async fn approve(checker: &Partner, id: &str) -> Answer {
     let path = format!("/v1/breaks/{id}/approval");
     Answer::of(checker.request(Method::POST, &path)).await
 }
 
-fn clerk(app: &TestApp) -> Partner {
+pub fn clerk(app: &TestApp) -> Partner {
     staff(app, "ann", &["reconcile"])
 }
 
-fn checker(app: &TestApp) -> Partner {
+pub fn checker(app: &TestApp) -> Partner {
     staff(app, "ben", &["settle"])
 }
 
 /// A month with one payment of which the partner says another amount.
-async fn one_difference(app: &TestApp) -> String {
+pub async fn one_difference(app: &TestApp) -> String {
     let shop = app.partner("green-basket").await;
     shop.record(&payment("p-1", "m-1", "100.00", "0.00")).await;
     let clerk = clerk(app);
@@ -372,7 +372,7 @@ on_both_stores! {
 }
 
 /// A payment of a day, with a discount of which the bank bears 0.60.
-fn discounted(id: &str, time: &str) -> Value {
+pub fn discounted(id: &str, time: &str) -> Value {
     let mut event = payment(id, "m-1", "200.00", "30.00");
     event["time"] = json!(time);
     event["data"]["scheme"] = json!("spend-200-save-30");

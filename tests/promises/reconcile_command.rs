@@ -87,7 +87,8 @@ fn a_file_whose_import_was_killed_goes_on_where_it_was(store: Store) {
     let source = FileSource::Bytes(Arc::new(FILE.as_bytes().to_vec()));
     let map = partner.statement.as_ref().unwrap();
     let zone = trial.settings.time_zone;
-    let reading = FileReading { map, charset: None, zone, bytes_max: 1_000_000 };
+    let period = Period::try_from("2026-10").unwrap();
+    let reading = FileReading { map, charset: None, zone, period, bytes_max: 1_000_000 };
     let checked = source.check(reading).unwrap();
     let killed = Statement {
         id: StatementId::random(),

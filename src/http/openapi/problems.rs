@@ -179,7 +179,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_breaks", &[&[&kind::PARAMETER]]),
     ("get_break", &[&[&kind::NOT_FOUND]]),
     ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS, &kind::ADJUSTMENT_EXCEEDS]]),
-    ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
+    ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES, &kind::ADJUSTMENT_EXCEEDS]]),
     ("reject_for_break", &[OF_BREAK]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
     ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),

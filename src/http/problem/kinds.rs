@@ -114,8 +114,8 @@ kinds! {
         "Hand in the partner's statement of the month first.";
     WRITE_OFF_EXCEEDS "write-off-exceeds" 422 "Unprocessable content: more than may be written off"
         "Accept it, or ask the partner: the manifest says how much may be written off.";
-    ADJUSTMENT_EXCEEDS "adjustment-exceeds" 422 "Unprocessable content: more than the two sides are apart"
-        "Adjust by what the two sides are apart at most.";
+    ADJUSTMENT_EXCEEDS "adjustment-exceeds" 422 "Unprocessable content: more than is left to adjust"
+        "Adjust by what the two sides are apart at most, less what earlier decisions about the rows posted.";
     UPLOAD_CHECKSUM "upload-checksum" 460 "Checksum mismatch"
         "Send the part again: nothing of it was kept.";
     IDEMPOTENCY_MISMATCH "idempotency-mismatch" 422 "Unprocessable content: the Idempotency-Key is another request's"

@@ -44,6 +44,9 @@ impl From<ReconcileRefusal> for Problem {
                 ProposalRefusal::AboveDifference { .. } => {
                     Self::at(&ADJUSTMENT_EXCEEDS, "/amount", &refusal)
                 }
+                ProposalRefusal::AdjustedBefore { .. } => {
+                    Self::new(&ADJUSTMENT_EXCEEDS, refusal.to_string())
+                }
                 ProposalRefusal::Closed(_)
                 | ProposalRefusal::Waiting
                 | ProposalRefusal::NoneWaits

@@ -21,7 +21,7 @@ use crate::http::staff::reason::read_reason;
 use crate::ids::{BreakId, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::reconcile::break_code::{BreakCode, BreakSums};
-use crate::reconcile::break_record::{Break, BreakFacts, FactRow, Note};
+use crate::reconcile::break_record::{Break, BreakFacts, FactDecision, FactRow, Note};
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::period::Period;
@@ -119,6 +119,11 @@ pub(in crate::http) struct Detail {
     twin: Option<FactRow>,
     /// Rows beyond those that are listed.
     more_rows: u64,
+    /// What people decided about the same rows in other breaks, the earliest first. For staff.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decisions: Vec<FactDecision>,
+    /// People have decided on it, and a later run found it no more.
+    no_longer_found: bool,
     proposals: Vec<ProposalView>,
     notes: Vec<NoteView>,
 }
@@ -391,6 +396,11 @@ impl Detail {
             our_rows: facts.ours,
             twin: facts.twin,
             more_rows: facts.more,
+            decisions: match reader {
+                Reader::Staff => facts.decided,
+                Reader::Partner => Vec::new(),
+            },
+            no_longer_found: facts.gone,
             proposals: proposals.into_iter().map(ProposalView::of).collect(),
             notes: notes.into_iter().map(|note| NoteView::of(note, reader)).collect(),
         })

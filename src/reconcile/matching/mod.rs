@@ -12,8 +12,9 @@
 //! | 4 | kind, event id or order | `AMOUNT_DIFF`, `CURRENCY_DIFF`; several: `CANDIDATE`, `AMBIGUOUS` |
 //! | 5 | the same, with a line that the partner calls void | `STATUS_DIFF` |
 //! | 6 | event id, and another kind | `STATUS_DIFF` |
-//! | 7 | kind, amount, day, store | `CANDIDATE`, `AMBIGUOUS` |
-//! | 8 | nothing | `DUPLICATE`, `STATUS_DIFF`, `MISSING_…` |
+//! | 7 | event id, with an event of ours of another time, or a reversed one | `OTHER_PERIOD`, `STATUS_DIFF` |
+//! | 8 | kind, amount, day, store | `CANDIDATE`, `AMBIGUOUS` |
+//! | 9 | nothing | `DUPLICATE`, `STATUS_DIFF`, `MISSING_…` |
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,7 +25,7 @@ use crate::reconcile::item::{Item, ItemKind, ItemStanding, ItemValue};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The version of the passes. A match says by which it was made.
-pub const RULES_VERSION: i64 = 1;
+pub const RULES_VERSION: i64 = 2;
 
 /// Why a line and an event match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +82,7 @@ pub fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
     table.join(void, |it| Some((it.kind, it.event?)), Table::differ_in_status);
     table.join(void, |it| Some((it.kind, it.order?)), Table::differ_in_status);
     table.join(good, |it| it.event, Table::differ_in_kind);
+    table.know_by_id();
     table.join(good, |it| Some((it.kind, it.value, it.day, it.store?)), Table::may_fit);
     table.agree_on_void();
     table.name_what_is_left();
@@ -102,6 +104,9 @@ struct Side {
 
 /// Rows by their number in that order.
 type Rows<'a> = &'a [usize];
+
+/// What a pass does with the rows of one key.
+type Act = fn(&mut Table, Rows<'_>, Rows<'_>);
 
 struct Table {
     theirs: Side,
@@ -187,12 +192,7 @@ impl Table {
     }
 
     /// Calls `act` for each key that free rows of both sides have.
-    fn join<K: Ord>(
-        &mut self,
-        standings: Standings,
-        key: impl Fn(&Item) -> Option<K>,
-        act: fn(&mut Self, Rows<'_>, Rows<'_>),
-    ) {
+    fn join<K: Ord>(&mut self, standings: Standings, key: impl Fn(&Item) -> Option<K>, act: Act) {
         let theirs = self.theirs.keyed(standings.theirs, &key);
         let ours = self.ours.keyed(standings.ours, &key);
         let mut groups = ours.chunk_by(|one, other| one.0 == other.0).peekable();
@@ -310,9 +310,7 @@ impl Table {
 
     fn differ_in_status(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
         if theirs.len() == ours.len() {
-            for (theirs, ours) in theirs.iter().zip(ours) {
-                self.differ_by(BreakCode::StatusDiff, &[*theirs], &[*ours]);
-            }
+            self.differ_one_by_one(theirs, ours);
         } else {
             self.differ_by(BreakCode::Ambiguous, theirs, ours);
         }
@@ -321,6 +319,29 @@ impl Table {
     fn differ_in_kind(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
         if let ([_], [_]) = (theirs, ours) {
             self.differ_by(BreakCode::StatusDiff, theirs, ours);
+        }
+    }
+
+    /// Lines whose event our books have, and do not count in this month.
+    fn know_by_id(&mut self) {
+        let good = |ours| Standings { theirs: ItemStanding::Good, ours };
+        let void = |ours| Standings { theirs: ItemStanding::Void, ours };
+        for ours in [ItemStanding::Outside, ItemStanding::Elsewhere] {
+            self.join(good(ours), |it| it.event, Self::stand_elsewhere);
+            self.join(void(ours), |it| it.event, Self::differ_one_by_one);
+        }
+        self.join(good(ItemStanding::Reversed), |it| it.event, Self::differ_one_by_one);
+    }
+
+    fn stand_elsewhere(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            self.differ_by(BreakCode::OtherPeriod, &[*theirs], &[*ours]);
+        }
+    }
+
+    fn differ_one_by_one(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            self.differ_by(BreakCode::StatusDiff, &[*theirs], &[*ours]);
         }
     }
 

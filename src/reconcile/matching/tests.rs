@@ -104,6 +104,25 @@ fn an_event_of_the_next_month_is_a_cut_off_and_counts_for_nothing_else() {
 }
 
 #[test]
+fn an_event_of_another_time_is_known_by_its_id_with_any_amount() {
+    let theirs = [item(0, "p-1", "", 100, 31)];
+    let known =
+        |standing: ItemStanding, minor: i64| Item { standing, ..item(0, "p-1", "o-1", minor, 80) };
+    for (standing, minor) in [(ItemStanding::Elsewhere, 100), (ItemStanding::Outside, 90)] {
+        assert_eq!(told(&theirs, &[known(standing, minor)]), ["OTHER_PERIOD [0] [0]"]);
+    }
+    let reversed = known(ItemStanding::Reversed, 100);
+    assert_eq!(told(&theirs, &[reversed]), ["STATUS_DIFF [0] [0]"]);
+    // Twice in the file, it is a duplicate too.
+    let twice = [theirs[0], Item { place: 1, ..theirs[0] }];
+    let elsewhere = [known(ItemStanding::Elsewhere, 100)];
+    assert_eq!(told(&twice, &elsewhere), ["DUPLICATE [1] [] of 0", "OTHER_PERIOD [0] [0]"]);
+    let void = [Item { standing: ItemStanding::Void, ..theirs[0] }];
+    assert_eq!(told(&void, &elsewhere), ["STATUS_DIFF [0] [0]"]);
+    assert_eq!(told(&[], &elsewhere), [""; 0]);
+}
+
+#[test]
 fn what_the_partner_calls_void_agrees_with_nothing_and_differs_from_something() {
     let void = |place: usize, order: &str| Item {
         standing: ItemStanding::Void,
@@ -158,7 +177,14 @@ fn placed(items: &[Item]) -> Vec<Item> {
 }
 
 const THEIRS: &[ItemStanding] = &[ItemStanding::Good, ItemStanding::Good, ItemStanding::Void];
-const OURS: &[ItemStanding] = &[ItemStanding::Good, ItemStanding::Good, ItemStanding::Outside];
+const OURS: &[ItemStanding] = &[
+    ItemStanding::Good,
+    ItemStanding::Good,
+    ItemStanding::Good,
+    ItemStanding::Outside,
+    ItemStanding::Elsewhere,
+    ItemStanding::Reversed,
+];
 
 fn both_sides() -> impl Strategy<Value = (Vec<Item>, Vec<Item>)> {
     let side = |standings| prop::collection::vec(any_item(standings), 0..12);

@@ -102,6 +102,57 @@ pub fn set_state(
     Ok(())
 }
 
+/// A later run no longer finds these. What people have decided on meanwhile stays. Returns how many
+/// were cleared.
+pub fn clear(tx: &mut LedgerTx<'_>, list: &[BreakId], now: Moment) -> Result<usize, StoreError> {
+    let open = [BreakState::Open, BreakState::Proposed, BreakState::AwaitingPartner];
+    move_from(tx, list, &open, &Turn { to: BreakState::Cleared, closed_at: Some(now) })
+}
+
+/// A later run finds these again. Returns how many are open again.
+pub fn reopen(tx: &mut LedgerTx<'_>, list: &[BreakId]) -> Result<usize, StoreError> {
+    let turn = Turn { to: BreakState::Open, closed_at: None };
+    move_from(tx, list, &[BreakState::Cleared], &turn)
+}
+
+struct Turn {
+    to: BreakState,
+    closed_at: Option<Moment>,
+}
+
+/// Only breaks that are in one of these states now.
+fn move_from(
+    tx: &mut LedgerTx<'_>,
+    list: &[BreakId],
+    from: &[BreakState],
+    turn: &Turn,
+) -> Result<usize, StoreError> {
+    let names: Vec<&str> = from.iter().map(|state| state.name()).collect();
+    let closed_at = turn.closed_at.map(Moment::naive);
+    let mut moved = 0_usize;
+    for part in list.chunks(crate::store::rows_max(1) - 8) {
+        let ids: Vec<&[u8]> = part.iter().map(|id| id.bytes().as_slice()).collect();
+        let count = both!(tx.0, db => diesel::update(breaks::table
+            .filter(breaks::id.eq_any(&ids))
+            .filter(breaks::state.eq_any(&names)))
+            .set((breaks::state.eq(turn.to.name()), breaks::closed_at.eq(closed_at)))
+            .execute(db))?;
+        moved = moved.saturating_add(count);
+    }
+    Ok(moved)
+}
+
+/// Whether any adjustment was ever posted for a partner.
+pub fn has_adjusted(db: &mut Db, partner: &PartnerId) -> Result<bool, StoreError> {
+    let found: Option<Vec<u8>> = breaks::table
+        .filter(breaks::partner_id.eq(partner.as_str()))
+        .filter(breaks::state.eq(BreakState::Adjusted.name()))
+        .select(breaks::id)
+        .first(db)
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Notes when the partner was first asked.
 pub fn set_asked(tx: &mut LedgerTx<'_>, id: BreakId, now: Moment) -> Result<(), StoreError> {
     let unasked = breaks::table
@@ -116,6 +167,20 @@ pub fn set_facts(tx: &mut LedgerTx<'_>, id: BreakId, facts: &str) -> Result<(), 
     diesel::update(breaks::table.find(id.bytes().as_slice()))
         .set(breaks::facts.eq(facts))
         .execute(tx.0)?;
+    Ok(())
+}
+
+/// Holds breaks until the transaction ends, in one order everywhere: else two transactions that touch
+/// the same ones would wait for each other.
+pub fn hold(tx: &mut LedgerTx<'_>, list: &[BreakId]) -> Result<(), StoreError> {
+    let Db::Postgres(db) = &mut *tx.0 else { return Ok(()) };
+    let ids: Vec<&[u8]> = list.iter().map(|id| id.bytes().as_slice()).collect();
+    breaks::table
+        .filter(breaks::id.eq_any(&ids))
+        .order(breaks::id)
+        .select(breaks::id)
+        .for_no_key_update()
+        .load::<Vec<u8>>(db)?;
     Ok(())
 }
 
@@ -190,6 +255,21 @@ pub fn asked(
     rows.into_iter().map(Row::read).collect()
 }
 
+/// Currency and hundredths of their side, then of ours.
+pub(super) type SumColumns = (Option<String>, Option<i64>, Option<String>, Option<i64>);
+
+pub(super) fn sums(columns: SumColumns) -> Result<BreakSums, StoreError> {
+    let (theirs_currency, theirs_minor, ours_currency, ours_minor) = columns;
+    let side = |currency: Option<String>, minor: Option<i64>| match (currency, minor) {
+        (Some(currency), Some(minor)) => value(&currency, minor).map(Some),
+        _ => Ok(None),
+    };
+    Ok(BreakSums {
+        theirs: side(theirs_currency, theirs_minor)?,
+        ours: side(ours_currency, ours_minor)?,
+    })
+}
+
 fn break_id(bytes: &[u8]) -> Result<BreakId, StoreError> {
     types::bytes16(bytes, "breaks.id").map(BreakId::from_bytes)
 }
@@ -224,10 +304,8 @@ impl Row {
 
     fn read(self) -> Result<Break, StoreError> {
         let corrupt = StoreError::Corrupt;
-        let side = |currency: Option<String>, minor: Option<i64>| match (currency, minor) {
-            (Some(currency), Some(minor)) => value(&currency, minor).map(Some),
-            _ => Ok(None),
-        };
+        let columns =
+            (self.theirs_currency, self.theirs_minor, self.ours_currency, self.ours_minor);
         let day = |text: &str| text.parse().map_err(|_bad| corrupt("breaks.due_on"));
         Ok(Break {
             id: break_id(&self.id)?,
@@ -235,10 +313,7 @@ impl Row {
             period: period(&self.period)?,
             code: BreakCode::by_name(&self.code).ok_or(corrupt("breaks.code"))?,
             kind: kind(&self.kind)?,
-            sums: BreakSums {
-                theirs: side(self.theirs_currency, self.theirs_minor)?,
-                ours: side(self.ours_currency, self.ours_minor)?,
-            },
+            sums: sums(columns)?,
             business_day: day(&self.business_day)?,
             facts: self.facts,
             opened_at: types::moment(self.opened_at),

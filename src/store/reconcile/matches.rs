@@ -1,10 +1,11 @@
 //! Which line and which event agree. A match lives until a run ends it; the database keeps every line
 //! and every event in one live match.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
 
+use super::period;
 use crate::ids::{EventKey, PartnerId, StatementId};
 use crate::reconcile::period::Period;
 use crate::store::schema::matches;
@@ -74,6 +75,26 @@ pub fn live(
             Ok(LiveMatch { statement, line, event: event.map(key).transpose()?, rule })
         })
         .collect()
+}
+
+/// The months whose live matches have these events.
+pub fn periods(db: &mut Db, events: &[EventKey]) -> Result<HashMap<EventKey, Period>, StoreError> {
+    let mut found = HashMap::new();
+    for part in events.chunks(crate::store::rows_max(1)) {
+        let keys: Vec<&[u8]> = part.iter().map(|key| key.bytes().as_slice()).collect();
+        let rows: Vec<(Option<Vec<u8>>, String)> = both!(db, db => matches::table
+            .filter(matches::event_key.eq_any(&keys))
+            .filter(matches::event_key.is_not_null())
+            .filter(matches::ended_by.is_null())
+            .select((matches::event_key, matches::period))
+            .load(db))?;
+        for (key, month) in rows {
+            let Some(key) = key else { continue };
+            let key = EventKey::from_bytes(types::bytes16(&key, "matches.event_key")?);
+            found.insert(key, period(&month)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Adds matches.

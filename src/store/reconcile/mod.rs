@@ -1,5 +1,6 @@
 //! Partners' statements, what matches in them, and what differs.
 
+pub mod break_subjects;
 pub mod break_talk;
 pub mod breaks;
 pub mod matches;

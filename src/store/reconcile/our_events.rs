@@ -65,13 +65,14 @@ pub fn page(
     rows.into_iter().map(read).collect()
 }
 
-/// These events.
+/// These events, as far as they moved money or points.
 pub fn of_keys(db: &mut Db, keys: &[EventKey]) -> Result<Vec<OurEvent>, StoreError> {
     let mut found = Vec::with_capacity(keys.len());
-    for part in keys.chunks(crate::store::rows_max(1)) {
+    for part in keys.chunks(crate::store::rows_max(1) - KINDS.len()) {
         let ids: Vec<&[u8]> = part.iter().map(|key| key.bytes().as_slice()).collect();
         let rows: Vec<Row> = both!(db, db => events::table
             .filter(events::id.eq_any(&ids))
+            .filter(events::kind.eq_any(KINDS.map(|(name, _kind)| name)))
             .select((
                 events::id,
                 events::event_id,

@@ -19,7 +19,7 @@ pub enum RunState {
         at: Moment,
         report: String,
     },
-    /// It did not end in time, and another took its place.
+    /// It failed, or it did not end in time and another took its place.
     GivenUp {
         at: Moment,
     },
@@ -138,6 +138,17 @@ pub fn finish(
         ))
         .execute(tx.0)?;
     Ok(count == 1)
+}
+
+/// Gives a run up that cannot go on, so that another may begin at once.
+pub fn give_up(tx: &mut LedgerTx<'_>, id: ReconciliationId, now: Moment) -> Result<(), StoreError> {
+    let running = reconciliations::table
+        .filter(reconciliations::id.eq(id.bytes().as_slice()))
+        .filter(reconciliations::state.eq("running"));
+    diesel::update(running)
+        .set((reconciliations::state.eq("given_up"), reconciliations::ended_at.eq(now.naive())))
+        .execute(tx.0)?;
+    Ok(())
 }
 
 pub fn get(db: &mut Db, id: ReconciliationId) -> Result<Option<Reconciliation>, StoreError> {

@@ -103,6 +103,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    break_subjects (subject, break_id) {
+        subject -> Binary,
+        break_id -> Binary,
+    }
+}
+
+diesel::table! {
     break_notes (break_id, number) {
         break_id -> Binary,
         number -> BigInt,
@@ -130,3 +137,7 @@ diesel::table! {
         decided_at -> Nullable<Timestamp>,
     }
 }
+
+diesel::joinable!(break_subjects -> breaks (break_id));
+
+diesel::allow_tables_to_appear_in_same_query!(break_subjects, breaks, break_proposals);
