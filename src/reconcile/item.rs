@@ -43,7 +43,8 @@ pub enum ItemStanding {
     Outside,
     /// Ours, of any other time: a line names its id. It does not count.
     Elsewhere,
-    /// Ours, and reversed by staff: a line names its id. It does not count.
+    /// Ours, and it came to nothing: staff have reversed or rejected it, or it is held. A line names its id.
+    /// It does not count.
     Reversed,
 }
 

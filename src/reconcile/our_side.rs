@@ -11,7 +11,7 @@ use super::period::{Period, PeriodSpan};
 use crate::clock::Moment;
 use crate::ids::{EventKey, PartnerId};
 use crate::store::our_events::OurEvent;
-use crate::store::{Db, StoreError, corrections, our_events};
+use crate::store::{Db, StoreError, corrections, held_events, our_events};
 
 /// An event with all that is compared.
 pub struct OurRow {
@@ -41,7 +41,7 @@ const ROWS_AT_ONCE: i64 = 10_000;
 const KEYS_AT_ONCE: usize = 10_000;
 
 /// The next events of a time, and where the page after them begins; `None` at the end. Events that
-/// staff have reversed are left out.
+/// came to nothing, or not yet, are left out.
 pub fn next_page(
     db: &mut Db,
     partner: &PartnerId,
@@ -51,12 +51,20 @@ pub fn next_page(
     let found = our_events::page(db, partner, span, after, ROWS_AT_ONCE)?;
     let end = found.last().map(|last| (last.at, last.key));
     let keys: Vec<EventKey> = found.iter().map(|event| event.key).collect();
-    let reversed: HashSet<EventKey> = corrections::reversed(db, &keys)?.into_iter().collect();
-    let standing = found.into_iter().filter(|event| !reversed.contains(&event.key)).collect();
+    let fallen = fallen(db, &keys)?;
+    let standing = found.into_iter().filter(|event| !fallen.contains(&event.key)).collect();
     Ok((detailed(db, standing)?, end))
 }
 
-/// Events of ours that lines name by id and that are not of the month's time, or are reversed.
+/// Those of these events that came to nothing, or not yet: staff have reversed or rejected them, or they
+/// are held.
+fn fallen(db: &mut Db, keys: &[EventKey]) -> Result<HashSet<EventKey>, StoreError> {
+    let mut fallen: HashSet<EventKey> = corrections::reversed(db, keys)?.into_iter().collect();
+    fallen.extend(held_events::unreleased(db, keys)?);
+    Ok(fallen)
+}
+
+/// Events of ours that lines name by id and that are not of the month's time, or came to nothing.
 pub struct KnownElsewhere {
     pub row: OurRow,
     pub is_reversed: bool,
@@ -68,9 +76,9 @@ pub fn elsewhere(db: &mut Db, keys: &[EventKey]) -> Result<Vec<KnownElsewhere>, 
     for part in keys.chunks(KEYS_AT_ONCE) {
         let events = our_events::of_keys(db, part)?;
         let keys: Vec<EventKey> = events.iter().map(|event| event.key).collect();
-        let reversed: HashSet<EventKey> = corrections::reversed(db, &keys)?.into_iter().collect();
+        let fallen = fallen(db, &keys)?;
         let known = detailed(db, events)?.into_iter().map(|row| {
-            let is_reversed = reversed.contains(&row.event.key);
+            let is_reversed = fallen.contains(&row.event.key);
             KnownElsewhere { row, is_reversed }
         });
         found.extend(known);

@@ -195,3 +195,43 @@ async fn what_is_under_way_at_the_cut_is_waited_for() {
         })
         .await;
 }
+
+async fn what_is_held_or_rejected_does_not_agree(store: Store) {
+    Trial::bounded_on(store)
+        .run(async |app: &mut TestApp| {
+            let shop = app.partner("green-basket").await;
+            for id in ["p-1", "p-2", "p-3"] {
+                let gross = if id == "p-1" { "300.00" } else { "9000.00" };
+                shop.record(&now(payment(id, "m-1", gross, "0.00"))).await;
+            }
+            let clerk = staff(app, "ann", &["read", "decide", "reconcile"]);
+            let held = crate::exposure::get(&clerk, "/v1/held-events").await["held_events"].clone();
+            let rejected = crate::exposure::decide(&clerk, &held[0], "rejection").await;
+            assert_eq!(rejected.status, 200, "{rejected:?}");
+            let period = tallystick::clock::now().day_in(chrono_tz::Asia::Shanghai);
+            let period = period.format("%Y-%m").to_string();
+            let at = tallystick::clock::now().to_string();
+            let lines = [("p-1", "300.00"), ("p-2", "9000.00"), ("p-3", "9000.00")];
+            let lines = lines.map(|(id, amount)| format!("{id},,{at},SALE,{amount},,\n")).concat();
+            let file = format!(
+                "event,order,occurred_at,type,amount,store,status\n{lines}TOTAL,3,,,18300.00,,\n"
+            );
+            let path =
+                format!("/v1/reconciliation/statements?partner=green-basket&period={period}");
+            let sent =
+                clerk.request(Method::POST, &path).header("content-type", "text/csv").body(file);
+            assert_eq!(Answer::of(sent).await.status, 201);
+            let asked = json!({ "partner": "green-basket", "period": period });
+            let run = clerk.send("/v1/reconciliation/runs", &asked).await;
+            assert_eq!(run.status, 201, "{run:?}");
+            let report = &run.body["report"];
+            assert_eq!(
+                (&report["matched"], &report["breaks"]),
+                (&json!(1), &json!({ "STATUS_DIFF": 2 })),
+                "{report}"
+            );
+        })
+        .await;
+}
+
+on_both_stores!(what_is_held_or_rejected_does_not_agree);

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::clock::Moment;
-use crate::event::Refund;
+use crate::event::{Payment, Refund};
 use crate::ids::{EventKey, PartnerId, TransactionId};
 use crate::store::schema::{events, held_events, released_events, transactions};
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -146,6 +146,24 @@ pub fn withheld(db: &mut Db, holds: &[EventKey]) -> Result<Vec<EventKey>, StoreE
         .load(db))?;
     let read = |id: Vec<u8>| Ok(EventKey::from_bytes(types::bytes16(&id, "held_events.hold_id")?));
     rows.into_iter().flatten().map(read).collect()
+}
+
+/// Those of these payments that bring nothing, or not yet: staff have not released them.
+pub fn unreleased(db: &mut Db, keys: &[EventKey]) -> Result<Vec<EventKey>, StoreError> {
+    let mut found = Vec::new();
+    for part in keys.chunks(crate::store::rows_max(1) - 2) {
+        let ids: Vec<&[u8]> = part.iter().map(|key| key.bytes().as_slice()).collect();
+        let rows: Vec<Vec<u8>> = both!(db, db => held_events::table
+            .filter(held_events::event_id.eq_any(&ids))
+            .filter(held_events::kind.eq(Payment::TYPE))
+            .filter(held_events::state.ne(HeldState::Released.name()))
+            .select(held_events::event_id)
+            .load(db))?;
+        for id in rows {
+            found.push(EventKey::from_bytes(types::bytes16(&id, "held_events.event_id")?));
+        }
+    }
+    Ok(found)
 }
 
 type HeldRow = (
