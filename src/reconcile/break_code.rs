@@ -66,6 +66,12 @@ impl BreakCode {
         }
     }
 
+    /// Whether it is about what people posted before, and not about what the two sides are apart.
+    #[must_use]
+    pub const fn is_about_decisions(self) -> bool {
+        matches!(self, Self::SettledTwice | Self::SettledGone)
+    }
+
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)

@@ -170,7 +170,9 @@ fn keep_proposal(
             within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
         }
         ProposalAction::Adjust(amount) => {
-            within_difference(found.sums, amount)?;
+            if !found.code.is_about_decisions() {
+                within_difference(found.sums, amount)?;
+            }
             decided_before(tx, id)?.within_left(id, found.sums, amount)?;
         }
         ProposalAction::Accept | ProposalAction::AskPartner => {}

@@ -24,7 +24,11 @@ const RIGHTS: &[(&str, &str)] = &[
     ("released_events", "SELECT, INSERT"),
     ("history_imports", "SELECT, INSERT"),
     ("exposures", "SELECT, INSERT, UPDATE (amount)"),
-    ("held_events", "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at)"),
+    (
+        "held_events",
+        "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, proposed_by, \
+         proposed_because, proposed_at)",
+    ),
     (
         "freezes",
         "SELECT, INSERT, UPDATE (lifted_by, lifted_because, lifted_at, \
@@ -41,7 +45,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("daily_events", "SELECT, INSERT, UPDATE (recorded)"),
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
-    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value, price)"),
+    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value, price, returned_value)"),
     ("refund_charges", "SELECT, INSERT, UPDATE (charged, repaid, value)"),
     (
         "corrections",

@@ -183,6 +183,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("reject_for_break", &[OF_BREAK]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
     ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
+    ("get_payout", &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE]]),
     (
         "close_settlement",
         &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],
