@@ -1,8 +1,10 @@
 //! Signs that the software of a partner on trial is in order or at fault. The slugs of its problems
 //! are signs too.
 
-/// The `User-Agent` of the conformance kit. Its requests are not noted.
+/// The `User-Agent` of the conformance kit. Its requests are counted, and what they show is not.
 pub const KIT_AGENT: &str = "tallystick-conform";
+/// Requests that said they were the kit's.
+pub const KIT_REQUEST: &str = "kit-requests";
 /// Requests below `/v1`.
 pub const REQUEST: &str = "requests";
 /// Access tokens that were issued.

@@ -170,10 +170,12 @@ fn keep_proposal(
             within_cap(found.sums, write_off_max(&at.registry, &found.partner))?;
         }
         ProposalAction::Adjust(amount) => {
-            if !found.code.is_about_decisions() {
+            let before = decided_before(tx, id)?;
+            // What was posted for the rows before may be taken back, however far the sides are apart now.
+            if !before.has_posted_beside(id) && !found.code.is_about_decisions() {
                 within_difference(found.sums, amount)?;
             }
-            decided_before(tx, id)?.within_left(id, found.sums, amount)?;
+            before.within_left(id, found.sums, amount)?;
         }
         ProposalAction::Accept | ProposalAction::AskPartner => {}
     }

@@ -66,11 +66,12 @@ pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement>
     };
     db.write(|tx| {
         refuse_frozen(tx, &order.partner)?;
-        if settlements::insert(tx, &settlement)? {
-            Ok(())
-        } else {
-            Err(ReconcileRefusal::CloseWaits)
+        if !settlements::insert(tx, &settlement)? {
+            return Err(ReconcileRefusal::CloseWaits);
         }
+        // The month may have been closed while the statement was drawn up.
+        let closed = settlements::closed(tx.db(), &order.partner, order.period)?;
+        if closed.is_some() { Err(ReconcileRefusal::MonthClosed) } else { Ok(()) }
     })?;
     Ok(settlement)
 }
@@ -86,7 +87,9 @@ pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     if waiting.proposed_by.is_same_person(who) {
         return Err(ReconcileRefusal::FourEyes);
     }
-    settlements::await_writers(db)?;
+    if !settlements::await_writers(db)? {
+        return Err(ReconcileRefusal::StillRecording);
+    }
     let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
     let (number, cut_at) = (waiting.number, waiting.cut_at);
     let again = draw_up(db, order, Drawn { number, cut_at, open: kept.open_breaks })?;
@@ -124,11 +127,15 @@ fn refuse_frozen(tx: &mut LedgerTx<'_>, partner: &PartnerId) -> Done<()> {
     if freezes.is_empty() { Ok(()) } else { Err(ReconcileRefusal::PartnerFrozen) }
 }
 
-/// The statement of a month as it is kept.
+/// The statement of a month as it is kept: the one that is closed, else the newest.
 ///
 /// # Errors
 /// [`ReconcileRefusal::NoClose`].
 pub fn read(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+    let closed = settlements::closed(db, &order.partner, order.period)?;
+    if let Some(closed) = closed {
+        return Ok(closed);
+    }
     settlements::newest(db, &order.partner, order.period)?.ok_or(ReconcileRefusal::NoClose)
 }
 

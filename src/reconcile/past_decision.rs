@@ -100,6 +100,12 @@ impl PastDecisions {
         id
     }
 
+    /// Whether another break about the same rows has posted.
+    #[must_use]
+    pub fn has_posted_beside(&self, id: BreakId) -> bool {
+        self.0.values().flatten().any(|it| it.posted.is_some() && it.id != id)
+    }
+
     /// Whether an adjustment of that break stays within what is left. A decision has dealt with the
     /// difference that it was about, whatever it posted. What was posted may be taken back.
     ///

@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
+use super::closing;
 use super::payout::Payout;
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use crate::ids::StaffId;
 use crate::money::{Amount, Asset};
 use crate::partner::Partner;
-use crate::store::Db;
-use crate::store::settlements::{self, SettlementState};
+use crate::store::settlements::SettlementState;
+use crate::store::{Db, freezes};
 
 /// A file for the bank.
 #[derive(Clone, Debug)]
@@ -29,18 +30,20 @@ struct KeptPayout {
 ///
 /// # Errors
 /// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::NotClosed`], [`ReconcileRefusal::NothingToPay`],
-/// [`ReconcileRefusal::NoAccount`].
+/// [`ReconcileRefusal::NoAccount`], [`ReconcileRefusal::PartnerFrozen`].
 pub fn file(
     who: &StaffId,
     db: &mut Db,
     order: &RunOrder,
     partner: &Partner,
 ) -> Result<PayoutFile, ReconcileRefusal> {
-    let settlement = settlements::newest(db, &order.partner, order.period)?;
-    let settlement = settlement.ok_or(ReconcileRefusal::NoClose)?;
+    let settlement = closing::read(db, order)?;
     let SettlementState::Closed { at, .. } = settlement.state else {
         return Err(ReconcileRefusal::NotClosed);
     };
+    if freezes::of(db, &order.partner)?.is_some() {
+        return Err(ReconcileRefusal::PartnerFrozen);
+    }
     let kept: KeptPayout = serde_json::from_str(&settlement.content)?;
     let amount = Amount::parse(&kept.payout, Asset::CNY)?;
     if amount.minor() <= 0 {

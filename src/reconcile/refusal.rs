@@ -43,6 +43,8 @@ pub enum ReconcileRefusal {
     NoClose,
     #[error("whoever proposed the close cannot close the month")]
     FourEyes,
+    #[error("something that began before the cut is still being recorded: close again in a moment")]
+    StillRecording,
     /// What the partner is owed since the freeze is out of its reach.
     #[error("the partner is frozen: lift the freeze before its month is settled")]
     PartnerFrozen,

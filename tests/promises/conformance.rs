@@ -12,7 +12,7 @@ use tallystick::store::partners;
 
 use crate::delivery::read_whole;
 use crate::harness::{
-    Answer, Partner, Store, TestApp, Trial, assertion, cloud_event, payment, refund,
+    Answer, Partner, Store, TestApp, Trial, assertion, cloud_event, payment, refund, run_sql,
 };
 use crate::webhooks::{Receiver, made};
 
@@ -260,6 +260,16 @@ impl Careless {
             .body("{\"id\": \"x\",");
         assert_eq!(Answer::of(request).await.status, 400);
     }
+
+    async fn says_that_it_is_the_kit(&self) {
+        let request = self
+            .shop
+            .request(Method::POST, "/v1/events")
+            .header("user-agent", "tallystick-conform")
+            .header("content-type", "application/json")
+            .body("{\"id\": \"x\",");
+        assert_eq!(Answer::of(request).await.status, 400);
+    }
 }
 
 on_both_stores! {
@@ -278,7 +288,11 @@ on_both_stores! {
         client.hammers_and_does_not_wait().await;
         client.forgets_what_could_not_be_taken().await;
         client.writes_json_by_hand().await;
+        client.says_that_it_is_the_kit().await;
         observed().await;
+        // It said so all day long.
+        let many = "UPDATE observations SET count = 10000 WHERE sign = 'kit-requests'";
+        run_sql(&app.trial, many).unwrap();
         let (in_order, report) = kit(app, "green-basket", &["--observe", "1", "--patience", "0"]);
         assert!(!in_order);
         let failed = rules(&report, "failed");
@@ -295,6 +309,7 @@ on_both_stores! {
             "waits as long as Retry-After says",
             "sends again what could not be taken",
             "sends JSON",
+            "a User-Agent of its own",
         ] {
             let named: Vec<&String> = failed.iter().filter(|it| it.contains(rule)).collect();
             assert_eq!(named.len(), 1, "{rule}: {failed:#?}");

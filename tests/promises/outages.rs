@@ -95,8 +95,9 @@ fn road_that_opens(after: Duration, blocked: Arc<AtomicBool>) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_starts_before_its_database_waits_for_it() {
-    let port = road_that_opens(Duration::from_millis(1_500), Arc::default());
-    let trial = by_road(Trial::on(Store::Postgres), port);
+    let trial = Trial::on(Store::Postgres);
+    let port = road_that_opens(Duration::from_secs(3), Arc::default());
+    let trial = by_road(trial, port);
     assert!(store::open(&trial.settings.database_url).is_err(), "nobody listens yet");
     let app = trial.start().await;
     app.partner("green-basket").await.record(&payment("p-1", "m-1", "10.00", "0.00")).await;

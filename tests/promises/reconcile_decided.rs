@@ -332,3 +332,20 @@ on_both_stores! {
         assert_eq!(found["decisions"][0]["break"], json!(id), "{found}");
     }
 }
+
+on_both_stores! {
+    async fn what_was_posted_is_taken_back_though_the_event_came_a_fen_off(app) {
+        let clerk = clerk(app);
+        november(&clerk, &[&line("p-1", "", "SALE", "100.00")]).await;
+        let missing = the_break(&clerk, "MISSING_IN_GATEWAY").await;
+        adjusted(app, &missing, "100.00").await;
+        let shop = app.partner("green-basket").await;
+        shop.record(&payment("p-1", "m-1", "100.01", "0.00")).await;
+        assert_eq!(compare(&clerk).await["breaks"], json!({ "AMOUNT_DIFF": 1 }));
+        let id = the_break(&clerk, "AMOUNT_DIFF").await;
+        assert_eq!(page(&clerk, &id).await["decisions"][0]["posted"], "100.00");
+        assert_eq!(adjust(&clerk, &id, "-100.02").await.told(), (422, "adjustment-exceeds"));
+        adjusted(app, &id, "-100.00").await;
+        assert_eq!(count(&app.trial, OWED), 0);
+    }
+}

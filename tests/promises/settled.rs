@@ -78,7 +78,64 @@ on_both_stores! {
         assert_eq!(clerk.send(&format!("{path}/end"), &end).await.status, 200);
         let closed = close(app, "2026-10").await;
         assert_eq!(closed.body["statement"]["payout"], "18.00", "{closed:?}");
+        // What is closed is not paid either while the partner is frozen.
+        let payout = "/v1/settlements/green-basket/2026-10/payout";
+        let payer = staff(app, "ben", &["settle"]);
+        assert_eq!(payer.get(payout).await.told().0, 200);
+        assert_eq!(clerk.send(path, &reason).await.status, 200);
+        assert_eq!(payer.get(payout).await.told(), (409, "settlement-state"));
     }
+}
+
+on_both_stores! {
+    async fn a_proposal_does_not_get_in_behind_the_close(app) {
+        let shop = app.partner("green-basket").await;
+        let many: Vec<Value> =
+            (0..300).map(|n| discounted(&format!("p-{n}"), "2026-10-10T10:00:00Z")).collect();
+        assert_eq!(shop.post_batch(&many).await.status, 200);
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        let (closed, ..) = tokio::join!(
+            close(app, "2026-10"),
+            propose(app, "2026-10"),
+            propose(app, "2026-10"),
+            propose(app, "2026-10"),
+        );
+        assert_eq!(closed.status, 200, "{closed:?}");
+        let path = "/v1/settlements/green-basket/2026-10";
+        let kept = staff(app, "ann", &["reconcile"]).get(path).await.body;
+        assert_eq!((&kept["state"], &kept["number"]), (&json!("closed"), &json!(1)), "{kept}");
+        assert_eq!(propose(app, "2026-10").await.told(), (409, "settlement-state"));
+        assert_eq!(staff(app, "ben", &["settle"]).get(&format!("{path}/payout")).await.told().0, 200);
+    }
+}
+
+/// Only the close waits for a transaction that takes long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_that_waits_holds_up_nobody() {
+    Trial::on(Store::Postgres)
+        .run(async |app: &mut TestApp| {
+            let shop = app.partner("green-basket").await;
+            shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+            assert_eq!(propose(app, "2026-10").await.status, 201);
+            let database = app.trial.database_name().to_owned();
+            let slow =
+                "BEGIN; SELECT pg_advisory_xact_lock_shared(7310297); SELECT pg_sleep(4); COMMIT";
+            let slow = std::thread::spawn(move || Cluster::shared().psql(&database, slow));
+            let at_work =
+                "SELECT COUNT(*) AS count FROM pg_locks WHERE objid = 7310297 AND granted";
+            crate::harness::wait_until(1, async || count(&app.trial, at_work)).await;
+            let began = std::time::Instant::now();
+            let (closed, quick) = tokio::join!(close(app, "2026-10"), async {
+                for number in 0..20 {
+                    shop.record(&now(payment(&format!("q-{number}"), "m-1", "1.00", "0.00"))).await;
+                }
+                began.elapsed()
+            });
+            slow.join().unwrap();
+            assert_eq!(closed.status, 200, "{closed:?}");
+            assert!(quick < std::time::Duration::from_secs(3), "{quick:?}");
+        })
+        .await;
 }
 
 on_both_stores! {

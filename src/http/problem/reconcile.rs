@@ -54,6 +54,10 @@ impl From<ReconcileRefusal> for Problem {
             },
             ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
             ReconcileRefusal::NoClose => Self::not_found(),
+            ReconcileRefusal::StillRecording => Self {
+                retry_after_seconds: Some(5),
+                ..Self::new(&SETTLEMENT_STATE, refusal.to_string())
+            },
             ReconcileRefusal::MonthNotOver
             | ReconcileRefusal::MonthClosed
             | ReconcileRefusal::MonthSkipped(_)

@@ -154,13 +154,23 @@ pub async fn watch_trials(
     request.extensions_mut().insert(Sightings::default());
     let response = next.call(request).await?.map_into_boxed_body();
     let partner = noted_partner(response.request()).filter(|partner| partner.status.is_trial());
-    let partner = partner.filter(|_partner| !is_the_kit(response.request()));
     if let (Some(gateway), Some(partner)) =
         (response.request().app_data::<web::Data<Gateway>>(), partner)
     {
-        count(gateway, &partner, &response, Asked { began, event: asked_for });
+        if is_the_kit(response.request()) {
+            count_for_kit(gateway, &partner, response.request());
+        } else {
+            count(gateway, &partner, &response, Asked { began, event: asked_for });
+        }
     }
     Ok(response)
+}
+
+/// Any software may say that it is the kit, so it is counted how often one did.
+fn count_for_kit(gateway: &Gateway, partner: &Partner, request: &HttpRequest) {
+    let route = request.match_pattern().unwrap_or_default();
+    let place = Place { route: &route, subject: "" };
+    gateway.observations.count(&partner.id, sign::KIT_REQUEST, place, clock::now());
 }
 
 /// Whether it is the conformance kit's, which breaks every rule on purpose.

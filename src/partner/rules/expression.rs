@@ -134,7 +134,13 @@ mod tests {
     fn an_expression_holds_for_a_payment_of_the_programme() {
         let known = Known { amount_max: 1_000_000, tiers: &["silver", "gold"] };
         let fault = |cel: &str| read(cel).unwrap().fault(known);
-        for cel in ["paid_minor >= 1000000", "tier in ['gold', '']", "tier != 'silver'"] {
+        for cel in [
+            "paid_minor >= 1000000",
+            "tier in ['gold', '']",
+            "tier != 'silver'",
+            "categories.exists(tier, tier == 'tea')",
+            "[8, 9].exists(weekday, weekday == 8) && hour > 1",
+        ] {
             assert_eq!(fault(cel), None, "{cel}");
         }
         for (cel, why) in [
@@ -163,6 +169,7 @@ mod tests {
             ("weekday == 8", "never holds"),
             ("25 < hour", "never holds"),
             ("paid_minor < 0", "never holds"),
+            ("weekday in [8, 9]", "never holds"),
             ("weekday > 5 && hour > 1 && weekday < 3", "weekday never hold together"),
             ("categories == 'tea'", "== does not go with"),
             ("5 in categories", "in does not go with"),

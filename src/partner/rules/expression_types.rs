@@ -174,8 +174,8 @@ impl Checker<'_> {
         };
         if let [one, other] = call.args.as_slice() {
             divides(name, other)?;
-            self.can_hold(name, one, other)?;
-            self.names_a_tier(name, one, other)?;
+            self.can_hold(name, one, other, scope)?;
+            self.names_a_tier(name, one, other, scope)?;
         }
         if name == operators::LOGICAL_AND {
             self.can_hold_together(call)?;
@@ -184,8 +184,17 @@ impl Checker<'_> {
     }
 
     /// A comparison of a variable with a number must hold for some value of the variable.
-    fn can_hold(&self, name: &str, one: &IdedExpr, other: &IdedExpr) -> Result<(), String> {
+    fn can_hold(
+        &self,
+        name: &str,
+        one: &IdedExpr,
+        other: &IdedExpr,
+        scope: &Scope<'_>,
+    ) -> Result<(), String> {
         let Some(asked) = asked(name, one, other) else { return Ok(()) };
+        if is_shadowed(asked.variable, scope) {
+            return Ok(());
+        }
         let Some((least, most)) = self.range(asked.variable) else { return Ok(()) };
         if asked.least.max(least) <= asked.most.min(most) {
             return Ok(());
@@ -220,8 +229,16 @@ impl Checker<'_> {
     }
 
     /// A tier that an expression names is one of the programme's, or "" for none.
-    fn names_a_tier(&self, name: &str, one: &IdedExpr, other: &IdedExpr) -> Result<(), String> {
-        let Some(tiers) = self.tiers else { return Ok(()) };
+    fn names_a_tier(
+        &self,
+        name: &str,
+        one: &IdedExpr,
+        other: &IdedExpr,
+        scope: &Scope<'_>,
+    ) -> Result<(), String> {
+        let Some(tiers) = self.tiers.filter(|_tiers| !is_shadowed("tier", scope)) else {
+            return Ok(());
+        };
         let named = match (&one.expr, &other.expr) {
             (Expr::Ident(variable), Expr::List(list))
                 if variable == "tier" && name == operators::IN =>
@@ -351,8 +368,20 @@ fn divides(name: &str, by: &IdedExpr) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether `exists` and its kin have given that name to an item of a list.
+fn is_shadowed(variable: &str, scope: &Scope<'_>) -> bool {
+    scope.iter().any(|(known, _kind)| *known == variable)
+}
+
 /// What a comparison asks of a variable, where it is one of a variable with a number.
 fn asked<'a>(name: &str, one: &'a IdedExpr, other: &'a IdedExpr) -> Option<Asked<'a>> {
+    if let (operators::IN, Expr::Ident(variable), Expr::List(list)) = (name, &one.expr, &other.expr)
+    {
+        let numbers: Option<Vec<i64>> = list.elements.iter().map(whole_number).collect();
+        let numbers = numbers?;
+        let (least, most) = (*numbers.iter().min()?, *numbers.iter().max()?);
+        return Some(Asked { variable, least, most });
+    }
     let (variable, operator, number) = match (&one.expr, &other.expr) {
         (Expr::Ident(variable), _) => (variable, name, whole_number(other)?),
         (_, Expr::Ident(variable)) => (variable, mirrored(name), whole_number(one)?),

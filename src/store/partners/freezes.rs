@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text, Timestamp};
+use diesel::sql_types::{BigInt, Binary, Text, Timestamp};
 
 use crate::clock::Moment;
 use crate::ids::{PartnerId, TransactionId};
-use crate::ledger::AccountCode;
+use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
 use crate::store::schema::{accounts, entries, freezes};
 use crate::store::{Db, LedgerTx, StoreError, types};
@@ -144,13 +145,17 @@ struct Sum {
     amount: i64,
 }
 
-// What earlier freezes moved, away and back, is not owed anew.
+/// So far apart the clocks of two gateways may be when they name transactions.
+const CLOCKS_APART: TimeDelta = TimeDelta::days(2);
+
+// What earlier freezes moved, away and back, is not owed anew. Ids of transactions rise with the time, so
+// that only what was recorded since is read.
 const OWED_SINCE: &str = "
     SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS amount
-    FROM entries e JOIN accounts a ON a.id = e.account_id
+    FROM entries e
     JOIN transactions t ON t.id = e.transaction_id
         AND t.kind NOT IN ('partner.frozen', 'partner.thawed')
-    WHERE a.owner_kind = 'partner' AND a.owner = {1} AND a.code = {2} AND e.recorded_at >= {3}";
+    WHERE e.account_id = {1} AND e.transaction_id >= {2} AND e.recorded_at >= {3}";
 
 /// What a partner is owed by what was recorded from a moment on, by account. An account on which more
 /// was taken back than was added is left out.
@@ -159,22 +164,24 @@ pub fn owed_since(
     partner: &PartnerId,
     since: Moment,
 ) -> Result<Vec<(AccountCode, Amount)>, StoreError> {
+    let first = TransactionId::first_of(since.minus(CLOCKS_APART));
     let mut owed = Vec::new();
     for code in PAYABLE {
+        let account = Account::partner(code, partner, Asset::CNY).id();
         let Sum { amount } = match db {
             Db::Postgres(db) => {
                 let query = OWED_SINCE.replace("{1}", "$1").replace("{2}", "$2");
                 diesel::sql_query(query.replace("{3}", "$3"))
-                    .bind::<Text, _>(partner.as_str())
-                    .bind::<Text, _>(code.name())
+                    .bind::<Binary, _>(account.bytes().as_slice())
+                    .bind::<Binary, _>(first.bytes().as_slice())
                     .bind::<Timestamp, _>(since.naive())
                     .get_result(db)?
             }
             Db::Sqlite(db) => {
                 let query = OWED_SINCE.replace("{1}", "?").replace("{2}", "?");
                 diesel::sql_query(query.replace("{3}", "?"))
-                    .bind::<Text, _>(partner.as_str())
-                    .bind::<Text, _>(code.name())
+                    .bind::<Binary, _>(account.bytes().as_slice())
+                    .bind::<Binary, _>(first.bytes().as_slice())
                     .bind::<Timestamp, _>(since.naive())
                     .get_result(db)?
             }

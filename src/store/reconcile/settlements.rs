@@ -1,7 +1,10 @@
 //! Closed months: the statement of each as it was proposed, and who closed it.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
 use diesel::prelude::*;
-use diesel::sql_types::Timestamp;
+use diesel::sql_types::{Text, Timestamp};
 
 use super::{period, text};
 use crate::clock::{self, Moment};
@@ -11,6 +14,9 @@ use crate::money::{Amount, Asset};
 use crate::reconcile::period::Period;
 use crate::store::schema::{breaks, entries, settlements, transactions};
 use crate::store::{Db, LedgerTx, StoreError, types};
+
+/// So long a close waits for what is being recorded.
+const WRITERS_END_WITHIN: Duration = Duration::from_secs(15);
 
 /// Where a settlement stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,14 +92,38 @@ pub fn clock(db: &mut Db) -> Result<Moment, StoreError> {
     }
 }
 
-/// Waits until all transactions that have added to the ledger have ended. SQLite has one writer.
-pub fn await_writers(db: &mut Db) -> Result<(), StoreError> {
-    db.write(|tx| {
-        if let Db::Postgres(db) = &mut *tx.0 {
-            diesel::sql_query("SELECT pg_advisory_xact_lock(7310297)").execute(db)?;
+/// Waits until all transactions that have added to the ledger by now have ended; `false` when one of
+/// them takes too long. It only looks at their locks: whoever asked for the lock itself would hold up all
+/// that come after. SQLite has one writer.
+pub fn await_writers(db: &mut Db) -> Result<bool, StoreError> {
+    let Db::Postgres(db) = db else { return Ok(true) };
+    let began = Instant::now();
+    let waited_for = writers(db)?;
+    loop {
+        let now = writers(db)?;
+        if !waited_for.iter().any(|writer| now.contains(writer)) {
+            return Ok(true);
         }
-        Ok(())
-    })
+        if began.elapsed() > WRITERS_END_WITHIN {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[derive(QueryableByName)]
+struct WriterAtWork {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The transactions that have added to the ledger and have not ended, by PostgreSQL's names of them.
+fn writers(db: &mut PgConnection) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT virtualtransaction AS name FROM pg_locks WHERE locktype = 'advisory' \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+               AND classid = 0 AND objid = 7310297 AND objsubid = 1 AND granted";
+    let rows: Vec<WriterAtWork> = diesel::sql_query(sql).load(db)?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
 /// The latest cut: nothing more is recorded at it or before it.
@@ -135,6 +165,22 @@ pub fn newest(
         .filter(settlements::partner_id.eq(partner.as_str()))
         .filter(settlements::period.eq(period.to_string()))
         .order(settlements::number.desc())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// The settlement of a month, if it is closed.
+pub fn closed(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Option<Settlement>, StoreError> {
+    let row: Option<Row> = settlements::table
+        .filter(settlements::partner_id.eq(partner.as_str()))
+        .filter(settlements::period.eq(period.to_string()))
+        .filter(settlements::state.eq("closed"))
         .select(Row::as_select())
         .first(db)
         .optional()?;

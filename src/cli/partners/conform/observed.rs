@@ -108,6 +108,8 @@ pub const SEEN: &str = "your software has been seen";
 /// At most the tokens that this number of requests needs: a token is good for five minutes.
 const REQUESTS_A_TOKEN_MIN: i64 = 3;
 const TOKENS_MIN: i64 = 5;
+/// Requests that the kit itself may have made, over some runs.
+const KIT_REQUESTS_MAX: i64 = 5_000;
 
 /// Which part of what was seen counts.
 pub struct Span {
@@ -143,8 +145,17 @@ pub fn observed(walk: &mut Walk, db: &mut Db, span: &Span) -> Result<(), Failure
         );
         walk.report.note(fault.rule, fault.verdict, text);
     }
+    own_name(walk, &seen, requests);
     tokens(walk, &seen, requests);
     deferred(walk, db, &seen, span)
+}
+
+/// What says that it is the kit is not looked at, so most of what comes must not say so.
+fn own_name(walk: &mut Walk, seen: &[Observation], requests: i64) {
+    let of_kit = sum(seen, &[sign::KIT_REQUEST]);
+    let text = format!("{of_kit} requests said that they were the kit's, and {requests} did not");
+    let rule = Rule::of(EVENT, "your software has a User-Agent of its own");
+    walk.note(rule, of_kit <= requests.max(KIT_REQUESTS_MAX), text);
 }
 
 fn tokens(walk: &mut Walk, seen: &[Observation], requests: i64) {
