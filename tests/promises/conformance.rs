@@ -314,7 +314,7 @@ on_both_stores! {
             let named: Vec<&String> = failed.iter().filter(|it| it.contains(rule)).collect();
             assert_eq!(named.len(), 1, "{rule}: {failed:#?}");
         }
-        assert_eq!(failed.len(), 12, "{failed:#?}");
+        assert_eq!(failed.len(), 13, "{failed:#?}");
         assert!(rules(&report, "advised")[0].contains("names the stage of an order"), "{report}");
         // None of it is said of another partner, and the kit's own tricks are no faults.
         kit(app, "lotus-tea", &["--key", &key_file(app, "lotus-tea")]);

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn read(holder: &str, number: &str, bank: &str) -> Result<BankAccount, String> {
-        let text = format!("holder = {holder:?}\nnumber = {number:?}\nbank = {bank:?}");
+        let text = format!("holder = \"{holder}\"\nnumber = {number:?}\nbank = {bank:?}");
         toml::from_str(&text).map_err(|error: toml::de::Error| error.message().to_owned())
     }
 
