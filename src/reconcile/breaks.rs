@@ -1,6 +1,5 @@
 //! What people do about breaks: one proposes, another decides; staff note; the partner answers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::break_record::{Break, Note, NoteAuthor, NoteReaders};
@@ -248,8 +247,8 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
 
 /// Nothing is owed to a partner that is frozen.
 fn refuse_frozen(work: &mut Work<'_>, partner: &PartnerId) -> Result<(), RecordError> {
-    let freezes = freezes::share(&mut work.tx, &BTreeSet::from([partner]))?;
-    if freezes.is_empty() { Ok(()) } else { Err(HeldRefusal::Frozen.into()) }
+    let is_frozen = freezes::is_frozen_throughout(&mut work.tx, partner)?;
+    if is_frozen { Err(HeldRefusal::Frozen.into()) } else { Ok(()) }
 }
 
 fn lock(tx: &mut LedgerTx<'_>, id: BreakId) -> Done<Break> {

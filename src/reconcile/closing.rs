@@ -1,10 +1,9 @@
 //! A partner's month is closed: one person proposes it with its statement, another closes. What is
 //! recorded after the cut falls into the next month, whatever its day.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::refusal::ReconcileRefusal;
@@ -18,9 +17,6 @@ use crate::store::settlements::{Settlement, SettlementState};
 use crate::store::{Db, LedgerTx, freezes, settlements};
 
 const ROWS_AT_ONCE: i64 = 10_000;
-
-/// So far apart the clocks of two gateways may be when they name transactions.
-const CLOCKS_APART: TimeDelta = TimeDelta::days(2);
 
 type Done<T> = Result<T, ReconcileRefusal>;
 
@@ -123,8 +119,11 @@ fn decide(db: &mut Db, settlement: Settlement) -> Done<Settlement> {
 
 /// No freeze comes between until the transaction ends.
 fn refuse_frozen(tx: &mut LedgerTx<'_>, partner: &PartnerId) -> Done<()> {
-    let freezes = freezes::share(tx, &BTreeSet::from([partner]))?;
-    if freezes.is_empty() { Ok(()) } else { Err(ReconcileRefusal::PartnerFrozen) }
+    if freezes::is_frozen_throughout(tx, partner)? {
+        Err(ReconcileRefusal::PartnerFrozen)
+    } else {
+        Ok(())
+    }
 }
 
 /// The statement of a month as it is kept: the one that is closed, else the newest.
@@ -185,7 +184,7 @@ fn movements(
     let month = order.period.span(order.zone);
     let mut movements = Movements::default();
     // What happened in months that are closed was recorded by their ends, or after their cuts.
-    let first = settled.map(|settled| TransactionId::first_of(settled.until.minus(CLOCKS_APART)));
+    let first = settled.map(|settled| TransactionId::first_since(settled.until));
     for code in OWED {
         let account = Account::partner(code, &order.partner, Asset::CNY).id();
         let mut after = first.map(|first| (first, -1));

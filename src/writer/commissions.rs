@@ -1,7 +1,5 @@
 //! Commissions whose reservation is over: from then on they may be paid.
 
-use std::collections::BTreeSet;
-
 use super::draft::{About, Draft, Drafts};
 use super::error::{RecordError, WriteError};
 use super::work::Work;
@@ -40,7 +38,7 @@ impl Work<'_> {
             if !referral_moves::of(tx.db(), id)?.iter().any(|passed| passed.state.is_met()) {
                 continue;
             }
-            if !freezes::share(tx, &BTreeSet::from([&record.partner]))?.is_empty() {
+            if freezes::is_frozen_throughout(tx, &record.partner)? {
                 // It stays under reservation while its partner is frozen.
                 continue;
             }

@@ -192,8 +192,7 @@ impl Work<'_> {
         order: &CorrectionOrder,
         what: &CorrectionContent,
     ) -> Result<(), RecordError> {
-        let Some(subject) = &order.own_subject else { return Ok(()) };
-        let own = customers::by_subject(self.tx.db(), subject)?;
+        let own = self.own_account(order.own_subject.as_deref())?;
         if own.is_some() && own == what.customer() {
             return Err(Refused::OwnAccount.into());
         }

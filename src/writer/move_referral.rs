@@ -23,8 +23,8 @@ use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, outbox, personal, referral_claims, referral_moves,
-    referral_rewards, referrals,
+    LedgerTx, StoreError, counters, customers, freezes, outbox, personal, referral_claims,
+    referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -230,7 +230,7 @@ impl Work<'_> {
         let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
         let counted = counted(&mut self.tx, &budgets)?;
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
-        let is_frozen = self.is_frozen(&held.record.partner)?;
+        let is_frozen = freezes::is_frozen_throughout(&mut self.tx, &held.record.partner)?;
         let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
         Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
     }
@@ -246,7 +246,10 @@ impl Work<'_> {
     ) -> Result<Vec<usize>, RecordError> {
         let mut numbers = Vec::new();
         // Those of a frozen partner stay reserved until the freeze is lifted.
-        if !order.step.to().is_met() || held.is_met() || self.is_frozen(&held.record.partner)? {
+        if !order.step.to().is_met()
+            || held.is_met()
+            || freezes::is_frozen_throughout(&mut self.tx, &held.record.partner)?
+        {
             return Ok(numbers);
         }
         for given in referral_rewards::standing(self.tx.db(), order.referral)? {

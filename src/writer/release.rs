@@ -111,8 +111,7 @@ impl Writer {
 impl Work<'_> {
     fn decide_held(&mut self, order: &HeldOrder) -> Result<HeldOutcome, RecordError> {
         let held = held_events::get(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
-        let partners = BTreeSet::from([&held.partner]);
-        let is_frozen = !freezes::share(&mut self.tx, &partners)?.is_empty();
+        let is_frozen = freezes::is_frozen_throughout(&mut self.tx, &held.partner)?;
         // A referral is locked before its held event, as where staff decide on the referral itself.
         if held.kind == Referral::TYPE
             && let Some((referral, _consent)) = referrals::of_event(self.tx.db(), order.event)?
@@ -207,11 +206,9 @@ impl Work<'_> {
         held: &HeldEvent,
         released: &[Again],
     ) -> Result<Alone, RecordError> {
-        if let Some(subject) = &order.own_subject {
-            let own = customers::by_subject(self.tx.db(), subject)?;
-            if own.is_some() && released.iter().any(|again| again.decision.customer == own) {
-                return Err(HeldRefusal::OwnAccount.into());
-            }
+        let own = self.own_account(order.own_subject.as_deref())?;
+        if own.is_some() && released.iter().any(|again| again.decision.customer == own) {
+            return Err(HeldRefusal::OwnAccount.into());
         }
         let is_other = |proposed: &Decided| {
             StaffId::try_from(proposed.by.as_str())

@@ -1,19 +1,17 @@
 //! What a release of a referral asks for beside the move itself: that nobody releases their own, that no
 //! freeze holds it, and that one person releases no more than the programme says in a day.
 
-use std::collections::BTreeSet;
-
 use super::error::RecordError;
 use super::move_referral::{MoveRefusal, counted};
 use super::release::HeldRefusal;
 use super::work::Work;
-use crate::ids::{EventKey, PartnerId};
+use crate::ids::EventKey;
 use crate::program::Counted;
 use crate::program::staff_limits::releases;
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::held_events::{Decided, HeldState};
 use crate::store::referrals::ReferralRecord;
-use crate::store::{StoreError, counters, customers, freezes, held_events};
+use crate::store::{counters, freezes, held_events};
 
 impl Work<'_> {
     /// Nobody releases what they brought themselves, nor what a freeze holds.
@@ -25,23 +23,16 @@ impl Work<'_> {
         if order.step != ReferralStep::Release {
             return Ok(());
         }
-        if let Some(subject) = &order.own_subject {
-            let own = customers::by_subject(self.tx.db(), subject)?;
-            if own.is_some() && own == record.customer {
-                return Err(HeldRefusal::OwnAccount.into());
-            }
+        let own = self.own_account(order.own_subject.as_deref())?;
+        if own.is_some() && own == record.customer {
+            return Err(HeldRefusal::OwnAccount.into());
         }
         let held = held_events::get(self.tx.db(), record.event)?;
         let is_held = held.is_some_and(|held| held.state == HeldState::Open);
-        if is_held && self.is_frozen(&record.partner)? {
+        if is_held && freezes::is_frozen_throughout(&mut self.tx, &record.partner)? {
             return Err(HeldRefusal::Frozen.into());
         }
         Ok(())
-    }
-
-    /// Whether the partner is frozen; until the transaction ends it stays so.
-    pub(super) fn is_frozen(&mut self, partner: &PartnerId) -> Result<bool, StoreError> {
-        Ok(!freezes::share(&mut self.tx, &BTreeSet::from([partner]))?.is_empty())
     }
 
     /// Counts a release by a person, who may release a limited number in a day.

@@ -9,7 +9,7 @@ use crate::clock::Moment;
 use crate::customer::PersonalKeys;
 use crate::ids::{CustomerId, PartnerId};
 use crate::partner::Registry;
-use crate::store::{LedgerTx, StoreError, test_clocks};
+use crate::store::{LedgerTx, StoreError, customers, test_clocks};
 
 /// An open transaction of the writer.
 pub struct Work<'a> {
@@ -34,6 +34,18 @@ impl Work<'_> {
     /// Wakes the relay after the commit, because this transaction queued messages.
     pub const fn wake_relay(&mut self) {
         self.wakes_relay = true;
+    }
+
+    /// The customer whom a member of staff is, by the claim of their token. Nobody decides on their own
+    /// account.
+    pub(super) fn own_account(
+        &mut self,
+        subject: Option<&str>,
+    ) -> Result<Option<CustomerId>, StoreError> {
+        match subject {
+            Some(subject) => customers::by_subject(self.tx.db(), subject),
+            None => Ok(None),
+        }
     }
 
     /// The time by a partner's clock. It differs from ours only for a partner on trial that has

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text, Timestamp};
 
@@ -53,6 +52,14 @@ pub fn share(
         lock(tx, partner, "SELECT pg_advisory_xact_lock_shared(7310296, hashtext($1))")?;
     }
     in_force(tx.0, Some(partners))
+}
+
+/// Whether the partner is frozen. Until the transaction ends that stays as it is.
+pub fn is_frozen_throughout(
+    tx: &mut LedgerTx<'_>,
+    partner: &PartnerId,
+) -> Result<bool, StoreError> {
+    Ok(!share(tx, &BTreeSet::from([partner]))?.is_empty())
 }
 
 /// No event of the partner is recorded until the transaction ends.
@@ -145,9 +152,6 @@ struct Sum {
     amount: i64,
 }
 
-/// So far apart the clocks of two gateways may be when they name transactions.
-const CLOCKS_APART: TimeDelta = TimeDelta::days(2);
-
 // What earlier freezes moved, away and back, is not owed anew. Ids of transactions rise with the time, so
 // that only what was recorded since is read.
 const OWED_SINCE: &str = "
@@ -164,7 +168,7 @@ pub fn owed_since(
     partner: &PartnerId,
     since: Moment,
 ) -> Result<Vec<(AccountCode, Amount)>, StoreError> {
-    let first = TransactionId::first_of(since.minus(CLOCKS_APART));
+    let first = TransactionId::first_since(since);
     let mut owed = Vec::new();
     for code in PAYABLE {
         let account = Account::partner(code, partner, Asset::CNY).id();
