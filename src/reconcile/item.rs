@@ -43,8 +43,8 @@ pub enum ItemStanding {
     Outside,
     /// Ours, of any other time: a line names its id. It does not count.
     Elsewhere,
-    /// Ours, and it came to nothing: staff have reversed or rejected it, or it is held. A line names its id.
-    /// It does not count.
+    /// An event of ours that brought nothing: staff have reversed or rejected the event, or hold it. A line
+    /// names the event's id. The event does not count.
     Reversed,
 }
 

@@ -166,7 +166,7 @@ pub async fn watch_trials(
     Ok(response)
 }
 
-/// Any software may say that it is the kit, so it is counted how often one did.
+/// Counts the requests whose `User-Agent` is the kit's. Any software may send that name.
 fn count_for_kit(gateway: &Gateway, partner: &Partner, request: &HttpRequest) {
     let route = request.match_pattern().unwrap_or_default();
     let place = Place { route: &route, subject: "" };
