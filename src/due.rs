@@ -1,5 +1,6 @@
 //! What falls due by time alone: points that mature, points that expire, holds and quotes
-//! whose time is over. The search deletes expired idempotency keys on the way. It finds what is due
+//! whose time is over. The search deletes expired idempotency keys, and figures of periods long over, on
+//! the way. It finds what is due
 //! in bounded rounds and hands it to the writer, which looks again under its locks. So nothing falls
 //! due twice, even after a restart or with several gateways.
 
@@ -16,8 +17,8 @@ use crate::partner::programme::HOURS_MAX;
 use crate::partner::test_clock::TestClocks;
 use crate::referral::{Actor, Move, ReferralStep};
 use crate::store::{
-    Db, Pool, StoreError, accounts, holds, idempotency_keys, lots, quotes, referral_claims,
-    referral_rewards, referrals, test_clocks,
+    Db, Pool, StoreError, accounts, holds, idempotency_keys, lots, past_figures, quotes,
+    referral_claims, referral_rewards, referrals, test_clocks,
 };
 use crate::task::{Chore, Round, Turn};
 use crate::writer::{MoveRefusal, WriteError, Writer};
@@ -53,6 +54,13 @@ const ALARM: u64 = i64::MAX.unsigned_abs() / 8;
 /// Idempotency keys forgotten in one round.
 const KEYS_MAX: i64 = 1_000;
 
+/// Figures, and counts, forgotten in one round.
+const FIGURES_MAX: i64 = 1_000;
+/// Patterns compare a week with the eight before.
+const FIGURES_READ_DAYS: i64 = 56;
+/// A month that has begun, and the 90 days within which the database lets nothing go.
+const FIGURES_SPARE_DAYS: i64 = 62;
+
 /// Why a round came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum DueError {
@@ -66,8 +74,8 @@ impl Chore for Due {
     type Error = DueError;
 
     async fn round(&mut self, _turn: Turn) -> Result<Round, DueError> {
-        if let Err(error) = forget(&self.pool).await {
-            tracing::warn!(%error, "expired idempotency keys are not forgotten");
+        if let Err(error) = forget(&self.pool, figures_kept_days(&self.registry)).await {
+            tracing::warn!(%error, "expired idempotency keys and past figures are not forgotten");
         }
         Ok(round(&self.pool, &self.writer, &self.registry).await?.round())
     }
@@ -220,10 +228,24 @@ fn alarm(db: &mut Db) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets some of the idempotency keys whose day is over.
-async fn forget(pool: &Pool) -> Result<(), DueError> {
+/// For how many days figures of exposure and counts of payments may still be read: the latest event that
+/// counts by its own date, or the weeks before that a pattern compares, and a month that has begun.
+fn figures_kept_days(registry: &Registry) -> i64 {
+    let late = i64::from(registry.programme().lateness.late_days_ceiling);
+    late.max(FIGURES_READ_DAYS).saturating_add(FIGURES_SPARE_DAYS)
+}
+
+/// Forgets some of the idempotency keys whose day is over, and figures older than that many days.
+async fn forget(pool: &Pool, kept_days: i64) -> Result<(), DueError> {
     let pool = pool.clone();
-    let work = move || pool.with(|db| idempotency_keys::forget_expired(db, clock::now(), KEYS_MAX));
+    let now = clock::now();
+    let before = now.minus(TimeDelta::days(kept_days)).utc().date_naive();
+    let work = move || {
+        pool.with(|db| {
+            idempotency_keys::forget_expired(db, now, KEYS_MAX)?;
+            past_figures::forget(db, before, FIGURES_MAX)
+        })
+    };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_cancelled| WriteError::Stopped)??;
     Ok(())

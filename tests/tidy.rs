@@ -198,6 +198,7 @@ const CIRCLES: &[(&[&str], &str)] = &[
     ),
     (
         &[
+            "program/conduct",
             "program/counter",
             "program/decision",
             "program/exposure",

@@ -350,6 +350,10 @@ name_id!(
     ExposureKey
 );
 name_id!(
+    /// A partner's hour, day or month in which its payments are counted.
+    ConductKey
+);
+name_id!(
     /// A person and a product, by keyed hashes: it decides to which referral the person belongs.
     ClaimKey
 );

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::charge::{ChargeChange, ChargeStep};
+use super::conduct::Observed;
 use super::counter::Counted;
 use super::explain::{DecisionReason, HeldReason, Mark};
 use super::exposure::Exposed;
@@ -37,6 +38,8 @@ pub struct Decision {
     pub counted: Vec<Counted>,
     /// What the event adds to the figures of exposure.
     pub exposed: Vec<Exposed>,
+    /// What the event adds to the counts of its partner's payments.
+    pub observed: Option<Observed>,
     /// Why the event brings nothing until people decide, if it is held.
     pub held: Option<HeldReason>,
     /// The customer manager who has a lead more.

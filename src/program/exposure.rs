@@ -12,9 +12,7 @@ use crate::ids::{CustomerId, ExposureKey, PartnerId, RuleId};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, AmountError, Asset, Rounding};
 use crate::partner::Partner;
-use crate::partner::exposure::{
-    ExposedParty, ExposureDay, ExposureLimit, ExposureMeasure, ExposurePeriod,
-};
+use crate::partner::exposure::{ExposedParty, ExposureDay, ExposureLimit, ExposureMeasure};
 
 /// The figures at hand, in smallest units.
 #[derive(Clone, Debug, Default)]
@@ -113,12 +111,8 @@ fn bucket(
         ExposureDay::Recorded => occasion.recorded_at,
         ExposureDay::Happened => occasion.effective_at,
     };
-    let form = match limit.per {
-        ExposurePeriod::Hour => "%Y-%m-%d %H",
-        ExposurePeriod::Day => "%Y-%m-%d",
-        ExposurePeriod::Month => "%Y-%m",
-    };
-    let period = at.utc().with_timezone(&occasion.zone).format(form).to_string();
+    let local = at.utc().with_timezone(&occasion.zone);
+    let period = local.format(limit.per.form()).to_string();
     let whose = customer.map(|customer| customer.to_string()).unwrap_or_default();
     let (id, rule) = (partner.id.clone(), limit.id.clone());
     let key = ExposureKey::of_name(&["exposure", id.as_str(), rule.as_str(), &whose, &period]);

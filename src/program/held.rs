@@ -1,7 +1,9 @@
 //! Events that are recorded and bring nothing until people decide: those of a partner that is frozen,
-//! those that come too late, and those beyond a limit of exposure.
+//! those that come too late, and those beyond a limit of exposure, and those that
+//! no honest till would report.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+use super::conduct::{self, Judged};
 use super::counter::{Counted, Counters};
 use super::decision::{Decision, Judging, LinePart, Occasion, Refusal};
 use super::earn;
@@ -44,30 +46,53 @@ pub fn judge(
         Judging::InForce => {}
         Judging::History | Judging::Accepted { .. } | Judging::Frozen => return Ok(decision),
     }
-    let shares = Shares { partner, counters: &standings.counters };
+    let judged = Judged { decision: &decision, occasion };
+    let observed = conduct::observe(said, partner, &standings.conduct, &standings.lots, judged);
+    decision.observed.clone_from(&observed);
+    let mut judged = match weigh(said, partner, standings, &decision, occasion)? {
+        Weighed::Within(exposed) => {
+            decision.exposed = exposed;
+            decision
+        }
+        Weighed::Beyond(reason) => {
+            let shares = Shares { partner, counters: &standings.counters };
+            withhold(said, decision, reason, &shares)?
+        }
+    };
+    let is_held = judged.held.is_some();
+    judged.observed = observed.map(|observed| observed.held(is_held));
+    Ok(judged)
+}
+
+/// What an event adds to the figures, or why it is held.
+fn weigh(
+    said: &EventData,
+    partner: &Partner,
+    standings: &Standings,
+    decision: &Decision,
+    occasion: Occasion,
+) -> Result<Weighed, Refusal> {
     if let Some(since) = standings.frozen(&partner.id) {
         let since = LocalMoment::new(since, occasion.zone);
-        return withhold(said, decision, HeldReason::HeldFrozen { since }, &shares);
+        return Ok(Weighed::Beyond(HeldReason::HeldFrozen { since }));
     }
     let is_frozen = |hold| standings.is_hold_frozen(hold);
     if matches!(said, EventData::Commit(_)) && decision.refers_to.is_some_and(is_frozen) {
-        return withhold(said, decision, HeldReason::PointsFrozen, &shares);
+        return Ok(Weighed::Beyond(HeldReason::PointsFrozen));
     }
     let days_late = occasion.today.signed_duration_since(occasion.day).num_days();
     let days_max = partner.late_days_max;
     // A redemption counts at the moment of recording, whatever its date says.
     let is_dated = !matches!(said, EventData::Commit(_));
     if is_dated && days_late > i64::from(days_max) {
-        let late = HeldReason::HeldLate { days_late, days_max };
-        return withhold(said, decision, late, &shares);
+        return Ok(Weighed::Beyond(HeldReason::HeldLate { days_late, days_max }));
     }
-    match exposure::weigh(&decision, partner, occasion, &standings.exposures)? {
-        Weighed::Within(exposed) => {
-            decision.exposed = exposed;
-            Ok(decision)
-        }
-        Weighed::Beyond(reason) => withhold(said, decision, reason, &shares),
+    if let Some(observed) = &decision.observed
+        && let Some(why) = conduct::weigh(observed, partner, &standings.conduct, occasion)?
+    {
+        return Ok(Weighed::Beyond(why));
     }
+    Ok(exposure::weigh(decision, partner, occasion, &standings.exposures)?)
 }
 
 fn is_qualified(decision: &Decision) -> bool {

@@ -96,6 +96,7 @@ impl World {
         let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
         // Histories are of any sums and any dates: `exposure` tries the limits.
         (partner.exposure, partner.late_days_max) = (Vec::new(), u32::MAX);
+        partner.payment_patterns.clear();
         let customer = CustomerId::random();
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         let mut standings = Standings::default();

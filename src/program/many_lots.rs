@@ -50,6 +50,7 @@ impl Spender {
         let programme = Arc::default();
         let mut partner = Partner::parse(manifest, "p.toml", "green-basket", &programme).unwrap();
         partner.exposure.clear();
+        partner.payment_patterns.clear();
         let (customer, mut standings) = (CustomerId::random(), Standings::default());
         let now = Moment::parse("2026-01-01T08:00:00Z").unwrap();
         for number in 0..LOTS {

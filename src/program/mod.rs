@@ -7,6 +7,7 @@ mod admit;
 mod brought;
 mod charge;
 mod code;
+mod conduct;
 pub mod correction;
 mod counter;
 mod counting;
@@ -32,12 +33,14 @@ pub mod reward;
 pub mod simulate;
 pub mod staff_limits;
 mod standing;
+mod tally;
 mod tier;
 mod waiver;
 
 pub use adjust::adjust;
 pub use charge::{ChargeStep, RefundCharge};
 pub use code::CodeStanding;
+pub use conduct::{ConductPeriod, NeededConduct};
 pub use correction::{
     Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Irreversible,
     Reversal,
@@ -55,6 +58,7 @@ pub use lot::{Lot, LotStand, Lots, NewLot, Parts};
 pub use reported_by::ReportedBy;
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};
+pub use tally::Tally;
 pub use tier::{TierChange, TierHeld, change as tier_change};
 
 use chrono::Datelike;

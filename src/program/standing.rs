@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::code::CodeStanding;
+use super::conduct::Conduct;
 use super::counter::{Counted, Counters};
 use super::decision::{Decision, LinePart, Occasion, Refusal};
 use super::exposure::Exposures;
@@ -37,6 +38,7 @@ pub struct Standings {
     /// Partners that the bank has frozen, and since when.
     frozen: BTreeMap<PartnerId, Moment>,
     pub exposures: Exposures,
+    pub conduct: Conduct,
 }
 
 /// What a rule may know of a customer.
@@ -247,6 +249,7 @@ impl Standings {
         self.lots.follow(decision, occasion.recorded_at)?;
         self.counters.follow(decision)?;
         self.exposures.follow(decision)?;
+        self.conduct.follow(decision);
         self.introductions.follow(decision);
         if let Some(kept) = &decision.quote
             && let Some(quote) = self.quotes.get_mut(&kept.id)

@@ -54,6 +54,7 @@ pub fn check_columns(db: &mut Db) -> Result<(), StoreError> {
         idempotency_keys,
         flagged_payments,
         exposures,
+        conduct,
         held_events,
         released_events,
         freezes,

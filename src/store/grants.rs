@@ -23,7 +23,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("flagged_payments", "SELECT, INSERT"),
     ("released_events", "SELECT, INSERT"),
     ("history_imports", "SELECT, INSERT"),
-    ("exposures", "SELECT, INSERT, UPDATE (amount)"),
+    ("exposures", "SELECT, INSERT, UPDATE (amount), DELETE"),
+    ("conduct", "SELECT, INSERT, UPDATE (tally), DELETE"),
     (
         "held_events",
         "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, proposed_by, \

@@ -64,8 +64,8 @@ pub use events::{
 pub use grants::grant;
 pub use imports::history_imports;
 pub use ledger::{
-    accounts, approval_pairs, corrections, counters, exposures, frozen_lots, history, holds, lines,
-    lots, proof, refund_charges, reports, seals, transactions,
+    accounts, approval_pairs, conduct, corrections, counters, exposures, frozen_lots, history,
+    holds, lines, lots, past_figures, proof, refund_charges, reports, seals, transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
 pub use partners::{conformance, freezes, observations, test_clocks, webhook_endpoints};

@@ -1,5 +1,5 @@
-//! What stands against limits of exposure, read under its locks: the figures that events add to, the
-//! partners that are frozen, and redemptions whose price is held.
+//! What stands against limits of exposure and patterns of payments, read under its locks: the figures and
+//! counts that events add to, the partners that are frozen, and redemptions whose price is held.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use super::work::Bank;
 use crate::event::EventData;
 use crate::ids::{CodeKey, CustomerId, EventKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{Judging, NeededExposures, Occasion, Standings};
+use crate::program::{Judging, NeededConduct, NeededExposures, Occasion, Standings};
 use crate::store::freezes::Freeze;
-use crate::store::{LedgerTx, StoreError, exposures, freezes, held_events};
+use crate::store::{LedgerTx, StoreError, conduct, customers, exposures, freezes, held_events};
 
 /// The freezes of the partners that new events are from. Until the transaction ends, none of them can be
 /// frozen: an event is recorded before a freeze, or is held by it.
@@ -34,7 +34,8 @@ pub fn load(
     standings: &mut Standings,
 ) -> Result<(), RecordError> {
     let mut needed = NeededExposures::default();
-    let mut redeemed = Vec::new();
+    let mut counted = NeededConduct::default();
+    let (mut redeemed, mut payers) = (Vec::new(), BTreeSet::new());
     for submission in submissions {
         let Submission { partner, event, .. } = submission;
         if let Some(hold) = event.data.hold() {
@@ -45,7 +46,16 @@ pub fn load(
         }
         let now = clocks.now_of(&partner.id);
         let occasion = Occasion::new(event.effective_at, now, bank.time_zone);
-        needed.by_event(partner, customer_of(submission, standings), occasion);
+        let customer = customer_of(submission, standings);
+        needed.by_event(partner, customer, occasion);
+        if matches!(event.data, EventData::Payment(_) | EventData::Commit(_)) {
+            counted.by_event(partner, occasion);
+        }
+        if let EventData::Payment(payment) = &event.data
+            && (payment.scheme.is_some() || payment.instalment.is_some())
+        {
+            payers.extend(customer);
+        }
     }
     if !redeemed.is_empty() {
         for hold in held_events::withheld(tx.db(), &redeemed)? {
@@ -55,6 +65,18 @@ pub fn load(
     if !needed.0.is_empty() {
         for (key, figure) in exposures::lock_and_load(tx, &needed.0)? {
             standings.exposures.add(key, figure);
+        }
+    }
+    if !counted.present.is_empty() {
+        for (key, tally) in conduct::lock_and_load(tx, &counted.present, &counted.past)? {
+            standings.conduct.add(key, tally);
+        }
+    }
+    if !payers.is_empty() {
+        let payers: Vec<CustomerId> = payers.into_iter().collect();
+        let linked = customers::of_bank(tx.db(), &payers)?;
+        for payer in payers {
+            standings.conduct.add_linked(payer, linked.contains(&payer));
         }
     }
     Ok(())

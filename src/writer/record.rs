@@ -10,8 +10,8 @@ use super::work::Work;
 use super::{Answers, Submission};
 use crate::ids::{CodeKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{self, Occasion};
-use crate::store::{StoreError, codes, daily_events, duplicates, test_clocks};
+use crate::program::{self, ConductPeriod, Occasion, Tally};
+use crate::store::{StoreError, codes, conduct, daily_events, duplicates, test_clocks};
 use crate::trace_parent::TraceParent;
 
 /// What the new events of a group come to.
@@ -20,6 +20,8 @@ struct Drafted<'a> {
     undrafted: Undrafted,
     /// How many of them are from each partner with a daily cap.
     counted: Vec<(PartnerId, i64)>,
+    /// The counts of partners' payments that change.
+    conduct: Vec<(ConductPeriod, Tally)>,
     /// Codes with which a hold was refused, and how often by now.
     refused_codes: Vec<(CodeKey, u32)>,
 }
@@ -66,7 +68,7 @@ impl Work<'_> {
         let mut group = Group::find(&mut self.tx, submissions, traces)?;
         loop {
             let fresh: Vec<FreshEvent<'_>> = group.fresh().collect();
-            let Drafted { mut drafts, undrafted, counted, refused_codes } =
+            let Drafted { mut drafts, undrafted, counted, conduct, refused_codes } =
                 self.draft(&group, &fresh, &clocks)?;
             // Rarely: an event refers to another by an id that the other has got anew.
             if group.find_aliases(&mut self.tx, &undrafted)? {
@@ -86,6 +88,7 @@ impl Work<'_> {
                 let today = clocks.now_of(&partner).day_in(self.bank.time_zone);
                 daily_events::add(&mut self.tx, &partner, today, events)?;
             }
+            conduct::save(&mut self.tx, &conduct)?;
             let told = tell::of_redemptions(&mut self.tx, &drafts, self.bank, now)?;
             for (code, refusals) in refused_codes {
                 codes::set_refusals(&mut self.tx, code, refusals)?;
@@ -163,6 +166,8 @@ impl Work<'_> {
         let counted = standings.recorded_today().iter().map(added);
         let counted = counted.filter(|(_partner, events)| *events > 0).collect();
         let refused_codes = standings.refused_codes().collect();
-        Ok(Drafted { drafts, undrafted, counted, refused_codes })
+        let changed = standings.conduct.changed();
+        let conduct = changed.map(|(period, tally)| (period.clone(), tally.clone())).collect();
+        Ok(Drafted { drafts, undrafted, counted, conduct, refused_codes })
     }
 }

@@ -130,7 +130,7 @@ async fn a_payment_beyond_a_limit_waits_for_staff_who_release_what_was_not_refun
 on_both_stores!(a_payment_beyond_a_limit_waits_for_staff_who_release_what_was_not_refunded);
 
 async fn a_limit_is_exact_when_hundreds_come_at_once_by_two_gateways(store: Store) {
-    let trial = Trial::bounded_on(store);
+    let trial = Trial::limited_on(store);
     limit(&trial, "green-basket", "partner-points-hour", "5000.00");
     let settings = trial.settings.clone();
     trial
@@ -163,6 +163,40 @@ async fn a_limit_is_exact_when_hundreds_come_at_once_by_two_gateways(store: Stor
 }
 
 on_both_stores!(a_limit_is_exact_when_hundreds_come_at_once_by_two_gateways);
+
+async fn money_is_exact_to_the_last_fen_when_hundreds_come_at_once_by_two_gateways(store: Store) {
+    let trial = Trial::limited_on(store);
+    limit(&trial, "green-basket", "partner-subsidy-day", "126.00");
+    let settings = trial.settings.clone();
+    trial
+        .run(async |app: &mut TestApp| {
+            let second = tallystick::app::App::start(settings.clone()).await.unwrap();
+            let shop = app.partner("green-basket").await;
+            let mut there = shop.clone();
+            there.url = format!("http://{}", second.address());
+            let mut waiting = Vec::new();
+            for number in 0..200 {
+                let shop = if number % 2 == 0 { shop.clone() } else { there.clone() };
+                let (id, member) = (format!("p-{number}"), format!("m-{number}"));
+                let mut event = now(payment(&id, &member, "211.30", "30.00"));
+                event["data"]["scheme"] = json!("spend-200-save-30");
+                waiting.push(tokio::spawn(async move { shop.record(&event).await }));
+            }
+            let mut taken = 0;
+            for one in waiting {
+                taken += i32::from(!is_held(&one.await.unwrap()));
+            }
+            // The limit is met exactly: 7 × 18.00.
+            assert_eq!(taken, 7);
+            let owed = "SELECT CAST(SUM(balance) AS BIGINT) AS count FROM accounts \
+                        WHERE code = 'subsidy_payable'";
+            assert_eq!(count(&app.trial, owed), 12_600);
+            second.stop().await;
+        })
+        .await;
+}
+
+on_both_stores!(money_is_exact_to_the_last_fen_when_hundreds_come_at_once_by_two_gateways);
 
 async fn the_price_of_a_redemption_beyond_its_limit_is_not_owed_before_staff_say_yes(store: Store) {
     let trial = Trial::bounded_on(store);

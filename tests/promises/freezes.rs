@@ -65,13 +65,24 @@ async fn a_freeze_holds_what_was_reported_since_and_all_that_comes(store: Store)
 on_both_stores!(a_freeze_holds_what_was_reported_since_and_all_that_comes);
 
 async fn a_freeze_in_a_flood_leaves_nothing_payable(store: Store) {
-    Trial::bounded_on(store)
+    let trial = Trial::bounded_on(store);
+    let settings = trial.settings.clone();
+    trial
         .run(async |app: &mut TestApp| {
+            let second = tallystick::app::App::start(settings.clone()).await.unwrap();
             let shop = app.partner("green-basket").await;
+            let mut there = shop.clone();
+            there.url = format!("http://{}", second.address());
+            // What an honest customer earned elsewhere is theirs, whatever comes.
+            let honest = customer(app, "c-1");
+            let (other, third) =
+                (app.partner("blue-basket").await, app.partner("brief-basket").await);
+            let reference = member(&honest, "blue-basket").await;
+            other.record(&now(payment("p-1", &reference, "77.70", "0.00"))).await;
             let start = clock::now();
             let mut waiting = Vec::new();
-            for number in 0..200 {
-                let shop = shop.clone();
+            for number in 0..300 {
+                let shop = if number % 2 == 0 { shop.clone() } else { there.clone() };
                 let event = subsidised(&format!("p-{number}"), &format!("m-{number}"));
                 waiting.push(tokio::spawn(async move { shop.record(&event).await }));
             }
@@ -82,11 +93,23 @@ async fn a_freeze_in_a_flood_leaves_nothing_payable(store: Store) {
             let mut held = 0;
             for one in waiting {
                 let receipt = one.await.unwrap();
-                held += i64::from(receipt["marks"] == json!(["held"]));
+                let is_held = receipt["marks"] == json!(["held"]);
+                held += i64::from(is_held);
+                let why = &receipt["explanation"][0];
+                let said = why["says"].as_str().unwrap().starts_with("Held until the bank decides");
+                assert_eq!(is_held, said, "{receipt}");
+                assert_eq!(is_held, why["says_zh"].as_str().unwrap().starts_with("搁置"));
             }
+            // Nor is anything that comes by the other gateway afterwards.
+            let late = there.record(&subsidised("late", "m-late")).await;
+            assert_eq!(late["marks"], json!(["held"]), "{late}");
+            held += 1;
             let owed = "SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) AS count FROM accounts \
                         WHERE code IN ('subsidy_payable', 'redemption_payable')";
             assert_eq!(count(&app.trial, owed), 0);
+            until(&honest, "77.70", "0.00").await;
+            assert_eq!(hold_points(&third, &honest, "h-1", "77.70").await.status, 201);
+            second.stop().await;
             let rows = "SELECT COUNT(*) AS count FROM held_events";
             assert_eq!(count(&app.trial, rows), held);
         })

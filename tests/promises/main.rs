@@ -68,6 +68,7 @@ mod outages;
 mod owasp;
 mod own_side;
 mod partners;
+mod patterns;
 mod payment_files;
 mod people;
 mod plans;

@@ -44,6 +44,26 @@ fn an_example_that_does_not_come_out_is_shown_side_by_side() {
 }
 
 #[test]
+fn a_partner_that_does_business_without_a_bound_is_refused() {
+    let trial = Trial::bounded_on(Store::Sqlite);
+    let folder = trial.folder.path();
+    let manifest = trial.settings.partners.join("corner-basket/partner.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("status = \"sandbox\"", "status = \"full\"")).unwrap();
+    let bounded = tallystick(folder, &["partners", "check"]);
+    assert!(bounded.status.success(), "{}", said(&bounded));
+    let programme = trial.settings.partners.join("programme.toml");
+    let text = std::fs::read_to_string(&programme).unwrap();
+    let (before, entry) = text.split_once("[[exposure]]\nid = \"form-total-day\"").unwrap();
+    let (_gone, after) = entry.split_once("\n\n").unwrap();
+    std::fs::write(&programme, format!("{before}{after}")).unwrap();
+    let lacking = tallystick(folder, &["partners", "check"]);
+    assert_eq!(lacking.status.code(), Some(1));
+    let told = said(&lacking);
+    assert!(told.contains("a form, and no limit of its exposure in all by day"), "{told}");
+}
+
+#[test]
 fn a_key_made_for_a_partner_lets_it_in_and_stays_with_it() {
     let trial = Trial::on(Store::Sqlite);
     let folder = trial.folder.path();

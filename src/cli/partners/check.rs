@@ -14,9 +14,9 @@ use crate::customer::PersonalKeys;
 use crate::customer::personal::{NamedKey, Ring};
 use crate::event::{self, Event, EventData, FingerprintKey};
 use crate::ids::{CustomerId, EventKey, MemberKey};
-use crate::partner::Partner;
 use crate::partner::key::in_force;
 use crate::partner::registry::{load_one, load_programme, manifests};
+use crate::partner::{Partner, Status, exposure};
 use crate::program::{self, CustomerStanding, Decision, Occasion, Standings};
 use crate::referral::Person;
 use crate::settings::Settings;
@@ -79,6 +79,11 @@ fn check_partner(partner: &Partner, manifest: &Path, settings: &Settings) -> Res
         println!("note     {note}");
     }
     let mut in_order = true;
+    let goes_live = partner.status.is_real() || partner.status == Status::Conformant;
+    if goes_live && let Some(what) = exposure::lacks(&partner.exposure, partner.form.as_ref()) {
+        in_order = false;
+        println!("WRONG    a partner that is {} needs it: {what}", partner.status);
+    }
     for path in examples(manifest)? {
         let found = check_example(partner, &path, settings);
         match found {

@@ -134,7 +134,7 @@ pub struct Reason {
     /// A text; or, of a rule that gave nothing, the part of its condition that does not hold.
     #[schema(required = false)]
     pub because: Option<serde_json::Value>,
-    /// The id of the limit of exposure.
+    /// The id of the limit of exposure, or of the pattern of payments.
     #[schema(nullable = false)]
     pub limit: Option<String>,
     /// Whose figure it is: `partner`, `customer` or `form`.
@@ -152,6 +152,33 @@ pub struct Reason {
     /// The most that the figure may be.
     #[schema(nullable = false)]
     pub max: Option<Amount>,
+    /// What of the partner's payments is unlike those of honest tills, such as `round_amounts`.
+    #[schema(nullable = false)]
+    pub counts: Option<String>,
+    /// Payments that show it.
+    #[schema(nullable = false)]
+    pub count: Option<i64>,
+    /// Payments among which they are counted.
+    #[schema(nullable = false)]
+    pub among: Option<i64>,
+    /// Payments of the same time of earlier weeks.
+    #[schema(nullable = false)]
+    pub usual: Option<i64>,
+    /// How far those of single weeks are from that.
+    #[schema(nullable = false)]
+    pub spread: Option<i64>,
+    /// Points redeemed at the partner in the period.
+    #[schema(nullable = false)]
+    pub redeemed: Option<Amount>,
+    /// The first digit that stands too often.
+    #[schema(nullable = false)]
+    pub digit: Option<i64>,
+    /// What was measured; a decimal.
+    #[schema(nullable = false)]
+    pub measured: Option<String>,
+    /// The most that may be measured; a decimal.
+    #[schema(nullable = false)]
+    pub at_most: Option<String>,
     /// The discount scheme.
     #[schema(nullable = false)]
     pub scheme: Option<String>,

@@ -21,6 +21,7 @@ use super::rules::bank_account::BankAccount;
 use super::rules::earning::{Earning, Stacking};
 use super::rules::exposure::{self, ExposureLimit, OwnLimit};
 use super::rules::limits::{EventLimits, LimitsTable};
+use super::rules::payment_pattern::{self, OwnPattern, PaymentPattern};
 use super::rules::programme::Programme;
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::rules::terms::Term;
@@ -55,6 +56,8 @@ pub struct Partner {
     pub limits: EventLimits,
     /// What the partner may cost the bank before people say yes.
     pub exposure: Vec<ExposureLimit>,
+    /// What honest tills do not do: such payments are held.
+    pub payment_patterns: Vec<PaymentPattern>,
     /// How many days late an event may arrive. Later ones are held.
     pub late_days_max: u32,
 }
@@ -86,6 +89,8 @@ struct ManifestDocument {
     limits: Option<Spanned<LimitsTable>>,
     #[serde(default)]
     exposure: Vec<Spanned<OwnLimit>>,
+    #[serde(default)]
+    payment_pattern: Vec<Spanned<OwnPattern>>,
     #[serde(default)]
     earning: Vec<Spanned<Earning>>,
     #[serde(default)]
@@ -161,6 +166,8 @@ impl Partner {
         let limits = document.limits(&place, programme)?;
         document.check_values(&place, programme, &limits)?;
         let exposure = exposure::own(&place, &programme.exposure, &document.exposure)?;
+        let payment_patterns =
+            payment_pattern::own(&place, &programme.payment_pattern, &document.payment_pattern)?;
         let late_days_max = document.events.late_days_max.map(Spanned::into_inner);
         Ok(Self {
             id: document.id.into_inner(),
@@ -186,6 +193,7 @@ impl Partner {
             form: document.form,
             limits,
             exposure,
+            payment_patterns,
             late_days_max: late_days_max.unwrap_or(programme.lateness.late_days_max),
         })
     }

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
+use crate::partner::form::Form;
 use crate::partner::place::{ManifestError, Place};
 
 /// One limit. What would go beyond it is held.
@@ -173,6 +174,35 @@ impl ExposureMeasure {
 }
 
 impl ExposurePeriod {
+    /// How a moment of the period is written, so that all of them are the same: a format of chrono.
+    #[must_use]
+    pub const fn form(self) -> &'static str {
+        match self {
+            Self::Hour => "%Y-%m-%d %H",
+            Self::Day => "%Y-%m-%d",
+            Self::Month => "%Y-%m",
+        }
+    }
+
+    /// The present one, within a sentence.
+    #[must_use]
+    pub const fn this(self) -> &'static str {
+        match self {
+            Self::Hour => "of this hour",
+            Self::Day => "of this day",
+            Self::Month => "of this month",
+        }
+    }
+
+    #[must_use]
+    pub const fn this_zh(self) -> &'static str {
+        match self {
+            Self::Hour => "本小时",
+            Self::Day => "当日",
+            Self::Month => "当月",
+        }
+    }
+
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -255,6 +285,41 @@ pub fn fault(limits: &[ExposureLimit]) -> Option<String> {
     None
 }
 
+/// What a partner lacks that does real business, or is about to: a bound of what it brings. A limit at the
+/// end of the range bounds nothing.
+#[must_use]
+pub fn lacks(limits: &[ExposureLimit], form: Option<&Form>) -> Option<String> {
+    let bounds = |of, measure, per: Option<ExposurePeriod>| {
+        limits.iter().any(|limit| {
+            (limit.of, limit.measure, limit.by) == (of, measure, ExposureDay::Recorded)
+                && per.is_none_or(|per| per == limit.per)
+                && limit.max.minor() < i64::MAX
+        })
+    };
+    let measures = [
+        ExposureMeasure::Points,
+        ExposureMeasure::Subsidy,
+        ExposureMeasure::Commission,
+        ExposureMeasure::Redemption,
+        ExposureMeasure::Total,
+    ];
+    for measure in measures {
+        if !bounds(ExposedParty::Partner, measure, None) {
+            return Some(format!("no limit of the partner's {}", measure.name()));
+        }
+    }
+    if !bounds(ExposedParty::Customer, ExposureMeasure::Points, None) {
+        return Some("no limit of one customer's points".to_owned());
+    }
+    let periods = [ExposurePeriod::Hour, ExposurePeriod::Day, ExposurePeriod::Month];
+    for per in periods {
+        if form.is_some() && !bounds(ExposedParty::Form, ExposureMeasure::Total, Some(per)) {
+            return Some(format!("a form, and no limit of its exposure in all by {}", per.name()));
+        }
+    }
+    None
+}
+
 /// The limits of a partner: the programme's, with what its manifest says of them.
 ///
 /// # Errors
@@ -312,6 +377,20 @@ mod tests {
         let mut twice = programme.exposure.clone();
         twice.extend(programme.exposure.first().cloned());
         assert!(fault(&twice).unwrap().contains("twice"));
+    }
+
+    #[test]
+    fn what_a_live_partner_lacks_is_named() {
+        let limits = Programme::default().exposure;
+        assert_eq!(lacks(&limits, None), None);
+        for left_out in limits.iter().filter(|limit| limit.of == ExposedParty::Partner) {
+            let wide = |limit: &ExposureLimit| match limit.measure == left_out.measure {
+                true => ExposureLimit { max: Amount::max(limit.max.asset()), ..limit.clone() },
+                false => limit.clone(),
+            };
+            let wide: Vec<ExposureLimit> = limits.iter().map(wide).collect();
+            assert!(lacks(&wide, None).unwrap().contains(left_out.measure.name()));
+        }
     }
 
     #[test]

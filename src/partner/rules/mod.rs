@@ -14,6 +14,7 @@ pub mod follow_up;
 pub mod lead;
 pub mod limits;
 pub mod notice;
+pub mod payment_pattern;
 pub mod programme;
 pub mod redemption;
 pub mod referral_limits;

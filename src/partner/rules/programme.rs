@@ -12,6 +12,7 @@ use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
 use super::notice::{self, NoticeKind, POINTS_REDEEMED};
+use super::payment_pattern::{self, PaymentPattern};
 use super::redemption::{CodeRules, RedemptionRules};
 use super::referral_limits::ReferralLimits;
 use super::retention::Retention;
@@ -37,6 +38,9 @@ pub struct Programme {
     /// What a partner may cost the bank before people say yes.
     #[serde(default = "usual_exposure")]
     pub exposure: Vec<ExposureLimit>,
+    /// What honest tills do not do.
+    #[serde(default = "usual_patterns")]
+    pub payment_pattern: Vec<PaymentPattern>,
     /// `None`: there are no tiers.
     pub tiers: Option<Tiers>,
     #[serde(default)]
@@ -191,6 +195,7 @@ impl Default for Programme {
             limits: EventLimits::default(),
             lateness: Lateness::default(),
             exposure: Vec::new(),
+            payment_pattern: Vec::new(),
             tiers: None,
             adjustment: Adjustment::default(),
             referrals: ReferralLimits::default(),
@@ -250,7 +255,9 @@ impl Programme {
         programme.limits = EventLimits::of_programme(programme.limits_table)
             .map_err(|what| place.error(0, what))?;
         let lateness = programme.lateness.fault();
-        if let Some(what) = lateness.or_else(|| exposure::fault(&programme.exposure)) {
+        let patterns = || payment_pattern::fault(&programme.payment_pattern);
+        let exposure = || exposure::fault(&programme.exposure);
+        if let Some(what) = lateness.or_else(exposure).or_else(patterns) {
             return Err(place.error(0, what));
         }
         if let Some(what) = programme.consent_text.iter().find_map(ConsentText::lacks) {
@@ -339,6 +346,17 @@ fn usual_exposure() -> Vec<ExposureLimit> {
     }
     // A test proves that the file in the program can be read.
     toml::from_str(Programme::DEFAULT).map_or_else(|_| Vec::new(), |found: Exposure| found.exposure)
+}
+
+/// The patterns of payments that hold where the programme has none of its own.
+fn usual_patterns() -> Vec<PaymentPattern> {
+    #[derive(Deserialize)]
+    struct Patterns {
+        payment_pattern: Vec<PaymentPattern>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT)
+        .map_or_else(|_| Vec::new(), |found: Patterns| found.payment_pattern)
 }
 
 /// The notices that hold where the programme has none of its own.

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::LocalMoment;
+use rust_decimal::Decimal;
+
+use super::{LocalMoment, UnusualSign};
 use crate::clock::Moment;
 use crate::ids::{EventId, RuleId, StaffId};
 use crate::money::{Amount, Asset};
@@ -21,6 +23,16 @@ pub enum HeldReason {
         /// The figure with the event.
         figure: Amount,
         max: Amount,
+    },
+    /// The partner's payments, this one among them, are unlike those of honest tills.
+    Unusual {
+        /// The pattern.
+        limit: RuleId,
+        per: ExposurePeriod,
+        #[serde(flatten)]
+        sign: UnusualSign,
+        measured: Decimal,
+        at_most: Decimal,
     },
     /// The event happened longer ago than was agreed.
     HeldLate { days_late: i64, days_max: u32 },
@@ -45,7 +57,7 @@ impl HeldReason {
     #[must_use]
     pub fn rule(&self) -> &str {
         match self {
-            Self::BeyondExposure { limit, .. } => limit.as_str(),
+            Self::BeyondExposure { limit, .. } | Self::Unusual { limit, .. } => limit.as_str(),
             Self::HeldLate { .. } => "late",
             Self::HeldFrozen { .. } | Self::PointsFrozen => "frozen",
             Self::PriceHeld { .. } | Self::ReleasedByStaff { .. } => "decision",
@@ -56,9 +68,12 @@ impl HeldReason {
 
     /// The figure and its limit, where it is held by one.
     #[must_use]
-    pub const fn figures(&self) -> Option<(Amount, Amount)> {
+    pub fn figures(&self) -> Option<[String; 2]> {
         match self {
-            Self::BeyondExposure { figure, max, .. } => Some((*figure, *max)),
+            Self::BeyondExposure { figure, max, .. } => Some([figure.to_string(), max.to_string()]),
+            Self::Unusual { measured, at_most, .. } => {
+                Some([measured.to_string(), at_most.to_string()])
+            }
             Self::HeldLate { .. }
             | Self::HeldFrozen { .. }
             | Self::PointsFrozen
@@ -83,6 +98,9 @@ impl HeldReason {
                 in_unit(*figure),
                 in_unit(*max),
             ),
+            Self::Unusual { limit, per, sign, .. } => {
+                format!("Held until the bank decides: {} ({limit}).", sign.says(*per))
+            }
             Self::HeldLate { days_late, days_max } => format!(
                 "Held until the bank decides: reported {days_late} days after it happened, and \
                  {days_max} were agreed."
@@ -127,6 +145,9 @@ impl HeldReason {
                 in_unit_zh(*figure),
                 in_unit_zh(*max),
             ),
+            Self::Unusual { limit, per, sign, .. } => {
+                format!("搁置，待银行决定：{}（{limit}）。", sign.says_zh(*per))
+            }
             Self::HeldLate { days_late, days_max } => {
                 format!("搁置，待银行决定：发生{days_late}天后才上报，约定为{days_max}天。")
             }

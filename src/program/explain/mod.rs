@@ -12,6 +12,7 @@ mod mark;
 mod points;
 mod reward;
 mod settlement;
+mod unusual;
 
 pub use correction::CorrectionReason;
 pub use discount::DiscountReason;
@@ -22,6 +23,7 @@ pub use mark::Mark;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};
 pub use settlement::BreakAdjusted;
+pub use unusual::UnusualSign;
 
 use serde::Serialize;
 

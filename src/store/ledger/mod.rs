@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod approval_pairs;
+pub mod conduct;
 pub mod corrections;
 pub mod counters;
 pub mod exposures;
@@ -12,6 +13,7 @@ pub mod holds;
 pub mod lines;
 pub mod lots;
 pub mod own_history;
+pub mod past_figures;
 pub mod proof;
 mod proof_of_holds;
 pub mod refund_charges;

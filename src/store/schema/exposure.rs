@@ -12,6 +12,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    conduct (id) {
+        id -> Binary,
+        partner_id -> Text,
+        period -> Text,
+        tally -> Text,
+    }
+}
+
+diesel::table! {
     held_events (event_id) {
         event_id -> Binary,
         partner_id -> Text,

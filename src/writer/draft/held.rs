@@ -32,14 +32,13 @@ impl<'a> Draft<'a> {
         let (submission, event) = self.said?;
         let why = self.decision.held.as_ref()?;
         let kind = submission.event.data.kind();
-        let figures = why.figures().map(|(figure, max)| [figure.to_string(), max.to_string()]);
         Some(NewHeld {
             event,
             partner: &submission.partner.id,
             kind,
             hold: self.decision.refers_to.filter(|_hold| kind == Commit::TYPE),
             rule: why.rule(),
-            figures,
+            figures: why.figures(),
         })
     }
 

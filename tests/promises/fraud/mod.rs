@@ -2,6 +2,8 @@
 //! manifests and limits. It prints what each way brought before its first event was held, and in all.
 //! The table stands in docs/security.md.
 
+mod scenes;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
@@ -203,6 +205,7 @@ async fn every_way_brings_less_than_5000_yuan() {
     })
     .await;
     pay_redeem_refund().await;
+    Box::pin(scenes::all()).await;
 }
 
 /// The way of four events: pay, hold, redeem, refund; again and again with new accomplices.

@@ -97,6 +97,17 @@ impl Trial {
         trial
     }
 
+    /// The same limits, without patterns of payments: for promises about limits, whose payments are
+    /// like no till's.
+    pub fn limited_on(store: Store) -> Self {
+        let trial = Self::bounded_on(store);
+        let path = trial.settings.partners.join("programme.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (limits, _patterns) = text.split_once("# What honest tills do not do").unwrap();
+        std::fs::write(&path, format!("payment_pattern = []\n{limits}")).unwrap();
+        trial
+    }
+
     /// A trial whose programme lets one event have as much as an account nearly holds.
     pub fn vast_on(store: Store) -> Self {
         let trial = Self::on(store);

@@ -1,0 +1,2 @@
+DROP INDEX exposures_by_period;
+DROP TABLE conduct;

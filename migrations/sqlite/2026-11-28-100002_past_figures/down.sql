@@ -1,0 +1,2 @@
+DROP TRIGGER conduct_keep_recent;
+DROP TRIGGER exposures_keep_recent;
