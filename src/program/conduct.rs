@@ -384,8 +384,9 @@ fn velocity(
     } else {
         (after.payments, past.weeks(pattern.per, Tally::taken))
     };
-    let sold = weeks.iter().filter(|payments| **payments > 0).count();
-    if count < pattern.least || sold < PAST_WEEKS_MIN || (by_hour && !signs.is_live) {
+    // A partner that is new, or a shop that was closed, has weeks that say nothing.
+    weeks.retain(|payments| *payments > 0);
+    if count < pattern.least || weeks.len() < PAST_WEEKS_MIN || (by_hour && !signs.is_live) {
         return None;
     }
     let usual = median(&mut weeks);
@@ -413,10 +414,11 @@ fn share(part: i64, whole: i64) -> Decimal {
     Decimal::from(part).checked_div(Decimal::from(whole)).unwrap_or_default()
 }
 
-/// The middle of these numbers: of an even count the lower of the two.
+/// The middle of these numbers: of an even count the higher of the two, so that a partner that grows is
+/// no flood.
 fn median(numbers: &mut [i64]) -> i64 {
     numbers.sort_unstable();
-    let middle = numbers.len().saturating_sub(1).div_euclid(2);
+    let middle = numbers.len().div_euclid(2);
     numbers.get(middle).copied().unwrap_or(0)
 }
 
@@ -434,8 +436,8 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_the_lower_middle() {
-        assert_eq!(median(&mut [5, 1, 9, 3]), 3);
+    fn the_median_is_the_higher_middle() {
+        assert_eq!(median(&mut [5, 1, 9, 3]), 5);
         assert_eq!(median(&mut [5, 1, 9]), 5);
         assert_eq!(median(&mut []), 0);
     }

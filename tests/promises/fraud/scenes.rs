@@ -35,6 +35,20 @@ impl Thief {
         self.note(&answer)
     }
 
+    /// Says many events in few requests, where a partner may send few.
+    async fn say_all(&mut self, partner: &Partner, events: &[Value]) {
+        for part in events.chunks(20) {
+            let answer = partner.post_batch(part).await;
+            let mut outcomes = answer.body["outcomes"].as_array().unwrap().iter();
+            let stopped = outcomes.find_map(why);
+            self.take.events += part.len();
+            if self.take.stopped_by.is_empty() {
+                self.take.before = taken(&self.app);
+                self.take.stopped_by = stopped.unwrap_or_default();
+            }
+        }
+    }
+
     fn note(&mut self, answer: &Answer) -> Value {
         let refused = answer.status.is_client_error().then(|| answer.body["type"].to_string());
         let held = why(&json!({ "receipt": answer.body }));
@@ -61,7 +75,8 @@ impl Thief {
 /// Sums, members and seconds like those of a till: the thief knows the patterns.
 pub fn careful(number: usize, member: &str, from: usize) -> Value {
     let dice = number.wrapping_mul(2_654_435_761) >> 7;
-    let minor = from * 100 + dice % (from * 60) + 7;
+    let scale = [100, 103, 131, 188, 240, 310];
+    let minor = from * scale[dice % 6] + dice % (from * 17) + 7;
     let gross = format!("{}.{:02}", minor / 100, minor % 100);
     let mut event = payment(&format!("x-{number}"), member, &gross, "0.00");
     let seconds = i64::try_from(dice % 3_000).unwrap();
@@ -211,11 +226,7 @@ async fn one_code_again_and_again() {
             .say(&there, &redemption(&format!("c-{number}"), "committed", json!({ "hold": hold })))
             .await;
     }
-    thief
-        .ends(
-            "one customer's code at a till, again and again (1,700 points are the customer's own)",
-        )
-        .await;
+    thief.ends("one customer's code at a till, again and again").await;
 }
 
 async fn orders_of_another_partner() {
@@ -227,7 +238,7 @@ async fn orders_of_another_partner() {
         let back = now(refund(&format!("r-{number}"), &format!("x-{number}"), "1.00"));
         thief.say(&shop, &back).await;
     }
-    thief.ends("refunds of another partner's orders (what is left is the customers')").await;
+    thief.ends("refunds of another partner's orders").await;
 }
 
 async fn refund_while_the_points_are_held() {
@@ -289,12 +300,14 @@ async fn weekend_campaigns() {
     let mut days = (0..7).map(|days| now.minus(TimeDelta::days(days)));
     let is_saturday = |at: &Moment| at.utc().format("%a").to_string() == "Sat";
     let day = days.find(is_saturday).unwrap().utc().format("%Y-%m-%d").to_string();
+    let mut events = Vec::new();
     for number in 0..400 {
         let mut event = careful(number, &scattered(number), 41);
         event["time"] =
             json!(format!("{day}T{:02}:{:02}:{:02}Z", 11 + number % 2, number % 60, number % 53));
-        thief.say(&shop, &event).await;
+        events.push(event);
     }
+    thief.say_all(&shop, &events).await;
     thief.ends("the weekend's campaigns, chosen by date").await;
 }
 
