@@ -25,7 +25,7 @@ tools-build:
 tools-bench:
 	@$(SETUP) build postgres bench
 
-demo: tools-demo ## a day of three partners, with a real CRM. ONCE=1 stops after the report; DATABASE_URL=postgres://... for PostgreSQL
+demo: tools-demo ## a day of three partners and the close of a month, with a real CRM. ONCE=1 stops after the report; DATABASE_URL=postgres://... for PostgreSQL
 	cargo run --locked -- demo --crm-venv .tools/venv $(if $(ONCE),--once)
 
 # The documentation's examples are tested by `check`; what remains closes with one line for all.

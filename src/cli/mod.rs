@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod partners;
 pub mod program;
 pub mod reconcile;
+mod reconcile_statement;
 pub mod serve;
 pub mod token_keys;
 

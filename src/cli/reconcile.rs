@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::Failure;
+use super::reconcile_statement::{self, SettlementArgs, VerifyArgs};
 use crate::app::Core;
 use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
@@ -45,8 +44,10 @@ pub enum Command {
     Reject(RejectArgs),
     /// Propose the close of a partner's month; with --approve, close what somebody else proposed.
     Close(CloseArgs),
-    /// Print the settlement statement of a month.
+    /// Print the settlement statement of a month, or write it as a file: signed, CSV, XLSX or PDF.
     Settlement(SettlementArgs),
+    /// Check a signed statement offline, also against a partner's own receipts.
+    Verify(VerifyArgs),
     /// Print the order to the bank to pay a closed month: ISO 20022, pain.001.001.09.
     Payout(RunArgs),
 }
@@ -58,18 +59,6 @@ pub struct CloseArgs {
     /// Close the month that another person proposed to close.
     #[arg(long)]
     approve: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub struct SettlementArgs {
-    #[arg(long)]
-    partner: PartnerId,
-    /// The month, such as 2026-10.
-    #[arg(long)]
-    period: Period,
-    /// Its lines as CSV instead of JSON.
-    #[arg(long)]
-    csv: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -156,10 +145,15 @@ const ROWS_AT_ONCE: i64 = 500;
 /// # Errors
 /// When the act is refused, or the database cannot be used.
 pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure> {
+    // It needs no database: a partner has none.
+    if let Command::Verify(args) = command {
+        return reconcile_statement::verify(args, settings);
+    }
     let mut db = store::open(&settings.database_url)?;
     match command {
+        Command::Verify(args) => reconcile_statement::verify(args, settings),
         Command::Close(args) => close(args, settings, &mut db),
-        Command::Settlement(args) => settlement(args, settings, &mut db),
+        Command::Settlement(args) => reconcile_statement::settlement(args, settings, &mut db),
         Command::Payout(args) => payout(args, settings, &mut db),
         Command::Import(args) => import(args, settings, &mut db),
         Command::Run(args) => compare_month(args, settings, &mut db),
@@ -239,53 +233,6 @@ fn payout(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failu
     let order = RunOrder { partner, period, zone: settings.time_zone };
     let partner = real_partner(&order.partner, settings)?;
     print!("{}", payouts::file(&by, db, &order, &partner)?.xml);
-    Ok(true)
-}
-
-/// What is printed of a line of a statement.
-#[derive(Deserialize)]
-struct KeptLine {
-    line: String,
-    #[serde(default)]
-    account: String,
-    #[serde(default)]
-    kind: String,
-    late: bool,
-    entries: u64,
-    amount: String,
-    says: String,
-}
-
-#[derive(Deserialize)]
-struct KeptLines {
-    lines: Vec<KeptLine>,
-}
-
-fn settlement(args: SettlementArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
-    let SettlementArgs { partner, period, csv } = args;
-    let order = RunOrder { partner, period, zone: settings.time_zone };
-    let content = closing::read(db, &order)?.content;
-    if !csv {
-        println!("{content}");
-        return Ok(true);
-    }
-    let kept: KeptLines = serde_json::from_str(&content)?;
-    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-    out.write_record(["line", "account", "kind", "late", "entries", "amount", "says"])?;
-    for line in kept.lines {
-        let late = if line.late { "late" } else { "" }.to_owned();
-        let entries = line.entries.to_string();
-        out.write_record([
-            line.line,
-            line.account,
-            line.kind,
-            late,
-            entries,
-            line.amount,
-            line.says,
-        ])?;
-    }
-    out.flush()?;
     Ok(true)
 }
 

@@ -19,8 +19,8 @@ use crate::http::merchant;
 use crate::http::openapi;
 use crate::http::operator::{health, metrics};
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks, stream, tus,
-    uploads, webhook_deliveries, webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks,
+    settlement_statements, stream, tus, uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::http::problem;
 use crate::http::sandbox;
@@ -30,8 +30,8 @@ use crate::http::server::paths::{
 };
 use crate::http::staff::{
     announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
-    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
-    statements, tasks,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations,
+    settlement_entries, settlements, statements, tasks,
 };
 
 /// Every route.
@@ -338,7 +338,55 @@ fn reconcile_routes(config: &mut web::ServiceConfig) {
             "/v1/settlements/{partner}/{period}/rejection",
             web::post().to(settlements::reject_settlement),
         ))
+        .configure(settlement_routes);
+}
+
+/// Routes of what a settlement is made of, and of the partners who read their statements.
+fn settlement_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: reconcile
+        .service(at(
+            "/v1/settlements/{partner}/{period}/entries",
+            web::get().to(settlement_entries::get_settlement_entries),
+        ))
+        .service(at(
+            "/v1/settlements/{partner}/{period}/file",
+            web::get().to(settlement_entries::get_settlement_file),
+        ))
+        .service(at(
+            "/v1/settlements/{partner}/{period}/answers",
+            web::get().to(settlement_entries::get_settlement_answers),
+        ))
+        .service(at(
+            "/v1/transactions/{transaction}/settlement",
+            web::get().to(settlement_entries::get_transaction_settlement),
+        ))
+        // Partners: settlements:read
+        .service(at(
+            "/v1/settlement-statements",
+            web::get().to(settlement_statements::get_settlement_statements),
+        ))
+        .service(at(
+            "/v1/settlement-statements/{period}",
+            web::get().to(settlement_statements::get_settlement_statement),
+        ))
+        .service(at(
+            "/v1/settlement-statements/{period}/entries",
+            web::get().to(settlement_statements::get_statement_entries),
+        ))
+        .service(at(
+            "/v1/settlement-statements/{period}/file",
+            web::get().to(settlement_statements::get_statement_file),
+        ))
+        .service(at(
+            "/v1/events/{event}/settlement",
+            web::get().to(settlement_statements::get_event_settlement),
+        ))
         // Partners: settlements:answer
+        .service(once::<Caller<SettlementsAnswer>>(
+            "/v1/settlement-statements/{period}/answers",
+            web::post().to(settlement_statements::answer_statement),
+        ))
         .service(at("/v1/settlement-breaks", web::get().to(settlement_breaks::get_asked_breaks)))
         .service(at(
             "/v1/settlement-breaks/{break}",

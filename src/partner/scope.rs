@@ -23,19 +23,23 @@ pub enum Scope {
     /// Set the endpoints that receive the partner's webhooks.
     #[serde(rename = "webhooks:manage")]
     WebhooksManage,
+    /// Read the settlement statements of the partner's closed months.
+    #[serde(rename = "settlements:read")]
+    SettlementsRead,
     /// Read and answer what the bank asks about the partner's statements.
     #[serde(rename = "settlements:answer")]
     SettlementsAnswer,
 }
 
 impl Scope {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::EventsWrite,
         Self::EventsRead,
         Self::ReferralsRead,
         Self::ConsentsWrite,
         Self::FilesWrite,
         Self::WebhooksManage,
+        Self::SettlementsRead,
         Self::SettlementsAnswer,
     ];
 
@@ -48,6 +52,7 @@ impl Scope {
             Self::ConsentsWrite => "consents:write",
             Self::FilesWrite => "files:write",
             Self::WebhooksManage => "webhooks:manage",
+            Self::SettlementsRead => "settlements:read",
             Self::SettlementsAnswer => "settlements:answer",
         }
     }

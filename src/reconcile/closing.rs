@@ -8,13 +8,19 @@ use serde::Deserialize;
 
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
-use super::settlement::{Movements, OWED, SettlementStatement, SettlementTerms, When, settle};
+use super::settled_entries::{EntryPlace, SettledMonth};
+use super::settled_entry::EntriesHash;
+use super::settlement::{
+    Moved, Movements, OWED, SettlementStatement, SettlementTerms, settle, statement_no,
+};
 use crate::clock::Moment;
-use crate::ids::{PartnerId, StaffId, TransactionId};
-use crate::ledger::Account;
+use crate::ids::{PartnerId, StaffId};
+use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
+use crate::store::outbox::Kind;
 use crate::store::settlements::{Settlement, SettlementState};
 use crate::store::{Db, LedgerTx, freezes, settlements};
+use crate::writer::announce::{self, News, announce};
 
 const ROWS_AT_ONCE: i64 = 10_000;
 
@@ -112,9 +118,31 @@ fn decide(db: &mut Db, settlement: Settlement) -> Done<Settlement> {
         if matches!(settlement.state, SettlementState::Closed { .. }) {
             refuse_frozen(tx, &settlement.partner)?;
         }
-        if settlements::decide(tx, &settlement)? { Ok(()) } else { Err(ReconcileRefusal::NoClose) }
+        if !settlements::decide(tx, &settlement)? {
+            return Err(ReconcileRefusal::NoClose);
+        }
+        if let SettlementState::Closed { at, .. } = settlement.state {
+            tell(tx, &settlement, at)?;
+        }
+        Ok(())
     })?;
     Ok(settlement)
+}
+
+/// The partner's webhooks learn that its statement is there.
+fn tell(tx: &mut LedgerTx<'_>, settlement: &Settlement, at: Moment) -> Done<()> {
+    let statement = statement_no(&settlement.partner, settlement.period, settlement.number);
+    let mut subject = [0; 16];
+    subject.iter_mut().zip(sha256(&statement)).for_each(|(to, from)| *to = from);
+    let data = announce::Data::Settlement {
+        statement_no: &statement,
+        period: settlement.period.to_string(),
+        sha256: Hash(settlement.sha256),
+    };
+    let kind = Kind::SettlementReady;
+    let news = News { partner: &settlement.partner, kind, subject, revision: 1, data };
+    announce(tx, &[news], at)?;
+    Ok(())
 }
 
 /// No freeze comes between until the transaction ends.
@@ -155,57 +183,30 @@ struct KeptStatement {
 /// The statement from the ledger, as of a cut. The same cut gives the same bytes.
 fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatement> {
     let Drawn { number, cut_at, open } = drawn;
-    let before = settlements::last_closed(db, &order.partner)?;
-    let before = before.filter(|before| before.period < order.period);
+    let before = settlements::closed_before(db, &order.partner, order.period)?;
     let opening = before.as_ref().map_or(Amount::zero(Asset::CNY), |before| before.carried);
-    let settled = before.map(|before| Settled {
-        until: before.period.span(order.zone).until,
-        cut_at: before.cut_at,
-    });
-    let movements = movements(db, order, cut_at, settled)?;
+    let month = SettledMonth::new(order, cut_at, before.as_ref());
+    let moved = movements(db, &month)?;
     let partner: PartnerId = order.partner.clone();
     let terms = SettlementTerms { partner, period: order.period, number, cut_at, opening };
-    Ok(settle(&terms, &movements, open)?)
+    Ok(settle(&terms, &moved, open)?)
 }
 
-/// What the settlement before has settled.
-#[derive(Clone, Copy)]
-struct Settled {
-    until: Moment,
-    cut_at: Moment,
-}
-
-fn movements(
-    db: &mut Db,
-    order: &RunOrder,
-    cut_at: Moment,
-    settled: Option<Settled>,
-) -> Done<Movements> {
-    let month = order.period.span(order.zone);
-    let mut movements = Movements::default();
-    // What happened in months that are closed was recorded by their ends, or after their cuts.
-    let first = settled.map(|settled| TransactionId::first_since(settled.until));
-    for code in OWED {
-        let account = Account::partner(code, &order.partner, Asset::CNY).id();
-        let mut after = first.map(|first| (first, -1));
-        loop {
-            let page = settlements::entries_before(db, account, month.until, after, ROWS_AT_ONCE)?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.transaction, last.seq));
-            for entry in page {
-                let is_settled = settled.is_some_and(|settled| {
-                    entry.effective_at < settled.until && entry.recorded_at <= settled.cut_at
-                });
-                if is_settled || entry.recorded_at > cut_at {
-                    continue;
-                }
-                let late = entry.effective_at < month.from;
-                let when = if late { When::Late } else { When::InMonth };
-                movements.add(code, entry.kind, when, entry.minor);
+/// All entries of the month, summed and hashed.
+fn movements(db: &mut Db, month: &SettledMonth) -> Done<Moved> {
+    let (mut sums, mut hash) = (Movements::default(), EntriesHash::default());
+    for account in OWED {
+        let mut place = Some(EntryPlace { account, after: None });
+        while let Some(from) = place {
+            let part = month.part(db, &[account], from, ROWS_AT_ONCE)?;
+            place = part.next;
+            for entry in &part.entries {
+                sums.add(entry.account, entry.kind, entry.when, entry.amount.minor());
+                hash.add(entry);
             }
         }
     }
-    Ok(movements)
+    Ok(Moved { sums, entries: hash.finish() })
 }
 
 fn waiting(db: &mut Db, order: &RunOrder) -> Done<Settlement> {

@@ -1,5 +1,6 @@
 //! Why an act of reconciliation is not done. Nothing of it is kept.
 
+use super::export_error::ExportError;
 use super::period::Period;
 use super::proposal::ProposalRefusal;
 use super::statement_file::FileFault;
@@ -52,6 +53,18 @@ pub enum ReconcileRefusal {
         "something was still being recorded when the close was proposed: reject it, and propose again"
     )]
     Changed,
+    #[error("there is no such transaction")]
+    TransactionUnknown,
+    /// A partner disputes a line that its statement does not have.
+    #[error("the statement has no line of that number")]
+    LineUnknown,
+    /// For one request; the command has no such limit.
+    #[error("the statement has too many entries for one file: read them page by page")]
+    EntriesMany,
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error("the statement was accepted, or takes no more answers")]
+    Answered,
     #[error("the month is not closed")]
     NotClosed,
     #[error("nothing is to be paid for that month")]

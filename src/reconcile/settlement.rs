@@ -10,6 +10,7 @@ use super::period::Period;
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::ledger::account::chart;
+use crate::ledger::chain::Hash;
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::money::{Amount, AmountError, Asset};
 
@@ -44,9 +45,24 @@ pub enum When {
     Late,
 }
 
+/// What a line of movements sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineKey {
+    pub account: AccountCode,
+    pub kind: TransactionKind,
+    pub when: When,
+}
+
 /// Movements of one account and kind, as they are summed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Movements(BTreeMap<(AccountCode, TransactionKind, When), MovementSum>);
+
+/// What moved in a month: the sums that become lines, and the hash of the entries behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub sums: Movements,
+    pub entries: Hash,
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct MovementSum {
@@ -67,6 +83,8 @@ pub struct SettlementStatement {
     pub sum: Amount,
     pub payout: Amount,
     pub carried_forward: Amount,
+    /// The hash of all entries behind the lines ([`super::settled_entry::EntriesHash`]).
+    pub entries_sha256: Hash,
     /// Breaks that nobody has decided on, by code.
     pub open_breaks: BTreeMap<String, u64>,
 }
@@ -101,17 +119,17 @@ impl Movements {
 /// [`AmountError::OutOfRange`].
 pub fn settle(
     terms: &SettlementTerms,
-    movements: &Movements,
+    moved: &Moved,
     open_breaks: BTreeMap<String, u64>,
 ) -> Result<SettlementStatement, AmountError> {
     let asset = Asset::CNY;
     let mut lines = vec![plain("opening", terms.opening)];
     let mut balance = terms.opening;
-    for ((account, kind, when), sum) in &movements.0 {
+    for ((account, kind, when), sum) in &moved.sums.0 {
         let out_of_range = |_error| AmountError::OutOfRange { asset };
         let amount = Amount::from_minor(i64::try_from(sum.minor).map_err(out_of_range)?, asset);
         balance = balance.checked_add(amount)?;
-        lines.push(moved(*account, *kind, *when, SummedUp { entries: sum.entries, amount }));
+        lines.push(movement(*account, *kind, *when, SummedUp { entries: sum.entries, amount }));
     }
     let payout = balance.at_least(Amount::zero(asset));
     let carried_forward = balance.checked_sub(payout)?;
@@ -120,7 +138,7 @@ pub fn settle(
     let amounts = lines.iter().map(|line| line.amount);
     let sum = amounts.into_iter().try_fold(Amount::zero(asset), Amount::checked_add)?;
     Ok(SettlementStatement {
-        statement_no: format!("{}-{}-{}", terms.partner, terms.period, terms.number),
+        statement_no: statement_no(&terms.partner, terms.period, terms.number),
         partner: terms.partner.clone(),
         period: terms.period,
         cut_at: terms.cut_at,
@@ -129,8 +147,16 @@ pub fn settle(
         sum,
         payout,
         carried_forward,
+        entries_sha256: moved.entries,
         open_breaks,
     })
+}
+
+/// The number under which a statement is known: its partner, its month, and which proposal of the month it
+/// is.
+#[must_use]
+pub fn statement_no(partner: &PartnerId, period: Period, number: i64) -> String {
+    format!("{partner}-{period}-{number}")
 }
 
 /// What entries of one sort come to.
@@ -139,7 +165,7 @@ struct SummedUp {
     amount: Amount,
 }
 
-fn moved(
+fn movement(
     account: AccountCode,
     kind: TransactionKind,
     when: When,
@@ -208,7 +234,7 @@ mod tests {
                 let when = if *late { When::Late } else { When::InMonth };
                 movements.add(OWED[*account], TransactionKind::Payment, when, *minor);
             }
-            let statement = settle(&terms(opening), &movements, BTreeMap::new()).unwrap();
+            let statement = settle(&terms(opening), &Moved { sums: movements, entries: Hash::ZERO }, BTreeMap::new()).unwrap();
             prop_assert!(statement.sum.is_zero());
             prop_assert!(!statement.payout.is_negative());
             prop_assert!(statement.carried_forward.minor() <= 0);

@@ -112,7 +112,8 @@ fn check_reconcile(db: &mut Db) -> Result<(), StoreError> {
         break_subjects,
         break_proposals,
         break_notes,
-        settlements
+        settlements,
+        settlement_answers
     );
     Ok(())
 }

@@ -129,6 +129,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("break_subjects", "SELECT, INSERT"),
     ("break_notes", "SELECT, INSERT"),
     ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
+    ("settlement_answers", "SELECT, INSERT"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be
     // a transaction that nobody proves.

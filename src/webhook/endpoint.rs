@@ -28,7 +28,7 @@ pub enum UrlError {
 const CHARACTERS_MAX: usize = 500;
 
 /// The types of events that an endpoint can receive.
-pub const EVENTS: [Kind; 7] = [
+pub const EVENTS: [Kind; 8] = [
     Kind::ReferralQualified,
     Kind::ReferralConverted,
     Kind::ReferralRewarded,
@@ -36,6 +36,7 @@ pub const EVENTS: [Kind; 7] = [
     Kind::EventHeld,
     Kind::EventReleased,
     Kind::EventRejected,
+    Kind::SettlementReady,
 ];
 
 impl EndpointUrl {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::clock::Moment;
 use crate::ids::{EventId, MessageId, OrderKey, PartnerId, ReferralId, TransactionId};
+use crate::ledger::chain::Hash;
 use crate::referral::ReferralState;
 use crate::store::outbox::{self, Destination, Kind, NewMessage};
 use crate::store::referrals::ReferralRecord;
@@ -39,6 +40,12 @@ pub enum Data<'a> {
         event: &'a EventId,
         #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<TransactionId>,
+    },
+    /// A month is closed: its statement is there.
+    Settlement {
+        statement_no: &'a str,
+        period: String,
+        sha256: Hash,
     },
 }
 

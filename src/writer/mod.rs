@@ -9,7 +9,7 @@
 //! Each act of the writer stands in a file of its own, with its way in on [`Writer`]. An act of
 //! another room comes in by [`Writer::run`].
 
-mod announce;
+pub mod announce;
 mod behave;
 mod commissions;
 mod correct;

@@ -307,9 +307,8 @@ on_both_stores! {
 /// Who owns what an operation of that scope is asked for, and a partner that has the same rights.
 fn owner_and_other(scope: &str) -> (&'static str, &'static str) {
     match scope {
-        "events:write" | "events:read" | "files:write" | "settlements:answer" => {
-            ("green-basket", "blue-basket")
-        }
+        "events:write" | "events:read" | "files:write" | "settlements:read"
+        | "settlements:answer" => ("green-basket", "blue-basket"),
         "referrals:read" | "consents:write" | "webhooks:manage" => ("sunny-travel", "moon-travel"),
         _ => panic!("{scope}: who has such things? Name two partners."),
     }

@@ -17,7 +17,7 @@ use tallystick::store::statements;
 
 use crate::harness::{Store, Trial, count};
 
-fn reconcile(trial: &Trial, args: &[&str]) -> Output {
+pub fn reconcile(trial: &Trial, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tallystick"))
         .current_dir(trial.folder.path())
         .arg("reconcile")
@@ -30,11 +30,11 @@ fn reconcile(trial: &Trial, args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap()
 }
 
-const MONTH: [&str; 4] = ["--partner", "green-basket", "--period", "2026-10"];
+pub const MONTH: [&str; 4] = ["--partner", "green-basket", "--period", "2026-10"];
 const FILE: &str = "event,order,occurred_at,type,amount,store,status\n\
     x-1,o-1,2026-10-30 09:15:00,SALE,185.50,朝阳门店,\n\
     x-2,o-2,2026-10-30 23:59:59,SALE,0.50,茶馆,\n\

@@ -345,7 +345,7 @@ async fn what_an_endpoint_must_be_is_said_field_by_field() {
                 assert_eq!(answer.told(), (422, "invalid"), "{url}");
                 assert_eq!(answer.body["problems"][0]["pointer"], "/url", "{url}");
             }
-            for events in [&[][..], &["settlement.ready"]] {
+            for events in [&[][..], &["settlement.closed"]] {
                 let answer = make(&travel, "https://partner.example/", events).await;
                 assert_eq!(answer.body["problems"][0]["pointer"], "/events");
             }

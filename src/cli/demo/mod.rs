@@ -1,6 +1,8 @@
-//! `tallystick demo`: plays a day of three partners against a gateway and a real CRM, which it starts.
+//! `tallystick demo`: plays a day of three partners, and the close of a month, against a gateway and a real CRM, which it
+//! starts.
 //! The report is written for people, and every number in it is checked.
 
+mod month;
 mod partner;
 mod play;
 mod report;
@@ -47,7 +49,9 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
     let telemetry = crate::telemetry::start(&settings)?;
     let stage = stage::set(&args, settings).await?;
     let played = play::play(&stage).await?;
-    let held = report::report(&stage, &played).await?;
+    let mut checks = report::report(&stage, &played).await?;
+    month::settle(&stage, &played, &mut checks).await?;
+    let held = checks.print();
     if !args.once {
         print_urls(&stage);
         until_told_to_stop().await?;

@@ -63,6 +63,20 @@ impl PartnerClient {
         }
     }
 
+    /// Posts something else; the answer, or why there is none.
+    ///
+    /// # Errors
+    /// When the gateway does not take it.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let response = request.json(body).send().await?;
+        let (status, body) = (response.status(), response.json::<Value>().await?);
+        if !status.is_success() {
+            return Err(format!("{}: {path}: {status} {body}", self.id).into());
+        }
+        Ok(body)
+    }
+
     /// One of the partner's own resources.
     ///
     /// # Errors

@@ -20,13 +20,13 @@ use crate::store::{StoreError, accounts, outbox};
 const DELIVERY_MAX: Duration = Duration::from_secs(60);
 
 /// Comparisons, and whether all of them held.
-struct Checks {
+pub struct Checks {
     failed: Vec<String>,
     made: usize,
 }
 
-/// Prints the report; `false` when a number in it did not stand up to its check.
-pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
+/// Prints the report; every number in it is checked.
+pub async fn report(stage: &Stage, played: &Played) -> Result<Checks, Failure> {
     let mut checks = Checks { failed: Vec::new(), made: 0 };
     let leads = wait_for_leads(played).await?;
     let (proof, balances, crm_ids) = stage
@@ -70,7 +70,7 @@ pub async fn report(stage: &Stage, played: &Played) -> Result<bool, Failure> {
     println!("A customer asks      {balance} PTS");
     checks.equal("the customer's points", &balance, &expected);
     checks.equal("findings of ledger verify", &proof.findings.len(), &0);
-    Ok(checks.print())
+    Ok(checks)
 }
 
 /// Our leads beside the CRM's.
@@ -96,14 +96,15 @@ async fn report_leads(
 }
 
 impl Checks {
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, seen: &T, expected: &T) {
+    pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, seen: &T, expected: &T) {
         self.made = self.made.saturating_add(1);
         if seen != expected {
             self.failed.push(format!("{what}: {seen:?}, expected {expected:?}"));
         }
     }
 
-    fn print(&self) -> bool {
+    /// `false` when a number did not stand up to its check.
+    pub fn print(&self) -> bool {
         for failed in &self.failed {
             println!("NOT SO: {failed}");
         }
@@ -200,7 +201,7 @@ async fn customer_points(stage: &Stage, played: &Played) -> Result<(Decimal, Dec
     Ok((balance, points.sum()))
 }
 
-fn amount(line: &Value) -> Decimal {
+pub fn amount(line: &Value) -> Decimal {
     let amount = line.get("amount").and_then(Value::as_str);
     amount.and_then(|amount| amount.parse().ok()).unwrap_or_default()
 }

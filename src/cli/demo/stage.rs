@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chrono_tz::Tz;
 use serde_json::json;
 
 use super::Args;
@@ -24,6 +25,23 @@ pub struct Stage {
     pub crm: TrytonServer,
     pub keys: Vec<(&'static str, KeyPair)>,
     pub customer_token: String,
+    /// The demo's own folder.
+    pub folder: PathBuf,
+    pub zone: Tz,
+    staff_key: KeyPair,
+}
+
+impl Stage {
+    /// A token of the bank's staff.
+    ///
+    /// # Errors
+    /// When the key cannot sign.
+    pub fn staff_token(&self, name: &str, roles: &[&str]) -> Result<String, Failure> {
+        let claims = json!({
+            "iss": STAFF_ISSUER, "aud": AUDIENCE, "sub": name, "roles": roles,
+        });
+        self.staff_key.sign(&claims)
+    }
 }
 
 pub const SUPERMARKET: &str = "green-basket";
@@ -31,6 +49,7 @@ pub const TRAVEL_AGENCY: &str = "sunny-travel";
 pub const RENOVATION_FIRM: &str = "oak-home";
 
 const CUSTOMER_ISSUER: &str = "https://login.demo.invalid";
+const STAFF_ISSUER: &str = "https://staff.demo.invalid";
 const AUDIENCE: &str = "tallystick";
 const SCHEMA: &str = "tallystick_demo";
 
@@ -53,6 +72,10 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
     let customer_key = KeyPair::generate("login-1", Alg::EdDsa)?;
     let jwks = folder.join("customer-jwks.json");
     fs::write(&jwks, json!({ "keys": [customer_key.public_jwk()] }).to_string())?;
+    let staff_key = KeyPair::generate("staff-1", Alg::EdDsa)?;
+    let staff_jwks = folder.join("staff-jwks.json");
+    fs::write(&staff_jwks, json!({ "keys": [staff_key.public_jwk()] }).to_string())?;
+    let zone = settings.time_zone;
     let database_url = database(&settings.database_url, folder)?;
     println!("starting the gateway on {database_url} …");
     let app = App::start(Settings {
@@ -67,6 +90,12 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
             jwks,
             ..TokenSettings::default()
         }),
+        staff_tokens: Some(TokenSettings {
+            issuer: STAFF_ISSUER.to_owned(),
+            audience: AUDIENCE.to_owned(),
+            jwks: staff_jwks,
+            ..TokenSettings::default()
+        }),
         ..settings
     })
     .await?;
@@ -74,7 +103,8 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
         "iss": CUSTOMER_ISSUER, "aud": AUDIENCE, "sub": "demo-customer",
     }))?;
     let url = app.issuer().to_owned();
-    Ok(Stage { app, url, crm, keys, customer_token })
+    let folder = folder.clone();
+    Ok(Stage { app, url, crm, keys, customer_token, folder, zone, staff_key })
 }
 
 /// Copies the manifests and gives those who play a fresh key each.
@@ -86,6 +116,9 @@ fn copy_partners(from: &Path, to: &Path) -> Result<Vec<(&'static str, KeyPair)>,
     }
     // A day's play is too short for the reservation of points at the partner that reported them.
     let same_day = Programme::DEFAULT.replace("own_after_days = 3", "own_after_days = 0");
+    // And the month that is closed is long over when its sales are posted.
+    let late = "late_days_max = 7\nlate_days_ceiling = 60";
+    let same_day = same_day.replace(late, "late_days_max = 120\nlate_days_ceiling = 120");
     fs::write(to.join(Programme::FILE), same_day)?;
     let mut keys = Vec::new();
     for id in [SUPERMARKET, TRAVEL_AGENCY, RENOVATION_FIRM] {

@@ -48,6 +48,7 @@ scopes!(
     ConsentsWrite,
     FilesWrite,
     WebhooksManage,
+    SettlementsRead,
     SettlementsAnswer
 );
 

@@ -52,6 +52,7 @@ const REQUESTS: &[Example] = &[
     example!("reject_for_break", "Why not", "rejection.json"),
     example!("note_on_break", "What was found out", "break_note.json"),
     example!("answer_break", "An answer", "break_note.json"),
+    example!("answer_statement", "A dispute", "settlement_answer.json"),
     example!("make_endpoint", "Two types of events", "webhook_endpoint.json"),
     example!("issue_token", "A client assertion", "token_request.json"),
     example!("revoke_token", "A token of one's own", "revocation.json"),
@@ -123,6 +124,16 @@ const ANSWERS: &[Example] = &[
     example!("reject_settlement", "Rejected", "settlement_rejected.json"),
     example!("get_settlement", "Closed", "settlement_closed.json"),
     example!("get_payout", "One payment", "payout.json"),
+    example!("get_settlement_entries", "One entry", "settlement_entries.json"),
+    example!("get_settlement_file", "Signed", "settlement_file.json"),
+    example!("get_statement_file", "Signed", "settlement_file.json"),
+    example!("get_settlement_answers", "A dispute", "settlement_answers.json"),
+    example!("get_transaction_settlement", "Settled", "entries_in_settlements.json"),
+    example!("get_settlement_statements", "One page", "settlement_statements.json"),
+    example!("get_settlement_statement", "Not answered yet", "settlement_statement.json"),
+    example!("get_statement_entries", "One entry", "settlement_entries.json"),
+    example!("answer_statement", "A dispute", "settlement_answered.json"),
+    example!("get_event_settlement", "Settled", "entries_in_settlements.json"),
     example!("get_breaks", "One page", "breaks.json"),
     example!("get_break", "Two amounts", "break.json"),
     example!("propose_for_break", "Waits for another person", "break_proposed.json"),
@@ -161,6 +172,12 @@ const ANSWERS: &[Example] = &[
     example!("get_readiness", "It is ready", "readiness.json"),
 ];
 
+/// Answers in CSV of operations that answer in other ways as well.
+const ANSWERS_IN_CSV: &[Example] = &[
+    example!("get_settlement_file", "One entry", "settlement_file_csv.json"),
+    example!("get_statement_file", "One entry", "settlement_file_csv.json"),
+];
+
 /// Errors that are no problem documents.
 const ERRORS: &[Example] = &[
     example!("issue_token", "A jti used twice", "token_error.json"),
@@ -184,8 +201,14 @@ pub fn add(document: &mut OpenApi) {
             let RefOr::T(answer) = answer else { continue };
             let shown = ["application/json", "application/x-ndjson", "text/csv", "application/xml"];
             let contents = answer.content.iter_mut();
-            for (_kind, content) in contents.filter(|(kind, _)| shown.contains(&kind.as_str())) {
-                show(content, &id, if status.starts_with('2') { ANSWERS } else { ERRORS });
+            for (kind, content) in contents.filter(|(kind, _)| shown.contains(&kind.as_str())) {
+                let in_csv = kind == "text/csv" && ANSWERS_IN_CSV.iter().any(|it| it.0 == id);
+                let examples = match status.starts_with('2') {
+                    true if in_csv => ANSWERS_IN_CSV,
+                    true => ANSWERS,
+                    false => ERRORS,
+                };
+                show(content, &id, examples);
             }
         }
     }

@@ -20,8 +20,8 @@ use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{codes, consents, contact, notices, person_data, points};
 use crate::http::operator::health;
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks, stream, uploads,
-    webhook_deliveries, webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks,
+    settlement_statements, stream, uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::http::sandbox;
 use crate::http::schemas::bodies;
@@ -29,8 +29,8 @@ use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
     announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
-    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations, settlements,
-    statements, tasks,
+    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations,
+    settlement_entries, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -129,6 +129,16 @@ use crate::partner::scope::Scope;
         settlements::reject_settlement,
         settlements::get_settlement,
         settlements::get_payout,
+        settlement_entries::get_settlement_entries,
+        settlement_entries::get_settlement_file,
+        settlement_entries::get_transaction_settlement,
+        settlement_entries::get_settlement_answers,
+        settlement_statements::get_settlement_statements,
+        settlement_statements::get_settlement_statement,
+        settlement_statements::get_statement_entries,
+        settlement_statements::get_statement_file,
+        settlement_statements::answer_statement,
+        settlement_statements::get_event_settlement,
         settlement_breaks::get_asked_breaks,
         settlement_breaks::get_asked_break,
         settlement_breaks::answer_break,
@@ -204,6 +214,7 @@ const fn means(scope: Scope) -> &'static str {
         Scope::WebhooksManage => {
             "Say where one's own events are to be told, and see how that goes."
         }
+        Scope::SettlementsRead => "Read the settlement statements of one's own closed months.",
         Scope::SettlementsAnswer => "Read and answer what the bank asks about one's statements.",
     }
 }

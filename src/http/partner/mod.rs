@@ -9,6 +9,7 @@ pub(in crate::http) mod proofs;
 pub(in crate::http) mod quotes;
 pub(in crate::http) mod referrals;
 pub(in crate::http) mod settlement_breaks;
+pub(in crate::http) mod settlement_statements;
 pub(in crate::http) mod stream;
 pub(in crate::http) mod tus;
 pub(in crate::http) mod uploads;

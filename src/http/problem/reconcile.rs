@@ -53,7 +53,8 @@ impl From<ReconcileRefusal> for Problem {
                 | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
             },
             ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
-            ReconcileRefusal::NoClose => Self::not_found(),
+            ReconcileRefusal::NoClose | ReconcileRefusal::TransactionUnknown => Self::not_found(),
+            ReconcileRefusal::LineUnknown => Self::at(&INVALID, "/line", &refusal),
             ReconcileRefusal::StillRecording => Self {
                 retry_after_seconds: Some(5),
                 ..Self::new(&SETTLEMENT_STATE, refusal.to_string())
@@ -66,10 +67,13 @@ impl From<ReconcileRefusal> for Problem {
             | ReconcileRefusal::NotClosed
             | ReconcileRefusal::NothingToPay
             | ReconcileRefusal::NoAccount(_)
+            | ReconcileRefusal::Answered
+            | ReconcileRefusal::EntriesMany
             | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
             ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
             ReconcileRefusal::Gone => Self::internal(refusal.to_string()),
             ReconcileRefusal::Json(error) => Self::internal(error),
+            ReconcileRefusal::Export(error) => Self::internal(error),
             ReconcileRefusal::Template(error) => Self::internal(error),
             ReconcileRefusal::Store(error) => error.into(),
             ReconcileRefusal::Write(error) => error.into(),

@@ -38,3 +38,17 @@ pub struct BreakNoteBody {
     #[schema(min_length = 1, max_length = 500)]
     pub says: String,
 }
+
+/// What a partner says of a statement.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementAnswerBody {
+    #[schema(pattern = "^(accepted|disputed)$")]
+    pub answer: String,
+    /// With `disputed` alone: the line of the statement, from 1.
+    #[schema(minimum = 1, nullable = false)]
+    pub line: Option<u32>,
+    /// With `disputed` alone: why; without personal data.
+    #[schema(min_length = 1, max_length = 500, nullable = false)]
+    pub reason: Option<String>,
+}

@@ -37,6 +37,8 @@ pub enum WebhookEventType {
     EventReleased,
     #[schema(rename = "event.rejected")]
     EventRejected,
+    #[schema(rename = "settlement.ready")]
+    SettlementReady,
 }
 
 /// Points given to a customer, or taken.

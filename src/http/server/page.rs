@@ -48,6 +48,11 @@ impl<C> Place<C> {
         Ok(Self { after, lines })
     }
 
+    /// How many lines the page has at most.
+    pub fn lines(&self) -> usize {
+        usize::from(self.lines)
+    }
+
     /// How many rows to look for: one more than the page has, which tells whether another page
     /// follows.
     pub fn rows_max(&self) -> i64 {

@@ -17,6 +17,7 @@ pub(in crate::http) mod held_events;
 pub(in crate::http) mod readings;
 mod reason;
 pub(in crate::http) mod reconciliations;
+pub(in crate::http) mod settlement_entries;
 pub(in crate::http) mod settlements;
 pub(in crate::http) mod statements;
 pub(in crate::http) mod tasks;

@@ -159,7 +159,10 @@ pub async fn get_payout(
         .body(xml))
 }
 
-fn read_month(gateway: &Gateway, path: web::Path<(String, String)>) -> Result<RunOrder, Problem> {
+pub(in crate::http) fn read_month(
+    gateway: &Gateway,
+    path: web::Path<(String, String)>,
+) -> Result<RunOrder, Problem> {
     let (partner, period) = path.into_inner();
     let partner = read_partner(gateway, Some(&partner)).map_err(|_unknown| Problem::not_found())?;
     let partner = partner.id.clone();

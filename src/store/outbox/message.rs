@@ -67,6 +67,8 @@ kinds! {
     EventHeld "event.held";
     EventReleased "event.released";
     EventRejected "event.rejected";
+    /// The statement of a closed month is there.
+    SettlementReady "settlement.ready";
     /// To a customer: what will happen.
     Notice "notice";
 }

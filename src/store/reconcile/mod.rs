@@ -6,6 +6,8 @@ pub mod breaks;
 pub mod matches;
 pub mod our_events;
 pub mod reconciliations;
+pub mod settled_entries;
+pub mod settlement_answers;
 pub mod settlements;
 pub mod statements;
 

@@ -8,11 +8,10 @@ use diesel::sql_types::{Text, Timestamp};
 
 use super::{period, text};
 use crate::clock::{self, Moment};
-use crate::ids::{AccountId, PartnerId, StaffId, TransactionId};
-use crate::ledger::TransactionKind;
+use crate::ids::{PartnerId, StaffId};
 use crate::money::{Amount, Asset};
 use crate::reconcile::period::Period;
-use crate::store::schema::{breaks, entries, settlements, transactions};
+use crate::store::schema::{breaks, settlements};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 /// So long a close waits for what is being recorded.
@@ -41,16 +40,6 @@ pub struct Settlement {
     pub proposed_by: StaffId,
     pub proposed_at: Moment,
     pub state: SettlementState,
-}
-
-/// An entry on an account of a partner.
-pub struct AccountEntry {
-    pub transaction: TransactionId,
-    pub seq: i64,
-    pub kind: TransactionKind,
-    pub minor: i64,
-    pub effective_at: Moment,
-    pub recorded_at: Moment,
 }
 
 #[derive(Insertable, Queryable, Selectable)]
@@ -199,47 +188,41 @@ pub fn last_closed(db: &mut Db, partner: &PartnerId) -> Result<Option<Settlement
     row.map(Row::read).transpose()
 }
 
-/// Entries of an account that happened before a time, by transaction, after the last one of the page
-/// before.
-pub fn entries_before(
+/// The last month of a partner before another that is closed.
+pub fn closed_before(
     db: &mut Db,
-    account: AccountId,
-    until: Moment,
-    after: Option<(TransactionId, i64)>,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Option<Settlement>, StoreError> {
+    let row: Option<Row> = settlements::table
+        .filter(settlements::partner_id.eq(partner.as_str()))
+        .filter(settlements::state.eq("closed"))
+        .filter(settlements::period.lt(period.to_string()))
+        .order(settlements::period.desc())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
+/// Closed months of a partner, the newest first, before the last one of the page before.
+pub fn closed_page(
+    db: &mut Db,
+    partner: &PartnerId,
+    before: Option<Period>,
     rows_max: i64,
-) -> Result<Vec<AccountEntry>, StoreError> {
-    type Found = (Vec<u8>, i64, String, i64, chrono::NaiveDateTime, chrono::NaiveDateTime);
-    let (id, seq) = after.map_or((Vec::new(), -1), |(id, seq)| (id.bytes().to_vec(), seq));
-    let rows: Vec<Found> = entries::table
-        .inner_join(transactions::table.on(transactions::id.eq(entries::transaction_id)))
-        .filter(entries::account_id.eq(account.bytes().as_slice()))
-        .filter(entries::transaction_id.ge(id.clone()))
-        .filter(entries::transaction_id.gt(id).or(entries::seq.gt(seq)))
-        .filter(entries::effective_at.lt(until.naive()))
-        .order((entries::transaction_id, entries::seq))
+) -> Result<Vec<Settlement>, StoreError> {
+    // Every month comes before this text.
+    let before = before.map_or_else(|| ":".to_owned(), |period| period.to_string());
+    let rows: Vec<Row> = settlements::table
+        .filter(settlements::partner_id.eq(partner.as_str()))
+        .filter(settlements::state.eq("closed"))
+        .filter(settlements::period.lt(before))
+        .order(settlements::period.desc())
         .limit(rows_max)
-        .select((
-            entries::transaction_id,
-            entries::seq,
-            transactions::kind,
-            entries::amount,
-            entries::effective_at,
-            entries::recorded_at,
-        ))
+        .select(Row::as_select())
         .load(db)?;
-    rows.into_iter()
-        .map(|(id, seq, kind, minor, effective_at, recorded_at)| {
-            let kind = TransactionKind::by_name(&kind);
-            Ok(AccountEntry {
-                transaction: TransactionId::from_uuid(types::uuid(&id, "entries.transaction_id")?),
-                seq,
-                kind: kind.ok_or(StoreError::Corrupt("transactions.kind"))?,
-                minor,
-                effective_at: types::moment(effective_at),
-                recorded_at: types::moment(recorded_at),
-            })
-        })
-        .collect()
+    rows.into_iter().map(Row::read).collect()
 }
 
 /// How many breaks of a month nobody has decided on, by code.

@@ -138,6 +138,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    settlement_answers (partner_id, period, settlement, number) {
+        partner_id -> Text,
+        period -> Text,
+        settlement -> BigInt,
+        number -> BigInt,
+        answer -> Text,
+        line -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        answered_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(break_subjects -> breaks (break_id));
 
 diesel::allow_tables_to_appear_in_same_query!(break_subjects, breaks, break_proposals);

@@ -1,0 +1,2 @@
+DROP TABLE settlement_answers;
+DROP FUNCTION settlement_answers_after_the_close;

@@ -1,0 +1,276 @@
+//! Whether a signed statement holds: its lines sum to zero, they are the sums of its entries, and the
+//! entries are those of the partner's own receipts. It needs the statement's file, and nothing of ours.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+
+use super::settled_entry::EntriesHash;
+use super::settlement::OWED;
+use super::statement_lines::KeptStatement;
+use crate::clock::Moment;
+use crate::ledger::TransactionKind;
+use crate::ledger::kinds::Basis;
+use crate::money::{Amount, AmountError, Asset};
+
+/// The type that keeps statements apart from what else the key signs.
+pub const STATEMENT_TYPE: &str = "statement+jws";
+
+/// An entry as the statement's file has it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FileEntry {
+    pub account: String,
+    pub kind: String,
+    pub late: bool,
+    pub receipt: String,
+    pub seq: i64,
+    pub amount: String,
+}
+
+/// What is read of a receipt.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FileReceipt {
+    pub receipt: String,
+    pub partner: Option<String>,
+    pub effective_at: String,
+    pub recorded_at: String,
+    pub postings: Vec<FilePosting>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct FilePosting {
+    pub account: String,
+    pub asset: String,
+    pub amount: String,
+}
+
+/// A statement that is being checked.
+pub struct StatementCheck {
+    statement: KeptStatement,
+    sums: BTreeMap<LineName, LineSum>,
+    hash: EntriesHash,
+    /// What the entries put on each account, by receipt.
+    receipts: HashMap<String, OfReceipt>,
+    month: MonthSpan,
+    faults: Vec<String>,
+    entries: u64,
+    unlisted: u64,
+}
+
+/// From when to when the month goes, in the programme's time zone.
+#[derive(Clone, Copy)]
+pub struct MonthSpan {
+    pub from: Moment,
+    pub until: Moment,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LineName {
+    account: String,
+    kind: String,
+    late: bool,
+}
+
+struct LineSum {
+    entries: u64,
+    amount: Amount,
+}
+
+#[derive(Default)]
+struct OfReceipt {
+    kind: String,
+    by_account: BTreeMap<String, Amount>,
+    is_found: bool,
+}
+
+/// What a check came to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CheckReport {
+    pub entries: u64,
+    /// Receipts that the entries name and that were at hand.
+    pub receipts: u64,
+    /// Receipts that were not at hand, by kind. Those of partners' events are faults as well.
+    pub without: BTreeMap<String, u64>,
+    pub faults: Vec<String>,
+}
+
+/// Faults beyond these are counted only.
+const FAULTS_MAX: usize = 50;
+
+impl StatementCheck {
+    /// Begins with what was signed.
+    #[must_use]
+    pub fn new(statement: KeptStatement, month: MonthSpan) -> Self {
+        Self {
+            statement,
+            sums: BTreeMap::new(),
+            hash: EntriesHash::default(),
+            receipts: HashMap::new(),
+            month,
+            faults: Vec::new(),
+            entries: 0,
+            unlisted: 0,
+        }
+    }
+
+    fn fault(&mut self, says: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(says);
+        } else {
+            self.unlisted = self.unlisted.saturating_add(1);
+        }
+    }
+
+    /// Adds the next entry of the file.
+    ///
+    /// # Errors
+    /// [`AmountError`]: an amount of the file is none.
+    pub fn entry(&mut self, entry: FileEntry) -> Result<(), AmountError> {
+        let seq = entry.seq.to_string();
+        let late = if entry.late { "late" } else { "" };
+        self.hash.add_texts([
+            &entry.account,
+            &entry.kind,
+            late,
+            &entry.receipt,
+            &seq,
+            &entry.amount,
+        ]);
+        let amount = Amount::parse(&entry.amount, Asset::CNY)?;
+        let zero = Amount::zero(Asset::CNY);
+        let FileEntry { account, kind, late, receipt, .. } = entry;
+        let of_receipt = self.receipts.entry(receipt).or_default();
+        of_receipt.kind.clone_from(&kind);
+        let booked = of_receipt.by_account.entry(account.clone()).or_insert(zero);
+        *booked = booked.checked_add(amount)?;
+        let name = LineName { account, kind, late };
+        let sum = self.sums.entry(name).or_insert(LineSum { entries: 0, amount: zero });
+        sum.entries = sum.entries.saturating_add(1);
+        sum.amount = sum.amount.checked_add(amount)?;
+        self.entries = self.entries.saturating_add(1);
+        Ok(())
+    }
+
+    /// Holds one of the partner's own receipts against the entries.
+    ///
+    /// # Errors
+    /// [`AmountError`]: an amount of the receipt is none.
+    pub fn receipt(&mut self, receipt: &FileReceipt) -> Result<(), AmountError> {
+        let mut booked: BTreeMap<String, Amount> = BTreeMap::new();
+        let owed = receipt.postings.iter().filter(|posting| {
+            posting.asset == Asset::CNY.code()
+                && OWED.iter().any(|code| code.name() == posting.account)
+        });
+        for posting in owed {
+            let amount = Amount::parse(&posting.amount, Asset::CNY)?;
+            let sum = booked.entry(posting.account.clone()).or_insert(Amount::zero(Asset::CNY));
+            *sum = sum.checked_add(amount)?;
+        }
+        if let Some(of_receipt) = self.receipts.get_mut(&receipt.receipt) {
+            of_receipt.is_found = true;
+            if of_receipt.by_account != booked {
+                self.fault(format!("receipt {} says other amounts", receipt.receipt));
+            }
+        } else if !booked.is_empty() && self.must_have(receipt) {
+            self.fault(format!("receipt {} is of this month, and no entry is", receipt.receipt));
+        }
+        Ok(())
+    }
+
+    /// Whether a receipt is of this month: it happened in it, and was recorded up to the cut.
+    fn must_have(&self, receipt: &FileReceipt) -> bool {
+        let of_partner =
+            receipt.partner.as_ref().is_none_or(|partner| *partner == self.statement.partner);
+        let (effective, recorded) =
+            (Moment::parse(&receipt.effective_at), Moment::parse(&receipt.recorded_at));
+        let (Some(effective), Some(recorded), Some(cut)) =
+            (effective, recorded, Moment::parse(&self.statement.cut_at))
+        else {
+            return true;
+        };
+        of_partner
+            && self.month.from <= effective
+            && effective < self.month.until
+            && recorded <= cut
+    }
+
+    /// Whether all of it holds. `receipts` says whether receipts were at hand.
+    ///
+    /// # Errors
+    /// [`AmountError`]: an amount of the statement is none.
+    pub fn finish(mut self, receipts: bool) -> Result<CheckReport, AmountError> {
+        self.check_lines()?;
+        let hash = std::mem::take(&mut self.hash).finish().to_string();
+        match &self.statement.entries_sha256 {
+            Some(said) if *said == hash => {}
+            Some(said) => self.fault(format!("the entries have the hash {hash}, not {said}")),
+            None => self.fault("the statement does not name the hash of its entries".to_owned()),
+        }
+        let mut found = 0_u64;
+        let mut without: BTreeMap<String, u64> = BTreeMap::new();
+        for of_receipt in self.receipts.values() {
+            if of_receipt.is_found {
+                found = found.saturating_add(1);
+            } else {
+                let count = without.entry(of_receipt.kind.clone()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        if receipts {
+            for (kind, count) in &without {
+                let of_event =
+                    TransactionKind::by_name(kind).is_none_or(|kind| kind.basis() == Basis::Event);
+                if of_event {
+                    self.faults.push(format!("{count} receipts of {kind} are not at hand"));
+                }
+            }
+        }
+        if self.unlisted > 0 {
+            self.faults.push(format!("and {} faults more", self.unlisted));
+        }
+        Ok(CheckReport { entries: self.entries, receipts: found, without, faults: self.faults })
+    }
+
+    fn check_lines(&mut self) -> Result<(), AmountError> {
+        let zero = Amount::zero(Asset::CNY);
+        let mut sum = zero;
+        for (place, line) in self.statement.lines.clone().iter().enumerate() {
+            let number = place.saturating_add(1);
+            let amount = Amount::parse(&line.amount, Asset::CNY)?;
+            sum = sum.checked_add(amount)?;
+            let name = LineName {
+                account: line.account.clone(),
+                kind: line.kind.clone(),
+                late: line.late,
+            };
+            let entries = self.sums.remove(&name);
+            let (count, summed) = entries.map_or((0, zero), |it| (it.entries, it.amount));
+            if count != line.entries {
+                let said = line.entries;
+                self.fault(format!("line {number} says {said} entries, and has {count}"));
+            }
+            if line.line == "movement" && summed != amount {
+                self.fault(format!("line {number} says {amount}, and its entries sum to {summed}"));
+            }
+            let stated = match line.line.as_str() {
+                "payout" => Some(Amount::parse(&self.statement.payout, Asset::CNY)?),
+                "carried_forward" => {
+                    Some(Amount::parse(&self.statement.carried_forward, Asset::CNY)?)
+                }
+                _ => None,
+            };
+            if stated.is_some_and(|stated| stated.negate().ok() != Some(amount)) {
+                self.fault(format!("line {number} is not what the statement says below"));
+            }
+        }
+        if !sum.is_zero() || Amount::parse(&self.statement.sum, Asset::CNY)? != sum {
+            self.fault(format!("the lines sum to {sum}"));
+        }
+        for name in std::mem::take(&mut self.sums).into_keys() {
+            let LineName { account, kind, .. } = name;
+            self.fault(format!("no line sums the entries of {kind} on {account}"));
+        }
+        Ok(())
+    }
+}
