@@ -97,6 +97,8 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "follow_up/chore",
             "follow_up/closing",
             "follow_up/spend",
+            "reconcile/bank_breaks",
+            "reconcile/bank_files",
             "reconcile/breaks",
             "reconcile/closing",
             "reconcile/findings",

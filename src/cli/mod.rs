@@ -1,5 +1,6 @@
 //! The commands, one file each. They print for people; the work is done in other rooms.
 
+mod bank_file;
 pub mod crm;
 pub mod demo;
 mod failure;

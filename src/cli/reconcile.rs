@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Failure;
 use super::reconcile_statement::{self, SettlementArgs, VerifyArgs};
+use super::{Failure, bank_file};
 use crate::app::Core;
 use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
@@ -50,6 +50,10 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Print the order to the bank to pay a closed month: ISO 20022, pain.001.001.09.
     Payout(RunArgs),
+    /// Take in what the bank answers: ISO 20022, camt.053, camt.054 or pain.002.
+    Bank(bank_file::BankArgs),
+    /// Print where the payout of a month stands, and how it came there.
+    PayoutState(bank_file::MonthArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,6 +159,9 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
         Command::Close(args) => close(args, settings, &mut db),
         Command::Settlement(args) => reconcile_statement::settlement(args, settings, &mut db),
         Command::Payout(args) => payout(args, settings, &mut db),
+        // By the writer, because what is paid is posted.
+        Command::Bank(args) => Box::pin(bank_file::bank(args, settings)).await,
+        Command::PayoutState(args) => bank_file::state(args, &mut db),
         Command::Import(args) => import(args, settings, &mut db),
         Command::Run(args) => compare_month(args, settings, &mut db),
         Command::Breaks(args) => list(args, &mut db),

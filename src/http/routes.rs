@@ -29,9 +29,9 @@ use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
-    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations,
-    settlement_entries, settlements, statements, tasks,
+    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, customer_stages,
+    dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings,
+    reconciliations, settlement_entries, settlements, statements, tasks,
 };
 
 /// Every route.
@@ -279,6 +279,38 @@ fn follow_up_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
+/// Routes about what the bank answers.
+fn bank_routes(config: &mut web::ServiceConfig) {
+    config
+        // Staff: reconcile
+        .service(at(
+            "/v1/settlements/{partner}/{period}/payout/state",
+            web::get().to(bank_files::get_payout_state),
+        ))
+        .service(at("/v1/bank-breaks", web::get().to(bank_breaks::get_bank_breaks)))
+        .service(at("/v1/bank-breaks/{bank_break}", web::get().to(bank_breaks::get_bank_break)))
+        .service(once::<Staff<Reconcile>>(
+            "/v1/bank-breaks/{bank_break}/proposals",
+            web::post().to(bank_breaks::propose_for_bank_break),
+        ))
+        // Staff: settle
+        .service(
+            once::<Staff<Settle>>(
+                "/v1/reconciliation/bank-statements",
+                web::post().to(bank_files::post_bank_statement),
+            )
+            .app_data(web::PayloadConfig::new(STATEMENT_BYTES_MAX)),
+        )
+        .service(once::<Staff<Settle>>(
+            "/v1/bank-breaks/{bank_break}/approval",
+            web::post().to(bank_breaks::approve_for_bank_break),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/bank-breaks/{bank_break}/rejection",
+            web::post().to(bank_breaks::reject_for_bank_break),
+        ));
+}
+
 /// Routes of those who compare and settle, and of the partners who answer them.
 fn reconcile_routes(config: &mut web::ServiceConfig) {
     config
@@ -334,6 +366,7 @@ fn reconcile_routes(config: &mut web::ServiceConfig) {
             "/v1/settlements/{partner}/{period}/payout",
             web::get().to(settlements::get_payout),
         ))
+        .configure(bank_routes)
         .service(once::<Staff<Settle>>(
             "/v1/settlements/{partner}/{period}/rejection",
             web::post().to(settlements::reject_settlement),

@@ -382,6 +382,10 @@ name_id!(
     BreakId
 );
 name_id!(
+    /// What the bank said of one payment, by what names it at the bank.
+    BankEntryId
+);
+name_id!(
     /// A part of a file, by import, kind and place: the record for which it is sealed.
     PartKey
 );

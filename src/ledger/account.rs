@@ -90,6 +90,8 @@ impl AccountCode {
     pub const REFUND_RECOVERY: Self = Self("refund_recovery");
     pub const SETTLEMENT_PAYABLE: Self = Self("settlement_payable");
     pub const SETTLEMENT_EXPENSE: Self = Self("settlement_expense");
+    pub const PAYOUT_PAID: Self = Self("payout_paid");
+    pub const PAYOUT_ACCOUNT: Self = Self("payout_account");
 
     /// The code of that name; `None` when the chart has none.
     #[must_use]
@@ -208,6 +210,8 @@ mod tests {
             AccountCode::REFUND_RECOVERY,
             AccountCode::SETTLEMENT_PAYABLE,
             AccountCode::SETTLEMENT_EXPENSE,
+            AccountCode::PAYOUT_PAID,
+            AccountCode::PAYOUT_ACCOUNT,
             AccountCode::POINTS_FUNDING,
             AccountCode::POINTS_LIABILITY,
             AccountCode::POINTS_REFERRAL,

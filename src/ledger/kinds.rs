@@ -42,6 +42,14 @@ pub enum TransactionKind {
     Thawed,
     /// Two persons made up for a break.
     BreakAdjusted,
+    /// The bank paid what a closed month came to.
+    PayoutPaid,
+    /// The bank refused to pay it: it is owed anew.
+    PayoutRejected,
+    /// What was paid came back: it is owed anew.
+    PayoutReturned,
+    /// Two persons charge a partner what the bank paid it beyond what was owed.
+    PayoutCharged,
 }
 
 /// The record that must exist beside a transaction. A transaction without it was not written by
@@ -60,10 +68,12 @@ pub enum Basis {
     Staff,
     /// An approved row of `break_proposals`.
     Break,
+    /// A row of `payout_moves`, or an approved one of `bank_break_proposals`.
+    Payout,
 }
 
 impl TransactionKind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Payment,
         Self::Refund,
         Self::Referral,
@@ -83,6 +93,10 @@ impl TransactionKind {
         Self::Frozen,
         Self::Thawed,
         Self::BreakAdjusted,
+        Self::PayoutPaid,
+        Self::PayoutRejected,
+        Self::PayoutReturned,
+        Self::PayoutCharged,
     ];
 
     /// The name in the database and in receipts. A name never changes: seals are made of it.
@@ -108,6 +122,10 @@ impl TransactionKind {
             Self::Frozen => "partner.frozen",
             Self::Thawed => "partner.thawed",
             Self::BreakAdjusted => "break.adjusted",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutRejected => "payout.rejected",
+            Self::PayoutReturned => "payout.returned",
+            Self::PayoutCharged => "payout.charged",
         }
     }
 
@@ -132,6 +150,10 @@ impl TransactionKind {
             Self::Adjustment | Self::Reversal => Basis::Correction,
             Self::Released | Self::Frozen | Self::Thawed => Basis::Staff,
             Self::BreakAdjusted => Basis::Break,
+            Self::PayoutPaid
+            | Self::PayoutRejected
+            | Self::PayoutReturned
+            | Self::PayoutCharged => Basis::Payout,
         }
     }
 
@@ -179,7 +201,7 @@ mod tests {
             assert_eq!(TransactionKind::by_name(kind.name()), Some(kind));
         }
         // `ALL` is written by hand. The last variant's number tells when one is missing from it.
-        assert_eq!(TransactionKind::ALL.len(), TransactionKind::BreakAdjusted as usize + 1);
+        assert_eq!(TransactionKind::ALL.len(), TransactionKind::PayoutCharged as usize + 1);
         assert!(TransactionKind::ALL.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(TransactionKind::by_name("payment"), None);
     }

@@ -131,7 +131,11 @@ impl Movement {
                 | TransactionKind::CommissionMatured
                 | TransactionKind::Frozen
                 | TransactionKind::Thawed
-                | TransactionKind::BreakAdjusted,
+                | TransactionKind::BreakAdjusted
+                | TransactionKind::PayoutPaid
+                | TransactionKind::PayoutRejected
+                | TransactionKind::PayoutReturned
+                | TransactionKind::PayoutCharged,
             )
             | None => Self::Other,
         }

@@ -47,7 +47,9 @@ pub use correction::{
 };
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
-pub use explain::{BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark};
+pub use explain::{
+    BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark, PayoutReason,
+};
 pub use exposure::{
     Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets, total_cost,
 };

@@ -88,7 +88,11 @@ fn check(
         | TransactionKind::Released
         | TransactionKind::Frozen
         | TransactionKind::Thawed
-        | TransactionKind::BreakAdjusted => return refused(Irreversible::Kind(original.kind)),
+        | TransactionKind::BreakAdjusted
+        | TransactionKind::PayoutPaid
+        | TransactionKind::PayoutRejected
+        | TransactionKind::PayoutReturned
+        | TransactionKind::PayoutCharged => return refused(Irreversible::Kind(original.kind)),
     }
     if original.postings.is_empty() {
         return refused(Irreversible::Empty);

@@ -246,7 +246,7 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
 }
 
 /// Nothing is owed to a partner that is frozen.
-fn refuse_frozen(work: &mut Work<'_>, partner: &PartnerId) -> Result<(), RecordError> {
+pub(super) fn refuse_frozen(work: &mut Work<'_>, partner: &PartnerId) -> Result<(), RecordError> {
     let is_frozen = freezes::is_frozen_throughout(&mut work.tx, partner)?;
     if is_frozen { Err(HeldRefusal::Frozen.into()) } else { Ok(()) }
 }

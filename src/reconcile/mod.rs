@@ -2,6 +2,9 @@
 //! what differs becomes a break that people decide on, two persons for each. What compares is pure
 //! ([`matching`]); the acts stand in files of their own.
 
+pub mod bank;
+pub mod bank_breaks;
+pub mod bank_files;
 pub mod break_code;
 pub mod break_record;
 pub mod breaks;

@@ -52,8 +52,7 @@ impl Payout<'_> {
     pub fn pain_001(&self) -> Result<String, askama::Error> {
         let hash = self.hash();
         let message_id = self.message_id();
-        let whole = self.statement_no.len() <= ID_CHARACTERS_MAX;
-        let end_to_end_id = if whole { self.statement_no.to_owned() } else { message_id.clone() };
+        let end_to_end_id = self.end_to_end_id();
         let mut random = [0; 16];
         random.iter_mut().zip(hash.iter().rev()).for_each(|(to, from)| *to = *from);
         Pain001 {
@@ -69,6 +68,13 @@ impl Payout<'_> {
             payee: self.payee,
         }
         .render()
+    }
+
+    /// The number of the statement, where it fits.
+    #[must_use]
+    pub fn end_to_end_id(&self) -> String {
+        let fits = self.statement_no.len() <= ID_CHARACTERS_MAX;
+        if fits { self.statement_no.to_owned() } else { self.message_id() }
     }
 
     /// `TS` and 32 digits of a hash of the statement and both accounts.

@@ -1,5 +1,7 @@
 //! Why an act of reconciliation is not done. Nothing of it is kept.
 
+use super::bank::BankFileFault;
+use super::bank::state::PayoutState;
 use super::export_error::ExportError;
 use super::period::Period;
 use super::proposal::ProposalRefusal;
@@ -18,6 +20,13 @@ pub enum ReconcileRefusal {
     NotMapped(PartnerId),
     #[error(transparent)]
     File(#[from] FileFault),
+    #[error(transparent)]
+    BankFile(#[from] BankFileFault),
+    /// Before one of the accounts changed.
+    #[error("the month was ordered to be paid between other accounts: the bank may pay it yet")]
+    PayoutOrdered,
+    #[error("the payout is {} already: no order goes out again", .0.name())]
+    PayoutOver(PayoutState),
     #[error("the part is a number from 1 to 400")]
     Part,
     #[error("no statement of {partner} for {period} is there")]

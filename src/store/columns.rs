@@ -113,6 +113,12 @@ fn check_reconcile(db: &mut Db) -> Result<(), StoreError> {
         break_proposals,
         break_notes,
         settlements,
+        bank_break_proposals,
+        bank_breaks,
+        bank_entries,
+        bank_files,
+        payout_moves,
+        payouts,
         settlement_answers
     );
     Ok(())

@@ -129,6 +129,15 @@ const RIGHTS: &[(&str, &str)] = &[
     ("break_subjects", "SELECT, INSERT"),
     ("break_notes", "SELECT, INSERT"),
     ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
+    ("payouts", "SELECT, INSERT, UPDATE (state)"),
+    ("payout_moves", "SELECT, INSERT"),
+    ("bank_files", "SELECT, INSERT"),
+    ("bank_entries", "SELECT, INSERT"),
+    ("bank_breaks", "SELECT, INSERT, UPDATE (state, closed_at)"),
+    (
+        "bank_break_proposals",
+        "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, transaction_id)",
+    ),
     ("settlement_answers", "SELECT, INSERT"),
     ("__diesel_schema_migrations", "SELECT"),
     // Only the triggers' own, which work with their owner's rights: a row removed from here would be

@@ -30,8 +30,9 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 18] = [
+const NOBODYS: [(&str, &str); 19] = [
     ("announcement", "none"),
+    ("bank_break", "00000000000000000000000000000000"),
     ("break", "00000000000000000000000000000000"),
     ("consent", NO_UUID),
     ("correction", "none"),

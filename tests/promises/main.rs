@@ -14,6 +14,7 @@ mod adapters;
 mod adjustments;
 mod as_of;
 mod attribution;
+mod bank_answers;
 mod baskets;
 mod behaviour;
 mod bodies;

@@ -28,9 +28,9 @@ use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, breaks, corrections, customer_stages, dead_letters, erasures,
-    exposure, flagged_payments, freezes, held, held_events, readings, reconciliations,
-    settlement_entries, settlements, statements, tasks,
+    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, customer_stages,
+    dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings,
+    reconciliations, settlement_entries, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -129,6 +129,13 @@ use crate::partner::scope::Scope;
         settlements::reject_settlement,
         settlements::get_settlement,
         settlements::get_payout,
+        bank_files::post_bank_statement,
+        bank_files::get_payout_state,
+        bank_breaks::get_bank_breaks,
+        bank_breaks::get_bank_break,
+        bank_breaks::propose_for_bank_break,
+        bank_breaks::approve_for_bank_break,
+        bank_breaks::reject_for_bank_break,
         settlement_entries::get_settlement_entries,
         settlement_entries::get_settlement_file,
         settlement_entries::get_transaction_settlement,

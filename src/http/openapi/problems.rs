@@ -184,6 +184,13 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
     ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
     ("get_payout", &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE]]),
+    ("post_bank_statement", &[&[&kind::BANK_FILE_REFUSED]]),
+    ("get_payout_state", &[&[&kind::NOT_FOUND]]),
+    ("get_bank_breaks", &[&[&kind::PARAMETER]]),
+    ("get_bank_break", &[&[&kind::NOT_FOUND]]),
+    ("propose_for_bank_break", &[OF_BREAK]),
+    ("approve_for_bank_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
+    ("reject_for_bank_break", &[OF_BREAK]),
     (
         "close_settlement",
         &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],

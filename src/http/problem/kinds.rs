@@ -108,6 +108,8 @@ kinds! {
         "Begin a new upload of the file.";
     TUS_VERSION "tus-version" 412 "Precondition failed: this version of the upload protocol is not spoken"
         "Speak tus 1.0.0, and say so by Tus-Resumable.";
+    BANK_FILE_REFUSED "bank-file-refused" 422 "Unprocessable content: the file is no answer of the bank that can be taken"
+        "Correct the line that the detail names, or export the file from the bank again: nothing of it was kept.";
     STATEMENT_REFUSED "statement-refused" 422 "Unprocessable content: the file is no statement"
         "Mend the lines that problems names, and send the file again: nothing of it was kept.";
     NO_STATEMENT "no-statement" 422 "Unprocessable content: no statement of the month is there"

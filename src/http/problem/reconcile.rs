@@ -29,6 +29,9 @@ impl From<ReconcileRefusal> for Problem {
                     .collect();
                 Self { fields, ..Self::new(&STATEMENT_REFUSED, detail) }
             }
+            ReconcileRefusal::BankFile(fault) => Self::new(&BANK_FILE_REFUSED, fault.to_string()),
+            ReconcileRefusal::PayoutOrdered => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
+            ReconcileRefusal::PayoutOver(_) => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
             ReconcileRefusal::NoStatement { .. } => Self::new(&NO_STATEMENT, refusal.to_string()),
             ReconcileRefusal::UnderWay => Self {
                 retry_after_seconds: Some(5),
@@ -50,6 +53,8 @@ impl From<ReconcileRefusal> for Problem {
                 ProposalRefusal::Closed(_)
                 | ProposalRefusal::Waiting
                 | ProposalRefusal::NoneWaits
+                | ProposalRefusal::Unfit
+                | ProposalRefusal::Overtaken
                 | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
             },
             ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),

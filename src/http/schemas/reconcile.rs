@@ -31,6 +31,18 @@ pub struct BreakProposalBody {
     pub amount: Option<Amount>,
 }
 
+/// What is to be done about a break of the bank.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BankBreakProposalBody {
+    /// `accept`: it is explained. `confirm`: it is the payment of the payout after all. `charge`: the
+    /// partner has the money, and it is taken off the next month.
+    #[schema(pattern = "^(accept|confirm|charge)$")]
+    pub action: String,
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
 /// What staff or the partner say of a break; without personal data.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,10 +6,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    AnnouncementId, BreakId, ConsentId, CorrectionId, CustomerId, EndpointId, ErasureId, EventId,
-    ImportId, LineNumber, MemberRef, MessageId, OrderNumber, PartnerId, QuoteId, ReadingId,
-    ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId, StageName, StatementId,
-    StoreName, TaskId, TransactionId,
+    AnnouncementId, BankEntryId, BreakId, ConsentId, CorrectionId, CustomerId, EndpointId,
+    ErasureId, EventId, ImportId, LineNumber, MemberRef, MessageId, OrderNumber, PartnerId,
+    QuoteId, ReadingId, ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId, StageName,
+    StatementId, StoreName, TaskId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -114,6 +114,14 @@ impl PartialSchema for BreakId {
 }
 
 impl ToSchema for BreakId {}
+
+impl PartialSchema for BankEntryId {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{32}$")).into()
+    }
+}
+
+impl ToSchema for BankEntryId {}
 
 impl PartialSchema for Period {
     fn schema() -> RefOr<Schema> {

@@ -259,7 +259,12 @@ fn member_of(event: &RecordedEvent) -> Option<MemberKey> {
 fn needs_no_event(kind: &str) -> bool {
     TransactionKind::by_name(kind).is_some_and(|kind| match kind.basis() {
         Basis::Event => false,
-        Basis::Time | Basis::Referral | Basis::Correction | Basis::Staff | Basis::Break => true,
+        Basis::Time
+        | Basis::Referral
+        | Basis::Correction
+        | Basis::Staff
+        | Basis::Break
+        | Basis::Payout => true,
     })
 }
 

@@ -9,6 +9,7 @@ mod earning;
 mod held;
 mod local;
 mod mark;
+mod payout;
 mod points;
 mod reward;
 mod settlement;
@@ -20,6 +21,7 @@ pub use earning::{EarningBasis, EarningReason, LimitName, LinesMultiplied, NotEa
 pub use held::HeldReason;
 pub use local::LocalMoment;
 pub use mark::Mark;
+pub use payout::PayoutReason;
 pub use points::PointsReason;
 pub use reward::{RewardReason, RewardSide};
 pub use settlement::BreakAdjusted;
@@ -39,6 +41,7 @@ pub enum DecisionReason {
     Correction(CorrectionReason),
     Held(HeldReason),
     Break(BreakAdjusted),
+    Payout(PayoutReason),
 }
 
 /// Reasons as a receipt carries them: their numbers, and what they say.
@@ -74,6 +77,7 @@ impl DecisionReason {
             Self::Correction(reason) => reason.says(),
             Self::Held(reason) => reason.says(),
             Self::Break(reason) => reason.says(),
+            Self::Payout(reason) => reason.says(),
         }
     }
 
@@ -88,6 +92,7 @@ impl DecisionReason {
             Self::Correction(reason) => reason.says_zh(),
             Self::Held(reason) => reason.says_zh(),
             Self::Break(reason) => reason.says_zh(),
+            Self::Payout(reason) => reason.says_zh(),
         }
     }
 }
@@ -131,5 +136,11 @@ impl From<CorrectionReason> for DecisionReason {
 impl From<BreakAdjusted> for DecisionReason {
     fn from(reason: BreakAdjusted) -> Self {
         Self::Break(reason)
+    }
+}
+
+impl From<PayoutReason> for DecisionReason {
+    fn from(reason: PayoutReason) -> Self {
+        Self::Payout(reason)
     }
 }

@@ -7,7 +7,9 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::ids::StaffId;
-use crate::store::schema::{break_proposals, corrections, held_events, settlements};
+use crate::store::schema::{
+    bank_break_proposals, break_proposals, corrections, held_events, settlements,
+};
 use crate::store::{Db, StoreError};
 
 /// Two people, and how often one approved what the other had proposed.
@@ -29,6 +31,7 @@ pub fn since(
     for rows in [
         of_corrections(db, since)?,
         of_breaks(db, since)?,
+        of_bank_breaks(db, since)?,
         of_settlements(db, since)?,
         of_releases(db, since)?,
     ] {
@@ -71,6 +74,19 @@ fn of_breaks(db: &mut Db, since: Moment) -> Result<Vec<PairRow>, StoreError> {
         .select((
             break_proposals::proposed_by,
             break_proposals::decided_by,
+            diesel::dsl::count_star(),
+        ))
+        .load(db)?)
+}
+
+fn of_bank_breaks(db: &mut Db, since: Moment) -> Result<Vec<PairRow>, StoreError> {
+    Ok(bank_break_proposals::table
+        .filter(bank_break_proposals::state.eq("approved"))
+        .filter(bank_break_proposals::decided_at.ge(since.naive()))
+        .group_by((bank_break_proposals::proposed_by, bank_break_proposals::decided_by))
+        .select((
+            bank_break_proposals::proposed_by,
+            bank_break_proposals::decided_by,
             diesel::dsl::count_star(),
         ))
         .load(db)?)

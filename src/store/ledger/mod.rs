@@ -15,6 +15,7 @@ pub mod lots;
 pub mod own_history;
 pub mod past_figures;
 pub mod proof;
+mod proof_of_breaks;
 mod proof_of_holds;
 pub mod refund_charges;
 pub mod reports;

@@ -4,6 +4,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::proof_of_breaks::{CHARGED, PAYOUTS, SETTLED, UNPAID, UNSETTLED};
 use super::proof_of_holds::{CHARGES, COUNTERS_MISSING, HELD, HOLD_VALUES, RELEASED};
 use crate::ids::AccountId;
 use crate::ledger::TransactionKind;
@@ -168,26 +169,6 @@ const UNCORRECTED: &str = "
     WHERE t.kind IN ({kinds:correction}) AND c.id IS NULL
     ORDER BY place LIMIT 100";
 
-const UNSETTLED: &str = "
-    SELECT 'break' AS what, 'transactions ' || {hex:t.id} AS place,
-        'is of the kind ' || t.kind || ', and no approved proposal stands for it' AS detail
-    FROM transactions t LEFT JOIN break_proposals p ON p.transaction_id = t.id
-    WHERE t.kind IN ({kinds:break}) AND (p.state IS NULL OR p.state <> 'approved')
-    ORDER BY place LIMIT 100";
-
-const SETTLED: &str = "
-    SELECT 'break' AS what, 'breaks ' || {hex:p.break_id} AS place,
-        'the partner should get ' || p.minor || ', and gets '
-            || COALESCE(CAST(SUM(e.amount) AS BIGINT), 0) AS detail
-    FROM break_proposals p JOIN breaks b ON b.id = p.break_id
-    LEFT JOIN (
-        SELECT e.transaction_id, e.amount, a.owner FROM entries e
-        JOIN accounts a ON a.id = e.account_id WHERE a.owner_kind = 'partner'
-    ) e ON e.transaction_id = p.transaction_id AND e.owner = b.partner_id
-    WHERE p.transaction_id IS NOT NULL
-    GROUP BY p.break_id, p.number, p.minor HAVING COALESCE(SUM(e.amount), 0) <> p.minor
-    ORDER BY place LIMIT 100";
-
 const REVERSALS: &str = "
     SELECT 'correction' AS what, 'corrections ' || c.id AS place,
         'its entries and those that it reverses sum to '
@@ -301,7 +282,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 27] = [
+const QUERIES: [&str; 30] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -318,6 +299,9 @@ const QUERIES: [&str; 27] = [
     UNCORRECTED,
     UNSETTLED,
     SETTLED,
+    UNPAID,
+    PAYOUTS,
+    CHARGED,
     REVERSALS,
     DUPLICATES,
     MOVES,
@@ -426,6 +410,7 @@ fn kinds(basis: &str) -> String {
     let basis = match basis {
         "correction" => Basis::Correction,
         "break" => Basis::Break,
+        "payout" => Basis::Payout,
         "referral" => Basis::Referral,
         "time" => Basis::Time,
         "staff" => Basis::Staff,

@@ -1,10 +1,13 @@
 //! Partners' statements, what matches in them, and what differs.
 
+pub mod bank_breaks;
+pub mod bank_files;
 pub mod break_subjects;
 pub mod break_talk;
 pub mod breaks;
 pub mod matches;
 pub mod our_events;
+pub mod payouts;
 pub mod reconciliations;
 pub mod settled_entries;
 pub mod settlement_answers;

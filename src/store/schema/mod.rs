@@ -1,6 +1,7 @@
 //! One schema over the SQL types that both stores share. Moments are UTC without an offset;
 //! amounts are minor units. `tests/promises/stores.rs` compares it with both stores.
 
+mod bank;
 mod crm;
 mod delivery;
 mod exposure;
@@ -12,6 +13,7 @@ mod persons;
 mod reconcile;
 mod trial;
 
+pub use bank::*;
 pub use crm::*;
 pub use delivery::*;
 pub use exposure::*;

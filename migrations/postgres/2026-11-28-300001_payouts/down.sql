@@ -1,0 +1,10 @@
+DROP TABLE bank_break_proposals;
+DROP TABLE bank_breaks;
+DROP TABLE payout_moves;
+DROP TABLE bank_entries;
+DROP TABLE bank_files;
+DROP TABLE payouts;
+DROP FUNCTION bank_breaks_need_approval;
+DROP FUNCTION bank_break_proposals_close_once;
+DROP FUNCTION bank_breaks_only_forward;
+DROP FUNCTION payouts_go_on;

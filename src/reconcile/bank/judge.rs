@@ -1,0 +1,93 @@
+//! What an entry of the bank comes to for the payout that it names.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
+
+use super::code::BankBreakCode;
+use super::message::{BankSaid, Booking, BookingDirection, OrderAnswer};
+use super::state::PayoutState;
+use crate::money::Amount;
+
+/// A payout as it was ordered, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedPayout<'a> {
+    pub amount: Amount,
+    pub payee_account: &'a str,
+    pub state: PayoutState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryVerdict {
+    /// The payout goes on to that state.
+    Moves(PayoutState),
+    /// It says what is known already, or nothing that counts.
+    Known,
+    Breaks(BankBreakCode),
+}
+
+/// Judges an entry. `None`: we have ordered no such payout.
+#[must_use]
+pub fn judge(payout: Option<&OrderedPayout<'_>>, said: &BankSaid) -> EntryVerdict {
+    let Some(payout) = payout else { return EntryVerdict::Breaks(BankBreakCode::NotOrdered) };
+    match said {
+        BankSaid::Status { answer, .. } => answered(payout.state, *answer),
+        BankSaid::Booked(booking) => match booking.direction {
+            BookingDirection::Debit => paid(payout, booking),
+            BookingDirection::Credit => returned(payout, booking),
+        },
+    }
+}
+
+fn answered(state: PayoutState, answer: OrderAnswer) -> EntryVerdict {
+    use {OrderAnswer as Answer, PayoutState as State};
+    match (answer, state) {
+        (Answer::Pending, _)
+        | (Answer::Accepted, State::Accepted | State::Paid | State::Returned)
+        | (Answer::Rejected, State::Rejected) => EntryVerdict::Known,
+        (Answer::Accepted, State::Ordered) => EntryVerdict::Moves(State::Accepted),
+        (Answer::Rejected, State::Ordered | State::Accepted) => {
+            EntryVerdict::Moves(State::Rejected)
+        }
+        (Answer::Accepted, State::Rejected) | (Answer::Rejected, State::Paid | State::Returned) => {
+            EntryVerdict::Breaks(BankBreakCode::Contradicts)
+        }
+    }
+}
+
+fn paid(payout: &OrderedPayout<'_>, booking: &Booking) -> EntryVerdict {
+    match payout.state {
+        PayoutState::Paid => EntryVerdict::Breaks(BankBreakCode::PaidTwice),
+        PayoutState::Rejected | PayoutState::Returned => {
+            EntryVerdict::Breaks(BankBreakCode::Contradicts)
+        }
+        PayoutState::Ordered | PayoutState::Accepted => {
+            let elsewhere = |it: &String| it != payout.payee_account;
+            if !is_whole(payout, booking) {
+                EntryVerdict::Breaks(BankBreakCode::AmountDiff)
+            } else if booking.counter_account.as_ref().is_some_and(elsewhere) {
+                EntryVerdict::Breaks(BankBreakCode::AccountDiff)
+            } else {
+                EntryVerdict::Moves(PayoutState::Paid)
+            }
+        }
+    }
+}
+
+fn returned(payout: &OrderedPayout<'_>, booking: &Booking) -> EntryVerdict {
+    match payout.state {
+        PayoutState::Rejected | PayoutState::Returned => {
+            EntryVerdict::Breaks(BankBreakCode::Contradicts)
+        }
+        _open_or_paid if !is_whole(payout, booking) => {
+            EntryVerdict::Breaks(BankBreakCode::AmountDiff)
+        }
+        // Its payment may be in a file that has not come yet.
+        PayoutState::Ordered | PayoutState::Accepted => {
+            EntryVerdict::Breaks(BankBreakCode::ReturnedEarly)
+        }
+        PayoutState::Paid => EntryVerdict::Moves(PayoutState::Returned),
+    }
+}
+
+fn is_whole(payout: &OrderedPayout<'_>, booking: &Booking) -> bool {
+    let value = &booking.value;
+    value.currency == payout.amount.asset().code() && value.minor == payout.amount.minor()
+}
