@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench chaos soak baskets fraud fuzz run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench bench-reconcile chaos soak baskets fraud fuzz run serve fmt clean doc
 
 SETUP := tests/tools/setup.sh
 # Tests wait more than they work: for timers, other processes, answers. So more run than there are cores.
@@ -55,6 +55,9 @@ advisories:
 
 bench: tools-bench ## durable events per second on both stores, beside a bare bulk insert and pgbench
 	cargo bench --locked --bench throughput
+
+bench-reconcile: tools-build ## a month of a million lines from the upload to its breaks, on both stores (LINES=1000000)
+	cargo bench --locked --bench reconcile
 
 # A history that fails names its seed.
 soak: tools-build ## random histories against the model on both stores, with faults (HISTORIES=20 on each)

@@ -29,9 +29,10 @@ use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, customer_stages,
-    dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings,
-    reconciliations, settlement_entries, settlements, statements, tasks,
+    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, crm_results,
+    customer_stages, dead_letters, erasures, expectations, exposure, flagged_payments, freezes,
+    held, held_events, readings, reconciliation_report, reconciliations, settlement_entries,
+    settlements, statements, tasks,
 };
 
 /// Every route.
@@ -279,7 +280,7 @@ fn follow_up_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// Routes about what the bank answers.
+/// Routes about what the bank answers, and what is expected.
 fn bank_routes(config: &mut web::ServiceConfig) {
     config
         // Staff: reconcile
@@ -287,6 +288,19 @@ fn bank_routes(config: &mut web::ServiceConfig) {
             "/v1/settlements/{partner}/{period}/payout/state",
             web::get().to(bank_files::get_payout_state),
         ))
+        .service(at(
+            "/v1/reconciliation/expectations",
+            web::get().to(expectations::get_expectations),
+        ))
+        .service(at(
+            "/v1/reconciliation/expectations/{partner}/{period}",
+            web::get().to(expectations::get_expected_events),
+        ))
+        .service(at(
+            "/v1/reconciliation/report",
+            web::get().to(reconciliation_report::get_reconciliation_report),
+        ))
+        .service(at("/v1/reconciliation/crm-results", web::get().to(crm_results::get_crm_results)))
         .service(at("/v1/bank-breaks", web::get().to(bank_breaks::get_bank_breaks)))
         .service(at("/v1/bank-breaks/{bank_break}", web::get().to(bank_breaks::get_bank_break)))
         .service(once::<Staff<Reconcile>>(

@@ -48,7 +48,18 @@ pub fn next_page(
     span: PeriodSpan,
     after: PageEnd,
 ) -> Result<(Vec<OurRow>, PageEnd), StoreError> {
-    let found = our_events::page(db, partner, span, after, ROWS_AT_ONCE)?;
+    next_rows(db, partner, span, after, ROWS_AT_ONCE)
+}
+
+/// The same, with at most so many events looked at.
+pub fn next_rows(
+    db: &mut Db,
+    partner: &PartnerId,
+    span: PeriodSpan,
+    after: PageEnd,
+    rows_max: i64,
+) -> Result<(Vec<OurRow>, PageEnd), StoreError> {
+    let found = our_events::page(db, partner, span, after, rows_max)?;
     let end = found.last().map(|last| (last.at, last.key));
     let keys: Vec<EventKey> = found.iter().map(|event| event.key).collect();
     let fallen = fallen(db, &keys)?;

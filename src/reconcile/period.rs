@@ -41,6 +41,17 @@ impl Period {
         Self(self.0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
     }
 
+    /// The month before it.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.checked_sub_months(Months::new(1)).unwrap_or(NaiveDate::MIN))
+    }
+
+    #[must_use]
+    pub const fn first_day(self) -> NaiveDate {
+        self.0
+    }
+
     #[must_use]
     pub fn span(self, zone: Tz) -> PeriodSpan {
         let next = self.next().0;

@@ -40,6 +40,8 @@ pub struct Metrics {
     pool: Family<Connections, Gauge>,
     outbox: Family<Outbox, Gauge>,
     oldest: Family<Destination, Gauge>,
+    breaks: Family<Breaks, Gauge>,
+    breaks_apart: Family<Age, Gauge>,
 }
 
 /// A request that was answered.
@@ -95,6 +97,17 @@ struct Destination {
     destination: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Breaks {
+    code: String,
+    age: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Age {
+    age: &'static str,
+}
+
 /// A request that was answered, as the metrics count it.
 pub struct Answer<'a> {
     /// The pattern, not the path.
@@ -113,6 +126,17 @@ pub struct Levels<'a> {
     pub pool_idle: u32,
     /// `None` if the database did not answer in time.
     pub outbox: Option<&'a [Waiting]>,
+    /// `None` if the database did not answer in time.
+    pub breaks: Option<&'a [BreaksLevel]>,
+}
+
+/// Breaks of a code and an age on which nobody has decided.
+pub struct BreaksLevel {
+    pub code: String,
+    pub age: &'static str,
+    pub count: i64,
+    /// What the two sides are apart, in hundredths of CNY.
+    pub minor: i64,
 }
 
 /// The messages of a destination that are not delivered yet.
@@ -175,6 +199,8 @@ impl Default for Metrics {
             pool: Family::default(),
             outbox: Family::default(),
             oldest: Family::default(),
+            breaks: Family::default(),
+            breaks_apart: Family::default(),
         };
         metrics.register_requests();
         metrics.register_work();
@@ -215,7 +241,7 @@ impl Metrics {
     }
 
     fn register_levels(&mut self) {
-        let Self { registry, queue, pool, outbox, oldest, .. } = self;
+        let Self { registry, queue, pool, outbox, oldest, breaks, breaks_apart, .. } = self;
         registry.register("writer_queue_events", "Events that wait for the writer", queue.clone());
         let about = "Database connections beside the writer's";
         registry.register("pool_connections", about, pool.clone());
@@ -224,6 +250,10 @@ impl Metrics {
         let about = "When the oldest waiting message was recorded; absent when none waits";
         let name = "outbox_oldest_timestamp";
         registry.register_with_unit(name, about, Unit::Seconds, oldest.clone());
+        let about = "Breaks on which nobody has decided, by the days since they were found";
+        registry.register("breaks_open", about, breaks.clone());
+        let about = "What the two sides are apart in them, in hundredths of CNY";
+        registry.register("breaks_open_fen", about, breaks_apart.clone());
         let about = "The program";
         registry.register("build", about, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let started: Gauge = Gauge::default();
@@ -304,6 +334,15 @@ impl Metrics {
                 None => {
                     self.oldest.remove(&label);
                 }
+            }
+        }
+        if let Some(breaks) = levels.breaks {
+            self.breaks.clear();
+            self.breaks_apart.clear();
+            for level in breaks {
+                let BreaksLevel { age, count, minor, .. } = *level;
+                self.breaks.get_or_create(&Breaks { code: level.code.clone(), age }).set(count);
+                self.breaks_apart.get_or_create(&Age { age }).inc_by(minor);
             }
         }
         let mut text = String::new();

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Partner, TestApp, count, payment, run_sql, staff};
+use crate::reconcile_command::{begun, reconcile};
 
 const PAYER: &str = "1001000100020003001";
 const PAYEE: &str = "6222021001000000001";
@@ -96,7 +97,11 @@ pub fn statement(id: &str, entries: &[Booked<'_>]) -> String {
 }
 
 fn notification(id: &str, entries: &[Booked<'_>]) -> String {
-    statement(id, entries)
+    // A notification has no balances.
+    let whole = statement(id, entries);
+    let lines: Vec<&str> = whole.lines().filter(|line| !line.starts_with("<Bal>")).collect();
+    lines
+        .join("\n")
         .replace("camt.053", "camt.054")
         .replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn")
         .replace("Stmt>", "Ntfctn>")
@@ -373,5 +378,41 @@ on_both_stores! {
         assert!(found.len() == 1 && found[0].detail.contains("-1800 paid"), "{found:?}");
         run_sql(&app.trial, "UPDATE payouts SET minor = 1800").unwrap();
         assert_eq!(app.trial.findings(), []);
+    }
+}
+
+on_both_stores! {
+    async fn a_file_that_is_killed_on_its_way_in_is_taken_whole_or_not_at_all(app) {
+        ordered(app).await;
+        let ids: Vec<String> = (0..400).map(|number| format!("nobody-{number}")).collect();
+        let strange = |id: &'_ String| statement("x", &[Booked { reference: id, end_to_end_id: id, ..PAID }]);
+        let entry = |text: String| {
+            let from = text.find("<Ntry>").unwrap();
+            text[from..text.find("</Stmt>").unwrap()].to_owned()
+        };
+        let others: String = ids.iter().map(|id| entry(strange(id))).collect();
+        let file = statement("B-1", &[PAID]).replace("</Stmt>", &format!("{others}</Stmt>"));
+        let path = app.trial.folder.path().join("answer.xml");
+        std::fs::write(&path, file).unwrap();
+        let args = ["bank", path.to_str().unwrap(), "--by", "ben"];
+        let mut kept = false;
+        for pause in [20, 60, 120, 200, 300] {
+            let mut child = begun(&app.trial, &args).spawn().unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let entries = count(&app.trial, "SELECT COUNT(*) AS count FROM bank_entries");
+            assert!(entries == 401 || (entries == 0 && !kept), "{entries}");
+            kept = entries == 401;
+        }
+        let done = reconcile(&app.trial, &args);
+        assert!(done.status.success(), "{done:?}");
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert!(said.contains("break: 400") && said.contains("paid: 1"), "{said}");
+        assert_eq!(state(app).await["state"], "paid");
+        assert_eq!(count(&app.trial, "SELECT COUNT(*) AS count FROM transactions WHERE kind = 'payout.paid'"), 1);
+        let month = ["payout-state", "--partner", "green-basket", "--period", "2026-09"];
+        let shown = reconcile(&app.trial, &month);
+        assert!(String::from_utf8(shown.stdout).unwrap().starts_with("18.00 paid\n"));
     }
 }

@@ -18,16 +18,21 @@ use tallystick::store::statements;
 use crate::harness::{Store, Trial, count};
 
 pub fn reconcile(trial: &Trial, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tallystick"))
+    begun(trial, args).output().unwrap()
+}
+
+/// The command, to be run.
+pub fn begun(trial: &Trial, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tallystick"));
+    command
         .current_dir(trial.folder.path())
         .arg("reconcile")
         .args(args)
         .env("DATABASE_URL", trial.settings.database_url.reveal())
         .env("TALLYSTICK_PARTNERS", &trial.settings.partners)
         .env("TALLYSTICK_KEYS", &trial.settings.keys)
-        .env("TALLYSTICK_LOG__LEVEL", "error")
-        .output()
-        .unwrap()
+        .env("TALLYSTICK_LOG__LEVEL", "error");
+    command
 }
 
 pub fn said(output: &Output) -> String {

@@ -28,9 +28,10 @@ use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, customer_stages,
-    dead_letters, erasures, exposure, flagged_payments, freezes, held, held_events, readings,
-    reconciliations, settlement_entries, settlements, statements, tasks,
+    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, crm_results,
+    customer_stages, dead_letters, erasures, expectations, exposure, flagged_payments, freezes,
+    held, held_events, readings, reconciliation_report, reconciliations, settlement_entries,
+    settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -131,6 +132,10 @@ use crate::partner::scope::Scope;
         settlements::get_payout,
         bank_files::post_bank_statement,
         bank_files::get_payout_state,
+        expectations::get_expectations,
+        expectations::get_expected_events,
+        reconciliation_report::get_reconciliation_report,
+        crm_results::get_crm_results,
         bank_breaks::get_bank_breaks,
         bank_breaks::get_bank_break,
         bank_breaks::propose_for_bank_break,

@@ -7,15 +7,17 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::staff::{Read, Staff};
 use crate::http::operator::health;
 use crate::http::problem::Problem;
 use crate::http::server::media;
 use crate::http::server::paths::{at, unknown};
-use crate::store::Pool;
+use crate::reconcile::report::{AgedBreaks, by_age};
 use crate::store::outbox::{self, Channel};
-use crate::telemetry::metrics::{Levels, MEDIA_TYPE, Waiting};
+use crate::store::{Db, Pool, StoreError};
+use crate::telemetry::metrics::{BreaksLevel, Levels, MEDIA_TYPE, Waiting};
 
 /// The format for scrapers that do not know OpenMetrics.
 const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -57,9 +59,16 @@ async fn scrape(
 
 async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, Problem> {
     let outbox = waiting(&gateway.main.pool).await;
+    let breaks = open_breaks(&gateway.main.pool).await;
     let (pool_in_use, pool_idle) = gateway.main.pool.in_use_and_idle();
     let queue = gateway.main.writer.depth();
-    let levels = Levels { queue, pool_in_use, pool_idle, outbox: outbox.as_deref() };
+    let levels = Levels {
+        queue,
+        pool_in_use,
+        pool_idle,
+        outbox: outbox.as_deref(),
+        breaks: breaks.as_deref(),
+    };
     let text = gateway.metrics.text(&levels).map_err(Problem::internal)?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::VARY, "Accept"));
@@ -99,16 +108,36 @@ fn as_text(open_metrics: &str) -> String {
 }
 
 async fn waiting(pool: &Pool) -> Option<Vec<Waiting>> {
+    let lags = counted(pool, "outbox", outbox::lag).await?;
+    Some(by_channel(&lags))
+}
+
+async fn open_breaks(pool: &Pool) -> Option<Vec<BreaksLevel>> {
+    let count = |db: &mut Db| by_age(db, None, clock::now());
+    let found = counted(pool, "breaks", count).await?;
+    let level = |it: AgedBreaks| {
+        let AgedBreaks { age, open } = it;
+        BreaksLevel { code: open.code, age: age.name(), count: open.count, minor: open.minor }
+    };
+    Some(found.into_iter().map(level).collect())
+}
+
+/// What the database counts, unless it takes too long.
+async fn counted<T: Send + 'static>(
+    pool: &Pool,
+    what: &'static str,
+    count: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static,
+) -> Option<T> {
     let pool = pool.clone();
-    let read = web::block(move || pool.with(outbox::lag));
+    let read = web::block(move || pool.with(count));
     match tokio::time::timeout(WAIT_MAX, read).await {
-        Ok(Ok(Ok(lags))) => Some(by_channel(&lags)),
+        Ok(Ok(Ok(found))) => Some(found),
         Ok(Ok(Err(error))) => {
-            tracing::warn!(%error, "metrics without the outbox");
+            tracing::warn!(%error, what, "metrics without what the database counts");
             None
         }
         Ok(Err(_)) | Err(_) => {
-            tracing::warn!("metrics without the outbox: the database takes too long");
+            tracing::warn!(what, "metrics without what the database counts: it takes too long");
             None
         }
     }

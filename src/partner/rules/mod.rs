@@ -21,5 +21,6 @@ pub mod referral_limits;
 pub mod retention;
 pub mod reward;
 pub mod scheme;
+pub mod settlement;
 pub mod staff;
 pub mod terms;

@@ -16,6 +16,7 @@ use super::payment_pattern::{self, PaymentPattern};
 use super::redemption::{CodeRules, RedemptionRules};
 use super::referral_limits::ReferralLimits;
 use super::retention::Retention;
+use super::settlement::SettlementRules;
 use super::staff::StaffLimits;
 use super::terms;
 use crate::ids::RuleId;
@@ -82,6 +83,9 @@ pub struct Programme {
     /// The working days of customer managers.
     #[serde(default)]
     pub calendar: Calendar,
+    /// By when a month is settled.
+    #[serde(default)]
+    pub settlement: SettlementRules,
     /// The account from which partners are paid. Without it no payout is ordered.
     pub payout: Option<BankAccount>,
 }
@@ -211,6 +215,7 @@ impl Default for Programme {
             stage: None,
             task: Vec::new(),
             calendar: Calendar::default(),
+            settlement: SettlementRules::default(),
             payout: None,
         })
     }
@@ -305,7 +310,7 @@ impl Programme {
         if self.tiers.as_ref().is_some_and(|tiers| tiers.grace_days > GRACE_DAYS_MAX) {
             return Some(format!("tiers.grace_days: expected at most {GRACE_DAYS_MAX}"));
         }
-        self.redemption.fault()
+        self.redemption.fault().or_else(|| self.settlement.fault())
     }
 
     /// Checks branches, behaviour and patterns.

@@ -142,6 +142,67 @@ fn move_from(
     Ok(moved)
 }
 
+/// Breaks on which nobody has decided, of one code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBreaks {
+    pub code: String,
+    pub count: i64,
+    /// What the two sides are apart where both are in CNY, in hundredths.
+    pub minor: i64,
+}
+
+/// When breaks were opened.
+#[derive(Clone, Copy, Debug)]
+pub struct BreaksOpened {
+    pub from: Option<Moment>,
+    pub until: Option<Moment>,
+}
+
+const APART: &str = "CAST(COALESCE(SUM(CASE WHEN COALESCE(theirs_currency, 'CNY') = 'CNY' \
+    AND COALESCE(ours_currency, 'CNY') = 'CNY' \
+    THEN ABS(COALESCE(theirs_minor, 0) - COALESCE(ours_minor, 0)) ELSE 0 END), 0) AS BIGINT)";
+
+/// Breaks of a partner, or of all, on which nobody has decided, by code.
+pub fn open_by_code(
+    db: &mut Db,
+    partner: Option<&PartnerId>,
+    opened: BreaksOpened,
+) -> Result<Vec<OpenBreaks>, StoreError> {
+    let mut found: Vec<OpenBreaks> = Vec::new();
+    for state in [BreakState::Open, BreakState::Proposed, BreakState::AwaitingPartner] {
+        let mut query = breaks::table
+            .filter(breaks::state.eq(state.name()))
+            .group_by(breaks::code)
+            .select((
+                breaks::code,
+                diesel::dsl::count_star(),
+                diesel::dsl::sql::<diesel::sql_types::BigInt>(APART),
+            ))
+            .into_boxed();
+        if let Some(partner) = partner {
+            query = query.filter(breaks::partner_id.eq(partner.as_str().to_owned()));
+        }
+        if let Some(from) = opened.from {
+            query = query.filter(breaks::opened_at.ge(from.naive()));
+        }
+        if let Some(until) = opened.until {
+            query = query.filter(breaks::opened_at.lt(until.naive()));
+        }
+        let rows: Vec<(String, i64, i64)> = query.load(db)?;
+        for (code, count, minor) in rows {
+            match found.iter_mut().find(|open| open.code == code) {
+                Some(open) => {
+                    open.count = open.count.saturating_add(count);
+                    open.minor = open.minor.saturating_add(minor);
+                }
+                None => found.push(OpenBreaks { code, count, minor }),
+            }
+        }
+    }
+    found.sort_by(|one, other| one.code.cmp(&other.code));
+    Ok(found)
+}
+
 /// Whether any adjustment was ever posted for a partner.
 pub fn has_adjusted(db: &mut Db, partner: &PartnerId) -> Result<bool, StoreError> {
     let found: Option<Vec<u8>> = breaks::table

@@ -156,6 +156,23 @@ pub fn get(db: &mut Db, id: ReconciliationId) -> Result<Option<Reconciliation>, 
     row.first::<Row>(db).optional()?.map(Row::read).transpose()
 }
 
+/// The last run of a month that was done.
+pub fn last_done(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Option<Reconciliation>, StoreError> {
+    let row: Option<Row> = reconciliations::table
+        .filter(reconciliations::partner_id.eq(partner.as_str()))
+        .filter(reconciliations::period.eq(period.to_string()))
+        .filter(reconciliations::state.eq("done"))
+        .order(reconciliations::number.desc())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
 impl Row {
     fn read(self) -> Result<Reconciliation, StoreError> {
         let ended = self.ended_at.map(types::moment);

@@ -246,6 +246,18 @@ impl TestApp {
         self.app.as_ref().unwrap().writer().move_referral(order).await
     }
 
+    /// The same, as somebody else than the CRM says it.
+    pub async fn advance_by(
+        &self,
+        referral: &str,
+        step: Step,
+        by: Actor,
+    ) -> Result<ReferralMoved, WriteError> {
+        let id = ReferralId::try_from(referral).unwrap();
+        let order = Move::new(id, step, by);
+        self.app.as_ref().unwrap().writer().move_referral(order).await
+    }
+
     /// Does what has fallen due for referrals by that time.
     pub async fn let_fall_due(&self, now: Moment) -> usize {
         let app = self.app.as_ref().unwrap();
