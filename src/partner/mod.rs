@@ -33,5 +33,5 @@ pub use registry::Registry;
 pub use rules::{
     attribution, bank_account, behaviour, condition, consent_text, earning, exposure, follow_up,
     lead, limits, notice, payment_pattern, programme, redemption, referral_limits, retention,
-    reward, scheme, staff, terms,
+    reward, scheme, settlement, staff, terms,
 };

@@ -15,8 +15,8 @@ use super::statement::StatementState;
 use crate::clock::Moment;
 use crate::ids::{EventId, EventKey, PartnerId};
 use crate::money::{Amount, Asset};
-use crate::partner::rules::follow_up::Calendar;
-use crate::partner::rules::settlement::SettlementRules;
+use crate::partner::follow_up::Calendar;
+use crate::partner::settlement::SettlementRules;
 use crate::store::settlements::SettlementState;
 use crate::store::{Db, matches, payouts, settlements, statements};
 
