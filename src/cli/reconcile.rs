@@ -224,11 +224,11 @@ fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool
 
 fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let CloseArgs { run: RunArgs { partner, period, by }, approve } = args;
-    real_partner(&partner, settings)?;
+    let found = real_partner(&partner, settings)?;
     let order = RunOrder { partner, period, zone: settings.time_zone };
     let (settlement, word) = match approve {
-        true => (closing::close(&by, db, &order)?, "closed"),
-        false => (closing::propose(&by, db, &order)?, "proposed to be closed"),
+        true => (closing::close(&by, db, &order, &found)?, "closed"),
+        false => (closing::propose(&by, db, &order, &found)?, "proposed to be closed"),
     };
     let sha256 = hex(&settlement.sha256);
     println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);
@@ -238,8 +238,8 @@ fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fail
 fn payout(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let RunArgs { partner, period, by } = args;
     let order = RunOrder { partner, period, zone: settings.time_zone };
-    let partner = real_partner(&order.partner, settings)?;
-    print!("{}", payouts::file(&by, db, &order, &partner)?.xml);
+    real_partner(&order.partner, settings)?;
+    print!("{}", payouts::file(&by, db, &order)?.xml);
     Ok(true)
 }
 

@@ -11,12 +11,14 @@ use super::run_order::RunOrder;
 use super::settled_entries::{EntryPlace, SettledMonth};
 use super::settled_entry::EntriesHash;
 use super::settlement::{
-    Moved, Movements, OWED, SettlementStatement, SettlementTerms, settle, statement_no,
+    Moved, Movements, OWED, PayoutAccounts, SettlementStatement, SettlementTerms, settle,
+    statement_no,
 };
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StaffId};
 use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
+use crate::partner::Partner;
 use crate::store::outbox::Kind;
 use crate::store::settlements::{Settlement, SettlementState};
 use crate::store::{Db, LedgerTx, freezes, settlements};
@@ -32,7 +34,12 @@ type Done<T> = Result<T, ReconcileRefusal>;
 /// # Errors
 /// [`ReconcileRefusal::MonthNotOver`], [`ReconcileRefusal::MonthClosed`], [`ReconcileRefusal::MonthSkipped`],
 /// [`ReconcileRefusal::CloseWaits`], [`ReconcileRefusal::PartnerFrozen`].
-pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+pub fn propose(
+    who: &StaffId,
+    db: &mut Db,
+    order: &RunOrder,
+    partner: &Partner,
+) -> Done<Settlement> {
     let now = settlements::clock(db)?;
     if order.period.span(order.zone).until > now {
         return Err(ReconcileRefusal::MonthNotOver);
@@ -52,7 +59,8 @@ pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement>
         .into_iter()
         .filter_map(|(code, count)| Some((code, u64::try_from(count).ok()?)))
         .collect();
-    let statement = draw_up(db, order, Drawn { number, cut_at: now, open })?;
+    let accounts = accounts(partner);
+    let statement = draw_up(db, order, Drawn { number, cut_at: now, accounts, open })?;
     let content = serde_json::to_string(&statement)?;
     let settlement = Settlement {
         partner: order.partner.clone(),
@@ -79,12 +87,13 @@ pub fn propose(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement>
 }
 
 /// Another person closes the month. What was being recorded at the cut is waited for; since the proposal
-/// nothing is recorded before it. The statement is drawn up once more, and must be the same.
+/// nothing is recorded before it. The statement is drawn up once more, and must be the same: what moved, and
+/// the accounts that it is paid from and to.
 ///
 /// # Errors
 /// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::Changed`],
 /// [`ReconcileRefusal::PartnerFrozen`].
-pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, partner: &Partner) -> Done<Settlement> {
     let waiting = waiting(db, order)?;
     if waiting.proposed_by.is_same_person(who) {
         return Err(ReconcileRefusal::FourEyes);
@@ -93,8 +102,8 @@ pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
         return Err(ReconcileRefusal::StillRecording);
     }
     let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
-    let (number, cut_at) = (waiting.number, waiting.cut_at);
-    let again = draw_up(db, order, Drawn { number, cut_at, open: kept.open_breaks })?;
+    let (number, cut_at, accounts) = (waiting.number, waiting.cut_at, accounts(partner));
+    let again = draw_up(db, order, Drawn { number, cut_at, accounts, open: kept.open_breaks })?;
     if sha256(&serde_json::to_string(&again)?) != waiting.sha256 {
         return Err(ReconcileRefusal::Changed);
     }
@@ -170,6 +179,7 @@ pub fn read(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
 struct Drawn {
     number: i64,
     cut_at: Moment,
+    accounts: Option<PayoutAccounts>,
     /// Breaks that were open when it was proposed, by code.
     open: BTreeMap<String, u64>,
 }
@@ -182,14 +192,21 @@ struct KeptStatement {
 
 /// The statement from the ledger, as of a cut. The same cut gives the same bytes.
 fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatement> {
-    let Drawn { number, cut_at, open } = drawn;
+    let Drawn { number, cut_at, accounts, open } = drawn;
     let before = settlements::closed_before(db, &order.partner, order.period)?;
     let opening = before.as_ref().map_or(Amount::zero(Asset::CNY), |before| before.carried);
     let month = SettledMonth::new(order, cut_at, before.as_ref());
     let moved = movements(db, &month)?;
     let partner: PartnerId = order.partner.clone();
-    let terms = SettlementTerms { partner, period: order.period, number, cut_at, opening };
+    let period = order.period;
+    let terms = SettlementTerms { partner, period, number, cut_at, opening, accounts };
     Ok(settle(&terms, &moved, open)?)
+}
+
+/// What the programme and the manifest say now.
+fn accounts(partner: &Partner) -> Option<PayoutAccounts> {
+    let (payer, payee) = (partner.programme.payout.clone()?, partner.account.clone()?);
+    Some(PayoutAccounts { payer, payee })
 }
 
 /// All entries of the month, summed and hashed.

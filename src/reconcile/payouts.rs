@@ -8,10 +8,10 @@ use super::payout::Payout;
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
+use super::settlement::PayoutAccounts;
 use crate::clock;
 use crate::ids::{PartnerId, StaffId};
 use crate::money::{Amount, Asset};
-use crate::partner::Partner;
 use crate::store::payouts::{PayoutMove, PayoutRecord};
 use crate::store::settlements::SettlementState;
 use crate::store::{Db, StoreError, freezes, payouts};
@@ -28,19 +28,17 @@ pub struct PayoutFile {
 struct KeptPayout {
     statement_no: String,
     payout: String,
+    #[serde(flatten)]
+    accounts: Option<PayoutAccounts>,
 }
 
-/// The payment order of a month that is closed. The same month gives the same bytes.
+/// The payment order of a month that is closed, to the account that two people closed with it. The same
+/// month gives the same bytes, whatever the manifest says now.
 ///
 /// # Errors
 /// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::NotClosed`], [`ReconcileRefusal::NothingToPay`],
 /// [`ReconcileRefusal::NoAccount`], [`ReconcileRefusal::PartnerFrozen`].
-pub fn file(
-    who: &StaffId,
-    db: &mut Db,
-    order: &RunOrder,
-    partner: &Partner,
-) -> Result<PayoutFile, ReconcileRefusal> {
+pub fn file(who: &StaffId, db: &mut Db, order: &RunOrder) -> Result<PayoutFile, ReconcileRefusal> {
     let settlement = closing::read(db, order)?;
     let SettlementState::Closed { at, .. } = settlement.state else {
         return Err(ReconcileRefusal::NotClosed);
@@ -53,19 +51,15 @@ pub fn file(
     if amount.minor() <= 0 {
         return Err(ReconcileRefusal::NothingToPay);
     }
-    let payer = partner.programme.payout.as_ref();
-    let payer = payer.ok_or(ReconcileRefusal::NoAccount("programme.toml has no [payout]"))?;
-    let payee = partner.account.as_ref();
-    let payee =
-        payee.ok_or(ReconcileRefusal::NoAccount("the partner's manifest has no [account]"))?;
+    let accounts = kept.accounts.ok_or(ReconcileRefusal::NoAccount)?;
     let payout = Payout {
         statement_no: &kept.statement_no,
         statement_sha256: &settlement.sha256,
         amount,
         closed_at: at,
         execute_on: at.day_in(order.zone),
-        payer,
-        payee,
+        payer: &accounts.payer,
+        payee: &accounts.payee,
     };
     let message_id = payout.message_id();
     let record = PayoutRecord {
@@ -75,8 +69,8 @@ pub fn file(
         number: settlement.number,
         end_to_end_id: payout.end_to_end_id(),
         amount,
-        payer_account: payer.number.clone(),
-        payee_account: payee.number.clone(),
+        payer_account: accounts.payer.number.clone(),
+        payee_account: accounts.payee.number.clone(),
         state: PayoutState::Ordered,
         ordered_by: who.clone(),
         ordered_at: clock::now(),

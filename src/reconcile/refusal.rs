@@ -59,7 +59,8 @@ pub enum ReconcileRefusal {
     #[error("the partner is frozen: lift the freeze before its month is settled")]
     PartnerFrozen,
     #[error(
-        "something was still being recorded when the close was proposed: reject it, and propose again"
+        "something was still being recorded when the close was proposed, or an account has changed since: \
+         reject it, and propose again"
     )]
     Changed,
     #[error("there is no such transaction")]
@@ -78,9 +79,8 @@ pub enum ReconcileRefusal {
     NotClosed,
     #[error("nothing is to be paid for that month")]
     NothingToPay,
-    /// Which file has none.
-    #[error("there is no account to pay from or to: {0}")]
-    NoAccount(&'static str),
+    #[error("the statement that was closed names no account to pay from or to")]
+    NoAccount,
     #[error("the message to the bank cannot be written: {0}")]
     Template(askama::Error),
     #[error("an amount of the settlement is out of range: {0}")]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::period::Period;
 use crate::clock::Moment;
@@ -13,6 +13,7 @@ use crate::ledger::account::chart;
 use crate::ledger::chain::Hash;
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::money::{Amount, AmountError, Asset};
+use crate::partner::bank_account::BankAccount;
 
 /// The accounts on which the bank owes a partner money that is due, or the partner bears points that
 /// customers spent before it refunded them.
@@ -35,6 +36,17 @@ pub struct SettlementTerms {
     pub cut_at: Moment,
     /// What the settlement before has carried forward.
     pub opening: Amount,
+    /// Nothing while the programme or the partner has no account: then nothing is paid out.
+    pub accounts: Option<PayoutAccounts>,
+}
+
+/// From where and to where a month is paid. Two people close them with the statement.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PayoutAccounts {
+    /// The bank's.
+    pub payer: BankAccount,
+    /// The partner's.
+    pub payee: BankAccount,
 }
 
 /// Whether what moved happened in the month.
@@ -82,6 +94,9 @@ pub struct SettlementStatement {
     /// The sum of all lines: zero.
     pub sum: Amount,
     pub payout: Amount,
+    /// Where the payout goes. Without accounts everything is carried forward.
+    #[serde(flatten)]
+    pub accounts: Option<PayoutAccounts>,
     pub carried_forward: Amount,
     /// The hash of all entries behind the lines ([`super::settled_entry::EntriesHash`]).
     pub entries_sha256: Hash,
@@ -131,7 +146,8 @@ pub fn settle(
         balance = balance.checked_add(amount)?;
         lines.push(movement(*account, *kind, *when, SummedUp { entries: sum.entries, amount }));
     }
-    let payout = balance.at_least(Amount::zero(asset));
+    let zero = Amount::zero(asset);
+    let payout = terms.accounts.as_ref().map_or(zero, |_accounts| balance.at_least(zero));
     let carried_forward = balance.checked_sub(payout)?;
     lines.push(plain("payout", payout.negate()?));
     lines.push(plain("carried_forward", carried_forward.negate()?));
@@ -146,6 +162,7 @@ pub fn settle(
         lines,
         sum,
         payout,
+        accounts: terms.accounts.clone(),
         carried_forward,
         entries_sha256: moved.entries,
         open_breaks,
@@ -213,13 +230,20 @@ mod tests {
 
     use super::*;
 
+    fn account(number: &str) -> BankAccount {
+        let (holder, bank) = ("A shop".to_owned(), "102100099996".to_owned());
+        BankAccount { holder, number: number.to_owned(), bank }
+    }
+
     fn terms(opening: i64) -> SettlementTerms {
+        let (payer, payee) = (account("10000001"), account("20000002"));
         SettlementTerms {
             partner: "green-basket".parse().unwrap(),
             period: "2026-10".parse().unwrap(),
             number: 1,
             cut_at: Moment::parse("2026-11-02T10:00:00Z").unwrap(),
             opening: Amount::from_minor(opening, Asset::CNY),
+            accounts: Some(PayoutAccounts { payer, payee }),
         }
     }
 
@@ -241,6 +265,10 @@ mod tests {
             let balance = opening + moved.iter().map(|(_, _, minor)| minor).sum::<i64>();
             prop_assert_eq!(statement.payout.minor(), balance.max(0));
             prop_assert_eq!(statement.carried_forward.minor(), balance.min(0));
+            let without = SettlementTerms { accounts: None, ..terms(opening) };
+            let statement = settle(&without, &movements, BTreeMap::new()).unwrap();
+            prop_assert!(statement.sum.is_zero() && statement.payout.is_zero());
+            prop_assert_eq!(statement.carried_forward.minor(), balance);
         }
     }
 }

@@ -17,7 +17,7 @@ fn manifest(app: &TestApp, partner: &str) -> PathBuf {
 }
 
 /// Edits a manifest as an operator would, and tells the gateway.
-async fn edit(app: &TestApp, partner: &str, from: &str, to: &str) {
+pub async fn edit(app: &TestApp, partner: &str, from: &str, to: &str) {
     let path = manifest(app, partner);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{partner} has no {from:?}");

@@ -10,6 +10,7 @@ use crate::harness::{
     Answer, Cluster, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member,
     payment, python, refund, run_sql, staff,
 };
+use crate::reload::edit;
 
 fn discounted(id: &str, time: &str) -> Value {
     let mut event = payment(id, "m-1", "250.00", "30.00");
@@ -214,6 +215,50 @@ on_both_stores! {
         assert_eq!(told, expected);
         // A month in which nothing is owed is not paid.
         assert_eq!(propose(app, "2026-11").await.told().0, 409, "the month is not over");
+    }
+}
+
+on_both_stores! {
+    async fn the_account_is_the_one_that_two_people_closed(app) {
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        let (account, other) = ("6222021001000000001", "6222021009999999999");
+        let proposed = propose(app, "2026-10").await;
+        assert_eq!(proposed.body["statement"]["payee"]["number"], account, "{proposed:?}");
+        assert_eq!(proposed.body["statement"]["payer"]["number"], "1001000100020003001");
+        // Another account between the two is another statement.
+        edit(app, "green-basket", account, other).await;
+        assert_eq!(close(app, "2026-10").await.told(), (409, "settlement-state"));
+        edit(app, "green-basket", other, account).await;
+        assert_eq!(close(app, "2026-10").await.status, 200);
+        // Another account afterwards changes nothing about what is closed.
+        let path = "/v1/settlements/green-basket/2026-10/payout";
+        let read = async || {
+            let message = staff(app, "cleo", &["settle"]).request(Method::GET, path);
+            message.send().await.unwrap().text().await.unwrap()
+        };
+        let message = read().await;
+        assert!(message.contains(account), "{message}");
+        edit(app, "green-basket", account, other).await;
+        assert_eq!(read().await, message);
+    }
+}
+
+on_both_stores! {
+    async fn what_has_no_account_is_carried_forward(app) {
+        let manifest = app.trial.settings.partners.join("green-basket/partner.toml");
+        let text = std::fs::read_to_string(manifest).unwrap();
+        let account = text.lines().skip_while(|line| *line != "[account]").take(4);
+        let account: String = account.map(|line| format!("{line}\n")).collect();
+        edit(app, "green-basket", &account, "").await;
+        let shop = app.partner("green-basket").await;
+        shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
+        assert_eq!(propose(app, "2026-10").await.status, 201);
+        let closed = close(app, "2026-10").await;
+        assert_eq!(closed.body["statement"]["payout"], "0.00", "{closed:?}");
+        assert_eq!(closed.body["statement"]["carried_forward"], "18.00");
+        let path = "/v1/settlements/green-basket/2026-10/payout";
+        assert_eq!(staff(app, "cleo", &["settle"]).get(path).await.told(), (409, "settlement-state"));
     }
 }
 

@@ -71,7 +71,7 @@ impl From<ReconcileRefusal> for Problem {
             | ReconcileRefusal::PartnerFrozen
             | ReconcileRefusal::NotClosed
             | ReconcileRefusal::NothingToPay
-            | ReconcileRefusal::NoAccount(_)
+            | ReconcileRefusal::NoAccount
             | ReconcileRefusal::Answered
             | ReconcileRefusal::EntriesMany
             | ReconcileRefusal::Changed => Self::new(&SETTLEMENT_STATE, refusal.to_string()),

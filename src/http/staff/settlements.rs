@@ -65,10 +65,10 @@ pub async fn propose_settlement(
         let (partner, period) = (body.text("partner", 40), body.text("period", 7));
         Some((partner?.to_owned(), period?.to_owned()))
     })?;
-    let partner = read_partner(&gateway, Some(&partner))?.id.clone();
+    let partner = read_partner(&gateway, Some(&partner))?;
     let period = read_period(Some(&period))?;
-    let order = RunOrder { partner, period, zone: gateway.time_zone };
-    let propose = move |db: &mut _| closing::propose(&staff.id, db, &order);
+    let order = RunOrder { partner: partner.id.clone(), period, zone: gateway.time_zone };
+    let propose = move |db: &mut _| closing::propose(&staff.id, db, &order, &partner);
     Ok(HttpResponse::Created().json(View::of(gateway.main.ask_or(propose).await?)?))
 }
 
@@ -88,7 +88,8 @@ pub async fn close_settlement(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
-    let close = move |db: &mut _| closing::close(&staff.id, db, &order);
+    let partner = gateway.registry.get(&order.partner).ok_or_else(Problem::not_found)?;
+    let close = move |db: &mut _| closing::close(&staff.id, db, &order, &partner);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(close).await?)?))
 }
 
@@ -149,8 +150,7 @@ pub async fn get_payout(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
-    let partner = gateway.registry.get(&order.partner).ok_or_else(Problem::not_found)?;
-    let made = move |db: &mut Db| payouts::file(&staff.id, db, &order, &partner);
+    let made = move |db: &mut Db| payouts::file(&staff.id, db, &order);
     let PayoutFile { message_id, xml } = gateway.main.ask_or(made).await?;
     let name = format!("attachment; filename=\"pain.001-{message_id}.xml\"");
     Ok(HttpResponse::Ok()

@@ -1,9 +1,9 @@
 //! An account at a bank, as China writes it: a number, and the bank's number in CNAPS. There is no IBAN.
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Where money is paid from or to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BankAccount {
     /// The registered name of whoever has the account: 1 to 70 characters.
