@@ -30,7 +30,7 @@ use crate::store::{self, Db};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Take a partner's statement in: CSV as its manifest maps the columns, plain or gzip.
+    /// Take a partner's statement in: CSV as its manifest maps the columns, plain, gzip or ZIP, or a workbook.
     Import(ImportArgs),
     /// Compare a partner's month with our books, and print what came of it as JSON.
     Run(RunArgs),

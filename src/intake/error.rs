@@ -31,6 +31,16 @@ pub enum IntakeError {
     LineTooLong { line: Option<u64> },
     #[error("unpacked the file has more than {0} bytes")]
     FileTooLong(u64),
+    #[error("the ZIP archive cannot be read: {0}")]
+    Archive(String),
+    #[error("the ZIP archive has {0} files: expected one")]
+    FilesInside(usize),
+    #[error("the workbook cannot be read: {0}")]
+    Workbook(String),
+    #[error("{0} sheets of the workbook have cells: expected one")]
+    Sheets(usize),
+    #[error("cell {cell} {what}")]
+    Cell { cell: String, what: &'static str },
     /// Mostly a damaged gzip file.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[source] io::Error),

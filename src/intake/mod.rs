@@ -1,6 +1,7 @@
 //! Files and streams of events: the lines of a partner's daily file, from a folder or uploaded, and of
 //! a stream. All of them go through the writer as single events do, in bounded groups.
 
+mod archive;
 mod charset;
 pub mod columns;
 mod error;
@@ -13,8 +14,10 @@ mod rejects;
 mod scan;
 mod stored_file;
 mod take;
+mod text;
 mod unpack;
 pub mod upload;
+mod workbook;
 
 pub use charset::{Charset, Guess};
 pub use error::IntakeError;
@@ -23,4 +26,5 @@ pub use record::{is_ours, record, submissions};
 pub use records::{Record, Records};
 pub use rejects::Rejects;
 pub use scan::scan;
+pub use text::{Text, text_of};
 pub use unpack::unpack;

@@ -32,16 +32,35 @@ impl<R: Read> Records<R> {
     /// # Errors
     /// [`IntakeError`], if the file or its header cannot be used.
     pub fn open(reader: R, charset: Charset, bytes_max: u64) -> Result<Self, IntakeError> {
+        Self::open_past(None, reader, charset, bytes_max)
+    }
+
+    /// Reads the header, which is the first line that does not begin with `comment`.
+    ///
+    /// # Errors
+    /// [`IntakeError`], if the file or its header cannot be used.
+    pub fn open_past(
+        comment: Option<&str>,
+        reader: R,
+        charset: Charset,
+        bytes_max: u64,
+    ) -> Result<Self, IntakeError> {
         let reader = Metered::new(without_mark(reader, charset)?, LINE_BYTES_MAX, bytes_max);
         let mut records = csv::ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
             .from_reader(Numbered::new(reader));
         let mut header = ByteRecord::new();
-        if !records.read_byte_record(&mut header)? {
-            return Err(IntakeError::Empty);
-        }
-        let header = decoded(&header, charset).ok_or(IntakeError::Header(charset))?;
+        let header = loop {
+            if !records.read_byte_record(&mut header)? {
+                return Err(IntakeError::Empty);
+            }
+            let header = decoded(&header, charset).ok_or(IntakeError::Header(charset))?;
+            let first = header.get(0).unwrap_or_default();
+            if !comment.is_some_and(|comment| first.starts_with(comment)) {
+                break header;
+            }
+        };
         Ok(Self { records, header, charset })
     }
 

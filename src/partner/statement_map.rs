@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
 use serde::Deserialize;
 
 use crate::money::{Amount, Asset};
@@ -18,6 +19,11 @@ pub struct StatementMap {
     /// RFC 3339, or `2026-10-31 23:59:59` by the programme's clock.
     pub occurred_at: String,
     pub amount: String,
+    /// For words of `kind` whose amount stands in another column: that column.
+    #[serde(default)]
+    pub amounts: BTreeMap<String, String>,
+    /// How lines begin that are none, such as `#`. The header is the first line that is one.
+    pub comment: Option<String>,
     /// What happened, in the partner's words. Without it a line above zero is a payment, and one below
     /// zero a refund.
     pub kind: Option<String>,
@@ -50,16 +56,73 @@ pub enum LineMeaning {
     Ignored,
 }
 
-/// A line with the number of lines and the sum of amounts.
+/// How a statement says what its lines come to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trailer {
-    /// What its first cell says.
+#[serde(try_from = "WrittenTrailer")]
+pub enum Trailer {
+    Line(TrailerLine),
+    /// In a comment, by a regular expression with the groups `count` and `total`.
+    Comment {
+        pattern: String,
+    },
+}
+
+/// A line with the number of lines and sums of columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailerLine {
+    /// What its first cell says, or the first cell of its own headings.
     pub mark: String,
     /// The heading under which the number of lines stands.
     pub count: String,
     /// The heading under which the sum of all amounts stands, as they are written.
-    pub total: String,
+    pub total: Option<String>,
+    /// Headings of columns, each with the heading of its sum.
+    pub totals: BTreeMap<String, String>,
+    /// The line that begins with the mark has headings of its own; the totals stand on the next.
+    pub own_headings: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTrailer {
+    mark: Option<String>,
+    count: Option<String>,
+    total: Option<String>,
+    #[serde(default)]
+    totals: BTreeMap<String, String>,
+    #[serde(default)]
+    own_headings: bool,
+    pattern: Option<String>,
+}
+
+impl TryFrom<WrittenTrailer> for Trailer {
+    type Error = String;
+
+    fn try_from(written: WrittenTrailer) -> Result<Self, String> {
+        let WrittenTrailer { mark, count, total, totals, own_headings, pattern } = written;
+        match (mark, count, pattern) {
+            (Some(mark), Some(count), None) => {
+                let named = [&mark, &count].into_iter().chain(&total).chain(totals.keys());
+                if named.chain(totals.values()).any(|name| name.trim().is_empty()) {
+                    return Err("trailer: expected names".to_owned());
+                }
+                if total.is_none() && totals.is_empty() {
+                    return Err("trailer: expected total or totals".to_owned());
+                }
+                Ok(Self::Line(TrailerLine { mark, count, total, totals, own_headings }))
+            }
+            (None, None, Some(pattern)) if total.is_none() && totals.is_empty() => {
+                let compiled = Regex::new(&pattern).map_err(|error| error.to_string())?;
+                let groups: Vec<&str> = compiled.capture_names().flatten().collect();
+                if groups.contains(&"count") && groups.contains(&"total") {
+                    Ok(Self::Comment { pattern })
+                } else {
+                    Err("trailer.pattern: expected the groups count and total".to_owned())
+                }
+            }
+            _ => Err("trailer: expected mark and count, or pattern alone".to_owned()),
+        }
+    }
 }
 
 impl StatementMap {
@@ -75,6 +138,12 @@ impl StatementMap {
         if self.status.is_none() != self.void.is_empty() {
             return Some("expected status with void, or neither".to_owned());
         }
+        if matches!(self.trailer, Some(Trailer::Comment { .. })) && self.comment.is_none() {
+            return Some("trailer.pattern: expected comment".to_owned());
+        }
+        if let Some(word) = self.amounts.keys().find(|word| !self.kinds.contains_key(*word)) {
+            return Some(format!("amounts: {word} is no word of kinds"));
+        }
         let named = [
             ("event", self.event.as_ref()),
             ("order", self.order.as_ref()),
@@ -84,9 +153,7 @@ impl StatementMap {
             ("currency", self.currency.as_ref()),
             ("store", self.store.as_ref()),
             ("status", self.status.as_ref()),
-            ("trailer.count", self.trailer.as_ref().map(|trailer| &trailer.count)),
-            ("trailer.total", self.trailer.as_ref().map(|trailer| &trailer.total)),
-            ("trailer.mark", self.trailer.as_ref().map(|trailer| &trailer.mark)),
+            ("comment", self.comment.as_ref()),
         ];
         let empty = named.iter().find(|(_key, name)| name.is_some_and(|it| it.trim().is_empty()));
         if let Some((key, _name)) = empty {

@@ -39,6 +39,7 @@ pub mod statement_export;
 pub mod statement_file;
 pub mod statement_lines;
 pub mod statement_pdf;
+mod statement_trailer;
 pub mod statements;
 pub mod subject;
 pub mod tally;

@@ -1,6 +1,7 @@
 //! A partner's statement as a file: its lines by the manifest's `[statement]`, and the controls that
 //! hold before any line is used. Every refusal names the line.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
@@ -14,12 +15,13 @@ use serde::Serialize;
 use super::item::{Currency, ItemKind, ItemValue};
 use super::period::{MARGIN_DAYS, Period, PeriodSpan};
 use super::statement::StatementLine;
+use super::statement_trailer::{TotalsCheck, TotalsStep};
 use crate::clock::Moment;
 use crate::ids::{EventId, OrderNumber, StoreName};
 use crate::intake::columns::place_of;
-use crate::intake::{Charset, IntakeError, Records, scan, unpack};
+use crate::intake::{Charset, IntakeError, Records, Text, scan, text_of, unpack};
 use crate::money::{Amount, Asset};
-use crate::partner::statement_map::{LineMeaning, StatementMap, Trailer};
+use crate::partner::statement_map::{LineMeaning, StatementMap};
 
 /// Where a file is read, as often as needed.
 #[derive(Clone, Debug)]
@@ -77,16 +79,9 @@ pub struct StatementLines<'a> {
     reading: FileReading<'a>,
     /// In which lines may lie.
     span: PeriodSpan,
-    counted: u64,
     /// The line that was read last.
     last: u64,
-    total: i128,
-    trailer: TrailerSeen,
-}
-
-enum TrailerSeen {
-    NotYet,
-    On(u64),
+    totals: TotalsCheck,
 }
 
 /// What the next line is.
@@ -104,16 +99,19 @@ struct Columns {
     order: Option<usize>,
     occurred_at: usize,
     amount: usize,
+    /// Where the amount of a line of that kind stands, if the file has that column.
+    amounts: BTreeMap<String, Option<usize>>,
     kind: Option<usize>,
     currency: Option<usize>,
     store: Option<usize>,
     status: Option<usize>,
-    trailer: Option<TrailerColumns>,
 }
 
-struct TrailerColumns {
-    count: usize,
-    total: usize,
+/// A source as text.
+struct TextSource {
+    source: FileSource,
+    /// The SHA-256 of the file of which the text was made.
+    made_from: Option<[u8; 32]>,
 }
 
 impl FileSource {
@@ -129,10 +127,12 @@ impl FileSource {
     /// # Errors
     /// [`FileFault`], which names up to a hundred lines.
     pub fn check(&self, reading: FileReading<'_>) -> Result<CheckedFile, FileFault> {
-        let open = || self.open().map_err(IntakeError::from);
-        let found = scan(open()?, reading.bytes_max, reading.charset)?;
+        let text = self.as_text(reading.bytes_max)?;
+        let file = text.source.open().map_err(IntakeError::from)?;
+        let found = scan(file, reading.bytes_max, reading.charset)?;
         let charset = Charset::by_name(found.charset).unwrap_or(Charset::Utf8);
-        let mut lines = self.lines(FileReading { charset: Some(charset), ..reading })?;
+        let mut lines =
+            text.source.lines_of_text(FileReading { charset: Some(charset), ..reading })?;
         let (mut problems, mut kept) = (Vec::new(), 0_u64);
         loop {
             match lines.next_line()? {
@@ -148,7 +148,20 @@ impl FileSource {
         if !problems.is_empty() {
             return Err(FileFault::Lines(problems));
         }
-        Ok(CheckedFile { sha256: found.sha256, charset, packed: found.packed, lines: kept })
+        let packed = found.packed || text.made_from.is_some();
+        let sha256 = text.made_from.unwrap_or(found.sha256);
+        Ok(CheckedFile { sha256, charset, packed, lines: kept })
+    }
+
+    /// A ZIP archive and a workbook become CSV in memory; other files are read where they are.
+    fn as_text(&self, bytes_max: u64) -> Result<TextSource, IntakeError> {
+        Ok(match text_of(self.open()?, bytes_max)? {
+            Text::Same(_) => TextSource { source: self.clone(), made_from: None },
+            Text::Made { csv, sha256 } => {
+                let source = Self::Bytes(Arc::new(csv));
+                TextSource { source, made_from: Some(sha256) }
+            }
+        })
     }
 
     /// The lines of a file whose charset is known.
@@ -156,13 +169,22 @@ impl FileSource {
     /// # Errors
     /// [`IntakeError`], if the file or its header cannot be used.
     pub fn lines<'a>(&self, reading: FileReading<'a>) -> Result<StatementLines<'a>, IntakeError> {
+        self.as_text(reading.bytes_max)?.source.lines_of_text(reading)
+    }
+
+    fn lines_of_text<'a>(
+        &self,
+        reading: FileReading<'a>,
+    ) -> Result<StatementLines<'a>, IntakeError> {
         let charset = reading.charset.unwrap_or(Charset::Utf8);
         let (unpacked, _packed) = unpack(self.open()?)?;
-        let records = Records::open(unpacked, charset, reading.bytes_max)?;
-        let columns = Columns::find(reading.map, records.header())?;
+        let comment = reading.map.comment.as_deref();
+        let records = Records::open_past(comment, unpacked, charset, reading.bytes_max)?;
+        let header: StringRecord = records.header().iter().map(plain).collect();
+        let columns = Columns::find(reading.map, &header)?;
+        let totals = TotalsCheck::new(reading.map.trailer.as_ref(), &header)?;
         let span = reading.period.span(reading.zone).around();
-        let (counted, last, total, trailer) = (0, 1, 0, TrailerSeen::NotYet);
-        Ok(StatementLines { records, columns, reading, span, counted, last, total, trailer })
+        Ok(StatementLines { records, columns, reading, span, last: 1, totals })
     }
 }
 
@@ -176,26 +198,20 @@ impl AsRef<[u8]> for SharedBytes {
 
 impl Columns {
     fn find(map: &StatementMap, header: &StringRecord) -> Result<Self, IntakeError> {
-        let header: StringRecord = header.iter().map(plain).collect();
-        let place = |name: &str| place_of(name, &header);
+        let place = |name: &str| place_of(name, header);
         let optional = |name: &Option<String>| name.as_deref().map(place).transpose();
-        let trailer = |it: &Trailer| {
-            Ok::<_, IntakeError>(TrailerColumns {
-                count: place(&it.count)?,
-                total: place(&it.total)?,
-            })
-        };
+        let of_kind = |(kind, name): (&String, &String)| (kind.clone(), place(name).ok());
         Ok(Self {
             width: header.len(),
             event: optional(&map.event)?,
             order: optional(&map.order)?,
             occurred_at: place(&map.occurred_at)?,
             amount: place(&map.amount)?,
+            amounts: map.amounts.iter().map(of_kind).collect(),
             kind: optional(&map.kind)?,
             currency: optional(&map.currency)?,
             store: optional(&map.store)?,
             status: optional(&map.status)?,
-            trailer: map.trailer.as_ref().map(trailer).transpose()?,
         })
     }
 }
@@ -208,17 +224,9 @@ impl StatementLines<'_> {
     pub fn next_line(&mut self) -> Result<NextLine, IntakeError> {
         let charset = self.records.charset();
         let Some(record) = self.records.next_record()? else {
-            return Ok(match (&self.reading.map.trailer, &self.trailer) {
-                (Some(trailer), TrailerSeen::NotYet) => {
-                    self.trailer = TrailerSeen::On(0);
-                    let what = format!(
-                        "the file ends without its last line {:?}: it may be cut off",
-                        trailer.mark
-                    );
-                    NextLine::Problem(LineProblem { line: self.last, problem: what })
-                }
-                _ => NextLine::End,
-            });
+            let missing = self.totals.missing();
+            let problem = |problem| NextLine::Problem(LineProblem { line: self.last, problem });
+            return Ok(missing.map_or(NextLine::End, problem));
         };
         let line = record.number;
         self.last = line;
@@ -226,40 +234,22 @@ impl StatementLines<'_> {
         let Some(fields) = record.fields(charset) else {
             return Ok(problem(format!("not {}", charset.name().to_uppercase())));
         };
-        if let TrailerSeen::On(trailer) = self.trailer {
-            return Ok(problem(format!("stands behind the last line, {trailer}")));
+        if is_comment(self.reading.map.comment.as_deref(), &fields) {
+            let text: Vec<&str> = fields.iter().collect();
+            let looked = self.totals.look_at_comment(line, &text.join(","));
+            return Ok(looked.map_or_else(problem, |()| NextLine::Passed));
         }
-        if self.is_trailer(&fields) {
-            self.trailer = TrailerSeen::On(line);
-            return Ok(self.check_trailer(&fields).map_or_else(problem, |()| NextLine::Passed));
+        match self.totals.look(line, &fields) {
+            Ok(TotalsStep::Line) => {}
+            Ok(TotalsStep::OfTotals) => return Ok(NextLine::Passed),
+            Err(what) => return Ok(problem(what)),
         }
-        self.counted = self.counted.saturating_add(1);
-        Ok(match self.read(line, &fields) {
+        let counted = self.totals.count(&fields);
+        Ok(match counted.and_then(|()| self.read(line, &fields)) {
             Ok(Some(line)) => NextLine::Line(line),
             Ok(None) => NextLine::Passed,
             Err(what) => problem(what),
         })
-    }
-
-    fn is_trailer(&self, fields: &StringRecord) -> bool {
-        let mark = self.reading.map.trailer.as_ref().map(|trailer| trailer.mark.as_str());
-        mark.is_some() && fields.get(0).map(plain) == mark
-    }
-
-    fn check_trailer(&self, fields: &StringRecord) -> Result<(), String> {
-        let Some(columns) = &self.columns.trailer else { return Ok(()) };
-        let said = |column: usize| fields.get(column).map(plain).unwrap_or_default();
-        let count = said(columns.count);
-        if count != self.counted.to_string() {
-            return Err(format!("says another number of lines: the file has {}", self.counted));
-        }
-        let total = said(columns.total);
-        let minor = Amount::parse(total, Asset::CNY).map(Amount::minor);
-        let sum = Amount::from_minor(i64::try_from(self.total).unwrap_or(i64::MAX), Asset::CNY);
-        match minor {
-            Ok(minor) if i128::from(minor) == self.total => Ok(()),
-            Ok(_) | Err(_) => Err(format!("says another sum: the lines come to {sum}")),
-        }
     }
 
     fn read(
@@ -273,9 +263,10 @@ impl StatementLines<'_> {
         }
         let cell = |column: usize| fields.get(column).map(plain).unwrap_or_default();
         let filled = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty());
-        let amount = Amount::parse(cell(self.columns.amount), Asset::CNY)
-            .map_err(|error| format!("{}: {error}", map.amount))?;
-        self.total = self.total.saturating_add(i128::from(amount.minor()));
+        let AmountColumn { place, name } = self.amount_column(filled(self.columns.kind))?;
+        let amount = Amount::parse(cell(place), Asset::CNY);
+        let amount = amount.map_err(|error| format!("{name}: {error}"))?;
+        self.totals.add(amount);
         let Some(kind) = self.kind(filled(self.columns.kind), amount)? else { return Ok(None) };
         let named = |name: &Option<String>| name.clone().unwrap_or_default();
         let event = filled(self.columns.event).map(EventId::try_from).transpose();
@@ -299,6 +290,17 @@ impl StatementLines<'_> {
         let is_void = filled(self.columns.status).is_some_and(|status| map.void.contains(status));
         let value = ItemValue { currency, minor };
         Ok(Some(StatementLine { number, kind, event, order, value, at, store, is_void }))
+    }
+
+    fn amount_column(&self, kind: Option<&str>) -> Result<AmountColumn<'_>, String> {
+        let map = self.reading.map;
+        let Some((kind, name)) = kind.and_then(|kind| map.amounts.get_key_value(kind)) else {
+            return Ok(AmountColumn { place: self.columns.amount, name: &map.amount });
+        };
+        let place = self.columns.amounts.get(kind).copied().flatten();
+        let place =
+            place.ok_or_else(|| format!("{kind} needs the column {name}, which the file lacks"))?;
+        Ok(AmountColumn { place, name })
     }
 
     /// A line of quite another month stands in the wrong file.
@@ -336,8 +338,18 @@ impl StatementLines<'_> {
     }
 }
 
+struct AmountColumn<'a> {
+    place: usize,
+    name: &'a str,
+}
+
+/// Whether a line is said to be none.
+fn is_comment(mark: Option<&str>, fields: &StringRecord) -> bool {
+    mark.is_some_and(|mark| fields.get(0).is_some_and(|first| first.starts_with(mark)))
+}
+
 /// A cell without the backtick that some partners put before it against spreadsheets.
-fn plain(cell: &str) -> &str {
+pub(super) fn plain(cell: &str) -> &str {
     let cell = cell.trim();
     cell.strip_prefix('`').unwrap_or(cell)
 }
@@ -447,5 +459,73 @@ mod tests {
         let moved = StatementLine { number: 9, ..first.clone() };
         assert_eq!(moved.content(), first.content());
         assert_ne!(second.content(), first.content());
+    }
+
+    fn kinds(map: &str, period: &str, file: &str) -> Result<Vec<(String, String)>, String> {
+        let map: StatementMap = toml::from_str(map).unwrap();
+        assert_eq!(map.fault(), None);
+        let zone = chrono_tz::Asia::Shanghai;
+        let period = Period::try_from(period).unwrap();
+        let (charset, bytes_max) = (Some(Charset::Utf8), 1_000_000);
+        let reading = FileReading { map: &map, charset, zone, period, bytes_max };
+        let source = FileSource::Bytes(Arc::new(file.as_bytes().to_vec()));
+        let checked = source.check(reading).map_err(|fault| fault.to_string())?;
+        let mut lines = source.lines(reading).unwrap();
+        let mut read = Vec::new();
+        loop {
+            match lines.next_line().unwrap() {
+                NextLine::Line(line) => {
+                    read.push((line.kind.name().to_owned(), line.value.to_string()))
+                }
+                NextLine::Passed => {}
+                NextLine::Problem(problem) => panic!("{problem:?}"),
+                NextLine::End => break,
+            }
+        }
+        assert_eq!(u64::try_from(read.len()).unwrap(), checked.lines);
+        Ok(read)
+    }
+
+    fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+        lines.iter().map(|(kind, value)| ((*kind).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_three_bills_of_wechat_pay_are_read_by_one_map() {
+        let map = include_str!("samples/wechat-pay.toml");
+        let all = include_str!("samples/wechat-pay-all.csv");
+        let (sale, back) = (("payment", "185.50 CNY"), ("refund", "20.00 CNY"));
+        let read = kinds(map, "2026-10", all).unwrap();
+        assert_eq!(read, said(&[sale, ("payment", "12.00 CNY"), back]));
+        let sales = include_str!("samples/wechat-pay-success.csv");
+        assert_eq!(kinds(map, "2026-10", sales).unwrap(), said(&[sale, ("payment", "12.00 CNY")]));
+        let refunds = include_str!("samples/wechat-pay-refund.csv");
+        assert_eq!(kinds(map, "2026-10", refunds).unwrap(), said(&[back]));
+        let wrong = all.replace("`197.50,`20.00", "`197.50,`21.00");
+        assert!(
+            kinds(map, "2026-10", &wrong).unwrap_err().contains("申请退款金额: says another sum")
+        );
+        let wrong = all.replace("`4,`", "`3,`");
+        assert!(kinds(map, "2026-10", &wrong).unwrap_err().contains("the file has 4"));
+        let cut = all.lines().take(5).collect::<Vec<_>>().join("\n");
+        assert!(kinds(map, "2026-10", &cut).unwrap_err().contains("may be cut off"));
+    }
+
+    #[test]
+    fn a_bill_of_alipay_says_its_totals_in_a_comment() {
+        let map = include_str!("samples/alipay.toml");
+        let bill = include_str!("samples/alipay.csv");
+        let read = kinds(map, "2026-10", bill).unwrap();
+        assert_eq!(read, said(&[("payment", "185.50 CNY"), ("refund", "20.00 CNY")]));
+        let wrong = bill.replace("合计：2笔", "合计：3笔");
+        assert!(kinds(map, "2026-10", &wrong).unwrap_err().contains("the file has 2"));
+        let wrong = bill.replace("共165.50元", "共165.51元");
+        assert!(kinds(map, "2026-10", &wrong).unwrap_err().contains("come to 165.50"));
+        let cut: String = bill
+            .lines()
+            .take_while(|line| !line.starts_with("#交易"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert!(kinds(map, "2026-10", &cut).unwrap_err().contains("without its totals"));
     }
 }

@@ -119,3 +119,4 @@ mod waiting;
 mod webhooks;
 mod wide_sums;
 mod wire_standards;
+mod workbooks;

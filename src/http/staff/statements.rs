@@ -93,8 +93,8 @@ pub(in crate::http) struct Views {
     next: Option<String>,
 }
 
-/// A partner's statement: CSV as its manifest maps the columns, plain or gzip. Its totals hold before
-/// any line is used. The same file again is the same statement.
+/// A partner's statement: CSV as its manifest maps the columns, plain, gzip or in a ZIP archive, or a
+/// workbook (.xlsx). Its totals hold before any line is used. The same file again is the same statement.
 #[utoipa::path(
     post, path = "/v1/reconciliation/statements", tag = "Reconciliation",
     security(("staff" = ["reconcile"])), params(Belongs),
@@ -189,7 +189,13 @@ fn read_charset(name: &str) -> Result<Charset, Problem> {
 
 fn check_type(request: &HttpRequest) -> Result<(), Problem> {
     let sent = content_type(request.headers())?;
-    let known = ["text/csv", "application/gzip", "application/octet-stream"];
+    let known = [
+        "text/csv",
+        "application/gzip",
+        "application/zip",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/octet-stream",
+    ];
     match sent.as_deref() {
         Some(sent) if known.contains(&sent) => Ok(()),
         Some(_) | None => {
