@@ -329,8 +329,7 @@ random_id!(
 );
 
 name_id!(
-    /// A partner's event, by partner and event id. It is the primary key of events, so the database
-    /// itself keeps each event once, for ever.
+    /// A partner's event, by partner and event id: the primary key of events, for ever.
     EventKey
 );
 name_id!(

@@ -150,7 +150,7 @@ fn period_of(
 ) -> ConductPeriod {
     let local = occasion.recorded_at.utc().with_timezone(&occasion.zone).naive_local();
     let then = local.checked_sub_signed(TimeDelta::weeks(weeks)).unwrap_or(local);
-    let period = then.format(per.form()).to_string();
+    let period = per.of(then);
     let key = ConductKey::of_name(&["conduct", partner.as_str(), &period]);
     ConductPeriod { key, partner: partner.clone(), period }
 }
@@ -270,15 +270,22 @@ pub fn weigh(
     conduct: &Conduct,
     occasion: Occasion,
 ) -> Result<Option<HeldReason>, AmountError> {
-    for pattern in &partner.payment_patterns {
-        let period = period_of(&partner.id, pattern.per, occasion, 0);
+    let [hour, day, month] = observed.periods.each_ref().map(|period| {
         let before = conduct.get(period.key);
         let mut after = before.clone();
         observed.count(&mut after);
-        let past = Past { partner: &partner.id, conduct, occasion };
+        [before, after]
+    });
+    let past = Past { partner: &partner.id, conduct, occasion };
+    for pattern in &partner.payment_patterns {
+        let [before, after] = match pattern.per {
+            ExposurePeriod::Hour => &hour,
+            ExposurePeriod::Day => &day,
+            ExposurePeriod::Month => &month,
+        };
         let shown = match &observed.act {
-            ObservedAct::Payment(signs) => signs_shown(pattern, [&before, &after], signs, &past),
-            ObservedAct::Redemption { own, .. } => own_share(pattern, &after, *own),
+            ObservedAct::Payment(signs) => signs_shown(pattern, [before, after], signs, &past),
+            ObservedAct::Redemption { own, .. } => own_share(pattern, after, *own),
         };
         let Some((measured, sign)) = shown else { continue };
         if measured > pattern.max {
@@ -362,12 +369,15 @@ fn signs_shown(
 }
 
 fn night(pattern: &PaymentPattern, after: &Tally, signs: &PaymentSigns, past: &Past<'_>) -> Shown {
+    let count = after.live;
+    if !signs.is_live || Decimal::from(count) <= pattern.max {
+        return None;
+    }
     let sum = |weeks: Vec<i64>| weeks.into_iter().fold(0_i64, i64::saturating_add);
     let usual = sum(past.weeks(ExposurePeriod::Hour, Tally::live_taken));
     let among = sum(past.weeks(ExposurePeriod::Day, Tally::live_taken));
     let is_night = usual.saturating_mul(NIGHT_IS_ONE_IN) < among;
-    let shows = signs.is_live && is_night && among >= pattern.least;
-    let count = after.live;
+    let shows = is_night && among >= pattern.least;
     shows.then(|| (Decimal::from(count), UnusualSign::Night { count, usual, among }))
 }
 
@@ -379,14 +389,15 @@ fn velocity(
     past: &Past<'_>,
 ) -> Shown {
     let by_hour = pattern.per == ExposurePeriod::Hour;
-    let (count, mut weeks) = if by_hour {
-        (after.live, past.weeks(pattern.per, Tally::live_taken))
-    } else {
-        (after.payments, past.weeks(pattern.per, Tally::taken))
-    };
+    let count = if by_hour { after.live } else { after.payments };
+    if count < pattern.least || (by_hour && !signs.is_live) {
+        return None;
+    }
+    let taken = if by_hour { Tally::live_taken } else { Tally::taken };
+    let mut weeks = past.weeks(pattern.per, taken);
     // A partner that is new, or a shop that was closed, has weeks that say nothing.
     weeks.retain(|payments| *payments > 0);
-    if count < pattern.least || weeks.len() < PAST_WEEKS_MIN || (by_hour && !signs.is_live) {
+    if weeks.len() < PAST_WEEKS_MIN {
         return None;
     }
     let usual = median(&mut weeks);

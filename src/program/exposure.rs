@@ -112,7 +112,7 @@ fn bucket(
         ExposureDay::Happened => occasion.effective_at,
     };
     let local = at.utc().with_timezone(&occasion.zone);
-    let period = local.format(limit.per.form()).to_string();
+    let period = limit.per.of(local.naive_local());
     let whose = customer.map(|customer| customer.to_string()).unwrap_or_default();
     let (id, rule) = (partner.id.clone(), limit.id.clone());
     let key = ExposureKey::of_name(&["exposure", id.as_str(), rule.as_str(), &whose, &period]);

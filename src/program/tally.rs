@@ -47,7 +47,7 @@ pub struct PaymentSigns {
     pub is_round: bool,
     /// Below 60.
     pub second: u32,
-    /// Of the sum; `None` for 0.00.
+    /// The sum's; `None` for 0.00.
     pub digit: Option<i64>,
     /// The member, and the one whose number comes next, by their hashes.
     pub member: String,

@@ -258,13 +258,13 @@ impl Till {
         decide(&event, &self.shop, &mut self.standings, occasion).unwrap()
     }
 
-    /// Nine weeks of an honest shop: 40 payments an hour from 9 to 20 o'clock. Returns the next Monday.
+    /// Nine weeks of an honest shop: 40 payments an hour from 10 to 14 o'clock. Returns the next Monday.
     fn with_a_past() -> (Self, Moment) {
         let mut till = Self::new();
         let monday = Utc.with_ymd_and_hms(2026, 9, 6, 16, 0, 0).unwrap();
         let monday = clock::Moment::parse(&monday.to_rfc3339()).unwrap();
         for day in 0..63 {
-            for hour in 9..20 {
+            for hour in 10..14 {
                 for turn in 0..40 {
                     let at = monday
                         .plus(TimeDelta::days(day))

@@ -2,6 +2,7 @@
 //! customer or form, and how late an event may come. The programme has them, and a manifest lowers
 //! them, or raises them as far as the programme's ceiling.
 
+use chrono::{Datelike, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -174,13 +175,14 @@ impl ExposureMeasure {
 }
 
 impl ExposurePeriod {
-    /// How a moment of the period is written, so that all of them are the same: a format of chrono.
+    /// The period in which a local time lies, such as `2026-11`, `2026-11-27` or `2026-11-27 06`.
     #[must_use]
-    pub const fn form(self) -> &'static str {
+    pub fn of(self, local: NaiveDateTime) -> String {
+        let (year, month, day, hour) = (local.year(), local.month(), local.day(), local.hour());
         match self {
-            Self::Hour => "%Y-%m-%d %H",
-            Self::Day => "%Y-%m-%d",
-            Self::Month => "%Y-%m",
+            Self::Hour => format!("{year:04}-{month:02}-{day:02} {hour:02}"),
+            Self::Day => format!("{year:04}-{month:02}-{day:02}"),
+            Self::Month => format!("{year:04}-{month:02}"),
         }
     }
 

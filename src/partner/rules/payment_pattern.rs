@@ -17,8 +17,8 @@ pub struct PaymentPattern {
     pub id: RuleId,
     pub counts: PatternSign,
     pub per: ExposurePeriod,
-    /// The fewest payments that are judged, with the one at hand; of a past, the fewest that make one.
-    /// Of redemption: points.
+    /// The fewest payments that are judged, with the one at hand; for a past, the fewest that make one;
+    /// for redemption, points.
     pub least: i64,
     pub max: Decimal,
     /// The most that a manifest may make of it.
