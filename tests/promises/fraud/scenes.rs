@@ -162,7 +162,7 @@ async fn many_customers_at_one_shop() {
     for number in 0..120 {
         let person = customer(&thief.app, &format!("accomplice-{number}"));
         let reference = member(&person, "lotus-tea").await;
-        let event = careful(number, &reference, 600);
+        let event = careful(number, &reference, 400);
         thief.say(&shop, &with_discount(event, "spend-50-save-5", "5.00")).await;
     }
     thief.ends("many real customers at one accomplice's shop").await;
@@ -176,14 +176,14 @@ async fn two_partners_and_one_accomplice() {
     for number in 0..40 {
         let person = customer(&thief.app, &format!("accomplice-{number}"));
         let reference = member(&person, "blue-basket").await;
-        thief.say(&here, &careful(number, &reference, 1_700)).await;
+        thief.say(&here, &careful(number, &reference, 900)).await;
         let hold = format!("h-{number}");
-        let held = hold_points(&there, &person, &hold, "1000.00").await;
+        let held = hold_points(&there, &person, &hold, "900.00").await;
         thief.note(&held);
         let done = redemption(&format!("c-{number}"), "committed", json!({ "hold": hold }));
         thief.say(&there, &done).await;
         thief
-            .say(&here, &now(refund(&format!("r-{number}"), &format!("x-{number}"), "1700.00")))
+            .say(&here, &now(refund(&format!("r-{number}"), &format!("x-{number}"), "900.00")))
             .await;
     }
     thief.ends("paid at one partner, redeemed at another, refunded").await;
@@ -195,7 +195,7 @@ async fn redeemed_and_returned_in_parts() {
     let there = thief.app.partner("green-basket").await;
     let person = customer(&thief.app, "accomplice");
     let reference = member(&person, "blue-basket").await;
-    thief.say(&here, &careful(1, &reference, 1_700)).await;
+    thief.say(&here, &careful(1, &reference, 950)).await;
     for number in 0..40 {
         let hold = format!("h-{number}");
         let held = hold_points(&there, &person, &hold, "900.50").await;
@@ -216,7 +216,7 @@ async fn one_code_again_and_again() {
     let there = thief.app.partner("green-basket").await;
     let person = customer(&thief.app, "victim");
     let reference = member(&person, "blue-basket").await;
-    here.record(&careful(1, &reference, 1_700)).await;
+    here.record(&careful(1, &reference, 950)).await;
     let shown = code(&person).await;
     for number in 0..30 {
         let hold = format!("h-{number}");
