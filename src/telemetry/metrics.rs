@@ -408,7 +408,7 @@ mod tests {
             let took = Duration::from_millis(3);
             metrics.answered(Answer { route, method, status: 405, partner_kind, took });
         }
-        let levels = Levels { queue: 7, pool_in_use: 1, pool_idle: 0, outbox: None };
+        let levels = Levels { queue: 7, pool_in_use: 1, pool_idle: 0, outbox: None, breaks: None };
         let text = metrics.text(&levels).unwrap();
         assert!(!text.contains("13800138000") && !text.contains("BREW"), "{text}");
         let line = "tallystick_http_requests_total{route=\"none\",method=\"other\",\
