@@ -81,6 +81,8 @@ pub struct OpenBooks {
 pub struct Place<'a> {
     pub url: &'a DatabaseUrl,
     pub keys: &'a TokenKeys,
+    /// Whether the bank is told of alarms.
+    pub has_alarm_address: bool,
 }
 
 /// What all books share.
@@ -119,6 +121,7 @@ impl OpenBooks {
             group_max: settings.group_max,
             leads_waiting: Arc::clone(&messages_waiting),
             metrics: Arc::clone(metrics),
+            has_alarm_address: place.has_alarm_address,
         })?;
         let (keys, files_waiting) = (place.keys.clone(), Arc::new(Notify::new()));
         let books = Books { pool, writer, keys, webhook, messages_waiting, files_waiting };

@@ -88,8 +88,10 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "customer/erasure_record",
             "customer/export",
             "customer/members",
+            "customer/own_referrals",
             "customer/person_data",
             "customer/points",
+            "customer/redemptions",
             "customer/refusal",
             "customer/rejected_lines",
             "customer/requester",
@@ -207,6 +209,7 @@ const CIRCLES: &[(&[&str], &str)] = &[
     (
         &[
             "program/conduct",
+            "program/confirmation",
             "program/counter",
             "program/decision",
             "program/exposure",

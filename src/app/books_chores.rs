@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::without_http::{AppError, Core};
 use crate::behaviour::Search;
 use crate::books::{Books, lease};
-use crate::crm::standard_webhook::SharedSecret;
 use crate::crm::{Crm, Gathered};
 use crate::customer::retention::Enforcement;
 use crate::due::Due;
@@ -16,12 +15,10 @@ use crate::intake::job::{self, IntakeSettings};
 use crate::ledger::seal::{self, Sealer};
 use crate::notice::NoticeSearch;
 use crate::outbox::relay::{self, RelaySettings};
-use crate::outbox::{CrmSender, NoticeSender, NoticeWay, Senders};
+use crate::outbox::{CrmSender, NoticeSender, NoticeWay, Senders, SignedPost, Unusable};
 use crate::secrets::reseal::Resealer;
-use crate::settings::{NoticeSettings, Settings};
+use crate::settings::{AlarmSettings, NoticeSettings, Settings};
 use crate::task::{self, Schedule, Task};
-
-const NOTICE_TIME_OUT: Duration = Duration::from_secs(10);
 
 /// Whether what stands in the books is real.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,9 +144,11 @@ impl Chores<'_> {
     fn relay(&self) -> Result<Task, AppError> {
         let Self { settings, core, books, world } = self;
         let time_out = lease(settings) / 4;
-        let (crm, notice) = match world {
-            World::Real => (real_crm(settings, time_out)?, self.notice_sender()?),
-            World::Sandbox => (Some(Crm::Pretended), None),
+        let (crm, notice, bank) = match world {
+            World::Real => {
+                (real_crm(settings, time_out)?, self.notice_sender()?, bank_address(settings)?)
+            }
+            World::Sandbox => (Some(Crm::Pretended), None, None),
         };
         let crm = crm.map(|crm| CrmSender {
             crm: Gathered::start(Arc::new(crm), time_out),
@@ -160,7 +159,7 @@ impl Chores<'_> {
         });
         let relay = RelaySettings {
             pool: books.pool.clone(),
-            senders: Senders { crm, webhook: books.webhook.clone(), notice },
+            senders: Senders { crm, webhook: books.webhook.clone(), notice, bank },
             delivery: settings.delivery,
             lease: lease(settings),
             metrics: Arc::clone(&core.metrics),
@@ -174,21 +173,20 @@ impl Chores<'_> {
         let way = match notices {
             NoticeSettings::Log => NoticeWay::Log,
             NoticeSettings::Webhook { url, secret } => {
-                let unusable = |what: &str| AppError::Notices(what.to_owned());
-                let secret = SharedSecret::read(secret).ok_or_else(|| {
-                    unusable("secret: expected whsec_ and base64 of 24 to 64 bytes")
-                })?;
-                let http = reqwest::Client::builder()
-                    .timeout(NOTICE_TIME_OUT)
-                    .redirect(reqwest::redirect::Policy::none())
-                    .build()
-                    .map_err(|_error| unusable("no HTTP client"))?;
-                NoticeWay::Webhook { url: url.clone(), secret: Box::new(secret), http }
+                let unusable = |error: Unusable| AppError::Notices(error.to_string());
+                NoticeWay::Webhook(Box::new(SignedPost::new(url, secret).map_err(unusable)?))
             }
         };
         let (pool, registry) = (self.books.pool.clone(), Arc::clone(&self.core.registry));
         Ok(Some(NoticeSender { pool, registry, time_zone: self.settings.time_zone, way }))
     }
+}
+
+/// The bank's address for alarms, if the settings name one.
+fn bank_address(settings: &Settings) -> Result<Option<SignedPost>, AppError> {
+    let Some(AlarmSettings { url, secret }) = &settings.alarms else { return Ok(None) };
+    let address = SignedPost::new(url, secret);
+    address.map(Some).map_err(|error| AppError::Alarms(error.to_string()))
 }
 
 /// A client of the CRM, if the settings name one.

@@ -48,6 +48,8 @@ pub enum AppError {
     Gateway(#[from] GatewayError),
     #[error("the settings notices cannot be used: {0}")]
     Notices(String),
+    #[error("the settings alarms cannot be used: {0}")]
+    Alarms(String),
     #[error("the CRM's settings cannot be used: {0}")]
     Crm(String),
     #[error(transparent)]
@@ -83,12 +85,17 @@ impl Core {
             }
             Ok(OpenBooks::start(place, &shared)?)
         };
-        let main = Place { url: &settings.database_url, keys: &keys.token };
+        let main = Place {
+            url: &settings.database_url,
+            keys: &keys.token,
+            has_alarm_address: settings.alarms.is_some(),
+        };
         let main = open(&mut db, &main)?;
         let sandbox = match &settings.sandbox {
             None => None,
             Some(SandboxSettings { database_url: url }) => {
-                Some(open(&mut migrated(url, patience)?, &Place { url, keys: &keys.sandbox })?)
+                let place = Place { url, keys: &keys.sandbox, has_alarm_address: false };
+                Some(open(&mut migrated(url, patience)?, &place)?)
             }
         };
         Ok(Self { registry, keys, metrics, main, sandbox })

@@ -49,7 +49,9 @@ impl Reason {
         match self.reason.as_str() {
             "not_earned" => Some(self.without_rule()),
             "earned" | "clawed_back" | "owed" | "debt_recovered" | "released" | "matured"
-            | "expired" | "adjusted" | "reversed" => Some(self.into_written()),
+            | "expired" | "adjusted" | "reversed" | "awaits_customer" | "declined" => {
+                Some(self.into_written())
+            }
             "rewarded" | "reward_taken_back" => {
                 let is_own = self.to.as_deref() == Some("customer");
                 is_own.then(|| self.into_written())

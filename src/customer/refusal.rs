@@ -22,6 +22,12 @@ pub enum CustomerRefusal {
     /// The programme asks customers to say for how many points a code is.
     #[error("say for how many points the code is; expected more than 0")]
     PointsNotNamed,
+    /// The redemption waits for nobody.
+    #[error("the redemption does not wait for the customer any more: it is {state}")]
+    RedemptionClosed { state: &'static str },
+    /// The referral waits for no word of its person.
+    #[error("the referral does not wait for its person: it is {state}")]
+    ReferralClosed { state: &'static str },
     #[error("the system gives no random numbers")]
     NoRandomness,
     #[error("the contact data cannot be written as JSON")]

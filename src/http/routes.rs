@@ -14,7 +14,9 @@ use crate::http::access::staff::{
     Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Reconcile, Settle, Staff,
 };
 use crate::http::access::{metadata, revocation, token_endpoint};
-use crate::http::customer::{codes, consents, contact, notices, person_data, points};
+use crate::http::customer::{
+    codes, consents, contact, notices, own_referrals, person_data, points, redemptions,
+};
 use crate::http::merchant;
 use crate::http::openapi;
 use crate::http::operator::{health, metrics};
@@ -115,6 +117,10 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
             web::post().to(sandbox::leads::tell_stage),
         ))
         .service(once::<Caller<EventsWrite>>(
+            "/v1/sandbox/redemptions/{event}/answer",
+            web::post().to(sandbox::redemptions::answer_redemption),
+        ))
+        .service(once::<Caller<EventsWrite>>(
             "/v1/sandbox/codes",
             web::post().to(sandbox::members::make_sandbox_code),
         ));
@@ -135,6 +141,20 @@ fn customer_routes(config: &mut web::ServiceConfig) {
         .service(once::<Customer>(
             "/v1/customers/me/members/{partner}",
             web::post().to(points::link_member),
+        ))
+        .service(at("/v1/customers/me/referrals", web::get().to(own_referrals::get_own_referrals)))
+        .service(once::<Customer>(
+            "/v1/customers/me/referrals/{referral}/confirmation",
+            web::post().to(own_referrals::confirm_referral),
+        ))
+        .service(at("/v1/customers/me/redemptions", web::get().to(redemptions::get_redemptions)))
+        .service(once::<Customer>(
+            "/v1/customers/me/redemptions/{redemption}/confirmation",
+            web::post().to(redemptions::confirm_redemption),
+        ))
+        .service(once::<Customer>(
+            "/v1/customers/me/redemptions/{redemption}/rejection",
+            web::post().to(redemptions::decline_redemption),
         ))
         .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
         .service(once::<Customer>("/v1/customers/me/contact", web::post().to(contact::agree)))

@@ -40,6 +40,10 @@ pub enum TransactionKind {
     Frozen,
     /// Staff lifted the freeze.
     Thawed,
+    /// A customer confirmed a redemption that waited for them.
+    Confirmed,
+    /// A customer declined it: its points are free again.
+    Declined,
     /// Two persons made up for a break.
     BreakAdjusted,
     /// The bank paid what a closed month came to.
@@ -66,6 +70,8 @@ pub enum Basis {
     Correction,
     /// A row of `released_events` or of `freezes`.
     Staff,
+    /// A row of `holds` that names it as the customer's answer.
+    Customer,
     /// An approved row of `break_proposals`.
     Break,
     /// A row of `payout_moves`, or an approved one of `bank_break_proposals`.
@@ -73,7 +79,7 @@ pub enum Basis {
 }
 
 impl TransactionKind {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Payment,
         Self::Refund,
         Self::Referral,
@@ -92,6 +98,8 @@ impl TransactionKind {
         Self::Released,
         Self::Frozen,
         Self::Thawed,
+        Self::Confirmed,
+        Self::Declined,
         Self::BreakAdjusted,
         Self::PayoutPaid,
         Self::PayoutRejected,
@@ -121,6 +129,8 @@ impl TransactionKind {
             Self::Released => "event.released",
             Self::Frozen => "partner.frozen",
             Self::Thawed => "partner.thawed",
+            Self::Confirmed => "redemption.confirmed",
+            Self::Declined => "redemption.declined",
             Self::BreakAdjusted => "break.adjusted",
             Self::PayoutPaid => "payout.paid",
             Self::PayoutRejected => "payout.rejected",
@@ -149,6 +159,7 @@ impl TransactionKind {
             Self::Rewarded | Self::ClawedBack | Self::CommissionMatured => Basis::Referral,
             Self::Adjustment | Self::Reversal => Basis::Correction,
             Self::Released | Self::Frozen | Self::Thawed => Basis::Staff,
+            Self::Confirmed | Self::Declined => Basis::Customer,
             Self::BreakAdjusted => Basis::Break,
             Self::PayoutPaid
             | Self::PayoutRejected

@@ -122,7 +122,9 @@ impl Movement {
                 | TransactionKind::Commit
                 | TransactionKind::Cancel
                 | TransactionKind::Return
-                | TransactionKind::TimedOut,
+                | TransactionKind::TimedOut
+                | TransactionKind::Confirmed
+                | TransactionKind::Declined,
             ) => Self::Redeemed,
             Some(
                 TransactionKind::Matured

@@ -13,7 +13,7 @@ use crate::clock::{self, Moment};
 use crate::ids::CustomerId;
 use crate::money::{Amount, Asset};
 use crate::partner::Registry;
-use crate::partner::notice::{NoticeKind, POINTS_EXPIRING, POINTS_REDEEMED};
+use crate::partner::notice::{NoticeKind, POINTS_EXPIRING, is_told_at_once};
 use crate::store::announcements::DueSpan;
 use crate::store::lots::Expiring;
 use crate::store::notices::NewNotice;
@@ -56,7 +56,7 @@ fn round(search: &NoticeSearch, now: Moment) -> Result<usize, StoreError> {
     let programme = search.registry.programme();
     let mut count = 0_usize;
     for kind in &programme.notice {
-        if kind.kind == POINTS_REDEEMED {
+        if is_told_at_once(&kind.kind) {
             // The writer queues it, with the redemption.
             continue;
         }

@@ -58,9 +58,14 @@ impl Failure {
         Self::of_ours("unserved", "no settings for this channel".to_owned())
     }
 
-    const fn of_ours(class: &'static str, text: String) -> Self {
-        let blame = Blame::Ourselves;
+    /// A failure that may pass.
+    #[must_use]
+    pub const fn of(class: &'static str, text: String, blame: Blame) -> Self {
         Self { class, status: None, text, is_final: false, blame, wait_min: None }
+    }
+
+    const fn of_ours(class: &'static str, text: String) -> Self {
+        Self::of(class, text, Blame::Ourselves)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | a lead has changed | `outbox::lead_changed(tx, referral, now)` |
 //! | a consent is withdrawn | `outbox::consent_withdrawn(tx, referral, now)` |
 //! | nothing more about a subject | `outbox::cancel(tx, destination, subject, now)` |
+//! | a message that may be queued already | `outbox::insert_once(tx, &NewMessage { … }, now)` |
 //! | any other message | `outbox::insert(tx, &[NewMessage { … }], now)`, with `outbox::next_revision` |
 //!
 //! All of them are in `crate::store::outbox`. A message names its subject, and the content is read
@@ -30,9 +31,11 @@ pub mod relay;
 pub mod replay;
 mod send;
 mod sent;
+mod signed_post;
 
 pub use crm::CrmSender;
 pub use failure::Failure;
 pub use notices::{NoticeSender, NoticeWay};
 pub use send::Senders;
 pub use sent::Sent;
+pub use signed_post::{SignedPost, Unusable};

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::failure::{Blame, asked};
+use super::failure::Blame;
+use super::signed_post::SignedPost;
 use super::{Failure, Sent};
 use crate::clock;
-use crate::crm::standard_webhook::{ID, SIGNATURE, SharedSecret, TIMESTAMP};
 use crate::ids::PartnerId;
 use crate::money::Asset;
 use crate::notice::night_left;
 use crate::partner::Registry;
-use crate::partner::notice::POINTS_REDEEMED;
+use crate::partner::notice::is_told_at_once;
 use crate::store::Pool;
 use crate::store::notices::{self, Notice};
 use crate::store::outbox::claims::Claimed;
@@ -36,7 +34,7 @@ pub enum NoticeWay {
     /// Into the log, without the customer.
     Log,
     /// To the bank's message gateway, by a signed `POST`.
-    Webhook { url: String, secret: Box<SharedSecret>, http: Client },
+    Webhook(Box<SignedPost>),
 }
 
 impl NoticeSender {
@@ -45,13 +43,13 @@ impl NoticeSender {
         let notice = self.pool.ask(move |db| notices::get(db, &subject)).await?;
         let Some(notice) = notice else { return Err(Failure::no_consent()) };
         // What has happened is told at any hour, however late: it may have been somebody else.
-        let can_wait = notice.kind != POINTS_REDEEMED;
+        let can_wait = !is_told_at_once(&notice.kind);
         if let Some(left) = night_left(clock::now(), self.time_zone).filter(|_left| can_wait) {
             let text = "nobody is told at night".to_owned();
-            return Err(failure("night", text, Blame::Ourselves).after(left));
+            return Err(Failure::of("night", text, Blame::Ourselves).after(left));
         }
         if can_wait && notice.date < clock::now().day_in(self.time_zone).to_string() {
-            let failed = failure("late", "its day is over".to_owned(), Blame::Ourselves);
+            let failed = Failure::of("late", "its day is over".to_owned(), Blame::Ourselves);
             return Err(Failure { is_final: true, ..failed });
         }
         let id = Uuid::from_bytes(claimed.subject);
@@ -60,22 +58,9 @@ impl NoticeSender {
                 tracing::info!(notice = %id, kind = notice.kind, "notice");
                 Ok(Sent { remote_id: None, status: None })
             }
-            NoticeWay::Webhook { url, secret, http } => {
+            NoticeWay::Webhook(post) => {
                 let body = self.body(id, &notice).to_string().into_bytes();
-                let (id, now) = (format!("notice-{id}"), clock::now());
-                let request = http
-                    .post(url)
-                    .header("content-type", "application/json")
-                    .header(ID, &id)
-                    .header(TIMESTAMP, now.unix_seconds())
-                    .header(SIGNATURE, secret.sign(&id, now, &body))
-                    .body(body);
-                let response = request.send().await.map_err(|_error| {
-                    failure("unavailable", "no answer".to_owned(), Blame::Destination)
-                })?;
-                let retry_after = response.headers().get(RETRY_AFTER);
-                let seconds = retry_after.and_then(|text| text.to_str().ok()?.parse().ok());
-                told(response.status(), seconds.map(Duration::from_secs))
+                post.send(&format!("notice-{id}"), body).await
             }
         }
     }
@@ -119,29 +104,6 @@ impl NoticeSender {
         }
         body
     }
-}
-
-fn told(status: StatusCode, retry_after: Option<Duration>) -> Result<Sent, Failure> {
-    let text = format!("status {}", status.as_str());
-    let failed = match status {
-        status if status.is_success() => {
-            return Ok(Sent { remote_id: None, status: Some(status.as_u16()) });
-        }
-        StatusCode::TOO_MANY_REQUESTS => failure("rate_limited", text, Blame::Pace),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            failure("unavailable", text, Blame::Destination)
-        }
-        status if status.is_client_error() => {
-            Failure { is_final: true, ..failure("refused", text, Blame::Message) }
-        }
-        _ => failure("unavailable", text, Blame::Destination),
-    };
-    let failed = Failure { status: Some(status.as_u16()), ..failed };
-    Err(Failure { wait_min: asked(retry_after), ..failed })
-}
-
-const fn failure(class: &'static str, text: String, blame: Blame) -> Failure {
-    Failure { class, status: None, text, is_final: false, blame, wait_min: None }
 }
 
 impl Failure {

@@ -201,7 +201,7 @@ impl Worker {
                 Vec::new()
             }
         };
-        found.into_iter().filter(|found| self.senders.serve(found.channel())).collect()
+        found.into_iter().filter(|found| self.senders.serve(*found)).collect()
     }
 
     async fn claim(self: Arc<Self>, destination: Destination, room: usize) -> Vec<Claimed> {
@@ -290,7 +290,9 @@ impl Failure {
         let wait_min = self.wait_min.and_then(|wait| TimeDelta::from_std(wait).ok());
         let wait_min = wait_min.unwrap_or_default();
         let next = match claimed.destination {
-            Destination::Webhook(_) => backoff::next_of_webhook(claimed.failures, wait_min, now),
+            Destination::Webhook(_) | Destination::Bank => {
+                backoff::next_of_webhook(claimed.failures, wait_min, now)
+            }
             Destination::Crm | Destination::Notice => {
                 backoff::next(claimed.failures, claimed.give_up_at, wait_min, now)
             }

@@ -76,7 +76,7 @@ pub enum CorrectionRefusal {
     ExpiryPast,
     #[error("whoever proposed a correction cannot approve it")]
     FourEyes,
-    #[error("the customer is the member of staff; another person must do it")]
+    #[error("the customer is the member of staff, or lives with them; another person must do it")]
     OwnAccount,
     #[error("the correction is {state} already")]
     Closed { state: &'static str },

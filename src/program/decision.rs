@@ -212,6 +212,11 @@ pub enum Refusal {
     HoldUnknown,
     #[error("the hold does not allow it: it is {state}")]
     HoldClosed { state: &'static str },
+    #[error(
+        "the customer has to confirm so many points first, in the bank's app; commit again then, or \
+         cancel the hold"
+    )]
+    AwaitsCustomer,
     #[error("more is committed than is held: {held} points")]
     CommitExceeds { held: Amount },
     #[error("more is returned than is left of what was redeemed: {left} points")]

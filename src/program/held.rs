@@ -166,9 +166,13 @@ fn withhold_commit(decision: Decision) -> Result<Decision, Refusal> {
     let mut held = decision;
     let value = match held.hold {
         Some(HoldStep::Closed { value, .. }) => value,
-        Some(HoldStep::Opened { .. } | HoldStep::Returned { .. }) | None => {
-            Amount::zero(Asset::CNY)
-        }
+        Some(
+            HoldStep::Opened { .. }
+            | HoldStep::Confirmed
+            | HoldStep::Declined
+            | HoldStep::Returned { .. },
+        )
+        | None => Amount::zero(Asset::CNY),
     };
     withhold_price(&mut held);
     held.explain(HeldReason::PriceHeld { value });

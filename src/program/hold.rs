@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use rust_decimal::Decimal;
 
 use super::code::CodeStanding;
+use super::confirmation::{self, Confirmation};
 use super::counter::{Counted, CountedUnit, Counters};
 use super::decision::{Decision, Occasion, PARTS_MAX, Refusal};
 use super::explain::{LocalMoment, PointsReason};
@@ -50,14 +51,31 @@ pub struct HoldStanding {
     /// CNY for 1.00 points committed. `None`: nothing was, or by a release that rounded the value of
     /// each redemption by itself.
     pub price: Option<Decimal>,
+    pub confirmation: Confirmation,
 }
 
 /// What a decision does to a hold.
 #[derive(Clone, Copy, Debug)]
 pub enum HoldStep {
-    Opened { code: CodeKey, points: Amount, times_out_at: Moment },
-    Closed { state: HoldState, committed: Amount, value: Amount, price: Option<Decimal> },
-    Returned { points: Amount, value: Amount },
+    Opened {
+        code: CodeKey,
+        points: Amount,
+        times_out_at: Moment,
+        confirmation: Confirmation,
+    },
+    /// The customer confirmed it, or declined it: then it is cancelled.
+    Confirmed,
+    Declined,
+    Closed {
+        state: HoldState,
+        committed: Amount,
+        value: Amount,
+        price: Option<Decimal>,
+    },
+    Returned {
+        points: Amount,
+        value: Amount,
+    },
 }
 
 impl HoldStanding {
@@ -66,6 +84,15 @@ impl HoldStanding {
         let prices = [Some(partner.programme.points.redemption_price), self.price];
         let sums = prices.into_iter().flatten();
         sums.map(|price| RedeemedSum::of(&partner.id, self.customer, price).counter())
+    }
+
+    /// Its state, as people are told of it.
+    #[must_use]
+    pub const fn state_told(&self) -> &'static str {
+        match (self.state, self.confirmation) {
+            (HoldState::Cancelled, Confirmation::Declined) => "declined by the customer",
+            (state, _any) => state.name(),
+        }
     }
 
     /// The lots whose points are held, or were redeemed.
@@ -131,8 +158,9 @@ pub fn hold(
     let until = LocalMoment::new(times_out_at, occasion.zone);
     let points = hold.points;
     decision.explain(PointsReason::Held { rule, points, times_out_at: until });
+    let confirmation = confirmation::ask(points, partner, &mut decision);
     let code = CodeKey::of(&hold.code);
-    decision.hold = Some(HoldStep::Opened { code, points: hold.points, times_out_at });
+    decision.hold = Some(HoldStep::Opened { code, points, times_out_at, confirmation });
     Ok(decision)
 }
 
@@ -146,6 +174,7 @@ pub fn commit(
 ) -> Result<Decision, Refusal> {
     let lots = &standings.lots;
     open(hold, occasion.recorded_at)?;
+    confirmation::confirmed(hold)?;
     let points = commit.points.unwrap_or(hold.points);
     if points.minor() > hold.points.minor() {
         return Err(Refusal::CommitExceeds { held: hold.points });
@@ -225,7 +254,7 @@ pub fn give_back(
 ) -> Result<Decision, Refusal> {
     let lots = &standings.lots;
     if hold.state != HoldState::Committed {
-        return Err(Refusal::HoldClosed { state: hold.state.name() });
+        return Err(Refusal::HoldClosed { state: hold.state_told() });
     }
     let returned = hold.returned.checked_add(given.points)?;
     if returned.minor() > hold.committed.minor() {
@@ -309,9 +338,9 @@ fn part_of_value(hold: &HoldStanding, returned: Amount) -> Result<Amount, Refusa
     Ok(parts.first().copied().unwrap_or(Amount::zero(Asset::CNY)))
 }
 
-fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {
+pub(super) fn open(hold: &HoldStanding, now: Moment) -> Result<(), Refusal> {
     if hold.state != HoldState::Held {
-        return Err(Refusal::HoldClosed { state: hold.state.name() });
+        return Err(Refusal::HoldClosed { state: hold.state_told() });
     }
     if hold.times_out_at <= now {
         return Err(Refusal::HoldClosed { state: HoldState::TimedOut.name() });

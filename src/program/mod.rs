@@ -8,6 +8,7 @@ mod brought;
 mod charge;
 mod code;
 mod conduct;
+mod confirmation;
 pub mod correction;
 mod counter;
 mod counting;
@@ -41,6 +42,7 @@ pub use adjust::adjust;
 pub use charge::{ChargeStep, RefundCharge};
 pub use code::CodeStanding;
 pub use conduct::{ConductPeriod, NeededConduct};
+pub use confirmation::{AskedOf, Confirmation, CustomerAnswer, answer as answer_hold};
 pub use correction::{
     Adjustment, Correction, CorrectionContent, CorrectionRefusal, CorrectionState, Irreversible,
     Reversal,
@@ -48,10 +50,12 @@ pub use correction::{
 pub use counter::{Counted, CountedUnit, Counters, NeededCounters, loads, open_leads};
 pub use decision::{Decision, Introduced, Judging, LinePart, Occasion, Refusal};
 pub use explain::{
-    BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, Mark, PayoutReason,
+    BreakAdjusted, CorrectionReason, DecisionReason, Explanation, HeldReason, LocalMoment, Mark,
+    PayoutReason,
 };
 pub use exposure::{
-    Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets, total_cost,
+    Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets,
+    counted as exposure_counted, total_cost,
 };
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};

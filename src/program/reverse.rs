@@ -88,6 +88,8 @@ fn check(
         | TransactionKind::Released
         | TransactionKind::Frozen
         | TransactionKind::Thawed
+        | TransactionKind::Confirmed
+        | TransactionKind::Declined
         | TransactionKind::BreakAdjusted
         | TransactionKind::PayoutPaid
         | TransactionKind::PayoutRejected

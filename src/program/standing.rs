@@ -285,8 +285,10 @@ impl Standings {
                 decision.postings.iter().filter(move |posting| posting.account.code == code);
             on_account.filter_map(|posting| Some((posting.lot?, posting.amount)))
         };
-        if let (Some(HoldStep::Opened { code, points, times_out_at }), Some(customer)) =
-            (decision.hold, decision.customer)
+        if let (
+            Some(HoldStep::Opened { code, points, times_out_at, confirmation }),
+            Some(customer),
+        ) = (decision.hold, decision.customer)
         {
             if let Some(code) = self.codes.get_mut(&code) {
                 code.used = true;
@@ -304,6 +306,7 @@ impl Standings {
                 returned_value: Amount::zero(Asset::CNY),
                 value: Amount::zero(Asset::CNY),
                 price: None,
+                confirmation,
             };
             self.holds.insert(key, opened);
             return Ok(());
@@ -331,7 +334,8 @@ impl Standings {
                     }
                 }
             }
-            Some(HoldStep::Opened { .. }) | None => {}
+            // The customer's answer is no event.
+            Some(HoldStep::Opened { .. } | HoldStep::Confirmed | HoldStep::Declined) | None => {}
         }
         Ok(())
     }

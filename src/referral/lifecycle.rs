@@ -88,8 +88,8 @@ pub struct Move {
     pub by: Actor,
     /// The bank's own words, which no partner reads.
     pub finding: Option<String>,
-    /// The customer who the mover is, where their token says so.
-    pub own_subject: Option<String>,
+    /// The customers whom the mover is or lives with, where their token says so.
+    pub own_subjects: Vec<String>,
 }
 
 /// The move is not allowed. Nothing of it is kept.
@@ -150,6 +150,12 @@ impl ReferralState {
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::OnHold | Self::Qualified | Self::Sent | Self::Contacted)
+    }
+
+    /// Whether it is on its way to a customer manager, or with one.
+    #[must_use]
+    pub const fn is_lead(self) -> bool {
+        matches!(self, Self::Qualified | Self::Sent | Self::Contacted)
     }
 
     /// Whether a customer manager has talked to the person by then.
@@ -269,7 +275,7 @@ impl fmt::Display for Actor {
 impl Move {
     #[must_use]
     pub const fn new(referral: ReferralId, step: ReferralStep, by: Actor) -> Self {
-        Self { referral, step, by, finding: None, own_subject: None }
+        Self { referral, step, by, finding: None, own_subjects: Vec::new() }
     }
 
     /// With the bank's own words.
@@ -278,10 +284,10 @@ impl Move {
         Self { finding: Some(finding.into()), ..self }
     }
 
-    /// By somebody who may be a customer too.
+    /// By somebody who may be a customer too, or live with one.
     #[must_use]
-    pub fn by_customer(self, own_subject: Option<String>) -> Self {
-        Self { own_subject, ..self }
+    pub fn by_customer(self, own_subjects: Vec<String>) -> Self {
+        Self { own_subjects, ..self }
     }
 }
 

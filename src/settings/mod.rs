@@ -93,6 +93,8 @@ pub struct Settings {
     pub crm_poll_millis: u64,
     pub crm_feedback: Option<CrmFeedbackSettings>,
     pub notices: Option<NoticeSettings>,
+    /// Where the bank is told of alarms; without it, nowhere.
+    pub alarms: Option<AlarmSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
     /// Without it, the gateway speaks HTTP behind a proxy that ends TLS.
@@ -215,6 +217,15 @@ pub enum NoticeSettings {
     Webhook { url: String, secret: Secret },
 }
 
+/// The bank's own address, which gets a signed `POST` when an alarm begins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmSettings {
+    pub url: String,
+    /// `whsec_…`: signs what we send.
+    pub secret: Secret,
+}
+
 /// Where the key set is: JSON or TOML, unless it is the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, tag = "kind", rename_all = "lowercase")]
@@ -249,6 +260,12 @@ pub struct TokenSettings {
     /// Staff only: the claim with the `sub` that the person has at the customers' provider. Nobody
     /// corrects their own account.
     pub customer_claim: Option<String>,
+    /// Staff only: the claim that lists the same of the people who live with the person. Nobody corrects
+    /// the accounts of their household.
+    pub household_claim: Option<String>,
+    /// Customers only: the claim with the person's own phone number (E.164) for which the provider vouches,
+    /// such as `phone_number`. With it people confirm referrals about themselves.
+    pub phone_claim: Option<String>,
 }
 
 impl Default for TokenSettings {
@@ -262,6 +279,8 @@ impl Default for TokenSettings {
             roles_claim: "roles".to_owned(),
             person_claim: None,
             customer_claim: None,
+            household_claim: None,
+            phone_claim: None,
         }
     }
 }

@@ -46,7 +46,11 @@ const RIGHTS: &[(&str, &str)] = &[
     ("daily_events", "SELECT, INSERT, UPDATE (recorded)"),
     ("counters", "SELECT, INSERT, UPDATE (value)"),
     ("lots", "SELECT, INSERT, UPDATE (pending, available, held, redeemed, expired, owed)"),
-    ("holds", "SELECT, INSERT, UPDATE (state, committed, returned, value, price, returned_value)"),
+    (
+        "holds",
+        "SELECT, INSERT, UPDATE (state, committed, returned, value, price, returned_value, \
+         confirmation, confirmation_id)",
+    ),
     ("refund_charges", "SELECT, INSERT, UPDATE (charged, repaid, value)"),
     (
         "corrections",
@@ -82,6 +86,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("quotes", "SELECT, INSERT, UPDATE (state, kept_by), DELETE"),
     ("codes", "SELECT, INSERT, UPDATE (used, refusals), DELETE"),
     ("customer_contacts", "SELECT, INSERT, DELETE"),
+    ("referral_confirmations", "SELECT, INSERT"),
     ("referral_claims", "SELECT, INSERT, UPDATE (referral_id, until), DELETE"),
     ("referral_sightings", "SELECT, INSERT, DELETE"),
     // Sealed again with another key.

@@ -75,7 +75,8 @@ pub use reconcile::{
     reconciliations, settled_entries, settlement_answers, settlements, statements,
 };
 pub use referrals::{
-    crm_feedback, follow_ups, referral_claims, referral_moves, referral_rewards, tasks,
+    crm_feedback, follow_ups, referral_claims, referral_confirmations, referral_moves,
+    referral_rewards, tasks,
 };
 pub use role::check_role;
 pub use tx::LedgerTx;

@@ -1,5 +1,5 @@
 //! Every metric, with its name and labels, in one place. Labels come from our own code: route
-//! patterns, kinds, slugs, outcomes. No label is text that a partner chose, so their number is
+//! patterns, kinds, slugs, outcomes; and ids of rules from the bank's files. No label is text that a partner chose, so their number is
 //! bounded.
 
 use std::fmt;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::held::{HeldGauges, HeldLevels};
 use crate::clock::{self, Moment};
 
 /// The media type of the text: OpenMetrics.
@@ -42,6 +43,7 @@ pub struct Metrics {
     oldest: Family<Destination, Gauge>,
     breaks: Family<Breaks, Gauge>,
     breaks_apart: Family<Age, Gauge>,
+    held: HeldGauges,
 }
 
 /// A request that was answered.
@@ -128,6 +130,8 @@ pub struct Levels<'a> {
     pub outbox: Option<&'a [Waiting]>,
     /// `None` if the database did not answer in time.
     pub breaks: Option<&'a [BreaksLevel]>,
+    /// The same.
+    pub held: Option<&'a HeldLevels>,
 }
 
 /// Breaks of a code and an age on which nobody has decided.
@@ -201,6 +205,7 @@ impl Default for Metrics {
             oldest: Family::default(),
             breaks: Family::default(),
             breaks_apart: Family::default(),
+            held: HeldGauges::default(),
         };
         metrics.register_requests();
         metrics.register_work();
@@ -241,7 +246,8 @@ impl Metrics {
     }
 
     fn register_levels(&mut self) {
-        let Self { registry, queue, pool, outbox, oldest, breaks, breaks_apart, .. } = self;
+        let Self { registry, queue, pool, outbox, oldest, breaks, breaks_apart, held, .. } = self;
+        held.register(registry);
         registry.register("writer_queue_events", "Events that wait for the writer", queue.clone());
         let about = "Database connections beside the writer's";
         registry.register("pool_connections", about, pool.clone());
@@ -345,6 +351,9 @@ impl Metrics {
                 self.breaks_apart.get_or_create(&Age { age }).inc_by(minor);
             }
         }
+        if let Some(levels) = levels.held {
+            self.held.set(levels);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -408,7 +417,14 @@ mod tests {
             let took = Duration::from_millis(3);
             metrics.answered(Answer { route, method, status: 405, partner_kind, took });
         }
-        let levels = Levels { queue: 7, pool_in_use: 1, pool_idle: 0, outbox: None, breaks: None };
+        let levels = Levels {
+            queue: 7,
+            pool_in_use: 1,
+            pool_idle: 0,
+            outbox: None,
+            breaks: None,
+            held: None,
+        };
         let text = metrics.text(&levels).unwrap();
         assert!(!text.contains("13800138000") && !text.contains("BREW"), "{text}");
         let line = "tallystick_http_requests_total{route=\"none\",method=\"other\",\

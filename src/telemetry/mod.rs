@@ -3,6 +3,7 @@
 //! say what happened, never what was sent. Other crates are not logged below `info`, because there
 //! they print whole requests.
 
+pub mod held;
 mod layer;
 pub mod metrics;
 mod panics;

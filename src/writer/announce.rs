@@ -35,6 +35,10 @@ pub enum Data<'a> {
         receipt: TransactionId,
         marks: Vec<&'static str>,
     },
+    /// What a customer said to a hold.
+    Answered {
+        event: &'a EventId,
+    },
     /// What staff decided, and the receipt of what it brought.
     Decided {
         event: &'a EventId,

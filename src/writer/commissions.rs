@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::ids::ReferralId;
 use crate::ledger::TransactionKind;
 use crate::program::reward::{self, RewardReceiver};
-use crate::store::{freezes, referral_moves, referral_rewards, referrals};
+use crate::store::{freezes, referral_confirmations, referral_moves, referral_rewards, referrals};
 
 impl Writer {
     /// Records which commissions of these referrals may be paid at a time; returns the number of
@@ -35,7 +35,9 @@ impl Work<'_> {
         let (mut drafts, mut matured) = (Drafts::default(), Vec::new());
         for id in ids {
             let Some(record) = referrals::lock(tx, id)? else { continue };
-            if !referral_moves::of(tx.db(), id)?.iter().any(|passed| passed.state.is_met()) {
+            let is_met =
+                referral_moves::of(tx.db(), id)?.iter().any(|passed| passed.state.is_met());
+            if !is_met && referral_confirmations::of(tx.db(), id)?.is_none() {
                 continue;
             }
             if freezes::is_frozen_throughout(tx, &record.partner)? {

@@ -28,8 +28,9 @@ use crate::store::{
 pub struct CorrectionOrder {
     pub id: CorrectionId,
     pub by: StaffId,
-    /// What the customers' identity provider calls the same person, where the token of staff says so.
-    pub own_subject: Option<String>,
+    /// What the customers' identity provider calls the same person and their household, where the token of
+    /// staff says so.
+    pub own_subjects: Vec<String>,
     pub step: CorrectionStep,
 }
 
@@ -186,14 +187,13 @@ impl Work<'_> {
         Ok(Corrected { correction, receipt, replayed: false })
     }
 
-    /// Nobody touches their own account.
+    /// Nobody touches their own account, nor their household's.
     fn keep_off_own(
         &mut self,
         order: &CorrectionOrder,
         what: &CorrectionContent,
     ) -> Result<(), RecordError> {
-        let own = self.own_account(order.own_subject.as_deref())?;
-        if own.is_some() && own == what.customer() {
+        if self.is_own(&order.own_subjects, what.customer())? {
             return Err(Refused::OwnAccount.into());
         }
         Ok(())

@@ -5,12 +5,17 @@ use std::collections::BTreeSet;
 
 use super::Submission;
 use super::error::RecordError;
-use super::work::Bank;
+use super::work::{Bank, Work};
 use crate::event::EventData;
 use crate::ids::{CodeKey, CustomerId, EventKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{Judging, NeededConduct, NeededExposures, Occasion, Standings};
+use crate::program::{
+    Decision, Judging, NeededConduct, NeededExposures, Occasion, Refusal, Standings,
+    exposure_counted,
+};
+use crate::referral::ReferralStep;
 use crate::store::freezes::Freeze;
+use crate::store::referrals::ReferralRecord;
 use crate::store::{LedgerTx, StoreError, conduct, customers, exposures, freezes, held_events};
 
 /// The freezes of the partners that new events are from. Until the transaction ends, none of them can be
@@ -80,6 +85,29 @@ pub fn load(
         }
     }
     Ok(())
+}
+
+impl Work<'_> {
+    /// Counts what a conversion brings against the partner's limits. It is not held itself, because the
+    /// bank granted the product; what the partner reports next meets a limit sooner. What staff released
+    /// counts for no limit.
+    pub(super) fn count_conversion(
+        &mut self,
+        record: &ReferralRecord,
+        step: ReferralStep,
+        occasion: Occasion,
+        given: Decision,
+    ) -> Result<Decision, RecordError> {
+        let mut given = given;
+        let partner = self.bank.registry.get(&record.partner);
+        let Some(partner) = partner.filter(|_it| step != ReferralStep::Release) else {
+            return Ok(given);
+        };
+        given.exposed = exposure_counted(&given, &partner, occasion).map_err(Refusal::from)?;
+        let own = given.exposed.iter().map(|it| (it.bucket.key, it.bucket.clone()));
+        exposures::lock_and_load(&mut self.tx, &own.collect())?;
+        Ok(given)
+    }
 }
 
 /// Whether an event may cost the bank anything, or opens a hold that the same group may redeem.

@@ -73,6 +73,7 @@ impl Work<'_> {
             transaction,
         };
         freezes::insert(&mut self.tx, &freeze)?;
+        self.alarm_of_freeze(&freeze)?;
         Ok(freeze)
     }
 
@@ -90,6 +91,7 @@ impl Work<'_> {
         if !freezes::lift(&mut self.tx, &order.partner, &lifting)? {
             return Err(RecordError::Raced);
         }
+        self.alarm_of_lifting(&freeze)?;
         Ok(freeze)
     }
 

@@ -9,9 +9,12 @@
 //! Each act of the writer stands in a file of its own, with its way in on [`Writer`]. An act of
 //! another room comes in by [`Writer::run`].
 
+mod alarm;
 pub mod announce;
+mod answer_hold;
 mod behave;
 mod commissions;
+mod confirm_referral;
 mod correct;
 mod draft;
 mod due;
@@ -55,7 +58,9 @@ use crate::program::Judging;
 use crate::store::signatures::NewSignature;
 use crate::store::{self, StoreError};
 use crate::telemetry::metrics::Metrics;
+pub use answer_hold::{AnswerOrder, Answered, Answerer};
 pub use behave::{BehaviourLead, BehaviourOutcome};
+pub use confirm_referral::{PersonConfirmed, PersonsWord};
 pub use correct::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
 pub use error::{ConflictingDuplicate, RecordError, WriteError};
 pub use freeze::{FreezeOrder, LiftOrder};
@@ -136,6 +141,8 @@ pub struct WriterSettings {
     /// Notified after a commit that queued messages.
     pub leads_waiting: Arc<Notify>,
     pub metrics: Arc<Metrics>,
+    /// Whether the bank has an address for alarms.
+    pub has_alarm_address: bool,
 }
 
 /// How long a caller waits for the writer. A database that hangs answers nobody; what it was given may
@@ -160,6 +167,7 @@ pub fn start(settings: WriterSettings) -> Result<(Writer, WriterThreads), StoreE
                 keys: settings.keys.clone(),
                 time_zone: settings.time_zone,
                 registry: Arc::clone(&settings.registry),
+                has_alarm_address: settings.has_alarm_address,
             },
             url: settings.url.clone(),
             group_max: settings.group_max,

@@ -24,7 +24,7 @@ use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
     LedgerTx, StoreError, counters, customers, freezes, outbox, personal, referral_claims,
-    referral_moves, referral_rewards, referrals,
+    referral_confirmations, referral_moves, referral_rewards, referrals,
 };
 
 /// What became of a move. When it is given, it is durable.
@@ -56,12 +56,21 @@ pub enum MoveRefusal {
 }
 
 /// A referral under its lock.
-struct Held {
-    record: ReferralRecord,
+pub(super) struct Held {
+    pub(super) record: ReferralRecord,
     terms: Terms,
     /// The id by which the rules know the product.
     product: RuleId,
     passed: Vec<MoveRecord>,
+    /// When the person confirmed it, if they did.
+    pub(super) confirmed_at: Option<Moment>,
+}
+
+/// Why commissions leave their reservation.
+#[derive(Clone, Copy)]
+pub(super) struct Maturing {
+    pub(super) state: ReferralState,
+    pub(super) reason: &'static str,
 }
 
 impl Writer {
@@ -170,7 +179,7 @@ impl Work<'_> {
         Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
     }
 
-    fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
+    pub(super) fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
         let tx = &mut self.tx;
         let record = referrals::lock(tx, id)?.ok_or(MoveRefusal::Unknown)?;
         let passed = referral_moves::of(tx.db(), id)?;
@@ -180,7 +189,8 @@ impl Work<'_> {
             Some(terms) => terms.clone(),
             None => self.terms_of(&record, &product),
         };
-        Ok(Held { record, terms, product, passed })
+        let confirmed_at = referral_confirmations::of(self.tx.db(), id)?;
+        Ok(Held { record, terms, product, passed, confirmed_at })
     }
 
     /// What was promised for a referral that was recorded before its terms were kept with it.
@@ -203,6 +213,8 @@ impl Work<'_> {
             ReferralStep::Convert => RewardStage::Converted,
             ReferralStep::Repay => RewardStage::FirstRepayment,
             ReferralStep::Cancel => return self.claw_back(held, Rewarded::All, partners_now),
+            // The person is there, though nobody talked to them in time.
+            ReferralStep::Expire if held.confirmed_at.is_some() => return Ok(Decision::default()),
             // Nobody has talked to the person: what the lead brought is taken back.
             ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw
                 if !held.is_met() =>
@@ -232,7 +244,9 @@ impl Work<'_> {
         let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
         let is_frozen = freezes::is_frozen_throughout(&mut self.tx, &held.record.partner)?;
         let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
-        Ok(promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?)
+        let given =
+            promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?;
+        self.count_conversion(&held.record, order.step, occasion, given)
     }
 
     /// The commissions that only waited for the first contact may be paid with it. Returns their
@@ -244,21 +258,33 @@ impl Work<'_> {
         partners_now: Moment,
         drafts: &mut Drafts<'_>,
     ) -> Result<Vec<usize>, RecordError> {
+        if !order.step.to().is_met() || held.is_met() {
+            return Ok(Vec::new());
+        }
+        let why = Maturing { state: order.step.to(), reason: order.step.reason() };
+        self.mature_reserved(held, why, partners_now, drafts)
+    }
+
+    /// Commissions whose day has come may be paid, because the person is known to be there. Returns
+    /// their numbers; their transactions are added to the drafts.
+    pub(super) fn mature_reserved(
+        &mut self,
+        held: &Held,
+        why: Maturing,
+        partners_now: Moment,
+        drafts: &mut Drafts<'_>,
+    ) -> Result<Vec<usize>, RecordError> {
         let mut numbers = Vec::new();
+        let (id, partner) = (held.record.id, &held.record.partner);
         // Those of a frozen partner stay reserved until the freeze is lifted.
-        if !order.step.to().is_met()
-            || held.is_met()
-            || freezes::is_frozen_throughout(&mut self.tx, &held.record.partner)?
-        {
+        if freezes::is_frozen_throughout(&mut self.tx, partner)? {
             return Ok(numbers);
         }
-        for given in referral_rewards::standing(self.tx.db(), order.referral)? {
+        for given in referral_rewards::standing(self.tx.db(), id)? {
             let pending = matches!(given.to, RewardReceiver::Partner { pending: true });
             if pending && given.matures_at.is_none_or(|at| at <= partners_now) {
-                let decision = reward::mature(&held.record.partner, given.amount);
-                let (id, state) = (order.referral, order.step.to());
-                let about = About { id, state, reason: order.step.reason() };
-                let decision = decision.map_err(MoveRefusal::from)?;
+                let decision = reward::mature(partner, given.amount).map_err(MoveRefusal::from)?;
+                let about = About { id, state: why.state, reason: why.reason };
                 let kind = TransactionKind::CommissionMatured;
                 drafts.push(Draft::of_move(kind, decision, about, self.now)?);
                 numbers.push(given.number);

@@ -90,6 +90,7 @@ impl Work<'_> {
             }
             conduct::save(&mut self.tx, &conduct)?;
             let told = tell::of_redemptions(&mut self.tx, &drafts, self.bank, now)?;
+            self.alarm_of_held(&drafts)?;
             for (code, refusals) in refused_codes {
                 codes::set_refusals(&mut self.tx, code, refusals)?;
             }

@@ -29,8 +29,8 @@ use crate::store::{StoreError, corrections, counters, customers, freezes, holds,
 pub struct HeldOrder {
     pub event: EventKey,
     pub by: StaffId,
-    /// The customer who the member of staff is, where their token says so.
-    pub own_subject: Option<String>,
+    /// The customers whom the member of staff is or lives with, where their token says so.
+    pub own_subjects: Vec<String>,
     pub reason: String,
     pub step: HeldStep,
 }
@@ -85,7 +85,7 @@ pub enum HeldRefusal {
     Reversed,
     #[error("the partner is not in the registry any more")]
     PartnerGone,
-    #[error("nobody decides on their own account")]
+    #[error("nobody decides on their own account, or on one of their household")]
     OwnAccount,
 }
 
@@ -206,8 +206,8 @@ impl Work<'_> {
         held: &HeldEvent,
         released: &[Again],
     ) -> Result<Alone, RecordError> {
-        let own = self.own_account(order.own_subject.as_deref())?;
-        if own.is_some() && released.iter().any(|again| again.decision.customer == own) {
+        let touched = released.iter().filter_map(|again| again.decision.customer);
+        if self.is_own(&order.own_subjects, touched)? {
             return Err(HeldRefusal::OwnAccount.into());
         }
         let is_other = |proposed: &Decided| {
@@ -249,7 +249,7 @@ impl Work<'_> {
         let by = Actor::Staff(order.by.clone());
         let order = Move::new(referral, step, by)
             .because(order.reason.clone())
-            .by_customer(order.own_subject.clone());
+            .by_customer(order.own_subjects.clone());
         Ok(self.move_referral(&order)?.transaction)
     }
 

@@ -14,7 +14,8 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::{counters, freezes, held_events};
 
 impl Work<'_> {
-    /// Nobody releases what they brought themselves, nor what a freeze holds.
+    /// Nobody releases what they or their household brought, or are the person of, nor what a freeze
+    /// holds.
     pub(super) fn refuse_release(
         &mut self,
         record: &ReferralRecord,
@@ -23,8 +24,8 @@ impl Work<'_> {
         if order.step != ReferralStep::Release {
             return Ok(());
         }
-        let own = self.own_account(order.own_subject.as_deref())?;
-        if own.is_some() && own == record.customer {
+        let touched = record.customer.into_iter().chain(record.person);
+        if self.is_own(&order.own_subjects, touched)? {
             return Err(HeldRefusal::OwnAccount.into());
         }
         let held = held_events::get(self.tx.db(), record.event)?;

@@ -28,6 +28,8 @@ pub struct Bank {
     pub keys: PersonalKeys,
     pub time_zone: Tz,
     pub registry: Arc<Registry>,
+    /// Whether alarms go to an address of the bank.
+    pub has_alarm_address: bool,
 }
 
 impl Work<'_> {
@@ -36,16 +38,15 @@ impl Work<'_> {
         self.wakes_relay = true;
     }
 
-    /// The customer whom a member of staff is, by the claim of their token. Nobody decides on their own
-    /// account.
-    pub(super) fn own_account(
+    /// Whether one of these customers is the member of staff or of their household, by the claims of
+    /// their token. Nobody decides on such an account.
+    pub(super) fn is_own(
         &mut self,
-        subject: Option<&str>,
-    ) -> Result<Option<CustomerId>, StoreError> {
-        match subject {
-            Some(subject) => customers::by_subject(self.tx.db(), subject),
-            None => Ok(None),
-        }
+        own_subjects: &[String],
+        touched: impl IntoIterator<Item = CustomerId>,
+    ) -> Result<bool, StoreError> {
+        let own = customers::by_subjects(self.tx.db(), own_subjects)?;
+        Ok(touched.into_iter().any(|customer| own.contains(&customer)))
     }
 
     /// The time by a partner's clock. It differs from ours only for a partner on trial that has

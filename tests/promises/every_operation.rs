@@ -10,8 +10,11 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tallystick::settings::{CrmFeedbackSettings, Secret};
 
+use crate::confirmations::asking;
+use crate::exposure::redemption;
 use crate::harness::{
-    Answer, Partner, TestApp, Trial, assertion, customer, member, payment, referral, wait_for,
+    Answer, Partner, TestApp, Trial, assertion, customer, member, payment, phone_of, referral,
+    wait_for,
 };
 use crate::reconcile::asked_break;
 use crate::uploads::{DAY, begin, file, upload};
@@ -46,6 +49,7 @@ const NOBODYS: [(&str, &str); 19] = [
     ("message", NO_UUID),
     ("partner", "none"),
     ("period", "2001-01"),
+    ("redemption", NO_UUID),
     ("referral", NO_UUID),
     ("run", NO_UUID),
     ("task", NO_UUID),
@@ -328,6 +332,7 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
     if !is_sandbox {
         event["data"]["member"] = json!(member(&person, "sunny-travel").await);
     }
+    let held = wait_for_customer(&shop, &person, is_sandbox).await;
     let introduced = travel.record(&event).await["referral"].clone();
     let message = wait_for("a webhook's message", async || {
         let page = travel.get("/v1/webhook-deliveries").await.body;
@@ -342,7 +347,8 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
     let asked = if is_sandbox { String::new() } else { asked_break(app).await };
     BTreeMap::from([
         ("break".to_owned(), asked),
-        ("event".to_owned(), "p-1".to_owned()),
+        ("event".to_owned(), if is_sandbox { "h-1" } else { "p-1" }.to_owned()),
+        ("redemption".to_owned(), held),
         ("referral".to_owned(), text(&introduced["id"])),
         ("consent".to_owned(), text(&introduced["consent"])),
         ("endpoint".to_owned(), text(&endpoint.body["id"])),
@@ -350,6 +356,28 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
         ("import".to_owned(), last(&whole)),
         ("upload".to_owned(), last(&begun)),
     ])
+}
+
+/// A hold `h-1` that waits for its customer, by the id that the customer has for it.
+async fn wait_for_customer(shop: &Partner, person: &Partner, is_sandbox: bool) -> String {
+    let path = if is_sandbox { "/v1/sandbox/codes" } else { "/v1/customers/me/codes" };
+    let (reference, by) = if is_sandbox {
+        let made = shop.send("/v1/sandbox/members", &json!({})).await;
+        (made.body["member"].as_str().unwrap().to_owned(), shop)
+    } else {
+        (member(person, "green-basket").await, person)
+    };
+    shop.record(&payment("p-2", &reference, "100.00", "0.00")).await;
+    let mut wish = json!({ "points": "60.00" });
+    if is_sandbox {
+        wish["member"] = json!(reference);
+    }
+    let code = by.send(path, &wish).await;
+    assert_eq!(code.status, 201, "{code:?}");
+    let data = json!({ "code": code.body["code"], "points": "60.00" });
+    shop.record(&redemption("h-1", "held", data)).await;
+    let waits = person.get("/v1/customers/me/redemptions").await.body;
+    waits["redemptions"][0]["redemption"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Asks for the owner's things first as another, then as the owner: the other finds nothing, and
@@ -406,7 +434,12 @@ async fn ask_for_what_is_anothers(app: &TestApp, is_sandbox: bool) -> usize {
                 Caller::Customer => {
                     let other = customer(app, "c-2");
                     member(&other, "sunny-travel").await;
-                    Tokens { owner: app.trial.customer_token("c-1"), other: other.token }
+                    // The same person's number is that of the referral.
+                    let owner = app.trial.sign_customer(&json!({
+                        "iss": "https://login.test", "aud": "tallystick", "sub": "c-1",
+                        "phone_number": phone_of("t-1"),
+                    }));
+                    Tokens { owner, other: other.token }
                 }
                 Caller::Staff { role } => {
                     // Staff own nothing: an id that nobody has is not found either.
@@ -432,7 +465,9 @@ async fn ask_for_what_is_anothers(app: &TestApp, is_sandbox: bool) -> usize {
 
 on_both_stores! {
     async fn what_belongs_to_another_is_not_found(store: Store) {
-        let mut trial = Trial::on(store);
+        let mut trial = asking(Trial::on(store));
+        let tokens = trial.settings.customer_tokens.as_mut().unwrap();
+        tokens.phone_claim = Some("phone_number".to_owned());
         trial.settings.webhooks.allow_http = true;
         trial.settings.webhooks.allow_private_addresses = true;
         trial.run(async |app: &mut TestApp| {
@@ -446,7 +481,7 @@ on_both_stores! {
 
 on_both_stores! {
     async fn what_belongs_to_another_in_the_sandbox_is_not_found(store: Store) {
-        let mut trial = Trial::with_sandbox_on(store);
+        let mut trial = asking(Trial::with_sandbox_on(store));
         trial.settings.webhooks.allow_http = true;
         trial.settings.webhooks.allow_private_addresses = true;
         trial.run(async |app: &mut TestApp| {

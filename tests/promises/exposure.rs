@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::clock;
+use tallystick::referral::ReferralStep;
 
 use crate::harness::{
     Answer, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member, payment,
@@ -281,3 +282,31 @@ async fn a_referral_beyond_the_limit_of_commission_is_on_hold(store: Store) {
 }
 
 on_both_stores!(a_referral_beyond_the_limit_of_commission_is_on_hold);
+
+async fn conversions_count_for_the_limits_of_their_partner(store: Store) {
+    Trial::bounded_on(store)
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let firm = app.partner("oak-home").await;
+            let clerk = staff(app, "ann", &["read"]);
+            let figure = async |limit: &str| {
+                let figures = get(&clerk, "/v1/partners/oak-home/exposure").await;
+                let mut all = figures["figures"].as_array().unwrap().iter();
+                all.find(|figure| figure["limit"] == limit).unwrap()["figure"].clone()
+            };
+            let event = now(referral("r-1", "green-loan", "20000.00", "new-town"));
+            let receipt = firm.record(&event).await;
+            let before = figure("partner-commission-day").await;
+            let id = receipt["referral"]["id"].as_str().unwrap();
+            app.advance(id, ReferralStep::Convert, "").await.unwrap();
+            let after = figure("partner-commission-day").await;
+            assert_ne!(before, after, "{receipt}");
+            assert_eq!(after, "200.00");
+            // Told twice, it counts once.
+            assert!(app.advance(id, ReferralStep::Convert, "").await.unwrap().replayed);
+            assert_eq!(figure("partner-commission-day").await, "200.00");
+        })
+        .await;
+}
+
+on_both_stores!(conversions_count_for_the_limits_of_their_partner);

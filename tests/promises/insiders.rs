@@ -4,8 +4,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::exposure::{decide, get, now};
 use crate::harness::{
-    Answer, Partner, Store, TestApp, Trial, adjustment, customer, member, staff, until,
+    Answer, Partner, Store, TestApp, Trial, adjustment, customer, member, payment, referral,
+    reversal, staff, until,
 };
 
 /// A trial with the limits that the project ships.
@@ -127,6 +129,79 @@ async fn nobody_is_two_people_or_touches_their_own_account(store: Store) {
 }
 
 on_both_stores!(nobody_is_two_people_or_touches_their_own_account);
+
+async fn nobody_touches_the_accounts_of_their_household(store: Store) {
+    let mut trial = Trial::bounded_on(store);
+    let tokens = trial.settings.staff_tokens.as_mut().unwrap();
+    tokens.customer_claim = Some("customer_sub".to_owned());
+    tokens.household_claim = Some("family.customers".to_owned());
+    trial
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let partner = customer(app, "c-1");
+            let at_shop = member(&partner, "green-basket").await;
+            let at_agency = member(&partner, "sunny-travel").await;
+            let roles = ["adjust", "approve", "read", "decide"];
+            let clerk = |sub: &str, household: Value| {
+                with_claims(
+                    app,
+                    json!({
+                        "sub": sub, "roles": roles, "customer_sub": format!("own-{sub}"),
+                        "family": { "customers": household },
+                    }),
+                )
+            };
+            let (ann, bob) = (clerk("ann", json!(["c-7", "c-1"])), clerk("bob", json!([])));
+            let told = (403, "four-eyes");
+            let post = async |by: &Partner, path: &str| {
+                by.send(path, &json!({ "reason": "looked at" })).await
+            };
+            // Corrections: proposed, approved, rejected, reversed.
+            assert_eq!(ann.adjust(&adjustment("a-1", &at_shop, "1.00")).await.told(), told);
+            let given = bob.adjust(&adjustment("a-2", &at_shop, "1.00")).await;
+            assert_eq!(given.status, 201, "{given:?}");
+            let back = reversal(&ann, "a-3", &given.body["receipt"]).await;
+            assert_eq!(back.told(), told);
+            let great = adjustment("a-4", &at_shop, "900.00");
+            assert_eq!(bob.adjust(&great).await.status, 202);
+            for step in ["approval", "rejection"] {
+                let refused = post(&ann, &format!("/v1/corrections/a-4/{step}")).await;
+                assert_eq!(refused.told(), told, "{step}: {refused:?}");
+            }
+            // What is held: a payment, and a referral by either door.
+            let shop = app.partner("green-basket").await;
+            shop.record(&now(payment("p-1", &at_shop, "9000.00", "0.00"))).await;
+            let freeze = "/v1/partners/sunny-travel/freeze";
+            assert_eq!(post(&bob, freeze).await.status, 200);
+            let travel = app.partner("sunny-travel").await;
+            let mut event = now(referral("t-1", "travel-loan", "9000.00", "old-town"));
+            event["data"]["member"] = json!(at_agency);
+            let receipt = travel.record(&event).await;
+            assert_eq!(post(&bob, &format!("{freeze}/end")).await.status, 200);
+            let held = get(&bob, "/v1/held-events").await["held_events"].clone();
+            let held = held.as_array().unwrap();
+            assert_eq!(held.len(), 2, "{held:?}");
+            for one in held {
+                assert_eq!(decide(&ann, one, "release").await.told(), told);
+            }
+            let id = receipt["referral"]["id"].as_str().unwrap();
+            let path = format!("/v1/referrals/{id}/release");
+            assert_eq!(post(&ann, &path).await.told(), told);
+            for one in held {
+                let released = decide(&bob, one, "release").await;
+                assert!([200, 202].contains(&released.status.as_u16()), "{released:?}");
+            }
+            // A household that cannot be read is no empty one; one person may stand there as a text.
+            let odd = clerk("dan", json!({ "c-1": true }));
+            let refused = odd.adjust(&adjustment("a-5", &at_shop, "1.00")).await;
+            assert_eq!(refused.status, 401, "{refused:?}");
+            let one = clerk("dan", json!("c-1"));
+            assert_eq!(one.adjust(&adjustment("a-6", &at_shop, "1.00")).await.told(), told);
+        })
+        .await;
+}
+
+on_both_stores!(nobody_touches_the_accounts_of_their_household);
 
 async fn the_same_two_people_too_often_are_shown(store: Store) {
     let trial = Trial::on(store);

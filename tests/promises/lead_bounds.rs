@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 use tallystick::clock;
 use tallystick::ledger::{Account, Cutoff, as_of};
 use tallystick::referral::ReferralStep as Step;
 
-use crate::harness::{Partner, Store, TestApp, Trial, count, referral};
+use crate::harness::{
+    Answer, Partner, Store, TestApp, Trial, count, phone_of, referral, staff, wait_until,
+};
 
 fn balances(app: &TestApp) -> BTreeMap<String, String> {
     let all = as_of::balances(&mut app.trial.db(), Cutoff::NONE).unwrap();
@@ -182,3 +184,115 @@ async fn a_person_is_claimed_for_a_short_time_until_somebody_talks_to_them(store
 }
 
 on_both_stores!(a_person_is_claimed_for_a_short_time_until_somebody_talks_to_them);
+
+/// A person with a token of the bank that vouches for a phone number.
+fn person(app: &TestApp, subject: &str, phone: &Value) -> Partner {
+    let claims = json!({
+        "iss": "https://login.test", "aud": "tallystick", "sub": subject, "phone_number": phone,
+        "phone_number_verified": !phone.is_null(),
+    });
+    Partner::with_token(&app.url(), &app.trial.sign_customer(&claims))
+}
+
+async fn confirm(person: &Partner, id: &str) -> Answer {
+    person.send(&format!("/v1/customers/me/referrals/{id}/confirmation"), &json!({})).await
+}
+
+async fn the_persons_own_word_is_proof_that_they_exist(store: Store) {
+    let mut trial = bounded(store, &[("claim_days = 3000\n", "claim_days = 14\n")]);
+    trial.settings.customer_tokens.as_mut().unwrap().phone_claim = Some("phone_number".to_owned());
+    trial
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let travel = app.partner("sunny-travel").await;
+            let id = refer(&travel, "t-1").await;
+            let pending = of(&[("commission_pending", "80.00"), ("referral_expense", "-80.00")]);
+            let payable = of(&[("commission_payable", "80.00"), ("referral_expense", "-80.00")]);
+            assert_eq!(balances(app), pending);
+            // Nobody else can: no number, another's, or one that the bank has not verified.
+            let unverified = json!({
+                "iss": "https://login.test", "aud": "tallystick", "sub": "x",
+                "phone_number": phone_of("t-1"), "phone_number_verified": false,
+            });
+            let token = app.trial.sign_customer(&unverified);
+            for other in [
+                person(app, "c-8", &Value::Null),
+                person(app, "c-9", &json!(phone_of("t-9"))),
+                Partner::with_token(&app.url(), &token),
+            ] {
+                assert_eq!(other.get("/v1/customers/me/referrals").await.body["referrals"], json!([]));
+                assert_eq!(confirm(&other, &id).await.status, 404);
+            }
+            assert_eq!(balances(app), pending);
+
+            let own = person(app, "c-1", &json!(phone_of("t-1")));
+            let list = own.get("/v1/customers/me/referrals").await.body;
+            let seen = (&list["referrals"][0]["referral"], &list["referrals"][0]["partner"]);
+            assert_eq!(seen, (&json!(id), &json!("sunny-travel")), "{list}");
+            // Twice at once, it is paid once.
+            let (one, two) = tokio::join!(confirm(&own, &id), confirm(&own, &id));
+            for confirmed in [&one, &two] {
+                assert_eq!(confirmed.status, 200, "{confirmed:?}");
+                assert!(confirmed.body["confirmed_at"].is_string(), "{confirmed:?}");
+            }
+            assert_eq!(balances(app), payable);
+            assert_eq!(commission(&travel, &id).await, "given");
+            let then = clock::now().plus(TimeDelta::days(15)).utc().format("%Y-%m-%d %H:%M:%S");
+            let kept = format!(
+                "SELECT COUNT(*) AS count FROM referral_claims WHERE until IS NULL OR until > '{then}'"
+            );
+            assert!(count(&app.trial, &kept) > 0, "the claim lasts as the product says");
+            // The talk brings nothing more; what was never talked about is taken back on withdrawal.
+            app.advance(&id, Step::Contact, "").await.unwrap();
+            assert_eq!(balances(app), payable);
+            assert_eq!(confirm(&own, &id).await.status, 200, "it was confirmed before");
+
+            for (name, step, left) in [
+                ("t-2", Step::Withdraw, "80.00"),
+                ("t-3", Step::Lose, "80.00"),
+                ("t-4", Step::Expire, "160.00"),
+            ] {
+                let id = refer(&travel, name).await;
+                let own = person(app, name, &json!(phone_of(name)));
+                assert_eq!(confirm(&own, &id).await.status, 200);
+                app.advance(&id, step, "no more").await.unwrap();
+                assert_eq!(balances(app)["commission_payable"], left, "{step:?}");
+                let late = refer(&travel, &format!("{name}-late")).await;
+                let own = person(app, name, &json!(phone_of(&format!("{name}-late"))));
+                app.advance(&late, step, "no more").await.unwrap();
+                let refused = confirm(&own, &late).await;
+                assert!(
+                    [(404, "not-found"), (409, "referral-state")].contains(&refused.told()),
+                    "{refused:?}"
+                );
+            }
+        })
+        .await;
+}
+
+on_both_stores!(the_persons_own_word_is_proof_that_they_exist);
+
+async fn a_word_for_a_frozen_partner_pays_when_the_freeze_is_lifted(store: Store) {
+    let mut trial = Trial::on(store);
+    trial.settings.customer_tokens.as_mut().unwrap().phone_claim = Some("phone_number".to_owned());
+    trial
+        .run(async |app: &mut TestApp| {
+            app.leads_may_wait = true;
+            let travel = app.partner("sunny-travel").await;
+            let id = refer(&travel, "t-1").await;
+            let clerk = staff(app, "ann", &["decide"]);
+            let path = "/v1/partners/sunny-travel/freeze";
+            let reason = json!({ "reason": "looked at" });
+            assert_eq!(clerk.send(path, &reason).await.status, 200);
+            let own = person(app, "c-1", &json!(phone_of("t-1")));
+            assert_eq!(confirm(&own, &id).await.status, 200);
+            let pending = of(&[("commission_pending", "80.00"), ("referral_expense", "-80.00")]);
+            assert_eq!(balances(app), pending);
+            assert_eq!(clerk.send(&format!("{path}/end"), &reason).await.status, 200);
+            let payable = of(&[("commission_payable", "80.00"), ("referral_expense", "-80.00")]);
+            wait_until(payable, async || balances(app)).await;
+        })
+        .await;
+}
+
+on_both_stores!(a_word_for_a_frozen_partner_pays_when_the_freeze_is_lifted);

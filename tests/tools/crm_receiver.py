@@ -6,7 +6,7 @@ Prints `http://127.0.0.1:PORT` and serves until it is killed. With TOKEN_MODE `o
 `basic` it also asks for a bearer token of its own token endpoint (which ends after one use),
 for `x-api-key: receiver-key`, or for receiver:receiver-pass.
 
-Notices for customers are taken at POST /notices. POST /_sim with {"do": "records"} or {"do": "fail", "with": STATUS, "times": N}.
+Notices for customers are taken at POST /notices, alarms for the bank at POST /alarms. POST /_sim with {"do": "records"} or {"do": "fail", "with": STATUS, "times": N}.
 """
 
 import base64
@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 secret, mode = sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "")
 lock = threading.Lock()
-leads, tasks, faults, tokens, ids, notices = {}, {}, [], set(), [], []
+leads, tasks, faults, tokens, ids, notices, alarms = {}, {}, [], set(), [], [], []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,6 +84,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/notices":
             notices.append(told)
             return self.answer(200, {})
+        if self.path == "/alarms":
+            alarms.append(told)
+            return self.answer(200, {})
         if self.path == f"/tasks/{told.get('task')}":
             there = tasks.get(told["task"])
             if there and there["revision"] > told["revision"]:
@@ -104,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
     def test(self, order):
         if order["do"] == "fail":
             faults.extend([order["with"]] * order.get("times", 1))
-        return self.answer(200, {"leads": list(leads.values()), "ids": ids, "notices": notices,
+        return self.answer(200, {"leads": list(leads.values()), "ids": ids, "notices": notices, "alarms": alarms,
                                  "tasks": list(tasks.values())})
 
 

@@ -65,6 +65,8 @@ pub struct Customer {
     pub subject: String,
     /// The month of their birthday (1 to 12), where the identity provider states it.
     pub birth_month: Option<u32>,
+    /// Their own phone number (E.164), where the identity provider vouches for it.
+    pub phone: Option<String>,
 }
 
 /// What is known of a caller before its proof is used up.
@@ -162,7 +164,11 @@ impl Customer {
         };
         let now = clock::now();
         let vouched = issuer.read(token, now).await?;
-        let customer = Self { subject: vouched.subject, birth_month: vouched.birth_month };
+        let customer = Self {
+            subject: vouched.subject,
+            birth_month: vouched.birth_month,
+            phone: vouched.phone,
+        };
         gateway.limit_person(request, &customer.name(), gateway.customer_rate, now)?;
         Ok(customer)
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::clock::Moment;
+use crate::event::is_e164;
 use crate::http::access::issuer_keys::{IssuerKey, IssuerKeys, IssuerKeysError, KeySet};
 use crate::http::problem::Problem;
 use crate::jwt::{self, Audience, HeaderError, NumericDate, Untimely};
@@ -21,6 +22,8 @@ pub struct IdentityProvider {
     person_claim: Option<String>,
     /// The claim with the sub that the person has as a customer.
     customer_claim: Option<String>,
+    household_claim: Option<String>,
+    phone_claim: Option<String>,
     keys: IssuerKeys,
 }
 
@@ -43,6 +46,11 @@ pub enum IssuedTokenError {
     /// The claim that tells people apart is missing.
     #[error("The token does not have the claim of staff_tokens.person_claim.")]
     Person,
+    /// The claim of the household is no list of texts.
+    #[error(
+        "The token's claim of staff_tokens.household_claim is not a list of at most 100 texts."
+    )]
+    Household,
     /// The provider could not be asked yet.
     #[error("The keys of the bank's identity provider cannot be had now.")]
     NoKeys,
@@ -58,7 +66,8 @@ impl From<IssuedTokenError> for Problem {
             | IssuedTokenError::Foreign
             | IssuedTokenError::Untimely(_)
             | IssuedTokenError::Subject
-            | IssuedTokenError::Person => Self::bad_token(&error),
+            | IssuedTokenError::Person
+            | IssuedTokenError::Household => Self::bad_token(&error),
         }
     }
 }
@@ -84,8 +93,10 @@ pub struct Vouched {
     /// What tells the person apart from others: the claim that the settings name, else the subject. One
     /// person with two accounts is one person. `None`: the claim is missing.
     pub person: Option<String>,
-    /// What the customers' provider calls the same person.
-    pub own_subject: Option<String>,
+    /// What the customers' provider calls the same person, and the members of their household.
+    pub own_subjects: Vec<String>,
+    /// The person's own phone number in the form of E.164, where the settings name a claim for it.
+    pub phone: Option<String>,
     pub roles: Roles,
     /// The month (1 to 12) of the claim `birthdate`. Nothing else of the claim is kept.
     pub birth_month: Option<u32>,
@@ -104,6 +115,8 @@ const TYPES: [&str; 3] = ["jwt", "at+jwt", ""];
 
 /// OpenID Connect Core, section 2: sub has at most 255 ASCII characters.
 const SUBJECT_BYTES_MAX: usize = 255;
+/// A household has at most this many customers.
+const HOUSEHOLD_MAX: usize = 100;
 
 impl IdentityProvider {
     /// `table` is the name of the provider's settings.
@@ -114,6 +127,8 @@ impl IdentityProvider {
             roles_claim: settings.roles_claim.clone(),
             person_claim: settings.person_claim.clone(),
             customer_claim: settings.customer_claim.clone(),
+            household_claim: settings.household_claim.clone(),
+            phone_claim: settings.phone_claim.clone(),
             keys: IssuerKeys::load(settings, table)?,
         })
     }
@@ -178,9 +193,35 @@ impl IdentityProvider {
             None => Some(claims.sub.clone()),
             Some(name) => text(&claims.others, name),
         };
-        let own_subject = self.customer_claim.as_ref();
-        let own_subject = own_subject.and_then(|name| text(&claims.others, name));
-        Ok(Vouched { subject: claims.sub, person, own_subject, roles, birth_month })
+        let own_subjects = self.own_subjects(&claims.others)?;
+        let phone = self.phone(&claims.others);
+        Ok(Vouched { subject: claims.sub, person, own_subjects, phone, roles, birth_month })
+    }
+
+    /// A number that the provider says it has not verified is nobody's (OpenID Connect Core, 5.1).
+    fn phone(&self, claims: &Map<String, Value>) -> Option<String> {
+        let phone = text(claims, self.phone_claim.as_ref()?)?;
+        let refuted = find(claims, "phone_number_verified") == Some(&Value::Bool(false));
+        (!refuted && is_e164(&phone)).then_some(phone)
+    }
+
+    /// Whose accounts the person must not touch. A household that cannot be read is no empty one.
+    fn own_subjects(&self, claims: &Map<String, Value>) -> Result<Vec<String>, IssuedTokenError> {
+        let own = self.customer_claim.as_ref().and_then(|name| text(claims, name));
+        let mut subjects: Vec<String> = own.into_iter().collect();
+        match self.household_claim.as_ref().and_then(|name| find(claims, name)) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(one)) => subjects.push(one.clone()),
+            Some(listed) => {
+                let all: Vec<String> = serde_json::from_value(listed.clone())
+                    .map_err(|_other| IssuedTokenError::Household)?;
+                if all.len() > HOUSEHOLD_MAX {
+                    return Err(IssuedTokenError::Household);
+                }
+                subjects.extend(all);
+            }
+        }
+        Ok(subjects)
     }
 }
 
@@ -248,6 +289,8 @@ mod tests {
                 roles_claim: roles_claim.to_owned(),
                 person_claim: None,
                 customer_claim: None,
+                household_claim: None,
+                phone_claim: None,
                 keys: IssuerKeys::fixed(read_keys(&set.to_string()).unwrap()),
             }
         }

@@ -81,8 +81,9 @@ roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage, Reconc
 /// A member of staff whose token is good and states the role.
 pub struct Staff<R: NeedsRole> {
     pub id: StaffId,
-    /// What the customers' identity provider calls the same person, where the token says so.
-    pub own_subject: Option<String>,
+    /// What the customers' identity provider calls the same person and their household, where the token
+    /// says so.
+    pub own_subjects: Vec<String>,
     role: PhantomData<R>,
 }
 
@@ -111,7 +112,7 @@ impl<R: NeedsRole> Staff<R> {
         let vouched = issuer.read(token, now).await?;
         let person = vouched.person.ok_or(IssuedTokenError::Person)?;
         let id = StaffId::try_from(person).map_err(|error| Problem::bad_token(&error))?;
-        let staff = Self { id, own_subject: vouched.own_subject, role: PhantomData };
+        let staff = Self { id, own_subjects: vouched.own_subjects, role: PhantomData };
         gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;
         let role = R::ROLE.name();
         match vouched.roles {

@@ -17,7 +17,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::Gateway;
 use crate::http::access::{metadata, revocation, token_endpoint};
-use crate::http::customer::{codes, consents, contact, notices, person_data, points};
+use crate::http::customer::{
+    codes, consents, contact, notices, own_referrals, person_data, points, redemptions,
+};
 use crate::http::operator::health;
 use crate::http::partner::{
     crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks,
@@ -57,6 +59,7 @@ use crate::partner::scope::Scope;
         sandbox::members::make_member,
         sandbox::members::make_sandbox_code,
         sandbox::leads::tell_stage,
+        sandbox::redemptions::answer_redemption,
         quotes::post_quote,
         uploads::create_upload,
         uploads::get_upload,
@@ -82,6 +85,11 @@ use crate::partner::scope::Scope;
         points::get_points,
         points::link_member,
         codes::make_code,
+        own_referrals::get_own_referrals,
+        own_referrals::confirm_referral,
+        redemptions::get_redemptions,
+        redemptions::confirm_redemption,
+        redemptions::decline_redemption,
         contact::agree,
         contact::withdraw_contact,
         consents::get_consent,

@@ -14,9 +14,11 @@ use crate::http::operator::health;
 use crate::http::problem::Problem;
 use crate::http::server::media;
 use crate::http::server::paths::{at, unknown};
+use crate::ids::PartnerId;
 use crate::reconcile::report::{AgedBreaks, by_age};
 use crate::store::outbox::{self, Channel};
-use crate::store::{Db, Pool, StoreError};
+use crate::store::{Db, Pool, StoreError, held_events};
+use crate::telemetry::held::{HeldLevel, HeldLevels};
 use crate::telemetry::metrics::{BreaksLevel, Levels, MEDIA_TYPE, Waiting};
 
 /// The format for scrapers that do not know OpenMetrics.
@@ -24,6 +26,13 @@ const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How long the database may take to count what waits. After that the metrics come without it.
 const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// So many partners and rules are looked up, and so many events of each are counted.
+const HELD_PAIRS_MAX: usize = 500;
+const HELD_COUNTED_MAX: i64 = 10_000;
+
+/// The kind of a partner that is not in the registry any more.
+const GONE: &str = "none";
 
 /// The routes of the metrics' own address.
 pub fn scraped_routes(config: &mut web::ServiceConfig) {
@@ -60,6 +69,9 @@ async fn scrape(
 async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, Problem> {
     let outbox = waiting(&gateway.main.pool).await;
     let breaks = open_breaks(&gateway.main.pool).await;
+    let waits = |db: &mut Db| held_events::waiting(db, HELD_PAIRS_MAX, HELD_COUNTED_MAX);
+    let held = counted(&gateway.main.pool, "held events", waits).await;
+    let held = held.map(|found| by_kind(gateway, &found));
     let (pool_in_use, pool_idle) = gateway.main.pool.in_use_and_idle();
     let queue = gateway.main.writer.depth();
     let levels = Levels {
@@ -68,6 +80,7 @@ async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, 
         pool_idle,
         outbox: outbox.as_deref(),
         breaks: breaks.as_deref(),
+        held: held.as_ref(),
     };
     let text = gateway.metrics.text(&levels).map_err(Problem::internal)?;
     let mut answer = HttpResponse::Ok();
@@ -141,6 +154,19 @@ async fn counted<T: Send + 'static>(
             None
         }
     }
+}
+
+/// By kind, not by partner.
+fn by_kind(gateway: &Gateway, found: &[held_events::Waiting]) -> HeldLevels {
+    let mut levels = HeldLevels::default();
+    for it in found {
+        let id = PartnerId::try_from(it.partner.as_str());
+        let partner = id.ok().and_then(|id| gateway.registry.get(&id));
+        let kind = partner.map_or(GONE, |partner| partner.kind.name());
+        let level = HeldLevel { alarms: 1, events: it.events, oldest: it.since };
+        levels.add(kind, &it.rule, level);
+    }
+    levels
 }
 
 /// By channel, not by endpoint: how many endpoints there are is partners' to say.

@@ -62,6 +62,10 @@ impl From<Refusal> for Problem {
             Refusal::PointsInsufficient => Self::at(&POINTS_INSUFFICIENT, "/data/points", &refusal),
             Refusal::HoldUnknown => Self::at(&HOLD_UNKNOWN, "/data/hold", &refusal),
             Refusal::HoldClosed { .. } => Self::at(&HOLD_CLOSED, "/data/hold", &refusal),
+            Refusal::AwaitsCustomer => Self {
+                retry_after_seconds: Some(5),
+                ..Self::at(&AWAITS_CUSTOMER, "/data/hold", &refusal)
+            },
             Refusal::CommitExceeds { .. } | Refusal::ReturnExceeds { .. } => {
                 Self::at(&REDEMPTION_EXCEEDS, "/data/points", &refusal)
             }

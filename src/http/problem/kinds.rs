@@ -100,8 +100,10 @@ kinds! {
         "Send the body in the media type that the reference names.";
     REDEMPTION_NOT_AGREED "redemption-not-agreed" 403 "Forbidden: points cannot be spent at this partner"
         "Agree with the bank on redemption first.";
+    AWAITS_CUSTOMER "awaits-customer" 409 "Conflict: the customer has not confirmed the redemption yet"
+        "Ask the customer to confirm it in the bank's app, then commit again, or cancel the hold. Without an answer it times out.";
     HOLD_CLOSED "hold-closed" 409 "Conflict: the hold does not allow this any more"
-        "Make a new hold: this one was committed, cancelled or timed out.";
+        "Make a new hold: this one was committed, cancelled, declined by the customer, or timed out.";
     UPLOAD_CONFLICT "upload-conflict" 409 "Conflict: the upload does not go on there"
         "Ask with HEAD where it stands, and go on from there.";
     UPLOAD_EXPIRED "upload-expired" 410 "Gone: the upload was not whole in time"

@@ -15,6 +15,12 @@ impl From<CustomerRefusal> for Problem {
             CustomerRefusal::TooManyCodes { wait } => Self::too_many_codes(wait.num_seconds()),
             CustomerRefusal::NoRedemption => Self::at(&REDEMPTION_NOT_AGREED, "/partner", &refusal),
             CustomerRefusal::PointsNotNamed => Self::at(&INVALID, "/points", &refusal),
+            CustomerRefusal::RedemptionClosed { .. } => {
+                Self::new(&HOLD_CLOSED, refusal.to_string())
+            }
+            CustomerRefusal::ReferralClosed { .. } => {
+                Self::new(&REFERRAL_STATE, refusal.to_string())
+            }
             // The key file may be read again in a moment.
             CustomerRefusal::Seal(SealError::UnknownKey) => {
                 Self::busy("A key is missing just now.")

@@ -56,6 +56,7 @@ fn samples(now: Moment) -> Vec<Problem> {
         Refusal::CodeInvalid,
         Refusal::PointsInsufficient,
         Refusal::HoldUnknown,
+        Refusal::AwaitsCustomer,
         Refusal::HoldClosed { state: "timed_out" },
         Refusal::CommitExceeds { held: points },
         Refusal::Range(AmountError::OutOfRange { asset: Asset::CNY }),

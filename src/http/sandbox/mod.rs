@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod leads;
 pub mod members;
+pub mod redemptions;
 
 use crate::http::problem::{Problem, SANDBOX_ONLY};
 use crate::partner::Partner;

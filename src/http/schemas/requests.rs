@@ -39,6 +39,10 @@ pub enum WebhookEventType {
     EventRejected,
     #[schema(rename = "settlement.ready")]
     SettlementReady,
+    #[schema(rename = "redemption.confirmed")]
+    RedemptionConfirmed,
+    #[schema(rename = "redemption.declined")]
+    RedemptionDeclined,
 }
 
 /// Points given to a customer, or taken.
@@ -162,6 +166,14 @@ pub struct ClockBody {
 pub struct StageBody {
     #[schema(pattern = "^(contacted|converted|first_repayment|lost|cancelled)$")]
     pub stage: String,
+}
+
+/// What the customer says.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerBody {
+    #[schema(pattern = "^(confirmed|declined)$")]
+    pub answer: String,
 }
 
 #[derive(ToSchema)]

@@ -234,7 +234,7 @@ fn order_of<R: NeedsRole>(
     id: CorrectionId,
     step: CorrectionStep,
 ) -> CorrectionOrder {
-    CorrectionOrder { id, by: staff.id, own_subject: staff.own_subject, step }
+    CorrectionOrder { id, by: staff.id, own_subjects: staff.own_subjects, step }
 }
 
 fn read_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {

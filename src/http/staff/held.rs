@@ -138,7 +138,7 @@ async fn decide(
     let id = read_id(id)?;
     let reason = read_object(body, read_reason)?;
     let order =
-        Move::new(id, step, Actor::Staff(staff.id)).because(reason).by_customer(staff.own_subject);
+        Move::new(id, step, Actor::Staff(staff.id)).because(reason).by_customer(staff.own_subjects);
     let ReferralMoved { referral, state, replayed, transaction, .. } =
         gateway.main.writer.move_referral(order).await?;
     let mut response = HttpResponse::Ok();

@@ -205,7 +205,7 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let event = read_key(id)?;
     let reason = read_object(body, read_reason)?;
-    let order = HeldOrder { event, by: staff.id, own_subject: staff.own_subject, reason, step };
+    let order = HeldOrder { event, by: staff.id, own_subjects: staff.own_subjects, reason, step };
     let HeldOutcome { held, transaction, replayed } =
         gateway.main.writer.decide_held(order).await?;
     let waits = step == HeldStep::Release && held.state == HeldState::Open;

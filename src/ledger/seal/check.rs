@@ -263,6 +263,7 @@ fn needs_no_event(kind: &str) -> bool {
         | Basis::Referral
         | Basis::Correction
         | Basis::Staff
+        | Basis::Customer
         | Basis::Break
         | Basis::Payout => true,
     })

@@ -11,6 +11,15 @@ pub const POINTS_EXPIRING: &str = "points_expiring";
 /// Points that were redeemed: told at once, at any hour, because it may have been somebody else.
 pub const POINTS_REDEEMED: &str = "points_redeemed";
 
+/// A redemption that the customer has to confirm: told at once, at any hour, because the till waits.
+pub const REDEMPTION_TO_CONFIRM: &str = "redemption_to_confirm";
+
+/// Whether notices of a kind go out at once, at any hour.
+#[must_use]
+pub fn is_told_at_once(kind: &str) -> bool {
+    kind == POINTS_REDEEMED || kind == REDEMPTION_TO_CONFIRM
+}
+
 /// A kind of notice.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +55,7 @@ impl NoticeKind {
     /// Whether the bank's own systems announce what it tells of.
     #[must_use]
     pub fn is_announced(&self) -> bool {
-        self.kind != POINTS_EXPIRING && self.kind != POINTS_REDEEMED
+        self.kind != POINTS_EXPIRING && !is_told_at_once(&self.kind)
     }
 
     /// The first fault of this kind, if any.
@@ -55,16 +64,18 @@ impl NoticeKind {
         if self.kind.is_empty() || self.kind.len() > 40 || !self.kind.chars().all(plain) {
             return Some("expected a kind of 1 to 40 lower-case letters, digits and _".to_owned());
         }
-        let is_told_at_once = self.kind == POINTS_REDEEMED;
-        if self.days.is_empty() != is_told_at_once {
-            return Some(format!("{}: expected days, but for {POINTS_REDEEMED} none", self.kind));
+        if self.days.is_empty() != is_told_at_once(&self.kind) {
+            return Some(format!(
+                "{}: expected days, but for {POINTS_REDEEMED} and {REDEMPTION_TO_CONFIRM} none",
+                self.kind
+            ));
         }
         if self.days.iter().any(|days| !(1..=DAYS_MAX).contains(days)) {
             return Some(format!("{}: expected days from 1 to {DAYS_MAX}", self.kind));
         }
         let known: &[&str] = match self.kind.as_str() {
             POINTS_EXPIRING => &["points", "date"],
-            POINTS_REDEEMED => &["points", "partner", "date"],
+            POINTS_REDEEMED | REDEMPTION_TO_CONFIRM => &["points", "partner", "date"],
             _announced => &["amount", "currency", "date"],
         };
         let texts = [&self.says, &self.says_zh];

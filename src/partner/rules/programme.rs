@@ -11,7 +11,7 @@ use super::exposure::{self, ExposureLimit, Lateness};
 use super::follow_up::{self, Calendar, StageRules, TaskRule};
 use super::lead::Branch;
 use super::limits::{EventLimits, LimitsTable};
-use super::notice::{self, NoticeKind, POINTS_REDEEMED};
+use super::notice::{self, NoticeKind};
 use super::payment_pattern::{self, PaymentPattern};
 use super::redemption::{CodeRules, RedemptionRules};
 use super::referral_limits::ReferralLimits;
@@ -271,10 +271,11 @@ impl Programme {
         if let Some(what) = programme.retention.fault() {
             return Err(place.error(0, what));
         }
-        if programme.notice(POINTS_REDEEMED).is_none() {
-            let usual = usual_notices().into_iter();
-            programme.notice.extend(usual.filter(|notice| notice.kind == POINTS_REDEEMED));
-        }
+        let usual = usual_notices().into_iter();
+        let missing: Vec<NoticeKind> = usual
+            .filter(|it| notice::is_told_at_once(&it.kind) && programme.notice(&it.kind).is_none())
+            .collect();
+        programme.notice.extend(missing);
         if let Some(what) = notice::fault(&programme.notice) {
             return Err(place.error(0, format!("notice: {what}")));
         }

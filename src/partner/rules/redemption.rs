@@ -24,6 +24,13 @@ pub struct CodeRules {
     /// The most points of a code for which the customer named no number.
     #[serde(deserialize_with = "terms::points_or_none")]
     pub points_max: Amount,
+    /// A redemption of more points waits until the customer confirms it.
+    #[serde(default = "confirm_above", deserialize_with = "terms::points_or_none")]
+    pub confirm_above: Amount,
+}
+
+const fn confirm_above() -> Amount {
+    Amount::from_minor(50_000, Asset::PTS)
 }
 
 /// Three days: an invented payment is found before it is money.
@@ -33,10 +40,10 @@ impl Default for RedemptionRules {
     }
 }
 
-/// Without the setting a code is for 1000.00 points.
+/// Without the settings a code is for 1000.00 points, and more than 500.00 are confirmed.
 impl Default for CodeRules {
     fn default() -> Self {
-        Self { points_max: Amount::from_minor(100_000, Asset::PTS) }
+        Self { points_max: Amount::from_minor(100_000, Asset::PTS), confirm_above: confirm_above() }
     }
 }
 

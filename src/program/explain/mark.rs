@@ -16,6 +16,8 @@ pub enum Mark {
     WaiverDiffers,
     /// The referral came without consent: recorded, never sent.
     ConsentMissing,
+    /// The customer has to confirm the redemption before it can be committed.
+    AwaitsCustomer,
     /// Recorded, and brings nothing until people decide.
     Held,
 }
@@ -31,6 +33,7 @@ impl Mark {
             Self::WaiverUndeclared => "waiver_undeclared",
             Self::WaiverDiffers => "waiver_differs",
             Self::ConsentMissing => "consent_missing",
+            Self::AwaitsCustomer => "awaits_customer",
             Self::Held => "held",
         }
     }
@@ -45,7 +48,9 @@ impl Mark {
             | Self::DiscountSpent
             | Self::WaiverUndeclared
             | Self::WaiverDiffers => true,
-            Self::DiscountUndeclared | Self::ConsentMissing | Self::Held => false,
+            Self::DiscountUndeclared | Self::ConsentMissing | Self::AwaitsCustomer | Self::Held => {
+                false
+            }
         }
     }
 }

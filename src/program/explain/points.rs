@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::LocalMoment;
+use crate::ids::{EventId, PartnerId};
 use crate::ledger::RuleVersion;
 use crate::money::Amount;
 
@@ -47,6 +48,22 @@ pub enum PointsReason {
         points: Amount,
         price: Decimal,
         value: Amount,
+    },
+    /// So many points are redeemed only once the customer has confirmed it.
+    AwaitsCustomer {
+        points: Amount,
+        above: Amount,
+    },
+    /// The customer confirmed the redemption, or declined it.
+    Confirmed {
+        points: Amount,
+        partner: PartnerId,
+        hold: EventId,
+    },
+    Declined {
+        points: Amount,
+        partner: PartnerId,
+        hold: EventId,
     },
     /// A hold came to nothing.
     Released {
@@ -100,6 +117,16 @@ impl PointsReason {
                 "{points} points redeemed at {price} CNY each: {value} CNY are owed to the partner, \
                  rounded down over all redemptions of the customer there."
             ),
+            Self::AwaitsCustomer { points, above } => format!(
+                "More than {above} points are redeemed only once the customer has confirmed it: these \
+                 {points} points wait for that."
+            ),
+            Self::Confirmed { points, .. } => {
+                format!("The customer confirmed the redemption of {points} points.")
+            }
+            Self::Declined { points, .. } => {
+                format!("The customer declined the redemption of {points} points.")
+            }
             Self::Released { points, .. } => {
                 format!("The redemption came to nothing: {points} points can be spent again.")
             }
@@ -142,6 +169,11 @@ impl PointsReason {
                     "兑换{points}积分，每分{price}元：应付合作方{value}元（按该客户在此累计兑换向下取整）。"
                 )
             }
+            Self::AwaitsCustomer { points, above } => {
+                format!("兑换超过{above}积分须经客户确认：这{points}积分待客户确认。")
+            }
+            Self::Confirmed { points, .. } => format!("客户已确认兑换{points}积分。"),
+            Self::Declined { points, .. } => format!("客户已拒绝兑换{points}积分。"),
             Self::Released { points, .. } => format!("兑换未完成：{points}积分恢复可用。"),
             Self::Returned { points, value, .. } => {
                 format!("退还已兑换的{points}积分，有效期不变；应付合作方减少{value}元。")

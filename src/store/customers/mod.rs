@@ -163,6 +163,18 @@ pub fn by_subject(db: &mut Db, subject: &str) -> Result<Option<CustomerId>, Stor
     id.map(|id| types::uuid(&id, "customers.id").map(CustomerId::from_uuid)).transpose()
 }
 
+/// The customers with these subjects, of those that are known.
+pub fn by_subjects(db: &mut Db, subjects: &[String]) -> Result<Vec<CustomerId>, StoreError> {
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Vec<u8>> = both!(db, db => customers::table
+        .filter(customers::bank_subject.eq_any(subjects))
+        .select(customers::id)
+        .load(db))?;
+    rows.iter().map(|id| types::uuid(id, "customers.id").map(CustomerId::from_uuid)).collect()
+}
+
 /// A customer's subject at the bank's identity provider, if known.
 pub fn subject(db: &mut Db, id: CustomerId) -> Result<Option<String>, StoreError> {
     let subject: Option<Option<String>> = customers::table

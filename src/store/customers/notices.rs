@@ -5,7 +5,6 @@ use diesel::prelude::*;
 use crate::clock::Moment;
 use crate::ids::{AnnouncementId, CustomerId, NoticeId, PartnerId, TransactionId};
 use crate::money::{Amount, Asset};
-use crate::partner::notice::POINTS_REDEEMED;
 use crate::store::announcements;
 use crate::store::outbox::{self, Destination};
 use crate::store::schema::{customers, notice_opt_outs, notices};
@@ -23,9 +22,11 @@ pub struct NewNotice {
     pub points: Amount,
 }
 
-/// Points that a customer redeemed at a partner.
+/// Points that a customer redeemed at a partner, or is asked to confirm.
 #[derive(Clone, Copy, Debug)]
 pub struct Redemption<'a> {
+    /// The kind of the notice.
+    pub kind: &'static str,
     pub customer: CustomerId,
     pub partner: &'a PartnerId,
     pub transaction: TransactionId,
@@ -83,23 +84,23 @@ pub fn announce(tx: &mut LedgerTx<'_>, new: &NewNotice, now: Moment) -> Result<b
     queue(tx, &row, id, new.customer, now)
 }
 
-/// Queues the notice that points were redeemed, in the transaction that redeems them. `false`: the
+/// Queues the notice that points were redeemed or are to be, in the transaction of that. `false`: the
 /// bank does not know the customer, or the customer opted out.
 pub fn redeemed(
     tx: &mut LedgerTx<'_>,
     redemption: &Redemption<'_>,
     now: Moment,
 ) -> Result<bool, StoreError> {
-    let Redemption { customer, partner, transaction, points, day } = *redemption;
+    let Redemption { kind, customer, partner, transaction, points, day } = *redemption;
     let is_known = crate::store::customers::subject(tx.db(), customer)?.is_some();
-    if points.minor() <= 0 || !is_known || wants_none(tx, customer, POINTS_REDEEMED)? {
+    if points.minor() <= 0 || !is_known || wants_none(tx, customer, kind)? {
         return Ok(false);
     }
-    let id = NoticeId::of_name(&["notice", POINTS_REDEEMED, &transaction.to_string()]);
+    let id = NoticeId::of_name(&["notice", kind, &transaction.to_string()]);
     let row = Row {
         id: id.bytes(),
         customer_id: customer.bytes(),
-        kind: POINTS_REDEEMED,
+        kind,
         object: &day.to_string(),
         days: 1,
         points: points.minor(),

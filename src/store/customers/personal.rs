@@ -73,6 +73,17 @@ pub fn read(
     Ok(Some(Sealed { key_id, bytes }))
 }
 
+/// Whether a referral's person has a phone number with one of these indexes.
+pub fn has_phone(db: &mut Db, id: ReferralId, indexes: &[[u8; 32]]) -> Result<bool, StoreError> {
+    let indexes: Vec<&[u8]> = indexes.iter().map(<[u8; 32]>::as_slice).collect();
+    let count: i64 = both!(db, db => personal_data::table
+        .filter(personal_data::id.eq(id.bytes().as_slice()))
+        .filter(personal_data::phone_index.eq_any(&indexes))
+        .count()
+        .get_result(db))?;
+    Ok(count > 0)
+}
+
 /// Whether contact data of a referral's person is stored.
 pub fn is_kept(db: &mut Db, id: ReferralId) -> Result<bool, StoreError> {
     let count: i64 = personal_data::table

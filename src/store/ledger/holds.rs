@@ -8,11 +8,11 @@ use rust_decimal::Decimal;
 
 use crate::clock::Moment;
 use crate::event::Return;
-use crate::ids::{CustomerId, EventKey, LotId, PartnerId};
+use crate::ids::{CustomerId, EventId, EventKey, LotId, PartnerId, TransactionId};
 use crate::ledger::AccountCode;
 use crate::money::{Amount, Asset};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{HoldStanding, HoldState, HoldStep};
+use crate::program::{Confirmation, HoldStanding, HoldState, HoldStep};
 use crate::store::schema::{accounts, entries, events, holds, transactions};
 use crate::store::{Db, LedgerTx, StoreError, codes, types};
 
@@ -20,8 +20,9 @@ use crate::store::{Db, LedgerTx, StoreError, codes, types};
 pub struct HoldOf<'a> {
     pub key: EventKey,
     pub customer: CustomerId,
-    /// None for a hold whose time is over: it is there already.
+    /// None for a hold whose time is over, or that its customer answers: it is there already.
     pub partner: Option<&'a PartnerId>,
+    pub transaction: TransactionId,
     pub recorded_at: Moment,
 }
 
@@ -39,6 +40,7 @@ struct Row<'a> {
     returned: i64,
     value: i64,
     price: Option<String>,
+    confirmation: Option<&'static str>,
 }
 
 /// Records what a decision does to a hold. The customer must be locked.
@@ -48,7 +50,7 @@ struct Row<'a> {
 pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<(), StoreError> {
     let row = holds::table.find(of.key.bytes().as_slice());
     match step {
-        HoldStep::Opened { code, points, times_out_at } => {
+        HoldStep::Opened { code, points, times_out_at, confirmation } => {
             codes::mark_used(tx, code)?;
             let row = Row {
                 id: of.key.bytes(),
@@ -62,6 +64,7 @@ pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<()
                 returned: 0,
                 value: 0,
                 price: None,
+                confirmation: confirmation.name(),
             };
             both!(tx.0, db => diesel::insert_into(holds::table).values(&row).execute(db))?;
         }
@@ -74,6 +77,21 @@ pub fn step(tx: &mut LedgerTx<'_>, of: &HoldOf<'_>, step: HoldStep) -> Result<()
                     holds::price.eq(price.map(|price| price.to_string())),
                 ))
                 .execute(tx.0)?;
+        }
+        HoldStep::Confirmed => {
+            let confirmed = (
+                holds::confirmation.eq(Confirmation::Confirmed.name()),
+                holds::confirmation_id.eq(of.transaction.bytes().to_vec()),
+            );
+            diesel::update(row).set(confirmed).execute(tx.0)?;
+        }
+        HoldStep::Declined => {
+            let declined = (
+                holds::state.eq(HoldState::Cancelled.name()),
+                holds::confirmation.eq(Confirmation::Declined.name()),
+                holds::confirmation_id.eq(of.transaction.bytes().to_vec()),
+            );
+            diesel::update(row).set(declined).execute(tx.0)?;
         }
         HoldStep::Returned { points, value } => {
             diesel::update(row)
@@ -143,8 +161,16 @@ pub fn timed_out_of(
     load(db, &keys)
 }
 
-type HoldRow =
-    (Vec<u8>, Vec<u8>, i64, chrono::NaiveDateTime, String, i64, i64, (i64, Option<String>, i64));
+type HoldRow = (
+    Vec<u8>,
+    Vec<u8>,
+    i64,
+    chrono::NaiveDateTime,
+    String,
+    i64,
+    i64,
+    (i64, Option<String>, i64, Option<String>),
+);
 
 /// What stands of these holds, of those that are known. The customers must be locked.
 pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStanding>, StoreError> {
@@ -159,12 +185,12 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
             holds::state,
             holds::committed,
             holds::returned,
-            (holds::value, holds::price, holds::returned_value),
+            (holds::value, holds::price, holds::returned_value, holds::confirmation),
         ))
         .load(db))?;
     let mut standings = HashMap::with_capacity(rows.len());
     for (id, customer, points, times_out_at, state, committed, returned, worth) in rows {
-        let (value, price, returned_value) = worth;
+        let (value, price, returned_value, confirmation) = worth;
         let key = EventKey::from_bytes(types::bytes16(&id, "holds.id")?);
         let of_lots = |db: &mut Db, code| lots_moved(db, key, code);
         let points_of = |minor| Amount::from_minor(minor, Asset::PTS);
@@ -184,10 +210,91 @@ pub fn load(db: &mut Db, keys: &[EventKey]) -> Result<HashMap<EventKey, HoldStan
                 .map(|price| Decimal::from_str(&price))
                 .transpose()
                 .map_err(|_invalid| StoreError::Corrupt("holds.price"))?,
+            confirmation: Confirmation::by_name(confirmation.as_deref())
+                .ok_or(StoreError::Corrupt("holds.confirmation"))?,
         };
         standings.insert(key, standing);
     }
     Ok(standings)
+}
+
+/// A hold that its customer was asked about.
+#[derive(Clone, Debug)]
+pub struct AskedHold {
+    pub key: EventKey,
+    pub customer: CustomerId,
+    pub partner: PartnerId,
+    /// The partner's own id of it.
+    pub event: EventId,
+    pub points: Amount,
+    pub recorded_at: Moment,
+    pub times_out_at: Moment,
+    pub state: HoldState,
+    pub confirmation: Confirmation,
+}
+
+type AskedRow = (
+    (Vec<u8>, Vec<u8>, String, String, i64),
+    (chrono::NaiveDateTime, chrono::NaiveDateTime, String, Option<String>),
+);
+
+fn read_asked(row: AskedRow) -> Result<AskedHold, StoreError> {
+    let ((key, customer, partner, event, points), standing) = row;
+    let (recorded_at, times_out_at, state, confirmation) = standing;
+    Ok(AskedHold {
+        key: EventKey::from_bytes(types::bytes16(&key, "holds.id")?),
+        customer: CustomerId::from_uuid(types::uuid(&customer, "holds.customer_id")?),
+        partner: types::partner(&partner)?,
+        event: EventId::try_from(event).map_err(|_bad| StoreError::Corrupt("events.event_id"))?,
+        points: Amount::from_minor(points, Asset::PTS),
+        recorded_at: types::moment(recorded_at),
+        times_out_at: types::moment(times_out_at),
+        state: HoldState::by_name(&state).ok_or(StoreError::Corrupt("holds.state"))?,
+        confirmation: Confirmation::by_name(confirmation.as_deref())
+            .ok_or(StoreError::Corrupt("holds.confirmation"))?,
+    })
+}
+
+macro_rules! asked_columns {
+    () => {
+        (
+            (holds::id, holds::customer_id, holds::partner_id, events::event_id, holds::points),
+            (holds::recorded_at, holds::times_out_at, holds::state, holds::confirmation),
+        )
+    };
+}
+
+/// A hold that its customer was asked about. `None`: there is none, or nobody was asked.
+pub fn asked(db: &mut Db, key: EventKey) -> Result<Option<AskedHold>, StoreError> {
+    let row: Option<AskedRow> = holds::table
+        .inner_join(events::table.on(events::id.eq(holds::id)))
+        .filter(holds::id.eq(key.bytes().as_slice()))
+        .filter(holds::confirmation.is_not_null())
+        .select(asked_columns!())
+        .first(db)
+        .optional()?;
+    row.map(read_asked).transpose()
+}
+
+/// The holds that wait for a customer, the oldest first.
+pub fn awaiting(
+    db: &mut Db,
+    customer: CustomerId,
+    now: Moment,
+    rows_max: i64,
+) -> Result<Vec<AskedHold>, StoreError> {
+    let rows: Vec<AskedRow> = holds::table
+        .inner_join(events::table.on(events::id.eq(holds::id)))
+        .filter(holds::customer_id.eq(customer.bytes().as_slice()))
+        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(
+            "holds.confirmation = 'awaited' AND holds.state = 'held'",
+        ))
+        .filter(holds::times_out_at.gt(now.naive()))
+        .order((holds::recorded_at, holds::id))
+        .limit(rows_max)
+        .select(asked_columns!())
+        .load(db)?;
+    rows.into_iter().map(read_asked).collect()
 }
 
 /// In how many returns points of a redemption were given back.
@@ -235,3 +342,5 @@ fn lots_moved(
     }
     Ok(moved)
 }
+
+diesel::allow_tables_to_appear_in_same_query!(holds, events);

@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::proof_of_breaks::{CHARGED, PAYOUTS, SETTLED, UNPAID, UNSETTLED};
-use super::proof_of_holds::{CHARGES, COUNTERS_MISSING, HELD, HOLD_VALUES, RELEASED};
+use super::proof_of_holds::{
+    ANSWERED, CHARGES, CONFIRMATIONS, COUNTERS_MISSING, HELD, HOLD_VALUES, RELEASED,
+};
 use crate::ids::AccountId;
 use crate::ledger::TransactionKind;
 use crate::ledger::kinds::Basis;
@@ -264,7 +266,7 @@ const UNDUE: &str = "
         (t.kind = 'points.matured' AND (a.owner_kind <> 'customer'
             OR (a.code = 'points_pending' AND (l.matures_at IS NULL
                 OR l.matures_at > t.effective_at OR e.amount > 0))))
-        OR (t.kind = 'redemption.timed_out' AND a.owner_kind <> 'customer')
+        OR (t.kind IN ('redemption.timed_out', 'redemption.declined') AND a.owner_kind <> 'customer')
         OR (t.kind = 'points.expired' AND (
             (a.owner_kind = 'customer' AND (e.amount > 0 OR l.expires_at IS NULL
                 OR l.expires_at > t.effective_at))
@@ -282,7 +284,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 30] = [
+const QUERIES: [&str; 32] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -293,6 +295,8 @@ const QUERIES: [&str; 30] = [
     COUNTERS_MISSING,
     HOLDS,
     HOLD_VALUES,
+    CONFIRMATIONS,
+    ANSWERED,
     EVENTS,
     LEADS,
     CORRECTIONS,
@@ -414,6 +418,7 @@ fn kinds(basis: &str) -> String {
         "referral" => Basis::Referral,
         "time" => Basis::Time,
         "staff" => Basis::Staff,
+        "customer" => Basis::Customer,
         _ => Basis::Event,
     };
     let names: Vec<String> =

@@ -24,6 +24,26 @@ pub(super) const HOLD_VALUES: &str = "
     WHERE h.value <> c.owed
     ORDER BY place LIMIT 100";
 
+/// What a customer had to confirm is redeemed only after their answer, which is a transaction of its own.
+pub(super) const CONFIRMATIONS: &str = "
+    SELECT 'confirmation' AS what, 'holds ' || {hex:h.id} AS place,
+        'is ' || h.state || ' and ' || h.confirmation || ', and its transaction is '
+            || COALESCE(t.kind, 'missing') AS detail
+    FROM holds h LEFT JOIN transactions t ON t.id = h.confirmation_id
+    WHERE h.confirmation IS NOT NULL AND (
+        (h.confirmation <> 'awaited' AND COALESCE(t.kind, '') <> 'redemption.' || h.confirmation)
+        OR (h.state = 'committed' AND h.confirmation <> 'confirmed')
+        OR (h.confirmation = 'declined' AND h.state <> 'cancelled'))
+    ORDER BY place LIMIT 100";
+
+/// An answer of a customer stands for a hold.
+pub(super) const ANSWERED: &str = "
+    SELECT 'confirmation' AS what, 'transactions ' || {hex:t.id} AS place,
+        'is of the kind ' || t.kind || ', and no hold names it' AS detail
+    FROM transactions t LEFT JOIN holds h ON h.confirmation_id = t.id
+    WHERE t.kind IN ({kinds:customer}) AND h.id IS NULL
+    ORDER BY place LIMIT 100";
+
 /// What staff released stands for an event that was held, and once.
 pub(super) const RELEASED: &str = "
     SELECT 'released' AS what, 'transactions ' || {hex:t.id} AS place,

@@ -19,6 +19,8 @@ pub enum Destination {
     Crm,
     /// One endpoint of a partner.
     Webhook(EndpointId),
+    /// The bank's own address for alarms.
+    Bank,
     /// Whoever sends notices to customers.
     Notice,
 }
@@ -69,6 +71,14 @@ kinds! {
     EventRejected "event.rejected";
     /// The statement of a closed month is there.
     SettlementReady "settlement.ready";
+    /// The customer confirmed a hold that waited for them, or declined it.
+    RedemptionConfirmed "redemption.confirmed";
+    RedemptionDeclined "redemption.declined";
+    /// To the bank's address for alarms: events of a partner are held, and staff have frozen a partner
+    /// or lifted that.
+    AlarmBegan "alarm.began";
+    PartnerFrozen "partner.frozen";
+    PartnerUnfrozen "partner.unfrozen";
     /// To a customer: what will happen.
     Notice "notice";
 }
@@ -137,7 +147,7 @@ impl Destination {
     pub const fn channel(self) -> Channel {
         match self {
             Self::Crm => Channel::Crm,
-            Self::Webhook(_) => Channel::Webhook,
+            Self::Webhook(_) | Self::Bank => Channel::Webhook,
             Self::Notice => Channel::Notice,
         }
     }
@@ -156,6 +166,7 @@ impl Destination {
         match channel {
             "crm" => Ok(Self::Crm),
             "notice" => Ok(Self::Notice),
+            "webhook" if name == BANK => Ok(Self::Bank),
             "webhook" => EndpointId::try_from(name)
                 .map(Self::Webhook)
                 .map_err(|_invalid| StoreError::Corrupt("outbox.destination")),
@@ -164,11 +175,15 @@ impl Destination {
     }
 }
 
+/// The name of the bank's own address, among the endpoints' ids.
+const BANK: &str = "bank";
+
 /// The endpoint's id, or the channel where it has one destination only.
 impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Webhook(endpoint) => endpoint.fmt(f),
+            Self::Bank => f.write_str(BANK),
             Self::Crm | Self::Notice => f.write_str(self.channel().name()),
         }
     }

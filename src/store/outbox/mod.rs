@@ -94,6 +94,30 @@ pub fn insert(tx: &mut LedgerTx<'_>, list: &[NewMessage], now: Moment) -> Result
     Ok(())
 }
 
+/// Queues a message unless there is one of its destination, subject and revision; whether it did. Where
+/// two gateways do so at once, one queues it.
+pub fn insert_once(
+    tx: &mut LedgerTx<'_>,
+    new: &NewMessage,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let there: i64 = outbox::table
+        .filter(outbox::destination.eq(new.destination.to_string()))
+        .filter(outbox::subject.eq(new.subject.as_slice()))
+        .filter(outbox::revision.eq(new.revision))
+        .count()
+        .get_result(tx.0)?;
+    if there > 0 {
+        return Ok(false);
+    }
+    let row = Row::of(new, now);
+    let inserted = both!(tx.0, db => diesel::insert_into(outbox::table)
+        .values(&row)
+        .on_conflict_do_nothing()
+        .execute(db))?;
+    Ok(inserted == 1)
+}
+
 /// Queues the next revision of a lead for the CRM. It is read from the referral when it goes out.
 pub fn lead_changed(
     tx: &mut LedgerTx<'_>,

@@ -3,6 +3,7 @@
 pub mod crm_feedback;
 pub mod follow_ups;
 pub mod referral_claims;
+pub mod referral_confirmations;
 pub mod referral_moves;
 pub mod referral_rewards;
 pub mod tasks;

@@ -8,7 +8,9 @@ use crate::ledger::RuleVersion;
 use crate::money::{Amount, Asset};
 use crate::program::reward::{RewardGiven, RewardReceiver};
 use crate::store::freezes::in_force;
-use crate::store::schema::{freezes, referral_moves, referral_rewards, referrals};
+use crate::store::schema::{
+    freezes, referral_confirmations, referral_moves, referral_rewards, referrals,
+};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 #[derive(Insertable)]
@@ -181,7 +183,7 @@ pub fn gone_on(db: &mut Db, transaction: TransactionId) -> Result<bool, StoreErr
 }
 
 /// Up to `max` referrals, of all partners or of one, with commissions whose reservation is over and
-/// with whose person somebody has talked.
+/// with whose person somebody has talked, or that the person confirmed.
 pub fn fallen_due(
     db: &mut Db,
     partner: Option<&PartnerId>,
@@ -193,10 +195,16 @@ pub fn fallen_due(
         let met = referral_moves::table
             .filter(referral_moves::state.eq_any(["contacted", "converted"]))
             .select(referral_moves::referral_id);
+        let confirmed =
+            referral_confirmations::table.select(referral_confirmations::referral_id);
         let mut query = referral_rewards::table
             .filter(referral_rewards::state.eq("pending"))
             .filter(referral_rewards::matures_at.le(now.naive()))
-            .filter(referral_rewards::referral_id.eq_any(met))
+            .filter(
+                referral_rewards::referral_id
+                    .eq_any(met)
+                    .or(referral_rewards::referral_id.eq_any(confirmed)),
+            )
             .order(referral_rewards::matures_at)
             .limit(max)
             .select(referral_rewards::referral_id)

@@ -16,6 +16,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    referral_confirmations (referral_id) {
+        referral_id -> Binary,
+        confirmed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     referral_rewards (referral_id, number) {
         referral_id -> Binary,
         number -> BigInt,

@@ -189,6 +189,8 @@ diesel::table! {
         value -> BigInt,
         price -> Nullable<Text>,
         returned_value -> BigInt,
+        confirmation -> Nullable<Text>,
+        confirmation_id -> Nullable<Binary>,
     }
 }
 

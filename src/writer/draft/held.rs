@@ -1,6 +1,6 @@
 //! Rows of events that are held, and of what staff released.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, Drafts};
 use crate::clock::Moment;
@@ -11,6 +11,7 @@ use crate::program::{Decision, Exposed, Mark};
 use crate::store::held_events::{self, NewHeld};
 use crate::store::outbox::Kind;
 use crate::store::{LedgerTx, StoreError, exposures, lines};
+use crate::writer::alarm::HeldAlarm;
 use crate::writer::announce::{self, News};
 use crate::writer::error::RecordError;
 
@@ -61,6 +62,19 @@ impl Drafts<'_> {
             let (partner, subject) = (held.partner, *key.bytes());
             Some(News { partner, kind: Kind::EventHeld, subject, revision: 1, data })
         })
+    }
+
+    /// Why events are held, one for each partner and rule.
+    pub fn alarms(&self) -> impl Iterator<Item = HeldAlarm<'_>> {
+        let held = self.list.iter().filter_map(|draft| {
+            let (submission, _key) = draft.said?;
+            let why = draft.decision.held.as_ref()?;
+            Some(((&submission.partner.id, why.rule()), why))
+        });
+        // Backwards, so that the first of each pair stays.
+        let held: Vec<_> = held.collect();
+        let firsts: BTreeMap<_, _> = held.into_iter().rev().collect();
+        firsts.into_iter().map(|((partner, _rule), why)| HeldAlarm { partner, why })
     }
 
     /// Writes what is held, what was released, and what all of it adds to the figures of exposure.

@@ -19,7 +19,7 @@ use crate::ids::{
 use crate::ledger::receipt::ReferralOutcome;
 use crate::ledger::{Receipt, Transaction, TransactionKind};
 use crate::money::{Amount, Asset};
-use crate::program::{Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
+use crate::program::{Confirmation, Counted, Decision, Explanation, FallenDue, HoldStep, Occasion};
 use crate::referral::ReferralState;
 use crate::store::customers::Enrolment;
 use crate::store::events::NewEvent;
@@ -310,9 +310,20 @@ impl<'a> Draft<'a> {
             key: self.decision.refers_to.or(own)?,
             customer: self.decision.customer?,
             partner: self.said.map(|(submission, _key)| &submission.partner.id),
+            transaction: self.transaction.id(),
             recorded_at: self.recorded_at,
         };
         Some((of, self.decision.hold?))
+    }
+
+    fn redemption(&self, points: Amount) -> Option<RedemptionDraft<'_>> {
+        let (submission, _key) = self.said?;
+        Some(RedemptionDraft {
+            customer: self.decision.customer?,
+            partner: &submission.partner.id,
+            transaction: self.transaction.id(),
+            points,
+        })
     }
 
     fn transaction(&self) -> NewTransaction<'_> {
@@ -326,7 +337,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A redemption that a draft brings.
+/// A redemption that a draft brings, or asks the customer about.
 pub struct RedemptionDraft<'a> {
     pub customer: CustomerId,
     pub partner: &'a PartnerId,
@@ -339,13 +350,17 @@ impl<'a> Drafts<'a> {
     pub fn redemptions(&self) -> impl Iterator<Item = RedemptionDraft<'_>> {
         self.list.iter().filter_map(|draft| {
             let Some(HoldStep::Closed { committed, .. }) = draft.decision.hold else { return None };
-            let (submission, _key) = draft.said?;
-            Some(RedemptionDraft {
-                customer: draft.decision.customer?,
-                partner: &submission.partner.id,
-                transaction: draft.transaction.id(),
-                points: committed,
-            })
+            draft.redemption(committed)
+        })
+    }
+
+    /// The holds among these that wait for their customer.
+    pub fn asked(&self) -> impl Iterator<Item = RedemptionDraft<'_>> {
+        self.list.iter().filter_map(|draft| match draft.decision.hold {
+            Some(HoldStep::Opened { points, confirmation: Confirmation::Awaited, .. }) => {
+                draft.redemption(points)
+            }
+            _ => None,
         })
     }
 

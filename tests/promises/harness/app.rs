@@ -313,6 +313,7 @@ fn test_programme(shipped: &Path) -> String {
     for (bound, wide) in [
         ("own_after_days = 3", "own_after_days = 0"),
         ("points_max = \"1000.00\"", "points_max = \"10000000.00\""),
+        ("confirm_above = \"500.00\"", "confirm_above = \"10000000.00\""),
         ("person_day_max = \"500.00\"", "person_day_max = \"10000000.00\""),
         ("release_day_max = \"100.00\"", "release_day_max = \"10000000.00\""),
         ("customer_day_max = \"200.00\"", "customer_day_max = \"10000000.00\""),
