@@ -176,7 +176,7 @@ const CLOSED: &[(&str, &str, &[&str])] = &[
 /// The circles of files that may be, each with its reason.
 const CIRCLES: &[(&[&str], &str)] = &[
     (
-        &["cli/demo", "cli/demo/play", "cli/demo/report", "cli/demo/spend", "cli/demo/stage"],
+        &["cli/demo", "cli/demo/month", "cli/demo/play", "cli/demo/report", "cli/demo/spend", "cli/demo/stage"],
         "One play in four acts on one stage.",
     ),
     (

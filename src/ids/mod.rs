@@ -1,6 +1,5 @@
-//! Typed ids, so that one id cannot stand for another. Text ids refuse text of another form. Random
-//! ids are UUIDs of version 7 (RFC 9562), which sort by the time they were made. Name ids are
-//! hashes of a name, so that anyone can compute them without asking.
+//! Typed ids, so that one id cannot stand for another. Text ids refuse text of another form. Random ids are
+//! UUIDs of version 7 (RFC 9562), which sort by time. Name ids are hashes that anyone can compute.
 
 mod hex;
 mod said;

@@ -6,7 +6,7 @@ use crate::clock::Moment;
 pub enum SettlementAnswer {
     Accepted,
     Disputed {
-        /// Of the statement, from 1.
+        /// In the statement, from 1.
         line: i64,
         reason: String,
     },

@@ -215,9 +215,6 @@ pub struct About {
 
 impl Sheets {
     /// The same content gives the same bytes.
-    ///
-    /// # Errors
-    /// [`SheetError`].
     pub fn pdf(&self, fonts: &Fonts, about: About) -> Result<Vec<u8>, SheetError> {
         let settings = SerializeSettings {
             configuration: Configuration::new_with_validator(Validator::UA1),

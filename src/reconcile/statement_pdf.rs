@@ -133,8 +133,7 @@ impl Pen<'_> {
 }
 
 impl PrintedStatement<'_> {
-    /// # Errors
-    /// [`SheetError`].
+    /// The statement as people print it.
     pub fn pdf(&self) -> Result<Vec<u8>, SheetError> {
         let fonts = Fonts::read()?;
         let mut pen = Pen { fonts: &fonts, sheets: Sheets::default(), y: 0, paragraphs: 0 };
