@@ -116,6 +116,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "reconcile/settlement_answers",
             "reconcile/statement_export",
             "reconcile/statement_file",
+            "reconcile/statement_trailer",
             "reconcile/statements",
         ],
     ),
@@ -176,7 +177,14 @@ const CLOSED: &[(&str, &str, &[&str])] = &[
 /// The circles of files that may be, each with its reason.
 const CIRCLES: &[(&[&str], &str)] = &[
     (
-        &["cli/demo", "cli/demo/month", "cli/demo/play", "cli/demo/report", "cli/demo/spend", "cli/demo/stage"],
+        &[
+            "cli/demo",
+            "cli/demo/month",
+            "cli/demo/play",
+            "cli/demo/report",
+            "cli/demo/spend",
+            "cli/demo/stage",
+        ],
         "One play in four acts on one stage.",
     ),
     (
@@ -225,6 +233,10 @@ const CIRCLES: &[(&[&str], &str)] = &[
     (
         &["program/counting", "program/earn"],
         "Earning counts what it gives, and what is counted is a rule of earning.",
+    ),
+    (
+        &["reconcile/statement_file", "reconcile/statement_trailer"],
+        "A statement's file ends with its trailer, which is read as the file is.",
     ),
     (
         &[

@@ -1,10 +1,7 @@
 //! Every route, with the callers that it serves.
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
-use actix_web::{Resource, Route, web};
+use actix_web::web;
 
 use crate::http::access::auth::{
     Caller, ConsentsWrite, Customer, EventsWrite, SettlementsAnswer, WebhooksManage,
@@ -26,7 +23,7 @@ use crate::http::partner::{
 };
 use crate::http::problem;
 use crate::http::sandbox;
-use crate::http::server::idempotency::{KeyedCaller, answer_once};
+use crate::http::server::once::once;
 use crate::http::server::paths::{
     self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
 };
@@ -509,20 +506,4 @@ fn webhook_routes(config: &mut web::ServiceConfig) {
             "/v1/webhook-deliveries/{message}/replay",
             web::post().to(webhook_deliveries::replay_delivery),
         ));
-}
-
-/// A resource that changes something: with an `Idempotency-Key` it is done once for each caller.
-fn once<C: KeyedCaller>(
-    path: &str,
-    route: Route,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    at(path, route).wrap(from_fn(answer_once::<C>))
 }

@@ -3,6 +3,7 @@
 
 mod hex;
 mod said;
+mod task;
 
 pub use hex::hex;
 
@@ -401,15 +402,6 @@ impl EventKey {
     #[must_use]
     pub fn of(partner: &PartnerId, event: &EventId) -> Self {
         Self::of_name(&[partner.as_str(), event.as_str()])
-    }
-}
-
-impl TaskId {
-    /// The id by the name of the cause, so that a cause makes one task (RFC 9562, version 8).
-    #[must_use]
-    pub fn of_name(parts: &[&str]) -> Self {
-        let hash = EventKey::of_name(&[&["task"], parts].concat());
-        Self(uuid::Builder::from_custom_bytes(*hash.bytes()).into_uuid())
     }
 }
 

@@ -98,10 +98,10 @@ pub enum ProposalRefusal {
     AdjustedBefore { least: Amount, most: Amount },
     #[error("only a difference in CNY can be written off")]
     NoDifference,
-    /// Of a break of the bank.
+    /// For a break of the bank.
     #[error("that cannot be done about this break: it does not fit what the bank did")]
     Unfit,
-    /// Of a break of the bank.
+    /// For a break of the bank.
     #[error("things have gone on since: the payout or the break stands elsewhere")]
     Overtaken,
 }

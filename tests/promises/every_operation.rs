@@ -33,7 +33,7 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 19] = [
+const NOBODYS: [(&str, &str); 20] = [
     ("announcement", "none"),
     ("bank_break", "00000000000000000000000000000000"),
     ("break", "00000000000000000000000000000000"),

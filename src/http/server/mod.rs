@@ -10,6 +10,7 @@ pub(in crate::http) mod long_work;
 pub(in crate::http) mod media;
 pub(in crate::http) mod method;
 pub(in crate::http) mod noted;
+pub(in crate::http) mod once;
 pub(in crate::http) mod open_streams;
 pub(in crate::http) mod page;
 pub(in crate::http) mod paths;

@@ -30,9 +30,6 @@ pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 const NODES_MAX: u32 = 1_000_000;
 
 /// Reads the text as XML.
-///
-/// # Errors
-/// [`BankFileFault`].
 pub fn parse(bytes: &[u8]) -> Result<Document<'_>, BankFileFault> {
     if bytes.len() > BYTES_MAX {
         return Err(BankFileFault::Large(BYTES_MAX));
