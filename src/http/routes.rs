@@ -66,7 +66,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(at("/v1/events/{event}/receipt", web::get().to(events::get_receipt)))
         .service(at("/v1/events/{event}/proof", web::get().to(proofs::get_proof)))
         .configure(file_routes)
-        .configure(sandbox_routes)
+        .configure(sandbox::routes::routes)
         // Partners: webhooks:manage
         .configure(webhook_routes)
         // Partners: referrals:read
@@ -96,31 +96,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::head().to(health::get_readiness)),
         )
         .default_service(web::to(unknown));
-}
-
-/// Routes of partners on trial: events:write.
-fn sandbox_routes(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            at("/v1/sandbox/clock", web::get().to(sandbox::clock::get_clock))
-                .route(web::put().to(sandbox::clock::put_clock)),
-        )
-        .service(once::<Caller<EventsWrite>>(
-            "/v1/sandbox/members",
-            web::post().to(sandbox::members::make_member),
-        ))
-        .service(once::<Caller<EventsWrite>>(
-            "/v1/sandbox/referrals/{referral}/stage",
-            web::post().to(sandbox::leads::tell_stage),
-        ))
-        .service(once::<Caller<EventsWrite>>(
-            "/v1/sandbox/redemptions/{event}/answer",
-            web::post().to(sandbox::redemptions::answer_redemption),
-        ))
-        .service(once::<Caller<EventsWrite>>(
-            "/v1/sandbox/codes",
-            web::post().to(sandbox::members::make_sandbox_code),
-        ));
 }
 
 /// Routes of customers, and of consents.

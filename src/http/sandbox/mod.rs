@@ -5,6 +5,7 @@ pub mod clock;
 pub mod leads;
 pub mod members;
 pub mod redemptions;
+pub mod routes;
 
 use crate::http::problem::{Problem, SANDBOX_ONLY};
 use crate::partner::Partner;
