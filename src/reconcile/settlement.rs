@@ -258,7 +258,8 @@ mod tests {
                 let when = if *late { When::Late } else { When::InMonth };
                 movements.add(OWED[*account], TransactionKind::Payment, when, *minor);
             }
-            let statement = settle(&terms(opening), &Moved { sums: movements, entries: Hash::ZERO }, BTreeMap::new()).unwrap();
+            let moves = Moved { sums: movements, entries: Hash::ZERO };
+            let statement = settle(&terms(opening), &moves, BTreeMap::new()).unwrap();
             prop_assert!(statement.sum.is_zero());
             prop_assert!(!statement.payout.is_negative());
             prop_assert!(statement.carried_forward.minor() <= 0);
@@ -266,7 +267,7 @@ mod tests {
             prop_assert_eq!(statement.payout.minor(), balance.max(0));
             prop_assert_eq!(statement.carried_forward.minor(), balance.min(0));
             let without = SettlementTerms { accounts: None, ..terms(opening) };
-            let statement = settle(&without, &movements, BTreeMap::new()).unwrap();
+            let statement = settle(&without, &moves, BTreeMap::new()).unwrap();
             prop_assert!(statement.sum.is_zero() && statement.payout.is_zero());
             prop_assert_eq!(statement.carried_forward.minor(), balance);
         }
