@@ -60,8 +60,7 @@ impl Work<'_> {
         for HeldAlarm { partner, why } in drafts.alarms() {
             let name = self.name_of(partner);
             let rule = why.rule();
-            let figures = why.figures().map(|(figure, max)| (figure.to_string(), max.to_string()));
-            let (figure, limit) = figures.unzip();
+            let (figure, limit) = why.figures().map(|[figure, limit]| (figure, limit)).unzip();
             let says = format!("Events of {name} wait for the bank. The first: {}", why.says());
             let says_zh = format!("{name}有事件待银行决定。首笔：{}", why.says_zh());
             let subject = EventKey::of_name(&["alarm", partner.as_str(), rule, &day]);
