@@ -38,25 +38,7 @@ impl From<ReconcileRefusal> for Problem {
                 ..Self::new(&RECONCILIATION_UNDER_WAY, refusal.to_string())
             },
             ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
-            ReconcileRefusal::Proposal(refusal) => match refusal {
-                ProposalRefusal::Unknown => Self::not_found(),
-                ProposalRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
-                ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
-                    Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
-                }
-                ProposalRefusal::AboveDifference { .. } => {
-                    Self::at(&ADJUSTMENT_EXCEEDS, "/amount", &refusal)
-                }
-                ProposalRefusal::AdjustedBefore { .. } => {
-                    Self::new(&ADJUSTMENT_EXCEEDS, refusal.to_string())
-                }
-                ProposalRefusal::Closed(_)
-                | ProposalRefusal::Waiting
-                | ProposalRefusal::NoneWaits
-                | ProposalRefusal::Unfit
-                | ProposalRefusal::Overtaken
-                | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
-            },
+            ReconcileRefusal::Proposal(refusal) => refusal.into(),
             ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
             ReconcileRefusal::NoClose | ReconcileRefusal::TransactionUnknown => Self::not_found(),
             ReconcileRefusal::LineUnknown => Self::at(&INVALID, "/line", &refusal),
@@ -82,6 +64,30 @@ impl From<ReconcileRefusal> for Problem {
             ReconcileRefusal::Template(error) => Self::internal(error),
             ReconcileRefusal::Store(error) => error.into(),
             ReconcileRefusal::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProposalRefusal> for Problem {
+    fn from(refusal: ProposalRefusal) -> Self {
+        match refusal {
+            ProposalRefusal::Unknown => Self::not_found(),
+            ProposalRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            ProposalRefusal::AboveCap { .. } | ProposalRefusal::NoDifference => {
+                Self::at(&WRITE_OFF_EXCEEDS, "/action", &refusal)
+            }
+            ProposalRefusal::AboveDifference { .. } => {
+                Self::at(&ADJUSTMENT_EXCEEDS, "/amount", &refusal)
+            }
+            ProposalRefusal::AdjustedBefore { .. } => {
+                Self::new(&ADJUSTMENT_EXCEEDS, refusal.to_string())
+            }
+            ProposalRefusal::Closed(_)
+            | ProposalRefusal::Waiting
+            | ProposalRefusal::NoneWaits
+            | ProposalRefusal::Unfit
+            | ProposalRefusal::Overtaken
+            | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
         }
     }
 }
