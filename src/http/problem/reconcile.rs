@@ -15,20 +15,7 @@ impl From<ReconcileRefusal> for Problem {
             }
             ReconcileRefusal::NotMapped(_) => Self::new(&STATEMENT_REFUSED, refusal.to_string()),
             ReconcileRefusal::Part => Self::parameter("part", "expected 1 to 400"),
-            ReconcileRefusal::File(FileFault::File(error)) => {
-                Self::new(&STATEMENT_REFUSED, error.to_string())
-            }
-            ReconcileRefusal::File(FileFault::Lines(lines)) => {
-                let detail = FileFault::Lines(lines.clone()).to_string();
-                let fields = lines
-                    .into_iter()
-                    .map(|it| FieldProblem {
-                        pointer: format!("/lines/{}", it.line),
-                        detail: it.problem,
-                    })
-                    .collect();
-                Self { fields, ..Self::new(&STATEMENT_REFUSED, detail) }
-            }
+            ReconcileRefusal::File(fault) => Self::of_statement_file(fault),
             ReconcileRefusal::BankFile(fault) => Self::new(&BANK_FILE_REFUSED, fault.to_string()),
             ReconcileRefusal::PayoutOrdered => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
             ReconcileRefusal::PayoutOver(_) => Self::new(&SETTLEMENT_STATE, refusal.to_string()),
@@ -88,6 +75,23 @@ impl From<ProposalRefusal> for Problem {
             | ProposalRefusal::Unfit
             | ProposalRefusal::Overtaken
             | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
+        }
+    }
+}
+
+impl Problem {
+    /// A partner's file is refused whole, with the lines that are wrong.
+    fn of_statement_file(fault: FileFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            FileFault::File(error) => Self::new(&STATEMENT_REFUSED, error.to_string()),
+            FileFault::Lines(lines) => {
+                let fields = lines.into_iter().map(|it| FieldProblem {
+                    pointer: format!("/lines/{}", it.line),
+                    detail: it.problem,
+                });
+                Self { fields: fields.collect(), ..Self::new(&STATEMENT_REFUSED, detail) }
+            }
         }
     }
 }
