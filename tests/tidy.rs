@@ -185,7 +185,7 @@ const CIRCLES: &[(&[&str], &str)] = &[
             "cli/demo/spend",
             "cli/demo/stage",
         ],
-        "One play in four acts on one stage.",
+        "One play in five acts on one stage.",
     ),
     (
         &["cli/partners/conform/dpop", "cli/partners/conform/visitor", "cli/partners/conform/walk"],

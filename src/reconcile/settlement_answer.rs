@@ -6,7 +6,7 @@ use crate::clock::Moment;
 pub enum SettlementAnswer {
     Accepted,
     Disputed {
-        /// In the statement, from 1.
+        /// Its number in the statement, from 1.
         line: i64,
         reason: String,
     },

@@ -215,6 +215,9 @@ pub struct About {
 
 impl Sheets {
     /// The same content gives the same bytes.
+    ///
+    /// # Errors
+    /// When the document is not what PDF/UA-1 asks for, such as a heading without a text.
     pub fn pdf(&self, fonts: &Fonts, about: About) -> Result<Vec<u8>, SheetError> {
         let settings = SerializeSettings {
             configuration: Configuration::new_with_validator(Validator::UA1),

@@ -36,10 +36,13 @@ const BOTTOM: i64 = HEIGHT - 70_000;
 /// Where the second column of facts begins.
 const MIDDLE: i64 = WIDTH / 2 + 10_000;
 
+/// A sum never reaches the one beside it.
+const SUM_WIDTH: i64 = MIDDLE - LEFT - 22_000;
+
 const NUMBER_X: i64 = LEFT + 6_000;
 const ITEM_X: i64 = LEFT + 34_000;
-const ITEM_WIDTH: i64 = 300_000;
-const COUNT_RIGHT: i64 = RIGHT - 96_000;
+const ITEM_WIDTH: i64 = 250_000;
+const COUNT_RIGHT: i64 = RIGHT - 136_000;
 const AMOUNT_RIGHT: i64 = RIGHT - 6_000;
 
 const fn style(size: i64, weight: Weight, colour: Colour) -> Style {
@@ -134,9 +137,22 @@ impl Pen<'_> {
 
 impl PrintedStatement<'_> {
     /// The statement as people print it.
+    ///
+    /// # Errors
+    /// When a font of the program is damaged, or PDF/UA-1 refuses the page.
     pub fn pdf(&self) -> Result<Vec<u8>, SheetError> {
         let fonts = Fonts::read()?;
-        let mut pen = Pen { fonts: &fonts, sheets: Sheets::default(), y: 0, paragraphs: 0 };
+        let number = &self.statement.statement_no;
+        let about = About {
+            title: format!("Settlement statement {number} 结算对账单"),
+            id: self.sha256.to_string(),
+            made_at: self.closed_at.unwrap_or(self.cut_at).utc(),
+        };
+        self.lay_out(&fonts).pdf(&fonts, about)
+    }
+
+    fn lay_out(&self, fonts: &Fonts) -> Sheets {
+        let mut pen = Pen { fonts, sheets: Sheets::default(), y: 0, paragraphs: 0 };
         pen.new_page();
         self.head(&mut pen);
         self.sums(&mut pen);
@@ -144,13 +160,7 @@ impl PrintedStatement<'_> {
         self.open_breaks(&mut pen);
         self.check(&mut pen);
         self.foot(&mut pen);
-        let number = &self.statement.statement_no;
-        let about = About {
-            title: format!("Settlement statement {number} 结算对账单"),
-            id: self.sha256.to_string(),
-            made_at: self.closed_at.unwrap_or(self.cut_at).utc(),
-        };
-        pen.sheets.pdf(&fonts, about)
+        pen.sheets
     }
 
     fn head(&self, pen: &mut Pen<'_>) {
@@ -202,8 +212,13 @@ impl PrintedStatement<'_> {
         ] {
             let role = pen.paragraph();
             pen.text(Spot { x, role }, 19_000, label, SMALL);
+            let text = format!("{currency} {}", grouped(amount));
+            let mut style = style;
+            while pen.fonts.width(&text, style) > SUM_WIDTH {
+                style.size = style.size.saturating_sub(500);
+            }
             let role = pen.paragraph();
-            pen.text(Spot { x, role }, 42_000, &format!("{currency} {}", grouped(amount)), style);
+            pen.text(Spot { x, role }, 42_000, &text, style);
         }
         pen.down(56_000 + 30_000);
     }
@@ -368,6 +383,65 @@ fn grouped(amount: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn statement(lines: usize) -> KeptStatement {
+        let line = serde_json::json!({
+            "line": "movement", "account": "subsidy_payable", "kind": "payment.discounted",
+            "late": true, "entries": 1_000_000_000_u64, "amount": "-92233720368547758.08",
+            "says": "Discount subsidies owed to a partner: payment.discounted, of earlier months, and so on and on",
+            "says_zh": "应付优惠补贴：payment.discounted（属以前月份），以及其他各项，以及其他各项，以及其他各项",
+        });
+        let account = serde_json::json!({
+            "holder": "绿篮超市（上海）有限公司王\u{4dae}分公司及其全部附属门店和仓储配送中心以及电子商务平台运营管理部门",
+            "number": "6222021001000000001",
+        });
+        serde_json::from_value(serde_json::json!({
+            "statement_no": "green-basket-2026-10-1", "partner": "green-basket-of-the-east-and-the-west-1",
+            "period": "2026-10", "cut_at": "2026-11-02T10:00:00Z", "currency": "CNY",
+            "lines": vec![line; lines], "sum": "0.00", "payout": "92233720368547758.07",
+            "carried_forward": "-92233720368547758.08", "payee": account, "payer": account,
+            "open_breaks": { "AMBIGUOUS": 12, "MISSING_IN_GATEWAY": 100_000, "MISSING_AT_PARTNER": 7 },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn nothing_runs_off_a_page_and_no_line_meets_another() {
+        let fonts = Fonts::read().unwrap();
+        for lines in [0, 1, 9, 10, 11, 12, 13, 70] {
+            let statement = statement(lines);
+            let at = Moment::parse("2026-11-02T10:00:00Z").unwrap();
+            let printed = PrintedStatement {
+                statement: &statement,
+                sha256: Hash::ZERO,
+                closed_at: Some(at),
+                cut_at: at,
+                zone: chrono_tz::Asia::Shanghai,
+            };
+            let sheets = printed.lay_out(&fonts);
+            let mut spelled = 0;
+            for page in &sheets.pages {
+                let mut spans: Vec<(i64, i64, i64, &str)> = Vec::new();
+                for item in page {
+                    let Item::Text { x, y, text, style, role } = item else { continue };
+                    let end = x + fonts.width(text, *style);
+                    assert!(*x >= LEFT && end <= RIGHT, "{text} goes from {x} to {end}");
+                    let lowest = if *role == Role::Artifact { HEIGHT - 39_000 } else { BOTTOM + 1 };
+                    assert!(*y > 40_000 && *y < lowest, "{text} stands at {y}");
+                    let meets = spans
+                        .iter()
+                        .find(|(at, from, until, _)| at == y && *x < *until && *from < end);
+                    assert_eq!(meets, None, "{text} meets another");
+                    spelled += usize::from(text.contains("[U+4DAE]"));
+                    spans.push((*y, *x, end, text));
+                }
+            }
+            assert_eq!(spelled, 2, "the name in both accounts has a character that no font has");
+            assert_eq!(sheets.pages.len() > 1, lines > 1, "{lines} lines");
+            let bytes = printed.pdf().unwrap();
+            assert_eq!(bytes, printed.pdf().unwrap());
+        }
+    }
 
     #[test]
     fn amounts_are_grouped_by_thousands() {
