@@ -181,8 +181,7 @@ text_id!(
     is_token
 );
 text_id!(
-    /// A partner's reference to a customer. Each partner has another one, and it is never a bank
-    /// customer number.
+    /// A partner's reference to a customer: another one for each partner, never the bank's number.
     MemberRef,
     "member reference",
     "1 to 64 printable ASCII characters without spaces",
@@ -264,7 +263,6 @@ random_id!(
     /// One balanced transaction of the ledger.
     TransactionId
 );
-
 random_id!(
     /// The person who owns points. Never shown to a partner.
     CustomerId
@@ -313,7 +311,6 @@ random_id!(
     /// An endpoint to which a partner wants its events sent.
     EndpointId
 );
-
 random_id!(
     /// A file in which a partner says what happened in a month.
     StatementId
@@ -322,7 +319,6 @@ random_id!(
     /// One comparison of a partner's month with our books.
     ReconciliationId
 );
-
 random_id!(
     /// A task of a customer manager, by its rule and its cause.
     TaskId
