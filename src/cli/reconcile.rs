@@ -11,6 +11,7 @@ use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
 use crate::intake::Charset;
 use crate::money::{Amount, Asset};
+use crate::partner::matching::MatchingRules;
 use crate::partner::{Partner, Registry};
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
@@ -19,6 +20,8 @@ use crate::reconcile::item::ItemValue;
 use crate::reconcile::payouts;
 use crate::reconcile::period::Period;
 use crate::reconcile::proposal::{BreakState, ProposalAction};
+use crate::reconcile::refusal::ReconcileRefusal;
+use crate::reconcile::replay::{Replay, RuleMatch, RulesCompared, replay};
 use crate::reconcile::run::run as compare;
 use crate::reconcile::run_order::RunOrder;
 use crate::reconcile::statement_file::FileSource;
@@ -34,6 +37,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Compare a partner's month with our books, and print what came of it as JSON.
     Run(RunArgs),
+    /// Show as CSV which matches of past months other rules would change. Nothing is kept.
+    Replay(ReplayArgs),
     /// Print breaks as CSV, the oldest first.
     Breaks(BreaksArgs),
     /// Propose what is to be done about a break.
@@ -82,6 +87,9 @@ pub struct ImportArgs {
     /// The file's charset: utf-8 or gb18030 [default: what fits its lines]
     #[arg(long, value_parser = charset)]
     charset: Option<Charset>,
+    /// Read and check the file, and keep nothing.
+    #[arg(long)]
+    preview: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +102,21 @@ pub struct RunArgs {
     /// Who has it compared.
     #[arg(long)]
     by: StaffId,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    #[arg(long)]
+    partner: PartnerId,
+    /// The first month, such as 2026-08.
+    #[arg(long)]
+    from: Period,
+    /// The last month.
+    #[arg(long)]
+    to: Period,
+    /// The folder of partners with the other rules: [statement.matching] of the partner's manifest.
+    #[arg(long)]
+    manifests: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -164,6 +187,7 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
         Command::PayoutState(args) => bank_file::state(args, &mut db),
         Command::Import(args) => import(args, settings, &mut db),
         Command::Run(args) => compare_month(args, settings, &mut db),
+        Command::Replay(args) => replay_rules(args, settings, &mut db),
         Command::Breaks(args) => list(args, &mut db),
         Command::Propose(args) => propose(args, settings, &mut db),
         // By the writer, because an adjustment posts.
@@ -199,6 +223,10 @@ fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fa
         bytes_max: settings.unpacked_bytes_max,
     };
     let checked = statements::check(&order)?;
+    if args.preview {
+        println!("good: {} lines, {}; nothing is kept", checked.lines, checked.charset.name());
+        return Ok(true);
+    }
     let imported = statements::import(&args.by, db, &order, &checked, clock::now())?;
     let (statement, word) = match imported {
         Imported::New(statement) => (statement, "kept"),
@@ -213,12 +241,54 @@ fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fa
 
 fn compare_month(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
     let RunArgs { partner, period, by } = args;
-    real_partner(&partner, settings)?;
+    let rules = matching_rules(&*real_partner(&partner, settings)?);
     let order = RunOrder { partner, period, zone: settings.time_zone };
-    match compare(&by, db, &order)?.state {
+    match compare(&by, db, &order, &rules)?.state {
         RunState::Done { report, .. } => println!("{report}"),
         RunState::Running | RunState::GivenUp { .. } => return Ok(false),
     }
+    Ok(true)
+}
+
+fn matching_rules(partner: &Partner) -> MatchingRules {
+    partner.statement.as_ref().map(|map| map.matching.clone()).unwrap_or_default()
+}
+
+fn replay_rules(args: ReplayArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
+    let now = matching_rules(&*real_partner(&args.partner, settings)?);
+    let others = Registry::load(&args.manifests)?;
+    let then = others.get(&args.partner).ok_or("the other folder has no such partner")?;
+    let then = matching_rules(&then);
+    let rules = RulesCompared { now: &now, then: &then };
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["period", "statement", "line", "now", "then"])?;
+    let mut period = args.from;
+    while period <= args.to {
+        let order = RunOrder { partner: args.partner.clone(), period, zone: settings.time_zone };
+        let replayed = match replay(db, &order, &rules) {
+            Ok(replayed) => replayed,
+            Err(ReconcileRefusal::NoStatement { .. }) => {
+                eprintln!("{period}: no statement");
+                period = period.next();
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for line in &replayed.differing {
+            let told = |rule: Option<RuleMatch>| rule.map_or("no match", |rule| rule.rule);
+            out.write_record([
+                period.to_string(),
+                line.statement.to_string(),
+                line.line.to_string(),
+                told(line.now).to_owned(),
+                told(line.then).to_owned(),
+            ])?;
+        }
+        let Replay { now, then, differing } = replayed;
+        eprintln!("{period}: {} lines differ; now {now:?}; then {then:?}", differing.len());
+        period = period.next();
+    }
+    out.flush()?;
     Ok(true)
 }
 

@@ -32,6 +32,6 @@ pub use proof::{assertion, constraint, dpop, key, signature};
 pub use registry::Registry;
 pub use rules::{
     attribution, bank_account, behaviour, condition, consent_text, earning, exposure, follow_up,
-    lead, limits, notice, payment_pattern, programme, redemption, referral_limits, retention,
-    reward, scheme, settlement, staff, terms,
+    lead, limits, matching, notice, payment_pattern, programme, redemption, referral_limits,
+    retention, reward, scheme, settlement, staff, terms,
 };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde::Deserialize;
 
+use super::rules::matching::MatchingRules;
 use crate::money::{Amount, Asset};
 
 /// The columns of a partner's statement, as the manifest's `[statement]` has them. Columns that are
@@ -40,6 +41,9 @@ pub struct StatementMap {
     pub void: BTreeSet<String>,
     /// The file's last line, if the partner writes totals.
     pub trailer: Option<Trailer>,
+    /// Where rows match that are not the same.
+    #[serde(default)]
+    pub matching: MatchingRules,
     /// The most that may be written off of one break, by two persons.
     write_off_max: Option<String>,
 }

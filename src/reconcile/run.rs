@@ -2,30 +2,34 @@
 //! those that do not are ended; a break is found again under its id with all that was said of it; and
 //! what is no longer found is cleared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::found::{EventRef, Finder, LineRef};
-use super::item::{Item, ItemStanding};
+use super::found::Finder;
 use super::matching::{Matching, RULES_VERSION, compare};
-use super::our_side::{self, OurRow};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
-use super::statement::{Statement, StatementLine, StatementState};
-use super::subject::{RowIdentity, order_name};
+use super::sides::{self, Sides};
+use super::statement::{Statement, StatementState};
 use super::tally::{SideTally, TallyView, views};
 use crate::clock::{self, Moment};
-use crate::ids::{EventKey, ItemName, PartnerId, ReconciliationId, StaffId, StatementId};
+use crate::ids::{ReconciliationId, StaffId, StatementId};
+use crate::money::{Amount, Asset};
+use crate::partner::matching::MatchingRules;
 use crate::store::matches::{ByRun, MatchedLine};
 use crate::store::reconciliations::{Reconciliation, RunState};
 use crate::store::{Db, LedgerTx, StoreError, matches, reconciliations, statements};
 
 /// What came of a run, as it is kept.
 #[derive(Debug, Serialize)]
-struct RunReport {
+struct RunReport<'a> {
     rules_version: i64,
+    rules: &'a MatchingRules,
+    /// What matches by tolerance are apart, all together, in CNY.
+    tolerated: String,
+    /// Rows for which the search for sums gave up.
+    sums_given_up: u64,
     statements: Vec<UsedStatement>,
     /// Parts between the first and the last that never came.
     parts_missing: Vec<i64>,
@@ -54,14 +58,6 @@ struct SideView {
     in_breaks: Vec<TallyView>,
 }
 
-/// Both sides as they are compared, and where each row is found again by its place.
-struct Sides {
-    theirs: Vec<Item>,
-    ours: Vec<Item>,
-    lines: Vec<LineRef>,
-    events: Vec<EventRef>,
-}
-
 /// An open run, which writes in small transactions.
 pub(super) struct Run<'a> {
     pub(super) db: &'a mut Db,
@@ -82,6 +78,7 @@ pub fn run(
     who: &StaffId,
     db: &mut Db,
     order: &RunOrder,
+    rules: &MatchingRules,
 ) -> Result<Reconciliation, ReconcileRefusal> {
     let RunOrder { partner, period, .. } = order;
     let all = statements::of_period(db, partner, *period)?;
@@ -93,7 +90,7 @@ pub fn run(
     let begun = db.write(|tx| reconciliations::begin(tx, partner, *period, who, now))?;
     let begun = begun.ok_or(ReconcileRefusal::UnderWay)?;
     let mut run = Run { db, id: begun.id, number: begun.number, order };
-    let done = run.compare_and_write(&all, &current);
+    let done = run.compare_and_write(rules, &all, &current);
     if done.is_err() {
         run.give_up();
     }
@@ -105,16 +102,23 @@ impl Run<'_> {
     /// Returns when it was done, and the report as JSON.
     fn compare_and_write(
         &mut self,
+        rules: &MatchingRules,
         all: &[Statement],
         current: &[&Statement],
     ) -> Result<(Moment, String), ReconcileRefusal> {
-        let Sides { theirs, ours, lines, events } = self.load(current)?;
-        let matching = compare(theirs, ours);
+        let id = self.id;
+        let mut keep_alive = |db: &mut Db| renew(db, id);
+        let loaded = sides::load(self.db, self.order, current, &mut keep_alive)?;
+        let Sides { theirs, ours, lines, events } = loaded;
+        let matching = compare(rules, theirs, ours);
         let finder = Finder { order: self.order, lines: &lines, events: &events };
         self.write_matches(all, current, &matching, finder)?;
         let written = self.write_breaks(&matching, finder)?;
         let report = RunReport {
             rules_version: RULES_VERSION,
+            rules,
+            tolerated: fen(matching.tolerated),
+            sums_given_up: matching.sums_given_up,
             parts_missing: parts_missing(current),
             statements: current.iter().map(|it| used(it)).collect(),
             theirs: side(&matching.theirs),
@@ -139,77 +143,6 @@ impl Run<'_> {
         if let Err(error) = self.db.write(|tx| reconciliations::give_up(tx, id, now)) {
             tracing::warn!(%error, run = %id, "a failed run waits for the end of its lease");
         }
-    }
-
-    fn load(&mut self, current: &[&Statement]) -> Result<Sides, ReconcileRefusal> {
-        let (mut theirs, mut lines) = (Vec::new(), Vec::new());
-        let zone = self.order.zone;
-        for statement in current {
-            let mut after = 0;
-            loop {
-                let page = statements::lines_after(self.db, statement.id, after, ROWS_AT_ONCE)?;
-                let Some(last) = page.last() else { break };
-                after = last.number;
-                for line in &page {
-                    let item = their_item(lines.len(), &self.order.partner, line, zone);
-                    let identity = RowIdentity::of(&item);
-                    theirs.push(item);
-                    let line = i64::try_from(line.number).unwrap_or(i64::MAX);
-                    lines.push(LineRef { statement: statement.id, line, identity });
-                }
-            }
-            self.still_mine()?;
-        }
-        let mut ours = self.load_ours()?;
-        self.add_known_elsewhere(&theirs, &mut ours)?;
-        let (ours, events) = ours.into_iter().unzip();
-        Ok(Sides { theirs, ours, lines, events })
-    }
-
-    /// Our events of the month and of the days around it.
-    fn load_ours(&mut self) -> Result<Vec<(Item, EventRef)>, ReconcileRefusal> {
-        let month = self.order.period.span(self.order.zone);
-        let (mut ours, mut after) = (Vec::new(), None);
-        loop {
-            let partner = &self.order.partner;
-            let (page, end) = our_side::next_page(self.db, partner, month.around(), after)?;
-            if end.is_none() {
-                return Ok(ours);
-            }
-            after = end;
-            for row in page {
-                let inside = month.has(row.event.at);
-                let standing = if inside { ItemStanding::Good } else { ItemStanding::Outside };
-                ours.push(our_item(ours.len(), &row, standing, self.order.zone));
-            }
-        }
-    }
-
-    /// Events that lines name by id and that are not among those of the month: an id is one event for
-    /// ever, whatever its day.
-    fn add_known_elsewhere(
-        &mut self,
-        theirs: &[Item],
-        ours: &mut Vec<(Item, EventRef)>,
-    ) -> Result<(), ReconcileRefusal> {
-        let mut unknown: BTreeSet<EventKey> = theirs.iter().filter_map(|it| it.event).collect();
-        for (_item, event) in &*ours {
-            unknown.remove(&event.key);
-        }
-        let unknown: Vec<EventKey> = unknown.into_iter().collect();
-        for found in our_side::elsewhere(self.db, &unknown)? {
-            let standing = match found.is_reversed {
-                true => ItemStanding::Reversed,
-                false => ItemStanding::Elsewhere,
-            };
-            ours.push(our_item(ours.len(), &found.row, standing, self.order.zone));
-        }
-        Ok(())
-    }
-
-    /// Fails when this run was given up for another.
-    fn still_mine(&mut self) -> Result<(), ReconcileRefusal> {
-        self.write(|_tx| Ok(()))
     }
 
     pub(super) fn write(
@@ -279,8 +212,17 @@ impl Run<'_> {
     }
 }
 
+/// Fails when the run was given up for another.
+fn renew(db: &mut Db, id: ReconciliationId) -> Result<(), ReconcileRefusal> {
+    let now = clock::now();
+    match db.write(|tx| reconciliations::renew(tx, id, now))? {
+        true => Ok(()),
+        false => Err(ReconcileRefusal::UnderWay),
+    }
+}
+
 /// The newest version of each part that is ready, by part.
-fn newest(all: &[Statement]) -> Vec<&Statement> {
+pub(super) fn newest(all: &[Statement]) -> Vec<&Statement> {
     let mut newest = BTreeMap::new();
     for statement in all.iter().filter(|it| it.state == StatementState::Ready) {
         newest.insert(statement.part, statement);
@@ -293,38 +235,8 @@ fn parts_missing(current: &[&Statement]) -> Vec<i64> {
     (1..last).filter(|part| !current.iter().any(|it| it.part == *part)).collect()
 }
 
-fn their_item(place: usize, partner: &PartnerId, line: &StatementLine, zone: Tz) -> Item {
-    Item {
-        place,
-        kind: line.kind,
-        event: line.event.as_ref().map(|id| EventKey::of(partner, id)),
-        order: line.order.as_ref().map(|order| order_name(order.as_str())),
-        value: line.value,
-        at: line.at,
-        day: line.at.day_in(zone),
-        store: line.store.as_ref().map(|store| store_name(store.as_str())),
-        standing: if line.is_void { ItemStanding::Void } else { ItemStanding::Good },
-    }
-}
-
-/// The event at its place among ours.
-fn our_item(place: usize, row: &OurRow, standing: ItemStanding, zone: Tz) -> (Item, EventRef) {
-    let item = Item {
-        place,
-        kind: row.event.kind,
-        event: Some(row.event.key),
-        order: row.order.as_deref().map(order_name),
-        value: row.value,
-        at: row.event.at,
-        day: row.event.at.day_in(zone),
-        store: row.store.as_deref().map(store_name),
-        standing,
-    };
-    (item, EventRef { key: row.event.key, identity: RowIdentity::of(&item) })
-}
-
-fn store_name(store: &str) -> ItemName {
-    ItemName::of_name(&["store", store])
+fn fen(minor: u64) -> String {
+    Amount::from_minor(i64::try_from(minor).unwrap_or(i64::MAX), Asset::CNY).to_string()
 }
 
 fn used(statement: &Statement) -> UsedStatement {

@@ -57,12 +57,14 @@ pub async fn run_reconciliation(
         let (partner, period) = (body.text("partner", 40), body.text("period", 7));
         Some((partner?.to_owned(), period?.to_owned()))
     })?;
-    let partner = read_partner(&gateway, Some(&partner))?.id.clone();
+    let found = read_partner(&gateway, Some(&partner))?;
+    let partner = found.id.clone();
     let order = RunOrder { partner, period: read_period(Some(&period))?, zone: gateway.time_zone };
     let place = gateway.long_work.enter()?;
     let compare = move |db: &mut Db| {
         let _place = place;
-        run::run(&staff.id, db, &order)
+        let rules = found.statement.as_ref().map(|map| map.matching.clone()).unwrap_or_default();
+        run::run(&staff.id, db, &order, &rules)
     };
     let done = gateway.main.ask_or(compare).await?;
     Ok(HttpResponse::Created().json(View::of(done)?))

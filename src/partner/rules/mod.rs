@@ -13,6 +13,7 @@ pub(in crate::partner) mod expression_types;
 pub mod follow_up;
 pub mod lead;
 pub mod limits;
+pub mod matching;
 pub mod notice;
 pub mod payment_pattern;
 pub mod programme;

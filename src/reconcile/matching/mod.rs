@@ -9,34 +9,35 @@
 //! | 1 | kind, event id, amount | a match |
 //! | 2 | kind, order, amount | a match |
 //! | 3 | the same, with an event of ours outside the month | `CUTOFF` |
+//! | 3a | kind, event id or order, and nearly the amount (`tolerance_max` of the manifest) | a match |
 //! | 4 | kind, event id or order | `AMOUNT_DIFF`, `CURRENCY_DIFF`; several: `CANDIDATE`, `AMBIGUOUS` |
 //! | 5 | the same, with a line that the partner calls void | `STATUS_DIFF` |
 //! | 6 | event id, and another kind | `STATUS_DIFF` |
 //! | 7 | event id, with an event of ours of another time, or a reversed one | `OTHER_PERIOD`, `STATUS_DIFF` |
 //! | 8 | kind, amount, day, store | `CANDIDATE`, `AMBIGUOUS` |
+//! | 8a | kind, day, store: several rows and one row come to the same (`sum_rows_max`) | `CANDIDATE`, `AMBIGUOUS` |
 //! | 9 | nothing | `DUPLICATE`, `STATUS_DIFF`, `MISSING_…` |
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod leftovers;
+mod rule;
+mod sums;
 
-use crate::ids::{EventKey, ItemName};
+use std::collections::{BTreeMap, HashSet};
+
+pub use rule::MatchRule;
+
+use self::leftovers::{Left, named};
+use self::sums::SumSearch;
+use crate::ids::ItemName;
+use crate::money::{Amount, Asset};
+use crate::partner::matching::MatchingRules;
 use crate::reconcile::break_code::BreakCode;
-use crate::reconcile::item::{Item, ItemKind, ItemStanding, ItemValue};
+use crate::reconcile::item::{Currency, Item, ItemKind, ItemStanding, ItemValue};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The version of the passes. A match says by which it was made.
-pub const RULES_VERSION: i64 = 2;
-
-/// Why a line and an event match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MatchRule {
-    /// Event id and amount are the same.
-    EventId,
-    /// Order and amount are the same.
-    Order,
-    /// The partner calls the line void, and we have nothing.
-    Void,
-}
+pub const RULES_VERSION: i64 = 3;
 
 /// A line, and the event that agrees with it, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,18 +65,24 @@ pub struct Matching {
     pub differences: Vec<Difference>,
     pub theirs: SideTally,
     pub ours: SideTally,
+    /// What matches by tolerance are apart, all together, in hundredths.
+    pub tolerated: u64,
+    /// Rows for which the search for sums gave up.
+    pub sums_given_up: u64,
 }
 
 /// Holds the lines against the events.
 #[must_use]
-pub fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
-    let mut table = Table::new(theirs, ours);
+pub fn compare(rules: &MatchingRules, theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
+    let mut table = Table::new(rules, theirs, ours);
     let good = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Good };
     table.join(good, |it| Some((it.kind, it.event?, it.value)), Table::pair_by_id);
     table.join(good, |it| Some((it.kind, it.order?, it.value)), Table::pair_by_order);
     let outside = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Outside };
     table.join(outside, |it| Some((it.kind, it.event?, it.value)), Table::cut_off);
     table.join(outside, |it| Some((it.kind, it.order?, it.value)), Table::cut_off);
+    table.join(good, |it| Some((it.kind, it.event?)), Table::tolerate);
+    table.join(good, |it| Some((it.kind, it.order?)), Table::tolerate);
     table.join(good, |it| Some((it.kind, it.event?)), Table::differ);
     table.join(good, |it| Some((it.kind, it.order?)), Table::differ);
     let void = Standings { theirs: ItemStanding::Void, ours: ItemStanding::Good };
@@ -84,6 +91,11 @@ pub fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
     table.join(good, |it| it.event, Table::differ_in_kind);
     table.know_by_id();
     table.join(good, |it| Some((it.kind, it.value, it.day, it.store?)), Table::may_fit);
+    if table.sums.rows_max > 1 {
+        let alike = |it: &Item| Some((it.kind, it.value.currency, it.day, it.store?));
+        table.join(good, alike, Table::sum_ours);
+        table.join(good, alike, Table::sum_theirs);
+    }
     table.agree_on_void();
     table.name_what_is_left();
     table.result()
@@ -113,6 +125,16 @@ struct Table {
     ours: Side,
     pairs: Vec<Pair>,
     differences: Vec<Difference>,
+    tolerance: Tolerance,
+    sums: SumSearch,
+}
+
+/// In hundredths of CNY.
+struct Tolerance {
+    max: u64,
+    /// What is left of the month's.
+    left: u64,
+    used: u64,
 }
 
 impl Side {
@@ -186,9 +208,24 @@ fn says_same(one: &Item, other: &Item) -> bool {
 }
 
 impl Table {
-    fn new(theirs: Vec<Item>, ours: Vec<Item>) -> Self {
-        let (theirs, ours) = (Side::new(theirs), Side::new(ours));
-        Self { theirs, ours, pairs: Vec::new(), differences: Vec::new() }
+    fn new(rules: &MatchingRules, theirs: Vec<Item>, ours: Vec<Item>) -> Self {
+        let fen = |amount: Amount| u64::try_from(amount.minor()).unwrap_or(0);
+        Self {
+            theirs: Side::new(theirs),
+            ours: Side::new(ours),
+            pairs: Vec::new(),
+            differences: Vec::new(),
+            tolerance: Tolerance {
+                max: fen(rules.tolerance_max),
+                left: fen(rules.tolerance_month_max),
+                used: 0,
+            },
+            sums: SumSearch {
+                rows_max: usize::try_from(rules.sum_rows_max).unwrap_or(0),
+                steps_left: rules.sum_steps_max,
+                given_up: 0,
+            },
+        }
     }
 
     /// Calls `act` for each key that free rows of both sides have.
@@ -290,6 +327,25 @@ impl Table {
     fn cut_off(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
         for (theirs, ours) in theirs.iter().zip(ours) {
             self.differ_by(BreakCode::Cutoff, &[*theirs], &[*ours]);
+        }
+    }
+
+    /// The key agrees, and the amounts are as near as the manifest allows.
+    fn tolerate(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let ([their], [our]) = (theirs, ours) else { return };
+        let (said, kept) = (self.theirs.get(*their), self.ours.get(*our));
+        let (Some(said), Some(kept)) = (said.map(|it| it.value), kept.map(|it| it.value)) else {
+            return;
+        };
+        if said.currency != kept.currency || said.currency != Currency::of(Asset::CNY) {
+            return;
+        }
+        let apart = said.minor.abs_diff(kept.minor);
+        let left = self.tolerance.left.checked_sub(apart);
+        if let Some(left) = left.filter(|_left| apart <= self.tolerance.max) {
+            self.tolerance.left = left;
+            self.tolerance.used = self.tolerance.used.saturating_add(apart);
+            self.pair(*their, *our, MatchRule::Tolerance);
         }
     }
 
@@ -408,72 +464,15 @@ impl Table {
         self.pairs.sort_unstable();
         self.differences.sort_unstable();
         let (theirs, ours) = (self.theirs.tally(), self.ours.tally());
-        Matching { pairs: self.pairs, differences: self.differences, theirs, ours }
-    }
-}
-
-/// A row that nothing fits, and what that is called.
-struct Left {
-    row: usize,
-    code: BreakCode,
-    twin: Option<usize>,
-}
-
-/// What makes a row the same as another of its side.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Likeness {
-    Event(ItemKind, EventKey),
-    Order(ItemKind, ItemName, ItemValue),
-}
-
-impl Likeness {
-    fn of(item: &Item) -> impl Iterator<Item = Self> {
-        let event = item.event.map(|event| Self::Event(item.kind, event));
-        let order = item.order.map(|order| Self::Order(item.kind, order, item.value));
-        event.into_iter().chain(order)
-    }
-}
-
-/// Names each free row of a side: a duplicate of a row that found its place, or of one that says
-/// exactly the same; a refund of which the other side knows the payment; or missing.
-fn named(side: &Side, missing: BreakCode, known: &HashSet<ItemName>) -> Vec<Left> {
-    let free: Vec<usize> = side.free(ItemStanding::Good).map(|(row, _item)| row).collect();
-    let asked = free.iter().filter_map(|row| side.get(*row)).flat_map(Likeness::of);
-    let mut placed: HashMap<Likeness, Option<usize>> = asked.map(|like| (like, None)).collect();
-    if !placed.is_empty() {
-        let ended = side.items.iter().zip(&side.ends);
-        for (item, _end) in ended.filter(|(_item, end)| **end != RowEnd::Free) {
-            for like in Likeness::of(item) {
-                if let Some(first) = placed.get_mut(&like) {
-                    first.get_or_insert(item.place);
-                }
-            }
+        Matching {
+            pairs: self.pairs,
+            differences: self.differences,
+            theirs,
+            ours,
+            tolerated: self.tolerance.used,
+            sums_given_up: self.sums.given_up,
         }
     }
-    let mut before: Option<&Item> = None;
-    let mut left = Vec::with_capacity(free.len());
-    for row in free {
-        let Some(item) = side.get(row) else { continue };
-        let repeats = before.filter(|before| is_repeated(before, item)).map(|it| it.place);
-        let twin =
-            Likeness::of(item).find_map(|like| placed.get(&like).copied().flatten()).or(repeats);
-        before = Some(item);
-        let is_refund_of_known =
-            item.kind == ItemKind::Refund && item.order.is_some_and(|order| known.contains(&order));
-        let code = match twin {
-            Some(_) => BreakCode::Duplicate,
-            None if is_refund_of_known => BreakCode::StatusDiff,
-            None => missing,
-        };
-        left.push(Left { row, code, twin });
-    }
-    left
-}
-
-/// Whether a row repeats the one before it: the same event id, or word for word.
-fn is_repeated(before: &Item, item: &Item) -> bool {
-    let same_event = item.event.is_some() && before.event == item.event && before.kind == item.kind;
-    same_event || says_same(before, item)
 }
 
 fn rows<K>(group: &[(K, usize)]) -> Vec<usize> {
@@ -484,17 +483,6 @@ fn by_time(side: &Side, rows: Rows<'_>) -> Vec<usize> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| side.get(*row).map(|item| item.at));
     rows
-}
-
-impl MatchRule {
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EventId => "event_id",
-            Self::Order => "order",
-            Self::Void => "void",
-        }
-    }
 }
 
 #[cfg(test)]
