@@ -49,7 +49,8 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let lines = std::env::var("LINES").map_or(LINES, |lines| lines.parse().unwrap());
+    let lines =
+        std::env::var_os("LINES").map_or(LINES, |lines| lines.to_str().unwrap().parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let cluster = Cluster::start(Durability::Disk);
     println!("from the upload to the breaks, by the commands, everything on this machine\n");

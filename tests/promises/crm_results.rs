@@ -52,7 +52,7 @@ async fn commissions_and_the_crm_are_held_against_each_other(store: Store) {
         "says_zh": "客户关系系统显示已成交，但没有计佣金。", "commission": "0.00", "crm_says": "converted",
     });
     // What is reserved is not given yet.
-    assert_eq!(differences(&app).await, [last.clone()]);
+    assert_eq!(differences(&app).await, std::slice::from_ref(&last));
     app.let_fall_due(clock::now().plus(TimeDelta::days(31))).await;
     let found = differences(&app).await;
     assert_eq!(found.len(), 2, "{found:?}");

@@ -149,51 +149,58 @@ on_both_stores! {
             })
             .await;
 
-            let read = shop.get(path).await;
-            assert_eq!(read.status, 200, "{read:?}");
-            let text = read.body.to_string();
-            for name in ["ann", "ben"] {
-                assert!(!text.contains(&format!("\"{name}\"")), "{text}");
-            }
-            let statement = read.body["statement"].clone();
-            let list = shop.get("/v1/settlement-statements").await.body;
-            assert_eq!(list["statements"][0]["sha256"], read.body["sha256"]);
-            assert_eq!(list["statements"][0].get("answer"), None);
-
-            let answers = format!("{path}/answers");
-            let dispute = json!({ "answer": "disputed", "line": 2, "reason": "two more by our till" });
-            for (wrong, at) in [
-                (json!({ "answer": "maybe" }), "/answer"),
-                (json!({ "answer": "disputed", "line": 2 }), "/reason"),
-                (json!({ "answer": "accepted", "line": 2 }), "/line"),
-                (json!({ "answer": "disputed", "line": 99, "reason": "x" }), "/line"),
-            ] {
-                let answer = shop.send(&answers, &wrong).await;
-                assert_eq!(answer.told(), (422, "invalid"), "{wrong}");
-                assert_eq!(answer.body["problems"][0]["pointer"], at, "{answer:?}");
-            }
-            let kept = shop.send(&answers, &dispute).await;
-            assert_eq!(kept.status, 201, "{kept:?}");
-            assert_eq!(kept.body["statement"], statement, "a dispute changes nothing");
-            let told = clerk.get("/v1/settlements/green-basket/2026-10/answers").await.body;
-            assert_eq!(told["answers"][0]["reason"], "two more by our till");
-            assert_eq!(told["answers"][0]["line"], 2);
-            let accept = json!({ "answer": "accepted" });
-            let (one, two) = tokio::join!(shop.send(&answers, &accept), shop.send(&answers, &accept));
-            let mut statuses = [one.status.as_u16(), two.status.as_u16()];
-            statuses.sort_unstable();
-            assert_eq!(statuses, [201, 409], "it is accepted once: {one:?} {two:?}");
-            assert_eq!(shop.send(&answers, &dispute).await.told(), (409, "settlement-state"));
-            let list = shop.get("/v1/settlement-statements").await.body;
-            assert_eq!(list["statements"][0]["answer"], "accepted");
-            for sql in [
-                "UPDATE settlement_answers SET reason = 'none' WHERE line = 2",
-                "DELETE FROM settlement_answers",
-            ] {
-                let refused = run_sql(&app.trial, sql).unwrap_err();
-                assert!(refused.contains("append-only"), "{refused}");
-            }
+            answer(app, &shop).await;
         })
         .await;
+    }
+}
+
+/// The partner reads the closed month, disputes a line, and accepts it.
+async fn answer(app: &TestApp, shop: &Partner) {
+    let path = "/v1/settlement-statements/2026-10";
+    let clerk = staff(app, "ann", &["reconcile"]);
+    let read = shop.get(path).await;
+    assert_eq!(read.status, 200, "{read:?}");
+    let text = read.body.to_string();
+    for name in ["ann", "ben"] {
+        assert!(!text.contains(&format!("\"{name}\"")), "{text}");
+    }
+    let statement = read.body["statement"].clone();
+    let list = shop.get("/v1/settlement-statements").await.body;
+    assert_eq!(list["statements"][0]["sha256"], read.body["sha256"]);
+    assert_eq!(list["statements"][0].get("answer"), None);
+
+    let answers = format!("{path}/answers");
+    let dispute = json!({ "answer": "disputed", "line": 2, "reason": "two more by our till" });
+    for (wrong, at) in [
+        (json!({ "answer": "maybe" }), "/answer"),
+        (json!({ "answer": "disputed", "line": 2 }), "/reason"),
+        (json!({ "answer": "accepted", "line": 2 }), "/line"),
+        (json!({ "answer": "disputed", "line": 99, "reason": "x" }), "/line"),
+    ] {
+        let answer = shop.send(&answers, &wrong).await;
+        assert_eq!(answer.told(), (422, "invalid"), "{wrong}");
+        assert_eq!(answer.body["problems"][0]["pointer"], at, "{answer:?}");
+    }
+    let kept = shop.send(&answers, &dispute).await;
+    assert_eq!(kept.status, 201, "{kept:?}");
+    assert_eq!(kept.body["statement"], statement, "a dispute changes nothing");
+    let told = clerk.get("/v1/settlements/green-basket/2026-10/answers").await.body;
+    assert_eq!(told["answers"][0]["reason"], "two more by our till");
+    assert_eq!(told["answers"][0]["line"], 2);
+    let accept = json!({ "answer": "accepted" });
+    let (one, two) = tokio::join!(shop.send(&answers, &accept), shop.send(&answers, &accept));
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409], "it is accepted once: {one:?} {two:?}");
+    assert_eq!(shop.send(&answers, &dispute).await.told(), (409, "settlement-state"));
+    let list = shop.get("/v1/settlement-statements").await.body;
+    assert_eq!(list["statements"][0]["answer"], "accepted");
+    for sql in [
+        "UPDATE settlement_answers SET reason = 'none' WHERE line = 2",
+        "DELETE FROM settlement_answers",
+    ] {
+        let refused = run_sql(&app.trial, sql).unwrap_err();
+        assert!(refused.contains("append-only"), "{refused}");
     }
 }
