@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Side, says_same};
+use super::side::{Side, says_same};
 use crate::ids::{EventKey, ItemName};
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::item::{Item, ItemKind, ItemStanding, ItemValue};

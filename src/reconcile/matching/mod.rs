@@ -21,6 +21,7 @@
 
 mod leftovers;
 mod rule;
+mod side;
 mod sums;
 
 use std::collections::{BTreeMap, HashSet};
@@ -28,12 +29,13 @@ use std::collections::{BTreeMap, HashSet};
 pub use rule::MatchRule;
 
 use self::leftovers::{Left, named};
-use self::sums::SumSearch;
+use self::side::{Rows, Side};
+use self::sums::{FoundSum, SumSearch};
 use crate::ids::ItemName;
 use crate::money::{Amount, Asset};
 use crate::partner::matching::MatchingRules;
 use crate::reconcile::break_code::BreakCode;
-use crate::reconcile::item::{Currency, Item, ItemKind, ItemStanding, ItemValue};
+use crate::reconcile::item::{Currency, Item, ItemKind, ItemStanding};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The version of the passes. A match says by which it was made.
@@ -108,15 +110,6 @@ struct Standings {
     ours: ItemStanding,
 }
 
-/// The rows of one side, in the order of what they say.
-struct Side {
-    items: Vec<Item>,
-    ends: Vec<RowEnd>,
-}
-
-/// Rows by their number in that order.
-type Rows<'a> = &'a [usize];
-
 /// What a pass does with the rows of one key.
 type Act = fn(&mut Table, Rows<'_>, Rows<'_>);
 
@@ -135,76 +128,6 @@ struct Tolerance {
     /// What is left of the month's.
     left: u64,
     used: u64,
-}
-
-impl Side {
-    fn new(mut items: Vec<Item>) -> Self {
-        items.sort_unstable_by_key(|it| {
-            (it.kind, it.event, it.order, it.value, it.at, it.store, it.standing, it.place)
-        });
-        let ends = vec![RowEnd::Free; items.len()];
-        Self { items, ends }
-    }
-
-    fn free(&self, standing: ItemStanding) -> impl Iterator<Item = (usize, &Item)> {
-        let rows = self.items.iter().zip(&self.ends).enumerate();
-        rows.filter(move |(_row, (item, end))| item.standing == standing && **end == RowEnd::Free)
-            .map(|(row, (item, _end))| (row, item))
-    }
-
-    /// Free rows by a key, in the order of the key.
-    fn keyed<K: Ord>(
-        &self,
-        standing: ItemStanding,
-        key: impl Fn(&Item) -> Option<K>,
-    ) -> Vec<(K, usize)> {
-        let free = self.free(standing);
-        let mut keyed: Vec<(K, usize)> =
-            free.filter_map(|(row, item)| Some((key(item)?, row))).collect();
-        keyed.sort_unstable();
-        keyed
-    }
-
-    fn get(&self, row: usize) -> Option<&Item> {
-        self.items.get(row)
-    }
-
-    fn place(&self, row: usize) -> usize {
-        self.get(row).map_or(usize::MAX, |item| item.place)
-    }
-
-    fn end(&mut self, row: usize, end: RowEnd) {
-        if let Some(now) = self.ends.get_mut(row) {
-            *now = end;
-        }
-    }
-
-    fn tally(&self) -> SideTally {
-        let mut tally = SideTally::default();
-        self.items.iter().zip(&self.ends).for_each(|(item, end)| tally.count(item, *end));
-        tally
-    }
-
-    /// What rows come to; `None` where they are counted in more than one currency.
-    fn sum(&self, rows: Rows<'_>) -> Option<ItemValue> {
-        let mut values = rows.iter().filter_map(|row| self.get(*row)).map(|item| item.value);
-        let first = values.next()?;
-        values.try_fold(first, |sum, value| {
-            let minor = sum.minor.checked_add(value.minor)?;
-            (value.currency == sum.currency).then_some(ItemValue { minor, ..sum })
-        })
-    }
-
-    /// Whether rows say the same in all that is compared.
-    fn are_twins(&self, rows: Rows<'_>) -> bool {
-        let mut said = rows.iter().filter_map(|row| self.get(*row));
-        let first = said.next();
-        said.all(|item| first.is_some_and(|first| says_same(first, item)))
-    }
-}
-
-fn says_same(one: &Item, other: &Item) -> bool {
-    Item { place: 0, ..*one } == Item { place: 0, ..*other }
 }
 
 impl Table {
@@ -364,6 +287,20 @@ impl Table {
         self.differ_by(code, theirs, ours);
     }
 
+    fn sum_ours(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let found = self.sums.find(&self.theirs.minors(theirs), &self.ours.minors(ours));
+        for FoundSum { ones, several, is_only } in found {
+            self.differ_by(in_sum(is_only), &ones, &several);
+        }
+    }
+
+    fn sum_theirs(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
+        let found = self.sums.find(&self.ours.minors(ours), &self.theirs.minors(theirs));
+        for FoundSum { ones, several, is_only } in found {
+            self.differ_by(in_sum(is_only), &several, &ones);
+        }
+    }
+
     fn differ_in_status(&mut self, theirs: Rows<'_>, ours: Rows<'_>) {
         if theirs.len() == ours.len() {
             self.differ_one_by_one(theirs, ours);
@@ -473,6 +410,10 @@ impl Table {
             sums_given_up: self.sums.given_up,
         }
     }
+}
+
+const fn in_sum(is_only: bool) -> BreakCode {
+    if is_only { BreakCode::Candidate } else { BreakCode::Ambiguous }
 }
 
 fn rows<K>(group: &[(K, usize)]) -> Vec<usize> {

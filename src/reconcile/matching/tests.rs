@@ -269,13 +269,13 @@ fn several_rows_that_come_to_one_are_shown_and_never_matched() {
         item(3, "p-4", "o-4", 600, 2),
     ];
     let told = told_by(rules, &theirs, &ours);
-    assert_eq!(told[0], "CANDIDATE [0] [0, 1, 2]", "{told:?}");
+    assert!(told.contains(&"CANDIDATE [0] [0, 1, 2]".to_owned()), "{told:?}");
     // The other way round.
     assert!(told_by(rules, &ours, &theirs).contains(&"CANDIDATE [0, 1, 2] [0]".to_owned()));
     // Two ways to come to it: nobody chooses.
     let more = [ours.as_slice(), &[item(4, "p-5", "o-5", 500, 1)]].concat();
     let told = told_by(rules, &theirs, &more);
-    assert_eq!(told[0], "AMBIGUOUS [0] [0, 1, 2, 4]", "{told:?}");
+    assert!(told.contains(&"AMBIGUOUS [0] [0, 1, 2, 4]".to_owned()), "{told:?}");
     // Two sums that share a row are one question.
     let theirs = [item(0, "", "x-1", 300, 1), item(1, "", "x-2", 500, 1)];
     let ours = [
@@ -284,7 +284,8 @@ fn several_rows_that_come_to_one_are_shown_and_never_matched() {
         item(2, "p-3", "o-3", 301, 1),
         item(3, "p-4", "o-4", 400, 1),
     ];
-    assert_eq!(told_by(rules, &theirs, &ours)[0], "AMBIGUOUS [0, 1] [0, 1, 3]");
+    let told = told_by(rules, &theirs, &ours);
+    assert!(told.contains(&"AMBIGUOUS [0, 1] [0, 1, 3]".to_owned()), "{told:?}");
     // Without the rule nothing is looked for, and a search that is too long says so.
     assert!(self::told(&theirs, &ours).iter().all(|it| it.starts_with("MISSING")));
     let rules: MatchingRules = toml::from_str("sum_rows_max = 3\nsum_steps_max = 2").unwrap();
