@@ -125,6 +125,9 @@ impl Signers {
     fn open<T: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Result<T, String> {
         let header = jwt::header(token, &[typ]).map_err(|error| error.to_string())?;
         let kid = header.kid.unwrap_or_default();
+        if typ == STATEMENT_TYPE && kid.starts_with("sandbox-") {
+            return Err(format!("{kid} is a key of the sandbox, which settles nothing"));
+        }
         let key = self.0.iter().find(|key| key.kid == kid && key.crv == "Ed25519");
         let key = key.ok_or_else(|| format!("no key {kid} is among the public keys"))?;
         let key = DecodingKey::from_ed_components(&key.x).map_err(|error| error.to_string())?;
@@ -153,6 +156,12 @@ pub fn verify(args: VerifyArgs, settings: &Settings) -> Result<bool, Failure> {
         }
     };
     println!("signature good: {} of {}", statement.statement_no, statement.partner);
+    let payee = statement.payee.as_ref();
+    let payee = payee.map_or_else(String::new, |it| format!(" to {} ({})", it.number, it.holder));
+    println!("payout {} {}{payee}", statement.payout, statement.currency);
+    if let Some(before) = &statement.before {
+        println!("after {} with the SHA-256 {}", before.statement_no, before.sha256);
+    }
     let period = Period::try_from(statement.period.as_str())?;
     let span = period.span(settings.time_zone);
     let month = MonthSpan { from: span.from, until: span.until };

@@ -50,8 +50,10 @@ pub async fn import(
 ) -> Result<BankFileResult, ReconcileRefusal> {
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    let by = who.clone();
     let check = move |db: &mut Db| {
         let file = bank::read(&bytes)?;
+        refuse_own_orders(&by, db, &file)?;
         match &file.account {
             Some(account) if !payouts::is_payer(db, account)? => {
                 Err(BankFileFault::OtherAccount(masked(account)).into())
@@ -72,6 +74,18 @@ pub async fn import(
     tracing::info!(by = %who, kind = kind.name(), message_id, entries, is_new, "bank file");
     let is_before = !is_new;
     Ok(BankFileResult { sha256, kind, message_id, is_before, entries, outcomes, breaks })
+}
+
+/// That an order came to nothing is said by another person than the one who gave it out: the money is owed
+/// anew then.
+fn refuse_own_orders(by: &StaffId, db: &mut Db, file: &BankFile) -> Result<(), ReconcileRefusal> {
+    for entry in file.entries.iter().filter(|entry| entry.said.undoes()) {
+        let payout = payouts::named(db, &entry.order)?;
+        if payout.is_some_and(|payout| payout.ordered_by.is_same_person(by)) {
+            return Err(ReconcileRefusal::OwnOrder(entry.line));
+        }
+    }
+    Ok(())
 }
 
 fn keep(
@@ -99,10 +113,15 @@ fn keep_entry(
     entry: &BankEntry,
 ) -> Result<(), RecordError> {
     let payout = payouts::named(work.tx.db(), &entry.order)?;
+    let is_paid_twice = match &payout {
+        Some(payout) => bank_breaks::has_paid_twice(work.tx.db(), &payout.message_id)?,
+        None => false,
+    };
     let ordered = payout.as_ref().map(|payout| OrderedPayout {
         amount: payout.amount,
         payee_account: &payout.payee_account,
         state: payout.state,
+        is_paid_twice,
     });
     let verdict = judge(ordered.as_ref(), &entry.said);
     let message_id = payout.as_ref().map(|payout| payout.message_id.as_str());

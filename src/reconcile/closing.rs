@@ -11,8 +11,8 @@ use super::run_order::RunOrder;
 use super::settled_entries::{EntryPlace, SettledMonth};
 use super::settled_entry::EntriesHash;
 use super::settlement::{
-    Moved, Movements, OWED, PayoutAccounts, SettlementStatement, SettlementTerms, settle,
-    statement_no,
+    Moved, Movements, OWED, PayoutAccounts, SettlementStatement, SettlementTerms, StatementBefore,
+    settle, statement_no,
 };
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StaffId};
@@ -199,7 +199,14 @@ fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatem
     let moved = movements(db, &month)?;
     let partner: PartnerId = order.partner.clone();
     let period = order.period;
-    let terms = SettlementTerms { partner, period, number, cut_at, opening, accounts };
+    let before = before.map(|before| StatementBefore {
+        statement_no: statement_no(&before.partner, before.period, before.number),
+        sha256: Hash(before.sha256),
+        until: before.period.span(order.zone).until,
+        cut_at: before.cut_at,
+        carried_forward: before.carried,
+    });
+    let terms = SettlementTerms { partner, period, number, cut_at, opening, before, accounts };
     Ok(settle(&terms, &moved, open)?)
 }
 

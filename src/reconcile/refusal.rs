@@ -79,6 +79,11 @@ pub enum ReconcileRefusal {
     NotClosed,
     #[error("nothing is to be paid for that month")]
     NothingToPay,
+    #[error(
+        "line {0}: that an order to pay was rejected or came back is handed in by another person than the one \
+         who gave the order out"
+    )]
+    OwnOrder(u32),
     #[error("the statement that was closed names no account to pay from or to")]
     NoAccount,
     #[error("the message to the bank cannot be written: {0}")]

@@ -45,12 +45,14 @@ impl EntriesHash {
             &transaction,
             &entry.seq.to_string(),
             &entry.amount.to_string(),
+            &entry.effective_at.to_string(),
+            &entry.recorded_at.to_string(),
         ]);
     }
 
-    /// The same from what a statement's file says: account, kind, `late` or nothing, receipt, place and
-    /// amount.
-    pub fn add_texts(&mut self, fields: [&str; 6]) {
+    /// The same from what a statement's file says: account, kind, `late` or nothing, receipt, place, amount,
+    /// when it happened, and when it was recorded.
+    pub fn add_texts(&mut self, fields: [&str; 8]) {
         self.0.update(fields.join("\t").as_bytes());
         self.0.update(b"\n");
     }

@@ -36,8 +36,21 @@ pub struct SettlementTerms {
     pub cut_at: Moment,
     /// What the settlement before has carried forward.
     pub opening: Amount,
+    /// Nothing for the first month that is closed.
+    pub before: Option<StatementBefore>,
     /// Nothing while the programme or the partner has no account: then nothing is paid out.
     pub accounts: Option<PayoutAccounts>,
+}
+
+/// The statement of the month before: what it has settled stands in no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatementBefore {
+    pub statement_no: String,
+    pub sha256: Hash,
+    /// The end of its month.
+    pub until: Moment,
+    pub cut_at: Moment,
+    pub carried_forward: Amount,
 }
 
 /// From where and to where a month is paid. Two people close them with the statement.
@@ -89,6 +102,8 @@ pub struct SettlementStatement {
     pub partner: PartnerId,
     pub period: Period,
     pub cut_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<StatementBefore>,
     pub currency: Asset,
     pub lines: Vec<SettlementLine>,
     /// The sum of all lines: zero.
@@ -158,6 +173,7 @@ pub fn settle(
         partner: terms.partner.clone(),
         period: terms.period,
         cut_at: terms.cut_at,
+        before: terms.before.clone(),
         currency: asset,
         lines,
         sum,
@@ -243,6 +259,7 @@ mod tests {
             number: 1,
             cut_at: Moment::parse("2026-11-02T10:00:00Z").unwrap(),
             opening: Amount::from_minor(opening, Asset::CNY),
+            before: None,
             accounts: Some(PayoutAccounts { payer, payee }),
         }
     }

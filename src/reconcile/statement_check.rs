@@ -26,6 +26,10 @@ pub struct FileEntry {
     pub receipt: String,
     pub seq: i64,
     pub amount: String,
+    pub effective_at: String,
+    pub recorded_at: String,
+    #[serde(default)]
+    pub event: Option<String>,
 }
 
 /// What is read of a receipt.
@@ -33,6 +37,8 @@ pub struct FileEntry {
 pub struct FileReceipt {
     pub receipt: String,
     pub partner: Option<String>,
+    #[serde(default)]
+    pub event: Option<String>,
     pub effective_at: String,
     pub recorded_at: String,
     pub postings: Vec<FilePosting>,
@@ -80,6 +86,8 @@ struct LineSum {
 #[derive(Default)]
 struct OfReceipt {
     kind: String,
+    event: Option<String>,
+    effective_at: String,
     by_account: BTreeMap<String, Amount>,
     is_found: bool,
 }
@@ -136,12 +144,16 @@ impl StatementCheck {
             &entry.receipt,
             &seq,
             &entry.amount,
+            &entry.effective_at,
+            &entry.recorded_at,
         ]);
         let amount = Amount::parse(&entry.amount, Asset::CNY)?;
         let zero = Amount::zero(Asset::CNY);
-        let FileEntry { account, kind, late, receipt, .. } = entry;
+        let FileEntry { account, kind, late, receipt, event, effective_at, .. } = entry;
         let of_receipt = self.receipts.entry(receipt).or_default();
         of_receipt.kind.clone_from(&kind);
+        of_receipt.event = event;
+        of_receipt.effective_at = effective_at;
         let booked = of_receipt.by_account.entry(account.clone()).or_insert(zero);
         *booked = booked.checked_add(amount)?;
         let name = LineName { account, kind, late };
@@ -169,8 +181,12 @@ impl StatementCheck {
         }
         if let Some(of_receipt) = self.receipts.get_mut(&receipt.receipt) {
             of_receipt.is_found = true;
+            let is_other = of_receipt.effective_at != receipt.effective_at
+                || (receipt.event.is_some() && of_receipt.event != receipt.event);
             if of_receipt.by_account != booked {
                 self.fault(format!("receipt {} says other amounts", receipt.receipt));
+            } else if is_other {
+                self.fault(format!("receipt {} says another event or time", receipt.receipt));
             }
         } else if !booked.is_empty() && self.must_have(receipt) {
             self.fault(format!("receipt {} is of this month, and no entry is", receipt.receipt));
@@ -178,7 +194,8 @@ impl StatementCheck {
         Ok(())
     }
 
-    /// Whether a receipt is of this month: it happened in it, and was recorded up to the cut.
+    /// Whether a receipt is of this month: it happened before the month's end, was recorded up to the cut, and
+    /// is not of the month before.
     fn must_have(&self, receipt: &FileReceipt) -> bool {
         let of_partner =
             receipt.partner.as_ref().is_none_or(|partner| *partner == self.statement.partner);
@@ -189,10 +206,15 @@ impl StatementCheck {
         else {
             return true;
         };
-        of_partner
-            && self.month.from <= effective
-            && effective < self.month.until
-            && recorded <= cut
+        let is_settled = match &self.statement.before {
+            None => false,
+            Some(before) => {
+                let (until, cut) = (Moment::parse(&before.until), Moment::parse(&before.cut_at));
+                until.is_some_and(|until| effective < until)
+                    && cut.is_some_and(|cut| recorded <= cut)
+            }
+        };
+        of_partner && effective < self.month.until && recorded <= cut && !is_settled
     }
 
     /// Whether all of it holds. `receipts` says whether receipts were at hand.
@@ -232,7 +254,44 @@ impl StatementCheck {
         Ok(CheckReport { entries: self.entries, receipts: found, without, faults: self.faults })
     }
 
+    /// One opening, movements, one payout and one line that is carried forward; the opening is what the
+    /// statement before has carried forward.
+    fn check_shape(&mut self) -> Result<(), AmountError> {
+        let lines = self.statement.lines.clone();
+        for name in ["opening", "payout", "carried_forward"] {
+            let found = lines.iter().filter(|line| line.line == name).count();
+            if found != 1 {
+                self.fault(format!("the statement has {found} lines {name:?}, not one"));
+            }
+        }
+        for (number, line) in (1_usize..).zip(&lines) {
+            let is_movement = !line.account.is_empty() && !line.kind.is_empty();
+            match line.line.as_str() {
+                "movement" if is_movement => {}
+                "opening" | "payout" | "carried_forward" if !is_movement => {}
+                other => {
+                    self.fault(format!("line {number} is a line {other:?} that no statement has"))
+                }
+            }
+        }
+        if Amount::parse(&self.statement.payout, Asset::CNY)?.is_negative() {
+            self.fault("the payout is below zero".to_owned());
+        }
+        let before = self.statement.before.as_ref();
+        let carried = before.map_or("0.00", |before| before.carried_forward.as_str());
+        let carried = Amount::parse(carried, Asset::CNY)?;
+        let opening = lines.iter().find(|line| line.line == "opening");
+        let opening = opening.map(|line| Amount::parse(&line.amount, Asset::CNY)).transpose()?;
+        if opening.is_some_and(|opening| opening != carried) {
+            self.fault(
+                "the opening is not what the statement before has carried forward".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     fn check_lines(&mut self) -> Result<(), AmountError> {
+        self.check_shape()?;
         let zero = Amount::zero(Asset::CNY);
         let mut sum = zero;
         for (place, line) in self.statement.lines.clone().iter().enumerate() {

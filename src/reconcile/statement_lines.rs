@@ -37,6 +37,8 @@ pub struct KeptStatement {
     pub payout: String,
     pub carried_forward: String,
     #[serde(default)]
+    pub before: Option<KeptBefore>,
+    #[serde(default)]
     pub payee: Option<KeptAccount>,
     #[serde(default)]
     pub payer: Option<KeptAccount>,
@@ -45,6 +47,16 @@ pub struct KeptStatement {
     /// Statements from before it was kept have none.
     #[serde(default)]
     pub entries_sha256: Option<String>,
+}
+
+/// The statement of the month before.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeptBefore {
+    pub statement_no: String,
+    pub sha256: String,
+    pub until: String,
+    pub cut_at: String,
+    pub carried_forward: String,
 }
 
 /// An account that a month is paid to or from.

@@ -118,7 +118,7 @@ fn report(id: &str, order: &str, status: &str, reason: &str) -> String {
 
 async fn hand_in(app: &TestApp, file: &str) -> Answer {
     let path = "/v1/reconciliation/bank-statements";
-    let request = payer(app).request(Method::POST, path);
+    let request = staff(app, "cleo", &["settle"]).request(Method::POST, path);
     Answer::of(request.header("content-type", "application/xml").body(file.to_owned())).await
 }
 
@@ -293,6 +293,50 @@ on_both_stores! {
         assert_eq!(approve(app, "ben", &found["id"]).await.status, 200);
         assert_eq!((state(app).await["state"].clone(), owed(app)), (json!("rejected"), 100));
         assert_eq!(balance(app, "payout_account"), 1_700);
+    }
+}
+
+on_both_stores! {
+    async fn what_came_in_two_parts_is_charged_in_two(app) {
+        ordered(app).await;
+        let part = |reference, amount| Booked { reference, amount, ..PAID };
+        taken(app, &statement("B-1", &[part("R-1", "10.00"), part("R-2", "8.00")])).await;
+        let open = open_breaks(app).await;
+        assert_eq!(open.len(), 2, "{open:?}");
+        for found in &open {
+            assert_eq!(propose(app, &found["id"], "charge").await.status, 201);
+            assert_eq!(approve(app, "ben", &found["id"]).await.status, 200);
+        }
+        assert_eq!((owed(app), balance(app, "payout_account")), (0, 1_800), "the partner has all of it");
+    }
+}
+
+on_both_stores! {
+    async fn who_gives_out_an_order_does_not_hand_in_that_it_came_to_nothing(app) {
+        let order = ordered(app).await;
+        let path = "/v1/reconciliation/bank-statements";
+        for file in [report("B-1", &order, "RJCT", ""), statement("B-2", &[PAID, BACK])] {
+            let request = payer(app).request(Method::POST, path).header("content-type", "application/xml");
+            let refused = Answer::of(request.body(file)).await;
+            assert_eq!(refused.told(), (403, "four-eyes"), "{refused:?}");
+        }
+        assert_eq!((state(app).await["state"].clone(), owed(app)), (json!("ordered"), 1_800));
+        taken(app, &report("B-1", &order, "RJCT", "")).await;
+        assert_eq!(state(app).await["state"], "rejected");
+    }
+}
+
+on_both_stores! {
+    async fn money_that_comes_back_after_two_payments_is_looked_at(app) {
+        ordered(app).await;
+        let twice = Booked { reference: "R-2", ..PAID };
+        taken(app, &statement("B-1", &[PAID, twice, BACK])).await;
+        assert_eq!(state(app).await["state"], "paid");
+        let open = open_breaks(app).await;
+        let mut codes: Vec<&str> = open.iter().map(|it| it["code"].as_str().unwrap()).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, ["BANK_CONTRADICTS", "BANK_PAID_TWICE"]);
+        assert_eq!(owed(app), 0);
     }
 }
 

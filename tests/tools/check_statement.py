@@ -59,11 +59,20 @@ def check(statement, entries, receipts):
     lines = statement["lines"]
     if sum(Decimal(line["amount"]) for line in lines) != 0:
         raise Wrong("the lines do not sum to zero")
+    once = {line["line"]: Decimal(line["amount"]) for line in lines if line["line"] != "movement"}
+    if len(lines) - sum(line["line"] == "movement" for line in lines) != 3:
+        raise Wrong("it needs one opening, one payout and one line that is carried forward")
+    carried = Decimal(statement["before"]["carried_forward"]) if "before" in statement else Decimal(0)
+    stated = {"opening": carried, "payout": -Decimal(statement["payout"])}
+    stated["carried_forward"] = -Decimal(statement["carried_forward"])
+    if once != stated or Decimal(statement["payout"]) < 0:
+        raise Wrong("opening, payout or what is carried forward is not what the statement says")
     sums, counts, booked = defaultdict(Decimal), defaultdict(int), defaultdict(Decimal)
     digest = hashlib.sha256()
     for entry in entries:
         late = "late" if entry["late"] else ""
         fields = [entry["account"], entry["kind"], late, entry["receipt"], str(entry["seq"]), entry["amount"]]
+        fields += [entry["effective_at"], entry["recorded_at"]]
         digest.update(("\t".join(fields) + "\n").encode())
         sums[line_name(entry)] += Decimal(entry["amount"])
         counts[line_name(entry)] += 1

@@ -88,7 +88,7 @@ CREATE TABLE bank_breaks (
     CHECK ((state IN ('accepted', 'confirmed', 'charged', 'cleared')) = (closed_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bank_breaks_by_state ON bank_breaks (state, opened_at, id);
-CREATE INDEX bank_breaks_of_payout ON bank_breaks (payout) WHERE state IN ('open', 'proposed');
+CREATE INDEX bank_breaks_of_payout ON bank_breaks (payout);
 
 -- Four eyes: nobody approves what they proposed.
 CREATE TABLE bank_break_proposals (

@@ -26,7 +26,9 @@ impl From<ReconcileRefusal> for Problem {
             },
             ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
             ReconcileRefusal::Proposal(refusal) => refusal.into(),
-            ReconcileRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            ReconcileRefusal::FourEyes | ReconcileRefusal::OwnOrder(_) => {
+                Self::new(&FOUR_EYES, refusal.to_string())
+            }
             ReconcileRefusal::NoClose | ReconcileRefusal::TransactionUnknown => Self::not_found(),
             ReconcileRefusal::LineUnknown => Self::at(&INVALID, "/line", &refusal),
             ReconcileRefusal::StillRecording => Self {

@@ -43,8 +43,8 @@ struct Booked {
     account: Option<String>,
     statements: BTreeSet<String>,
     entries: Vec<BankEntry>,
-    /// Lines of entries that have a reference of the bank.
-    known: BTreeMap<BankEntryId, u32>,
+    /// Where entries stand that have a reference of the bank.
+    known: BTreeMap<BankEntryId, usize>,
     /// How often entries without one were seen.
     twins: BTreeMap<BankEntryId, u64>,
 }
@@ -57,6 +57,14 @@ struct Entry<'a> {
     value: BankValue,
     booked_on: Option<NaiveDate>,
     reference: Option<String>,
+    /// It takes back an entry that was booked before.
+    is_reversal: bool,
+}
+
+/// One payment of an entry, with the batch that it was booked in.
+struct Details<'a> {
+    batch: Option<Element<'a>>,
+    payment: Element<'a>,
 }
 
 impl Booked {
@@ -92,25 +100,31 @@ impl Booked {
         let mut payments = Vec::new();
         let mut batches = Vec::new();
         for details in entry.element.all("NtryDtls") {
-            batches.extend(details.one("Btch")?);
-            payments.extend(details.all("TxDtls"));
-        }
-        if let [batch] = batches.as_slice()
-            && let Some(count) = batch.one("NbOfTxs")?
-            && !payments.is_empty()
-        {
-            let (said, found) = (count.count()?, u64::try_from(payments.len()).unwrap_or(u64::MAX));
-            if said != found {
-                let what = format!("the batch says {said} payments, and has {found}");
-                return Err(count.fault(what));
+            let batch = details.one("Btch")?;
+            let own: Vec<Element<'_>> = details.all("TxDtls").collect();
+            if let Some(batch) = batch.filter(|_batch| !own.is_empty()) {
+                check_number(batch, own.len())?;
             }
+            batches.extend(batch);
+            payments.extend(own.into_iter().map(|payment| Details { batch, payment }));
         }
-        let batch = batches.first().copied();
         match payments.as_slice() {
-            [] => self.keep(entry.payment(None, batch)?, entry, true),
-            [only] => self.keep(entry.payment(Some(*only), batch)?, entry, true),
+            [] => {
+                // Two batches without their payments name no order for sure.
+                let only = batches.first().copied().filter(|_first| batches.len() == 1);
+                self.keep(entry.payment(None, only)?, entry, true)
+            }
+            [only] => {
+                let mut payment = entry.payment(Some(only.payment), only.batch)?;
+                // Ordered in another currency: the entry says what it came to.
+                if payment.booking.value.currency != entry.value.currency {
+                    payment.booking.value = entry.value.clone();
+                }
+                entry.check_sum(std::slice::from_ref(&payment))?;
+                self.keep(payment, entry, true)
+            }
             several => {
-                let read = several.iter().map(|one| entry.payment(Some(*one), batch));
+                let read = several.iter().map(|one| entry.payment(Some(one.payment), one.batch));
                 let read = read.collect::<Read<Vec<_>>>()?;
                 entry.check_sum(&read)?;
                 read.into_iter().try_for_each(|payment| self.keep(payment, entry, false))
@@ -121,15 +135,19 @@ impl Booked {
     /// Keeps a payment under its name at the bank. `whole`: the entry is of this payment alone.
     fn keep(&mut self, payment: Payment, entry: &Entry<'_>, whole: bool) -> Read<()> {
         let Payment { order, own_reference, booking } = payment;
-        let reference = own_reference.clone().or_else(|| entry.reference.clone());
+        // One payment may have a name of its own beside that of its entry. Files do not always have both.
+        let of_entry = entry.reference.clone();
+        let reference = match whole {
+            true => of_entry.or_else(|| own_reference.clone()),
+            false => own_reference.clone().or(of_entry),
+        };
         let account = self.account.clone().unwrap_or_default();
         let mut parts = vec![account, booking.direction.name().to_owned()];
         parts.extend([booking.value.currency.clone(), booking.value.minor.to_string()]);
         parts.push(reference.clone().unwrap_or_default());
         if reference.is_none() || (own_reference.is_none() && !whole) {
-            parts.extend(
-                [order.message_id.clone(), order.end_to_end_id.clone()].into_iter().flatten(),
-            );
+            parts.extend(order.message_ids.first().cloned());
+            parts.extend(order.end_to_end_id.clone());
         }
         if reference.is_none() {
             parts.push(booking.booked_on.map_or_else(String::new, |day| day.to_string()));
@@ -139,10 +157,11 @@ impl Booked {
             BankEntryId::of_name(&parts)
         };
         let mut id = name(&parts);
-        let line = entry.element.line();
+        let offset = entry.element.offset();
         match reference {
             Some(_) => {
-                if let Some(first) = self.known.insert(id, line) {
+                if let Some(first) = self.known.insert(id, offset) {
+                    let first = entry.element.line_at(first);
                     let what = format!("this entry stands in line {first} already");
                     return Err(entry.element.fault(what));
                 }
@@ -161,7 +180,8 @@ impl Booked {
         }
         self.entries.push(BankEntry {
             id,
-            line,
+            offset,
+            line: 0,
             order,
             reference,
             said: BankSaid::Booked(booking),
@@ -186,6 +206,7 @@ impl<'a> Entry<'a> {
             value: element.need("Amt")?.value()?,
             booked_on,
             reference: element.text_at(&["AcctSvcrRef"])?,
+            is_reversal: matches!(element.text_at(&["RvslInd"])?.as_deref(), Some("true" | "1")),
         })
     }
 
@@ -208,12 +229,16 @@ impl<'a> Entry<'a> {
             // ISO 20022 has this word where there is no id.
             Ok(own.or(shared).filter(|id| id != "NOTPROVIDED"))
         };
-        let message_id = match of("MsgId")? {
-            Some(id) => Some(id),
-            None => of("PmtInfId")?,
-        };
-        let message_id = if message_id.is_some() { message_id } else { of("InstrId")? };
-        let order = OrderNames { message_id, end_to_end_id: of("EndToEndId")? };
+        let mut message_ids = Vec::new();
+        for name in ["MsgId", "PmtInfId", "InstrId"] {
+            message_ids.extend(of(name)?);
+        }
+        let order = OrderNames { message_ids, end_to_end_id: of("EndToEndId")? };
+        if let Some(details) = details.filter(|it| it.all("CdtDbtInd").next().is_some())
+            && direction(details)? != self.direction
+        {
+            return Err(details.fault("the payment goes the other way than its entry"));
+        }
         let value = match details.map(|it| amount_of(it)).transpose()?.flatten() {
             Some(value) => value,
             None => self.value.clone(),
@@ -228,6 +253,7 @@ impl<'a> Entry<'a> {
             value,
             counter_account: counter.map(account).transpose()?.flatten(),
             booked_on: self.booked_on,
+            is_reversal: self.is_reversal,
             reason: details.map(reason).transpose()?.unwrap_or_default(),
         };
         let own = refs.map(|it| it.text_at(&["AcctSvcrRef"])).transpose()?.flatten();
@@ -238,7 +264,8 @@ impl<'a> Entry<'a> {
     fn check_sum(&self, payments: &[Payment]) -> Read<()> {
         let sum =
             payments.iter().try_fold(0_i64, |sum, it| sum.checked_add(it.booking.value.minor));
-        if sum == Some(self.value.minor) {
+        let is_same = |it: &Payment| it.booking.value.currency == self.value.currency;
+        if sum == Some(self.value.minor) && payments.iter().all(is_same) {
             return Ok(());
         }
         Err(self.element.fault("the payments of the entry do not come to its amount"))
@@ -338,6 +365,15 @@ impl Totals {
         }
         Err(statement.fault("the balance before and the entries do not come to the balance after"))
     }
+}
+
+fn check_number(batch: Element<'_>, found: usize) -> Read<()> {
+    let Some(count) = batch.one("NbOfTxs")? else { return Ok(()) };
+    let (said, found) = (count.count()?, u64::try_from(found).unwrap_or(u64::MAX));
+    if said == found {
+        return Ok(());
+    }
+    Err(count.fault(format!("the batch says {said} payments, and has {found}")))
 }
 
 fn sum(at: Element<'_>, one: i64, other: i64) -> Read<i64> {

@@ -12,6 +12,8 @@ pub struct OrderedPayout<'a> {
     pub amount: Amount,
     pub payee_account: &'a str,
     pub state: PayoutState,
+    /// The bank has booked it once more.
+    pub is_paid_twice: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub fn judge(payout: Option<&OrderedPayout<'_>>, said: &BankSaid) -> EntryVerdic
     match said {
         BankSaid::Status { answer, .. } => answered(payout.state, *answer),
         BankSaid::Booked(booking) => match booking.direction {
+            // What came back went out again.
+            BookingDirection::Debit if booking.is_reversal => {
+                EntryVerdict::Breaks(BankBreakCode::Contradicts)
+            }
             BookingDirection::Debit => paid(payout, booking),
             BookingDirection::Credit => returned(payout, booking),
         },
@@ -59,10 +65,9 @@ fn paid(payout: &OrderedPayout<'_>, booking: &Booking) -> EntryVerdict {
             EntryVerdict::Breaks(BankBreakCode::Contradicts)
         }
         PayoutState::Ordered | PayoutState::Accepted => {
-            let elsewhere = |it: &String| it != payout.payee_account;
             if !is_whole(payout, booking) {
                 EntryVerdict::Breaks(BankBreakCode::AmountDiff)
-            } else if booking.counter_account.as_ref().is_some_and(elsewhere) {
+            } else if is_elsewhere(payout, booking) {
                 EntryVerdict::Breaks(BankBreakCode::AccountDiff)
             } else {
                 EntryVerdict::Moves(PayoutState::Paid)
@@ -79,12 +84,24 @@ fn returned(payout: &OrderedPayout<'_>, booking: &Booking) -> EntryVerdict {
         _open_or_paid if !is_whole(payout, booking) => {
             EntryVerdict::Breaks(BankBreakCode::AmountDiff)
         }
+        _open_or_paid if is_elsewhere(payout, booking) => {
+            EntryVerdict::Breaks(BankBreakCode::AccountDiff)
+        }
         // Its payment may be in a file that has not come yet.
         PayoutState::Ordered | PayoutState::Accepted => {
             EntryVerdict::Breaks(BankBreakCode::ReturnedEarly)
         }
+        // The bank may have taken back the second of two payments.
+        PayoutState::Paid if payout.is_paid_twice => {
+            EntryVerdict::Breaks(BankBreakCode::Contradicts)
+        }
         PayoutState::Paid => EntryVerdict::Moves(PayoutState::Returned),
     }
+}
+
+/// Whether the bank names another account than that of the order.
+fn is_elsewhere(payout: &OrderedPayout<'_>, booking: &Booking) -> bool {
+    booking.counter_account.as_ref().is_some_and(|account| account != payout.payee_account)
 }
 
 fn is_whole(payout: &OrderedPayout<'_>, booking: &Booking) -> bool {

@@ -34,7 +34,8 @@ pub struct BankFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BankEntry {
     pub id: BankEntryId,
-    /// The line of the file where it begins.
+    /// Where it begins, in bytes of the file's text, and the line of that.
+    pub offset: usize,
     pub line: u32,
     /// Ids of our order that the bank repeats.
     pub order: OrderNames,
@@ -46,7 +47,8 @@ pub struct BankEntry {
 /// How the bank names our order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderNames {
-    pub message_id: Option<String>,
+    /// `MsgId`, `PmtInfId` and `InstrId`: some banks put a name of their own in the first.
+    pub message_ids: Vec<String>,
     pub end_to_end_id: Option<String>,
 }
 
@@ -72,6 +74,8 @@ pub struct Booking {
     /// The account of the other side.
     pub counter_account: Option<String>,
     pub booked_on: Option<NaiveDate>,
+    /// It takes back what was booked before.
+    pub is_reversal: bool,
     pub reason: BankReason,
 }
 
@@ -134,6 +138,15 @@ impl BankSaid {
         match self {
             Self::Booked(booking) => booking.direction.name(),
             Self::Status { .. } => "status",
+        }
+    }
+
+    /// Whether an order came to nothing, or its money came back.
+    #[must_use]
+    pub const fn undoes(&self) -> bool {
+        match self {
+            Self::Booked(booking) => matches!(booking.direction, BookingDirection::Credit),
+            Self::Status { answer, .. } => matches!(answer, OrderAnswer::Rejected),
         }
     }
 

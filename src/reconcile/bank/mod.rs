@@ -30,15 +30,29 @@ pub fn read(bytes: &[u8]) -> Result<BankFile, BankFileFault> {
         let version = kind.strip_prefix(name).and_then(|rest| rest.strip_prefix(".001."));
         version.is_some_and(|it| it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    if version("camt.053") {
-        camt::read_statement(document)
+    let mut file = if version("camt.053") {
+        camt::read_statement(document)?
     } else if version("camt.054") {
-        camt::read_notification(document)
+        camt::read_notification(document)?
     } else if version("pain.002") {
-        pain_002::read(document)
+        pain_002::read(document)?
     } else {
         let expected = "expected a message camt.053.001, camt.054.001 or pain.002.001 of ISO 20022";
-        Err(document.fault(format!("{expected}, found the namespace \"{space}\"")))
+        return Err(document.fault(format!("{expected}, found the namespace \"{space}\"")));
+    };
+    number_lines(tree.input_text(), &mut file);
+    Ok(file)
+}
+
+/// Entries stand in the order of the text, so that one pass finds all lines.
+fn number_lines(text: &str, file: &mut BankFile) {
+    let mut bytes = text.bytes().enumerate().peekable();
+    let mut line = 1_u32;
+    for entry in &mut file.entries {
+        while let Some((_place, byte)) = bytes.next_if(|(place, _byte)| *place < entry.offset) {
+            line = line.saturating_add(u32::from(byte == b'\n'));
+        }
+        entry.line = line;
     }
 }
 

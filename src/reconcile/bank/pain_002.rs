@@ -68,8 +68,9 @@ impl Level<'_> {
         ];
         Ok(BankEntry {
             id: BankEntryId::of_name(&parts),
-            line: element.line(),
-            order: OrderNames { message_id: Some(message_id.to_owned()), end_to_end_id },
+            offset: element.offset(),
+            line: 0,
+            order: OrderNames { message_ids: vec![message_id.to_owned()], end_to_end_id },
             reference: None,
             said: BankSaid::Status { answer, status, reason },
         })

@@ -70,6 +70,7 @@ fn a_statement_is_read() {
         value: BankValue { currency: "CNY".to_owned(), minor: 1_800 },
         counter_account: None,
         booked_on: NaiveDate::from_ymd_opt(2026, 11, 3),
+        is_reversal: false,
         reason: BankReason::default(),
     };
     assert_eq!(one.said, BankSaid::Booked(expected));
@@ -98,6 +99,63 @@ fn what_other_makers_write_is_read() {
     assert_eq!(ids(&told), ids(&old));
     // What is pending is not booked.
     assert!(taken(&old.replace("BOOK", "PDNG")).entries.is_empty());
+}
+
+#[test]
+fn an_entry_is_what_its_payments_come_to() {
+    let whole = |entry: &str| file(&statement("S-1", "1001", entry));
+    let plain = entry("R-1", "18.00", "e-1");
+    let with = |inside: &str| whole(&plain.replace("</TxDtls>", &format!("{inside}</TxDtls>")));
+    // One payment of another amount, or of the other direction.
+    refused(&with("<Amt Ccy=\"CNY\">1.80</Amt>"), "do not come to its amount");
+    refused(&with("<CdtDbtInd>CRDT</CdtDbtInd>"), "goes the other way");
+    let value = |text: &str| match &taken(text).entries[0].said {
+        BankSaid::Booked(booking) => (booking.value.to_string(), booking.is_reversal),
+        BankSaid::Status { .. } => panic!("no booking"),
+    };
+    // Ordered in another currency: what was booked counts.
+    let foreign = "<AmtDtls><TxAmt><Amt Ccy=\"USD\">18.00</Amt></TxAmt></AmtDtls>";
+    assert_eq!(value(&with(foreign)), ("18.00 CNY".to_owned(), false));
+    let taken_back = plain.replace("<Sts>", "<RvslInd>true</RvslInd><Sts>");
+    assert_eq!(value(&whole(&taken_back)), ("18.00 CNY".to_owned(), true));
+    // Its payment may have a name of its own: the entry's is the one that all files have.
+    let ids = |text: &str| taken(text).entries.iter().map(|it| it.id).collect::<Vec<_>>();
+    let own = plain.replace("<Refs>", "<Refs><AcctSvcrRef>T-1</AcctSvcrRef>");
+    assert_eq!(ids(&whole(&own)), ids(&whole(&plain)));
+}
+
+#[test]
+fn each_batch_names_its_own_order() {
+    let part = |order: &str| {
+        format!(
+            "<NtryDtls><Btch><MsgId>{order}</MsgId><NbOfTxs>1</NbOfTxs></Btch><TxDtls>\
+             <Amt Ccy=\"CNY\">9.00</Amt></TxDtls></NtryDtls>"
+        )
+    };
+    let whole = entry("R-1", "18.00", "x");
+    let (before, _) = whole.split_once("<NtryDtls>").unwrap();
+    let inside = format!("{before}{}{}</Ntry>", part("TS1"), part("TS2"));
+    let read = taken(&file(&statement("S-1", "1001", &inside)));
+    let names: Vec<&[String]> =
+        read.entries.iter().map(|it| it.order.message_ids.as_slice()).collect();
+    assert_eq!(names, [["TS1".to_owned()], ["TS2".to_owned()]]);
+    refused(
+        &file(&statement("S-1", "1001", &inside.replace("<NbOfTxs>1", "<NbOfTxs>2"))),
+        "and has 1",
+    );
+    // Without their payments nobody can say which order it is.
+    let bare = inside.replace("<TxDtls><Amt Ccy=\"CNY\">9.00</Amt></TxDtls>", "");
+    let read = taken(&file(&statement("S-1", "1001", &bare)));
+    assert_eq!((read.entries.len(), read.entries[0].order.message_ids.len()), (1, 0));
+}
+
+#[test]
+fn an_element_has_few_attributes() {
+    use std::fmt::Write;
+    let mut many = String::new();
+    (0..300).for_each(|number| write!(many, " a{number}=\"\"").unwrap());
+    let crowded = file(&statement("S-1", "1001", "")).replace("<Stmt>", &format!("<Stmt{many}>"));
+    refused(&crowded, "line 3: more than 256 signs");
 }
 
 #[test]
@@ -215,6 +273,7 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
         amount: Amount::from_minor(1_800, Asset::CNY),
         payee_account: "6222",
         state,
+        is_paid_twice: false,
     };
     let booked = |direction, minor, account: &str| {
         BankSaid::Booked(Booking {
@@ -222,6 +281,7 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
             value: BankValue { currency: "CNY".to_owned(), minor },
             counter_account: (!account.is_empty()).then(|| account.to_owned()),
             booked_on: None,
+            is_reversal: false,
             reason: BankReason::default(),
         })
     };
@@ -230,6 +290,10 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
     let debit = booked(BookingDirection::Debit, 1_800, "6222");
     let credit = booked(BookingDirection::Credit, 1_800, "");
     let (yes, no) = (status(OrderAnswer::Accepted), status(OrderAnswer::Rejected));
+    let twice = OrderedPayout { is_paid_twice: true, ..payout(Paid) };
+    assert_eq!(judge(Some(&twice), &credit), Breaks(BankBreakCode::Contradicts));
+    let stranger = booked(BookingDirection::Credit, 1_800, "9999");
+    assert_eq!(judge(Some(&payout(Paid)), &stranger), Breaks(BankBreakCode::AccountDiff));
     assert_eq!(judge(None, &debit), Breaks(BankBreakCode::NotOrdered));
     let expected = [
         (

@@ -29,6 +29,26 @@ pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most elements, texts and attributes' owners of a file: they are all in memory at once.
 const NODES_MAX: u32 = 1_000_000;
 
+/// The most signs `=` from one `<` to the next, and so the most attributes of an element. ISO 20022 has
+/// one or two; the parser compares each with each.
+const SIGNS_MAX: usize = 256;
+
+fn crowded_line(text: &str) -> Option<u32> {
+    let (mut line, mut signs) = (1_u32, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'\n' => line = line.saturating_add(1),
+            b'<' => signs = 0,
+            b'=' => signs = signs.saturating_add(1),
+            _ => {}
+        }
+        if signs > SIGNS_MAX {
+            return Some(line);
+        }
+    }
+    None
+}
+
 /// Reads the text as XML.
 pub fn parse(bytes: &[u8]) -> Result<Document<'_>, BankFileFault> {
     if bytes.len() > BYTES_MAX {
@@ -36,6 +56,10 @@ pub fn parse(bytes: &[u8]) -> Result<Document<'_>, BankFileFault> {
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_invalid| BankFileFault::NotUtf8)?;
+    if let Some(line) = crowded_line(text) {
+        let what = format!("more than {SIGNS_MAX} signs \"=\" stand before the next \"<\"");
+        return Err(BankFileFault::At { line, what });
+    }
     let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|error| match error {
         roxmltree::Error::DtdDetected => BankFileFault::Doctype,
@@ -58,12 +82,18 @@ impl<'a> Element<'a> {
         self.0.tag_name().name()
     }
 
-    pub fn line(self) -> u32 {
-        self.0.document().text_pos_at(self.0.range().start).row
+    /// Where the element begins, in bytes of the text.
+    pub fn offset(self) -> usize {
+        self.0.range().start
+    }
+
+    /// The line of a place in the text. It reads all lines before.
+    pub fn line_at(self, offset: usize) -> u32 {
+        self.0.document().text_pos_at(offset).row
     }
 
     pub fn fault(self, what: impl Into<String>) -> BankFileFault {
-        BankFileFault::At { line: self.line(), what: what.into() }
+        BankFileFault::At { line: self.line_at(self.offset()), what: what.into() }
     }
 
     /// All children of a name, in the same namespace.

@@ -189,6 +189,17 @@ pub fn returned_early(db: &mut Db, payout: &str) -> Result<Option<BankEntryId>, 
     id.map(|id| entry_id(&id)).transpose()
 }
 
+/// Whether the bank has booked a payout once more, whatever people decided on that.
+pub fn has_paid_twice(db: &mut Db, payout: &str) -> Result<bool, StoreError> {
+    let id: Option<Vec<u8>> = bank_breaks::table
+        .filter(bank_breaks::payout.eq(payout))
+        .filter(bank_breaks::code.eq(BankBreakCode::PaidTwice.name()))
+        .select(bank_breaks::id)
+        .first(db)
+        .optional()?;
+    Ok(id.is_some())
+}
+
 /// Moves a break on. The database asks for an approved proposal where people decide.
 pub fn set_state(
     tx: &mut LedgerTx<'_>,

@@ -135,12 +135,14 @@ pub fn get(db: &mut Db, message_id: &str) -> Result<Option<PayoutRecord>, StoreE
 
 /// The payout that the bank names, if all its names are of one.
 pub fn named(db: &mut Db, order: &OrderNames) -> Result<Option<PayoutRecord>, StoreError> {
-    let found = match (&order.message_id, &order.end_to_end_id) {
-        (Some(message_id), _) => get(db, message_id)?,
-        (None, Some(end_to_end_id)) => by_end_to_end_id(db, end_to_end_id)?,
-        (None, None) => None,
-    };
+    let mut found = None;
     // Some banks put a name of their own where the message's id belongs.
+    for message_id in &order.message_ids {
+        found = get(db, message_id)?;
+        if found.is_some() {
+            break;
+        }
+    }
     let found = match (found, &order.end_to_end_id) {
         (None, Some(end_to_end_id)) => by_end_to_end_id(db, end_to_end_id)?,
         (found, _) => found,
