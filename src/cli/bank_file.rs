@@ -29,10 +29,10 @@ pub struct MonthArgs {
 }
 
 pub async fn bank(args: BankArgs, settings: &Settings) -> Result<bool, Failure> {
-    let bytes = std::fs::read(&args.file)?;
+    let read = bank_files::read(&std::fs::read(&args.file)?)?;
     let core = Core::start(settings)?;
     let books = core.all_books().next().cloned().ok_or("there are no books")?;
-    let done = bank_files::import(&args.by, &books, bytes).await;
+    let done = bank_files::import(&args.by, &books, read).await;
     drop(books);
     core.stop().await;
     let done = done?;

@@ -48,6 +48,8 @@ pub struct Gateway {
     pub(in crate::http) unpacked_bytes_max: u64,
     pub(in crate::http) streams: OpenStreams,
     pub(in crate::http) long_work: LongWork,
+    /// Statements as files are made one or two at a time, beside the other long work.
+    pub(in crate::http) statement_files: LongWork,
     pub metrics: Arc<Metrics>,
     /// Whether the public address shows the metrics to staff.
     pub(in crate::http) metrics_public: bool,
@@ -116,6 +118,7 @@ impl Gateway {
             unpacked_bytes_max: settings.unpacked_bytes_max,
             streams: OpenStreams::default(),
             long_work: LongWork::default(),
+            statement_files: LongWork::default(),
             metrics: Arc::clone(metrics),
             metrics_public: settings.metrics.public,
             openapi: OnceLock::new(),

@@ -39,7 +39,9 @@ pub(super) fn unzip(bytes: &[u8], bytes_max: u64) -> Result<Unzipped, IntakeErro
         let read = read.map_err(|error| IntakeError::Archive(error.to_string()))?;
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         left = left.checked_sub(read).ok_or(IntakeError::FileTooLong(bytes_max))?;
-        if !is_workbook {
+        if is_workbook {
+            check_counts(&content)?;
+        } else {
             files.push(content);
         }
     }
@@ -52,3 +54,30 @@ pub(super) fn unzip(bytes: &[u8], bytes_max: u64) -> Result<Unzipped, IntakeErro
         _ => Err(IntakeError::FilesInside(count)),
     }
 }
+
+/// A workbook says how many strings, styles and the like it has, and its reader makes room for as many. A
+/// part that says more than it has bytes is refused before.
+fn check_counts(part: &[u8]) -> Result<(), IntakeError> {
+    let most = u64::try_from(part.len()).unwrap_or(u64::MAX);
+    let digits = |rest: &[u8]| -> Option<u64> {
+        let rest = rest.iter().skip_while(|byte| byte.is_ascii_whitespace());
+        let mut rest =
+            rest.skip_while(|byte| **byte == b'=').skip_while(|byte| byte.is_ascii_whitespace());
+        let quote = rest.next().filter(|byte| matches!(byte, b'"' | b'\''))?;
+        let said: Vec<u8> = rest.take_while(|byte| *byte != quote).take(30).copied().collect();
+        let said: String = said.iter().map(|byte| char::from(*byte)).collect();
+        // What is no number is the reader's to refuse; a number of 30 digits is too much.
+        said.trim().parse().map_or_else(|_none| (said.len() > 19).then_some(u64::MAX), Some)
+    };
+    let names = part.windows(COUNT.len()).enumerate().filter(|(_place, word)| *word == COUNT);
+    for (place, word) in names {
+        let rest = part.get(place.saturating_add(word.len())..).unwrap_or_default();
+        if digits(rest).is_some_and(|said| said > most) {
+            return Err(IntakeError::Workbook("a part counts more than it has".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// How the names of such counts end: `count`, `uniqueCount`.
+const COUNT: &[u8] = b"ount";

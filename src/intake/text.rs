@@ -33,9 +33,9 @@ pub fn text_of<R: Read>(file: R, bytes_max: u64) -> Result<Text<R>, IntakeError>
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
     let csv = match unzip(&bytes, bytes_max)? {
-        Unzipped::Workbook => workbook::csv_of(&bytes)?,
+        Unzipped::Workbook => workbook::csv_of(&bytes, bytes_max)?,
         Unzipped::File(inside) if inside.starts_with(ZIP) => match unzip(&inside, bytes_max)? {
-            Unzipped::Workbook => workbook::csv_of(&inside)?,
+            Unzipped::Workbook => workbook::csv_of(&inside, bytes_max)?,
             Unzipped::File(_) => return Err(IntakeError::NotText("packed twice with ZIP")),
         },
         Unzipped::File(inside) => inside,

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{DataRef, ExcelDateTime, Reader, Xlsx};
 use chrono::TimeDelta;
@@ -15,10 +16,25 @@ const COLUMNS_MAX: u32 = 1_000;
 /// From here on a number has more than 15 digits.
 const EXACT_BELOW: f64 = 1e15;
 
-/// The cells of the only sheet that has any.
-pub(super) fn csv_of(bytes: &[u8]) -> Result<Vec<u8>, IntakeError> {
+/// Rows that a spreadsheet has at most (ECMA-376, as Excel reads it).
+const ROWS_MAX: u32 = 1_048_576;
+
+/// Each of them is looked at.
+const SHEETS_MAX: usize = 50;
+
+/// The cells of the only sheet that has any: at most `bytes_max` bytes of them.
+pub(super) fn csv_of(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>, IntakeError> {
+    // The reader's arithmetic panics on a reference such as A99999999999.
+    let read = catch_unwind(AssertUnwindSafe(|| read(bytes, bytes_max)));
+    read.unwrap_or_else(|_panic| Err(IntakeError::Workbook("a cell has no place".to_owned())))
+}
+
+fn read(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>, IntakeError> {
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
     let names = workbook.sheet_names();
+    if names.len() > SHEETS_MAX {
+        return Err(IntakeError::Sheets(names.len()));
+    }
     let mut filled = Vec::new();
     for name in names {
         let mut cells = workbook.worksheet_cells_reader(&name).map_err(broken)?;
@@ -28,14 +44,19 @@ pub(super) fn csv_of(bytes: &[u8]) -> Result<Vec<u8>, IntakeError> {
     }
     let [sheet] = filled.as_slice() else { return Err(IntakeError::Sheets(filled.len())) };
     let mut cells = workbook.worksheet_cells_reader(sheet).map_err(broken)?;
-    let mut rows = Rows::default();
-    while let Some(cell) = cells.next_cell_with_formula().map_err(broken)? {
+    let mut rows = Rows { bytes_left: bytes_max, bytes_max, ..Rows::default() };
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
         let (number, column) = cell.pos;
         let name = || cell_name(number, column);
-        if column >= COLUMNS_MAX {
-            return Err(IntakeError::Cell { cell: name(), what: "lies beyond the columns" });
+        if column >= COLUMNS_MAX || number >= ROWS_MAX {
+            let what = "lies beyond the rows and columns of a statement";
+            return Err(IntakeError::Cell { cell: name(), what });
         }
-        if cell.formula.is_some_and(|formula| !formula.is_empty()) {
+        if rows.has_passed(number, column) {
+            let what = "stands behind a cell that comes after it";
+            return Err(IntakeError::Cell { cell: name(), what });
+        }
+        if cell.formula.is_some() {
             let what = "is a formula: paste its value in its place";
             return Err(IntakeError::Cell { cell: name(), what });
         }
@@ -43,7 +64,7 @@ pub(super) fn csv_of(bytes: &[u8]) -> Result<Vec<u8>, IntakeError> {
         while rows.number < number {
             rows.end()?;
         }
-        rows.put(column, &text);
+        rows.put(column, &text)?;
     }
     rows.end()?;
     Ok(rows.csv)
@@ -58,15 +79,30 @@ struct Rows {
     fields: Vec<String>,
     /// The most cells of a row so far. A spreadsheet leaves out empty cells at the end.
     width: usize,
+    bytes_max: u64,
+    bytes_left: u64,
 }
 
 impl Rows {
-    fn put(&mut self, column: u32, text: &str) {
+    fn has_passed(&self, number: u32, column: u32) -> bool {
+        let next = u32::try_from(self.fields.len()).unwrap_or(u32::MAX);
+        number < self.number || (number == self.number && column < next)
+    }
+
+    fn put(&mut self, column: u32, text: &str) -> Result<(), IntakeError> {
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        while self.fields.len() < column {
-            self.fields.push(String::new());
-        }
+        self.take(column.saturating_sub(self.fields.len()).saturating_add(text.len()))?;
+        self.fields.resize(column, String::new());
         self.fields.push(text.to_owned());
+        Ok(())
+    }
+
+    /// One shared text may stand in many cells, so that a small file could be a large table.
+    fn take(&mut self, bytes: usize) -> Result<(), IntakeError> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(1);
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or(IntakeError::FileTooLong(self.bytes_max))?;
+        Ok(())
     }
 
     fn end(&mut self) -> Result<(), IntakeError> {
@@ -76,6 +112,7 @@ impl Rows {
             self.csv.push(b'\n');
         } else {
             self.width = self.width.max(self.fields.len());
+            self.take(self.width.saturating_sub(self.fields.len()))?;
             self.fields.resize(self.width, String::new());
             let line = csv::WriterBuilder::new().buffer_capacity(256).from_writer(&mut self.csv);
             write_line(line, &self.fields)?;

@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::event::{FingerprintKey, parse_value};
 use crate::ids::{CustomerId, LotId, RedemptionCode};
 use crate::money::{Amount, Asset};
+use crate::partner::programme::Programme;
 use std::sync::Arc;
 
 const LOTS: usize = 10_000;

@@ -34,6 +34,9 @@ pub struct BankBreakOrder {
 
 type Done<T> = Result<T, ReconcileRefusal>;
 
+/// What may be charged at once, in hundredths: 10,000,000,000.00 CNY. More is no payment, but a wrong file.
+const CHARGED_MAX: i64 = 1_000_000_000_000;
+
 /// Breaks of the bank in a state, the oldest first.
 ///
 /// # Errors
@@ -116,6 +119,9 @@ pub fn reject(
     db.write(|tx| {
         let found = lock(tx, id)?.ok_or(ReconcileRefusal::BreakUnknown)?;
         let waiting = waiting(tx, &found)?;
+        if waiting.proposed_by.is_same_person(who) {
+            return Err(ProposalRefusal::FourEyes.into());
+        }
         let outcome = BankBreakOutcome::Rejected { because };
         let decision = BankBreakDecision { by: who.clone(), at: now, outcome };
         bank_breaks::decide(tx, id, waiting.number, &decision)?;
@@ -175,7 +181,8 @@ fn charge(
     refuse_frozen(work, &payout.partner)?;
     let value = found.entry.value.as_ref();
     let booked = value.filter(|value| value.currency == Asset::CNY.code());
-    let minor = booked.map(|value| value.minor).ok_or(ProposalRefusal::Unfit)?;
+    let minor = booked.map(|value| value.minor).filter(|minor| (1..=CHARGED_MAX).contains(minor));
+    let minor = minor.ok_or(ProposalRefusal::Unfit)?;
     let amount = Amount::from_minor(minor, Asset::CNY);
     // A payout that went on meanwhile stands as it is; the money is the partner's all the same.
     if found.code == BankBreakCode::AmountDiff && payout.state.is_open() {

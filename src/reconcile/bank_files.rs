@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::bank::code::{BankBreakCode, BankBreakState};
 use super::bank::judge::{EntryVerdict, OrderedPayout, judge};
-use super::bank::message::{BankEntry, BankFile, BankFileKind, BankReason};
+use super::bank::message::{BankEntry, BankFile, BankFileKind, BankReason, masked};
 use super::bank::state::PayoutState;
 use super::bank::{self, BankFileFault};
 use super::refusal::ReconcileRefusal;
@@ -38,21 +38,36 @@ pub struct BankFileResult {
 
 const BREAKS_SHOWN: i64 = 100;
 
-/// Takes a file of the bank in: `camt.053`, `camt.054` or `pain.002`. The same file again, and an entry
-/// that another file has brought, have no effect.
+/// A file of the bank as it was read.
+#[derive(Clone, Debug)]
+pub struct ReadBankFile {
+    sha256: [u8; 32],
+    file: BankFile,
+}
+
+/// Reads a file of the bank: `camt.053`, `camt.054` or `pain.002`. It needs no database, and may take long.
+///
+/// # Errors
+/// [`ReconcileRefusal::BankFile`].
+pub fn read(bytes: &[u8]) -> Result<ReadBankFile, ReconcileRefusal> {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    Ok(ReadBankFile { sha256, file: bank::read(bytes)? })
+}
+
+/// Takes a file of the bank in. The same file again, and an entry that another file has brought, have no
+/// effect.
 ///
 /// # Errors
 /// [`ReconcileRefusal::BankFile`]; nothing of the file is kept then.
 pub async fn import(
     who: &StaffId,
     books: &Books,
-    bytes: Vec<u8>,
+    read: ReadBankFile,
 ) -> Result<BankFileResult, ReconcileRefusal> {
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    let ReadBankFile { sha256, file } = read;
     let by = who.clone();
     let check = move |db: &mut Db| {
-        let file = bank::read(&bytes)?;
         refuse_own_orders(&by, db, &file)?;
         match &file.account {
             Some(account) if !payouts::is_payer(db, account)? => {
@@ -212,11 +227,4 @@ fn settle_early_return(
     bank_breaks::set_state(&mut work.tx, id, BankBreakState::Cleared, now)?;
     let cause = StepCause { entry: Some(id), by, reason: reason.unwrap_or_default() };
     go_on(work, payout, PayoutState::Returned, cause)
-}
-
-/// The last four digits alone.
-fn masked(account: &str) -> String {
-    let last: Vec<char> = account.chars().rev().take(4).collect();
-    let last: String = last.into_iter().rev().collect();
-    format!("…{last}")
 }

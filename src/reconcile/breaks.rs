@@ -103,6 +103,10 @@ pub fn reject(
 ) -> Done<BreakDetail> {
     db.write(|tx| {
         let proposal = waiting(tx, id)?;
+        // The second person would read one proposal, and approve another.
+        if proposal.proposed_by.is_same_person(who) {
+            return Err(ProposalRefusal::FourEyes.into());
+        }
         let rejected = ProposalState::Rejected { by: who.clone(), because, at: now };
         break_talk::decide(tx, id, proposal.number, &rejected)?;
         Ok::<_, ReconcileRefusal>(breaks::set_state(tx, &[id], BreakState::Open, now)?)

@@ -111,13 +111,17 @@ pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, partner: &Partner) ->
     decide(db, Settlement { state, ..waiting })
 }
 
-/// The proposal comes to nothing.
+/// The proposal comes to nothing. Whoever proposed it does not take it back alone: the second person would
+/// read one statement, and close another.
 ///
 /// # Errors
-/// [`ReconcileRefusal::NoClose`].
+/// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::FourEyes`].
 pub fn reject(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     let state = SettlementState::Rejected { by: who.clone(), at: settlements::clock(db)? };
     let waiting = waiting(db, order)?;
+    if waiting.proposed_by.is_same_person(who) {
+        return Err(ReconcileRefusal::FourEyes);
+    }
     decide(db, Settlement { state, ..waiting })
 }
 

@@ -84,7 +84,7 @@ pub enum ProposalRefusal {
     NoneWaits,
     #[error("nobody decided on the proposal in time: propose again")]
     Lapsed,
-    #[error("whoever proposed it cannot approve it")]
+    #[error("whoever proposed it neither approves it nor takes it back: another person does")]
     FourEyes,
     #[error("at most {max} may be written off")]
     AboveCap { max: Amount },

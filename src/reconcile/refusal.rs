@@ -51,7 +51,9 @@ pub enum ReconcileRefusal {
     CloseWaits,
     #[error("no close of that month is there to decide on")]
     NoClose,
-    #[error("whoever proposed the close cannot close the month")]
+    #[error(
+        "whoever proposed the close neither closes the month nor takes the proposal back: another person does"
+    )]
     FourEyes,
     #[error("something that began before the cut is still being recorded: close again in a moment")]
     StillRecording,

@@ -552,14 +552,17 @@ const UNDESCRIBED: [(&str, &str); 6] = [
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] }).collect()
+    let all = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// Each route that stands in `src/http/routes.rs`, by method and path.
+/// Each route that stands in `src/http/routes.rs` and in the sandbox's, by method and path.
 fn routes() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let files = rust_files(&root);
-    let text = std::fs::read_to_string(root.join("routes.rs")).unwrap();
+    let text = ["routes.rs", "sandbox/routes.rs"]
+        .map(|file| std::fs::read_to_string(root.join(file)).unwrap());
+    let text = text.concat();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let path_of = |written: &str| match written.trim().trim_matches('"') {
         literal if literal.starts_with('/') => literal.to_owned(),

@@ -1,7 +1,7 @@
 """Gives every request that Schemathesis makes up the token that its operation asks for.
 
-Tokens come by environment: TOKEN_CUSTOMER, TOKEN_STAFF; and the partner's in a file, TOKEN_PARTNER_FILE,
-because it is good for five minutes only and is renewed.
+Tokens stand in files of the folder TOKENS, `customer`, `staff` and `partner`: they are good for five
+minutes only, and are renewed.
 """
 
 import json
@@ -20,10 +20,11 @@ def scheme(case):
 class Tokens:
     def get(self, case, context):
         name = scheme(case)
-        if name == "partner":
-            with open(os.environ["TOKEN_PARTNER_FILE"], encoding="ascii") as kept:
-                return kept.read()
-        return os.environ.get("TOKEN_" + name.upper()) if name else None
+        path = os.path.join(os.environ["TOKENS"], name) if name else ""
+        if not os.path.exists(path):
+            return None
+        with open(path, encoding="ascii") as kept:
+            return kept.read()
 
     def set(self, case, data, context):
         if data is not None:

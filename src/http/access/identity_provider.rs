@@ -201,17 +201,30 @@ impl IdentityProvider {
     /// A number that the provider says it has not verified is nobody's (OpenID Connect Core, 5.1).
     fn phone(&self, claims: &Map<String, Value>) -> Option<String> {
         let phone = text(claims, self.phone_claim.as_ref()?)?;
-        let refuted = find(claims, "phone_number_verified") == Some(&Value::Bool(false));
-        (!refuted && is_e164(&phone)).then_some(phone)
+        // OpenID Connect Core, 5.1: a boolean. Some providers write it as a text.
+        let is_verified = match find(claims, "phone_number_verified") {
+            Some(Value::Bool(verified)) => *verified,
+            Some(Value::String(text)) => text == "true",
+            _ => false,
+        };
+        (is_verified && is_e164(&phone)).then_some(phone)
     }
 
     /// Whose accounts the person must not touch. A household that cannot be read is no empty one.
     fn own_subjects(&self, claims: &Map<String, Value>) -> Result<Vec<String>, IssuedTokenError> {
-        let own = self.customer_claim.as_ref().and_then(|name| text(claims, name));
-        let mut subjects: Vec<String> = own.into_iter().collect();
+        let own = self.customer_claim.as_ref().map(|name| (find(claims, name), text(claims, name)));
+        let mut subjects = Vec::new();
+        match own {
+            None | Some((None | Some(Value::Null), _)) => {}
+            Some((Some(_), Some(own))) => subjects.push(own),
+            Some((Some(_), None)) => return Err(IssuedTokenError::Household),
+        }
         match self.household_claim.as_ref().and_then(|name| find(claims, name)) {
             None | Some(Value::Null) => {}
-            Some(Value::String(one)) => subjects.push(one.clone()),
+            // One person may stand there as a text; a text that lists several is no list.
+            Some(Value::String(one)) if !one.contains([',', ';', ' ']) => {
+                subjects.push(one.clone())
+            }
             Some(listed) => {
                 let all: Vec<String> = serde_json::from_value(listed.clone())
                     .map_err(|_other| IssuedTokenError::Household)?;

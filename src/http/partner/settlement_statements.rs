@@ -152,7 +152,9 @@ pub async fn get_statement_file(
     let (partner, period) = (caller.partner.id.clone(), read_period(&path)?);
     let (format, books) = (query.into_inner().read()?, gateway.books(&caller.partner));
     let file = OrderedFile { format, zone: gateway.time_zone, keys: books.keys.clone() };
+    let place = gateway.statement_files.enter()?;
     let made = move |db: &mut Db| {
+        let _place = place;
         let settlement = settlement_answers::read(&partner, db, period)?.settlement;
         file.make(db, &settlement)
     };

@@ -23,7 +23,7 @@ impl LongWork {
     /// Takes a place until the permit is dropped. The work itself keeps it: whoever gave up waiting for
     /// an answer must not let the next one in.
     pub fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let full = "Other statements are being read or compared: try again in a moment.";
+        let full = "Other statements are being read, compared or printed: try again in a moment.";
         Arc::clone(&self.0).try_acquire_owned().map_err(|_full| Problem::busy(full))
     }
 }

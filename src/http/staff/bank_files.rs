@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -104,8 +106,15 @@ pub async fn post_bank_statement(
         let detail = "Send it as one of application/xml, text/xml.".to_owned();
         return Err(Problem::new(&MEDIA_TYPE, detail));
     }
-    let _place = gateway.long_work.enter()?;
-    let done = bank_files::import(&staff.id, &gateway.main, body.to_vec()).await?;
+    let place = Arc::new(gateway.long_work.enter()?);
+    let kept = Arc::clone(&place);
+    let read = web::block(move || {
+        let _place = kept;
+        bank_files::read(&body)
+    });
+    let read = read.await.map_err(Problem::internal)??;
+    let done = bank_files::import(&staff.id, &gateway.main, read).await?;
+    drop(place);
     let is_before = done.is_before;
     let view = View::of(done);
     Ok(if is_before {

@@ -27,7 +27,7 @@ pub struct Asked {
 
 /// How the reconciliation of a partner goes.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ReconciliationReport)]
+#[schema(as = ReconciliationFigures)]
 pub(in crate::http) struct View {
     partner: PartnerId,
     /// Breaks on which nobody has decided, by age and code.

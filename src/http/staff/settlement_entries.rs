@@ -211,7 +211,9 @@ pub async fn get_settlement_file(
     let order = read_month(&gateway, path)?;
     let format = query.into_inner().read()?;
     let file = OrderedFile { format, zone: gateway.time_zone, keys: gateway.main.keys.clone() };
+    let place = gateway.statement_files.enter()?;
     let made = move |db: &mut Db| {
+        let _place = place;
         let settlement = closing::read(db, &order)?;
         file.make(db, &settlement)
     };

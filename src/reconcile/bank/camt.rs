@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::message::{
     BankEntry, BankFile, BankFileKind, BankReason, BankSaid, BankValue, Booking, BookingDirection,
-    OrderNames,
+    OrderNames, masked,
 };
 use super::xml::{BankFileFault, Element};
 use crate::ids::BankEntryId;
@@ -77,7 +77,8 @@ impl Booked {
         let account = account(owned)?.ok_or_else(|| owned.fault("<Acct> has no number"))?;
         match &self.account {
             Some(first) if *first != account => {
-                let what = format!("the file is about two accounts: {first} and {account}");
+                let (first, other) = (masked(first), masked(&account));
+                let what = format!("the file is about two accounts: {first} and {other}");
                 return Err(owned.fault(what));
             }
             Some(_) => {}

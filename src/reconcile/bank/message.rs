@@ -195,3 +195,11 @@ impl BankValue {
         Amount::from_minor(self.minor, Asset::CNY).to_string()
     }
 }
+
+/// The last four digits of an account alone.
+#[must_use]
+pub fn masked(account: &str) -> String {
+    let last: Vec<char> = account.chars().rev().take(4).collect();
+    let last: String = last.into_iter().rev().collect();
+    format!("…{last}")
+}

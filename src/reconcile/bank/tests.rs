@@ -200,7 +200,7 @@ fn a_bad_file_is_refused_by_its_line() {
         file(&[statement("S-1", "1001", &good), statement(id, account, "")].concat())
     };
     refused(&two("S-1", "1001"), "line 4: the statement S-1 stands twice in the file");
-    refused(&two("S-2", "1002"), "line 4: the file is about two accounts: 1001 and 1002");
+    refused(&two("S-2", "1002"), "line 4: the file is about two accounts: …1001 and …1002");
     assert_eq!(taken(&two("S-2", "1001")).entries.len(), 1);
     refused(
         &file(&statement("S-1", "1001", &[good.clone(), good.clone()].concat())),
@@ -265,6 +265,34 @@ fn a_report_is_read_at_its_most_exact_level() {
     refused(&whole.replace("pain.001.001.09", "pain.008.001.02"), "not about an order to pay");
 }
 
+fn booked(direction: BookingDirection, minor: i64, account: &str) -> BankSaid {
+    BankSaid::Booked(Booking {
+        direction,
+        value: BankValue { currency: "CNY".to_owned(), minor },
+        counter_account: (!account.is_empty()).then(|| account.to_owned()),
+        booked_on: None,
+        is_reversal: false,
+        reason: BankReason::default(),
+    })
+}
+
+#[test]
+fn money_that_comes_back_is_looked_at_after_two_payments_and_from_strangers() {
+    let paid = OrderedPayout {
+        amount: Amount::from_minor(1_800, Asset::CNY),
+        payee_account: "6222",
+        state: PayoutState::Paid,
+        is_paid_twice: false,
+    };
+    let back = |account| booked(BookingDirection::Credit, 1_800, account);
+    assert_eq!(judge(Some(&paid), &back("6222")), EntryVerdict::Moves(PayoutState::Returned));
+    let stranger = judge(Some(&paid), &back("9999"));
+    assert_eq!(stranger, EntryVerdict::Breaks(BankBreakCode::AccountDiff));
+    let twice = OrderedPayout { is_paid_twice: true, ..paid };
+    let verdict = judge(Some(&twice), &back("6222"));
+    assert_eq!(verdict, EntryVerdict::Breaks(BankBreakCode::Contradicts));
+}
+
 #[test]
 fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
     use EntryVerdict::{Breaks, Known, Moves};
@@ -275,25 +303,11 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
         state,
         is_paid_twice: false,
     };
-    let booked = |direction, minor, account: &str| {
-        BankSaid::Booked(Booking {
-            direction,
-            value: BankValue { currency: "CNY".to_owned(), minor },
-            counter_account: (!account.is_empty()).then(|| account.to_owned()),
-            booked_on: None,
-            is_reversal: false,
-            reason: BankReason::default(),
-        })
-    };
     let status =
         |answer| BankSaid::Status { answer, status: String::new(), reason: BankReason::default() };
     let debit = booked(BookingDirection::Debit, 1_800, "6222");
     let credit = booked(BookingDirection::Credit, 1_800, "");
     let (yes, no) = (status(OrderAnswer::Accepted), status(OrderAnswer::Rejected));
-    let twice = OrderedPayout { is_paid_twice: true, ..payout(Paid) };
-    assert_eq!(judge(Some(&twice), &credit), Breaks(BankBreakCode::Contradicts));
-    let stranger = booked(BookingDirection::Credit, 1_800, "9999");
-    assert_eq!(judge(Some(&payout(Paid)), &stranger), Breaks(BankBreakCode::AccountDiff));
     assert_eq!(judge(None, &debit), Breaks(BankBreakCode::NotOrdered));
     let expected = [
         (

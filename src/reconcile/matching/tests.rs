@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Moment;
 use crate::ids::EventKey;
-use crate::reconcile::item::Currency;
+use crate::reconcile::item::{Currency, ItemValue};
 
 fn cny(minor: i64) -> ItemValue {
     ItemValue { currency: Currency::by_code("CNY").unwrap(), minor }

@@ -1,5 +1,6 @@
 //! The rewards of referrals, and whether they were taken back.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::clock::Moment;
@@ -192,19 +193,20 @@ pub fn fallen_due(
 ) -> Result<Vec<ReferralId>, StoreError> {
     let is_frozen = !in_force(db, None)?.is_empty();
     let rows: Vec<Vec<u8>> = both!(db, db => {
-        let met = referral_moves::table
-            .filter(referral_moves::state.eq_any(["contacted", "converted"]))
-            .select(referral_moves::referral_id);
-        let confirmed =
-            referral_confirmations::table.select(referral_confirmations::referral_id);
+        // By the reward's own referral: neither table is read as a whole.
+        let met = exists(
+            referral_moves::table
+                .filter(referral_moves::referral_id.eq(referral_rewards::referral_id))
+                .filter(referral_moves::state.eq_any(["contacted", "converted"])),
+        );
+        let confirmed = exists(
+            referral_confirmations::table
+                .filter(referral_confirmations::referral_id.eq(referral_rewards::referral_id)),
+        );
         let mut query = referral_rewards::table
             .filter(referral_rewards::state.eq("pending"))
             .filter(referral_rewards::matures_at.le(now.naive()))
-            .filter(
-                referral_rewards::referral_id
-                    .eq_any(met)
-                    .or(referral_rewards::referral_id.eq_any(confirmed)),
-            )
+            .filter(met.or(confirmed))
             .order(referral_rewards::matures_at)
             .limit(max)
             .select(referral_rewards::referral_id)
