@@ -437,7 +437,7 @@ async fn ask_for_what_is_anothers(app: &TestApp, is_sandbox: bool) -> usize {
                     // The same person's number is that of the referral.
                     let owner = app.trial.sign_customer(&json!({
                         "iss": "https://login.test", "aud": "tallystick", "sub": "c-1",
-                        "phone_number": phone_of("t-1"),
+                        "phone_number": phone_of("t-1"), "phone_number_verified": true,
                     }));
                     Tokens { owner, other: other.token }
                 }
