@@ -6,7 +6,7 @@ use std::io::Write;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Partner, TestApp, payment, python};
+use crate::harness::{Answer, Partner, Store, TestApp, Trial, payment, python};
 use crate::reconcile::{HEADER, STATEMENTS, clerk, compare, line, statement};
 
 const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -90,6 +90,52 @@ on_both_stores! {
         let list = clerk.get("/v1/reconciliation/statements?partner=green-basket").await.body;
         assert_eq!(list["statements"], json!([]), "nothing is kept of what was refused");
     }
+}
+
+/// The workbook with other words in one of its parts.
+fn patched(book: &[u8], part: &str, from: &str, to: &str) -> Vec<u8> {
+    let mut read = zip::ZipArchive::new(std::io::Cursor::new(book)).unwrap();
+    let names: Vec<String> = read.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let parts: Vec<(String, Vec<u8>)> = names
+        .into_iter()
+        .map(|name| {
+            let mut content = String::new();
+            std::io::Read::read_to_string(&mut read.by_name(&name).unwrap(), &mut content).unwrap();
+            if name == part {
+                assert!(content.contains(from), "{part} has no {from}: {content}");
+                content = content.replacen(from, to, 1);
+            }
+            (name, content.into_bytes())
+        })
+        .collect();
+    let parts: Vec<(&str, &[u8])> =
+        parts.iter().map(|(name, part)| (name.as_str(), part.as_slice())).collect();
+    archive(&parts)
+}
+
+/// A small file that asks for much memory, or stands where no cell can stand, stops nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hostile_workbook_is_refused_and_the_gateway_goes_on() {
+    Trial::on(Store::Sqlite)
+        .run(async |app: &mut TestApp| {
+            let clerk = clerk(app);
+            let book = workbook(app, &json!([[header(), ["p-1"]]])).await;
+            let (styles, sheet) = ("xl/styles.xml", "xl/worksheets/sheet1.xml");
+            for (hostile, words) in [
+                (
+                    patched(&book, styles, " count=\"", " count=\"4294967295"),
+                    "counts more than it has",
+                ),
+                (patched(&book, sheet, "r=\"A1\"", "r=\"A99999999999\""), "workbook"),
+                (patched(&book, sheet, "r=\"A1\"", "r=\"A40000000\""), "beyond the rows"),
+                (patched(&book, sheet, "r=\"B1\"", "r=\"A1\""), "stands behind a cell"),
+            ] {
+                let refused = hand_in(&clerk, WORKBOOK, hostile).await;
+                assert_eq!(refused.status, 422, "{refused:?}");
+                assert!(refused.text.contains(words), "{words}: {refused:?}");
+            }
+        })
+        .await;
 }
 
 on_both_stores! {
