@@ -13,9 +13,7 @@ use crate::jwt;
 use crate::reconcile::closing;
 use crate::reconcile::period::Period;
 use crate::reconcile::run_order::RunOrder;
-use crate::reconcile::statement_check::{
-    FileEntry, FileReceipt, MonthSpan, STATEMENT_TYPE, StatementCheck,
-};
+use crate::reconcile::statement_check::{FileEntry, FileReceipt, STATEMENT_TYPE, StatementCheck};
 use crate::reconcile::statement_export::{Maker, StatementFormat, export};
 use crate::reconcile::statement_lines::KeptStatement;
 use crate::secrets::key_source::KeySource;
@@ -164,8 +162,7 @@ pub fn verify(args: VerifyArgs, settings: &Settings) -> Result<bool, Failure> {
     }
     let period = Period::try_from(statement.period.as_str())?;
     let span = period.span(settings.time_zone);
-    let month = MonthSpan { from: span.from, until: span.until };
-    let mut check = StatementCheck::new(statement, month);
+    let mut check = StatementCheck::new(statement, span.until);
     for line in lines {
         check.entry(serde_json::from_str::<FileEntry>(&line?)?)?;
     }

@@ -23,7 +23,7 @@ use crate::partner::payment_pattern::{PatternSign, PaymentPattern};
 const PAST_WEEKS: i64 = 8;
 /// The fewest of them with payments from which on there is a median to speak of.
 const PAST_WEEKS_MIN: usize = 4;
-/// An hour of the week with fewer payments than one in so many of its weekday's is night.
+/// An hour is night when its payments are fewer than the weekday's payments divided by this number.
 const NIGHT_IS_ONE_IN: i64 = 200;
 /// A payment that is reported within this time of its happening is live: a file is not.
 const LIVE_MINUTES: i64 = 60;
@@ -141,7 +141,7 @@ impl Observed {
     }
 }
 
-/// The period of recording, or the same one so many weeks before.
+/// The period of recording, or the same period some weeks before.
 fn period_of(
     partner: &PartnerId,
     per: ExposurePeriod,

@@ -86,7 +86,7 @@ impl HoldStanding {
         sums.map(|price| RedeemedSum::of(&partner.id, self.customer, price).counter())
     }
 
-    /// Its state, as people are told of it.
+    /// The hold's state in one word, for people.
     #[must_use]
     pub const fn state_told(&self) -> &'static str {
         match (self.state, self.confirmation) {

@@ -58,17 +58,11 @@ pub struct StatementCheck {
     hash: EntriesHash,
     /// What the entries put on each account, by receipt.
     receipts: HashMap<String, OfReceipt>,
-    month: MonthSpan,
+    /// The end of the month, in the programme's time zone.
+    until: Moment,
     faults: Vec<String>,
     entries: u64,
     unlisted: u64,
-}
-
-/// From when to when the month goes, in the programme's time zone.
-#[derive(Clone, Copy)]
-pub struct MonthSpan {
-    pub from: Moment,
-    pub until: Moment,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,13 +103,13 @@ const FAULTS_MAX: usize = 50;
 impl StatementCheck {
     /// Begins with what was signed.
     #[must_use]
-    pub fn new(statement: KeptStatement, month: MonthSpan) -> Self {
+    pub fn new(statement: KeptStatement, until: Moment) -> Self {
         Self {
             statement,
             sums: BTreeMap::new(),
             hash: EntriesHash::default(),
             receipts: HashMap::new(),
-            month,
+            until,
             faults: Vec::new(),
             entries: 0,
             unlisted: 0,
@@ -214,7 +208,7 @@ impl StatementCheck {
                     && cut.is_some_and(|cut| recorded <= cut)
             }
         };
-        of_partner && effective < self.month.until && recorded <= cut && !is_settled
+        of_partner && effective < self.until && recorded <= cut && !is_settled
     }
 
     /// Whether all of it holds. `receipts` says whether receipts were at hand.

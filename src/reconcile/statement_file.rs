@@ -51,8 +51,10 @@ pub struct LineProblem {
 }
 
 /// A file that keeps to its controls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CheckedFile {
+    /// The file as text: a workbook is made into CSV once.
+    pub text: FileSource,
     pub sha256: [u8; 32],
     pub charset: Charset,
     pub packed: bool,
@@ -131,8 +133,7 @@ impl FileSource {
         let file = text.source.open().map_err(IntakeError::from)?;
         let found = scan(file, reading.bytes_max, reading.charset)?;
         let charset = Charset::by_name(found.charset).unwrap_or(Charset::Utf8);
-        let mut lines =
-            text.source.lines_of_text(FileReading { charset: Some(charset), ..reading })?;
+        let mut lines = text.source.lines(FileReading { charset: Some(charset), ..reading })?;
         let (mut problems, mut kept) = (Vec::new(), 0_u64);
         loop {
             match lines.next_line()? {
@@ -150,7 +151,7 @@ impl FileSource {
         }
         let packed = found.packed || text.made_from.is_some();
         let sha256 = text.made_from.unwrap_or(found.sha256);
-        Ok(CheckedFile { sha256, charset, packed, lines: kept })
+        Ok(CheckedFile { text: text.source, sha256, charset, packed, lines: kept })
     }
 
     /// A ZIP archive and a workbook become CSV in memory; other files are read where they are.
@@ -164,18 +165,11 @@ impl FileSource {
         })
     }
 
-    /// The lines of a file whose charset is known.
+    /// The lines of a text whose charset is known.
     ///
     /// # Errors
     /// [`IntakeError`], if the file or its header cannot be used.
     pub fn lines<'a>(&self, reading: FileReading<'a>) -> Result<StatementLines<'a>, IntakeError> {
-        self.as_text(reading.bytes_max)?.source.lines_of_text(reading)
-    }
-
-    fn lines_of_text<'a>(
-        &self,
-        reading: FileReading<'a>,
-    ) -> Result<StatementLines<'a>, IntakeError> {
         let charset = reading.charset.unwrap_or(Charset::Utf8);
         let (unpacked, _packed) = unpack(self.open()?)?;
         let comment = reading.map.comment.as_deref();

@@ -93,7 +93,7 @@ pub fn import(
         return Ok(Imported::Before(statement));
     }
     let reading = FileReading { charset: Some(checked.charset), ..order.reading()? };
-    load(db, statement.id, &order.source, reading)?;
+    load(db, statement.id, &checked.text, reading)?;
     db.write(|tx| statements::set_ready(tx, statement.id))?;
     statement.state = StatementState::Ready;
     Ok(Imported::New(statement))

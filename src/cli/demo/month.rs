@@ -16,7 +16,7 @@ use crate::cli::Failure;
 use crate::clock;
 use crate::event::Payment;
 use crate::reconcile::period::Period;
-use crate::reconcile::statement_check::{FileReceipt, MonthSpan, StatementCheck};
+use crate::reconcile::statement_check::{FileReceipt, StatementCheck};
 use crate::reconcile::statement_lines::KeptStatement;
 
 /// A day of the month, what our books have of it, and what the statement has.
@@ -324,8 +324,7 @@ async fn verify(
     let statement: KeptStatement =
         serde_json::from_value(read.get("statement").cloned().unwrap_or_default())?;
     let span = period.span(stage.zone);
-    let month = MonthSpan { from: span.from, until: span.until };
-    let mut check = StatementCheck::new(statement, month);
+    let mut check = StatementCheck::new(statement, span.until);
     let mut next = Some(String::new());
     while let Some(cursor) = next {
         let page = client.get(&format!("{path}/entries?limit=100{cursor}")).await?;

@@ -138,7 +138,7 @@ const ANSWERS: &[Example] = &[
     example!("get_payout_state", "Paid", "payout_state.json"),
     example!("get_expectations", "Two months", "expectations.json"),
     example!("get_expected_events", "One that is missing", "expected_events.json"),
-    example!("get_reconciliation_report", "Of one partner", "reconciliation_report.json"),
+    example!("get_reconciliation_report", "One partner", "reconciliation_report.json"),
     example!("get_crm_results", "One difference", "crm_results.json"),
     example!("get_bank_breaks", "One page", "bank_breaks.json"),
     example!("get_bank_break", "Paid twice", "bank_break.json"),

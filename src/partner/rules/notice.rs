@@ -11,7 +11,8 @@ pub const POINTS_EXPIRING: &str = "points_expiring";
 /// Points that were redeemed: told at once, at any hour, because it may have been somebody else.
 pub const POINTS_REDEEMED: &str = "points_redeemed";
 
-/// A redemption that the customer has to confirm: told at once, at any hour, because the till waits.
+/// A redemption that the customer has to confirm. The notice goes out at once, at any hour, because the till
+/// waits.
 pub const REDEMPTION_TO_CONFIRM: &str = "redemption_to_confirm";
 
 /// Whether notices of a kind go out at once, at any hour.
