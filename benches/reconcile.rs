@@ -30,7 +30,7 @@ use postgres::{Cluster, Durability};
 const PARTNER: &str = "green-basket";
 const LINES: usize = 1_000_000;
 const OPEN_BREAKS: usize = 100_000;
-/// One line in so many differs: an amount, an event that the partner has not, and a line that we have not.
+/// Each line with a number that this one divides differs: in the amount, or it is missing on one side.
 const DIFFERS: usize = 10_000;
 const ROWS_AT_ONCE: usize = 1_000;
 

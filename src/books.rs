@@ -81,7 +81,7 @@ pub struct OpenBooks {
 pub struct Place<'a> {
     pub url: &'a DatabaseUrl,
     pub keys: &'a TokenKeys,
-    /// Whether the bank is told of alarms.
+    /// Whether alarms go to the bank's own address.
     pub has_alarm_address: bool,
 }
 

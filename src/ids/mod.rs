@@ -4,8 +4,9 @@
 mod hex;
 mod said;
 mod task;
+mod written;
 
-pub use hex::hex;
+pub use hex::{hex, sha256};
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,11 +1,10 @@
 use std::io::Read;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use super::archive::{Unzipped, ZIP, unzip};
 use super::error::IntakeError;
 use super::unpack::{Peeked, peek};
 use super::workbook;
+use crate::ids::sha256;
 
 /// A file that people read as a table: as text.
 pub enum Text<R> {
@@ -30,8 +29,7 @@ pub fn text_of<R: Read>(file: R, bytes_max: u64) -> Result<Text<R>, IntakeError>
     if u64::try_from(read).unwrap_or(u64::MAX) > bytes_max {
         return Err(IntakeError::FileTooLong(bytes_max));
     }
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    let sha256 = sha256(&bytes);
     let csv = match unzip(&bytes, bytes_max)? {
         Unzipped::Workbook => workbook::csv_of(&bytes, bytes_max)?,
         Unzipped::File(inside) if inside.starts_with(ZIP) => match unzip(&inside, bytes_max)? {

@@ -19,7 +19,7 @@ use crate::partner::Partner;
 use crate::partner::exposure::ExposurePeriod;
 use crate::partner::payment_pattern::{PatternSign, PaymentPattern};
 
-/// So many weeks are a partner's past.
+/// A partner's past, in weeks.
 const PAST_WEEKS: i64 = 8;
 /// The fewest of them with payments from which on there is a median to speak of.
 const PAST_WEEKS_MIN: usize = 4;

@@ -184,7 +184,7 @@ fn charge(
     let minor = booked.map(|value| value.minor).filter(|minor| (1..=CHARGED_MAX).contains(minor));
     let minor = minor.ok_or(ProposalRefusal::Unfit)?;
     let amount = Amount::from_minor(minor, Asset::CNY);
-    // A payout that went on meanwhile stands as it is; the money is the partner's all the same.
+    // A payout that went on meanwhile keeps its state; the partner has the money all the same.
     if found.code == BankBreakCode::AmountDiff && payout.state.is_open() {
         let code = Some(found.code.name().to_owned());
         let reason = BankReason { code, text: Some(proposal.reason.clone()) };

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
 
 use super::bank::code::{BankBreakCode, BankBreakState};
@@ -12,7 +11,7 @@ use super::bank::state::PayoutState;
 use super::bank::{self, BankFileFault};
 use super::refusal::ReconcileRefusal;
 use crate::books::Books;
-use crate::ids::{BankEntryId, StaffId};
+use crate::ids::{BankEntryId, StaffId, sha256};
 use crate::program::PayoutReason;
 use crate::store::bank_breaks::NewBankBreak;
 use crate::store::bank_files::{EntryOutcome, FileReceipt};
@@ -50,9 +49,7 @@ pub struct ReadBankFile {
 /// # Errors
 /// [`ReconcileRefusal::BankFile`].
 pub fn read(bytes: &[u8]) -> Result<ReadBankFile, ReconcileRefusal> {
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    Ok(ReadBankFile { sha256, file: bank::read(bytes)? })
+    Ok(ReadBankFile { sha256: sha256(bytes), file: bank::read(bytes)? })
 }
 
 /// Takes a file of the bank in. The same file again, and an entry that another file has brought, have no

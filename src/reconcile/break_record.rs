@@ -1,10 +1,8 @@
 //! A break as it is kept: what differs, where it stands, and what was said about it.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
-use std::fmt;
-
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::break_code::{BreakCode, BreakSums};
 use super::item::ItemKind;
@@ -155,27 +153,5 @@ impl BreakId {
     #[must_use]
     pub fn after(self, decided: Self) -> Self {
         Self::of_name(&["after", &hex(self.bytes()), &hex(decided.bytes())])
-    }
-
-    /// Reads the id from its 32 hexadecimal digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.len() == 32
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok()?;
-        plain.then(|| Self::from_bytes(number.to_be_bytes()))
-    }
-}
-
-/// 32 lower-case hexadecimal digits.
-impl fmt::Display for BreakId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(self.bytes()))
-    }
-}
-
-impl Serialize for BreakId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use super::refusal::ReconcileRefusal;
@@ -15,7 +14,7 @@ use super::settlement::{
     settle, statement_no,
 };
 use crate::clock::Moment;
-use crate::ids::{PartnerId, StaffId};
+use crate::ids::{PartnerId, StaffId, sha256};
 use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
 use crate::partner::Partner;
@@ -44,7 +43,7 @@ pub fn propose(
     if order.period.span(order.zone).until > now {
         return Err(ReconcileRefusal::MonthNotOver);
     }
-    let before = settlements::last_closed(db, &order.partner)?;
+    let before = settlements::last_closed(db, &order.partner, None)?;
     if before.as_ref().is_some_and(|before| before.period >= order.period) {
         return Err(ReconcileRefusal::MonthClosed);
     }
@@ -67,7 +66,7 @@ pub fn propose(
         period: order.period,
         number,
         cut_at: now,
-        sha256: sha256(&content),
+        sha256: sha256(content.as_bytes()),
         content,
         carried: statement.carried_forward,
         proposed_by: who.clone(),
@@ -104,7 +103,7 @@ pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, partner: &Partner) ->
     let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
     let (number, cut_at, accounts) = (waiting.number, waiting.cut_at, accounts(partner));
     let again = draw_up(db, order, Drawn { number, cut_at, accounts, open: kept.open_breaks })?;
-    if sha256(&serde_json::to_string(&again)?) != waiting.sha256 {
+    if sha256(&serde_json::to_vec(&again)?) != waiting.sha256 {
         return Err(ReconcileRefusal::Changed);
     }
     let state = SettlementState::Closed { by: who.clone(), at: settlements::clock(db)? };
@@ -146,7 +145,7 @@ fn decide(db: &mut Db, settlement: Settlement) -> Done<Settlement> {
 fn tell(tx: &mut LedgerTx<'_>, settlement: &Settlement, at: Moment) -> Done<()> {
     let statement = statement_no(&settlement.partner, settlement.period, settlement.number);
     let mut subject = [0; 16];
-    subject.iter_mut().zip(sha256(&statement)).for_each(|(to, from)| *to = from);
+    subject.iter_mut().zip(sha256(statement.as_bytes())).for_each(|(to, from)| *to = from);
     let data = announce::Data::Settlement {
         statement_no: &statement,
         period: settlement.period.to_string(),
@@ -197,7 +196,7 @@ struct KeptStatement {
 /// The statement from the ledger, as of a cut. The same cut gives the same bytes.
 fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatement> {
     let Drawn { number, cut_at, accounts, open } = drawn;
-    let before = settlements::closed_before(db, &order.partner, order.period)?;
+    let before = settlements::last_closed(db, &order.partner, Some(order.period))?;
     let opening = before.as_ref().map_or(Amount::zero(Asset::CNY), |before| before.carried);
     let month = SettledMonth::new(order, cut_at, before.as_ref());
     let moved = movements(db, &month)?;
@@ -241,10 +240,4 @@ fn waiting(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     settlements::newest(db, &order.partner, order.period)?
         .filter(|newest| newest.state == SettlementState::Proposed)
         .ok_or(ReconcileRefusal::NoClose)
-}
-
-fn sha256(content: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, content.as_bytes()).as_ref());
-    hash
 }

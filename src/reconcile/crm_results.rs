@@ -36,7 +36,7 @@ pub struct CrmPage {
     pub next: Option<ReferralId>,
 }
 
-/// Looks at so many referrals of a partner, the oldest first, and returns those that differ.
+/// Looks at a page of a partner's referrals, the oldest first, and returns those that differ.
 ///
 /// # Errors
 /// The store's.

@@ -51,7 +51,7 @@ pub fn next_page(
     next_rows(db, partner, span, after, ROWS_AT_ONCE)
 }
 
-/// The same, with at most so many events looked at.
+/// The same, with a bound on the events that are looked at.
 pub fn next_rows(
     db: &mut Db,
     partner: &PartnerId,

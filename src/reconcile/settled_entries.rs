@@ -3,6 +3,8 @@
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::period::{Period, PeriodSpan};
 use super::refusal::ReconcileRefusal;
@@ -12,7 +14,7 @@ use super::settlement::{LineKey, OWED, When, statement_no};
 use super::statement_lines::{KeptLine, KeptStatement};
 use crate::clock::Moment;
 use crate::ids::{EventId, EventKey, PartnerId, TransactionId};
-use crate::ledger::{Account, AccountCode};
+use crate::ledger::{Account, AccountCode, TransactionKind};
 use crate::money::{Amount, Asset};
 use crate::store::settled_entries::{self as rows, AccountEntry, EntryRange};
 use crate::store::settlements::Settlement;
@@ -53,7 +55,7 @@ pub struct EntriesPart {
 /// [`TransactionId::first_since`] allows for, which takes as much off again.
 const MADE_WITHIN: TimeDelta = TimeDelta::days(4);
 
-/// So many rows are read at once, and so many times for one page.
+/// Rows that are read at once, and reads for one page.
 const ROWS_AT_ONCE: i64 = 2_000;
 const READS_MAX: usize = 10;
 
@@ -166,6 +168,46 @@ pub struct NamedEntry {
     pub event: Option<EventId>,
 }
 
+/// An entry as it is written: in answers, and in the lines of a signed file.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SettlementEntry)]
+pub struct StatedEntry {
+    #[schema(value_type = String)]
+    account: AccountCode,
+    #[schema(value_type = String)]
+    kind: TransactionKind,
+    /// The entry happened before the month, and stands in no settlement before.
+    late: bool,
+    /// The partner's own event that brought the entry, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    event: Option<EventId>,
+    /// The receipt of the transaction.
+    receipt: TransactionId,
+    /// The entry's place among the entries of the transaction.
+    seq: i64,
+    amount: Amount,
+    effective_at: Moment,
+    recorded_at: Moment,
+}
+
+impl From<NamedEntry> for StatedEntry {
+    fn from(named: NamedEntry) -> Self {
+        let NamedEntry { entry, event } = named;
+        Self {
+            account: entry.account,
+            kind: entry.kind,
+            late: entry.when == When::Late,
+            event,
+            receipt: entry.transaction,
+            seq: entry.seq,
+            amount: entry.amount,
+            effective_at: entry.effective_at,
+            recorded_at: entry.recorded_at,
+        }
+    }
+}
+
 /// Names the events of some entries.
 ///
 /// # Errors
@@ -195,7 +237,7 @@ pub fn of_settlement(
     zone: Tz,
 ) -> Result<SettledMonth, ReconcileRefusal> {
     let (partner, period) = (settlement.partner.clone(), settlement.period);
-    let before = settlements::closed_before(db, &partner, period)?;
+    let before = settlements::last_closed(db, &partner, Some(period))?;
     let order = RunOrder { partner, period, zone };
     Ok(SettledMonth::new(&order, settlement.cut_at, before.as_ref()))
 }

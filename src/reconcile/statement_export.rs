@@ -5,20 +5,15 @@ use std::io::Write;
 
 use chrono_tz::Tz;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, Workbook, XlsxError};
-use serde::Serialize;
 
 use super::export_error::ExportError;
 use super::refusal::ReconcileRefusal;
-use super::settled_entries::{EntryPlace, NamedEntry, name, of_settlement};
+use super::settled_entries::{EntryPlace, NamedEntry, StatedEntry, name, of_settlement};
 use super::settlement::{OWED, When};
 use super::statement_check::STATEMENT_TYPE;
 use super::statement_lines::{KeptLine, KeptStatement, LineNumbers};
 use super::statement_pdf::PrintedStatement;
-use crate::clock::Moment;
-use crate::ids::{EventId, TransactionId};
 use crate::ledger::chain::Hash;
-use crate::ledger::{AccountCode, TransactionKind};
-use crate::money::Amount;
 use crate::secrets::keys::TokenKeys;
 use crate::spreadsheet;
 use crate::store::Db;
@@ -40,21 +35,6 @@ pub struct Maker<'a> {
     pub zone: Tz,
     /// The most entries of a file, but for a PDF, which has none.
     pub entries_max: u64,
-}
-
-/// An entry in a signed file.
-#[derive(Serialize)]
-struct EntryLine {
-    account: AccountCode,
-    kind: TransactionKind,
-    late: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<EventId>,
-    receipt: TransactionId,
-    seq: i64,
-    amount: Amount,
-    effective_at: Moment,
-    recorded_at: Moment,
 }
 
 const ROWS_AT_ONCE: i64 = 2_000;
@@ -148,7 +128,7 @@ pub fn export(
             let head = serde_json::json!({ "statement": signed.map_err(ExportError::Sign)? });
             writeln!(out, "{head}").map_err(ExportError::Io)?;
             each_entry(db, settlement, maker.zone, |entry| {
-                let line = serde_json::to_string(&EntryLine::of(entry))?;
+                let line = serde_json::to_string(&StatedEntry::from(entry))?;
                 Ok(writeln!(out, "{line}").map_err(ExportError::Io)?)
             })
         }
@@ -375,22 +355,5 @@ impl<'a> Sheet<'a> {
         }
         self.next = self.next.saturating_add(1);
         Ok(())
-    }
-}
-
-impl EntryLine {
-    fn of(named: NamedEntry) -> Self {
-        let NamedEntry { entry, event } = named;
-        Self {
-            account: entry.account,
-            kind: entry.kind,
-            late: entry.when == When::Late,
-            event,
-            receipt: entry.transaction,
-            seq: entry.seq,
-            amount: entry.amount,
-            effective_at: entry.effective_at,
-            recorded_at: entry.recorded_at,
-        }
     }
 }

@@ -93,7 +93,7 @@ pub struct Settings {
     pub crm_poll_millis: u64,
     pub crm_feedback: Option<CrmFeedbackSettings>,
     pub notices: Option<NoticeSettings>,
-    /// Where the bank is told of alarms; without it, nowhere.
+    /// The bank's own address for alarms; without an address no message goes out.
     pub alarms: Option<AlarmSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,

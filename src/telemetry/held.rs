@@ -1,5 +1,5 @@
 //! What waits for staff because a limit, lateness or a freeze holds it, as metrics. Rules are named by the
-//! bank's own files, and only so many of them become labels.
+//! bank's own files, and only a bounded number of them become labels.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

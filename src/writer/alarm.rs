@@ -41,7 +41,7 @@ struct Data<'a> {
     says_zh: String,
 }
 
-/// What a message is about: the same alarm, and the same freeze, are told once.
+/// What a message is about: one message for the same alarm, and one for the same freeze.
 struct About<'a> {
     subject: EventKey,
     kind: Kind,
@@ -126,7 +126,7 @@ const fn about_freeze(freeze: &Freeze, says: String, says_zh: String) -> Data<'_
     Data { partner, rule: "frozen", figure: None, limit: None, since: *since, says, says_zh }
 }
 
-/// What is told of one partner goes in order.
+/// Messages about one partner go in their order.
 fn order_of(partner: &PartnerId) -> [u8; 16] {
     *EventKey::of_name(&["alarms of", partner.as_str()]).bytes()
 }

@@ -9,7 +9,7 @@ use crate::store::notices::Redemption;
 use crate::store::{LedgerTx, StoreError, notices};
 
 /// Queues the notices of the redemptions that were just written, and of those that their customers have
-/// to confirm; returns their number. What partners on trial try out is told to nobody.
+/// to confirm; returns their number. No message goes out about what partners on trial try out.
 pub fn of_redemptions(
     tx: &mut LedgerTx<'_>,
     drafts: &Drafts<'_>,

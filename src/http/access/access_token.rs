@@ -6,14 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::digest;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Moment;
 use crate::http::access::revoked_tokens::{Revoked, Standing};
-use crate::ids::PartnerId;
+use crate::ids::{PartnerId, sha256};
 use crate::partner::constraint::Binding;
 use crate::partner::scope::Scope;
 use crate::secrets::token_keys::TokenKeys;
@@ -176,8 +175,7 @@ impl Tokens {
         if token.len() > BYTES_MAX {
             return Err(TokenError::Foreign);
         }
-        let mut name = [0; 32];
-        name.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        let name = sha256(token.as_bytes());
         let grant = match self.recall(&name) {
             Some(grant) => grant,
             None => {

@@ -27,7 +27,7 @@ const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How long the database may take to count what waits. After that the metrics come without it.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// So many partners and rules are looked up, and so many events of each are counted.
+/// The most partners and rules that are looked up, and the most events that are counted of each.
 const HELD_PAIRS_MAX: usize = 500;
 const HELD_COUNTED_MAX: i64 = 10_000;
 

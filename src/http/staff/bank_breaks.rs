@@ -1,4 +1,4 @@
-//! Staff work through what of the bank's side fits nothing: one proposes, another decides.
+//! Staff work through entries of the bank that fit no payout: one proposes, another decides.
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -80,7 +80,7 @@ struct EntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     currency: Option<String>,
-    /// The bank's own.
+    /// The bank's own name for the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reference: Option<String>,

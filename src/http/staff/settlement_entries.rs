@@ -11,47 +11,24 @@ use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Staff};
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
-use crate::ids::{EventId, PartnerId, TransactionId};
-use crate::ledger::{AccountCode, TransactionKind};
+use crate::ids::{PartnerId, TransactionId};
+use crate::ledger::AccountCode;
 use crate::money::Amount;
 use crate::reconcile::closing;
 use crate::reconcile::period::Period;
 use crate::reconcile::refusal::ReconcileRefusal;
-use crate::reconcile::settled_entries::{self, EntryPlace, NamedEntry, TracedEntry};
-use crate::reconcile::settlement::{OWED, When, statement_no};
+use crate::reconcile::settled_entries::{self, EntryPlace, StatedEntry, TracedEntry};
+use crate::reconcile::settlement::{OWED, statement_no};
 use crate::reconcile::settlement_answer::{GivenAnswer, SettlementAnswer};
 use crate::reconcile::statement_export::{Maker, StatementFormat, export};
 use crate::secrets::keys::TokenKeys;
 use crate::store::settlements::Settlement;
 use crate::store::{Db, settlement_answers};
 
-/// An entry of a settlement.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SettlementEntry)]
-pub(in crate::http) struct EntryView {
-    #[schema(value_type = String)]
-    account: AccountCode,
-    #[schema(value_type = String)]
-    kind: TransactionKind,
-    /// It happened before the month, and stands in no settlement before.
-    late: bool,
-    /// The partner's own event that brought it, where one did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    event: Option<EventId>,
-    /// The receipt of the transaction.
-    receipt: TransactionId,
-    /// Its place among the entries of the transaction.
-    seq: i64,
-    amount: Amount,
-    effective_at: Moment,
-    recorded_at: Moment,
-}
-
 #[derive(Serialize, ToSchema)]
 #[schema(as = SettlementEntries)]
 pub(in crate::http) struct EntryViews {
-    entries: Vec<EntryView>,
+    entries: Vec<StatedEntry>,
     /// Where more may follow; then a page may have fewer entries than asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -318,7 +295,7 @@ impl Wanted {
         let month = settled_entries::of_settlement(db, settlement, zone)?;
         let part = month.page(db, line, self.place.after, self.place.lines())?;
         let named = settled_entries::name(db, &settlement.partner, part.entries)?;
-        let entries = named.into_iter().map(EntryView::of).collect();
+        let entries = named.into_iter().map(StatedEntry::from).collect();
         Ok(EntryViews { entries, next: part.next.map(cursor_of) })
     }
 }
@@ -340,23 +317,6 @@ fn read_cursor(cursor: &str) -> Option<EntryPlace> {
         (Some(_), None) => return None,
     };
     OWED.contains(&account).then_some(EntryPlace { account, after })
-}
-
-impl EntryView {
-    pub(in crate::http) fn of(named: NamedEntry) -> Self {
-        let NamedEntry { entry, event } = named;
-        Self {
-            account: entry.account,
-            kind: entry.kind,
-            late: entry.when == When::Late,
-            event,
-            receipt: entry.transaction,
-            seq: entry.seq,
-            amount: entry.amount,
-            effective_at: entry.effective_at,
-            recorded_at: entry.recorded_at,
-        }
-    }
 }
 
 impl TracedViews {

@@ -137,6 +137,9 @@ impl TryFrom<WrittenLimit> for ExposureLimit {
 }
 
 impl ExposureMeasure {
+    pub const ALL: [Self; 5] =
+        [Self::Points, Self::Subsidy, Self::Commission, Self::Redemption, Self::Total];
+
     /// Points, or money.
     #[must_use]
     pub const fn asset(self) -> Asset {
@@ -268,14 +271,7 @@ pub fn fault(limits: &[ExposureLimit]) -> Option<String> {
             limit.of == of && limit.measure == measure && limit.by == ExposureDay::Recorded
         })
     };
-    let measures = [
-        ExposureMeasure::Points,
-        ExposureMeasure::Subsidy,
-        ExposureMeasure::Commission,
-        ExposureMeasure::Redemption,
-        ExposureMeasure::Total,
-    ];
-    for measure in measures {
+    for measure in ExposureMeasure::ALL {
         if !bounds(ExposedParty::Partner, measure) {
             let name = measure.name();
             return Some(format!("exposure: no limit of a partner's {name} by day of recording"));
@@ -298,14 +294,7 @@ pub fn lacks(limits: &[ExposureLimit], form: Option<&Form>) -> Option<String> {
                 && limit.max.minor() < i64::MAX
         })
     };
-    let measures = [
-        ExposureMeasure::Points,
-        ExposureMeasure::Subsidy,
-        ExposureMeasure::Commission,
-        ExposureMeasure::Redemption,
-        ExposureMeasure::Total,
-    ];
-    for measure in measures {
+    for measure in ExposureMeasure::ALL {
         if !bounds(ExposedParty::Partner, measure, None) {
             return Some(format!("no limit of the partner's {}", measure.name()));
         }

@@ -49,7 +49,7 @@ pub enum PointsReason {
         price: Decimal,
         value: Amount,
     },
-    /// So many points are redeemed only once the customer has confirmed it.
+    /// The customer has to confirm the redemption, because of the number of points.
     AwaitsCustomer {
         points: Amount,
         above: Amount,

@@ -117,7 +117,7 @@ impl Booked {
             }
             [only] => {
                 let mut payment = entry.payment(Some(only.payment), only.batch)?;
-                // Ordered in another currency: the entry says what it came to.
+                // Ordered in another currency: the entry says which sum was booked.
                 if payment.booking.value.currency != entry.value.currency {
                     payment.booking.value = entry.value.clone();
                 }

@@ -1,4 +1,4 @@
-//! What of the bank's side does not fit, by code, and what may be done about it.
+//! Entries of the bank that do not fit: their codes, and what may be done about each.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::message::BookingDirection;

@@ -1,4 +1,4 @@
-//! What an entry of the bank comes to for the payout that it names.
+//! What follows from an entry of the bank for the payout that the entry names.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use super::code::BankBreakCode;
@@ -12,7 +12,7 @@ pub struct OrderedPayout<'a> {
     pub amount: Amount,
     pub payee_account: &'a str,
     pub state: PayoutState,
-    /// The bank has booked it once more.
+    /// The bank has booked the payout once more.
     pub is_paid_twice: bool,
 }
 

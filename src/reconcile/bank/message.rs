@@ -1,12 +1,11 @@
-//! What the bank says of payouts, whichever message said it.
+//! What the bank says of payouts, in any of the three messages.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
 use std::fmt;
 
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
 
-use crate::ids::{BankEntryId, hex};
+use crate::ids::BankEntryId;
 use crate::money::{Amount, Asset};
 
 /// Which message a file is.
@@ -156,29 +155,6 @@ impl BankSaid {
             Self::Booked(booking) => &booking.reason,
             Self::Status { reason, .. } => reason,
         }
-    }
-}
-
-impl BankEntryId {
-    /// Reads the id from its 32 hexadecimal digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.len() == 32
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-        let number = u128::from_str_radix(text, 16).ok()?;
-        plain.then(|| Self::from_bytes(number.to_be_bytes()))
-    }
-}
-
-impl fmt::Display for BankEntryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(self.bytes()))
-    }
-}
-
-impl Serialize for BankEntryId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -13,7 +13,7 @@ use message::BankFile;
 pub use xml::{BYTES_MAX, BankFileFault};
 use xml::{Element, parse};
 
-/// Reads a file of the bank, whichever it is.
+/// Reads a file of the bank: any of the three messages.
 ///
 /// # Errors
 /// [`BankFileFault`], with the line.

@@ -149,7 +149,7 @@ fn each_batch_names_its_own_order() {
         &file(&statement("S-1", "1001", &inside.replace("<NbOfTxs>1", "<NbOfTxs>2"))),
         "and has 1",
     );
-    // Without their payments nobody can say which order it is.
+    // Without their payments nobody can say which order was paid.
     let bare = inside.replace("<TxDtls><Amt Ccy=\"CNY\">9.00</Amt></TxDtls>", "");
     let read = taken(&file(&statement("S-1", "1001", &bare)));
     assert_eq!((read.entries.len(), read.entries[0].order.message_ids.len()), (1, 0));

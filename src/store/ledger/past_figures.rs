@@ -23,7 +23,7 @@ macro_rules! delete_before {
     }};
 }
 
-/// Deletes some of those whose period began before a day: so many of each at most. The database refuses a
+/// Deletes some of those whose period began before a day, up to a number of each. The database refuses a
 /// day within the last 90.
 pub fn forget(db: &mut Db, before: NaiveDate, rows_max: i64) -> Result<usize, StoreError> {
     let before = before.to_string();

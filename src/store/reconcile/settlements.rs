@@ -176,33 +176,13 @@ pub fn closed(
     row.map(Row::read).transpose()
 }
 
-/// The last month of a partner that is closed.
-pub fn last_closed(db: &mut Db, partner: &PartnerId) -> Result<Option<Settlement>, StoreError> {
-    let row: Option<Row> = settlements::table
-        .filter(settlements::partner_id.eq(partner.as_str()))
-        .filter(settlements::state.eq("closed"))
-        .order(settlements::period.desc())
-        .select(Row::as_select())
-        .first(db)
-        .optional()?;
-    row.map(Row::read).transpose()
-}
-
-/// The last month of a partner before another that is closed.
-pub fn closed_before(
+/// The last month of a partner that is closed, perhaps the last before another month.
+pub fn last_closed(
     db: &mut Db,
     partner: &PartnerId,
-    period: Period,
+    before: Option<Period>,
 ) -> Result<Option<Settlement>, StoreError> {
-    let row: Option<Row> = settlements::table
-        .filter(settlements::partner_id.eq(partner.as_str()))
-        .filter(settlements::state.eq("closed"))
-        .filter(settlements::period.lt(period.to_string()))
-        .order(settlements::period.desc())
-        .select(Row::as_select())
-        .first(db)
-        .optional()?;
-    row.map(Row::read).transpose()
+    Ok(closed_page(db, partner, before, 1)?.pop())
 }
 
 /// Closed months of a partner, the newest first, before the last one of the page before.
