@@ -58,8 +58,7 @@ pub fn propose(
         .into_iter()
         .filter_map(|(code, count)| Some((code, u64::try_from(count).ok()?)))
         .collect();
-    let accounts = accounts(partner);
-    let statement = draw_up(db, order, Drawn { number, cut_at: now, accounts, open })?;
+    let statement = draw_up(db, order, partner, Drawn { number, cut_at: now, open })?;
     let content = serde_json::to_string(&statement)?;
     let settlement = Settlement {
         partner: order.partner.clone(),
@@ -86,8 +85,8 @@ pub fn propose(
 }
 
 /// Another person closes the month. What was being recorded at the cut is waited for; since the proposal
-/// nothing is recorded before it. The statement is drawn up once more, and must be the same: what moved, and
-/// the accounts that it is paid from and to.
+/// nothing is recorded before it. The statement is drawn up once more, and must be the same: what moved,
+/// the accounts that it is paid from and to, and the rates of tax.
 ///
 /// # Errors
 /// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::Changed`],
@@ -101,8 +100,8 @@ pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, partner: &Partner) ->
         return Err(ReconcileRefusal::StillRecording);
     }
     let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
-    let (number, cut_at, accounts) = (waiting.number, waiting.cut_at, accounts(partner));
-    let again = draw_up(db, order, Drawn { number, cut_at, accounts, open: kept.open_breaks })?;
+    let (number, cut_at) = (waiting.number, waiting.cut_at);
+    let again = draw_up(db, order, partner, Drawn { number, cut_at, open: kept.open_breaks })?;
     if sha256(&serde_json::to_vec(&again)?) != waiting.sha256 {
         return Err(ReconcileRefusal::Changed);
     }
@@ -178,11 +177,10 @@ pub fn read(db: &mut Db, order: &RunOrder) -> Done<Settlement> {
     settlements::newest(db, &order.partner, order.period)?.ok_or(ReconcileRefusal::NoClose)
 }
 
-/// What a statement says beside what the ledger says.
+/// What a statement says beside what the ledger and the manifest say.
 struct Drawn {
     number: i64,
     cut_at: Moment,
-    accounts: Option<PayoutAccounts>,
     /// Breaks that were open when it was proposed, by code.
     open: BTreeMap<String, u64>,
 }
@@ -193,9 +191,14 @@ struct KeptStatement {
     open_breaks: BTreeMap<String, u64>,
 }
 
-/// The statement from the ledger, as of a cut. The same cut gives the same bytes.
-fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatement> {
-    let Drawn { number, cut_at, accounts, open } = drawn;
+/// The statement from the ledger, as of a cut. The same cut and manifest give the same bytes.
+fn draw_up(
+    db: &mut Db,
+    order: &RunOrder,
+    manifest: &Partner,
+    drawn: Drawn,
+) -> Done<SettlementStatement> {
+    let Drawn { number, cut_at, open } = drawn;
     let before = settlements::last_closed(db, &order.partner, Some(order.period))?;
     let opening = before.as_ref().map_or(Amount::zero(Asset::CNY), |before| before.carried);
     let month = SettledMonth::new(order, cut_at, before.as_ref());
@@ -209,7 +212,8 @@ fn draw_up(db: &mut Db, order: &RunOrder, drawn: Drawn) -> Done<SettlementStatem
         cut_at: before.cut_at,
         carried_forward: before.carried,
     });
-    let terms = SettlementTerms { partner, period, number, cut_at, opening, before, accounts };
+    let (accounts, tax) = (accounts(manifest), manifest.tax.clone());
+    let terms = SettlementTerms { partner, period, number, cut_at, opening, before, accounts, tax };
     Ok(settle(&terms, &moved, open)?)
 }
 

@@ -45,3 +45,4 @@ mod statement_trailer;
 pub mod statements;
 pub mod subject;
 pub mod tally;
+pub mod tax;

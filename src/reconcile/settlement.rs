@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::period::Period;
+use super::tax::{self, LineTax, StatementTax};
 use crate::clock::Moment;
 use crate::ids::PartnerId;
 use crate::ledger::account::chart;
@@ -14,6 +15,7 @@ use crate::ledger::chain::Hash;
 use crate::ledger::{AccountCode, TransactionKind};
 use crate::money::{Amount, AmountError, Asset};
 use crate::partner::bank_account::BankAccount;
+use crate::partner::tax::TaxTerms;
 
 /// The accounts on which the bank owes a partner money that is due, or the partner bears points that
 /// customers spent before it refunded them.
@@ -40,6 +42,8 @@ pub struct SettlementTerms {
     pub before: Option<StatementBefore>,
     /// Nothing while the programme or the partner has no account: then nothing is paid out.
     pub accounts: Option<PayoutAccounts>,
+    /// Nothing while the partner has none: then its lines name no tax.
+    pub tax: Option<TaxTerms>,
 }
 
 /// The statement of the month before: what it has settled stands in no other.
@@ -113,6 +117,8 @@ pub struct SettlementStatement {
     #[serde(flatten)]
     pub accounts: Option<PayoutAccounts>,
     pub carried_forward: Amount,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax: Option<StatementTax>,
     /// The hash of all entries behind the lines ([`super::settled_entry::EntriesHash`]).
     pub entries_sha256: Hash,
     /// Breaks that nobody has decided on, by code.
@@ -131,6 +137,8 @@ pub struct SettlementLine {
     pub late: bool,
     pub entries: u64,
     pub amount: Amount,
+    #[serde(flatten)]
+    pub tax: Option<LineTax>,
     pub says: String,
     pub says_zh: String,
 }
@@ -159,7 +167,10 @@ pub fn settle(
         let out_of_range = |_error| AmountError::OutOfRange { asset };
         let amount = Amount::from_minor(i64::try_from(sum.minor).map_err(out_of_range)?, asset);
         balance = balance.checked_add(amount)?;
-        lines.push(movement(*account, *kind, *when, SummedUp { entries: sum.entries, amount }));
+        let rate = terms.tax.as_ref().and_then(|tax| tax.rate(*account));
+        let tax = rate.map(|rate| tax::included(amount, rate)).transpose()?;
+        let summed = SummedUp { entries: sum.entries, amount, tax };
+        lines.push(movement(*account, *kind, *when, summed));
     }
     let zero = Amount::zero(asset);
     let payout = terms.accounts.as_ref().map_or(zero, |_accounts| balance.at_least(zero));
@@ -168,6 +179,8 @@ pub fn settle(
     lines.push(plain("carried_forward", carried_forward.negate()?));
     let amounts = lines.iter().map(|line| line.amount);
     let sum = amounts.into_iter().try_fold(Amount::zero(asset), Amount::checked_add)?;
+    let taxed = lines.iter().filter_map(|line| line.tax);
+    let tax = terms.tax.as_ref().map(|terms| tax::totals(terms, taxed)).transpose()?;
     Ok(SettlementStatement {
         statement_no: statement_no(&terms.partner, terms.period, terms.number),
         partner: terms.partner.clone(),
@@ -180,6 +193,7 @@ pub fn settle(
         payout,
         accounts: terms.accounts.clone(),
         carried_forward,
+        tax,
         entries_sha256: moved.entries,
         open_breaks,
     })
@@ -196,6 +210,7 @@ pub fn statement_no(partner: &PartnerId, period: Period, number: i64) -> String 
 struct SummedUp {
     entries: u64,
     amount: Amount,
+    tax: Option<LineTax>,
 }
 
 fn movement(
@@ -217,6 +232,7 @@ fn movement(
         late: when == When::Late,
         entries: summed.entries,
         amount: summed.amount,
+        tax: summed.tax,
         says: format!("{name}: {kind}{late}"),
         says_zh: format!("{name_zh}：{kind}{late_zh}"),
     }
@@ -235,6 +251,7 @@ fn plain(line: &'static str, amount: Amount) -> SettlementLine {
         late: false,
         entries: 0,
         amount,
+        tax: None,
         says: says.to_owned(),
         says_zh: says_zh.to_owned(),
     }
@@ -261,6 +278,7 @@ mod tests {
             opening: Amount::from_minor(opening, Asset::CNY),
             before: None,
             accounts: Some(PayoutAccounts { payer, payee }),
+            tax: None,
         }
     }
 

@@ -9,10 +9,12 @@ use serde::Deserialize;
 use super::settled_entry::EntriesHash;
 use super::settlement::OWED;
 use super::statement_lines::KeptStatement;
+use super::tax;
 use crate::clock::Moment;
 use crate::ledger::TransactionKind;
 use crate::ledger::kinds::Basis;
 use crate::money::{Amount, AmountError, Asset};
+use crate::partner::tax::VatRate;
 
 /// The type that keeps statements apart from what else the key signs.
 pub const STATEMENT_TYPE: &str = "statement+jws";
@@ -75,6 +77,12 @@ struct LineName {
 struct LineSum {
     entries: u64,
     amount: Amount,
+}
+
+/// Tax of lines at one rate.
+struct TaxSum {
+    net: Amount,
+    vat: Amount,
 }
 
 #[derive(Default)]
@@ -217,6 +225,7 @@ impl StatementCheck {
     /// [`AmountError`]: an amount of the statement is none.
     pub fn finish(mut self, receipts: bool) -> Result<CheckReport, AmountError> {
         self.check_lines()?;
+        self.check_tax()?;
         let hash = std::mem::take(&mut self.hash).finish().to_string();
         match &self.statement.entries_sha256 {
             Some(said) if *said == hash => {}
@@ -284,6 +293,41 @@ impl StatementCheck {
         Ok(())
     }
 
+    /// The tax of each line is the one that its amount includes, and the totals are the sums of the lines.
+    fn check_tax(&mut self) -> Result<(), AmountError> {
+        let parse = |text: &str| Amount::parse(text, Asset::CNY);
+        let zero = Amount::zero(Asset::CNY);
+        let mut sums: BTreeMap<VatRate, TaxSum> = BTreeMap::new();
+        for (number, line) in (1_usize..).zip(&self.statement.lines.clone()) {
+            let Some(stated) = &line.tax else { continue };
+            let (net, vat) = (parse(&stated.net)?, parse(&stated.vat)?);
+            let included = tax::included(parse(&line.amount)?, stated.vat_rate)?;
+            if (net, vat) != (included.net, included.vat) {
+                let (rate, included) = (stated.vat_rate, included.vat);
+                self.fault(format!(
+                    "line {number} includes {included} of tax at {rate}, not {vat}"
+                ));
+            }
+            let sum = sums.entry(stated.vat_rate).or_insert(TaxSum { net: zero, vat: zero });
+            sum.net = sum.net.checked_add(net)?;
+            sum.vat = sum.vat.checked_add(vat)?;
+        }
+        let stated = self.statement.tax.clone().map_or_else(Vec::new, |tax| tax.totals);
+        for total in stated {
+            let (net, vat) = (parse(&total.net)?, parse(&total.vat)?);
+            let gross = parse(&total.gross)?;
+            let sum = sums.remove(&total.vat_rate);
+            let is_sum = sum.is_some_and(|sum| (sum.net, sum.vat) == (net, vat));
+            if !is_sum || net.checked_add(vat)? != gross {
+                self.fault(format!("the tax at {} is not the sum of its lines", total.vat_rate));
+            }
+        }
+        for rate in sums.into_keys() {
+            self.fault(format!("no total has the tax at {rate}"));
+        }
+        Ok(())
+    }
+
     fn check_lines(&mut self) -> Result<(), AmountError> {
         self.check_shape()?;
         let zero = Amount::zero(Asset::CNY);
@@ -325,5 +369,65 @@ impl StatementCheck {
             self.fault(format!("no line sums the entries of {kind} on {account}"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Value)) -> Vec<String> {
+        let plain = |line: &str, amount: &str| json!({ "line": line, "late": false, "entries": 0, "amount": amount, "says": "", "says_zh": "" });
+        let entry = json!({
+            "account": "commission_payable", "kind": "referral.reward", "late": false, "receipt": "r", "seq": 1,
+            "amount": "106.00", "effective_at": "2026-10-02T10:00:00Z", "recorded_at": "2026-10-02T10:00:00Z",
+        });
+        let mut movement = plain("movement", "106.00");
+        for (name, value) in [("account", "commission_payable"), ("kind", "referral.reward")] {
+            movement[name] = json!(value);
+        }
+        for (name, value) in [("vat_rate", "0.06"), ("net", "100.00"), ("vat", "6.00")] {
+            movement[name] = json!(value);
+        }
+        movement["entries"] = json!(1);
+        let total =
+            json!({ "vat_rate": "0.06", "gross": "106.00", "net": "100.00", "vat": "6.00" });
+        let mut hash = EntriesHash::default();
+        let row = ["commission_payable", "referral.reward", "", "r", "1", "106.00"];
+        let at = ["2026-10-02T10:00:00Z"; 2];
+        let [account, kind, late, receipt, seq, amount] = row;
+        hash.add_texts([account, kind, late, receipt, seq, amount, at[0], at[1]]);
+        let mut statement = json!({
+            "statement_no": "green-basket-2026-10-1", "partner": "green-basket", "period": "2026-10",
+            "cut_at": "2026-11-02T10:00:00Z", "currency": "CNY", "sum": "0.00", "payout": "106.00",
+            "carried_forward": "0.00", "entries_sha256": hash.finish().to_string(),
+            "tax": { "taxpayer": "91310115MA1GBLQ88A", "totals": [total] },
+            "lines": [
+                plain("opening", "0.00"), movement, plain("payout", "-106.00"),
+                plain("carried_forward", "0.00"),
+            ],
+        });
+        change(&mut statement);
+        let until = Moment::parse("2026-11-01T00:00:00Z").unwrap();
+        let mut check = StatementCheck::new(serde_json::from_value(statement).unwrap(), until);
+        check.entry(serde_json::from_value(entry).unwrap()).unwrap();
+        check.finish(false).unwrap().faults
+    }
+
+    #[test]
+    fn the_tax_of_a_line_is_in_its_amount_and_the_totals_are_the_sums() {
+        assert_eq!(check(|_statement| {}), Vec::<String>::new());
+        for (pointer, wrong, says) in [
+            ("/lines/1/vat", "6.36", "line 2 includes 6.00 of tax at 0.06, not 6.36"),
+            ("/lines/1/net", "99.99", "line 2 includes 6.00"),
+            ("/tax/totals/0/vat", "6.01", "the tax at 0.06 is not the sum"),
+            ("/tax/totals/0/gross", "107.00", "the tax at 0.06 is not the sum"),
+            ("/tax/totals/0/vat_rate", "0.13", "no total has the tax at 0.06"),
+        ] {
+            let faults = check(|statement| *statement.pointer_mut(pointer).unwrap() = json!(wrong));
+            assert!(faults.iter().any(|it| it.contains(says)), "{pointer}: {faults:?}");
+        }
     }
 }

@@ -43,7 +43,7 @@ const SHEET_ROWS_MAX: u64 = 1_048_575;
 /// Beyond it not every whole number is a double, and cells are doubles.
 const EXACT_MAX: u64 = 1 << 53;
 
-const CSV_HEAD: [&str; 14] = [
+const CSV_HEAD: [&str; 17] = [
     "row",
     "line",
     "account",
@@ -56,6 +56,9 @@ const CSV_HEAD: [&str; 14] = [
     "effective_at",
     "recorded_at",
     "amount",
+    "vat_rate",
+    "net",
+    "vat",
     "says",
     "says_zh",
 ];
@@ -181,6 +184,7 @@ fn csv(
         let number = place.saturating_add(1).to_string();
         let late = if line.late { "late" } else { "" };
         let entries = line.entries.to_string();
+        let [rate, net, vat] = tax_texts(line);
         out.write_record([
             line.line.as_str(),
             &number,
@@ -194,6 +198,9 @@ fn csv(
             "",
             "",
             &line.amount,
+            &rate,
+            &net,
+            &vat,
             &line.says,
             &line.says_zh,
         ])
@@ -217,6 +224,9 @@ fn csv(
             &entry.effective_at.to_string(),
             &entry.recorded_at.to_string(),
             &entry.amount.to_string(),
+            "",
+            "",
+            "",
             "",
             "",
         ]);
@@ -249,6 +259,9 @@ fn workbook(
         "entries 笔数",
         "says",
         "says_zh 说明",
+        "vat_rate 税率",
+        "net 不含税",
+        "vat 税额",
         "amount 金额",
     ];
     let mut sheet =
@@ -286,22 +299,31 @@ fn workbook(
                 entry.effective_at.to_string(),
                 entry.recorded_at.to_string(),
             ],
-            amount: entry.amount.to_string(),
+            amounts: vec![entry.amount.to_string()],
         };
         Ok(sheet.row(&row).map_err(ExportError::Xlsx)?)
     })?;
     Ok(workbook.save_to_buffer().map_err(ExportError::Xlsx)?)
 }
 
-/// A row of texts with an amount at its end.
+/// A row of texts with amounts at its end.
 struct SheetRow {
     texts: Vec<String>,
-    amount: String,
+    /// Empty for a cell without an amount.
+    amounts: Vec<String>,
+}
+
+/// The rate of tax of a line, its net amount and its tax; empty where it names none.
+fn tax_texts(line: &KeptLine) -> [String; 3] {
+    line.tax
+        .clone()
+        .map_or_else(Default::default, |tax| [tax.vat_rate.to_string(), tax.net, tax.vat])
 }
 
 impl SheetRow {
     fn of_line(number: usize, line: &KeptLine) -> Self {
         let late = if line.late { "late" } else { "" };
+        let [rate, net, vat] = tax_texts(line);
         let texts = vec![
             number.to_string(),
             line.line.clone(),
@@ -311,8 +333,9 @@ impl SheetRow {
             line.entries.to_string(),
             line.says.clone(),
             line.says_zh.clone(),
+            rate,
         ];
-        Self { texts, amount: line.amount.clone() }
+        Self { texts, amounts: vec![net, vat, line.amount.clone()] }
     }
 }
 
@@ -338,22 +361,28 @@ impl<'a> Sheet<'a> {
     }
 
     fn row(&mut self, row: &SheetRow) -> Result<(), XlsxError> {
-        let mut last = 0;
-        for (column, text) in (0_u16..).zip(&row.texts) {
+        let mut columns = 0_u16..;
+        for (text, column) in row.texts.iter().zip(&mut columns) {
             self.sheet.write_string(self.next, column, text)?;
-            last = column.saturating_add(1);
         }
-        let minor: Option<u64> = row.amount.replace(['.', '-'], "").parse().ok();
-        let number: Option<f64> = row.amount.parse().ok();
-        match number.filter(|_number| minor.is_some_and(|minor| minor < EXACT_MAX)) {
-            Some(number) => {
-                self.sheet.write_number_with_format(self.next, last, number, &self.amount)?;
-            }
-            None => {
-                self.sheet.write_string(self.next, last, &row.amount)?;
-            }
+        for (amount, column) in row.amounts.iter().zip(&mut columns) {
+            self.amount(column, amount)?;
         }
         self.next = self.next.saturating_add(1);
+        Ok(())
+    }
+
+    fn amount(&mut self, column: u16, amount: &str) -> Result<(), XlsxError> {
+        let minor: Option<u64> = amount.replace(['.', '-'], "").parse().ok();
+        let number: Option<f64> = amount.parse().ok();
+        match number.filter(|_number| minor.is_some_and(|minor| minor < EXACT_MAX)) {
+            Some(number) => {
+                self.sheet.write_number_with_format(self.next, column, number, &self.amount)?;
+            }
+            None => {
+                self.sheet.write_string(self.next, column, amount)?;
+            }
+        }
         Ok(())
     }
 }

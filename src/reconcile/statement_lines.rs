@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::settled_entry::SettledEntry;
 use super::settlement::{LineKey, When};
 use crate::ledger::{AccountCode, TransactionKind};
+use crate::partner::tax::VatRate;
 
 /// A line of a statement that is kept.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +21,8 @@ pub struct KeptLine {
     pub late: bool,
     pub entries: u64,
     pub amount: String,
+    #[serde(flatten)]
+    pub tax: Option<KeptLineTax>,
     pub says: String,
     pub says_zh: String,
 }
@@ -44,6 +47,8 @@ pub struct KeptStatement {
     pub payer: Option<KeptAccount>,
     #[serde(default)]
     pub open_breaks: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub tax: Option<KeptTax>,
     /// Statements from before it was kept have none.
     #[serde(default)]
     pub entries_sha256: Option<String>,
@@ -64,6 +69,30 @@ pub struct KeptBefore {
 pub struct KeptAccount {
     pub holder: String,
     pub number: String,
+}
+
+/// The tax in a line.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeptLineTax {
+    pub vat_rate: VatRate,
+    pub net: String,
+    pub vat: String,
+}
+
+/// What is to be invoiced.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeptTax {
+    pub taxpayer: String,
+    pub totals: Vec<KeptTaxTotal>,
+}
+
+/// What is to be invoiced at one rate.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeptTaxTotal {
+    pub vat_rate: VatRate,
+    pub gross: String,
+    pub net: String,
+    pub vat: String,
 }
 
 impl KeptLine {

@@ -45,6 +45,10 @@ const ITEM_WIDTH: i64 = 250_000;
 const COUNT_RIGHT: i64 = RIGHT - 136_000;
 const AMOUNT_RIGHT: i64 = RIGHT - 6_000;
 
+const TAX_RATE_RIGHT: i64 = LEFT + 96_000;
+const TAX_NET_RIGHT: i64 = COUNT_RIGHT - 130_000;
+const TAX_WIDTH: i64 = 122_000;
+
 const fn style(size: i64, weight: Weight, colour: Colour) -> Style {
     Style { size, weight, colour }
 }
@@ -157,6 +161,7 @@ impl PrintedStatement<'_> {
         self.head(&mut pen);
         self.sums(&mut pen);
         self.lines(&mut pen);
+        self.invoice(&mut pen);
         self.open_breaks(&mut pen);
         self.check(&mut pen);
         self.foot(&mut pen);
@@ -284,6 +289,45 @@ impl PrintedStatement<'_> {
         pen.rule(0, 400, HAIRLINE);
     }
 
+    /// What the partner writes on its invoice, a row for each rate.
+    fn invoice(&self, pen: &mut Pen<'_>) {
+        let Some(tax) = &self.statement.tax else { return };
+        let rows = i64::try_from(tax.totals.len()).unwrap_or(i64::MAX);
+        pen.ensure(70_000_i64.saturating_add(rows.saturating_mul(20_000)));
+        let heading = style(12_000, Weight::Strong, INK);
+        let role = Role::Heading;
+        pen.text(Spot { x: LEFT, role }, 0, "For the invoice 开票信息", heading);
+        pen.down(16_000);
+        let role = pen.paragraph();
+        let taxpayer = format!("Taxpayer 纳税人识别号  {}", tax.taxpayer);
+        pen.text(Spot { x: LEFT, role }, 0, &taxpayer, BODY);
+        pen.down(18_000);
+        let head = style(8_000, Weight::Strong, GREY);
+        let cell = |row, column, is_header| Role::Cell { table: 2, row, column, is_header };
+        let columns = [TAX_RATE_RIGHT, TAX_NET_RIGHT, COUNT_RIGHT, AMOUNT_RIGHT];
+        let names = ["VAT rate 税率", "Net 不含税金额", "VAT 税额", "Gross 价税合计"];
+        for (column, (x, name)) in (0..).zip(columns.into_iter().zip(names)) {
+            pen.text_to(Spot { x, role: cell(0, column, true) }, 0, name, head);
+        }
+        pen.rule(6_000, 900, INK);
+        pen.down(8_000);
+        for (row, total) in (1..).zip(&tax.totals) {
+            let texts = [total.vat_rate.to_string()]
+                .into_iter()
+                .chain([&total.net, &total.vat, &total.gross].map(|amount| grouped(amount)));
+            for (column, (x, text)) in (0..).zip(columns.into_iter().zip(texts)) {
+                let mut style = BODY;
+                while pen.fonts.width(&text, style) > TAX_WIDTH {
+                    style.size = style.size.saturating_sub(500);
+                }
+                pen.text_to(Spot { x, role: cell(row, column, false) }, 14_000, &text, style);
+            }
+            pen.down(20_000);
+            pen.rule(0, 400, HAIRLINE);
+        }
+        pen.down(30_000);
+    }
+
     fn open_breaks(&self, pen: &mut Pen<'_>) {
         if self.statement.open_breaks.is_empty() {
             return;
@@ -400,6 +444,11 @@ mod tests {
             "period": "2026-10", "cut_at": "2026-11-02T10:00:00Z", "currency": "CNY",
             "lines": vec![line; lines], "sum": "0.00", "payout": "92233720368547758.07",
             "carried_forward": "-92233720368547758.08", "payee": account, "payer": account,
+            "tax": { "taxpayer": "91310115MA1GBLQ88A", "totals": [
+                { "vat_rate": "0.06", "gross": "-92233720368547758.08", "net": "-92233720368547758.08",
+                  "vat": "-92233720368547758.08" },
+                { "vat_rate": "0.1234", "gross": "0.00", "net": "0.00", "vat": "0.00" },
+            ] },
             "open_breaks": { "AMBIGUOUS": 12, "MISSING_IN_GATEWAY": 100_000, "MISSING_AT_PARTNER": 7 },
         }))
         .unwrap()

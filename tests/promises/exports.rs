@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tallystick::ledger::cutoff::By;
 use tallystick::ledger::export::account_name;
@@ -13,7 +14,10 @@ use tallystick::money::Amount;
 use tallystick::store::{accounts, reports};
 
 use crate::as_of::{command, ledger, printed};
-use crate::harness::{TestApp, cloud_event, code, customer, member, payment, referral, refund};
+use crate::harness::{
+    TestApp, cloud_event, code, customer, member, payment, referral, refund, staff,
+};
+use crate::settlement_statements::{busy_month, close_month};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
 struct Dice(u64);
@@ -193,6 +197,36 @@ on_both_stores! {
 }
 
 on_both_stores! {
+    async fn hledger_comes_to_the_same_sums_of_a_closed_month(app) {
+        busy_month(app).await;
+        close_month(app, "2026-10").await;
+        let clerk = staff(app, "ann", &["reconcile"]);
+        let closed = clerk.get("/v1/settlements/green-basket/2026-10").await.body;
+        let mut lines: BTreeMap<(String, bool), Decimal> = BTreeMap::new();
+        for line in closed["statement"]["lines"].as_array().unwrap() {
+            let Some(account) = line["account"].as_str() else { continue };
+            let sum = lines.entry((account.to_owned(), line["late"] == true)).or_default();
+            *sum += line["amount"].as_str().unwrap().parse::<Decimal>().unwrap();
+        }
+        assert_eq!(lines.len(), 2, "one account, in the month and late: {lines:?}");
+        let journal = export(app, "hledger", &["--account", "partner:green-basket"]);
+        let sum_of = |account: &str, more: &[&str]| {
+            let account = format!("partner:green-basket:{account}");
+            let journal = ["-f", journal.to_str().unwrap(), "balance", &account];
+            let layout = ["--flat", "--no-total", "--layout=bare", "-O", "csv"];
+            let csv = output_of("hledger", &[&journal[..], &layout[..], more].concat());
+            let mut rows = csv::Reader::from_reader(csv.as_bytes());
+            rows.records().map(|row| row.unwrap()[2].parse::<Decimal>().unwrap()).sum::<Decimal>()
+        };
+        for ((account, is_late), sum) in &lines {
+            // No month was closed before: what is late is all that happened before it.
+            let month = if *is_late { &["--end=2026-10-01"][..] } else { &["--period=2026-10"][..] };
+            assert_eq!(sum_of(account, month), *sum, "{account} {month:?}");
+        }
+    }
+}
+
+on_both_stores! {
     async fn beancount_comes_to_the_same_balances(app) {
         a_long_history(app).await;
         let journal = export(app, "beancount", &[]);
@@ -222,13 +256,13 @@ on_both_stores! {
         let balances = ours(app, Cutoff::NONE, name);
         let csv = std::fs::read(export(app, "csv", &[])).unwrap();
         without_free_text(&csv);
-        let mut by_account: BTreeMap<(String, String), rust_decimal::Decimal> = BTreeMap::new();
+        let mut by_account: BTreeMap<(String, String), Decimal> = BTreeMap::new();
         let mut keys = BTreeSet::new();
         for line in csv::Reader::from_reader(csv.as_slice()).records() {
             let line = line.unwrap();
             assert!(keys.insert((line[0].to_owned(), line[1].to_owned())), "{line:?} twice");
             let account = format!("{}/{}/{}", &line[4], &line[5], &line[3]);
-            *by_account.entry((account, line[6].to_owned())).or_default() += line[7].parse::<rust_decimal::Decimal>().unwrap();
+            *by_account.entry((account, line[6].to_owned())).or_default() += line[7].parse::<Decimal>().unwrap();
         }
         by_account.retain(|_, sum| !sum.is_zero());
         let found: BTreeMap<_, _> = by_account.into_iter().map(|(key, sum)| (key, sum.to_string())).collect();

@@ -39,6 +39,9 @@ async fn receipts(shop: &Partner, events: &[&str]) -> String {
     lines
 }
 
+/// That of the manifest.
+const TAXPAYER: &str = "91310115MA1GBLQ88A";
+
 const EVENTS: [&str; 9] = ["p-0", "p-1", "p-2", "p-3", "p-4", "p-5", "p-6", "late-1", "r-1"];
 
 on_both_stores! {
@@ -58,6 +61,13 @@ on_both_stores! {
         assert_eq!(told["sha256"], kept["sha256"], "{told}");
         assert_eq!(told["payout"], kept["statement"]["payout"]);
         assert_eq!((&told["receipts"], &told["without"]), (&json!(9), &json!(0)), "{told}");
+        // Seven subsidies of 18.00 less one that was taken back, with 13 % of tax in it: 126.00 / 1.13.
+        let (tax, lines) = (&kept["statement"]["tax"], &kept["statement"]["lines"]);
+        assert_eq!(tax["taxpayer"], TAXPAYER, "{tax}");
+        let first = lines.as_array().unwrap().iter().find(|line| line["amount"] == "126.00").unwrap();
+        assert_eq!((&first["net"], &first["vat"]), (&json!("111.50"), &json!("14.50")), "{first}");
+        let gross = kept["statement"]["payout"].as_str();
+        assert_eq!(tax["totals"][0]["gross"].as_str(), gross, "all of the month is invoiced: {tax}");
 
         let verify = |receipts: &str, statement: &str| {
             let args = ["verify", statement, "--jwks", &jwks, "--receipts", receipts];
@@ -136,6 +146,7 @@ on_both_stores! {
             assert!(text.contains(part.as_str().unwrap()), "{part} is in {text}");
         }
         assert!(text.contains("结算对账单") && text.contains("本期应付"), "{text}");
+        assert!(text.contains(TAXPAYER) && text.contains("开票信息"), "{text}");
         assert!(!text.contains("[U+"), "every character has a glyph: {text}");
 
         // The rows of both sheets, below their heads.
@@ -143,7 +154,9 @@ on_both_stores! {
         let shown = sheet("lines");
         assert_eq!(shown.len(), lines.len());
         for (row, line) in shown.iter().zip(lines) {
-            assert_eq!((&row[8], &row[7]), (&line["amount"], &line["says_zh"]), "{row}");
+            assert_eq!((&row[11], &row[7]), (&line["amount"], &line["says_zh"]), "{row}");
+            let tax = ["vat_rate", "net", "vat"].map(|name| line[name].as_str().unwrap_or_default());
+            assert_eq!([&row[8], &row[9], &row[10]].map(|cell| cell.as_str().unwrap()), tax, "{row}");
         }
         let entries = sheet("entries");
         let count: i64 = lines.iter().map(|line| line["entries"].as_i64().unwrap()).sum();
@@ -156,6 +169,11 @@ on_both_stores! {
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), lines.len() + entries.len());
         assert!(rows.iter().any(|row| &row[6] == "'=1+1"), "{csv}");
+        for (row, line) in rows.iter().zip(lines) {
+            for (column, name) in [(12, "vat_rate"), (13, "net"), (14, "vat")] {
+                assert_eq!(&row[column], line[name].as_str().unwrap_or_default(), "{row:?}");
+            }
+        }
         for (row, entry) in rows[lines.len()..].iter().zip(&entries) {
             assert_eq!((&row[1], &row[11]), (entry[0].as_str().unwrap(), entry[9].as_str().unwrap()));
         }

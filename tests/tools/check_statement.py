@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections import defaultdict
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,6 +55,28 @@ def line_name(row):
     return row.get("account", ""), row.get("kind", ""), row["late"]
 
 
+def check_tax(statement):
+    """The amounts include the tax; it is rounded to the fen in each line, half away from zero."""
+    sums = defaultdict(Decimal)
+    for line in statement["lines"]:
+        if "vat_rate" not in line:
+            continue
+        rate, gross = Decimal(line["vat_rate"]), Decimal(line["amount"])
+        vat = (gross * rate / (1 + rate)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        if (Decimal(line["vat"]), Decimal(line["net"])) != (vat, gross - vat):
+            raise Wrong(f"the tax of {line_name(line)}")
+        for name, amount in (("gross", gross), ("net", gross - vat), ("vat", vat)):
+            sums[rate, name] += amount
+    totals = statement.get("tax", {"totals": []})["totals"]
+    stated = {
+        (Decimal(total["vat_rate"]), name): Decimal(total[name])
+        for total in totals
+        for name in ("gross", "net", "vat")
+    }
+    if stated != sums:
+        raise Wrong("the totals of the tax")
+
+
 def check(statement, entries, receipts):
     lines = statement["lines"]
     if sum(Decimal(line["amount"]) for line in lines) != 0:
@@ -87,6 +109,7 @@ def check(statement, entries, receipts):
             raise Wrong(f"the sum of {name}")
     if counts:
         raise Wrong(f"no line for {sorted(counts)}")
+    check_tax(statement)
     seen = set()
     for receipt in receipts:
         said = defaultdict(Decimal)

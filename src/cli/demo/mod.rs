@@ -2,6 +2,7 @@
 //! starts.
 //! The report is written for people, and every number in it is checked.
 
+mod bank;
 mod month;
 mod partner;
 mod play;

@@ -1,5 +1,5 @@
 //! The supermarket's month: its statement comes in with six differences that were put there. They are
-//! found, explained, decided on by two persons, and the month is closed, paid and printed.
+//! found, explained, decided on by two persons, and the month is closed, printed and paid, as the bank says.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::bank;
 use super::play::{Played, cloud_event};
 use super::report::Checks;
 use super::stage::{SUPERMARKET, Stage};
@@ -136,7 +137,8 @@ pub async fn settle(stage: &Stage, played: &Played, checks: &mut Checks) -> Resu
     let payout = close(&ann, &ben, period).await?;
     println!("  closed by two persons, to be paid out CNY {payout}");
     checks.equal("what the month pays out", &payout, &owed);
-    write_files(stage, &ben, period, checks, payout).await?;
+    let order = write_files(stage, &ben, period, checks, payout).await?;
+    paid(stage, &ben, period, checks, &order).await?;
     verify(stage, played, period, &receipts, checks).await
 }
 
@@ -290,22 +292,40 @@ async fn write_files(
     period: Period,
     checks: &mut Checks,
     payout: Decimal,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let path = format!("/v1/settlements/{SUPERMARKET}/{period}");
-    let order = ben.bytes(&format!("{path}/payout")).await?;
-    let text = String::from_utf8(order.clone())?;
-    checks.equal(
-        "the payment order",
-        &text.contains(&format!("<CtrlSum>{payout}</CtrlSum>")),
-        &true,
-    );
+    let order = String::from_utf8(ben.bytes(&format!("{path}/payout")).await?)?;
+    let sum = format!("<CtrlSum>{payout}</CtrlSum>");
+    checks.equal("the payment order", &order.contains(&sum), &true);
     let xml = stage.folder.join(format!("pain.001-{period}.xml"));
-    fs::write(&xml, order)?;
+    fs::write(&xml, &order)?;
     let paper = ben.bytes(&format!("{path}/file?format=pdf")).await?;
     checks.equal("the statement on paper", &paper.starts_with(b"%PDF-1.7"), &true);
     let pdf = stage.folder.join(format!("statement-{period}.pdf"));
     fs::write(&pdf, paper)?;
     println!("  payment order in {}, statement in {}", xml.display(), pdf.display());
+    Ok(order)
+}
+
+/// The bank books the order and says so in its statement of the day; nothing is owed for the month then.
+async fn paid(
+    stage: &Stage,
+    ben: &Clerk<'_>,
+    period: Period,
+    checks: &mut Checks,
+    order: &str,
+) -> Result<(), Failure> {
+    let statement = bank::statement(order)?;
+    let file = stage.folder.join(format!("camt.053-{period}.xml"));
+    fs::write(&file, &statement)?;
+    let path = "/v1/reconciliation/bank-statements";
+    let request = ben.request(Method::POST, path).header("content-type", "application/xml");
+    let taken = answered(request.body(statement), path).await?;
+    let path = format!("/v1/settlements/{SUPERMARKET}/{period}/payout/state");
+    let state = ben.get(&path).await?;
+    println!("  paid, says the bank's statement in {}", file.display());
+    checks.equal("what the bank booked", &taken.get("breaks"), &Some(&json!([])));
+    checks.equal("what became of the payout", &state.get("state"), &Some(&json!("paid")));
     Ok(())
 }
 

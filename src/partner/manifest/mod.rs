@@ -24,6 +24,7 @@ use super::rules::limits::{EventLimits, LimitsTable};
 use super::rules::payment_pattern::{self, OwnPattern, PaymentPattern};
 use super::rules::programme::Programme;
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
+use super::rules::tax::TaxTerms;
 use super::rules::terms::Term;
 use super::statement_map::StatementMap;
 use crate::ids::PartnerId;
@@ -45,6 +46,8 @@ pub struct Partner {
     pub statement: Option<StatementMap>,
     /// Where the bank pays what a month came to.
     pub account: Option<BankAccount>,
+    /// What its invoices need.
+    pub tax: Option<TaxTerms>,
     /// The page on which a shop without software enters its payments.
     pub form: Option<Form>,
     pub programme: Arc<Programme>,
@@ -110,6 +113,7 @@ struct ManifestDocument {
     form: Option<Form>,
     statement: Option<Spanned<StatementMap>>,
     account: Option<BankAccount>,
+    tax: Option<TaxTerms>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +194,7 @@ impl Partner {
             payments_file: document.import.payments.map(Spanned::into_inner),
             statement: document.statement.map(Spanned::into_inner),
             account: document.account,
+            tax: document.tax,
             form: document.form,
             limits,
             exposure,

@@ -24,4 +24,5 @@ pub mod reward;
 pub mod scheme;
 pub mod settlement;
 pub mod staff;
+pub mod tax;
 pub mod terms;
