@@ -167,7 +167,7 @@ pub fn settle(
         let out_of_range = |_error| AmountError::OutOfRange { asset };
         let amount = Amount::from_minor(i64::try_from(sum.minor).map_err(out_of_range)?, asset);
         balance = balance.checked_add(amount)?;
-        let rate = terms.tax.as_ref().and_then(|tax| tax.rate(*account));
+        let rate = terms.tax.as_ref().and_then(|terms| tax::rate(terms, *account));
         let tax = rate.map(|rate| tax::included(amount, rate)).transpose()?;
         let summed = SummedUp { entries: sum.entries, amount, tax };
         lines.push(movement(*account, *kind, *when, summed));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::ledger::AccountCode;
 use crate::money::{Amount, AmountError, Asset, Rounding};
 use crate::partner::tax::{TaxTerms, TaxpayerId, VatRate};
 
@@ -33,6 +34,18 @@ pub struct TaxTotal {
     pub gross: Amount,
     pub net: Amount,
     pub vat: Amount,
+}
+
+/// The rate in what is owed on an account; nothing where the partner does not invoice it.
+#[must_use]
+pub fn rate(terms: &TaxTerms, account: AccountCode) -> Option<VatRate> {
+    match account {
+        AccountCode::SUBSIDY_PAYABLE => terms.subsidy,
+        AccountCode::COMMISSION_PAYABLE => terms.commission,
+        AccountCode::REDEMPTION_PAYABLE => terms.redemption,
+        AccountCode::SETTLEMENT_PAYABLE => terms.settlement,
+        _ => None,
+    }
 }
 
 /// The tax in an amount that includes it, rounded to the fen as people round.

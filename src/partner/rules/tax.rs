@@ -7,20 +7,18 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::ledger::AccountCode;
-
 /// `[tax]` of a manifest. An account without a rate is not invoiced.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaxTerms {
     pub taxpayer: TaxpayerId,
-    /// Of discount subsidies.
-    subsidy: Option<VatRate>,
-    commission: Option<VatRate>,
-    /// Of points that customers spent at the partner.
-    redemption: Option<VatRate>,
-    /// Of what staff adjusted.
-    settlement: Option<VatRate>,
+    /// For discount subsidies.
+    pub subsidy: Option<VatRate>,
+    pub commission: Option<VatRate>,
+    /// For points that customers spent at the partner.
+    pub redemption: Option<VatRate>,
+    /// For what staff adjusted.
+    pub settlement: Option<VatRate>,
 }
 
 /// A unified social credit code (统一社会信用代码): 18 characters, the last of which checks the others
@@ -37,19 +35,6 @@ const CHARACTERS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 const LENGTH: usize = 18;
 const MODULUS: usize = 31;
 const RATE_DECIMALS: u32 = 4;
-
-impl TaxTerms {
-    #[must_use]
-    pub fn rate(&self, account: AccountCode) -> Option<VatRate> {
-        match account {
-            AccountCode::SUBSIDY_PAYABLE => self.subsidy,
-            AccountCode::COMMISSION_PAYABLE => self.commission,
-            AccountCode::REDEMPTION_PAYABLE => self.redemption,
-            AccountCode::SETTLEMENT_PAYABLE => self.settlement,
-            _ => None,
-        }
-    }
-}
 
 impl TaxpayerId {
     fn is_valid(text: &str) -> bool {
@@ -149,9 +134,8 @@ mod tests {
         let with =
             |rate: &str| read(&format!("taxpayer = \"91310115MA1GBLQ88A\"\ncommission = {rate}"));
         let terms = with("\"0.060\"").unwrap();
-        assert_eq!(terms.rate(AccountCode::COMMISSION_PAYABLE).unwrap().to_string(), "0.06");
-        assert_eq!(terms.rate(AccountCode::SUBSIDY_PAYABLE), None);
-        assert_eq!(terms.rate(AccountCode::REFUND_CHARGE), None);
+        assert_eq!(terms.commission.unwrap().to_string(), "0.06");
+        assert_eq!(terms.subsidy, None);
         for rate in ["\"-0.06\"", "\"1\"", "\"6\"", "\"0.06001\"", "0.06", "\"6%\"", "\"\""] {
             assert!(with(rate).unwrap_err().contains("text") || rate == "0.06", "{rate}");
         }
