@@ -33,5 +33,5 @@ pub use registry::Registry;
 pub use rules::{
     attribution, bank_account, behaviour, condition, consent_text, earning, exposure, follow_up,
     lead, limits, matching, notice, payment_pattern, programme, redemption, referral_limits,
-    retention, reward, scheme, settlement, staff, tax, terms,
+    referral_pattern, retention, reward, scheme, settlement, staff, tax, terms,
 };

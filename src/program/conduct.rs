@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::decision::{Decision, Occasion};
 use super::explain::{HeldReason, UnusualSign};
 use super::lot::Lots;
-use super::tally::{Cost, PaymentSigns, Tally, first_digit, is_round};
+use super::tally::{Cost, PaymentSigns, ReferralFact, Tally, first_digit, is_round};
 use crate::event::{EventData, Payment};
 use crate::ids::{ConductKey, CustomerId, MemberKey, MemberRef, PartnerId};
 use crate::ledger::AccountCode;
@@ -84,18 +84,24 @@ impl Conduct {
         self.linked.insert(customer, is_linked);
     }
 
-    fn get(&self, key: ConductKey) -> Tally {
+    pub(super) fn get(&self, key: ConductKey) -> Tally {
         self.tallies.get(&key).cloned().unwrap_or_default()
     }
 
     /// Lets the counts follow a decision.
     pub fn follow(&mut self, decision: &Decision) {
+        if let Some(day) = &decision.referred {
+            self.count(day.clone(), |tally| tally.note(ReferralFact::Referred));
+        }
         let Some(observed) = &decision.observed else { return };
         for period in &observed.periods {
-            let tally = self.tallies.entry(period.key).or_default();
-            observed.count(tally);
-            self.changed.insert(period.key, period.clone());
+            self.count(period.clone(), |tally| observed.count(tally));
         }
+    }
+
+    pub(super) fn count(&mut self, period: ConductPeriod, count: impl FnOnce(&mut Tally)) {
+        count(self.tallies.entry(period.key).or_default());
+        self.changed.insert(period.key, period);
     }
 
     /// The counts that have changed.
@@ -421,7 +427,7 @@ fn own_share(pattern: &PaymentPattern, after: &Tally, own: i64) -> Shown {
     Some((measured, UnusualSign::OwnRedemptionShare { points, redeemed }))
 }
 
-fn share(part: i64, whole: i64) -> Decimal {
+pub(super) fn share(part: i64, whole: i64) -> Decimal {
     Decimal::from(part).checked_div(Decimal::from(whole)).unwrap_or_default()
 }
 

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::charge::{ChargeChange, ChargeStep};
-use super::conduct::Observed;
+use super::conduct::{ConductPeriod, Observed};
 use super::counter::Counted;
 use super::explain::{DecisionReason, HeldReason, Mark};
 use super::exposure::Exposed;
@@ -40,6 +40,8 @@ pub struct Decision {
     pub exposed: Vec<Exposed>,
     /// What the event adds to the counts of its partner's payments.
     pub observed: Option<Observed>,
+    /// The day for which it counts as a new referral of its partner.
+    pub referred: Option<ConductPeriod>,
     /// Why the event brings nothing until people decide, if it is held.
     pub held: Option<HeldReason>,
     /// The customer manager who has a lead more.

@@ -145,23 +145,6 @@ pub fn weigh(
     Ok(Weighed::Within(within))
 }
 
-/// What a decision adds to the figures, where it is not held against them: the bank itself brought it
-/// about.
-pub fn counted(
-    decision: &Decision,
-    partner: &Partner,
-    occasion: Occasion,
-) -> Result<Vec<Exposed>, AmountError> {
-    let mut counted = Vec::new();
-    for (limit, bucket) in buckets(partner, decision.customer, occasion) {
-        let cost = cost(decision, limit.measure, partner.programme.points.redemption_price)?;
-        if cost.minor() > 0 {
-            counted.push(Exposed { bucket, amount: cost.minor() });
-        }
-    }
-    Ok(counted)
-}
-
 /// What a decision costs the bank at most: money, and points at their price.
 pub fn total_cost(decision: &Decision, price: Decimal) -> Result<Amount, AmountError> {
     cost(decision, ExposureMeasure::Total, price)

@@ -10,6 +10,7 @@ use super::earn;
 use super::explain::{HeldReason, LocalMoment, Mark};
 use super::exposure::{self, Weighed};
 use super::hold::HoldStep;
+use super::referral_conduct;
 use super::referral_shares;
 use super::standing::Standings;
 use crate::event::EventData;
@@ -49,6 +50,9 @@ pub fn judge(
     let judged = Judged { decision: &decision, occasion };
     let observed = conduct::observe(said, partner, &standings.conduct, &standings.lots, judged);
     decision.observed.clone_from(&observed);
+    let referred = matches!(said, EventData::Referral(_))
+        .then(|| referral_conduct::observe(partner, occasion))
+        .flatten();
     let mut judged = match weigh(said, partner, standings, &decision, occasion)? {
         Weighed::Within(exposed) => {
             decision.exposed = exposed;
@@ -61,6 +65,7 @@ pub fn judge(
     };
     let is_held = judged.held.is_some();
     judged.observed = observed.map(|observed| observed.held(is_held));
+    judged.referred = referred;
     Ok(judged)
 }
 
@@ -92,7 +97,38 @@ fn weigh(
     {
         return Ok(Weighed::Beyond(why));
     }
+    if matches!(said, EventData::Referral(_))
+        && let Some(why) = referral_conduct::weigh(partner, &standings.conduct, occasion)
+    {
+        return Ok(Weighed::Beyond(why));
+    }
     Ok(exposure::weigh(decision, partner, occasion, &standings.exposures)?)
+}
+
+/// Lets stand what a conversion brings, or holds it until people decide: the bank granted the product, and
+/// who brought the person is still the partner's word.
+///
+/// # Errors
+/// [`Refusal`] when a figure would leave its range.
+pub fn judge_reward(
+    given: Decision,
+    partner: &Partner,
+    standings: &Standings,
+    occasion: Occasion,
+) -> Result<Decision, Refusal> {
+    let weighed = match referral_conduct::weigh(partner, &standings.conduct, occasion) {
+        Some(why) => Weighed::Beyond(why),
+        None => exposure::weigh(&given, partner, occasion, &standings.exposures)?,
+    };
+    match weighed {
+        Weighed::Within(exposed) => Ok(Decision { exposed, ..given }),
+        Weighed::Beyond(why) => {
+            let mut held = Decision { customer: given.customer, ..Decision::default() };
+            held.mark(Mark::Held, why.clone());
+            held.held = Some(why);
+            Ok(held)
+        }
+    }
 }
 
 fn is_qualified(decision: &Decision) -> bool {

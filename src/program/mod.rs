@@ -26,6 +26,7 @@ mod lot;
 pub mod quote;
 mod redeemed;
 pub mod refer;
+mod referral_conduct;
 pub mod referral_shares;
 mod refund;
 mod reported_by;
@@ -54,8 +55,7 @@ pub use explain::{
     PayoutReason,
 };
 pub use exposure::{
-    Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets,
-    counted as exposure_counted, total_cost,
+    Exposed, ExposureBucket, NeededExposures, buckets as exposure_buckets, total_cost,
 };
 pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};
@@ -64,7 +64,7 @@ pub use lot::{Lot, LotStand, Lots, NewLot, Parts};
 pub use reported_by::ReportedBy;
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};
-pub use tally::Tally;
+pub use tally::{ReferralFact, Tally};
 pub use tier::{TierChange, TierHeld, change as tier_change};
 
 use chrono::Datelike;

@@ -38,6 +38,23 @@ pub struct Tally {
     pub redeemed: i64,
     /// Those of them that were earned at the partner.
     pub redeemed_own: i64,
+    /// New referrals that are leads, or are held.
+    pub referred: i64,
+    /// Leads to whose person the bank talked.
+    pub met: i64,
+    /// Leads that did not go on before anybody talked to the person, and referrals that staff rejected.
+    pub bad: i64,
+    /// Leads that the partner itself withdrew.
+    pub withdrawn: i64,
+}
+
+/// What is counted of a partner's referrals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferralFact {
+    Referred,
+    Met,
+    Bad,
+    Withdrawn,
 }
 
 /// What is looked at in a payment.
@@ -87,6 +104,16 @@ impl Tally {
     pub const fn redeem(&mut self, points: i64, own: i64) {
         self.redeemed = self.redeemed.saturating_add(points);
         self.redeemed_own = self.redeemed_own.saturating_add(own);
+    }
+
+    pub const fn note(&mut self, fact: ReferralFact) {
+        let count = match fact {
+            ReferralFact::Referred => &mut self.referred,
+            ReferralFact::Met => &mut self.met,
+            ReferralFact::Bad => &mut self.bad,
+            ReferralFact::Withdrawn => &mut self.withdrawn,
+        };
+        *count = count.saturating_add(1);
     }
 
     /// Payments that were not held: a thief's own flood is no past.

@@ -59,7 +59,7 @@ pub use db::Db;
 pub use error::{StoreError, was_full_within};
 pub use events::{
     business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes,
-    signatures,
+    signatures, waiting_events,
 };
 pub use grants::grant;
 pub use imports::history_imports;

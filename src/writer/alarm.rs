@@ -52,22 +52,28 @@ struct About<'a> {
 impl Work<'_> {
     /// Queues an alarm for each partner and rule that holds the first event of its day.
     pub(super) fn alarm_of_held(&mut self, drafts: &Drafts<'_>) -> Result<(), StoreError> {
+        for alarm in drafts.alarms() {
+            self.alarm_of(&alarm)?;
+        }
+        Ok(())
+    }
+
+    /// Queues an alarm if it is the first by its partner and rule on this day.
+    pub(super) fn alarm_of(&mut self, alarm: &HeldAlarm<'_>) -> Result<(), StoreError> {
         if !self.bank.has_alarm_address {
             return Ok(());
         }
+        let HeldAlarm { partner, why } = *alarm;
         let day = self.now.day_in(self.bank.time_zone).to_string();
         let since = self.now;
-        for HeldAlarm { partner, why } in drafts.alarms() {
-            let name = self.name_of(partner);
-            let rule = why.rule();
-            let (figure, limit) = why.figures().map(|[figure, limit]| (figure, limit)).unzip();
-            let says = format!("Events of {name} wait for the bank. The first: {}", why.says());
-            let says_zh = format!("{name}有事件待银行决定。首笔：{}", why.says_zh());
-            let subject = EventKey::of_name(&["alarm", partner.as_str(), rule, &day]);
-            let data = Data { partner, rule, figure, limit, since, says, says_zh };
-            self.tell_bank(&About { subject, kind: Kind::AlarmBegan, revision: 1, data })?;
-        }
-        Ok(())
+        let name = self.name_of(partner);
+        let rule = why.rule();
+        let (figure, limit) = why.figures().map(|[figure, limit]| (figure, limit)).unzip();
+        let says = format!("Events of {name} wait for the bank. The first: {}", why.says());
+        let says_zh = format!("{name}有事件待银行决定。首笔：{}", why.says_zh());
+        let subject = EventKey::of_name(&["alarm", partner.as_str(), rule, &day]);
+        let data = Data { partner, rule, figure, limit, since, says, says_zh };
+        self.tell_bank(&About { subject, kind: Kind::AlarmBegan, revision: 1, data })
     }
 
     pub(super) fn alarm_of_freeze(&mut self, freeze: &Freeze) -> Result<(), StoreError> {

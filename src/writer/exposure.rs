@@ -5,17 +5,12 @@ use std::collections::BTreeSet;
 
 use super::Submission;
 use super::error::RecordError;
-use super::work::{Bank, Work};
+use super::work::Bank;
 use crate::event::EventData;
 use crate::ids::{CodeKey, CustomerId, EventKey, PartnerId};
 use crate::partner::test_clock::TestClocks;
-use crate::program::{
-    Decision, Judging, NeededConduct, NeededExposures, Occasion, Refusal, Standings,
-    exposure_counted,
-};
-use crate::referral::ReferralStep;
+use crate::program::{Judging, NeededConduct, NeededExposures, Occasion, Standings};
 use crate::store::freezes::Freeze;
-use crate::store::referrals::ReferralRecord;
 use crate::store::{LedgerTx, StoreError, conduct, customers, exposures, freezes, held_events};
 
 /// The freezes of the partners that new events are from. Until the transaction ends, none of them can be
@@ -53,8 +48,13 @@ pub fn load(
         let occasion = Occasion::new(event.effective_at, now, bank.time_zone);
         let customer = customer_of(submission, standings);
         needed.by_event(partner, customer, occasion);
-        if matches!(event.data, EventData::Payment(_) | EventData::Commit(_)) {
-            counted.by_event(partner, occasion);
+        match &event.data {
+            EventData::Payment(_) | EventData::Commit(_) => counted.by_event(partner, occasion),
+            EventData::Referral(_) => counted.by_referral(partner, occasion),
+            EventData::Refund(_)
+            | EventData::Hold(_)
+            | EventData::Cancel(_)
+            | EventData::Return(_) => {}
         }
         if let EventData::Payment(payment) = &event.data
             && (payment.scheme.is_some() || payment.instalment.is_some())
@@ -85,29 +85,6 @@ pub fn load(
         }
     }
     Ok(())
-}
-
-impl Work<'_> {
-    /// Counts what a conversion brings against the partner's limits. It is not held itself, because the
-    /// bank granted the product; what the partner reports next meets a limit sooner. What staff released
-    /// counts for no limit.
-    pub(super) fn count_conversion(
-        &mut self,
-        record: &ReferralRecord,
-        step: ReferralStep,
-        occasion: Occasion,
-        given: Decision,
-    ) -> Result<Decision, RecordError> {
-        let mut given = given;
-        let partner = self.bank.registry.get(&record.partner);
-        let Some(partner) = partner.filter(|_it| step != ReferralStep::Release) else {
-            return Ok(given);
-        };
-        given.exposed = exposure_counted(&given, &partner, occasion).map_err(Refusal::from)?;
-        let own = given.exposed.iter().map(|it| (it.bucket.key, it.bucket.clone()));
-        exposures::lock_and_load(&mut self.tx, &own.collect())?;
-        Ok(given)
-    }
 }
 
 /// Whether an event may cost the bank anything, or opens a hold that the same group may redeem.

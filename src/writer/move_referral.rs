@@ -5,16 +5,15 @@ use super::Writer;
 use super::announce::{self, News, announce};
 use super::draft::{About, Draft, Drafts};
 use super::error::{RecordError, WriteError};
-use super::load::load_customer_lots;
 use super::work::Work;
 use crate::clock::Moment;
-use crate::ids::{CounterKey, EventKey, LotId, ReferralId, RuleId, TransactionId};
+use crate::ids::{CounterKey, EventKey, ReferralId, RuleId, TransactionId};
 use crate::ledger::TransactionKind;
 use crate::partner::reward::RewardStage;
 use crate::program::refer::LeadOf;
 use crate::program::referral_shares;
-use crate::program::reward::{self, RewardPromise, RewardReceiver};
-use crate::program::{self, Counted, Counters, Decision, Judging, Lots, Occasion, Refusal};
+use crate::program::reward::{self, RewardReceiver};
+use crate::program::{self, Counted, Counters, HeldReason, Refusal};
 use crate::referral::lifecycle::NOT_PROCEEDING;
 use crate::referral::{
     Actor, Advance, IllegalMove, Move, ReferralState, ReferralStep, Terms, Wanted,
@@ -23,9 +22,12 @@ use crate::store::outbox::Destination;
 use crate::store::referral_moves::{MoveRecord, NewMove};
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
-    LedgerTx, StoreError, counters, customers, freezes, outbox, personal, referral_claims,
+    LedgerTx, StoreError, counters, freezes, outbox, personal, referral_claims,
     referral_confirmations, referral_moves, referral_rewards, referrals,
 };
+
+/// Why a referral has come to its end.
+const ALL_GIVEN: &str = "All that was promised for it is given.";
 
 /// What became of a move. When it is given, it is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +60,9 @@ pub enum MoveRefusal {
 /// A referral under its lock.
 pub(super) struct Held {
     pub(super) record: ReferralRecord,
-    terms: Terms,
+    pub(super) terms: Terms,
     /// The id by which the rules know the product.
-    product: RuleId,
+    pub(super) product: RuleId,
     passed: Vec<MoveRecord>,
     /// When the person confirmed it, if they did.
     pub(super) confirmed_at: Option<Moment>,
@@ -83,24 +85,11 @@ impl Writer {
     }
 }
 
-/// Whose rewards are taken back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rewarded {
-    All,
-    /// The partner's alone: nobody loses by withdrawing a consent.
-    Partner,
-}
-
-impl Rewarded {
-    /// What is taken back of a referral that ends before anybody talked to the person. What the partner
-    /// withdraws itself, it may have invented.
-    const fn by_end(order: &Move) -> Self {
-        match (&order.step, &order.by) {
-            (ReferralStep::Withdraw, Actor::Partner(_)) => Self::All,
-            (ReferralStep::Withdraw, _) => Self::Partner,
-            _ => Self::All,
-        }
-    }
+/// What a step would have brought, why it is held, and the transaction whose receipt says so.
+pub(super) struct HeldBack<'a> {
+    pub step: ReferralStep,
+    pub why: &'a HeldReason,
+    pub transaction: TransactionId,
 }
 
 /// The moves that an order came to, and what they posted.
@@ -127,15 +116,21 @@ impl Work<'_> {
                 lead: false,
             });
         }
-        let path = held.path(order.step)?;
-        self.refuse_release(&held.record, order)?;
+        let mut path = held.path(order.step)?;
+        self.refuse_decision(&held.record, order)?;
         self.count_release(order)?;
         let partners_now = self.time_of(&held.record.partner)?;
-        let mut decision = self.decide_move(&held, order, partners_now)?;
+        let given = self.decide_move(&held, order, partners_now)?;
+        let mut decision = self.weigh_move(&held, order, partners_now, given)?;
+        let held_back = decision.held.clone();
+        if held_back.is_some() {
+            // What was promised is not given yet.
+            path.truncate(1);
+        }
         let rewards = std::mem::take(&mut decision.rewards);
         let mut drafts = Drafts::default();
         let mut transaction = None;
-        if !decision.postings.is_empty() {
+        if !decision.postings.is_empty() || held_back.is_some() {
             let kind = kind_of(order.step);
             let about = About { id: order.referral, state: to, reason: order.step.reason() };
             let draft = Draft::of_move(kind, decision, about, now)?;
@@ -153,16 +148,35 @@ impl Work<'_> {
         if let Some(transaction) = transaction {
             referral_rewards::insert(tx, order.referral, transaction, &rewards)?;
         }
+        if let (Some(why), Some(transaction)) = (&held_back, transaction) {
+            self.hold_reward(&held, &HeldBack { step: order.step, why, transaction })?;
+        }
+        let tx = &mut self.tx;
         held.record_moves(tx, order, &Made { path: &path, transaction, now })?;
-        if to.is_met() {
+        self.follow_move(&mut held, order, partners_now)?;
+        let tx = &mut self.tx;
+        let state = path.last().map_or(held.record.state, |last| last.to());
+        held.let_go(tx, state)?;
+        self.wake_relay();
+        let lead = order.step == ReferralStep::Release;
+        Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+    }
+
+    /// What else comes of a move: the claim on the person, the lead, the person's data, what is held.
+    fn follow_move(
+        &mut self,
+        held: &mut Held,
+        order: &Move,
+        partners_now: Moment,
+    ) -> Result<(), RecordError> {
+        if order.step.to().is_met() {
             // From now on the person belongs to the referral as long as the product says.
             referral_claims::keep_until(&mut self.tx, order.referral, held.record.expires_at)?;
         }
-        let lead = order.step == ReferralStep::Release;
-        if lead {
-            self.queue_lead(&mut held, partners_now)?;
+        if order.step == ReferralStep::Release {
+            self.queue_lead(held, partners_now)?;
         }
-        let tx = &mut self.tx;
+        let (now, tx) = (self.now, &mut self.tx);
         if order.step == ReferralStep::Reject {
             // The bank has no use for the person's data any more.
             personal::delete(tx, &[order.referral])?;
@@ -172,11 +186,10 @@ impl Work<'_> {
             outbox::cancel(tx, Destination::Crm, order.referral.bytes(), now)?;
         }
         self.close_held(&held.record, order)?;
-        let tx = &mut self.tx;
-        let state = path.last().map_or(held.record.state, |last| last.to());
-        held.let_go(tx, state)?;
-        self.wake_relay();
-        Ok(ReferralMoved { referral: order.referral, state, replayed: false, transaction, lead })
+        if order.step == ReferralStep::Cancel {
+            self.close_rewards(&held.record)?;
+        }
+        Ok(())
     }
 
     pub(super) fn hold(&mut self, id: ReferralId) -> Result<Held, RecordError> {
@@ -199,54 +212,6 @@ impl Work<'_> {
         let partner = self.bank.registry.get(&record.partner);
         let product = partner.as_ref().and_then(|it| it.scheme.product_on(product, day));
         product.map_or(Terms::none(), Terms::of)
-    }
-
-    /// What the move posts as things stand now, under the locks of the customer and the budgets.
-    fn decide_move(
-        &mut self,
-        held: &Held,
-        order: &Move,
-        partners_now: Moment,
-    ) -> Result<Decision, RecordError> {
-        let stage = match order.step {
-            ReferralStep::Release => RewardStage::Qualified,
-            ReferralStep::Convert => RewardStage::Converted,
-            ReferralStep::Repay => RewardStage::FirstRepayment,
-            ReferralStep::Cancel => return self.claw_back(held, Rewarded::All, partners_now),
-            // The person is there, though nobody talked to them in time.
-            ReferralStep::Expire if held.confirmed_at.is_some() => return Ok(Decision::default()),
-            // Nobody has talked to the person: what the lead brought is taken back.
-            ReferralStep::Lose | ReferralStep::Expire | ReferralStep::Withdraw
-                if !held.is_met() =>
-            {
-                return self.claw_back(held, Rewarded::by_end(order), partners_now);
-            }
-            ReferralStep::Reject
-            | ReferralStep::Send
-            | ReferralStep::Contact
-            | ReferralStep::Lose
-            | ReferralStep::Expire
-            | ReferralStep::Withdraw => return Ok(Decision::default()),
-        };
-        if !held.terms.has(stage) {
-            return Ok(Decision::default());
-        }
-        let promise = RewardPromise {
-            product: &held.product,
-            partner: &held.record.partner,
-            customer: held.record.customer,
-            terms: &held.terms,
-            unit_cost: self.bank.registry.programme().points.unit_cost,
-        };
-        let standing = lots_of(&mut self.tx, &held.record, &[])?;
-        let budgets: Vec<CounterKey> = promise.budgets(stage).collect();
-        let counted = counted(&mut self.tx, &budgets)?;
-        let occasion = Occasion::new(partners_now, partners_now, self.bank.time_zone);
-        let is_frozen = freezes::is_frozen_throughout(&mut self.tx, &held.record.partner)?;
-        let occasion = if is_frozen { occasion.judged(Judging::Frozen) } else { occasion };
-        let given =
-            promise.give(stage, occasion, &standing, &counted).map_err(MoveRefusal::from)?;
-        self.count_conversion(&held.record, order.step, occasion, given)
     }
 
     /// The commissions that only waited for the first contact may be paid with it. Returns their
@@ -319,39 +284,6 @@ impl Work<'_> {
         outbox::lead_changed(tx, held.record.id, now)?;
         Ok(())
     }
-
-    fn claw_back(
-        &mut self,
-        held: &Held,
-        of: Rewarded,
-        partners_now: Moment,
-    ) -> Result<Decision, RecordError> {
-        let tx = &mut self.tx;
-        let mut given = referral_rewards::standing(tx.db(), held.record.id)?;
-        if of == Rewarded::Partner {
-            given.retain(|given| matches!(given.to, RewardReceiver::Partner { .. }));
-        }
-        if given.is_empty() {
-            return Ok(Decision::default());
-        }
-        let own: Vec<_> = given
-            .iter()
-            .filter_map(|given| match given.to {
-                RewardReceiver::Customer { lot, .. } => Some(lot),
-                RewardReceiver::Partner { .. } => None,
-            })
-            .collect();
-        let standing = lots_of(tx, &held.record, &own)?;
-        counters::lock(tx, given.iter().filter_map(|given| given.counter))?;
-        let taken = reward::claw_back(&held.record.partner, &given, &standing, partners_now);
-        let taken = taken.map_err(MoveRefusal::from)?;
-        let numbers: Vec<usize> = given.iter().map(|given| given.number).collect();
-        if referral_rewards::take_back(tx, held.record.id, &numbers)? != given.len() {
-            // Something of it was taken back since it was read: it must not be taken twice.
-            return Err(RecordError::Raced);
-        }
-        Ok(taken)
-    }
 }
 
 impl Held {
@@ -375,6 +307,17 @@ impl Held {
         if state.frees_the_person() {
             referral_claims::free(tx, id)?;
         }
+        let freed = self.freed(state);
+        // Leads of the release before have no place to give back.
+        let places = counted(tx, &freed)?;
+        let freed = freed.into_iter().filter(|counter| places.get(*counter) > 0);
+        let key = EventKey::of_closed_lead(id);
+        let freed: Vec<_> = freed.map(|counter| (key, Counted::times(counter, -1))).collect();
+        counters::apply(tx, freed.into_iter())
+    }
+
+    /// The places that the referral gives back when it comes to that state.
+    pub(super) fn freed(&self, state: ReferralState) -> Vec<CounterKey> {
         let (was, partner) = (self.record.state, &self.record.partner);
         let mut freed = Vec::new();
         if was == ReferralState::OnHold && state != ReferralState::OnHold {
@@ -388,17 +331,39 @@ impl Held {
             let branch = self.record.placement.branch.as_ref().filter(|_| manager.is_some());
             freed.extend(branch.map(|branch| referral_shares::of_branch(branch, partner)));
         }
-        // Leads of the release before have no place to give back.
-        let places = counted(tx, &freed)?;
-        let freed = freed.into_iter().filter(|counter| places.get(*counter) > 0);
-        let key = EventKey::of_closed_lead(id);
-        let freed: Vec<_> = freed.map(|counter| (key, Counted::times(counter, -1))).collect();
-        counters::apply(tx, freed.into_iter())
+        freed
     }
 
     /// Whether somebody has talked to the person.
-    fn is_met(&self) -> bool {
+    pub(super) fn is_met(&self) -> bool {
         self.passed.iter().any(|passed| passed.state.is_met())
+    }
+
+    /// Records that all that was promised is given, where that came after the conversion.
+    pub(super) fn record_rewarded(
+        &self,
+        tx: &mut LedgerTx<'_>,
+        now: Moment,
+    ) -> Result<(), RecordError> {
+        let whole = self.record.state == ReferralState::Converted
+            && !self.terms.has(RewardStage::FirstRepayment);
+        if !whole {
+            return Ok(());
+        }
+        let advance = self.record.state.advance(ReferralState::Rewarded);
+        let made = NewMove {
+            referral: self.record.id,
+            seq: self.passed.last().map_or(0, |last| last.seq).saturating_add(1),
+            advance: advance.map_err(MoveRefusal::from)?,
+            by: &Actor::Program("rules"),
+            reason: ALL_GIVEN,
+            finding: None,
+            transaction: None,
+        };
+        referral_moves::record(tx, std::slice::from_ref(&made), now)?;
+        let news = announce::of_referral(&self.record, ReferralState::Rewarded, made.seq);
+        announce(tx, news.as_slice(), now)?;
+        Ok(())
     }
 
     fn record_moves(
@@ -418,11 +383,7 @@ impl Held {
                 seq,
                 advance: *advance,
                 by: if number == 0 { &order.by } else { &own },
-                reason: if number == 0 {
-                    order.step.reason()
-                } else {
-                    "All that was promised for it is given."
-                },
+                reason: if number == 0 { order.step.reason() } else { ALL_GIVEN },
                 finding: order.finding.as_deref().filter(|_| number == 0),
                 transaction: transaction.filter(|_| number == 0),
             })
@@ -474,14 +435,4 @@ pub(super) fn counted(tx: &mut LedgerTx<'_>, keys: &[CounterKey]) -> Result<Coun
         counted.add(key, value);
     }
     Ok(counted)
-}
-
-/// The lots and the debt of a referral's customer, who is locked, and those other lots.
-fn lots_of(
-    tx: &mut LedgerTx<'_>,
-    record: &ReferralRecord,
-    others: &[LotId],
-) -> Result<Lots, RecordError> {
-    customers::lock(tx, record.customer.as_slice())?;
-    Ok(load_customer_lots(tx, record.customer.as_slice(), others)?)
 }

@@ -58,8 +58,16 @@ struct Again {
     decision: Decision,
 }
 
+/// What a release came to.
+pub(super) enum Released {
+    /// With the transaction of what it brought, if it brought anything.
+    Done(Option<TransactionId>),
+    /// A second person must release it too.
+    AwaitsSecond,
+}
+
 /// Whether a person may release something alone.
-enum Alone {
+pub(super) enum Alone {
     /// It counts for what they may release in a day.
     Counted(Counted),
     /// Another person has released it before: these are two.
@@ -113,11 +121,17 @@ impl Work<'_> {
         let held = held_events::get(self.tx.db(), order.event)?.ok_or(HeldRefusal::Unknown)?;
         let is_frozen = freezes::is_frozen_throughout(&mut self.tx, &held.partner)?;
         // A referral is locked before its held event, as where staff decide on the referral itself.
-        if held.kind == Referral::TYPE
-            && let Some((referral, _consent)) = referrals::of_event(self.tx.db(), order.event)?
-        {
-            referrals::lock(&mut self.tx, referral)?;
-        }
+        let referral = match (held.reward, held.kind.as_str()) {
+            (Some(reward), _) => Some(reward.referral),
+            (None, Referral::TYPE) => {
+                referrals::of_event(self.tx.db(), order.event)?.map(|(referral, _consent)| referral)
+            }
+            (None, _) => None,
+        };
+        let record = match referral {
+            Some(referral) => referrals::lock(&mut self.tx, referral)?,
+            None => None,
+        };
         let held = held_events::lock(&mut self.tx, order.event)?.ok_or(HeldRefusal::Unknown)?;
         let by_same = |decided: &Option<Decided>| {
             decided.as_ref().is_some_and(|decided| decided.by == order.by.as_str())
@@ -128,22 +142,27 @@ impl Work<'_> {
             }
             return Err(HeldRefusal::Closed(held.state).into());
         }
+        let about = record.map(|record| [record.customer, record.person]);
+        let about = match about {
+            Some(people) => people,
+            None => [held_events::customer_of(self.tx.db(), order.event)?, None],
+        };
+        if self.is_own(&order.own_subjects, about.into_iter().flatten())? {
+            return Err(HeldRefusal::OwnAccount.into());
+        }
         if is_frozen && order.step == HeldStep::Release {
             return Err(HeldRefusal::Frozen.into());
         }
         let transaction = match (held.kind.as_str(), order.step) {
             (Referral::TYPE, step) => self.move_held(order, step)?,
-            (Payment::TYPE | Commit::TYPE, HeldStep::Release) => {
-                if by_same(&held.proposed) {
-                    return Ok(HeldOutcome { held, transaction: None, replayed: true });
-                }
-                let Some(transaction) = self.release(order, &held)? else {
-                    return self.propose_release(order, held);
-                };
-                Some(transaction)
-            }
-            (_, HeldStep::Release) => return Err(StoreError::Corrupt("held_events.kind").into()),
             (_, HeldStep::Reject) => None,
+            (_, HeldStep::Release) if by_same(&held.proposed) => {
+                return Ok(HeldOutcome { held, transaction: None, replayed: true });
+            }
+            (_, HeldStep::Release) => match self.release(order, &held)? {
+                Released::Done(transaction) => transaction,
+                Released::AwaitsSecond => return self.propose_release(order, held),
+            },
         };
         let by = order.by.to_string();
         let decided = Decided { by, because: order.reason.clone(), at: self.now };
@@ -159,18 +178,19 @@ impl Work<'_> {
         Ok(HeldOutcome { held, transaction, replayed: false })
     }
 
-    /// Releases a payment or a redemption; `None` where a second person must release it too.
-    fn release(
-        &mut self,
-        order: &HeldOrder,
-        held: &HeldEvent,
-    ) -> Result<Option<TransactionId>, RecordError> {
+    /// Releases a payment, a redemption or a reward.
+    fn release(&mut self, order: &HeldOrder, held: &HeldEvent) -> Result<Released, RecordError> {
+        if let Some(reward) = held.reward {
+            return self.release_reward(order, held, reward.referral);
+        }
         let mut released = match held.kind.as_str() {
             Payment::TYPE => self.release_payment(order, held)?,
-            _ => vec![self.release_price(order, held)?],
+            Commit::TYPE => vec![self.release_price(order, held)?],
+            _ => return Err(StoreError::Corrupt("held_events.kind").into()),
         };
-        match (self.may_release(order, held, &released)?, released.first_mut()) {
-            (Alone::Beyond, _) | (_, None) => return Ok(None),
+        let decisions: Vec<&Decision> = released.iter().map(|again| &again.decision).collect();
+        match (self.may_release(order, held, &decisions)?, released.first_mut()) {
+            (Alone::Beyond, _) | (_, None) => return Ok(Released::AwaitsSecond),
             (Alone::Counted(counted), Some(first)) => first.decision.counted.push(counted),
             (Alone::Second, Some(_first)) => {}
         }
@@ -181,7 +201,7 @@ impl Work<'_> {
             drafts.push(draft);
         }
         drafts.write(&mut self.tx, self.now)?;
-        Ok(transaction)
+        Ok(Released::Done(transaction))
     }
 
     /// Keeps who would release it, and waits for a second person.
@@ -200,16 +220,12 @@ impl Work<'_> {
     }
 
     /// Whether this person may release that alone, or is the second.
-    fn may_release(
+    pub(super) fn may_release(
         &mut self,
         order: &HeldOrder,
         held: &HeldEvent,
-        released: &[Again],
+        released: &[&Decision],
     ) -> Result<Alone, RecordError> {
-        let touched = released.iter().filter_map(|again| again.decision.customer);
-        if self.is_own(&order.own_subjects, touched)? {
-            return Err(HeldRefusal::OwnAccount.into());
-        }
         let is_other = |proposed: &Decided| {
             StaffId::try_from(proposed.by.as_str())
                 .is_ok_and(|first| !first.is_same_person(&order.by))
@@ -219,7 +235,7 @@ impl Work<'_> {
         }
         let programme = self.bank.registry.programme();
         let (price, most) = (programme.points.redemption_price, programme.staff.release_day_max);
-        let costs = released.iter().map(|again| total_cost(&again.decision, price));
+        let costs = released.iter().map(|decision| total_cost(decision, price));
         let mut costs = costs.collect::<Result<Vec<_>, _>>().map_err(Refusal::from)?.into_iter();
         let worth = costs.try_fold(Amount::zero(Asset::CNY), Amount::checked_add);
         let amount = worth.map_err(Refusal::from)?.minor().max(0);
@@ -343,8 +359,13 @@ impl Work<'_> {
         step: HeldStep,
         transaction: Option<TransactionId>,
     ) -> Result<(), RecordError> {
-        let Some(kept) = held_events::kept(self.tx.db(), held.event)? else { return Ok(()) };
-        let event = again(&kept, None)?;
+        let said = match held.reward {
+            Some(reward) => referrals::get(self.tx.db(), reward.referral)?.map(|it| it.event),
+            None => Some(held.event),
+        };
+        let Some(said) = said else { return Ok(()) };
+        let Some(kept) = held_events::kept(self.tx.db(), said)? else { return Ok(()) };
+        let event = event_of(&kept)?;
         let kind = match step {
             HeldStep::Release => Kind::EventReleased,
             HeldStep::Reject => Kind::EventRejected,
@@ -357,6 +378,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// A recorded event, read again.
+pub(super) fn event_of(kept: &KeptEvent) -> Result<Event, RecordError> {
+    again(kept, None)
 }
 
 /// A recorded event, read again. A refund refers to the payment by the id under which that came first.

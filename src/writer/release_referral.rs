@@ -14,19 +14,22 @@ use crate::store::referrals::ReferralRecord;
 use crate::store::{counters, freezes, held_events};
 
 impl Work<'_> {
-    /// Nobody releases what they or their household brought, or are the person of, nor what a freeze
-    /// holds.
-    pub(super) fn refuse_release(
+    /// Nobody decides on what they or their household brought, or are the person of, and nobody releases
+    /// what a freeze holds.
+    pub(super) fn refuse_decision(
         &mut self,
         record: &ReferralRecord,
         order: &Move,
     ) -> Result<(), RecordError> {
-        if order.step != ReferralStep::Release {
+        if !matches!(order.step, ReferralStep::Release | ReferralStep::Reject) {
             return Ok(());
         }
         let touched = record.customer.into_iter().chain(record.person);
         if self.is_own(&order.own_subjects, touched)? {
             return Err(HeldRefusal::OwnAccount.into());
+        }
+        if order.step == ReferralStep::Reject {
+            return Ok(());
         }
         let held = held_events::get(self.tx.db(), record.event)?;
         let is_held = held.is_some_and(|held| held.state == HeldState::Open);

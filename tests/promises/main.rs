@@ -49,6 +49,7 @@ mod generated_clients;
 mod given_back;
 mod guards;
 mod guide;
+mod held_rewards;
 mod idempotency;
 mod idempotency_keys;
 mod identity_providers;

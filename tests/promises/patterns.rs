@@ -21,7 +21,7 @@ use crate::harness::{
 };
 
 /// Makes a pattern judge from fewer payments on.
-fn from_few(trial: &Trial, pattern: &str, least: u32) {
+pub fn from_few(trial: &Trial, pattern: &str, least: u32) {
     let path = trial.settings.partners.join("programme.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, entry) = text.split_once(&format!("id = \"{pattern}\"")).unwrap();

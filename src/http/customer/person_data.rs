@@ -1,6 +1,8 @@
 //! All that is held about a person, for the person and for staff who answer for them: as JSON, or as a
 //! page to read in English or 简体中文. No cache keeps it, and no URL names a phone number.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -8,6 +10,7 @@ use utoipa::IntoParams;
 
 use crate::clock;
 use crate::customer::export::{self, Collector, Person, PersonQuestion};
+use crate::customer::own_referrals::{self, PhoneOwner};
 use crate::customer::person_data::PersonData;
 use crate::event::{self, FieldReader, is_e164};
 use crate::http::Gateway;
@@ -46,13 +49,24 @@ pub async fn get_own_data(
     request: HttpRequest,
     form: web::Query<Form>,
 ) -> Result<HttpResponse, Problem> {
-    let language = language(&request, form.lang.as_deref())?;
+    let language = language(&request, &form)?;
     let (keys, zone) = (gateway.keys.personal.clone(), gateway.time_zone);
+    let Customer { subject, phone, .. } = customer;
     let read = move |db: &mut _| {
         let collector = Collector { keys: &keys, zone, now: clock::now() };
-        export::read_own(&customer.subject, db, collector)
+        export::read_own(&subject, db, collector)
     };
-    answer(&gateway, &gateway.main.ask_or(read).await?, &request, language)
+    let data = gateway.main.ask_or(read).await?;
+    if !prefers_html(&request) {
+        return Ok(as_json(&data));
+    }
+    let (keys, registry) = (gateway.keys.personal.clone(), Arc::clone(&gateway.registry));
+    let read = move |db: &mut _| {
+        let place = own_referrals::Place { keys: &keys, registry: &registry };
+        own_referrals::read(&PhoneOwner(phone), db, place)
+    };
+    let own = gateway.main.ask(read).await?.referrals;
+    page(&data, &own, setting(&gateway, language))
 }
 
 /// All that is held about a person, by member reference or by phone number; recorded as a reading
@@ -71,13 +85,17 @@ pub async fn find_data(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let asked = event::read_object(&body, read_body)?;
-    let language = language(&request, None)?;
+    let language = language(&request, &Form { lang: None })?;
     let (keys, zone) = (gateway.keys.personal.clone(), gateway.time_zone);
     let read = move |db: &mut _| {
         let collector = Collector { keys: &keys, zone, now: clock::now() };
         export::find(staff.id, db, asked, collector)
     };
-    answer(&gateway, &gateway.main.ask_or(read).await?, &request, language)
+    let data = gateway.main.ask_or(read).await?;
+    if !prefers_html(&request) {
+        return Ok(as_json(&data));
+    }
+    page(&data, &[], setting(&gateway, language))
 }
 
 fn read_body(body: &mut FieldReader<'_>) -> Option<PersonQuestion> {
@@ -104,8 +122,8 @@ fn read_body(body: &mut FieldReader<'_>) -> Option<PersonQuestion> {
 }
 
 /// The language that the query names, or else the one that the browser prefers.
-fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Problem> {
-    match asked {
+pub(super) fn language(request: &HttpRequest, form: &Form) -> Result<Language, Problem> {
+    match form.lang.as_deref() {
         Some("en") => Ok(Language::English),
         Some("zh-CN") => Ok(Language::Chinese),
         Some(_) => Err(Problem::parameter("lang", "expected en or zh-CN")),
@@ -113,18 +131,25 @@ fn language(request: &HttpRequest, asked: Option<&str>) -> Result<Language, Prob
     }
 }
 
-fn answer(
-    gateway: &Gateway,
-    data: &PersonData,
-    request: &HttpRequest,
-    language: Language,
-) -> Result<HttpResponse, Problem> {
-    if prefers_html(request) {
-        let setting =
-            PageSetting { language, zone: gateway.time_zone, registry: &gateway.registry };
-        return page(data, setting);
+/// Where the page is, in that language.
+pub(super) fn path(language: Language) -> String {
+    format!("/v1/customers/me/data?lang={}", lang(language))
+}
+
+const fn lang(language: Language) -> &'static str {
+    match language {
+        Language::English => "en",
+        Language::Chinese => "zh-CN",
     }
+}
+
+fn setting(gateway: &Gateway, language: Language) -> PageSetting<'_> {
+    let (zone, registry) = (gateway.time_zone, &gateway.registry);
+    PageSetting { language, lang: lang(language), zone, registry }
+}
+
+fn as_json(data: &PersonData) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    Ok(response.json(data))
+    response.json(data)
 }

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use super::person_words::PersonWords;
 use crate::clock::Moment;
 use crate::customer::consent_receipt::ConsentReceipt;
+use crate::customer::own_referrals::OwnReferral;
 use crate::customer::person_data::{Entry, Membership, PersonData, Referred};
 use crate::customer::rejected_lines::RejectedLine;
 use crate::follow_up::CustomerStage;
@@ -27,8 +28,17 @@ struct Page {
     as_of: String,
     /// The facts about a customer; empty for a person who is known by a referral only.
     facts: Vec<Fact>,
+    /// Referrals that the person may confirm; empty for staff.
+    to_confirm: Vec<ToConfirm>,
     sections: Vec<Section>,
     style: &'static str,
+}
+
+/// A referral with its button.
+struct ToConfirm {
+    item: Item,
+    /// Where the button's form goes; nothing where it is confirmed.
+    action: Option<String>,
 }
 
 struct Fact {
@@ -52,6 +62,8 @@ struct Item {
 #[derive(Clone, Copy)]
 pub struct PageSetting<'a> {
     pub language: Language,
+    /// The language as queries name it.
+    pub lang: &'static str,
     pub zone: Tz,
     /// For the names of partners and products.
     pub registry: &'a Registry,
@@ -59,13 +71,17 @@ pub struct PageSetting<'a> {
 
 const STYLE: &str = include_str!("person_page.css");
 
-/// Answers with the page.
+/// Answers with the page. `own` are the open leads about the reader's own phone number.
 ///
 /// # Errors
 /// `internal`, when the page cannot be rendered.
-pub fn page(data: &PersonData, setting: PageSetting<'_>) -> Result<HttpResponse, Problem> {
+pub fn page(
+    data: &PersonData,
+    own: &[OwnReferral],
+    setting: PageSetting<'_>,
+) -> Result<HttpResponse, Problem> {
     let writer = PageWriter { words: PersonWords::of(setting.language), setting };
-    show(StatusCode::OK, &writer.page(data), PageStyle::Inside(STYLE))
+    show(StatusCode::OK, &writer.page(data, own), PageStyle::Inside(STYLE))
 }
 
 struct PageWriter<'a> {
@@ -74,7 +90,7 @@ struct PageWriter<'a> {
 }
 
 impl PageWriter<'_> {
-    fn page(&self, data: &PersonData) -> Page {
+    fn page(&self, data: &PersonData, own: &[OwnReferral]) -> Page {
         let mut sections = Vec::new();
         if let Some(customer) = &data.customer {
             sections.extend(self.customer(customer));
@@ -92,6 +108,7 @@ impl PageWriter<'_> {
             words: self.words,
             as_of: self.at(data.as_of),
             facts: data.customer.as_ref().map_or_else(Vec::new, |customer| self.facts(customer)),
+            to_confirm: own.iter().map(|referral| self.to_confirm(referral)).collect(),
             sections,
             style: STYLE,
         }
@@ -171,6 +188,20 @@ impl PageWriter<'_> {
             ),
             more: vec![format!("{}: {contact}", words.contact)],
         }
+    }
+
+    fn to_confirm(&self, own: &OwnReferral) -> ToConfirm {
+        let words = self.words;
+        let confirmed = own.confirmed_at.map(|at| format!("{}: {}", words.confirmed, self.at(at)));
+        let product = self.product(&own.partner, &own.product);
+        let item = Item {
+            when: self.at(own.introduced_at),
+            what: format!("{}, {product}", own.partner_name),
+            more: confirmed.iter().cloned().collect(),
+        };
+        let path = format!("/v1/customers/me/referrals/{}/confirmation", own.referral);
+        let action = format!("{path}?lang={}", self.setting.lang);
+        ToConfirm { item, action: confirmed.is_none().then_some(action) }
     }
 
     fn rejects(&self, data: &PersonData) -> Section {

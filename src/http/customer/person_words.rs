@@ -25,6 +25,9 @@ words! {
         cancelled: "cancelled", "已取消";
         entries: "Changes of your points", "积分变动";
         referrals: "Referrals", "推荐";
+        to_confirm: "Is it true? Who introduced you to the bank", "是否属实：谁将您推荐给银行";
+        confirm: "Yes, I know of it", "是，我知情";
+        confirmed: "You confirmed it", "您已确认";
         contact: "Contact data", "联系方式";
         no_contact: "not kept, or erased", "未保存或已删除";
         rejects: "Lines of partners' files that could not be recorded", "合作方文件中未能登记的记录";

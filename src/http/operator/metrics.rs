@@ -17,7 +17,7 @@ use crate::http::server::paths::{at, unknown};
 use crate::ids::PartnerId;
 use crate::reconcile::report::{AgedBreaks, by_age};
 use crate::store::outbox::{self, Channel};
-use crate::store::{Db, Pool, StoreError, held_events};
+use crate::store::{Db, Pool, StoreError, waiting_events};
 use crate::telemetry::held::{HeldLevel, HeldLevels};
 use crate::telemetry::metrics::{BreaksLevel, Levels, MEDIA_TYPE, Waiting};
 
@@ -69,7 +69,7 @@ async fn scrape(
 async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, Problem> {
     let outbox = waiting(&gateway.main.pool).await;
     let breaks = open_breaks(&gateway.main.pool).await;
-    let waits = |db: &mut Db| held_events::waiting(db, HELD_PAIRS_MAX, HELD_COUNTED_MAX);
+    let waits = |db: &mut Db| waiting_events::waiting(db, HELD_PAIRS_MAX, HELD_COUNTED_MAX);
     let held = counted(&gateway.main.pool, "held events", waits).await;
     let held = held.map(|found| by_kind(gateway, &found));
     let (pool_in_use, pool_idle) = gateway.main.pool.in_use_and_idle();
@@ -157,7 +157,7 @@ async fn counted<T: Send + 'static>(
 }
 
 /// By kind, not by partner.
-fn by_kind(gateway: &Gateway, found: &[held_events::Waiting]) -> HeldLevels {
+fn by_kind(gateway: &Gateway, found: &[waiting_events::Waiting]) -> HeldLevels {
     let mut levels = HeldLevels::default();
     for it in found {
         let id = PartnerId::try_from(it.partner.as_str());

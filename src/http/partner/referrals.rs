@@ -7,11 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, ReferralsRead};
 use crate::http::problem::Problem;
-use crate::http::schemas::referral::{ReferralView, read_id, read_page, read_place};
+use crate::http::schemas::referral::{ReferralView, Rewards, read_id, read_page, read_place};
 use crate::ids::ReferralId;
 use crate::referral::ReferralState;
 use crate::store::referrals::{self, Filter};
-use crate::store::{referral_moves, referral_rewards};
+use crate::store::{held_events, referral_moves, referral_rewards};
 
 /// The query of the list.
 #[derive(Deserialize, IntoParams)]
@@ -56,11 +56,13 @@ pub async fn get_referral(
         .ask(move |db| {
             let Some(referral) = referrals::of_partner(db, &partner, id)? else { return Ok(None) };
             let moves = referral_moves::of(db, id)?;
-            Ok(Some((referral, moves, referral_rewards::commissions(db, id)?)))
+            let given = referral_rewards::commissions(db, id)?;
+            Ok(Some((referral, moves, given, held_events::rewards_of(db, id)?)))
         })
         .await?;
-    let (referral, moves, commissions) = found.ok_or_else(Problem::not_found)?;
-    Ok(HttpResponse::Ok().json(ReferralView::whole(&referral, &moves, &commissions)))
+    let (referral, moves, given, held) = found.ok_or_else(Problem::not_found)?;
+    let rewards = Rewards { given: &given, held: &held };
+    Ok(HttpResponse::Ok().json(ReferralView::whole(&referral, &moves, rewards)?))
 }
 
 /// The caller's own referrals, the oldest first.

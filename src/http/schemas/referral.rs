@@ -1,15 +1,18 @@
 //! How a referral is asked for and shown, for partners and for staff alike.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::books::Books;
 use crate::clock::Moment;
 use crate::http::problem::Problem;
+use crate::http::schemas::bodies::Receipt;
 use crate::http::server::page::Place;
 use crate::ids::{ConsentId, ReferralId, TransactionId};
 use crate::money::{Amount, Asset};
+use crate::store::held_events::HeldEvent;
 use crate::store::referral_moves::MoveRecord;
 use crate::store::referral_rewards::CommissionRecord;
 use crate::store::referrals::{self, Filter, ReferralRecord};
@@ -38,6 +41,9 @@ pub(in crate::http) struct ReferralView<'a> {
     /// What the partner was or is to be given for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     commissions: Option<Vec<Commission<'a>>>,
+    /// What a conversion would have brought and the bank has held, or had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<Vec<HeldReward<'a>>>,
 }
 
 /// A state that a referral came to.
@@ -65,18 +71,42 @@ struct Commission<'a> {
     transaction: TransactionId,
 }
 
+/// A reward that the bank holds, or held.
+#[derive(Serialize, ToSchema)]
+struct HeldReward<'a> {
+    /// `reward.converted` or `reward.first_repayment`.
+    #[serde(rename = "type")]
+    kind: &'a str,
+    /// `open`, `released` or `rejected`.
+    state: &'static str,
+    held_at: Moment,
+    /// Why it is held, in words.
+    #[schema(value_type = Receipt)]
+    receipt: &'a RawValue,
+}
+
+/// What a referral brought, and what of it is held.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Rewards<'a> {
+    pub given: &'a [CommissionRecord],
+    pub held: &'a [HeldEvent],
+}
+
 impl<'a> ReferralView<'a> {
     /// A referral with its history and its commissions.
     pub(in crate::http) fn whole(
         record: &'a ReferralRecord,
         moves: &'a [MoveRecord],
-        commissions: &'a [CommissionRecord],
-    ) -> Self {
-        Self {
+        rewards: Rewards<'a>,
+    ) -> Result<Self, Problem> {
+        let held: Result<Vec<_>, _> = rewards.held.iter().map(HeldReward::try_from).collect();
+        let held = held?;
+        Ok(Self {
             history: Some(moves.iter().map(Passed::from).collect()),
-            commissions: Some(commissions.iter().map(Commission::from).collect()),
+            commissions: Some(rewards.given.iter().map(Commission::from).collect()),
+            held: (!held.is_empty()).then_some(held),
             ..Self::from(record)
-        }
+        })
     }
 }
 
@@ -121,6 +151,7 @@ impl<'a> From<&'a ReferralRecord> for ReferralView<'a> {
             recorded_at: record.recorded_at,
             history: None,
             commissions: None,
+            held: None,
         }
     }
 }
@@ -146,5 +177,16 @@ impl<'a> From<&'a CommissionRecord> for Commission<'a> {
             rule: &record.rule,
             transaction: record.transaction,
         }
+    }
+}
+
+impl<'a> TryFrom<&'a HeldEvent> for HeldReward<'a> {
+    type Error = Problem;
+
+    fn try_from(held: &'a HeldEvent) -> Result<Self, Problem> {
+        let receipt = serde_json::from_str(&held.receipt)
+            .map_err(|error| Problem::internal(error.to_string()))?;
+        let (kind, state, held_at) = (held.kind.as_str(), held.state.name(), held.recorded_at);
+        Ok(Self { kind, state, held_at, receipt })
     }
 }

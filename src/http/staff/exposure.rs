@@ -12,7 +12,7 @@ use crate::ids::{ExposureKey, PartnerId, RuleId};
 use crate::money::Amount;
 use crate::partner::exposure::{ExposedParty, ExposureMeasure, ExposurePeriod};
 use crate::program::{Occasion, exposure_buckets};
-use crate::store::{exposures, held_events};
+use crate::store::{exposures, waiting_events};
 
 /// Maximum number of alarms in a list.
 const ALARMS_MAX: usize = 1_000;
@@ -73,7 +73,7 @@ pub async fn get_alarms(
     _staff: Staff<Read>,
     gateway: web::Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let found = gateway.main.ask(|db| held_events::waiting(db, ALARMS_MAX, COUNTED_MAX)).await?;
+    let found = gateway.main.ask(|db| waiting_events::waiting(db, ALARMS_MAX, COUNTED_MAX)).await?;
     let alarms = found.into_iter().map(|it| Alarm {
         partner: it.partner,
         rule: it.rule,

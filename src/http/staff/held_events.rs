@@ -1,4 +1,4 @@
-//! Events that bring nothing until staff release or reject them.
+//! Events, and rewards of conversions, that bring nothing until staff release or reject them.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
-use crate::ids::{EventKey, PartnerId, TransactionId};
+use crate::ids::{EventKey, PartnerId, ReferralId, TransactionId};
 use crate::store::held_events::{self, HeldEvent, HeldFilter, HeldState};
 use crate::writer::{HeldOrder, HeldOutcome, HeldStep};
 
@@ -45,9 +45,13 @@ pub(in crate::http) struct HeldView {
     #[schema(value_type = String, format = "uuid")]
     held: Uuid,
     partner: PartnerId,
+    /// The event's type; `reward.converted` or `reward.first_repayment` for what a conversion brings.
     #[serde(rename = "type")]
     kind: String,
-    /// The limit by its id, or `late`, or `frozen`.
+    /// The referral whose reward is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referral: Option<ReferralId>,
+    /// The limit or pattern by its id, or `late`, or `frozen`.
     rule: String,
     /// The figure with the event, where a limit holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +99,7 @@ impl HeldView {
             held: Uuid::from_bytes(*held.event.bytes()),
             partner: held.partner,
             kind: held.kind,
+            referral: held.reward.map(|reward| reward.referral),
             rule: held.rule,
             figure: held.figure,
             limit: held.limit,

@@ -23,6 +23,7 @@ use super::rules::exposure::{self, ExposureLimit, OwnLimit};
 use super::rules::limits::{EventLimits, LimitsTable};
 use super::rules::payment_pattern::{self, OwnPattern, PaymentPattern};
 use super::rules::programme::Programme;
+use super::rules::referral_pattern::{self, ReferralPattern};
 use super::rules::scheme::{Discount, FeeWaiver, Product, Scheme};
 use super::rules::tax::TaxTerms;
 use super::rules::terms::Term;
@@ -61,6 +62,8 @@ pub struct Partner {
     pub exposure: Vec<ExposureLimit>,
     /// What honest tills do not do: such payments are held.
     pub payment_patterns: Vec<PaymentPattern>,
+    /// How referrals of honest partners do not end: while the partner's do, what they bring is held.
+    pub referral_patterns: Vec<ReferralPattern>,
     /// How many days late an event may arrive. Later ones are held.
     pub late_days_max: u32,
 }
@@ -94,6 +97,8 @@ struct ManifestDocument {
     exposure: Vec<Spanned<OwnLimit>>,
     #[serde(default)]
     payment_pattern: Vec<Spanned<OwnPattern>>,
+    #[serde(default)]
+    referral_pattern: Vec<Spanned<OwnPattern>>,
     #[serde(default)]
     earning: Vec<Spanned<Earning>>,
     #[serde(default)]
@@ -172,6 +177,8 @@ impl Partner {
         let exposure = exposure::own(&place, &programme.exposure, &document.exposure)?;
         let payment_patterns =
             payment_pattern::own(&place, &programme.payment_pattern, &document.payment_pattern)?;
+        let referral_patterns =
+            referral_pattern::own(&place, &programme.referral_pattern, &document.referral_pattern)?;
         let late_days_max = document.events.late_days_max.map(Spanned::into_inner);
         Ok(Self {
             id: document.id.into_inner(),
@@ -199,6 +206,7 @@ impl Partner {
             limits,
             exposure,
             payment_patterns,
+            referral_patterns,
             late_days_max: late_days_max.unwrap_or(programme.lateness.late_days_max),
         })
     }

@@ -19,6 +19,7 @@ pub mod payment_pattern;
 pub mod programme;
 pub mod redemption;
 pub mod referral_limits;
+pub mod referral_pattern;
 pub mod retention;
 pub mod reward;
 pub mod scheme;

@@ -64,9 +64,22 @@ struct WrittenPattern {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPattern {
-    id: RuleId,
+    pub(super) id: RuleId,
     #[serde(deserialize_with = "terms::decimal")]
     max: Decimal,
+}
+
+impl OwnPattern {
+    /// The manifest's max, if it is one up to the programme's ceiling.
+    pub(super) fn max_up_to(&self, ceiling: Decimal) -> Result<Decimal, String> {
+        if self.max.is_sign_negative() {
+            return Err("expected 0 or more".to_owned());
+        }
+        if self.max > ceiling {
+            return Err(format!("more than the programme's ceiling {ceiling}"));
+        }
+        Ok(self.max)
+    }
 }
 
 impl TryFrom<WrittenPattern> for PaymentPattern {
@@ -118,20 +131,13 @@ pub(in crate::partner) fn own(
 ) -> Result<Vec<PaymentPattern>, ManifestError> {
     let mut patterns = programme.to_vec();
     for entry in own {
-        let OwnPattern { id, max } = entry.get_ref();
+        let OwnPattern { id, .. } = entry.get_ref();
         let fail =
             |what: String| place.error(entry.span().start, format!("payment_pattern {id}: {what}"));
         let pattern = patterns.iter_mut().find(|pattern| pattern.id == *id);
         let pattern =
             pattern.ok_or_else(|| fail("the programme has no such pattern".to_owned()))?;
-        if max.is_sign_negative() {
-            return Err(fail("expected 0 or more".to_owned()));
-        }
-        if *max > pattern.ceiling {
-            let ceiling = pattern.ceiling;
-            return Err(fail(format!("more than the programme's ceiling {ceiling}")));
-        }
-        pattern.max = *max;
+        pattern.max = entry.get_ref().max_up_to(pattern.ceiling).map_err(fail)?;
     }
     Ok(patterns)
 }

@@ -15,6 +15,7 @@ use super::notice::{self, NoticeKind};
 use super::payment_pattern::{self, PaymentPattern};
 use super::redemption::{CodeRules, RedemptionRules};
 use super::referral_limits::ReferralLimits;
+use super::referral_pattern::{self, ReferralPattern};
 use super::retention::Retention;
 use super::settlement::SettlementRules;
 use super::staff::StaffLimits;
@@ -42,6 +43,9 @@ pub struct Programme {
     /// What honest tills do not do.
     #[serde(default = "usual_patterns")]
     pub payment_pattern: Vec<PaymentPattern>,
+    /// How the referrals of honest partners do not end.
+    #[serde(default = "usual_referral_patterns")]
+    pub referral_pattern: Vec<ReferralPattern>,
     /// `None`: there are no tiers.
     pub tiers: Option<Tiers>,
     #[serde(default)]
@@ -200,6 +204,7 @@ impl Default for Programme {
             lateness: Lateness::default(),
             exposure: Vec::new(),
             payment_pattern: Vec::new(),
+            referral_pattern: Vec::new(),
             tiers: None,
             adjustment: Adjustment::default(),
             referrals: ReferralLimits::default(),
@@ -260,7 +265,10 @@ impl Programme {
         programme.limits = EventLimits::of_programme(programme.limits_table)
             .map_err(|what| place.error(0, what))?;
         let lateness = programme.lateness.fault();
-        let patterns = || payment_pattern::fault(&programme.payment_pattern);
+        let patterns = || {
+            payment_pattern::fault(&programme.payment_pattern)
+                .or_else(|| referral_pattern::fault(&programme.referral_pattern))
+        };
         let exposure = || exposure::fault(&programme.exposure);
         if let Some(what) = lateness.or_else(exposure).or_else(patterns) {
             return Err(place.error(0, what));
@@ -363,6 +371,17 @@ fn usual_patterns() -> Vec<PaymentPattern> {
     // A test proves that the file in the program can be read.
     toml::from_str(Programme::DEFAULT)
         .map_or_else(|_| Vec::new(), |found: Patterns| found.payment_pattern)
+}
+
+/// The patterns of referrals that hold where the programme has none of its own.
+fn usual_referral_patterns() -> Vec<ReferralPattern> {
+    #[derive(Deserialize)]
+    struct Patterns {
+        referral_pattern: Vec<ReferralPattern>,
+    }
+    // A test proves that the file in the program can be read.
+    toml::from_str(Programme::DEFAULT)
+        .map_or_else(|_| Vec::new(), |found: Patterns| found.referral_pattern)
 }
 
 /// The notices that hold where the programme has none of its own.

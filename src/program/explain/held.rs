@@ -9,6 +9,7 @@ use crate::clock::Moment;
 use crate::ids::{EventId, RuleId, StaffId};
 use crate::money::{Amount, Asset};
 use crate::partner::exposure::{ExposedParty, ExposureDay, ExposureMeasure, ExposurePeriod};
+use crate::partner::referral_pattern::ReferralSign;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -31,6 +32,18 @@ pub enum HeldReason {
         per: ExposurePeriod,
         #[serde(flatten)]
         sign: UnusualSign,
+        measured: Decimal,
+        at_most: Decimal,
+    },
+    /// The partner's referrals end unlike those of honest partners.
+    UnusualReferrals {
+        /// The pattern.
+        limit: RuleId,
+        counts: ReferralSign,
+        /// The window.
+        days: u32,
+        count: i64,
+        among: i64,
         measured: Decimal,
         at_most: Decimal,
     },
@@ -57,7 +70,9 @@ impl HeldReason {
     #[must_use]
     pub fn rule(&self) -> &str {
         match self {
-            Self::BeyondExposure { limit, .. } | Self::Unusual { limit, .. } => limit.as_str(),
+            Self::BeyondExposure { limit, .. }
+            | Self::Unusual { limit, .. }
+            | Self::UnusualReferrals { limit, .. } => limit.as_str(),
             Self::HeldLate { .. } => "late",
             Self::HeldFrozen { .. } | Self::PointsFrozen => "frozen",
             Self::PriceHeld { .. } | Self::ReleasedByStaff { .. } => "decision",
@@ -71,7 +86,8 @@ impl HeldReason {
     pub fn figures(&self) -> Option<[String; 2]> {
         match self {
             Self::BeyondExposure { figure, max, .. } => Some([figure.to_string(), max.to_string()]),
-            Self::Unusual { measured, at_most, .. } => {
+            Self::Unusual { measured, at_most, .. }
+            | Self::UnusualReferrals { measured, at_most, .. } => {
                 Some([measured.to_string(), at_most.to_string()])
             }
             Self::HeldLate { .. }
@@ -100,6 +116,10 @@ impl HeldReason {
             ),
             Self::Unusual { limit, per, sign, .. } => {
                 format!("Held until the bank decides: {} ({limit}).", sign.says(*per))
+            }
+            Self::UnusualReferrals { limit, counts, days, count, among, .. } => {
+                let what = referrals_say(*counts, *days, [*count, *among]);
+                format!("Held until the bank decides: {what} ({limit}).")
             }
             Self::HeldLate { days_late, days_max } => format!(
                 "Held until the bank decides: reported {days_late} days after it happened, and \
@@ -148,6 +168,10 @@ impl HeldReason {
             Self::Unusual { limit, per, sign, .. } => {
                 format!("搁置，待银行决定：{}（{limit}）。", sign.says_zh(*per))
             }
+            Self::UnusualReferrals { limit, counts, days, count, among, .. } => {
+                let what = referrals_say_zh(*counts, *days, [*count, *among]);
+                format!("搁置，待银行决定：{what}（{limit}）。")
+            }
             Self::HeldLate { days_late, days_max } => {
                 format!("搁置，待银行决定：发生{days_late}天后才上报，约定为{days_max}天。")
             }
@@ -164,6 +188,31 @@ impl HeldReason {
                 format!("银行已冻结该合作方：自{since}起的应付款暂不支付。")
             }
             Self::PayableFreed => "冻结已解除，原应付款恢复应付。".to_owned(),
+        }
+    }
+}
+
+/// A part of a sentence: how many of how many referrals.
+fn referrals_say(counts: ReferralSign, days: u32, [count, among]: [i64; 2]) -> String {
+    match counts {
+        ReferralSign::BadLeads => format!(
+            "{count} of the {among} referrals of the partner that the bank answered in the last \
+             {days} days were bad leads"
+        ),
+        ReferralSign::Withdrawn => format!(
+            "the partner itself withdrew {count} of its {among} referrals of the last {days} days"
+        ),
+    }
+}
+
+/// The same in Chinese.
+fn referrals_say_zh(counts: ReferralSign, days: u32, [count, among]: [i64; 2]) -> String {
+    match counts {
+        ReferralSign::BadLeads => {
+            format!("近{days}天银行已答复的该合作方{among}笔推荐中有{count}笔为无效线索")
+        }
+        ReferralSign::Withdrawn => {
+            format!("近{days}天该合作方的{among}笔推荐中有{count}笔由其自行撤回")
         }
     }
 }
@@ -185,6 +234,33 @@ fn in_unit_zh(amount: Amount) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clerk_reads_how_referrals_ended() {
+        let of = |counts| HeldReason::UnusualReferrals {
+            limit: "bad-leads".parse().unwrap(),
+            counts,
+            days: 30,
+            count: 15,
+            among: 25,
+            measured: Decimal::new(6, 1),
+            at_most: Decimal::new(5, 1),
+        };
+        let bad = of(ReferralSign::BadLeads);
+        assert_eq!(
+            bad.says(),
+            "Held until the bank decides: 15 of the 25 referrals of the partner that the bank answered \
+             in the last 30 days were bad leads (bad-leads)."
+        );
+        assert_eq!(
+            bad.says_zh(),
+            "搁置，待银行决定：近30天银行已答复的该合作方25笔推荐中有15笔为无效线索（bad-leads）。"
+        );
+        let withdrawn = of(ReferralSign::Withdrawn);
+        assert!(withdrawn.says().contains("the partner itself withdrew 15 of its 25 referrals"));
+        assert!(withdrawn.says_zh().contains("由其自行撤回"));
+        assert_eq!(withdrawn.figures(), Some(["0.6".to_owned(), "0.5".to_owned()]));
+    }
 
     #[test]
     fn a_clerk_reads_the_figure_and_the_limit() {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 
 use crate::clock::Moment;
 use crate::event::{Payment, Refund};
-use crate::ids::{EventKey, PartnerId, TransactionId};
+use crate::ids::{CustomerId, EventKey, PartnerId, ReferralId, TransactionId};
+use crate::partner::reward::RewardStage;
 use crate::store::schema::{events, held_events, released_events, transactions};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -26,18 +26,29 @@ pub struct NewHeld<'a> {
     pub kind: &'static str,
     /// The hold whose price is held.
     pub hold: Option<EventKey>,
+    /// The reward that is held; nothing where the event itself is.
+    pub reward: Option<RewardOf>,
     pub rule: &'a str,
     /// The figure with the event and its limit, where a limit holds it.
     pub figures: Option<[String; 2]>,
 }
 
-/// A held event, with its receipt.
+/// The referral whose reward is held, and the transaction whose receipt says why.
+#[derive(Clone, Copy, Debug)]
+pub struct RewardOf {
+    pub referral: ReferralId,
+    pub transaction: TransactionId,
+}
+
+/// A held event or reward, with its receipt.
 #[derive(Clone, Debug)]
 pub struct HeldEvent {
     pub event: EventKey,
     pub partner: PartnerId,
     pub kind: String,
     pub hold: Option<EventKey>,
+    /// The reward that is held; nothing where the event itself is.
+    pub reward: Option<RewardOf>,
     pub rule: String,
     pub figure: Option<String>,
     pub limit: Option<String>,
@@ -66,18 +77,6 @@ pub struct HeldFilter {
     pub after: Option<(Moment, EventKey)>,
 }
 
-/// What waits for staff by one rule at one partner.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    pub partner: String,
-    pub rule: String,
-    pub events: i64,
-    pub since: Moment,
-    /// The figure and the limit of the latest.
-    pub figure: Option<String>,
-    pub limit: Option<String>,
-}
-
 impl HeldState {
     pub const ALL: [Self; 3] = [Self::Open, Self::Released, Self::Rejected];
 
@@ -97,6 +96,31 @@ impl HeldState {
     }
 }
 
+const REWARD_STAGES: [(RewardStage, &str); 2] = [
+    (RewardStage::Converted, "reward.converted"),
+    (RewardStage::FirstRepayment, "reward.first_repayment"),
+];
+
+/// How a held reward is called beside types of events.
+#[must_use]
+pub fn kind_of_reward(stage: RewardStage) -> &'static str {
+    let known = REWARD_STAGES.into_iter().find(|(known, _kind)| *known == stage);
+    known.map_or("reward.qualified", |(_stage, kind)| kind)
+}
+
+/// The stage of a held reward; `None` for an event.
+#[must_use]
+pub fn stage_of_reward(kind: &str) -> Option<RewardStage> {
+    let known = REWARD_STAGES.into_iter().find(|(_stage, known)| *known == kind);
+    known.map(|(stage, _kind)| stage)
+}
+
+/// Under which the reward of a stage is held.
+#[must_use]
+pub fn key_of_reward(referral: ReferralId, stage: RewardStage) -> EventKey {
+    EventKey::of_name(&["held reward", &referral.to_string(), kind_of_reward(stage)])
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = held_events, treat_none_as_default_value = false)]
 struct Row<'a> {
@@ -104,6 +128,8 @@ struct Row<'a> {
     partner_id: &'a str,
     kind: &'a str,
     hold_id: Option<&'a [u8]>,
+    referral_id: Option<&'a [u8]>,
+    transaction_id: Option<&'a [u8]>,
     rule: &'a str,
     figure: Option<&'a str>,
     limit_figure: Option<&'a str>,
@@ -116,7 +142,7 @@ pub fn insert(
     list: &[NewHeld<'_>],
     recorded_at: Moment,
 ) -> Result<(), StoreError> {
-    for part in list.chunks(crate::store::rows_max(9)) {
+    for part in list.chunks(crate::store::rows_max(11)) {
         let rows: Vec<Row<'_>> = part
             .iter()
             .map(|held| Row {
@@ -124,6 +150,8 @@ pub fn insert(
                 partner_id: held.partner.as_str(),
                 kind: held.kind,
                 hold_id: held.hold.as_ref().map(|key| key.bytes().as_slice()),
+                referral_id: held.reward.as_ref().map(|it| it.referral.bytes().as_slice()),
+                transaction_id: held.reward.as_ref().map(|it| it.transaction.bytes().as_slice()),
                 rule: held.rule,
                 figure: held.figures.as_ref().map(|[figure, _limit]| figure.as_str()),
                 limit_figure: held.figures.as_ref().map(|[_figure, limit]| limit.as_str()),
@@ -167,28 +195,36 @@ pub fn unreleased(db: &mut Db, keys: &[EventKey]) -> Result<Vec<EventKey>, Store
 }
 
 type HeldRow = (
-    (Vec<u8>, String, String, Option<Vec<u8>>, String, Option<String>, Option<String>),
+    (Vec<u8>, String, String, String, Option<String>, Option<String>),
+    (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>),
     (chrono::NaiveDateTime, String),
     DecidedRow,
     DecidedRow,
-    String,
 );
 
 type DecidedRow = (Option<String>, Option<String>, Option<chrono::NaiveDateTime>);
 
 fn read(row: HeldRow) -> Result<HeldEvent, StoreError> {
-    let ((event, partner, kind, hold, rule, figure, limit), standing, decided, proposed, receipt) =
-        row;
+    let ((event, partner, kind, rule, figure, limit), about, standing, decided, proposed) = row;
+    let (hold, referral, transaction) = about;
     let (recorded_at, state) = standing;
     let key = |id: &[u8], column| types::bytes16(id, column).map(EventKey::from_bytes);
     let read = |(by, because, at): DecidedRow| {
         Some(Decided { by: by?, because: because?, at: types::moment(at?) })
     };
+    let reward = referral.zip(transaction).map(|(referral, transaction)| {
+        let referral = types::uuid(&referral, "held_events.referral_id")?;
+        let transaction = types::uuid(&transaction, "held_events.transaction_id")?;
+        let (referral, transaction) =
+            (ReferralId::from_uuid(referral), TransactionId::from_uuid(transaction));
+        Ok::<_, StoreError>(RewardOf { referral, transaction })
+    });
     Ok(HeldEvent {
         event: key(&event, "held_events.event_id")?,
         partner: types::partner(&partner)?,
         kind,
         hold: hold.map(|id| key(&id, "held_events.hold_id")).transpose()?,
+        reward: reward.transpose()?,
         rule,
         figure,
         limit,
@@ -196,8 +232,36 @@ fn read(row: HeldRow) -> Result<HeldEvent, StoreError> {
         state: HeldState::by_name(&state).ok_or(StoreError::Corrupt("held_events.state"))?,
         decided: read(decided),
         proposed: read(proposed),
-        receipt,
+        receipt: String::new(),
     })
+}
+
+/// Reads rows with their receipts: an event's is its own, a reward's that of the transaction which says
+/// why it is held.
+fn read_all(db: &mut Db, rows: Vec<HeldRow>) -> Result<Vec<HeldEvent>, StoreError> {
+    let mut found = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let rewards = found.iter().filter_map(|held| held.reward.as_ref());
+    let rewards: Vec<&[u8]> = rewards.map(|reward| reward.transaction.bytes().as_slice()).collect();
+    let said = found.iter().filter(|held| held.reward.is_none());
+    let said: Vec<&[u8]> = said.map(|held| held.event.bytes().as_slice()).collect();
+    let mut receipts: Vec<(Vec<u8>, String)> = both!(db, db => events::table
+        .inner_join(transactions::table)
+        .filter(events::id.eq_any(&said))
+        .select((events::id, transactions::receipt))
+        .load(db))?;
+    let of_rewards: Vec<(Vec<u8>, String)> = both!(db, db => transactions::table
+        .filter(transactions::id.eq_any(&rewards))
+        .select((transactions::id, transactions::receipt))
+        .load(db))?;
+    receipts.extend(of_rewards);
+    let mut receipts: HashMap<Vec<u8>, String> = receipts.into_iter().collect();
+    for held in &mut found {
+        let of_event = held.event.bytes().as_slice();
+        let id = held.reward.as_ref().map_or(of_event, |it| it.transaction.bytes().as_slice());
+        let receipt = receipts.remove(id);
+        held.receipt = receipt.ok_or(StoreError::Corrupt("held_events.event_id"))?;
+    }
+    Ok(found)
 }
 
 macro_rules! columns {
@@ -207,15 +271,14 @@ macro_rules! columns {
                 held_events::event_id,
                 held_events::partner_id,
                 held_events::kind,
-                held_events::hold_id,
                 held_events::rule,
                 held_events::figure,
                 held_events::limit_figure,
             ),
+            (held_events::hold_id, held_events::referral_id, held_events::transaction_id),
             (held_events::recorded_at, held_events::state),
             (held_events::decided_by, held_events::decided_because, held_events::decided_at),
             (held_events::proposed_by, held_events::proposed_because, held_events::proposed_at),
-            transactions::receipt,
         )
     };
 }
@@ -223,7 +286,6 @@ macro_rules! columns {
 /// The next held events, in the order of recording.
 pub fn page(db: &mut Db, filter: &HeldFilter, rows_max: i64) -> Result<Vec<HeldEvent>, StoreError> {
     let mut query = held_events::table
-        .inner_join(events::table.inner_join(transactions::table))
         .select(columns!())
         .filter(held_events::state.eq(filter.state.name()))
         .order((held_events::recorded_at, held_events::event_id))
@@ -239,18 +301,37 @@ pub fn page(db: &mut Db, filter: &HeldFilter, rows_max: i64) -> Result<Vec<HeldE
         query = query.filter(later.or(same.and(next)));
     }
     let rows: Vec<HeldRow> = query.load(db)?;
-    rows.into_iter().map(read).collect()
+    read_all(db, rows)
+}
+
+/// The rewards of a referral that are held, or were.
+pub fn rewards_of(db: &mut Db, referral: ReferralId) -> Result<Vec<HeldEvent>, StoreError> {
+    let rows: Vec<HeldRow> = held_events::table
+        .filter(held_events::referral_id.eq(referral.bytes().as_slice()))
+        .order((held_events::recorded_at, held_events::event_id))
+        .select(columns!())
+        .load(db)?;
+    read_all(db, rows)
+}
+
+/// The customer whom a recorded event is about.
+pub fn customer_of(db: &mut Db, event: EventKey) -> Result<Option<CustomerId>, StoreError> {
+    let row: Option<Option<Vec<u8>>> = events::table
+        .filter(events::id.eq(event.bytes().as_slice()))
+        .select(events::customer_id)
+        .first(db)
+        .optional()?;
+    let id = row.flatten().map(|id| types::uuid(&id, "events.customer_id")).transpose()?;
+    Ok(id.map(CustomerId::from_uuid))
 }
 
 /// A held event.
 pub fn get(db: &mut Db, event: EventKey) -> Result<Option<HeldEvent>, StoreError> {
-    let row: Option<HeldRow> = held_events::table
-        .inner_join(events::table.inner_join(transactions::table))
+    let rows: Vec<HeldRow> = held_events::table
         .select(columns!())
         .filter(held_events::event_id.eq(event.bytes().as_slice()))
-        .first(db)
-        .optional()?;
-    row.map(read).transpose()
+        .load(db)?;
+    Ok(read_all(db, rows)?.into_iter().next())
 }
 
 /// Holds the row of a held event until the transaction ends, and reads it.
@@ -392,96 +473,4 @@ pub fn refunds(db: &mut Db, payment: EventKey) -> Result<Vec<KeptEvent>, StoreEr
         ))
         .load(db))?;
     rows.into_iter().map(read_kept).collect()
-}
-
-/// What waits for staff, by partner and rule. A partner with any number of held events hides nobody
-/// else's: each pair is looked up by itself, and its events are counted up to `counted_max`.
-pub fn waiting(
-    db: &mut Db,
-    pairs_max: usize,
-    counted_max: i64,
-) -> Result<Vec<Waiting>, StoreError> {
-    let mut found = Vec::new();
-    let mut last: Option<Waited> = None;
-    while found.len() < pairs_max {
-        let Some(next) = next_waited(db, last.as_ref())? else { break };
-        found.extend(waiting_by(db, &next, counted_max)?);
-        last = Some(next);
-    }
-    Ok(found)
-}
-
-/// A partner, and a rule by which its events wait.
-struct Waited {
-    partner: String,
-    rule: String,
-}
-
-/// The partial index of open events is used only where the state is no parameter.
-fn is_open() -> diesel::expression::SqlLiteral<Bool> {
-    diesel::dsl::sql("held_events.state = 'open'")
-}
-
-fn next_waited(db: &mut Db, last: Option<&Waited>) -> Result<Option<Waited>, StoreError> {
-    let open = || {
-        held_events::table
-            .filter(is_open())
-            .order((held_events::partner_id, held_events::rule))
-            .select((held_events::partner_id, held_events::rule))
-    };
-    let row: Option<(String, String)> = match last {
-        None => open().first(db).optional()?,
-        Some(Waited { partner, rule }) => {
-            let same = held_events::partner_id.eq(partner);
-            let later = held_events::rule.gt(rule);
-            let of_same: Option<(String, String)> =
-                open().filter(same.and(later)).first(db).optional()?;
-            match of_same {
-                Some(row) => Some(row),
-                None => open().filter(held_events::partner_id.gt(partner)).first(db).optional()?,
-            }
-        }
-    };
-    Ok(row.map(|(partner, rule)| Waited { partner, rule }))
-}
-
-fn waiting_by(db: &mut Db, by: &Waited, counted_max: i64) -> Result<Option<Waiting>, StoreError> {
-    type Figures = (Option<String>, Option<String>);
-    let Waited { partner, rule } = by;
-    let open = || {
-        held_events::table
-            .filter(is_open())
-            .filter(held_events::partner_id.eq(partner))
-            .filter(held_events::rule.eq(rule))
-    };
-    let since: Option<chrono::NaiveDateTime> = open()
-        .order((held_events::recorded_at, held_events::event_id))
-        .select(held_events::recorded_at)
-        .first(db)
-        .optional()?;
-    let latest: Option<Figures> = open()
-        .order((held_events::recorded_at.desc(), held_events::event_id.desc()))
-        .select((held_events::figure, held_events::limit_figure))
-        .first(db)
-        .optional()?;
-    let counted: Vec<Vec<u8>> = open().select(held_events::event_id).limit(counted_max).load(db)?;
-    let (Some(since), Some((figure, limit))) = (since, latest) else { return Ok(None) };
-    Ok(Some(Waiting {
-        partner: partner.clone(),
-        rule: rule.clone(),
-        events: i64::try_from(counted.len()).unwrap_or(i64::MAX),
-        since: types::moment(since),
-        figure,
-        limit,
-    }))
-}
-
-/// How many events wait for staff; counted up to a bound.
-pub fn depth(db: &mut Db, rows_max: i64) -> Result<usize, StoreError> {
-    let rows: Vec<Vec<u8>> = both!(db, db => held_events::table
-        .filter(held_events::state.eq(HeldState::Open.name()))
-        .select(held_events::event_id)
-        .limit(rows_max)
-        .load(db))?;
-    Ok(rows.len())
 }

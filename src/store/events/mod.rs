@@ -8,6 +8,7 @@ pub mod flagged_payments;
 pub mod held_events;
 pub mod quotes;
 pub mod signatures;
+pub mod waiting_events;
 
 use std::collections::HashMap;
 

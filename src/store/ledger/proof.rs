@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::proof_of_breaks::{CHARGED, PAYOUTS, SETTLED, UNPAID, UNSETTLED};
 use super::proof_of_holds::{
-    ANSWERED, CHARGES, CONFIRMATIONS, COUNTERS_MISSING, HELD, HOLD_VALUES, RELEASED,
+    ANSWERED, CHARGES, CONFIRMATIONS, COUNTERS_MISSING, HELD, HELD_REWARDS, HOLD_VALUES, RELEASED,
 };
 use crate::ids::AccountId;
 use crate::ledger::TransactionKind;
@@ -222,7 +222,11 @@ const UNMOVED: &str = "
     SELECT 'reward' AS what, 'transactions ' || {hex:t.id} AS place,
         'is of the kind ' || t.kind || ', and no move of a referral stands for it' AS detail
     FROM transactions t LEFT JOIN referral_moves m ON m.transaction_id = t.id
-    WHERE t.kind IN ('referral.rewarded', 'referral.clawed_back') AND m.referral_id IS NULL
+    LEFT JOIN released_events l ON l.transaction_id = t.id AND t.kind = 'referral.rewarded'
+    LEFT JOIN held_events h ON h.event_id = l.event_id AND h.referral_id IS NOT NULL
+        AND h.state = 'released'
+    WHERE t.kind IN ('referral.rewarded', 'referral.clawed_back')
+        AND m.referral_id IS NULL AND h.event_id IS NULL
     ORDER BY place LIMIT 100";
 
 /// A reward posts what its rows say. A claw-back takes no more than its referral's rows say.
@@ -284,7 +288,7 @@ const COUNTS: &str = "
         (SELECT COUNT(*) FROM entries) AS entries,
         (SELECT COUNT(*) FROM accounts) AS accounts";
 
-const QUERIES: [&str; 32] = [
+const QUERIES: [&str; 33] = [
     BALANCES,
     SUMS,
     COUNTS_OF_ENTRIES,
@@ -317,6 +321,7 @@ const QUERIES: [&str; 32] = [
     CHARGES,
     RELEASED,
     HELD,
+    HELD_REWARDS,
 ];
 
 #[derive(QueryableByName)]

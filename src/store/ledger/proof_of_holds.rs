@@ -63,6 +63,17 @@ pub(super) const HELD: &str = "
     WHERE h.kind = 'payment.discounted' AND t.entry_count > 0
     ORDER BY place LIMIT 100";
 
+/// A reward that is held posts nothing, and belongs to its referral.
+pub(super) const HELD_REWARDS: &str = "
+    SELECT 'held' AS what, 'held_events ' || {hex:h.event_id} AS place,
+        'is a held reward whose transaction is ' || COALESCE(t.kind, 'missing')
+            || ' with ' || COALESCE(t.entry_count, 0) || ' entries' AS detail
+    FROM held_events h LEFT JOIN transactions t ON t.id = h.transaction_id
+    LEFT JOIN referrals r ON r.id = h.referral_id
+    WHERE h.referral_id IS NOT NULL
+        AND (COALESCE(t.kind, '') <> 'referral.rewarded' OR t.entry_count > 0 OR r.id IS NULL)
+    ORDER BY place LIMIT 100";
+
 /// What partners are charged for refunds is what the rows of the charges say, and no more than
 /// customers owe.
 pub(super) const CHARGES: &str = "

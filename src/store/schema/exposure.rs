@@ -26,6 +26,8 @@ diesel::table! {
         partner_id -> Text,
         kind -> Text,
         hold_id -> Nullable<Binary>,
+        referral_id -> Nullable<Binary>,
+        transaction_id -> Nullable<Binary>,
         rule -> Text,
         figure -> Nullable<Text>,
         limit_figure -> Nullable<Text>,

@@ -37,6 +37,7 @@ impl<'a> Draft<'a> {
             event,
             partner: &submission.partner.id,
             kind,
+            reward: None,
             hold: self.decision.refers_to.filter(|_hold| kind == Commit::TYPE),
             rule: why.rule(),
             figures: why.figures(),

@@ -2,15 +2,16 @@
 //! manifests and limits. It prints what each way brought before its first event was held, and in all.
 //! The table stands in docs/security.md.
 
+mod insiders;
 mod scenes;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tallystick::clock;
 
-use crate::exposure::{hold_points, now, redemption};
+use crate::exposure::{now, redemption};
 use crate::harness::{
-    Partner, Store, TestApp, Trial, count, customer, member, payment, referral, refund,
+    Answer, Partner, Store, TestApp, Trial, count, customer, member, payment, referral, refund,
 };
 
 /// What a way has brought, in fen: money that the partner is owed, and points that bank customers may
@@ -94,6 +95,25 @@ fn print(name: &str, take: &Take) {
     );
     assert!(take.before <= AIM, "{name}: more than anybody should take: {}", take.before);
     assert!(take.in_all <= AIM, "{name}: more in all: {}", take.in_all);
+}
+
+/// Holds points of an accomplice, who says yes to whatever the bank asks.
+async fn hold_with(shop: &Partner, person: &Partner, id: &str, points: &str) -> Answer {
+    let code = person.send("/v1/customers/me/codes", &json!({ "points": points })).await;
+    if code.status != 201 {
+        return code;
+    }
+    let data = json!({ "code": code.body["code"], "points": points });
+    let held = shop.post(&redemption(id, "held", data)).await;
+    let mine = "/v1/customers/me/redemptions";
+    let asked = person.get(mine).await.body;
+    for one in asked["redemptions"].as_array().unwrap() {
+        if one["confirmation"] == "awaited" {
+            let path = format!("{mine}/{}/confirmation", one["redemption"].as_str().unwrap());
+            person.send(&path, &json!({})).await;
+        }
+    }
+    held
 }
 
 /// One way, against a gateway of its own.
@@ -206,6 +226,7 @@ async fn every_way_brings_less_than_5000_yuan() {
     .await;
     pay_redeem_refund().await;
     Box::pin(scenes::all()).await;
+    Box::pin(insiders::all()).await;
 }
 
 /// The way of four events: pay, hold, redeem, refund; again and again with new accomplices.
@@ -218,7 +239,7 @@ async fn pay_redeem_refund() {
         let reference = member(&person, "green-basket").await;
         let paid =
             shop.record(&now(payment(&format!("p-{n}"), &reference, "2900.00", "0.00"))).await;
-        let held = hold_points(&shop, &person, &format!("h-{n}"), "2900.00").await;
+        let held = hold_with(&shop, &person, &format!("h-{n}"), "2900.00").await;
         let mut told = vec![json!({ "receipt": paid })];
         if held.status == 201 {
             let data = json!({ "hold": format!("h-{n}") });

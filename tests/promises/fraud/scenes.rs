@@ -8,8 +8,8 @@ use tallystick::clock::Moment;
 use tallystick::money::Amount;
 use tallystick::program::total_cost;
 
-use super::{Take, print, taken, why};
-use crate::exposure::{hold_points, now, redemption};
+use super::{Take, hold_with, print, taken, why};
+use crate::exposure::{now, redemption};
 use crate::harness::{
     Answer, Partner, Store, TestApp, Trial, code, customer, member, payment, referral, refund,
 };
@@ -17,20 +17,24 @@ use crate::patterns::Till;
 
 /// A thief at work, with what came of it so far.
 pub struct Thief {
-    app: TestApp,
+    pub app: TestApp,
     take: Take,
 }
 
 impl Thief {
     async fn new() -> Self {
-        let mut app = Trial::bounded_on(Store::Sqlite).start().await;
+        Self::on(Trial::bounded_on(Store::Sqlite)).await
+    }
+
+    pub async fn on(trial: Trial) -> Self {
+        let mut app = trial.start().await;
         app.leads_may_wait = true;
         let take = Take { before: 0, in_all: 0, events: 0, stopped_by: String::new() };
         Self { app, take }
     }
 
     /// Says an event and takes no notice of what comes of it.
-    async fn say(&mut self, partner: &Partner, event: &Value) -> Value {
+    pub async fn say(&mut self, partner: &Partner, event: &Value) -> Value {
         let answer = partner.post(event).await;
         self.note(&answer)
     }
@@ -62,7 +66,15 @@ impl Thief {
         answer.body.clone()
     }
 
-    async fn ends(mut self, name: &str) {
+    /// Notes what stands against the thief, if anything does by now.
+    pub fn is_stopped_by(&mut self, rule: Option<&str>) {
+        if let Some(rule) = rule.filter(|_rule| self.take.stopped_by.is_empty()) {
+            rule.clone_into(&mut self.take.stopped_by);
+            self.take.before = taken(&self.app);
+        }
+    }
+
+    pub async fn ends(mut self, name: &str) {
         self.take.in_all = taken(&self.app);
         if self.take.stopped_by.is_empty() {
             self.take.before = self.take.in_all;
@@ -178,7 +190,7 @@ async fn two_partners_and_one_accomplice() {
         let reference = member(&person, "blue-basket").await;
         thief.say(&here, &careful(number, &reference, 900)).await;
         let hold = format!("h-{number}");
-        let held = hold_points(&there, &person, &hold, "900.00").await;
+        let held = hold_with(&there, &person, &hold, "900.00").await;
         thief.note(&held);
         let done = redemption(&format!("c-{number}"), "committed", json!({ "hold": hold }));
         thief.say(&there, &done).await;
@@ -198,7 +210,7 @@ async fn redeemed_and_returned_in_parts() {
     thief.say(&here, &careful(1, &reference, 950)).await;
     for number in 0..40 {
         let hold = format!("h-{number}");
-        let held = hold_points(&there, &person, &hold, "900.50").await;
+        let held = hold_with(&there, &person, &hold, "900.50").await;
         thief.note(&held);
         let done = redemption(&format!("c-{number}"), "committed", json!({ "hold": hold }));
         thief.say(&there, &done).await;
@@ -250,7 +262,7 @@ async fn refund_while_the_points_are_held() {
         let reference = member(&person, "blue-basket").await;
         thief.say(&here, &careful(number, &reference, 900)).await;
         let hold = format!("h-{number}");
-        let held = hold_points(&there, &person, &hold, "900.00").await;
+        let held = hold_with(&there, &person, &hold, "900.00").await;
         thief.note(&held);
         thief
             .say(&here, &now(refund(&format!("r-{number}"), &format!("x-{number}"), "900.00")))
