@@ -6,7 +6,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::break_code::BreakSums;
 use super::break_record::{Break, BreakFacts, FactRow};
-use super::item::{ItemKind, ItemValue};
+use super::item::{Item, ItemKind, ItemValue};
 use super::matching::{Difference, Pair};
 use super::our_side::{self, OurRow};
 use super::period::Period;
@@ -20,25 +20,20 @@ use crate::ids::{BreakId, EventKey, StatementId};
 use crate::store::matches::MatchedLine;
 use crate::store::{Db, StoreError, matches, statements};
 
-/// Where a line stands, and what it is about.
+/// Where a line stands.
 pub struct LineRef {
     pub statement: StatementId,
     pub line: i64,
-    pub identity: RowIdentity,
-}
-
-/// An event of ours, and what it is about.
-pub struct EventRef {
-    pub key: EventKey,
-    pub identity: RowIdentity,
 }
 
 /// The rows of a run by their places.
 #[derive(Clone, Copy)]
 pub struct Finder<'a> {
     pub order: &'a RunOrder,
+    pub theirs: &'a [Item],
+    pub ours: &'a [Item],
+    /// Where the rows of their side stand.
     pub lines: &'a [LineRef],
-    pub events: &'a [EventRef],
 }
 
 /// What differs, as it may become a break.
@@ -59,7 +54,7 @@ impl Finder<'_> {
     pub fn matched(&self, pairs: &[Pair]) -> impl Iterator<Item = MatchedLine> {
         pairs.iter().filter_map(|pair| {
             let line = self.lines.get(pair.theirs)?;
-            let event = pair.ours.and_then(|place| self.events.get(place).map(|it| it.key));
+            let event = pair.ours.and_then(|place| self.event(place));
             let rule = pair.rule.name();
             Some(MatchedLine { statement: line.statement, line: line.line, event, rule })
         })
@@ -67,9 +62,13 @@ impl Finder<'_> {
 
     /// What a pair is about.
     pub fn subjects_of(&self, pair: &Pair) -> Vec<SubjectKey> {
-        let theirs = self.lines.get(pair.theirs).map(|line| line.identity);
-        let ours = pair.ours.and_then(|place| self.events.get(place)).map(|it| it.identity);
-        self.subjects(theirs.into_iter().chain(ours))
+        let ours = pair.ours.and_then(|place| self.ours.get(place));
+        let rows = self.theirs.get(pair.theirs).into_iter().chain(ours);
+        self.subjects(rows.map(RowIdentity::of))
+    }
+
+    fn event(&self, place: usize) -> Option<EventKey> {
+        self.ours.get(place)?.event
     }
 
     fn subjects(&self, rows: impl Iterator<Item = RowIdentity>) -> Vec<SubjectKey> {
@@ -91,7 +90,7 @@ impl Finder<'_> {
         let keys: Vec<EventKey> = differences
             .iter()
             .flat_map(|it| it.ours.iter().chain(self.our_twin(it)))
-            .filter_map(|place| self.events.get(*place).map(|event| event.key))
+            .filter_map(|place| self.event(*place))
             .collect();
         let ours = our_side::of_keys(db, &keys)?;
         let matched = matches::periods(db, &keys)?;
@@ -174,11 +173,11 @@ impl Finder<'_> {
         &'d self,
         of: &'d Difference,
     ) -> impl Iterator<Item = RowIdentity> + 'd {
-        of.theirs.iter().filter_map(|place| self.lines.get(*place)).map(|line| line.identity)
+        of.theirs.iter().filter_map(|place| self.theirs.get(*place)).map(RowIdentity::of)
     }
 
     fn our_identities<'d>(&'d self, of: &'d Difference) -> impl Iterator<Item = RowIdentity> + 'd {
-        of.ours.iter().filter_map(|place| self.events.get(*place)).map(|event| event.identity)
+        of.ours.iter().filter_map(|place| self.ours.get(*place)).map(RowIdentity::of)
     }
 
     /// The hash of what differs: not of where the lines stand, nor of their harmless columns, which a
@@ -209,10 +208,10 @@ impl Finder<'_> {
     fn our_side(&self, places: &[usize], rows: &Rows<'_>) -> Result<SideOf, ReconcileRefusal> {
         let mut side = SideOf::default();
         for place in places {
-            let event = self.events.get(*place).ok_or(ReconcileRefusal::Gone)?;
-            let row = rows.ours.get(&event.key).ok_or(ReconcileRefusal::Gone)?;
+            let event = self.event(*place).ok_or(ReconcileRefusal::Gone)?;
+            let row = rows.ours.get(&event).ok_or(ReconcileRefusal::Gone)?;
             let first = FirstRow { kind: row.event.kind, at: row.event.at };
-            let matched = rows.matched.get(&event.key).copied();
+            let matched = rows.matched.get(&event).copied();
             let elsewhere = matched.filter(|period| *period != self.order.period);
             side.add(row.value, first, || row.fact(elsewhere));
         }

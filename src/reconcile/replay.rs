@@ -8,7 +8,7 @@ use super::matching::{Matching, compare};
 use super::refusal::ReconcileRefusal;
 use super::run::newest;
 use super::run_order::RunOrder;
-use super::sides::{self, Sides};
+use super::sides;
 use crate::ids::{EventKey, StatementId};
 use crate::partner::matching::MatchingRules;
 use crate::store::{Db, statements};
@@ -68,11 +68,10 @@ pub fn replay(
     if current.is_empty() {
         return Err(ReconcileRefusal::NoStatement { partner: partner.clone(), period: *period });
     }
-    let Sides { theirs, ours, lines, events } =
-        sides::load(db, order, &current, &mut |_db| Ok(()))?;
-    let finder = Finder { order, lines: &lines, events: &events };
-    let now = compare(rules.now, theirs.clone(), ours.clone());
-    let then = compare(rules.then, theirs, ours);
+    let sides = sides::load(db, order, &current, &mut |_db| Ok(()))?;
+    let finder = sides.finder(order);
+    let now = compare(rules.now, &sides.theirs, &sides.ours);
+    let then = compare(rules.then, &sides.theirs, &sides.ours);
     let (was, will) = (by_line(&now, finder), by_line(&then, finder));
     let lines: BTreeSet<(StatementId, i64)> = was.keys().chain(will.keys()).copied().collect();
     let differing = lines.into_iter().filter_map(|key| {

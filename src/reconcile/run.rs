@@ -2,7 +2,7 @@
 //! those that do not are ended; a break is found again under its id with all that was said of it; and
 //! what is no longer found is cleared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::found::Finder;
 use super::matching::{Matching, RULES_VERSION, compare};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
-use super::sides::{self, Sides};
+use super::sides;
 use super::statement::{Statement, StatementState};
 use super::tally::{SideTally, TallyView, views};
 use crate::clock::{self, Moment};
@@ -109,9 +109,8 @@ impl Run<'_> {
         let id = self.id;
         let mut keep_alive = |db: &mut Db| renew(db, id);
         let loaded = sides::load(self.db, self.order, current, &mut keep_alive)?;
-        let Sides { theirs, ours, lines, events } = loaded;
-        let matching = compare(rules, theirs, ours);
-        let finder = Finder { order: self.order, lines: &lines, events: &events };
+        let matching = compare(rules, &loaded.theirs, &loaded.ours);
+        let finder = loaded.finder(self.order);
         self.write_matches(all, current, &matching, finder)?;
         let written = self.write_breaks(&matching, finder)?;
         let report = RunReport {
@@ -166,11 +165,9 @@ impl Run<'_> {
         matching: &Matching,
         finder: Finder<'_>,
     ) -> Result<(), ReconcileRefusal> {
-        let mut wanted: HashMap<(StatementId, i64), MatchedLine> =
-            HashMap::with_capacity(matching.pairs.len());
-        for matched in finder.matched(&matching.pairs) {
-            wanted.insert((matched.statement, matched.line), matched);
-        }
+        let mut wanted: Vec<MatchedLine> = finder.matched(&matching.pairs).collect();
+        wanted.sort_unstable();
+        let mut holding = vec![false; wanted.len()];
         let mut ended = Vec::new();
         for statement in all {
             let is_current = current.iter().any(|it| it.id == statement.id);
@@ -181,14 +178,14 @@ impl Run<'_> {
                 after = last.line;
                 for live in page {
                     let key = (live.statement, live.line);
-                    let holds = is_current
-                        && wanted
-                            .get(&key)
-                            .is_some_and(|it| it.event == live.event && it.rule == live.rule);
-                    if holds {
-                        wanted.remove(&key);
-                    } else {
-                        ended.push(key);
+                    let place = wanted.binary_search_by_key(&key, |it| (it.statement, it.line));
+                    let same = place.ok().filter(|place| {
+                        let wanted = wanted.get(*place);
+                        wanted.is_some_and(|it| it.event == live.event && it.rule == live.rule)
+                    });
+                    match same.filter(|_place| is_current).and_then(|it| holding.get_mut(it)) {
+                        Some(holds) => *holds = true,
+                        None => ended.push(key),
                     }
                 }
             }
@@ -203,9 +200,9 @@ impl Run<'_> {
         for part in ended.chunks(WRITTEN_AT_ONCE) {
             self.write(|tx| matches::end(tx, part, by))?;
         }
-        let mut new: Vec<MatchedLine> = wanted.into_values().collect();
-        new.sort_unstable();
-        for part in new.chunks(WRITTEN_AT_ONCE) {
+        let mut holding = holding.into_iter();
+        wanted.retain(|_new| !holding.next().unwrap_or(false));
+        for part in wanted.chunks(WRITTEN_AT_ONCE) {
             self.write(|tx| matches::insert(tx, part, by))?;
         }
         Ok(())

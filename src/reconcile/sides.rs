@@ -1,27 +1,32 @@
-//! Both sides of a month as they are compared: the lines of its statement, and our events.
-
-use std::collections::BTreeSet;
+//! Both sides of a month as they are compared: the lines of its statement, and our events. A month may have a
+//! million rows on each side, so a row is kept once.
 
 use chrono_tz::Tz;
 
-use super::found::{EventRef, LineRef};
+use super::found::{Finder, LineRef};
 use super::item::{Item, ItemStanding};
 use super::our_side::{self, OurRow};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::statement::{Statement, StatementLine};
-use super::subject::{RowIdentity, order_name};
+use super::subject::order_name;
 use crate::ids::{EventKey, ItemName, PartnerId};
 use crate::store::{Db, statements};
 
 const ROWS_AT_ONCE: i64 = 10_000;
 
-/// Both sides, and where each row is found again by its place.
+/// Both sides, each row at its place.
 pub(super) struct Sides {
     pub(super) theirs: Vec<Item>,
     pub(super) ours: Vec<Item>,
-    pub(super) lines: Vec<LineRef>,
-    pub(super) events: Vec<EventRef>,
+    /// Where the rows of their side stand.
+    lines: Vec<LineRef>,
+}
+
+impl Sides {
+    pub(super) fn finder<'a>(&'a self, order: &'a RunOrder) -> Finder<'a> {
+        Finder { order, theirs: &self.theirs, ours: &self.ours, lines: &self.lines }
+    }
 }
 
 /// What is called between two pages; its error ends the loading.
@@ -41,23 +46,20 @@ pub(super) fn load(
             let Some(last) = page.last() else { break };
             after = last.number;
             for line in &page {
-                let item = their_item(lines.len(), &order.partner, line, order.zone);
-                let identity = RowIdentity::of(&item);
-                theirs.push(item);
+                theirs.push(their_item(lines.len(), &order.partner, line, order.zone));
                 let line = i64::try_from(line.number).unwrap_or(i64::MAX);
-                lines.push(LineRef { statement: statement.id, line, identity });
+                lines.push(LineRef { statement: statement.id, line });
             }
         }
         between(db)?;
     }
     let mut ours = load_ours(db, order)?;
     add_known_elsewhere(db, order, &theirs, &mut ours)?;
-    let (ours, events) = ours.into_iter().unzip();
-    Ok(Sides { theirs, ours, lines, events })
+    Ok(Sides { theirs, ours, lines })
 }
 
 /// Our events of the month and of the days around it.
-fn load_ours(db: &mut Db, order: &RunOrder) -> Result<Vec<(Item, EventRef)>, ReconcileRefusal> {
+fn load_ours(db: &mut Db, order: &RunOrder) -> Result<Vec<Item>, ReconcileRefusal> {
     let month = order.period.span(order.zone);
     let (mut ours, mut after) = (Vec::new(), None);
     loop {
@@ -80,13 +82,16 @@ fn add_known_elsewhere(
     db: &mut Db,
     order: &RunOrder,
     theirs: &[Item],
-    ours: &mut Vec<(Item, EventRef)>,
+    ours: &mut Vec<Item>,
 ) -> Result<(), ReconcileRefusal> {
-    let mut unknown: BTreeSet<EventKey> = theirs.iter().filter_map(|it| it.event).collect();
-    for (_item, event) in &*ours {
-        unknown.remove(&event.key);
-    }
-    let unknown: Vec<EventKey> = unknown.into_iter().collect();
+    let mut known: Vec<EventKey> = ours.iter().filter_map(|it| it.event).collect();
+    known.sort_unstable();
+    let named = theirs.iter().filter_map(|it| it.event);
+    let mut unknown: Vec<EventKey> =
+        named.filter(|event| known.binary_search(event).is_err()).collect();
+    drop(known);
+    unknown.sort_unstable();
+    unknown.dedup();
     for found in our_side::elsewhere(db, &unknown)? {
         let standing = match found.is_reversed {
             true => ItemStanding::Reversed,
@@ -112,8 +117,8 @@ fn their_item(place: usize, partner: &PartnerId, line: &StatementLine, zone: Tz)
 }
 
 /// The event at its place among ours.
-fn our_item(place: usize, row: &OurRow, standing: ItemStanding, zone: Tz) -> (Item, EventRef) {
-    let item = Item {
+fn our_item(place: usize, row: &OurRow, standing: ItemStanding, zone: Tz) -> Item {
+    Item {
         place,
         kind: row.event.kind,
         event: Some(row.event.key),
@@ -123,8 +128,7 @@ fn our_item(place: usize, row: &OurRow, standing: ItemStanding, zone: Tz) -> (It
         day: row.event.at.day_in(zone),
         store: row.store.as_deref().map(store_name),
         standing,
-    };
-    (item, EventRef { key: row.event.key, identity: RowIdentity::of(&item) })
+    }
 }
 
 fn store_name(store: &str) -> ItemName {

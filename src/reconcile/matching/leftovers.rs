@@ -32,7 +32,7 @@ impl Likeness {
 
 /// Names each free row of a side: a duplicate of a row that found its place, or of one that says
 /// exactly the same; a refund of which the other side knows the payment; or missing.
-pub(super) fn named(side: &Side, missing: BreakCode, known: &HashSet<ItemName>) -> Vec<Left> {
+pub(super) fn named(side: &Side<'_>, missing: BreakCode, known: &HashSet<ItemName>) -> Vec<Left> {
     let free: Vec<usize> = side.free(ItemStanding::Good).map(|(row, _item)| row).collect();
     let asked = free.iter().filter_map(|row| side.get(*row)).flat_map(Likeness::of);
     let mut placed: HashMap<Likeness, Option<usize>> = asked.map(|like| (like, None)).collect();

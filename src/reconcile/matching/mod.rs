@@ -75,7 +75,7 @@ pub struct Matching {
 
 /// Holds the lines against the events.
 #[must_use]
-pub fn compare(rules: &MatchingRules, theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
+pub fn compare(rules: &MatchingRules, theirs: &[Item], ours: &[Item]) -> Matching {
     let mut table = Table::new(rules, theirs, ours);
     let good = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Good };
     table.join(good, |it| Some((it.kind, it.event?, it.value)), Table::pair_by_id);
@@ -111,11 +111,11 @@ struct Standings {
 }
 
 /// What a pass does with the rows of one key.
-type Act = fn(&mut Table, Rows<'_>, Rows<'_>);
+type Act<'a> = fn(&mut Table<'a>, Rows<'_>, Rows<'_>);
 
-struct Table {
-    theirs: Side,
-    ours: Side,
+struct Table<'a> {
+    theirs: Side<'a>,
+    ours: Side<'a>,
     pairs: Vec<Pair>,
     differences: Vec<Difference>,
     tolerance: Tolerance,
@@ -130,8 +130,8 @@ struct Tolerance {
     used: u64,
 }
 
-impl Table {
-    fn new(rules: &MatchingRules, theirs: Vec<Item>, ours: Vec<Item>) -> Self {
+impl<'a> Table<'a> {
+    fn new(rules: &MatchingRules, theirs: &'a [Item], ours: &'a [Item]) -> Self {
         let fen = |amount: Amount| u64::try_from(amount.minor()).unwrap_or(0);
         Self {
             theirs: Side::new(theirs),
@@ -152,7 +152,12 @@ impl Table {
     }
 
     /// Calls `act` for each key that free rows of both sides have.
-    fn join<K: Ord>(&mut self, standings: Standings, key: impl Fn(&Item) -> Option<K>, act: Act) {
+    fn join<K: Ord>(
+        &mut self,
+        standings: Standings,
+        key: impl Fn(&Item) -> Option<K>,
+        act: Act<'a>,
+    ) {
         let theirs = self.theirs.keyed(standings.theirs, &key);
         let ours = self.ours.keyed(standings.ours, &key);
         let mut groups = ours.chunk_by(|one, other| one.0 == other.0).peekable();
@@ -181,7 +186,7 @@ impl Table {
     fn differ_by(&mut self, code: BreakCode, theirs: Rows<'_>, ours: Rows<'_>) {
         theirs.iter().for_each(|row| self.theirs.end(*row, RowEnd::Broken));
         ours.iter().for_each(|row| self.ours.end(*row, RowEnd::Broken));
-        let places = |side: &Side, rows: Rows<'_>| {
+        let places = |side: &Side<'_>, rows: Rows<'_>| {
             let mut places: Vec<usize> = rows.iter().map(|row| side.place(*row)).collect();
             places.sort_unstable();
             places
@@ -375,7 +380,7 @@ impl Table {
 
     /// The orders of refunds that are left whose payment matches.
     fn orders_known_to_both(&self) -> HashSet<ItemName> {
-        let refunds = |side: &Side| -> Vec<ItemName> {
+        let refunds = |side: &Side<'_>| -> Vec<ItemName> {
             let free = side.free(ItemStanding::Good);
             free.filter(|(_row, item)| item.kind == ItemKind::Refund)
                 .filter_map(|(_row, item)| item.order)
@@ -420,7 +425,7 @@ fn rows<K>(group: &[(K, usize)]) -> Vec<usize> {
     group.iter().map(|(_key, row)| *row).collect()
 }
 
-fn by_time(side: &Side, rows: Rows<'_>) -> Vec<usize> {
+fn by_time(side: &Side<'_>, rows: Rows<'_>) -> Vec<usize> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| side.get(*row).map(|item| item.at));
     rows

@@ -4,8 +4,8 @@ use crate::reconcile::item::{Item, ItemStanding, ItemValue};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The rows of one side, in the order of what they say.
-pub(super) struct Side {
-    pub(super) items: Vec<Item>,
+pub(super) struct Side<'a> {
+    pub(super) items: Vec<&'a Item>,
     pub(super) ends: Vec<RowEnd>,
 }
 
@@ -19,8 +19,9 @@ pub(super) struct RowMinor {
     pub(super) row: usize,
 }
 
-impl Side {
-    pub(super) fn new(mut items: Vec<Item>) -> Self {
+impl<'a> Side<'a> {
+    pub(super) fn new(items: &'a [Item]) -> Self {
+        let mut items: Vec<&Item> = items.iter().collect();
         items.sort_unstable_by_key(|it| {
             (it.kind, it.event, it.order, it.value, it.at, it.store, it.standing, it.place)
         });
@@ -28,10 +29,10 @@ impl Side {
         Self { items, ends }
     }
 
-    pub(super) fn free(&self, standing: ItemStanding) -> impl Iterator<Item = (usize, &Item)> {
+    pub(super) fn free(&self, standing: ItemStanding) -> impl Iterator<Item = (usize, &'a Item)> {
         let rows = self.items.iter().zip(&self.ends).enumerate();
         rows.filter(move |(_row, (item, end))| item.standing == standing && **end == RowEnd::Free)
-            .map(|(row, (item, _end))| (row, item))
+            .map(|(row, (item, _end))| (row, *item))
     }
 
     /// Free rows by a key, in the order of the key.
@@ -47,8 +48,8 @@ impl Side {
         keyed
     }
 
-    pub(super) fn get(&self, row: usize) -> Option<&Item> {
-        self.items.get(row)
+    pub(super) fn get(&self, row: usize) -> Option<&'a Item> {
+        self.items.get(row).copied()
     }
 
     pub(super) fn place(&self, row: usize) -> usize {

@@ -35,17 +35,17 @@ fn refund(item: Item) -> Item {
 }
 
 fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
-    super::compare(&MatchingRules::default(), theirs, ours)
+    super::compare(&MatchingRules::default(), &theirs, &ours)
 }
 
 fn compare_leniently(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
     let rules = "tolerance_max = \"0.50\"\ntolerance_month_max = \"2.00\"\nsum_rows_max = 4";
-    super::compare(&toml::from_str(rules).unwrap(), theirs, ours)
+    super::compare(&toml::from_str(rules).unwrap(), &theirs, &ours)
 }
 
 fn told_by(rules: &str, theirs: &[Item], ours: &[Item]) -> Vec<String> {
     let rules: MatchingRules = toml::from_str(rules).unwrap();
-    tell(&super::compare(&rules, theirs.to_vec(), ours.to_vec()))
+    tell(&super::compare(&rules, theirs, ours))
 }
 
 fn told(theirs: &[Item], ours: &[Item]) -> Vec<String> {
@@ -289,7 +289,7 @@ fn several_rows_that_come_to_one_are_shown_and_never_matched() {
     // Without the rule nothing is looked for, and a search that is too long says so.
     assert!(self::told(&theirs, &ours).iter().all(|it| it.starts_with("MISSING")));
     let rules: MatchingRules = toml::from_str("sum_rows_max = 3\nsum_steps_max = 2").unwrap();
-    let found = super::compare(&rules, theirs.to_vec(), ours.to_vec());
+    let found = super::compare(&rules, &theirs, &ours);
     assert!(found.sums_given_up > 0 && found.theirs.adds_up(), "{found:?}");
 }
 
