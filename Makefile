@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench bench-reconcile chaos soak baskets fraud fuzz run serve fmt clean doc
+.PHONY: help tools tools-build tools-demo tools-bench demo test check advisories bench bench-reconcile chaos soak baskets fraud fuzz run serve fmt clean doc screenshots
 
 SETUP := tests/tools/setup.sh
 # Tests wait more than they work: for timers, other processes, answers. So more run than there are cores.
@@ -14,7 +14,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 tools: ## install what is missing for building, demo and tests (apt packages, .tools)
-	@$(SETUP) build postgres venv node deny hledger
+	@$(SETUP) build postgres venv node deny hledger browser
 
 tools-demo:
 	@$(SETUP) build venv
@@ -74,6 +74,9 @@ fraud: ## ways to take money from the bank, played against a gateway with the sh
 chaos: tools ## many leads into a real CRM while it and the gateways are killed (LEADS=10000)
 	CHAOS_LEADS=$(or $(LEADS),10000) CHAOS_SEED=$(SEED) cargo test --locked --test promises \
 	    chaos::whatever -- --nocapture
+
+screenshots: tools ## pictures of every page of the console, in .tools/screenshots
+	CONSOLE_PICTURES=$(abspath .tools/screenshots) cargo test --locked --test promises -- console::a_browser
 
 fuzz: tools-build ## fuzz the parsers and verifiers (SECONDS=30 on each) and keep what reaches further in tests/fuzz/corpus
 	tests/fuzz/run.sh $(or $(SECONDS),30)

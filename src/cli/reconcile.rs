@@ -14,6 +14,7 @@ use crate::money::{Amount, Asset};
 use crate::partner::matching::MatchingRules;
 use crate::partner::{Partner, Registry};
 use crate::reconcile::break_code::BreakCode;
+use crate::reconcile::break_record::BreakFilter;
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::closing;
 use crate::reconcile::item::ItemValue;
@@ -27,7 +28,6 @@ use crate::reconcile::run_order::RunOrder;
 use crate::reconcile::statement_file::FileSource;
 use crate::reconcile::statements::{self, Imported, StatementOrder};
 use crate::settings::Settings;
-use crate::store::breaks::BreakFilter;
 use crate::store::reconciliations::RunState;
 use crate::store::{self, Db};
 

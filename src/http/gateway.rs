@@ -11,8 +11,10 @@ use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
 use crate::event::Event;
 use crate::http::access::access_token::Tokens;
+use crate::http::access::code_flow::CodeFlow;
 use crate::http::access::identity_provider::IdentityProvider;
 use crate::http::access::issuer_keys::IssuerKeysError;
+use crate::http::access::local_provider::LocalProvider;
 use crate::http::pages::visitor::Visitor;
 use crate::http::problem::Problem;
 use crate::http::server::limit::Limits;
@@ -45,11 +47,11 @@ pub struct Gateway {
     /// Maximum size of an uploaded file, in bytes.
     pub(in crate::http) upload_bytes_max: i64,
     /// Maximum size of a file once it is unpacked, in bytes.
-    pub(in crate::http) unpacked_bytes_max: u64,
+    pub unpacked_bytes_max: u64,
     pub(in crate::http) streams: OpenStreams,
-    pub(in crate::http) long_work: LongWork,
+    pub long_work: LongWork,
     /// Statements as files are made one or two at a time, beside the other long work.
-    pub(in crate::http) statement_files: LongWork,
+    pub statement_files: LongWork,
     pub metrics: Arc<Metrics>,
     /// Whether the public address shows the metrics to staff.
     pub(in crate::http) metrics_public: bool,
@@ -58,6 +60,9 @@ pub struct Gateway {
     pub(in crate::http) webhooks: WebhookSettings,
     pub(in crate::http) customer_issuer: Option<IdentityProvider>,
     pub(in crate::http) staff_issuer: Option<IdentityProvider>,
+    /// How staff sign in at the console, where there is one.
+    pub console: Option<CodeFlow>,
+    pub(in crate::http) local_provider: Option<LocalProvider>,
     pub(in crate::http) feedback_secret: Option<SharedSecret>,
     pub(in crate::http) tokens: Tokens,
     /// Rates of partners.
@@ -66,7 +71,7 @@ pub struct Gateway {
     pub(in crate::http) people: Limits<String>,
     /// Requests a second of one customer, and of one member of staff.
     pub(in crate::http) customer_rate: u32,
-    pub(in crate::http) staff_rate: u32,
+    pub staff_rate: u32,
     /// Maximum age of a stream of events.
     pub(in crate::http) stream_age_max: Duration,
     /// Whether TLS asks clients for certificates.
@@ -84,6 +89,8 @@ pub struct Gateway {
 pub enum GatewayError {
     #[error(transparent)]
     IssuerKeys(#[from] IssuerKeysError),
+    #[error("setting console.local_provider: {0}")]
+    LocalProvider(&'static str),
     #[error("the CRM's settings cannot be used: {0}")]
     FeedbackSecret(&'static str),
 }
@@ -125,6 +132,8 @@ impl Gateway {
             webhooks: settings.webhooks,
             customer_issuer: provider(settings.customer_tokens.as_ref(), "customer_tokens")?,
             staff_issuer: provider(settings.staff_tokens.as_ref(), "staff_tokens")?,
+            console: console(settings, &issuer)?,
+            local_provider: local_provider(settings, registry)?,
             feedback_secret: feedback_secret(settings.crm_feedback.as_ref())?,
             tokens: Tokens::new(&issuer, keys.token.clone()),
             limits: Limits::default(),
@@ -147,7 +156,7 @@ impl Gateway {
     }
 
     /// Whether a partner's books are apart from those of real partners and of customers.
-    pub(in crate::http) fn is_apart(&self, partner: &Partner) -> bool {
+    pub fn is_apart(&self, partner: &Partner) -> bool {
         self.sandbox.is_some() && partner.status.is_trial()
     }
 
@@ -192,7 +201,7 @@ impl Gateway {
     ///
     /// # Errors
     /// `rate-limited`, when the person has used up their rate.
-    pub(in crate::http) fn limit_person(
+    pub fn limit_person(
         &self,
         request: &HttpRequest,
         name: &str,
@@ -217,6 +226,27 @@ fn provider(
     table: &'static str,
 ) -> Result<Option<IdentityProvider>, IssuerKeysError> {
     settings.map(|settings| IdentityProvider::load(settings, table)).transpose()
+}
+
+fn console(settings: &Settings, own_url: &str) -> Result<Option<CodeFlow>, IssuerKeysError> {
+    let console = settings.console.as_ref();
+    let flow = |console| CodeFlow::new(console, settings.staff_tokens.as_ref(), own_url);
+    console.map(flow).transpose()
+}
+
+/// The identity provider of a trial, where the settings ask for it and nobody is beyond the sandbox.
+fn local_provider(
+    settings: &Settings,
+    registry: &Registry,
+) -> Result<Option<LocalProvider>, GatewayError> {
+    let Some(console) = settings.console.as_ref().filter(|console| console.local_provider) else {
+        return Ok(None);
+    };
+    if !registry.all_on_trial() {
+        let expected = "expected no partner beyond the sandbox: staff sign in without a password";
+        return Err(GatewayError::LocalProvider(expected));
+    }
+    LocalProvider::new(&console.client_id).map(Some).map_err(GatewayError::LocalProvider)
 }
 
 /// The secret that the CRM signs its feedback with, where the settings have one.

@@ -7,7 +7,7 @@ mod gateway;
 pub mod merchant;
 mod openapi;
 mod operator;
-mod pages;
+pub mod pages;
 mod partner;
 pub mod problem;
 mod routes;

@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::web;
 
+use crate::console;
 use crate::http::access::auth::{
     Caller, ConsentsWrite, Customer, EventsWrite, SettlementsAnswer, WebhooksManage,
 };
@@ -10,7 +11,7 @@ use crate::http::access::partner_or_staff::PartnerOrStaff;
 use crate::http::access::staff::{
     Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Reconcile, Settle, Staff,
 };
-use crate::http::access::{metadata, revocation, token_endpoint};
+use crate::http::access::{local_provider_pages, metadata, revocation, token_endpoint};
 use crate::http::customer::{
     codes, consents, contact, notices, own_referrals, person_data, points, redemptions,
 };
@@ -81,6 +82,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(reconcile_routes)
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
+        // Staff at the console: signed in by the bank's identity provider, or by that of a trial
+        .configure(console::routes)
+        .configure(local_provider_pages::routes)
         // Everybody: the reference
         .service(at(paths::OPENAPI_PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))

@@ -289,6 +289,10 @@ random_id!(
     SignatureId
 );
 random_id!(
+    /// One session of a member of staff at the console.
+    SessionId
+);
+random_id!(
     /// One reading of personal data.
     ReadingId
 );

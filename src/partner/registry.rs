@@ -72,6 +72,12 @@ impl Registry {
         self.now().get(id).is_some_and(|partner| partner.status.is_trial())
     }
 
+    /// Whether no partner is beyond the sandbox now.
+    #[must_use]
+    pub fn all_on_trial(&self) -> bool {
+        self.now().by_id.values().all(|partner| partner.status.is_trial())
+    }
+
     /// The folder of partners.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -32,6 +32,16 @@ pub struct Break {
     pub closed_at: Option<Moment>,
 }
 
+/// Which breaks to list.
+#[derive(Clone, Debug)]
+pub struct BreakFilter {
+    pub state: BreakState,
+    pub partner: Option<PartnerId>,
+    /// Breaks of that month of the partner alone.
+    pub period: Option<Period>,
+    pub code: Option<BreakCode>,
+}
+
 /// The rows of a break as they stood when it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakFacts {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::break_record::{Break, Note, NoteAuthor, NoteReaders};
+use super::break_record::{Break, BreakFilter, Note, NoteAuthor, NoteReaders};
 use super::past_decision::PastDecisions;
 use super::proposal::{
     BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
@@ -50,6 +50,46 @@ pub fn read(db: &mut Db, id: BreakId) -> Done<BreakDetail> {
     let found = breaks::get(db, id)?.ok_or(ReconcileRefusal::BreakUnknown)?;
     let proposals = break_talk::proposals(db, id)?;
     Ok(BreakDetail { found, proposals, notes: break_talk::notes(db, id)? })
+}
+
+/// Breaks of one state, the oldest first, after the last one of the page before.
+///
+/// # Errors
+/// The store's.
+pub fn list(
+    db: &mut Db,
+    filter: &BreakFilter,
+    after: Option<(Moment, BreakId)>,
+    rows_max: i64,
+) -> Done<Vec<Break>> {
+    Ok(breaks::page(db, filter, after, rows_max)?)
+}
+
+/// A break whose proposal waits for another person.
+pub struct WaitingBreak {
+    pub found: Break,
+    pub proposal: Proposal,
+}
+
+/// Proposals that wait for another person, by the age of their breaks, after the last one of the page before.
+///
+/// # Errors
+/// The store's.
+pub fn waiting_for_approval(
+    db: &mut Db,
+    after: Option<(Moment, BreakId)>,
+    rows_max: i64,
+) -> Done<Vec<WaitingBreak>> {
+    let filter =
+        BreakFilter { state: BreakState::Proposed, partner: None, period: None, code: None };
+    let found = breaks::page(db, &filter, after, rows_max)?;
+    let ids: Vec<BreakId> = found.iter().map(|it| it.id).collect();
+    let mut proposals = break_talk::waiting(db, &ids)?;
+    let pair = |found: Break| {
+        let proposal = proposals.remove(&found.id)?;
+        Some(WaitingBreak { found, proposal })
+    };
+    Ok(found.into_iter().filter_map(pair).collect())
 }
 
 /// A break as its partner sees it: once the partner was asked, and without what staff say among

@@ -17,6 +17,7 @@ mod findings;
 mod found;
 pub mod item;
 pub mod matching;
+pub mod month_board;
 mod our_side;
 pub mod past_decision;
 pub mod payout;

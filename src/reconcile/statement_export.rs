@@ -9,7 +9,7 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, Workboo
 use super::export_error::ExportError;
 use super::refusal::ReconcileRefusal;
 use super::settled_entries::{EntryPlace, NamedEntry, StatedEntry, name, of_settlement};
-use super::settlement::{OWED, When};
+use super::settlement::{OWED, When, statement_no};
 use super::statement_check::STATEMENT_TYPE;
 use super::statement_lines::{KeptLine, KeptStatement, LineNumbers};
 use super::statement_pdf::PrintedStatement;
@@ -100,6 +100,36 @@ impl StatementFormat {
             Self::Xlsx => "xlsx",
             Self::Pdf => "pdf",
         }
+    }
+}
+
+/// The most entries of a file that is made in memory.
+const FILE_ENTRIES_MAX: u64 = 100_000;
+
+/// The file of a settlement, in memory.
+pub struct StatementMade {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+impl StatementMade {
+    /// Makes the file of a settlement. The same statement gives the same bytes.
+    ///
+    /// # Errors
+    /// As [`export`].
+    pub fn of(
+        db: &mut Db,
+        settlement: &Settlement,
+        format: StatementFormat,
+        keys: &TokenKeys,
+        zone: Tz,
+    ) -> Result<Self, ReconcileRefusal> {
+        let maker = Maker { keys, zone, entries_max: FILE_ENTRIES_MAX };
+        let mut bytes = Vec::new();
+        export(db, settlement, format, &maker, &mut bytes)?;
+        let Settlement { partner, period, number, .. } = settlement;
+        let number = statement_no(partner, *period, *number);
+        Ok(Self { name: format!("{number}.{}", format.ending()), bytes })
     }
 }
 

@@ -8,7 +8,7 @@ use super::refusal::ReconcileRefusal;
 use super::statement::{Statement, StatementLine, StatementState};
 use super::statement_file::{CheckedFile, FileFault, FileReading, FileSource, NextLine};
 use crate::clock::Moment;
-use crate::ids::{StaffId, StatementId};
+use crate::ids::{PartnerId, StaffId, StatementId};
 use crate::intake::Charset;
 use crate::partner::Partner;
 use crate::store::statements::PartOf;
@@ -49,6 +49,19 @@ const PARTS_MAX: i64 = 400;
 const OTHERS_MAX: usize = 50;
 /// Lines that are kept in one transaction. Others write between them.
 const LINES_AT_ONCE: usize = 2_000;
+
+/// A partner's statements, newest first, before the last one of the page before.
+///
+/// # Errors
+/// The store's.
+pub fn list(
+    db: &mut Db,
+    partner: &PartnerId,
+    before: Option<(Moment, StatementId)>,
+    rows_max: i64,
+) -> Result<Vec<Statement>, ReconcileRefusal> {
+    Ok(statements::page(db, partner, before, rows_max)?)
+}
 
 /// Reads a file and holds it against its controls. It needs no database, and may take long.
 ///

@@ -1,9 +1,11 @@
 //! One value with every setting: defaults, then a file, then the environment. An unknown key or a
 //! bad value is refused with its name, its source, and what was expected.
 
+mod console;
 mod crm;
 mod secret;
 
+pub use console::ConsoleSettings;
 pub use crm::{
     CrmFeedbackSettings, CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings,
 };
@@ -97,6 +99,8 @@ pub struct Settings {
     pub alarms: Option<AlarmSettings>,
     pub customer_tokens: Option<TokenSettings>,
     pub staff_tokens: Option<TokenSettings>,
+    /// Without it there is no console for staff.
+    pub console: Option<ConsoleSettings>,
     /// Without it, the gateway speaks HTTP behind a proxy that ends TLS.
     pub tls: Option<TlsSettings>,
 }
@@ -314,13 +318,18 @@ impl TokenSettings {
     }
 }
 
-/// Whether keys that are fetched from a URL come unchanged.
-fn is_safe_url(url: &str) -> bool {
+/// Whether what comes from a URL comes unchanged.
+#[must_use]
+pub fn is_safe_url(url: &str) -> bool {
+    url.starts_with("https://") || is_local_url(url)
+}
+
+/// Whether a URL leads to this machine.
+fn is_local_url(url: &str) -> bool {
     let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let is_local = local.iter().any(|start| {
+    local.iter().any(|start| {
         url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-    });
-    url.starts_with("https://") || is_local
+    })
 }
 
 /// Which setting is wrong, where it came from, and what was expected.
@@ -380,6 +389,7 @@ impl Settings {
         if let Some(staff) = &self.staff_tokens {
             staff.check("staff_tokens")?;
         }
+        self.check_console()?;
         match &self.key_source {
             KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(
                 format!("setting key_source.variable: {variable} would be taken for a setting"),
@@ -388,6 +398,33 @@ impl Settings {
                 "setting key_source.command: expected the program and what it is given".to_owned(),
             )),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Settings {
+    /// Staff sign in at the console where their tokens come from, or at the provider of a trial.
+    fn check_console(&self) -> Result<(), SettingsError> {
+        let Some(console) = &self.console else { return Ok(()) };
+        let wrong = |what: &str| Err(SettingsError(format!("setting console.{what}")));
+        if console.client_id.is_empty() {
+            return wrong("client_id: missing: expected what the identity provider calls us");
+        }
+        if console.idle_seconds == 0 || console.idle_seconds > console.session_seconds {
+            return wrong("idle_seconds: expected 1 or more, and not above session_seconds");
+        }
+        if console.local_provider {
+            let is_local = self.listen.ip().is_loopback() && self.tls.is_none();
+            let names = self.issuer.as_deref();
+            if !is_local || names.is_some_and(|issuer| !is_local_url(issuer)) {
+                return wrong("local_provider: expected listen and issuer on this machine only");
+            }
+            return Ok(());
+        }
+        match &self.staff_tokens {
+            Some(staff) if is_safe_url(&staff.issuer) => Ok(()),
+            Some(_) => wrong("client_id: expected an https:// URL as staff_tokens.issuer"),
+            None => wrong("client_id: expected staff_tokens too: staff sign in at that issuer"),
         }
     }
 }

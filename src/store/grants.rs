@@ -103,6 +103,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ("assertions", "SELECT, INSERT, DELETE"),
     ("revoked_tokens", "SELECT, INSERT, DELETE"),
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
+    ("console_sessions", "SELECT, INSERT, UPDATE (seen_at), DELETE"),
     ("notices", "SELECT, INSERT"),
     ("notice_opt_outs", "SELECT, INSERT, DELETE"),
     ("announcements", "SELECT, INSERT, UPDATE (cancelled_by, cancelled_because, cancelled_at)"),

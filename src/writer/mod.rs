@@ -73,7 +73,7 @@ pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
 pub use quote::Quoted;
 pub use release::{HeldOrder, HeldOutcome, HeldRefusal, HeldStep};
-pub use settle::BreakAdjustment;
+pub use settle::{BreakAdjustment, break_postings};
 use watch::InLine;
 pub use work::{Bank, Work};
 use worker::{Job, Worker};

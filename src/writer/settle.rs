@@ -25,7 +25,8 @@ impl Work<'_> {
         &mut self,
         adjustment: BreakAdjustment,
     ) -> Result<TransactionId, RecordError> {
-        let postings = postings(&adjustment).map_err(Refusal::from)?;
+        let postings =
+            break_postings(&adjustment.partner, adjustment.amount).map_err(Refusal::from)?;
         let mut decision = Decision { postings, ..Decision::default() };
         decision.explain(adjustment.why);
         let kind = TransactionKind::BreakAdjusted;
@@ -38,10 +39,13 @@ impl Work<'_> {
     }
 }
 
-fn postings(adjustment: &BreakAdjustment) -> Result<Vec<Posting>, AmountError> {
-    let BreakAdjustment { partner, amount, .. } = adjustment;
+/// What an adjustment posts: above zero the bank owes the partner more.
+///
+/// # Errors
+/// [`AmountError::OutOfRange`].
+pub fn break_postings(partner: &PartnerId, amount: Amount) -> Result<Vec<Posting>, AmountError> {
     let rule = RuleVersion::built_in(BreakAdjusted::RULE);
     let owed = Account::partner(AccountCode::SETTLEMENT_PAYABLE, partner, amount.asset());
     let borne = Account::bank(AccountCode::SETTLEMENT_EXPENSE, amount.asset());
-    Ok(vec![Posting::new(owed, *amount, &rule), Posting::new(borne, amount.negate()?, &rule)])
+    Ok(vec![Posting::new(owed, amount, &rule), Posting::new(borne, amount.negate()?, &rule)])
 }

@@ -11,6 +11,7 @@
 #   node       .tools/node with the packages of tests/tools/node: clients of other makers (needs venv)
 #   deny       .tools/bin/cargo-deny
 #   hledger    hledger, which reads the ledger's journal in the tests
+#   browser    Chromium with a Chinese font: it walks through the console (needs node)
 #   bench      wrk and pgbench
 #
 # System packages come by apt-get, as root or by sudo. Everything else stays in .tools.
@@ -185,17 +186,24 @@ make_deny() {
 want_hledger() { has hledger || need hledger; }
 make_hledger() { has hledger || fail "hledger is still missing"; }
 
+has_chinese_font() { has fc-list && [ -n "$(fc-list :lang=zh-cn file)" ]; }
+want_browser() {
+    has chromium || need chromium
+    has_chinese_font || need fontconfig fonts-wqy-microhei
+}
+make_browser() { has chromium || fail "chromium is still missing"; }
+
 want_bench() {
     has wrk || need wrk
     has_postgres pgbench || need postgresql-contrib
 }
 make_bench() { has wrk || fail "wrk is still missing"; }
 
-[ $# -gt 0 ] || fail "say which parts: build postgres venv node deny hledger bench"
+[ $# -gt 0 ] || fail "say which parts: build postgres venv node deny hledger browser bench"
 for part in "$@"; do
     case $part in
-        build | postgres | venv | node | deny | hledger | bench) ;;
-        *) fail "unknown part '$part': build postgres venv node deny hledger bench" ;;
+        build | postgres | venv | node | deny | hledger | browser | bench) ;;
+        *) fail "unknown part '$part': build postgres venv node deny hledger browser bench" ;;
     esac
 done
 mkdir -p .tools

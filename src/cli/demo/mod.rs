@@ -3,6 +3,7 @@
 //! The report is written for people, and every number in it is checked.
 
 mod bank;
+mod left_open;
 mod month;
 mod partner;
 mod play;
@@ -54,6 +55,7 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
     month::settle(&stage, &played, &mut checks).await?;
     let held = checks.print();
     if !args.once {
+        left_open::leave(&stage, &played).await?;
         print_urls(&stage);
         until_told_to_stop().await?;
     }
@@ -64,6 +66,10 @@ pub async fn run(args: Args, mut settings: Settings) -> Result<bool, Failure> {
 
 fn print_urls(stage: &Stage) {
     println!("Look around, and stop with Ctrl-C:");
+    println!(
+        "  console   {}/console  (sign in by a button; each list has something to decide)",
+        stage.url
+    );
     println!("  gateway   {}/readyz", stage.url);
     println!("  metadata  {}/.well-known/oauth-authorization-server", stage.url);
     println!("  CRM       {}  (database crm, user admin)", stage.crm.url());

@@ -61,7 +61,7 @@ const SALES: [Sale; 12] = [
 const SAVED: Decimal = Decimal::from_parts(3_000, 0, 0, false, 2);
 /// The bank owes so much more for the sale whose amount was wrong.
 const ADJUSTED: &str = "6.00";
-const STORE: &str = "朝阳门店";
+pub const STORE: &str = "朝阳门店";
 
 const fn agreed(day: u32, paid: &'static str) -> Sale {
     Sale { day, ours: Some(paid), theirs: Theirs::Same, code: None }
@@ -72,17 +72,17 @@ const fn differs(day: u32, ours: Option<&'static str>, theirs: Theirs, code: &'s
 }
 
 /// A member of the bank's staff at the API.
-struct Clerk<'a> {
+pub struct Clerk<'a> {
     stage: &'a Stage,
     token: String,
 }
 
 impl<'a> Clerk<'a> {
-    fn new(stage: &'a Stage, name: &str, roles: &[&str]) -> Result<Self, Failure> {
+    pub fn new(stage: &'a Stage, name: &str, roles: &[&str]) -> Result<Self, Failure> {
         Ok(Self { stage, token: stage.staff_token(name, roles)? })
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.stage.url);
         reqwest::Client::new().request(method, url).bearer_auth(&self.token)
     }
@@ -92,11 +92,11 @@ impl<'a> Clerk<'a> {
         Ok(answer.bytes().await?.to_vec())
     }
 
-    async fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         Ok(serde_json::from_slice(&self.bytes(path).await?)?)
     }
 
-    async fn post(&self, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    pub async fn post(&self, path: &str, body: Option<Value>) -> Result<Value, Failure> {
         let request = self.request(Method::POST, path);
         let request = match body {
             Some(body) => request.json(&body),
@@ -106,7 +106,7 @@ impl<'a> Clerk<'a> {
     }
 }
 
-async fn answered(request: RequestBuilder, path: &str) -> Result<Value, Failure> {
+pub async fn answered(request: RequestBuilder, path: &str) -> Result<Value, Failure> {
     let answer = request.send().await?;
     let (status, body) = (answer.status(), answer.json::<Value>().await?);
     if !status.is_success() {
@@ -116,7 +116,7 @@ async fn answered(request: RequestBuilder, path: &str) -> Result<Value, Failure>
 }
 
 /// The month before the last one: the day that is played is never in it.
-fn month() -> Result<Period, Failure> {
+pub fn month() -> Result<Period, Failure> {
     let today = clock::now().utc().date_naive().with_day(1);
     let first = today.and_then(|day| day.checked_sub_months(chrono::Months::new(2)));
     Ok(Period::of(first.ok_or("no such month")?))

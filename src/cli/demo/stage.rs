@@ -15,7 +15,7 @@ use crate::cli::Failure;
 use crate::cli::partners::keygen::{Alg, KeyPair};
 use crate::database_url::{DatabaseUrl, Kind};
 use crate::partner::programme::Programme;
-use crate::settings::{Settings, TokenSettings};
+use crate::settings::{ConsoleSettings, Settings, TokenSettings};
 use crate::store;
 
 /// Everything that runs while the demo does.
@@ -96,6 +96,7 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
             jwks: staff_jwks,
             ..TokenSettings::default()
         }),
+        console: settings.listen.ip().is_loopback().then(ConsoleSettings::local),
         ..settings
     })
     .await?;

@@ -73,9 +73,9 @@ impl From<IssuedTokenError> for Problem {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+pub(super) struct Claims {
     iss: String,
-    aud: Audience,
+    pub(super) aud: Audience,
     sub: String,
     exp: NumericDate,
     nbf: Option<NumericDate>,
@@ -83,7 +83,7 @@ struct Claims {
     /// OpenID Connect Core, section 5.1: `YYYY-MM-DD`, or `0000-MM-DD` where the year is left out.
     birthdate: Option<Value>,
     #[serde(flatten)]
-    others: Map<String, Value>,
+    pub(super) others: Map<String, Value>,
 }
 
 /// Whom an identity provider vouches for.
@@ -149,22 +149,27 @@ impl IdentityProvider {
 
     /// Verifies a token and reads whose it is. For an unknown key the provider is asked again.
     pub async fn read(&self, token: &str, now: Moment) -> Result<Vouched, IssuedTokenError> {
+        self.vouch(self.open(token, now).await?)
+    }
+
+    /// Verifies a token and reads its claims.
+    pub(super) async fn open(&self, token: &str, now: Moment) -> Result<Claims, IssuedTokenError> {
         self.keys.freshen().await;
-        match self.read_with(&self.keys.now(), token, now) {
+        match self.open_with(&self.keys.now(), token, now) {
             Err(IssuedTokenError::UnknownKey) if self.is_named_by(token) => {
                 self.keys.look_for_new().await;
-                self.read_with(&self.keys.now(), token, now)
+                self.open_with(&self.keys.now(), token, now)
             }
             read => read,
         }
     }
 
-    fn read_with(
+    fn open_with(
         &self,
         keys: &KeySet,
         token: &str,
         now: Moment,
-    ) -> Result<Vouched, IssuedTokenError> {
+    ) -> Result<Claims, IssuedTokenError> {
         let header = jwt::header(token, &TYPES)?;
         if keys.is_empty() {
             return Err(IssuedTokenError::NoKeys);
@@ -185,6 +190,11 @@ impl IdentityProvider {
         if !sane {
             return Err(IssuedTokenError::Subject);
         }
+        Ok(claims)
+    }
+
+    /// Reads whose a token is that was verified.
+    pub(super) fn vouch(&self, claims: Claims) -> Result<Vouched, IssuedTokenError> {
         let birthdate = claims.birthdate.as_ref().and_then(Value::as_str);
         let month = birthdate.and_then(|date| date.split('-').nth(1)?.parse().ok());
         let birth_month = month.filter(|month| (1..=12).contains(month));
@@ -276,6 +286,17 @@ mod tests {
 
     use super::*;
     use crate::http::access::issuer_keys::read_keys;
+
+    impl IdentityProvider {
+        fn read_with(
+            &self,
+            keys: &KeySet,
+            token: &str,
+            now: Moment,
+        ) -> Result<Vouched, IssuedTokenError> {
+            self.vouch(self.open_with(keys, token, now)?)
+        }
+    }
 
     struct Bank {
         der: Vec<u8>,

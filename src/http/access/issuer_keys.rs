@@ -192,18 +192,19 @@ impl IssuerKey {
 
 fn place(settings: &TokenSettings, table: &'static str) -> Result<Place, IssuerKeysError> {
     if settings.jwks.as_os_str().is_empty() {
-        let http = reqwest::Client::builder()
-            .timeout(TIME_OUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
-        let http =
-            http.map_err(|error| IssuerKeysError::Unreachable { table, what: error.to_string() })?;
+        let http = client()
+            .map_err(|error| IssuerKeysError::Unreachable { table, what: error.to_string() })?;
         return Ok(match &settings.jwks_uri {
             Some(url) => Place::Url { http, url: url.clone() },
             None => Place::Discovery { http, issuer: settings.issuer.clone() },
         });
     }
     Ok(Place::File(settings.jwks.clone()))
+}
+
+/// Asks identity providers, and goes nowhere else on their word.
+pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().timeout(TIME_OUT).redirect(reqwest::redirect::Policy::none()).build()
 }
 
 fn read_file(path: PathBuf, table: &'static str) -> Result<Vec<IssuerKey>, IssuerKeysError> {
@@ -240,20 +241,38 @@ async fn discover(http: &reqwest::Client, issuer: &str) -> Result<String, String
     Ok(metadata.jwks_uri)
 }
 
-async fn fetch(http: &reqwest::Client, url: &str) -> Result<String, String> {
-    let failed = |error: reqwest::Error| format!("cannot fetch {url}: {}", error.without_url());
-    let mut answer = http.get(url).send().await.map_err(failed)?;
+pub(super) async fn fetch(http: &reqwest::Client, url: &str) -> Result<String, String> {
+    read_answer(http.get(url)).await.map_err(|fault| format!("{url}: {fault}"))
+}
+
+/// Why an identity provider's answer is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AnswerFault {
+    #[error("it answered {0}")]
+    Status(reqwest::StatusCode),
+    #[error("it answered more than {BYTES_MAX} bytes")]
+    Long,
+    #[error("it answered what is not UTF-8")]
+    NotText,
+    #[error("it cannot be asked: {0}")]
+    Road(reqwest::Error),
+}
+
+/// Sends a request to an identity provider, and reads an answer of bounded size.
+pub(super) async fn read_answer(request: reqwest::RequestBuilder) -> Result<String, AnswerFault> {
+    let failed = |error: reqwest::Error| AnswerFault::Road(error.without_url());
+    let mut answer = request.send().await.map_err(failed)?;
     if !answer.status().is_success() {
-        return Err(format!("{url} answered {}", answer.status()));
+        return Err(AnswerFault::Status(answer.status()));
     }
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await.map_err(failed)? {
         if body.len().saturating_add(part.len()) > BYTES_MAX {
-            return Err(format!("{url} answered more than {BYTES_MAX} bytes"));
+            return Err(AnswerFault::Long);
         }
         body.extend_from_slice(&part);
     }
-    String::from_utf8(body).map_err(|_bad| format!("{url} answered what is not UTF-8"))
+    String::from_utf8(body).map_err(|_bad| AnswerFault::NotText)
 }
 
 /// The keys of a set that may sign tokens. Others, such as those for encryption, are ignored.

@@ -42,7 +42,22 @@ pub enum Role {
 }
 
 impl Role {
-    const fn name(self) -> &'static str {
+    pub const ALL: [Self; 10] = [
+        Self::Adjust,
+        Self::Approve,
+        Self::Decide,
+        Self::Read,
+        Self::Operate,
+        Self::Privacy,
+        Self::Announce,
+        Self::Manage,
+        Self::Reconcile,
+        Self::Settle,
+    ];
+
+    /// As the identity provider lists it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Adjust => "adjust",
             Self::Approve => "approve",

@@ -7,12 +7,12 @@ use askama::Template;
 use chrono::NaiveDate;
 
 use super::door::enter;
-use super::multipart::{self, Part};
 use super::page::{Frame, show};
 use super::shop::Shop;
 use super::visit::{Visit, Visitor};
 use crate::clock;
 use crate::http::Gateway;
+use crate::http::pages::multipart::{self, Part};
 use crate::http::partner::tus;
 use crate::http::partner::uploads::{self, WholeFile};
 use crate::http::problem::Problem;

@@ -4,7 +4,6 @@
 
 mod door;
 mod file;
-mod multipart;
 mod page;
 mod payment;
 pub mod poster;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::shop::Shop;
 use crate::clock;
 use crate::http::Gateway;
-use crate::http::pages::cookie::{Cookie, read_cookie};
+use crate::http::pages::cookie::{Cookie, SameSite, read_cookie};
 use crate::http::pages::forms::{is_token, new_token};
 use crate::http::problem::Problem;
 
@@ -101,7 +101,14 @@ impl Session {
         let signed = signed.map_err(Problem::internal)?;
         let (path, secure) = (shop.path(""), gateway.issuer.starts_with("https://"));
         let seconds = DEVICE_LIFE.num_seconds();
-        let cookie = Cookie { name: COOKIE, value: &signed, path: &path, seconds, secure };
+        let cookie = Cookie {
+            name: COOKIE,
+            value: &signed,
+            path: &path,
+            seconds,
+            secure,
+            same_site: SameSite::Strict,
+        };
         cookie.header().map_err(Problem::internal)
     }
 }

@@ -3,6 +3,14 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderValue, InvalidHeaderValue};
 
+/// Whether the browser sends a cookie when a link of another site leads here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    Strict,
+    /// It does, when the person goes here: an identity provider sends people back like that.
+    Lax,
+}
+
 /// A cookie to be set.
 pub struct Cookie<'a> {
     pub name: &'a str,
@@ -13,6 +21,7 @@ pub struct Cookie<'a> {
     pub seconds: i64,
     /// Whether the browser sends the cookie over TLS only.
     pub secure: bool,
+    pub same_site: SameSite,
 }
 
 impl Cookie<'_> {
@@ -21,10 +30,14 @@ impl Cookie<'_> {
     /// # Errors
     /// For a value that cannot stand in a header.
     pub fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
-        let Self { name, value, path, seconds, secure } = self;
+        let Self { name, value, path, seconds, secure, same_site } = self;
         let secure = if *secure { "; Secure" } else { "" };
+        let same_site = match same_site {
+            SameSite::Strict => "Strict",
+            SameSite::Lax => "Lax",
+        };
         HeaderValue::from_str(&format!(
-            "{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+            "{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"
         ))
     }
 }

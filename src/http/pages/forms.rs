@@ -40,6 +40,16 @@ pub fn new_token() -> Result<String, Problem> {
     Ok(URL_SAFE_NO_PAD.encode(token))
 }
 
+/// A secret that a browser keeps: 256 random bits.
+///
+/// # Errors
+/// `internal`, when the system gives no random numbers.
+pub fn new_secret() -> Result<String, Problem> {
+    let mut secret = [0; 32];
+    rand::fill(&mut secret).map_err(|_none| Problem::internal("no randomness"))?;
+    Ok(URL_SAFE_NO_PAD.encode(secret))
+}
+
 /// Whether a form carries the session's token, compared in constant time.
 pub fn is_token(own: &str, sent: &str) -> bool {
     constant_time::verify_slices_are_equal(own.as_bytes(), sent.as_bytes()).is_ok()

@@ -18,14 +18,22 @@ impl Visitor {
     /// By the address of the connection. Headers that a proxy adds are not believed, because anybody
     /// can send them: behind a proxy all strangers are one.
     pub fn of(request: &HttpRequest, partner: &PartnerId) -> Self {
-        let address = request.peer_addr().map(|peer| peer.ip());
-        Self { partner: partner.clone(), network: address.map(network_of) }
+        Self { partner: partner.clone(), network: caller_network(request) }
     }
 
     /// The network as a text; empty where there is none.
     pub fn network(&self) -> String {
         self.network.map_or_else(String::new, |network| network.to_string())
     }
+}
+
+/// The network of whoever calls, as a text; empty where the connection has no address.
+pub fn network(request: &HttpRequest) -> String {
+    caller_network(request).map_or_else(String::new, |network| network.to_string())
+}
+
+fn caller_network(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| network_of(peer.ip()))
 }
 
 /// An IPv4 address, or the /64 of an IPv6 address, which one household has to itself.

@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::accept::weighed;
-use super::cookie::{Cookie, read_cookie};
+use super::cookie::{Cookie, SameSite, read_cookie};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ macro_rules! words {
         }
     };
 }
-pub(in crate::http) use words;
+pub(crate) use words;
 
 /// The cookie that keeps the language.
 const LANGUAGE: &str = "lang";
@@ -105,7 +105,14 @@ pub fn chosen(request: &HttpRequest) -> Option<Language> {
 pub fn keep_language(request: &HttpRequest, path: &str, response: &mut HttpResponse) {
     let Some(language) = chosen(request) else { return };
     let value = if language.is_chinese() { "zh" } else { "en" };
-    let cookie = Cookie { name: LANGUAGE, value, path, seconds: YEAR_SECONDS, secure: false };
+    let cookie = Cookie {
+        name: LANGUAGE,
+        value,
+        path,
+        seconds: YEAR_SECONDS,
+        secure: false,
+        same_site: SameSite::Strict,
+    };
     if let Ok(header) = cookie.header() {
         response.headers_mut().append(header::SET_COOKIE, header);
     }

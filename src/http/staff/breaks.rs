@@ -21,13 +21,12 @@ use crate::http::staff::reason::read_reason;
 use crate::ids::{BreakId, PartnerId, StaffId, TransactionId};
 use crate::money::{Amount, Asset};
 use crate::reconcile::break_code::{BreakCode, BreakSums};
-use crate::reconcile::break_record::{Break, BreakFacts, FactDecision, FactRow, Note};
+use crate::reconcile::break_record::{Break, BreakFacts, BreakFilter, FactDecision, FactRow, Note};
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::period::Period;
 use crate::reconcile::proposal::{BreakState, Proposal, ProposalAction, ProposalState};
 use crate::store;
-use crate::store::breaks::BreakFilter;
 
 /// The most that one note says.
 const NOTE_CHARACTERS_MAX: usize = 500;

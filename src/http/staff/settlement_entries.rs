@@ -18,9 +18,9 @@ use crate::reconcile::closing;
 use crate::reconcile::period::Period;
 use crate::reconcile::refusal::ReconcileRefusal;
 use crate::reconcile::settled_entries::{self, EntryPlace, StatedEntry, TracedEntry};
-use crate::reconcile::settlement::{OWED, statement_no};
+use crate::reconcile::settlement::OWED;
 use crate::reconcile::settlement_answer::{GivenAnswer, SettlementAnswer};
-use crate::reconcile::statement_export::{Maker, StatementFormat, export};
+use crate::reconcile::statement_export::{StatementFormat, StatementMade};
 use crate::secrets::keys::TokenKeys;
 use crate::store::settlements::Settlement;
 use crate::store::{Db, settlement_answers};
@@ -162,9 +162,6 @@ pub(in crate::http) struct FileQuery {
     format: Option<String>,
 }
 
-/// The most entries of a file by HTTP, which is made in memory.
-const FILE_ENTRIES_MAX: u64 = 100_000;
-
 /// The statement with its entries as a file; a PDF has no entries. The same statement gives the same bytes.
 #[utoipa::path(
     get, path = "/v1/settlements/{partner}/{period}/file", tag = "Reconciliation",
@@ -215,8 +212,7 @@ pub(in crate::http) struct OrderedFile {
 /// A file that was made.
 pub(in crate::http) struct MadeFile {
     format: StatementFormat,
-    name: String,
-    bytes: Vec<u8>,
+    made: StatementMade,
 }
 
 impl OrderedFile {
@@ -226,22 +222,20 @@ impl OrderedFile {
         settlement: &Settlement,
     ) -> Result<MadeFile, ReconcileRefusal> {
         let Self { format, zone, keys } = self;
-        let maker = Maker { keys, zone: *zone, entries_max: FILE_ENTRIES_MAX };
-        let mut bytes = Vec::new();
-        export(db, settlement, *format, &maker, &mut bytes)?;
-        let Settlement { partner, period, number, .. } = settlement;
-        let name = statement_no(partner, *period, *number);
-        Ok(MadeFile { format: *format, name, bytes })
+        let made = StatementMade::of(db, settlement, *format, keys, *zone)?;
+        Ok(MadeFile { format: *format, made })
     }
 }
 
 impl MadeFile {
     pub(in crate::http) fn answer(self) -> HttpResponse {
-        let Self { format, name, bytes } = self;
-        let name = format!("attachment; filename=\"{name}.{}\"", format.ending());
+        let StatementMade { name, bytes } = self.made;
         HttpResponse::Ok()
-            .content_type(format.media_type())
-            .insert_header((header::CONTENT_DISPOSITION, name))
+            .content_type(self.format.media_type())
+            .insert_header((
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{name}\""),
+            ))
             .body(bytes)
     }
 }

@@ -1,6 +1,7 @@
 //! Tables that protect the API: assertions and proofs that may be used once, revoked tokens,
-//! idempotency keys, and failed sign-ins at a shop's form.
+//! idempotency keys, failed sign-ins at a shop's form, and who is signed in at the console.
 
+pub mod console_sessions;
 pub mod form_tries;
 pub mod idempotency_keys;
 pub mod revoked_tokens;

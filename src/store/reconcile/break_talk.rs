@@ -1,5 +1,7 @@
 //! What is proposed about a break, and what is said about it.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::text;
@@ -61,6 +63,24 @@ pub fn proposals(db: &mut Db, id: BreakId) -> Result<Vec<Proposal>, StoreError> 
         .select(ProposalRow::as_select())
         .load(db)?;
     rows.into_iter().map(ProposalRow::read).collect()
+}
+
+/// The proposals that wait, of these breaks.
+pub fn waiting(db: &mut Db, list: &[BreakId]) -> Result<HashMap<BreakId, Proposal>, StoreError> {
+    let mut found = HashMap::new();
+    for part in list.chunks(crate::store::rows_max(1) - 1) {
+        let ids: Vec<&[u8]> = part.iter().map(|id| id.bytes().as_slice()).collect();
+        let rows: Vec<ProposalRow> = both!(db, db => break_proposals::table
+            .filter(break_proposals::break_id.eq_any(&ids))
+            .filter(break_proposals::state.eq("proposed"))
+            .select(ProposalRow::as_select())
+            .load(db))?;
+        for row in rows {
+            let id = types::bytes16(&row.break_id, "break_proposals.break_id")?;
+            found.insert(BreakId::from_bytes(id), row.read()?);
+        }
+    }
+    Ok(found)
 }
 
 /// The newest proposal of a break.

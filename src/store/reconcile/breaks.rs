@@ -6,7 +6,7 @@ use super::{kind, period, value};
 use crate::clock::Moment;
 use crate::ids::{BreakId, PartnerId};
 use crate::reconcile::break_code::{BreakCode, BreakSums};
-use crate::reconcile::break_record::Break;
+use crate::reconcile::break_record::{Break, BreakFilter};
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::period::Period;
 use crate::reconcile::proposal::BreakState;
@@ -32,16 +32,6 @@ struct Row {
     state: String,
     asked_at: Option<chrono::NaiveDateTime>,
     closed_at: Option<chrono::NaiveDateTime>,
-}
-
-/// Which breaks to list.
-#[derive(Clone, Debug)]
-pub struct BreakFilter {
-    pub state: BreakState,
-    pub partner: Option<PartnerId>,
-    /// Breaks of that month of the partner alone.
-    pub period: Option<Period>,
-    pub code: Option<BreakCode>,
 }
 
 /// A break of a month, as a run looks at it.

@@ -10,7 +10,9 @@ use super::{period, text};
 use crate::clock::{self, Moment};
 use crate::ids::{PartnerId, StaffId};
 use crate::money::{Amount, Asset};
+use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::period::Period;
+use crate::reconcile::proposal::BreakState;
 use crate::store::schema::{breaks, settlements};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
@@ -160,6 +162,17 @@ pub fn newest(
     row.map(Row::read).transpose()
 }
 
+/// The proposals of a close that wait: at most one for each partner.
+pub fn waiting(db: &mut Db, rows_max: i64) -> Result<Vec<Settlement>, StoreError> {
+    let rows: Vec<Row> = settlements::table
+        .filter(settlements::state.eq("proposed"))
+        .order(settlements::partner_id)
+        .limit(rows_max)
+        .select(Row::as_select())
+        .load(db)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
 /// The settlement of a month, if it is closed.
 pub fn closed(
     db: &mut Db,
@@ -220,6 +233,28 @@ pub fn open_breaks(
         .select((breaks::code, diesel::dsl::count_star()))
         .load(db))?;
     Ok(rows)
+}
+
+/// How many breaks of a month nobody has decided on, by state and code.
+pub fn undecided_breaks(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Vec<(BreakState, BreakCode, i64)>, StoreError> {
+    let undecided = ["open", "proposed", "awaiting_partner"];
+    let rows: Vec<(String, String, i64)> = both!(db, db => breaks::table
+        .filter(breaks::partner_id.eq(partner.as_str()))
+        .filter(breaks::period.eq(period.to_string()))
+        .filter(breaks::state.eq_any(undecided))
+        .group_by((breaks::state, breaks::code))
+        .select((breaks::state, breaks::code, diesel::dsl::count_star()))
+        .load(db))?;
+    let read = |(state, code, count): (String, String, i64)| {
+        let state = BreakState::by_name(&state).ok_or(StoreError::Corrupt("breaks.state"))?;
+        let code = BreakCode::by_name(&code).ok_or(StoreError::Corrupt("breaks.code"))?;
+        Ok((state, code, count))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 impl Row {

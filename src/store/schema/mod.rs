@@ -2,6 +2,7 @@
 //! amounts are minor units. `tests/promises/stores.rs` compares it with both stores.
 
 mod bank;
+mod console;
 mod crm;
 mod delivery;
 mod exposure;
@@ -14,6 +15,7 @@ mod reconcile;
 mod trial;
 
 pub use bank::*;
+pub use console::*;
 pub use crm::*;
 pub use delivery::*;
 pub use exposure::*;

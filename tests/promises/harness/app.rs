@@ -267,13 +267,8 @@ impl TestApp {
 
     /// A partner with a token of all its scopes.
     pub async fn partner(&self, id: &str) -> Partner {
-        Partner::log_in(
-            &self.url(),
-            &self.trial.settings.issuer.clone().unwrap(),
-            id,
-            self.trial.key(id),
-        )
-        .await
+        Partner::log_in(&self.url(), self.app.as_ref().unwrap().issuer(), id, self.trial.key(id))
+            .await
     }
 
     /// Stops the service and starts another on the same database.

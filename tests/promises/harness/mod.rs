@@ -1,6 +1,7 @@
 //! A whole service for each test, on either store, and a partner's view of it.
 
 mod app;
+mod browser;
 mod chaos_road;
 mod crm;
 mod customer;
@@ -12,6 +13,7 @@ mod staff;
 mod wait;
 
 pub use app::{PIN, Store, TestApp, Trial, count, run_sql};
+pub use browser::{Browser, BrowserPage};
 pub use chaos_road::ChaosRoad;
 pub use crm::{BadRoad, Fault, ask_crm, crm_client, crm_records, shared_crm, start_crm};
 pub use customer::{code, customer, member, until};

@@ -1,0 +1,2 @@
+DROP TABLE console_sessions;
+DROP FUNCTION console_sessions_only_seen();

@@ -1,0 +1,138 @@
+//! The console of the bank's staff: pages below `/console`, rendered here, which work without script.
+//! A page reads what it shows by the acts of the rooms, and a form calls the same act as the API does.
+//! Nothing here names the store. `doors` says who may open what.
+
+mod admission;
+mod approvals;
+mod break_acts;
+mod break_list;
+mod break_page;
+mod break_words;
+mod cookies;
+mod doors;
+mod figures;
+mod files;
+mod own_sessions;
+mod page;
+mod refusal;
+mod settlement;
+mod settlement_month;
+mod settlement_words;
+mod sign_in;
+mod today;
+mod visit;
+mod words;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{Resource, Route, web};
+
+use crate::http::access::code_flow::CALLBACK_PATH;
+use crate::http::server::paths::STATEMENT_BYTES_MAX;
+pub use doors::{DOORS, Door, DoorMethod, DoorRoles};
+
+/// All of the console. Without its settings each page is unknown.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("/assets/console.css", web::get().to(page::get_style)))
+        .service(open(at("/console/sign-in", web::get().to(sign_in::get_sign_in))))
+        .service(open(at(CALLBACK_PATH, web::get().to(sign_in::get_callback))))
+        .service(open(at("/console/signed-out", web::get().to(sign_in::get_signed_out))))
+        .service(closed(at("/console", web::get().to(today::get_console))))
+        .service(closed(at("/console/today", web::get().to(today::get_today))))
+        .service(closed(at("/console/sign-out", web::post().to(sign_in::post_sign_out))))
+        .service(closed(at("/console/sessions", web::get().to(own_sessions::get_sessions))))
+        .service(closed(at(
+            "/console/sessions/{session}/end",
+            web::post().to(own_sessions::post_end),
+        )))
+        .service(closed(at("/console/breaks", web::get().to(break_list::get_breaks))))
+        .service(closed(at("/console/breaks/{break}", web::get().to(break_page::get_break))))
+        .service(closed(at(
+            "/console/breaks/{break}/proposals",
+            web::post().to(break_acts::post_proposal),
+        )))
+        .service(closed(at("/console/breaks/{break}/notes", web::post().to(break_acts::post_note))))
+        .service(closed(at(
+            "/console/breaks/{break}/approval",
+            web::post().to(break_acts::post_approval),
+        )))
+        .service(closed(at(
+            "/console/breaks/{break}/rejection",
+            web::post().to(break_acts::post_rejection),
+        )))
+        .service(closed(at("/console/approvals", web::get().to(approvals::get_proposals))))
+        .service(closed(at(
+            "/console/approvals/corrections",
+            web::get().to(approvals::get_corrections),
+        )))
+        .service(closed(at(
+            "/console/approvals/corrections/{correction}",
+            web::get().to(approvals::get_correction),
+        )))
+        .service(closed(at(
+            "/console/approvals/corrections/{correction}/approval",
+            web::post().to(approvals::post_approval),
+        )))
+        .service(closed(at(
+            "/console/approvals/corrections/{correction}/rejection",
+            web::post().to(approvals::post_rejection),
+        )))
+        .configure(settlement_routes);
+}
+
+fn settlement_routes(config: &mut web::ServiceConfig) {
+    let of_month = |rest: &str| format!("/console/settlement/{{partner}}/{{period}}{rest}");
+    config
+        .service(closed(
+            at("/console/files", web::get().to(files::get_files))
+                .route(web::post().to(files::post_file))
+                .app_data(web::PayloadConfig::new(STATEMENT_BYTES_MAX)),
+        ))
+        .service(closed(at("/console/settlement", web::get().to(settlement::get_settlement))))
+        .service(closed(at(&of_month(""), web::get().to(settlement_month::get_month))))
+        .service(closed(at(&of_month("/proposal"), web::post().to(settlement::post_proposal))))
+        .service(closed(at(&of_month("/close"), web::post().to(settlement::post_close))))
+        .service(closed(at(&of_month("/rejection"), web::post().to(settlement::post_rejection))))
+        .service(closed(at(&of_month("/comparison"), web::post().to(settlement::post_comparison))))
+        .service(closed(at(&of_month("/payout"), web::post().to(settlement::post_payout))))
+        .service(closed(at(
+            &of_month("/statement/{format}"),
+            web::get().to(settlement::get_statement),
+        )));
+}
+
+fn at(path: &str, route: Route) -> Resource {
+    web::resource(path).route(route)
+}
+
+/// A resource for everybody, whose problems are pages for people.
+fn open(
+    resource: Resource,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    resource.wrap(from_fn(refusal::as_page))
+}
+
+/// A resource for those whom `DOORS` names.
+fn closed(
+    resource: Resource,
+) -> Resource<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    resource.wrap(from_fn(admission::admit)).wrap(from_fn(refusal::as_page))
+}

@@ -1,0 +1,74 @@
+//! A refusal as a page: people read words, not a problem document.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::page::{self, Plain};
+use super::sign_in::fresh_path;
+use super::words::ConsoleWords;
+use crate::http::pages::accept::prefers_json;
+use crate::http::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "refusal.html", config = "src/http/askama.toml")]
+struct Refusal {
+    plain: Plain,
+    title: &'static str,
+    says: &'static str,
+    /// Where the button leads, and what it says; empty for no button.
+    href: String,
+    label: &'static str,
+}
+
+/// Answers a problem with a page, unless the client asks for JSON.
+pub async fn as_page(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let error = response.response().error();
+    let Some(problem) = error.and_then(|error| error.as_error::<Problem>()).cloned() else {
+        return Ok(response);
+    };
+    if prefers_json(response.request()) {
+        return Ok(response);
+    }
+    // The log is told here, because the page carries no problem any more.
+    problem.log_cause();
+    let (request, answer) = response.into_parts();
+    let plain = Plain::new(&request);
+    let (w, says) = (plain.w, says(&problem, plain.w));
+    let href = "/console/today".to_owned();
+    let refusal = Refusal { plain, title: w.refused, says, href, label: w.back };
+    let mut page = page::show(&request, problem.status(), &refusal)?;
+    if let Some(seconds) = answer.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, seconds.clone());
+    }
+    Ok(ServiceResponse::new(request, page))
+}
+
+/// Asks the person to show once more who they are; the page is opened again after that.
+pub fn stale(request: &HttpRequest, to: &str) -> Result<HttpResponse, Problem> {
+    let plain = Plain::new(request);
+    let w = plain.w;
+    let (title, says, label) = (w.confirm_who, w.confirm_who_says, w.sign_in);
+    let refusal = Refusal { plain, title, says, href: fresh_path(to), label };
+    page::show(request, StatusCode::FORBIDDEN, &refusal)
+}
+
+fn says(problem: &Problem, w: &'static ConsoleWords) -> &'static str {
+    match problem.slug() {
+        "not-found" => w.no_page,
+        "role-missing" => w.no_role,
+        "bad-request" => w.foreign_form,
+        "four-eyes" => w.four_eyes,
+        "break-state" | "correction-closed" => w.stands_elsewhere,
+        "settlement-state" | "no-statement" => w.month_state,
+        "adjustment-exceeds" | "write-off-exceeds" => w.exceeds,
+        _ => w.not_now,
+    }
+}
