@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use tallystick::database_url::DatabaseUrl;
 use tallystick::ids::{EventId, EventKey, PartnerId};
+use tallystick::reconcile::break_record::BreakFilter;
 use tallystick::reconcile::proposal::BreakState;
-use tallystick::store::breaks::BreakFilter;
 use tallystick::store::{self, Db};
 
 #[path = "../tests/promises/harness/postgres.rs"]

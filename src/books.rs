@@ -29,6 +29,8 @@ pub struct Books {
     pub messages_waiting: Arc<Notify>,
     /// Notified when a file has been uploaded completely.
     pub files_waiting: Arc<Notify>,
+    /// Notified when a statement has been uploaded completely.
+    pub statements_waiting: Arc<Notify>,
 }
 
 impl Books {
@@ -123,8 +125,15 @@ impl OpenBooks {
             metrics: Arc::clone(metrics),
             has_alarm_address: place.has_alarm_address,
         })?;
-        let (keys, files_waiting) = (place.keys.clone(), Arc::new(Notify::new()));
-        let books = Books { pool, writer, keys, webhook, messages_waiting, files_waiting };
+        let books = Books {
+            pool,
+            writer,
+            keys: place.keys.clone(),
+            webhook,
+            messages_waiting,
+            files_waiting: Arc::new(Notify::new()),
+            statements_waiting: Arc::new(Notify::new()),
+        };
         Ok(Self { books, threads })
     }
 

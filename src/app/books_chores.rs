@@ -16,6 +16,7 @@ use crate::ledger::seal::{self, Sealer};
 use crate::notice::NoticeSearch;
 use crate::outbox::relay::{self, RelaySettings};
 use crate::outbox::{CrmSender, NoticeSender, NoticeWay, Senders, SignedPost, Unusable};
+use crate::reconcile::statement_uploads::StatementIntake;
 use crate::secrets::reseal::Resealer;
 use crate::settings::{AlarmSettings, NoticeSettings, Settings};
 use crate::task::{self, Schedule, Task};
@@ -55,7 +56,8 @@ impl Chores<'_> {
         if self.world == World::Real && self.settings.notices.is_some() {
             tasks.push(self.notices());
         }
-        tasks.extend([self.due(), self.follow_up(), self.behaviours(), self.seal()]);
+        tasks.extend([self.statements(), self.due(), self.follow_up()]);
+        tasks.extend([self.behaviours(), self.seal()]);
         Ok(tasks)
     }
 
@@ -138,6 +140,21 @@ impl Chores<'_> {
         };
         let name = self.world.name("intake", "intake of the sandbox");
         job::start(name, intake, Arc::clone(&self.books.files_waiting))
+    }
+
+    /// Takes in statements as they become whole.
+    fn statements(&self) -> Task {
+        let settings = self.settings;
+        let intake = StatementIntake {
+            pool: self.books.pool.clone(),
+            keys: self.core.keys.personal.clone(),
+            registry: Arc::clone(&self.core.registry),
+            zone: settings.time_zone,
+            lease: Duration::from_secs(u64::from(settings.import_lease_seconds.max(1))),
+            unpacked_bytes_max: settings.unpacked_bytes_max,
+        };
+        let schedule = self.schedule("statements", "statements of the sandbox");
+        task::every(schedule.poked_by(Arc::clone(&self.books.statements_waiting)), intake)
     }
 
     /// Without a CRM leads are not sent: they wait in the outbox.

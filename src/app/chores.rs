@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::books_chores::{Chores as BooksChores, World, real_crm};
@@ -10,9 +11,10 @@ use super::without_http::{AppError, Core};
 use crate::crm::feedback::Feedback;
 use crate::observations::{self, Observations, Recording};
 use crate::partner::reload::Reloader;
+use crate::reconcile::drop_folder::DropFolder;
 use crate::secrets::key_source::KeySource;
 use crate::secrets::key_watch::KeyWatch;
-use crate::settings::Settings;
+use crate::settings::{DropFolderSettings, Settings};
 use crate::task::{self, Schedule, Task};
 
 /// How long one page of the CRM's changes may take.
@@ -41,6 +43,7 @@ impl Chores {
         let mut tasks = Vec::new();
         tasks.extend(feedback(settings, core)?);
         tasks.push(partners(settings, core, &partners_changed));
+        tasks.extend(drop_folder(settings, core));
         tasks.extend(BooksChores { settings, core, books: main, world: World::Real }.start()?);
         if let Some(books) = sandbox {
             tasks.extend(BooksChores { settings, core, books, world: World::Sandbox }.start()?);
@@ -74,6 +77,27 @@ fn partners(settings: &Settings, core: &Core, changed: &Arc<Notify>) -> Task {
     let (registry, pool) = (Arc::clone(&core.registry), core.main.books.pool.clone());
     let reloader = Reloader::new(registry, pool, settings.time_zone);
     task::every(schedule.poked_by(Arc::clone(changed)), reloader)
+}
+
+/// Takes partners' statements from their folders, if the settings name one.
+fn drop_folder(settings: &Settings, core: &Core) -> Option<Task> {
+    let DropFolderSettings { folder, look_seconds, rest_seconds } = settings.drop_folder.clone()?;
+    let folder = DropFolder {
+        folder,
+        rest: TimeDelta::seconds(i64::from(rest_seconds)),
+        pool: core.main.books.pool.clone(),
+        keys: core.keys.personal.clone(),
+        registry: Arc::clone(&core.registry),
+        trials_are_apart: settings.sandbox.is_some(),
+        zone: settings.time_zone,
+        bytes_max: u64::from(settings.upload_bytes_max),
+        unpacked_bytes_max: settings.unpacked_bytes_max,
+    };
+    let every = Duration::from_secs(look_seconds.max(1));
+    Some(task::every(
+        Schedule::new("drop-folder", every, core.metrics.pulse("drop-folder")),
+        folder,
+    ))
 }
 
 /// Takes up new keys.

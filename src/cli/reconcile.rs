@@ -10,6 +10,7 @@ use crate::app::Core;
 use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
 use crate::intake::Charset;
+use crate::ledger::chain::Hash;
 use crate::money::{Amount, Asset};
 use crate::partner::matching::MatchingRules;
 use crate::partner::{Partner, Registry};
@@ -25,8 +26,11 @@ use crate::reconcile::refusal::ReconcileRefusal;
 use crate::reconcile::replay::{Replay, RuleMatch, RulesCompared, replay};
 use crate::reconcile::run::run as compare;
 use crate::reconcile::run_order::RunOrder;
+use crate::reconcile::statement::StatementSender;
 use crate::reconcile::statement_file::FileSource;
-use crate::reconcile::statements::{self, Imported, StatementOrder};
+use crate::reconcile::statements::{self, HandedIn, Imported, StatementOrder};
+use crate::secrets::key_source::KeySource;
+use crate::secrets::keys::Keys;
 use crate::settings::Settings;
 use crate::store::reconciliations::RunState;
 use crate::store::{self, Db};
@@ -66,8 +70,11 @@ pub struct CloseArgs {
     #[command(flatten)]
     run: RunArgs,
     /// Close the month that another person proposed to close.
-    #[arg(long)]
+    #[arg(long, requires = "sha256")]
     approve: bool,
+    /// With --approve: the SHA-256 of the statement that was looked at, as the proposal printed it.
+    #[arg(long)]
+    sha256: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -153,6 +160,9 @@ pub struct ProposeArgs {
 pub struct DecideArgs {
     #[arg(value_parser = break_id)]
     id: BreakId,
+    /// The number of the proposal that was looked at.
+    #[arg(long)]
+    proposal: i64,
     #[arg(long)]
     by: StaffId,
 }
@@ -227,7 +237,9 @@ fn import(args: ImportArgs, settings: &Settings, db: &mut Db) -> Result<bool, Fa
         println!("good: {} lines, {}; nothing is kept", checked.lines, checked.charset.name());
         return Ok(true);
     }
-    let imported = statements::import(&args.by, db, &order, &checked, clock::now())?;
+    let (keys, _made) = Keys::from_source(&KeySource::from(settings))?;
+    let at = HandedIn { keys: &keys.personal, now: clock::now() };
+    let imported = statements::import(&StatementSender::Staff(args.by), db, &order, &checked, &at)?;
     let (statement, word) = match imported {
         Imported::New(statement) => (statement, "kept"),
         Imported::Before(statement) => (statement, "the same file came before"),
@@ -293,12 +305,14 @@ fn replay_rules(args: ReplayArgs, settings: &Settings, db: &mut Db) -> Result<bo
 }
 
 fn close(args: CloseArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failure> {
-    let CloseArgs { run: RunArgs { partner, period, by }, approve } = args;
+    let CloseArgs { run: RunArgs { partner, period, by }, approve, sha256 } = args;
+    let looked_at = sha256.as_deref().map(Hash::parse);
+    let looked_at = looked_at.map(|hash| hash.ok_or("sha256: expected 64 hexadecimal digits"));
     let found = real_partner(&partner, settings)?;
     let order = RunOrder { partner, period, zone: settings.time_zone };
-    let (settlement, word) = match approve {
-        true => (closing::close(&by, db, &order, &found)?, "closed"),
-        false => (closing::propose(&by, db, &order, &found)?, "proposed to be closed"),
+    let (settlement, word) = match looked_at.transpose()?.filter(|_hash| approve) {
+        Some(Hash(hash)) => (closing::close(&by, db, &order, &found, &hash)?, "closed"),
+        None => (closing::propose(&by, db, &order, &found)?, "proposed to be closed"),
     };
     let sha256 = hex(&settlement.sha256);
     println!("{} of {} is {word}, statement {sha256}", settlement.period, settlement.partner);
@@ -360,7 +374,7 @@ fn propose(args: ProposeArgs, settings: &Settings, db: &mut Db) -> Result<bool, 
 async fn approve(args: DecideArgs, settings: &Settings) -> Result<bool, Failure> {
     let core = Core::start(settings)?;
     let books = core.all_books().next().cloned().ok_or("there are no books")?;
-    let done = breaks::approve(&args.by, &books, args.id).await;
+    let done = breaks::approve(&args.by, &books, args.id, args.proposal).await;
     drop(books);
     core.stop().await;
     print_state(&done?)

@@ -104,8 +104,7 @@ pub async fn post_approval(
     if !visit.is_fresh(&gateway, clock::now()) {
         return stale(&request, &path(id));
     }
-    check_shown(&gateway, id, form.number).await?;
-    breaks::approve(visit.id(), &gateway.main, id).await?;
+    breaks::approve(visit.id(), &gateway.main, id, form.number).await?;
     Ok(see_other(&path(id)))
 }
 

@@ -22,9 +22,9 @@ use crate::ids::{PartnerId, StatementId, hex};
 use crate::partner::Partner;
 use crate::reconcile::period::Period;
 use crate::reconcile::refusal::ReconcileRefusal;
-use crate::reconcile::statement::Statement;
+use crate::reconcile::statement::{Statement, StatementSender};
 use crate::reconcile::statement_file::{CheckedFile, FileFault, FileSource};
-use crate::reconcile::statements::{self, StatementOrder};
+use crate::reconcile::statements::{self, HandedIn, StatementOrder};
 
 const ROWS: u16 = 50;
 /// Maximum bytes of a file that comes by a form, once it is unpacked. Larger ones come by command.
@@ -195,12 +195,14 @@ async fn hand_in(
     if only_check {
         return Ok(Handed::Checked(checked));
     }
-    let (who, path) = (visit.id().clone(), month_path(&partner.id, period));
+    let (who, path) = (StatementSender::Staff(visit.id().clone()), month_path(&partner.id, period));
+    let keys = gateway.keys.personal.clone();
     let import = move |db: &mut _| {
         let (_place, partner, charset, part) = (place, &partner, None, 1);
         let order =
             StatementOrder { partner, period, part, file_name, source, charset, zone, bytes_max };
-        statements::import(&who, db, &order, &checked, clock::now())
+        let at = HandedIn { keys: &keys, now: clock::now() };
+        statements::import(&who, db, &order, &checked, &at)
     };
     gateway.main.ask_or(import).await?;
     Ok(Handed::Kept(path))
@@ -258,6 +260,7 @@ fn faults(fault: &FileFault) -> Vec<FormError> {
             let shown = lines.iter().take(FAULTS_MAX);
             shown.map(|it| error(format!("{}: {}", it.line, it.problem))).collect()
         }
+        FileFault::Changed | FileFault::NotDeclared => vec![error(fault.to_string())],
     }
 }
 

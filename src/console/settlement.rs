@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
 use super::page::{self, Frame, Part};
 use super::refusal::stale;
@@ -12,8 +13,9 @@ use super::visit::{Sent, Visit};
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::pages::forms::see_other;
-use crate::http::problem::Problem;
+use crate::http::problem::{BAD_REQUEST, Problem};
 use crate::ids::PartnerId;
+use crate::ledger::chain::Hash;
 use crate::partner::Partner;
 use crate::reconcile::closing;
 use crate::reconcile::month_board::{self, CloseState, MonthClose, PartnerMonths};
@@ -116,19 +118,27 @@ pub async fn post_proposal(
     Ok(see_other(&path))
 }
 
+/// The statement that the page showed.
+#[derive(Deserialize)]
+pub struct CloseForm {
+    sha256: String,
+}
+
 /// `POST /console/settlement/{partner}/{period}/close`.
 pub async fn post_close(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    sent: Sent<Nothing>,
+    sent: Sent<CloseForm>,
 ) -> Result<HttpResponse, Problem> {
     let (order, partner) = read_month(&gateway, &request)?;
+    let bad = || Problem::new(&BAD_REQUEST, "The form names no statement: open its page again.");
+    let Hash(looked_at) = Hash::parse(&sent.form.sha256).ok_or_else(bad)?;
     let path = path(&order.partner, order.period);
     if !sent.visit.is_fresh(&gateway, clock::now()) {
         return stale(&request, &path);
     }
     let who = sent.visit.id().clone();
-    let close = move |db: &mut _| closing::close(&who, db, &order, &partner);
+    let close = move |db: &mut _| closing::close(&who, db, &order, &partner, &looked_at);
     gateway.main.ask_or(close).await?;
     Ok(see_other(&path))
 }

@@ -52,6 +52,7 @@ struct OpenBreaks {
 
 struct Close {
     statement_no: String,
+    sha256: String,
     proposed: String,
     decided: String,
     lines: Vec<Line>,
@@ -216,6 +217,7 @@ impl Close {
         let payee = statement.payee.as_ref();
         Self {
             statement_no: statement.statement_no.clone(),
+            sha256: close.sha256.to_string(),
             proposed: format!(
                 "{}, {}",
                 close.proposed_by.as_str(),

@@ -19,6 +19,12 @@ pub struct Certificate {
     /// Lines of partners' files that had not been recorded.
     #[serde(default)]
     pub rejected_lines: u64,
+    /// Parts, of 256 KiB at most, of the files of partners' statements.
+    #[serde(default)]
+    pub statement_file_parts: u64,
+    /// Files that were attached to breaks.
+    #[serde(default)]
+    pub attachments: u64,
     /// Consents that were withdrawn with it.
     pub withdrawals: u64,
     /// Consents whose evidence is no longer kept.

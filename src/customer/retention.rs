@@ -14,8 +14,8 @@ use crate::partner::retention::Retention;
 use crate::referral::ReferralState;
 use crate::store::outbox::Destination;
 use crate::store::{
-    self, Db, LedgerTx, Pool, StoreError, consents, outbox, personal, referral_claims, referrals,
-    signatures,
+    self, Db, LedgerTx, Pool, StoreError, break_attachments, consents, outbox, personal,
+    referral_claims, referrals, signatures, statement_originals,
 };
 use crate::task::{Chore, Round, Turn};
 
@@ -57,6 +57,12 @@ pub fn round(db: &mut Db, retention: Retention, now: Moment) -> Result<bool, Sto
             let rows = signatures::erase_before(tx, before(days), ROWS_MAX)?;
             certificate.signed_requests = certificate.signed_requests.saturating_add(count(rows));
             reasons.extend((rows > 0).then(|| format!("evidence beyond {days} days")));
+            let rows = statement_originals::erase_before(tx, before(days), ROWS_MAX)?;
+            certificate.statement_file_parts = count(rows);
+            reasons.extend((rows > 0).then(|| format!("files of statements beyond {days} days")));
+            let rows = break_attachments::erase_before(tx, before(days), ROWS_MAX)?;
+            certificate.attachments = count(rows);
+            reasons.extend((rows > 0).then(|| format!("attachments beyond {days} days")));
         }
         if reasons.is_empty() {
             return Ok::<(), StoreError>(());

@@ -10,6 +10,7 @@ mod operator;
 pub mod pages;
 mod partner;
 pub mod problem;
+mod reconcile_routes;
 mod routes;
 mod sandbox;
 mod schemas;

@@ -4,12 +4,10 @@ use actix_web::http::Method;
 use actix_web::web;
 
 use crate::console;
-use crate::http::access::auth::{
-    Caller, ConsentsWrite, Customer, EventsWrite, SettlementsAnswer, WebhooksManage,
-};
+use crate::http::access::auth::{Caller, ConsentsWrite, Customer, EventsWrite, WebhooksManage};
 use crate::http::access::partner_or_staff::PartnerOrStaff;
 use crate::http::access::staff::{
-    Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Reconcile, Settle, Staff,
+    Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff,
 };
 use crate::http::access::{local_provider_pages, metadata, revocation, token_endpoint};
 use crate::http::customer::{
@@ -19,20 +17,19 @@ use crate::http::merchant;
 use crate::http::openapi;
 use crate::http::operator::{health, metrics};
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks,
-    settlement_statements, stream, tus, uploads, webhook_deliveries, webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, statement_uploads, stream, tus,
+    uploads, webhook_deliveries, webhook_endpoints,
 };
 use crate::http::problem;
+use crate::http::reconcile_routes;
 use crate::http::sandbox;
 use crate::http::server::once::once;
 use crate::http::server::paths::{
-    self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, STATEMENT_BYTES_MAX, at, unknown,
+    self, BATCH_BYTES_MAX, EVENT_BYTES_MAX, FORM_BYTES_MAX, at, unknown,
 };
 use crate::http::staff::{
-    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, crm_results,
-    customer_stages, dead_letters, erasures, expectations, exposure, flagged_payments, freezes,
-    held, held_events, readings, reconciliation_report, reconciliations, settlement_entries,
-    settlements, statements, tasks,
+    announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures, exposure,
+    flagged_payments, freezes, held, held_events, readings, tasks,
 };
 
 /// Every route.
@@ -79,7 +76,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(staff_routes)
         .configure(exposure_routes)
         .configure(follow_up_routes)
-        .configure(reconcile_routes)
+        .configure(reconcile_routes::reconcile_routes)
         // Shops without software: signed in by their PIN
         .configure(merchant::routes)
         // Staff at the console: signed in by the bank's identity provider, or by that of a trial
@@ -276,171 +273,6 @@ fn follow_up_routes(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// Routes about what the bank answers, and what is expected.
-fn bank_routes(config: &mut web::ServiceConfig) {
-    config
-        // Staff: reconcile
-        .service(at(
-            "/v1/settlements/{partner}/{period}/payout/state",
-            web::get().to(bank_files::get_payout_state),
-        ))
-        .service(at(
-            "/v1/reconciliation/expectations",
-            web::get().to(expectations::get_expectations),
-        ))
-        .service(at(
-            "/v1/reconciliation/expectations/{partner}/{period}",
-            web::get().to(expectations::get_expected_events),
-        ))
-        .service(at(
-            "/v1/reconciliation/report",
-            web::get().to(reconciliation_report::get_reconciliation_report),
-        ))
-        .service(at("/v1/reconciliation/crm-results", web::get().to(crm_results::get_crm_results)))
-        .service(at("/v1/bank-breaks", web::get().to(bank_breaks::get_bank_breaks)))
-        .service(at("/v1/bank-breaks/{bank_break}", web::get().to(bank_breaks::get_bank_break)))
-        .service(once::<Staff<Reconcile>>(
-            "/v1/bank-breaks/{bank_break}/proposals",
-            web::post().to(bank_breaks::propose_for_bank_break),
-        ))
-        // Staff: settle
-        .service(
-            once::<Staff<Settle>>(
-                "/v1/reconciliation/bank-statements",
-                web::post().to(bank_files::post_bank_statement),
-            )
-            .app_data(web::PayloadConfig::new(STATEMENT_BYTES_MAX)),
-        )
-        .service(once::<Staff<Settle>>(
-            "/v1/bank-breaks/{bank_break}/approval",
-            web::post().to(bank_breaks::approve_for_bank_break),
-        ))
-        .service(once::<Staff<Settle>>(
-            "/v1/bank-breaks/{bank_break}/rejection",
-            web::post().to(bank_breaks::reject_for_bank_break),
-        ));
-}
-
-/// Routes of those who compare and settle, and of the partners who answer them.
-fn reconcile_routes(config: &mut web::ServiceConfig) {
-    config
-        // Staff: reconcile
-        .service(
-            once::<Staff<Reconcile>>(
-                "/v1/reconciliation/statements",
-                web::post().to(statements::post_statement),
-            )
-            .route(web::get().to(statements::get_statements))
-            .app_data(web::PayloadConfig::new(STATEMENT_BYTES_MAX)),
-        )
-        .service(once::<Staff<Reconcile>>(
-            "/v1/reconciliation/runs",
-            web::post().to(reconciliations::run_reconciliation),
-        ))
-        .service(at(
-            "/v1/reconciliation/runs/{run}",
-            web::get().to(reconciliations::get_reconciliation),
-        ))
-        .service(at("/v1/breaks", web::get().to(breaks::get_breaks)))
-        .service(at("/v1/breaks/{break}", web::get().to(breaks::get_break)))
-        .service(once::<Staff<Reconcile>>(
-            "/v1/breaks/{break}/proposals",
-            web::post().to(breaks::propose_for_break),
-        ))
-        .service(once::<Staff<Reconcile>>(
-            "/v1/breaks/{break}/notes",
-            web::post().to(breaks::note_on_break),
-        ))
-        // Staff: settle
-        .service(once::<Staff<Settle>>(
-            "/v1/breaks/{break}/approval",
-            web::post().to(breaks::approve_for_break),
-        ))
-        .service(once::<Staff<Settle>>(
-            "/v1/breaks/{break}/rejection",
-            web::post().to(breaks::reject_for_break),
-        ))
-        .service(once::<Staff<Reconcile>>(
-            "/v1/settlements",
-            web::post().to(settlements::propose_settlement),
-        ))
-        .service(at(
-            "/v1/settlements/{partner}/{period}",
-            web::get().to(settlements::get_settlement),
-        ))
-        .service(once::<Staff<Settle>>(
-            "/v1/settlements/{partner}/{period}/close",
-            web::post().to(settlements::close_settlement),
-        ))
-        .service(at(
-            "/v1/settlements/{partner}/{period}/payout",
-            web::get().to(settlements::get_payout),
-        ))
-        .configure(bank_routes)
-        .service(once::<Staff<Settle>>(
-            "/v1/settlements/{partner}/{period}/rejection",
-            web::post().to(settlements::reject_settlement),
-        ))
-        .configure(settlement_routes);
-}
-
-/// Routes of what a settlement is made of, and of the partners who read their statements.
-fn settlement_routes(config: &mut web::ServiceConfig) {
-    config
-        // Staff: reconcile
-        .service(at(
-            "/v1/settlements/{partner}/{period}/entries",
-            web::get().to(settlement_entries::get_settlement_entries),
-        ))
-        .service(at(
-            "/v1/settlements/{partner}/{period}/file",
-            web::get().to(settlement_entries::get_settlement_file),
-        ))
-        .service(at(
-            "/v1/settlements/{partner}/{period}/answers",
-            web::get().to(settlement_entries::get_settlement_answers),
-        ))
-        .service(at(
-            "/v1/transactions/{transaction}/settlement",
-            web::get().to(settlement_entries::get_transaction_settlement),
-        ))
-        // Partners: settlements:read
-        .service(at(
-            "/v1/settlement-statements",
-            web::get().to(settlement_statements::get_settlement_statements),
-        ))
-        .service(at(
-            "/v1/settlement-statements/{period}",
-            web::get().to(settlement_statements::get_settlement_statement),
-        ))
-        .service(at(
-            "/v1/settlement-statements/{period}/entries",
-            web::get().to(settlement_statements::get_statement_entries),
-        ))
-        .service(at(
-            "/v1/settlement-statements/{period}/file",
-            web::get().to(settlement_statements::get_statement_file),
-        ))
-        .service(at(
-            "/v1/events/{event}/settlement",
-            web::get().to(settlement_statements::get_event_settlement),
-        ))
-        // Partners: settlements:answer
-        .service(once::<Caller<SettlementsAnswer>>(
-            "/v1/settlement-statements/{period}/answers",
-            web::post().to(settlement_statements::answer_statement),
-        ))
-        .service(at("/v1/settlement-breaks", web::get().to(settlement_breaks::get_asked_breaks)))
-        .service(at(
-            "/v1/settlement-breaks/{break}",
-            web::get().to(settlement_breaks::get_asked_break),
-        ))
-        .service(once::<Caller<SettlementsAnswer>>(
-            "/v1/settlement-breaks/{break}/answers",
-            web::post().to(settlement_breaks::answer_break),
-        ));
-}
-
 /// Partners: files:write. Without `once`: an upload that is begun twice only expires.
 fn file_routes(config: &mut web::ServiceConfig) {
     config
@@ -452,6 +284,22 @@ fn file_routes(config: &mut web::ServiceConfig) {
             at("/v1/uploads/{import}", web::head().to(uploads::get_upload))
                 .route(web::patch().to(uploads::append_upload))
                 .route(web::delete().to(uploads::delete_upload)),
+        )
+        .service(
+            at(
+                paths::STATEMENT_UPLOADS_PATH,
+                web::post().to(statement_uploads::create_statement_upload),
+            )
+            .route(web::method(Method::OPTIONS).to(tus::get_options)),
+        )
+        .service(
+            at(
+                "/v1/statement-uploads/{statement_upload}",
+                web::get().to(statement_uploads::get_statement_upload),
+            )
+            .route(web::head().to(statement_uploads::get_statement_upload_offset))
+            .route(web::patch().to(statement_uploads::append_statement_upload))
+            .route(web::delete().to(statement_uploads::delete_statement_upload)),
         )
         .service(at("/v1/imports", web::get().to(imports::get_imports)))
         .service(at("/v1/imports/{import}", web::get().to(imports::get_import)))

@@ -321,6 +321,14 @@ random_id!(
     StatementId
 );
 random_id!(
+    /// A statement that comes in parts.
+    StatementUploadId
+);
+random_id!(
+    /// A file that is attached to a break.
+    AttachmentId
+);
+random_id!(
     /// One comparison of a partner's month with our books.
     ReconciliationId
 );

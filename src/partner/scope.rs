@@ -29,10 +29,13 @@ pub enum Scope {
     /// Read and answer what the bank asks about the partner's statements.
     #[serde(rename = "settlements:answer")]
     SettlementsAnswer,
+    /// Hand in the partner's own statements, and see what became of them.
+    #[serde(rename = "statements:write")]
+    StatementsWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EventsWrite,
         Self::EventsRead,
         Self::ReferralsRead,
@@ -41,6 +44,7 @@ impl Scope {
         Self::WebhooksManage,
         Self::SettlementsRead,
         Self::SettlementsAnswer,
+        Self::StatementsWrite,
     ];
 
     #[must_use]
@@ -54,6 +58,7 @@ impl Scope {
             Self::WebhooksManage => "webhooks:manage",
             Self::SettlementsRead => "settlements:read",
             Self::SettlementsAnswer => "settlements:answer",
+            Self::StatementsWrite => "statements:write",
         }
     }
 

@@ -95,13 +95,19 @@ pub fn propose(
     read(db, id)
 }
 
-/// Another person has it done.
+/// Another person has it done, by the number of the proposal that they have looked at.
 ///
 /// # Errors
-/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it.
-pub async fn approve(who: &StaffId, books: &Books, id: BankEntryId) -> Done<BankBreakDetail> {
+/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it, and
+/// [`ProposalRefusal::OtherProposal`] where another proposal waits.
+pub async fn approve(
+    who: &StaffId,
+    books: &Books,
+    id: BankEntryId,
+    proposal: i64,
+) -> Done<BankBreakDetail> {
     let by = who.clone();
-    books.writer.run(move |work| keep_approval(&by, work, id)).await?;
+    books.writer.run(move |work| keep_approval(&by, work, id, proposal)).await?;
     books.ask_or(move |db| read(db, id)).await
 }
 
@@ -131,10 +137,18 @@ pub fn reject(
 }
 
 /// In the writer's transaction, because it may post.
-fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BankEntryId) -> Result<(), RecordError> {
+fn keep_approval(
+    who: &StaffId,
+    work: &mut Work<'_>,
+    id: BankEntryId,
+    number: i64,
+) -> Result<(), RecordError> {
     let now = work.now;
     let found = lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
     let proposal = waiting(&mut work.tx, &found)?;
+    if proposal.number != number {
+        return Err(ProposalRefusal::OtherProposal.into());
+    }
     if proposal.proposed_by.is_same_person(who) {
         return Err(ProposalRefusal::FourEyes.into());
     }

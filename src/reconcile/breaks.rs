@@ -16,7 +16,9 @@ use crate::money::{Amount, Asset};
 use crate::partner::Registry;
 use crate::partner::statement_map::StatementMap;
 use crate::program::BreakAdjusted;
+use crate::store::outbox::Kind;
 use crate::store::{Db, LedgerTx, StoreError, break_subjects, break_talk, breaks, freezes};
+use crate::writer::announce::{self, News, announce};
 use crate::writer::{BreakAdjustment, HeldRefusal, RecordError, Work};
 
 /// A break with all that was proposed and said.
@@ -120,13 +122,19 @@ pub fn propose(
     read(db, id)
 }
 
-/// Another person has it done.
+/// Another person has it done, by the number of the proposal that they have looked at.
 ///
 /// # Errors
-/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it.
-pub async fn approve(who: &StaffId, books: &Books, id: BreakId) -> Done<BreakDetail> {
+/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::FourEyes`] for whoever proposed it, and
+/// [`ProposalRefusal::OtherProposal`] where another proposal waits.
+pub async fn approve(
+    who: &StaffId,
+    books: &Books,
+    id: BreakId,
+    proposal: i64,
+) -> Done<BreakDetail> {
     let by = who.clone();
-    books.writer.run(move |work| keep_approval(&by, work, id)).await?;
+    books.writer.run(move |work| keep_approval(&by, work, id, proposal)).await?;
     books.ask_or(move |db| read(db, id)).await
 }
 
@@ -197,7 +205,7 @@ pub fn answer(
     read_asked(who, db, id)
 }
 
-fn keep_proposal(
+pub(super) fn keep_proposal(
     who: &StaffId,
     tx: &mut LedgerTx<'_>,
     id: BreakId,
@@ -246,13 +254,21 @@ fn decided_before(tx: &mut LedgerTx<'_>, id: BreakId) -> Result<PastDecisions, S
 }
 
 /// In the writer's transaction, because an adjustment posts.
-fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), RecordError> {
+pub(super) fn keep_approval(
+    who: &StaffId,
+    work: &mut Work<'_>,
+    id: BreakId,
+    number: i64,
+) -> Result<(), RecordError> {
     let now = work.now;
     // Before the break itself, so that two approvals about the same rows take their locks in order.
     let subjects = break_subjects::of_break(work.tx.db(), id)?;
     break_subjects::lock(&mut work.tx, &subjects)?;
     let found = breaks::lock(&mut work.tx, id)?.ok_or(ProposalRefusal::Unknown)?;
     let proposal = waiting_on(&mut work.tx, &found)?;
+    if proposal.number != number {
+        return Err(ProposalRefusal::OtherProposal.into());
+    }
     proposal.approval(who, now)?;
     if let ProposalAction::Adjust(amount) = proposal.action {
         refuse_frozen(work, &found.partner)?;
@@ -277,6 +293,7 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
     let approved = ProposalState::Approved { by: who.clone(), at: now, transaction };
     break_talk::decide(tx, id, proposal.number, &approved)?;
     breaks::set_state(tx, &[id], proposal.action.outcome(), now)?;
+    tell_partner(tx, &found, &proposal, now)?;
     match proposal.action {
         ProposalAction::Accept | ProposalAction::Adjust(_) | ProposalAction::WriteOff => Ok(()),
         ProposalAction::AskPartner => {
@@ -287,6 +304,31 @@ fn keep_approval(who: &StaffId, work: &mut Work<'_>, id: BreakId) -> Result<(), 
             Ok(break_talk::note(tx, id, &note)?)
         }
     }
+}
+
+/// The partner's webhooks learn that it is asked, or what was decided about that of which it was asked.
+fn tell_partner(
+    tx: &mut LedgerTx<'_>,
+    found: &Break,
+    proposal: &Proposal,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let kind = match proposal.action {
+        ProposalAction::AskPartner => Kind::BreakAsked,
+        ProposalAction::Accept | ProposalAction::Adjust(_) | ProposalAction::WriteOff => {
+            Kind::BreakClosed
+        }
+    };
+    // What it was never asked about is the bank's own business.
+    if kind == Kind::BreakClosed && found.asked_at.is_none() {
+        return Ok(());
+    }
+    let state = proposal.action.outcome().name();
+    let data = announce::Data::Break { id: found.id, period: found.period.to_string(), state };
+    let (subject, revision) = (*found.id.bytes(), proposal.number);
+    let news = News { partner: &found.partner, kind, subject, revision, data };
+    announce(tx, &[news], now)?;
+    Ok(())
 }
 
 /// Nothing is owed to a partner that is frozen.

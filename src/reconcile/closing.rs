@@ -85,14 +85,24 @@ pub fn propose(
 }
 
 /// Another person closes the month. What was being recorded at the cut is waited for; since the proposal
-/// nothing is recorded before it. The statement is drawn up once more, and must be the same: what moved,
-/// the accounts that it is paid from and to, and the rates of tax.
+/// nothing is recorded before it. The proposal must be the one that the person has looked at, by the SHA-256 of
+/// its statement. The statement is drawn up once more, and must be the same: what moved, the accounts that it
+/// is paid from and to, and the rates of tax.
 ///
 /// # Errors
-/// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::Changed`],
-/// [`ReconcileRefusal::PartnerFrozen`].
-pub fn close(who: &StaffId, db: &mut Db, order: &RunOrder, partner: &Partner) -> Done<Settlement> {
+/// [`ReconcileRefusal::FourEyes`], [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::OtherClose`],
+/// [`ReconcileRefusal::Changed`], [`ReconcileRefusal::PartnerFrozen`].
+pub fn close(
+    who: &StaffId,
+    db: &mut Db,
+    order: &RunOrder,
+    partner: &Partner,
+    looked_at: &[u8; 32],
+) -> Done<Settlement> {
     let waiting = waiting(db, order)?;
+    if waiting.sha256 != *looked_at {
+        return Err(ReconcileRefusal::OtherClose);
+    }
     if waiting.proposed_by.is_same_person(who) {
         return Err(ReconcileRefusal::FourEyes);
     }

@@ -2,17 +2,22 @@
 //! what differs becomes a break that people decide on, two persons for each. What compares is pure
 //! ([`matching`]); the acts stand in files of their own.
 
+pub mod attachment;
+pub mod attachments;
 pub mod bank;
 pub mod bank_breaks;
 pub mod bank_files;
 pub mod break_code;
 pub mod break_record;
 pub mod breaks;
+pub mod bulk;
+pub mod bulk_total;
 pub mod closing;
 pub mod crm_results;
+pub mod drop_folder;
 pub mod expectations;
 pub mod expected;
-pub mod export_error;
+mod export_error;
 mod findings;
 mod found;
 pub mod item;
@@ -41,8 +46,11 @@ pub mod statement_check;
 pub mod statement_export;
 pub mod statement_file;
 pub mod statement_lines;
+pub mod statement_original;
 pub mod statement_pdf;
 mod statement_trailer;
+pub mod statement_upload;
+pub mod statement_uploads;
 pub mod statements;
 pub mod subject;
 pub mod tally;

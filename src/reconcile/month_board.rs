@@ -13,6 +13,7 @@ use super::statement::{Statement, StatementState};
 use super::statement_lines::KeptStatement;
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StaffId};
+use crate::ledger::chain::Hash;
 use crate::store::reconciliations::RunState;
 use crate::store::settlements::{Settlement, SettlementState};
 use crate::store::{Db, reconciliations, settlements, statements};
@@ -53,6 +54,7 @@ pub struct MonthClose {
     pub state: CloseState,
     pub proposed_by: StaffId,
     pub proposed_at: Moment,
+    pub sha256: Hash,
     pub statement: KeptStatement,
 }
 
@@ -178,6 +180,7 @@ impl MonthClose {
             },
             proposed_by: settlement.proposed_by,
             proposed_at: settlement.proposed_at,
+            sha256: Hash(settlement.sha256),
             statement: serde_json::from_str(&settlement.content)?,
         })
     }

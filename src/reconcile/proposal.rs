@@ -82,6 +82,12 @@ pub enum ProposalRefusal {
     Waiting,
     #[error("no proposal waits")]
     NoneWaits,
+    /// Between the look and the approval somebody rejected the proposal, and another was made.
+    #[error("another proposal waits than the one that is approved: look at it first")]
+    OtherProposal,
+    /// For many breaks at once.
+    #[error("the breaks do not add up to the count and the sums that were typed: nothing is done")]
+    OtherTotal,
     #[error("nobody decided on the proposal in time: propose again")]
     Lapsed,
     #[error("whoever proposed it neither approves it nor takes it back: another person does")]
@@ -150,6 +156,8 @@ impl BreakState {
 
 impl ProposalAction {
     pub const NAMES: [&'static str; 4] = ["accept", "adjust", "write_off", "ask_partner"];
+    /// What may be proposed for many breaks at once. An adjustment has an amount of its own.
+    pub const NAMES_OF_MANY: [&'static str; 3] = ["accept", "write_off", "ask_partner"];
 
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,12 +1,14 @@
 //! Why an act of reconciliation is not done. Nothing of it is kept.
 
+use super::attachment::AttachmentRefusal;
 use super::bank::BankFileFault;
 use super::bank::state::PayoutState;
 use super::export_error::ExportError;
 use super::period::Period;
 use super::proposal::ProposalRefusal;
 use super::statement_file::FileFault;
-use crate::ids::PartnerId;
+use crate::customer::personal::SealError;
+use crate::ids::{BreakId, PartnerId};
 use crate::intake::IntakeError;
 use crate::money::AmountError;
 use crate::store::StoreError;
@@ -38,6 +40,9 @@ pub enum ReconcileRefusal {
     BreakUnknown,
     #[error(transparent)]
     Proposal(#[from] ProposalRefusal),
+    /// One of many breaks is refused, and with it all.
+    #[error("{id}: {refusal}")]
+    OneOf { id: BreakId, refusal: Box<ReconcileRefusal> },
     /// The partner was not asked, or has answered.
     #[error("the bank does not wait for an answer about this break")]
     NotAsked,
@@ -49,6 +54,9 @@ pub enum ReconcileRefusal {
     MonthSkipped(Period),
     #[error("the close of a month waits for another person already")]
     CloseWaits,
+    /// Between the look and the close somebody rejected the proposal, and another was made.
+    #[error("another statement is proposed than the one that is closed: look at it first")]
+    OtherClose,
     #[error("no close of that month is there to decide on")]
     NoClose,
     #[error(
@@ -94,6 +102,11 @@ pub enum ReconcileRefusal {
     Range(#[from] AmountError),
     #[error("the rows of a match are gone")]
     Gone,
+    #[error(transparent)]
+    Attachment(#[from] AttachmentRefusal),
+    /// The bytes of a file cannot be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     #[error("the result cannot be written: {0}")]
     Json(#[from] serde_json::Error),
     #[error(transparent)]

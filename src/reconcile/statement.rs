@@ -1,6 +1,8 @@
 //! A partner's statement of a month, as it is kept.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+use serde::{Deserialize, Serialize};
+
 use super::item::{ItemKind, ItemValue};
 use super::period::Period;
 use crate::clock::Moment;
@@ -22,8 +24,18 @@ pub struct Statement {
     pub packed: bool,
     pub state: StatementState,
     pub lines: i64,
-    pub imported_by: StaffId,
+    /// [`StatementSender::name`].
+    pub imported_by: String,
     pub imported_at: Moment,
+}
+
+/// Who hands a statement in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementSender {
+    Staff(StaffId),
+    Partner(PartnerId),
+    /// The file lay in the folder of its partner.
+    DropFolder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +43,14 @@ pub enum StatementState {
     /// Its lines are being kept.
     Loading,
     Ready,
+}
+
+/// Why a line of a file cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = StatementLineProblem)]
+pub struct LineProblem {
+    pub line: u64,
+    pub problem: String,
 }
 
 /// A line that is compared.
@@ -45,6 +65,17 @@ pub struct StatementLine {
     pub at: Moment,
     pub store: Option<StoreName>,
     pub is_void: bool,
+}
+
+impl StatementSender {
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Staff(id) => id.to_string(),
+            Self::Partner(id) => format!("partner {id}"),
+            Self::DropFolder => "drop folder".to_owned(),
+        }
+    }
 }
 
 impl StatementState {

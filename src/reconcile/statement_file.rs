@@ -10,11 +10,10 @@ use std::sync::Arc;
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 use csv::StringRecord;
-use serde::Serialize;
 
 use super::item::{Currency, ItemKind, ItemValue};
 use super::period::{MARGIN_DAYS, Period, PeriodSpan};
-use super::statement::StatementLine;
+use super::statement::{LineProblem, StatementLine};
 use super::statement_trailer::{TotalsCheck, TotalsStep};
 use crate::clock::Moment;
 use crate::ids::{EventId, OrderNumber, StoreName};
@@ -43,13 +42,6 @@ pub struct FileReading<'a> {
     pub bytes_max: u64,
 }
 
-/// Why a line cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LineProblem {
-    pub line: u64,
-    pub problem: String,
-}
-
 /// A file that keeps to its controls.
 #[derive(Clone, Debug)]
 pub struct CheckedFile {
@@ -69,6 +61,10 @@ pub enum FileFault {
     File(#[from] IntakeError),
     #[error("{}", in_words(.0))]
     Lines(Vec<LineProblem>),
+    #[error("the file was changed while it was read")]
+    Changed,
+    #[error("the file's SHA-256 is not the one that was declared")]
+    NotDeclared,
 }
 
 /// So many problems are named at once.
@@ -117,7 +113,7 @@ struct TextSource {
 }
 
 impl FileSource {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+    pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Path(path) => Box::new(File::open(path)?),
             Self::Bytes(bytes) => Box::new(Cursor::new(SharedBytes(Arc::clone(bytes)))),

@@ -5,10 +5,12 @@ use chrono_tz::Tz;
 
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
-use super::statement::{Statement, StatementLine, StatementState};
+use super::statement::{Statement, StatementLine, StatementSender, StatementState};
 use super::statement_file::{CheckedFile, FileFault, FileReading, FileSource, NextLine};
+use super::statement_original::{self, Original};
 use crate::clock::Moment;
-use crate::ids::{PartnerId, StaffId, StatementId};
+use crate::customer::PersonalKeys;
+use crate::ids::{PartnerId, StatementId};
 use crate::intake::Charset;
 use crate::partner::Partner;
 use crate::store::statements::PartOf;
@@ -28,6 +30,12 @@ pub struct StatementOrder<'a> {
     pub bytes_max: u64,
 }
 
+/// When a file comes in, and the keys by which its bytes are sealed.
+pub struct HandedIn<'a> {
+    pub keys: &'a PersonalKeys,
+    pub now: Moment,
+}
+
 /// What became of a file.
 pub enum Imported {
     New(Statement),
@@ -44,7 +52,10 @@ impl<'a> StatementOrder<'a> {
     }
 }
 
-const PARTS_MAX: i64 = 400;
+/// Maximum bytes, once it is unpacked, of a file that does not come by command.
+pub const UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Files of one month.
+pub(super) const PARTS_MAX: i64 = 400;
 /// Other files for the same part that may come in at the same time.
 const OTHERS_MAX: usize = 50;
 /// Lines that are kept in one transaction. Others write between them.
@@ -79,11 +90,11 @@ pub fn check(order: &StatementOrder<'_>) -> Result<CheckedFile, ReconcileRefusal
 /// # Errors
 /// [`ReconcileRefusal::File`] where the file has changed since; nothing more is kept then.
 pub fn import(
-    who: &StaffId,
+    who: &StatementSender,
     db: &mut Db,
     order: &StatementOrder<'_>,
     checked: &CheckedFile,
-    now: Moment,
+    at: &HandedIn<'_>,
 ) -> Result<Imported, ReconcileRefusal> {
     let lines = i64::try_from(checked.lines).unwrap_or(i64::MAX);
     let new = Statement {
@@ -98,13 +109,16 @@ pub fn import(
         packed: checked.packed,
         state: StatementState::Loading,
         lines,
-        imported_by: who.clone(),
-        imported_at: now,
+        imported_by: who.name(),
+        imported_at: at.now,
     };
     let mut statement = db.write(|tx| find_or_keep(tx, &new))?;
     if statement.state == StatementState::Ready {
         return Ok(Imported::Before(statement));
     }
+    let (source, sha256) = (&order.source, &checked.sha256);
+    let original = Original { id: statement.id, source, sha256, now: at.now };
+    statement_original::keep(db, at.keys, &original)?;
     let reading = FileReading { charset: Some(checked.charset), ..order.reading()? };
     load(db, statement.id, &checked.text, reading)?;
     db.write(|tx| statements::set_ready(tx, statement.id))?;

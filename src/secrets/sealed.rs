@@ -6,8 +6,13 @@ use crate::customer::personal::{PersonalKeys, SealError};
 use crate::customer::reading::TO_RESEAL;
 use crate::customer::{Reading, Sealed};
 use crate::event::Contact;
-use crate::ids::{ReferralId, RequestKey, SignatureId};
+use crate::ids::{
+    AttachmentId, ImportId, PartKey, ReferralId, RequestKey, SignatureId, StatementId,
+    StatementUploadId,
+};
 use crate::intake::job::part_key;
+use crate::reconcile::statement_original::part_key as statement_part_key;
+use crate::reconcile::statement_uploads::part_key as upload_part;
 use crate::referral::Person;
 use crate::store::personal::Resealed;
 use crate::store::sealed::{self, FilePlace};
@@ -25,6 +30,12 @@ pub enum SealedKind {
     /// Parts of files that are being received, or wait to be taken in.
     FileParts,
     RejectedLines,
+    /// Parts of the files of statements, as they came.
+    StatementFiles,
+    /// Parts of statements that are being received, or wait to be taken in.
+    StatementUploads,
+    /// Files that are attached to breaks.
+    Attachments,
 }
 
 /// How far a pass over one kind and one key has come.
@@ -35,6 +46,7 @@ pub struct Place {
     signature: Option<SignatureId>,
     answer: Option<RequestKey>,
     file: Option<FilePlace>,
+    attachment: Option<AttachmentId>,
 }
 
 /// What one round came to.
@@ -53,8 +65,16 @@ const ROWS_MAX: i64 = 200;
 const PARTS_MAX: i64 = 16;
 
 impl SealedKind {
-    pub const ALL: [Self; 5] =
-        [Self::Contacts, Self::SignedRequests, Self::Answers, Self::FileParts, Self::RejectedLines];
+    pub const ALL: [Self; 8] = [
+        Self::Contacts,
+        Self::SignedRequests,
+        Self::Answers,
+        Self::FileParts,
+        Self::RejectedLines,
+        Self::StatementFiles,
+        Self::StatementUploads,
+        Self::Attachments,
+    ];
 
     /// As `keys status` names it.
     #[must_use]
@@ -65,6 +85,9 @@ impl SealedKind {
             Self::Answers => "answers",
             Self::FileParts => "parts of files",
             Self::RejectedLines => "rejected lines",
+            Self::StatementFiles => "files of statements",
+            Self::StatementUploads => "parts of statements",
+            Self::Attachments => "attachments",
         }
     }
 
@@ -77,6 +100,9 @@ impl SealedKind {
             Self::Answers => "idempotency_keys",
             Self::FileParts => "import_parts",
             Self::RejectedLines => "import_rejects",
+            Self::StatementFiles => "statement_originals",
+            Self::StatementUploads => "statement_upload_parts",
+            Self::Attachments => "break_attachments",
         }
     }
 
@@ -88,6 +114,9 @@ impl SealedKind {
             Self::Answers => idempotency_keys::count_by_key(db),
             Self::FileParts => sealed::file_parts_by_key(db),
             Self::RejectedLines => sealed::rejected_lines_by_key(db),
+            Self::StatementFiles => sealed::statement_files_by_key(db),
+            Self::StatementUploads => sealed::statement_uploads_by_key(db),
+            Self::Attachments => sealed::attachments_by_key(db),
         }
     }
 
@@ -119,18 +148,45 @@ impl SealedKind {
             Self::FileParts => {
                 let found = sealed::file_parts(db, older, place.file, PARTS_MAX)?;
                 place.file = found.last().map(|(at, _sealed)| *at).or(place.file);
-                let anew = again(keys, found, |at| *part_key(at.import, "part", at.place).bytes());
+                let anew = again(keys, found, |at| *part_of(at, "part").bytes());
                 anew.put(db, |tx, at, sealed| sealed::reseal_file_part(tx, at, older, sealed))
             }
             Self::RejectedLines => {
                 let found = sealed::rejected_lines(db, older, place.file, ROWS_MAX)?;
                 place.file = found.last().map(|(at, _sealed)| *at).or(place.file);
-                let anew =
-                    again(keys, found, |at| *part_key(at.import, "rejects", at.place).bytes());
+                let anew = again(keys, found, |at| *part_of(at, "rejects").bytes());
                 anew.put(db, |tx, at, sealed| sealed::reseal_rejected_lines(tx, at, older, sealed))
+            }
+            Self::StatementFiles => {
+                let found = sealed::statement_files(db, older, place.file, PARTS_MAX)?;
+                place.file = found.last().map(|(at, _sealed)| *at).or(place.file);
+                let record = |at: FilePlace| {
+                    *statement_part_key(StatementId::from_uuid(at.file), at.place).bytes()
+                };
+                let anew = again(keys, found, record);
+                anew.put(db, |tx, at, sealed| sealed::reseal_statement_file(tx, at, older, sealed))
+            }
+            Self::Attachments => {
+                let found = sealed::attachments(db, older, place.attachment, PARTS_MAX)?;
+                place.attachment = found.last().map(|(id, _sealed)| *id).or(place.attachment);
+                attachments(db, keys, &found)
+            }
+            Self::StatementUploads => {
+                let found = sealed::statement_uploads(db, older, place.file, PARTS_MAX)?;
+                place.file = found.last().map(|(at, _sealed)| *at).or(place.file);
+                let id = StatementUploadId::from_uuid;
+                let anew = again(keys, found, |at| *upload_part(id(at.file), at.place).bytes());
+                anew.put(db, |tx, at, sealed| {
+                    sealed::reseal_statement_upload(tx, at, older, sealed)
+                })
             }
         }
     }
+}
+
+/// The record that a part of an import is sealed for.
+fn part_of(at: FilePlace, kind: &str) -> PartKey {
+    part_key(ImportId::from_uuid(at.file), kind, at.place)
 }
 
 /// Indexes some of the phone numbers of an older index key with the current one.
@@ -224,6 +280,29 @@ fn answers(
         db.write(|tx| {
             for (id, was, anew) in &list {
                 round.count(idempotency_keys::reseal(tx, *id, was, anew)?);
+            }
+            Ok::<_, StoreError>(())
+        })?;
+    }
+    Ok(round)
+}
+
+fn attachments(
+    db: &mut Db,
+    keys: &PersonalKeys,
+    found: &[(AttachmentId, Sealed)],
+) -> Result<Round, StoreError> {
+    let mut round = Round::of(found.len());
+    let mut list = Vec::new();
+    for (id, sealed) in found {
+        let plain = keys.open(id.bytes(), sealed);
+        let anew = plain.and_then(|plain| keys.seal(id.bytes(), &plain));
+        list.extend(round.readable(anew).map(|anew| (*id, &sealed.key_id, anew)));
+    }
+    if !list.is_empty() {
+        db.write(|tx| {
+            for (id, was, anew) in &list {
+                round.count(sealed::reseal_attachment(tx, *id, was, anew)?);
             }
             Ok::<_, StoreError>(())
         })?;

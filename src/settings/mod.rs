@@ -88,6 +88,8 @@ pub struct Settings {
     pub traces: Option<TraceSettings>,
     /// Without it, all listed partners are on trial, or none is.
     pub sandbox: Option<SandboxSettings>,
+    /// Without it, no statement is taken from a folder.
+    pub drop_folder: Option<DropFolderSettings>,
     pub crm: Option<CrmSettings>,
     /// Which part of a lead goes into which field of the CRM; without it, the built-in mapping.
     pub crm_mapping: Option<PathBuf>,
@@ -209,6 +211,28 @@ pub struct SandboxSettings {
     /// Like `database_url`, and another database.
     #[serde(deserialize_with = "database_url")]
     pub database_url: DatabaseUrl,
+}
+
+/// The folder in which partners' statements are laid down.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropFolderSettings {
+    /// It has a folder for each partner, named by the partner's id.
+    pub folder: PathBuf,
+    /// How often the gateway looks, in seconds.
+    #[serde(default = "ten")]
+    pub look_seconds: u64,
+    /// How long a file must have been left alone before it is taken, in seconds.
+    #[serde(default = "thirty")]
+    pub rest_seconds: u32,
+}
+
+const fn ten() -> u64 {
+    10
+}
+
+const fn thirty() -> u32 {
+    30
 }
 
 /// Who sends notices to customers; without it, nobody does.

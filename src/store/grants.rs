@@ -125,6 +125,13 @@ const RIGHTS: &[(&str, &str)] = &[
     ("form_tries", "SELECT, INSERT, DELETE, UPDATE (failures, tried_at, locked_until)"),
     ("statements", "SELECT, INSERT, UPDATE (state)"),
     ("statement_lines", "SELECT, INSERT"),
+    (
+        "statement_uploads",
+        "SELECT, INSERT, DELETE, UPDATE (received, state, lease, lease_until, ended_at, \
+         statement_id, failure)",
+    ),
+    ("statement_upload_parts", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
+    ("statement_originals", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("reconciliations", "SELECT, INSERT, UPDATE (state, lease_until, ended_at, report)"),
     ("matches", "SELECT, INSERT, UPDATE (ended_by)"),
     ("breaks", "SELECT, INSERT, UPDATE (state, facts, asked_at, closed_at)"),
@@ -134,6 +141,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     ("break_subjects", "SELECT, INSERT"),
     ("break_notes", "SELECT, INSERT"),
+    ("break_attachments", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("settlements", "SELECT, INSERT, UPDATE (state, decided_by, decided_at)"),
     ("payouts", "SELECT, INSERT, UPDATE (state)"),
     ("payout_moves", "SELECT, INSERT"),

@@ -2,19 +2,22 @@
 //! key, so it costs nothing when the key has nothing.
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::schema::{
-    idempotency_keys, import_parts, import_rejects, personal_data, signed_contents,
+    break_attachments, idempotency_keys, import_parts, import_rejects, personal_data,
+    signed_contents, statement_originals, statement_upload_parts,
 };
 use super::{Db, LedgerTx, StoreError, types};
 use crate::customer::Sealed;
 use crate::customer::personal::FIRST_INDEX;
-use crate::ids::{ImportId, ReferralId, RequestKey, SignatureId};
+use crate::ids::{AttachmentId, ReferralId, RequestKey, SignatureId};
 
 /// The place of a part of a file, or of a group of its rejected lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilePlace {
-    pub import: ImportId,
+    /// The id of the import, of the statement, or of its upload.
+    pub file: Uuid,
     pub place: i64,
 }
 
@@ -102,9 +105,9 @@ pub fn answers(
         .collect()
 }
 
-// Both tables of files are searched alike, and diesel has a type for each.
+// The tables of files are searched alike, and diesel has a type for each.
 macro_rules! of_files {
-    ($table:ident, $place:ident, $find:ident, $reseal:ident, $what:literal) => {
+    ($table:ident, $file:ident, $place:ident, $find:ident, $reseal:ident, $what:literal) => {
         #[doc = concat!($what, " that a key has sealed, after a place.")]
         pub fn $find(
             db: &mut Db,
@@ -112,23 +115,23 @@ macro_rules! of_files {
             after: Option<FilePlace>,
             rows_max: i64,
         ) -> Result<Vec<(FilePlace, Sealed)>, StoreError> {
-            let (import, place) =
-                after.map_or((Vec::new(), 0), |at| (at.import.bytes().to_vec(), at.place));
+            let (file, place) =
+                after.map_or((Vec::new(), -1), |at| (at.file.as_bytes().to_vec(), at.place));
             let rows: Vec<(Vec<u8>, i64, Vec<u8>)> = $table::table
                 .filter($table::key_id.eq(key))
                 .filter(
-                    $table::import_id
-                        .gt(import.clone())
-                        .or($table::import_id.eq(import).and($table::$place.gt(place))),
+                    $table::$file
+                        .gt(file.clone())
+                        .or($table::$file.eq(file).and($table::$place.gt(place))),
                 )
-                .order(($table::import_id, $table::$place))
+                .order(($table::$file, $table::$place))
                 .limit(rows_max)
-                .select(($table::import_id, $table::$place, $table::sealed))
+                .select(($table::$file, $table::$place, $table::sealed))
                 .load(db)?;
             rows.into_iter()
-                .map(|(import, place, bytes)| {
-                    let import = types::uuid(&import, concat!(stringify!($table), ".import_id"))?;
-                    let at = FilePlace { import: ImportId::from_uuid(import), place };
+                .map(|(file, place, bytes)| {
+                    let file = types::uuid(&file, concat!(stringify!($table), ".file"))?;
+                    let at = FilePlace { file, place };
                     Ok((at, Sealed { key_id: key.to_owned(), bytes }))
                 })
                 .collect()
@@ -142,7 +145,7 @@ macro_rules! of_files {
             sealed: &Sealed,
         ) -> Result<bool, StoreError> {
             let row = $table::table
-                .find((at.import.bytes().as_slice(), at.place))
+                .find((at.file.as_bytes().as_slice(), at.place))
                 .filter($table::key_id.eq(was));
             let changed = diesel::update(row)
                 .set(($table::key_id.eq(&sealed.key_id), $table::sealed.eq(&sealed.bytes)))
@@ -152,14 +155,103 @@ macro_rules! of_files {
     };
 }
 
-of_files!(import_parts, start, file_parts, reseal_file_part, "Parts of uploaded files");
-of_files!(import_rejects, after_lines, rejected_lines, reseal_rejected_lines, "Rejected lines");
+of_files!(import_parts, import_id, start, file_parts, reseal_file_part, "Parts of uploaded files");
+of_files!(
+    import_rejects,
+    import_id,
+    after_lines,
+    rejected_lines,
+    reseal_rejected_lines,
+    "Rejected lines"
+);
+of_files!(
+    statement_originals,
+    statement_id,
+    start,
+    statement_files,
+    reseal_statement_file,
+    "Parts of the files of statements"
+);
+of_files!(
+    statement_upload_parts,
+    upload_id,
+    start,
+    statement_uploads,
+    reseal_statement_upload,
+    "Parts of uploaded statements"
+);
 
 /// How many parts of uploaded files there are under each key.
 pub fn file_parts_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
     Ok(import_parts::table
         .group_by(import_parts::key_id)
         .select((import_parts::key_id, diesel::dsl::count_star()))
+        .load(db)?)
+}
+
+/// Attachments that a key has sealed, after an id.
+pub fn attachments(
+    db: &mut Db,
+    key: &str,
+    after: Option<AttachmentId>,
+    rows_max: i64,
+) -> Result<Vec<(AttachmentId, Sealed)>, StoreError> {
+    let after = after.map_or(Vec::new(), |id| id.bytes().to_vec());
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = break_attachments::table
+        .filter(break_attachments::key_id.eq(key))
+        .filter(break_attachments::id.gt(after))
+        .order(break_attachments::id)
+        .limit(rows_max)
+        .select((break_attachments::id, break_attachments::sealed))
+        .load(db)?;
+    rows.into_iter()
+        .map(|(id, bytes)| {
+            let id = AttachmentId::from_uuid(types::uuid(&id, "break_attachments.id")?);
+            Ok((id, Sealed { key_id: key.to_owned(), bytes }))
+        })
+        .collect()
+}
+
+/// Puts a newly sealed attachment in the place of an older; `false` if it is gone.
+pub fn reseal_attachment(
+    tx: &mut LedgerTx<'_>,
+    id: AttachmentId,
+    was: &str,
+    sealed: &Sealed,
+) -> Result<bool, StoreError> {
+    let row = break_attachments::table
+        .find(id.bytes().as_slice())
+        .filter(break_attachments::key_id.eq(was));
+    let changed = diesel::update(row)
+        .set((
+            break_attachments::key_id.eq(&sealed.key_id),
+            break_attachments::sealed.eq(&sealed.bytes),
+        ))
+        .execute(tx.0)?;
+    Ok(changed == 1)
+}
+
+/// How many attachments there are under each key.
+pub fn attachments_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(break_attachments::table
+        .group_by(break_attachments::key_id)
+        .select((break_attachments::key_id, diesel::dsl::count_star()))
+        .load(db)?)
+}
+
+/// How many parts of uploaded statements there are under each key.
+pub fn statement_uploads_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(statement_upload_parts::table
+        .group_by(statement_upload_parts::key_id)
+        .select((statement_upload_parts::key_id, diesel::dsl::count_star()))
+        .load(db)?)
+}
+
+/// How many parts of the files of statements there are under each key.
+pub fn statement_files_by_key(db: &mut Db) -> Result<Vec<(String, i64)>, StoreError> {
+    Ok(statement_originals::table
+        .group_by(statement_originals::key_id)
+        .select((statement_originals::key_id, diesel::dsl::count_star()))
         .load(db)?)
 }
 

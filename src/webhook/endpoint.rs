@@ -28,7 +28,7 @@ pub enum UrlError {
 const CHARACTERS_MAX: usize = 500;
 
 /// The types of events that an endpoint can receive.
-pub const EVENTS: [Kind; 10] = [
+pub const EVENTS: [Kind; 12] = [
     Kind::ReferralQualified,
     Kind::ReferralConverted,
     Kind::ReferralRewarded,
@@ -37,6 +37,8 @@ pub const EVENTS: [Kind; 10] = [
     Kind::EventReleased,
     Kind::EventRejected,
     Kind::SettlementReady,
+    Kind::BreakAsked,
+    Kind::BreakClosed,
     Kind::RedemptionConfirmed,
     Kind::RedemptionDeclined,
 ];

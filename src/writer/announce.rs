@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::clock::Moment;
-use crate::ids::{EventId, MessageId, OrderKey, PartnerId, ReferralId, TransactionId};
+use crate::ids::{BreakId, EventId, MessageId, OrderKey, PartnerId, ReferralId, TransactionId};
 use crate::ledger::chain::Hash;
 use crate::referral::ReferralState;
 use crate::store::outbox::{self, Destination, Kind, NewMessage};
@@ -50,6 +50,13 @@ pub enum Data<'a> {
         statement_no: &'a str,
         period: String,
         sha256: Hash,
+    },
+    /// What became of a break about which the partner was asked. The question is read by the API.
+    Break {
+        #[serde(rename = "break")]
+        id: BreakId,
+        period: String,
+        state: &'static str,
     },
 }
 

@@ -315,9 +315,16 @@ on_both_stores! {
                 ben.get("/console/today").await.has(&["Months to close"]);
                 // Whoever proposed it does not close it, by whichever way.
                 let same = staff(app, "clerk", &["settle"]);
-                let refused = same.send("/v1/settlements/green-basket/2026-01/close", &json!({})).await;
+                let shown = ben.get(month).await.value("sha256");
+                let asked = json!({ "sha256": shown });
+                let refused = same.send("/v1/settlements/green-basket/2026-01/close", &asked).await;
                 assert_eq!(refused.told(), (403, "four-eyes"));
-                assert_eq!(ben.act(month, &format!("{month}/close"), &[]).await.goes_to(), month);
+                // It closes the statement that the page showed, and no other.
+                let close = format!("{month}/close");
+                let other = ben.act(month, &close, &[("sha256", &"0".repeat(64))]).await;
+                assert_eq!(other.status, 409, "{}", other.text);
+                let closed = ben.act(month, &close, &[("sha256", &shown)]).await;
+                assert_eq!(closed.goes_to(), month);
                 ben.get(month).await.has(&["Closed", "settler", "Carried forward to the next month"]);
                 for (format, start) in [("pdf", "%PDF"), ("csv", "row,"), ("xlsx", "PK"), ("signed", "{")] {
                     let file = ben.get(&format!("{month}/statement/{format}")).await;

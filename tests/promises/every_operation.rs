@@ -10,6 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tallystick::settings::{CrmFeedbackSettings, Secret};
 
+use crate::attachments::attach;
 use crate::confirmations::asking;
 use crate::exposure::redemption;
 use crate::harness::{
@@ -17,6 +18,7 @@ use crate::harness::{
     wait_for,
 };
 use crate::reconcile::asked_break;
+use crate::statement_uploads::begin_statement;
 use crate::uploads::{DAY, begin, file, upload};
 
 /// Operations that anybody may call, each with its reason.
@@ -33,8 +35,9 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 20] = [
+const NOBODYS: [(&str, &str); 23] = [
     ("announcement", "none"),
+    ("attachment", NO_UUID),
     ("bank_break", "00000000000000000000000000000000"),
     ("break", "00000000000000000000000000000000"),
     ("consent", NO_UUID),
@@ -52,6 +55,8 @@ const NOBODYS: [(&str, &str); 20] = [
     ("redemption", NO_UUID),
     ("referral", NO_UUID),
     ("run", NO_UUID),
+    ("statement", NO_UUID),
+    ("statement_upload", NO_UUID),
     ("task", NO_UUID),
     ("transaction", NO_UUID),
 ];
@@ -64,7 +69,10 @@ const SHARED: [&str; 3] = ["kind", "partner", "period"];
 const HEADERS: [(&str, &str); 6] = [
     ("tus-resumable", "1.0.0"),
     ("upload-length", "5"),
-    ("upload-metadata", "business_date MjAyNi0xMS0wMQ=="),
+    (
+        "upload-metadata",
+        "business_date MjAyNi0xMS0wMQ==,period MjAyNi0xMQ==,partner Z3JlZW4tYmFza2V0",
+    ),
     ("upload-offset", "0"),
     ("webhook-id", "m-1"),
     ("webhook-timestamp", "1"),
@@ -313,7 +321,7 @@ on_both_stores! {
 fn owner_and_other(scope: &str) -> (&'static str, &'static str) {
     match scope {
         "events:write" | "events:read" | "files:write" | "settlements:read"
-        | "settlements:answer" => ("green-basket", "blue-basket"),
+        | "settlements:answer" | "statements:write" => ("green-basket", "blue-basket"),
         "referrals:read" | "consents:write" | "webhooks:manage" => ("sunny-travel", "moon-travel"),
         _ => panic!("{scope}: who has such things? Name two partners."),
     }
@@ -341,11 +349,15 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
     .await;
     let begun = begin(&shop, 5, &DAY).await.headers["location"].to_str().unwrap().to_owned();
     let whole = upload(&shop, file(1).as_bytes(), &DAY).await;
+    let statement = begin_statement(&shop, 5, &[("period", "2026-11")]).await;
+    let statement = statement.headers["location"].to_str().unwrap().to_owned();
     let last = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     // Partners on trial have no statements where their books are apart.
     let asked = if is_sandbox { String::new() } else { asked_break(app).await };
+    let attached = if is_sandbox { String::new() } else { attach(&shop, &asked).await };
     BTreeMap::from([
+        ("attachment".to_owned(), attached),
         ("break".to_owned(), asked),
         ("event".to_owned(), if is_sandbox { "h-1" } else { "p-1" }.to_owned()),
         ("redemption".to_owned(), held),
@@ -355,6 +367,7 @@ async fn belongings(app: &TestApp, is_sandbox: bool) -> BTreeMap<String, String>
         ("message".to_owned(), message),
         ("import".to_owned(), last(&whole)),
         ("upload".to_owned(), last(&begun)),
+        ("statement_upload".to_owned(), last(&statement)),
     ])
 }
 

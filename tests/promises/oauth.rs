@@ -192,7 +192,7 @@ on_both_stores! {
         let shop = app.partner("green-basket").await;
         let told = introspect(app, &reader, &shop.token).await.body;
         assert_eq!((&told["active"], &told["client_id"]), (&json!(true), &json!("green-basket")));
-        assert_eq!(told["scope"], "events:write events:read files:write webhooks:manage settlements:read settlements:answer");
+        assert_eq!(told["scope"], "events:write events:read files:write webhooks:manage settlements:read settlements:answer statements:write");
         assert_eq!((&told["iss"], &told["token_type"]), (&json!(issuer(app)), &json!("Bearer")));
         let bound = DpopClient::new(app).token(app, "dpop-basket").await;
         let told = introspect(app, &reader, &bound).await.body;

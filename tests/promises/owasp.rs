@@ -560,7 +560,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 fn routes() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let files = rust_files(&root);
-    let text = ["routes.rs", "sandbox/routes.rs"]
+    let text = ["routes.rs", "reconcile_routes.rs", "sandbox/routes.rs"]
         .map(|file| std::fs::read_to_string(root.join(file)).unwrap());
     let text = text.concat();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -10,6 +10,7 @@ use crate::harness::{
     Answer, Cluster, Partner, Store, TestApp, Trial, cloud_event, code, count, customer, member,
     payment, python, refund, run_sql, staff,
 };
+use crate::reconcile::close_as;
 use crate::reload::edit;
 
 fn discounted(id: &str, time: &str) -> Value {
@@ -25,8 +26,7 @@ async fn propose(app: &TestApp, period: &str) -> Answer {
 }
 
 async fn close(app: &TestApp, period: &str) -> Answer {
-    let path = format!("/v1/settlements/green-basket/{period}/close");
-    Answer::of(staff(app, "ben", &["settle"]).request(Method::POST, &path)).await
+    close_as(&staff(app, "ben", &["settle"]), app, period).await
 }
 
 async fn spend(shop: &Partner, person: &Partner, points: &str) {
@@ -143,13 +143,15 @@ on_both_stores! {
     async fn of_people_who_decide_at_once_one_does(app) {
         let shop = app.partner("green-basket").await;
         shop.record(&discounted("p-1", "2026-10-10T10:00:00Z")).await;
-        assert_eq!(propose(app, "2026-10").await.status, 201);
+        let proposed = propose(app, "2026-10").await;
+        assert_eq!(proposed.status, 201);
         let mut racing = Vec::new();
         for number in 0..12 {
             let word = if number % 2 == 0 { "close" } else { "rejection" };
             let path = format!("/v1/settlements/green-basket/2026-10/{word}");
-            let request = staff(app, &format!("b-{number}"), &["settle"]).request(Method::POST, &path);
-            racing.push(tokio::spawn(Answer::of(request)));
+            let body = json!({ "sha256": proposed.body["sha256"] });
+            let who = staff(app, &format!("b-{number}"), &["settle"]);
+            racing.push(tokio::spawn(async move { who.send(&path, &body).await }));
         }
         let mut done = 0;
         for one in racing {

@@ -3,12 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Answer, Partner, TestApp, Trial, payment, refund, run_sql, staff, wait_until,
-};
+use crate::harness::{Partner, TestApp, Trial, payment, refund, run_sql, staff, wait_until};
+use crate::reconcile::close_as;
 
 const READY: [&str; 1] = ["settlement.ready"];
 
@@ -24,8 +22,7 @@ pub async fn close_month(app: &TestApp, period: &str) {
     let asked = json!({ "partner": "green-basket", "period": period });
     let proposed = staff(app, "ann", &["reconcile"]).send("/v1/settlements", &asked).await;
     assert_eq!(proposed.status, 201, "{proposed:?}");
-    let path = format!("/v1/settlements/green-basket/{period}/close");
-    let closed = Answer::of(staff(app, "ben", &["settle"]).request(Method::POST, &path)).await;
+    let closed = close_as(&staff(app, "ben", &["settle"]), app, period).await;
     assert_eq!(closed.status, 200, "{closed:?}");
 }
 
@@ -139,8 +136,7 @@ on_both_stores! {
                           '2026-11-02 10:00:00')";
             let refused = run_sql(&app.trial, insert).unwrap_err();
             assert!(refused.contains("only the statement of a closed month"), "{refused}");
-            let close = "/v1/settlements/green-basket/2026-10/close";
-            let closed = Answer::of(staff(app, "ben", &["settle"]).request(Method::POST, close)).await;
+            let closed = close_as(&staff(app, "ben", &["settle"]), app, "2026-10").await;
             assert_eq!(closed.status, 200, "{closed:?}");
             wait_until(json!(READY), async || {
                 let sent = shop.get("/v1/webhook-deliveries").await.body["webhook_deliveries"].clone();

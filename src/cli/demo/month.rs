@@ -257,7 +257,8 @@ async fn decide(
             body.insert("amount".to_owned(), json!(ADJUSTED));
         }
         ann.post(&format!("/v1/breaks/{id}/proposals"), Some(body)).await?;
-        ben.post(&format!("/v1/breaks/{id}/approval"), None).await?;
+        let looked_at = Some(json!({ "proposal": 1 }));
+        ben.post(&format!("/v1/breaks/{id}/approval"), looked_at).await?;
         println!("  {code:<20} {action:<7} {says}");
         approved = approved.saturating_add(1);
     }
@@ -279,8 +280,10 @@ fn subsidies(receipts: &[Value]) -> Decimal {
 /// One person proposes the close, another closes; what is paid out.
 async fn close(ann: &Clerk<'_>, ben: &Clerk<'_>, period: Period) -> Result<Decimal, Failure> {
     let asked = json!({ "partner": SUPERMARKET, "period": period });
-    ann.post("/v1/settlements", Some(asked)).await?;
-    let closed = ben.post(&format!("/v1/settlements/{SUPERMARKET}/{period}/close"), None).await?;
+    let proposed = ann.post("/v1/settlements", Some(asked)).await?;
+    let looked_at = Some(json!({ "sha256": proposed.get("sha256") }));
+    let path = format!("/v1/settlements/{SUPERMARKET}/{period}/close");
+    let closed = ben.post(&path, looked_at).await?;
     let payout = closed.get("statement").and_then(|it| it.get("payout")).and_then(Value::as_str);
     Ok(payout.ok_or("the statement has no payout")?.parse()?)
 }

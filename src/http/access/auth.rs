@@ -49,7 +49,8 @@ scopes!(
     FilesWrite,
     WebhooksManage,
     SettlementsRead,
-    SettlementsAnswer
+    SettlementsAnswer,
+    StatementsWrite
 );
 
 /// A partner on the list now, with a good token of the scope `S`, within its rate.

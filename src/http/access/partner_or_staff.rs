@@ -12,6 +12,7 @@ use crate::books::Books;
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, Needs, bearer, gateway};
 use crate::http::access::staff::{NeedsRole, Staff};
+use crate::http::access::standing::Standing;
 use crate::http::problem::Problem;
 use crate::http::server::idempotency::{Identity, KeyedCaller};
 use crate::ids::StaffId;
@@ -26,6 +27,8 @@ pub enum Asker {
 /// A partner with that scope, or staff with that role.
 pub struct PartnerOrStaff<S: Needs, R: NeedsRole> {
     pub asker: Asker,
+    /// A partner's, for what goes on for longer than a request does.
+    pub standing: Option<Standing>,
     needs: PhantomData<(S, R)>,
 }
 
@@ -52,13 +55,15 @@ impl<S: Needs, R: NeedsRole> FromRequest for PartnerOrStaff<S, R> {
         if of_staff {
             let staff = Staff::<R>::from_request(request, body);
             Box::pin(async move {
-                staff.await.map(|staff| Self { asker: Asker::Staff(staff.id), needs: PhantomData })
+                let asker = Asker::Staff(staff.await?.id);
+                Ok(Self { asker, standing: None, needs: PhantomData })
             })
         } else {
             let caller = Caller::<S>::from_request(request, body);
             Box::pin(async move {
-                let asker = Asker::Partner(caller.await?.partner);
-                Ok(Self { asker, needs: PhantomData })
+                let caller = caller.await?;
+                let (asker, standing) = (Asker::Partner(caller.partner), Some(caller.standing));
+                Ok(Self { asker, standing, needs: PhantomData })
             })
         }
     }

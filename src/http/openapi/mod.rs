@@ -22,18 +22,19 @@ use crate::http::customer::{
 };
 use crate::http::operator::health;
 use crate::http::partner::{
-    crm_feedback, events, imports, proofs, quotes, referrals, settlement_breaks,
-    settlement_statements, stream, uploads, webhook_deliveries, webhook_endpoints,
+    crm_feedback, events, imports, proofs, quotes, referrals, settlement_attachments,
+    settlement_breaks, settlement_statements, statement_uploads, stream, uploads,
+    webhook_deliveries, webhook_endpoints,
 };
 use crate::http::sandbox;
 use crate::http::schemas::bodies;
 use crate::http::server::media::{self, Packed};
 use crate::http::server::paths::{OPENAPI_PATH, TOKEN_PATH};
 use crate::http::staff::{
-    announcements, approval_pairs, bank_breaks, bank_files, breaks, corrections, crm_results,
-    customer_stages, dead_letters, erasures, expectations, exposure, flagged_payments, freezes,
-    held, held_events, readings, reconciliation_report, reconciliations, settlement_entries,
-    settlements, statements, tasks,
+    announcements, approval_pairs, attachments, bank_breaks, bank_files, breaks, bulk_breaks,
+    corrections, crm_results, customer_stages, dead_letters, erasures, expectations, exposure,
+    flagged_payments, freezes, held, held_events, readings, reconciliation_report, reconciliations,
+    settlement_entries, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -124,13 +125,27 @@ use crate::partner::scope::Scope;
         tasks::complete_task,
         tasks::cancel_task,
         statements::post_statement,
+        statement_uploads::create_statement_upload,
+        statement_uploads::get_statement_upload_offset,
+        statement_uploads::get_statement_upload,
+        statement_uploads::append_statement_upload,
+        statement_uploads::delete_statement_upload,
         statements::get_statements,
+        statements::get_statement_original,
         reconciliations::run_reconciliation,
         reconciliations::get_reconciliation,
         breaks::get_breaks,
         breaks::get_break,
         breaks::propose_for_break,
         breaks::approve_for_break,
+        bulk_breaks::propose_for_breaks,
+        attachments::attach_to_break,
+        attachments::get_break_attachments,
+        attachments::get_break_attachment,
+        settlement_attachments::attach_to_asked_break,
+        settlement_attachments::get_asked_break_attachments,
+        settlement_attachments::get_asked_break_attachment,
+        bulk_breaks::approve_for_breaks,
         breaks::reject_for_break,
         breaks::note_on_break,
         settlements::propose_settlement,
@@ -236,6 +251,7 @@ const fn means(scope: Scope) -> &'static str {
         }
         Scope::SettlementsRead => "Read the settlement statements of one's own closed months.",
         Scope::SettlementsAnswer => "Read and answer what the bank asks about one's statements.",
+        Scope::StatementsWrite => "Hand in one's own statements, and see what became of them.",
     }
 }
 

@@ -178,7 +178,40 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("complete_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
     ("cancel_task", &[&[&kind::NOT_FOUND, &kind::TASK_CLOSED]]),
     ("post_statement", &[&[&kind::PARAMETER, &kind::STATEMENT_REFUSED]]),
+    ("create_statement_upload", &[OF_UPLOAD, &[&kind::TOO_LARGE, &kind::ROLE_MISSING]]),
+    (
+        "get_statement_upload_offset",
+        &[&[&kind::TUS_VERSION, &kind::NOT_FOUND, &kind::UPLOAD_EXPIRED, &kind::ROLE_MISSING]],
+    ),
+    ("get_statement_upload", &[&[&kind::NOT_FOUND, &kind::UPLOAD_EXPIRED, &kind::ROLE_MISSING]]),
+    (
+        "append_statement_upload",
+        &[
+            OF_UPLOAD,
+            &[
+                &kind::NOT_FOUND,
+                &kind::UPLOAD_EXPIRED,
+                &kind::UPLOAD_CONFLICT,
+                &kind::UPLOAD_CHECKSUM,
+                &kind::MEDIA_TYPE,
+                &kind::TOO_LARGE,
+                &kind::TIMEOUT,
+                &kind::ROLE_MISSING,
+            ],
+        ],
+    ),
+    (
+        "delete_statement_upload",
+        &[&[
+            &kind::TUS_VERSION,
+            &kind::NOT_FOUND,
+            &kind::UPLOAD_EXPIRED,
+            &kind::UPLOAD_CONFLICT,
+            &kind::ROLE_MISSING,
+        ]],
+    ),
     ("get_statements", &[&[&kind::PARAMETER]]),
+    ("get_statement_original", &[&[&kind::NOT_FOUND]]),
     (
         "run_reconciliation",
         &[&[&kind::PARAMETER, &kind::NO_STATEMENT, &kind::RECONCILIATION_UNDER_WAY]],
@@ -188,6 +221,23 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_break", &[&[&kind::NOT_FOUND]]),
     ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS, &kind::ADJUSTMENT_EXCEEDS]]),
     ("approve_for_break", &[OF_BREAK, &[&kind::FOUR_EYES, &kind::ADJUSTMENT_EXCEEDS]]),
+    ("propose_for_breaks", &[OF_BREAK, &[&kind::TOTAL_DIFFERS, &kind::WRITE_OFF_EXCEEDS]]),
+    (
+        "approve_for_breaks",
+        &[OF_BREAK, &[&kind::TOTAL_DIFFERS, &kind::FOUR_EYES, &kind::ADJUSTMENT_EXCEEDS]],
+    ),
+    (
+        "attach_to_break",
+        &[OF_BREAK, &[&kind::PARAMETER, &kind::TOO_LARGE, &kind::ATTACHMENT_REFUSED]],
+    ),
+    ("get_break_attachments", &[&[&kind::NOT_FOUND]]),
+    ("get_break_attachment", &[&[&kind::NOT_FOUND]]),
+    (
+        "attach_to_asked_break",
+        &[OF_BREAK, &[&kind::PARAMETER, &kind::TOO_LARGE, &kind::ATTACHMENT_REFUSED]],
+    ),
+    ("get_asked_break_attachments", &[&[&kind::NOT_FOUND]]),
+    ("get_asked_break_attachment", &[&[&kind::NOT_FOUND]]),
     ("reject_for_break", &[OF_BREAK]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
     ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
@@ -343,7 +393,7 @@ fn response(kinds: &[&Kind]) -> Response {
 /// Whether an operation is safe to repeat without a key.
 fn is_without_key(operation: &Operation) -> bool {
     let id = operation.operation_id.as_deref().unwrap_or_default();
-    ["create_upload", "post_event_stream"].contains(&id)
+    ["create_upload", "create_statement_upload", "post_event_stream"].contains(&id)
 }
 
 fn add_headers(operation: &mut Operation, has_key: bool) {

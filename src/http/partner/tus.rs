@@ -15,7 +15,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::problem::{Problem, TUS_VERSION, UPLOAD_CHECKSUM};
-use crate::http::server::paths::UPLOADS_PATH;
+use crate::http::server::paths::{STATEMENT_UPLOADS_PATH, UPLOADS_PATH};
 use crate::intake::Charset;
 use crate::intake::upload::Announced;
 use crate::ledger::chain::Hash;
@@ -38,7 +38,8 @@ pub async fn speak_tus(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let is_upload = request.path().starts_with(UPLOADS_PATH);
+    let path = request.path();
+    let is_upload = path.starts_with(UPLOADS_PATH) || path.starts_with(STATEMENT_UPLOADS_PATH);
     let is_options = request.method() == Method::OPTIONS;
     let mut response = next.call(request).await?.map_into_boxed_body();
     if is_upload {
@@ -92,42 +93,68 @@ pub fn bytes_in(headers: &HeaderMap, name: &'static str) -> Result<i64, Problem>
     count.ok_or_else(|| Problem::parameter(name, "expected a number of bytes"))
 }
 
-/// Reads what a creation says of the file. Its day may be a day ahead of `today`, as clocks and zones
-/// differ.
+/// What a creation says of a file, whatever the file is.
+pub struct FileSaid {
+    pub length: i64,
+    pub file_name: Option<String>,
+    pub charset: Option<Charset>,
+    pub sha256: Option<[u8; 32]>,
+    metadata: Vec<(String, String)>,
+}
+
+impl FileSaid {
+    /// # Errors
+    /// [`Problem`], with the header, or the key of the metadata, that is wrong.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let length = bytes_in(headers, LENGTH)?;
+        let metadata = read_metadata(headers)?;
+        let value = |key: &str| find(&metadata, key);
+        let is_name = |name: &str| {
+            (1..=FILE_NAME_CHARACTERS_MAX).contains(&name.chars().count())
+                && !name.chars().any(char::is_control)
+        };
+        let file_name = match value("filename") {
+            Some(name) if !is_name(name) => return Err(wrong("filename", "1 to 200 characters")),
+            name => name.map(str::to_owned),
+        };
+        let charset = value("charset")
+            .map(|name| Charset::by_name(name).ok_or_else(|| wrong("charset", "utf-8 or gb18030")));
+        let sha256 = value("sha256").map(|hash| {
+            let hash = Hash::parse(hash).map(|hash| hash.0);
+            hash.ok_or_else(|| wrong("sha256", "64 hexadecimal digits"))
+        });
+        let (charset, sha256) = (charset.transpose()?, sha256.transpose()?);
+        Ok(Self { length, file_name, charset, sha256, metadata })
+    }
+
+    /// The value of a key of the metadata.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        find(&self.metadata, key)
+    }
+}
+
+fn find<'a>(metadata: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
+/// What is wrong with a key of the metadata.
+pub fn wrong(key: &str, expected: &str) -> Problem {
+    Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
+}
+
+/// Reads what a creation says of a file of a day. The day may be a day ahead of `today`, as clocks and
+/// zones differ.
 ///
 /// # Errors
 /// [`Problem`], with the header, or the key of the metadata, that is wrong.
 pub fn read_announced(headers: &HeaderMap, today: NaiveDate) -> Result<Announced, Problem> {
-    let length = bytes_in(headers, LENGTH)?;
-    let metadata = read_metadata(headers)?;
-    let value =
-        |key: &str| metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-    let wrong = |key: &str, expected: &str| {
-        Problem::parameter(METADATA, &format!("{key}: expected {expected}"))
-    };
-    let day = value("business_date").and_then(|day| business_date(day, today));
+    let said = FileSaid::read(headers)?;
+    let day = said.value("business_date").and_then(|day| business_date(day, today));
     let expected = "the file's day, such as 2026-11-24, and no day to come";
     let business_date = day.ok_or_else(|| wrong("business_date", expected))?;
-    let is_name = |name: &str| {
-        (1..=FILE_NAME_CHARACTERS_MAX).contains(&name.chars().count())
-            && !name.chars().any(char::is_control)
-    };
-    let file_name = match value("filename") {
-        Some(name) if !is_name(name) => return Err(wrong("filename", "1 to 200 characters")),
-        name => name.map(str::to_owned),
-    };
-    let charset = value("charset")
-        .map(|name| Charset::by_name(name).ok_or_else(|| wrong("charset", "utf-8 or gb18030")));
-    let sha256 = value("sha256").map(|hash| {
-        Hash::parse(hash).map(|hash| hash.0).ok_or_else(|| wrong("sha256", "64 hexadecimal digits"))
-    });
-    Ok(Announced {
-        length,
-        business_date,
-        file_name,
-        charset: charset.transpose()?,
-        sha256: sha256.transpose()?,
-    })
+    let FileSaid { length, file_name, charset, sha256, metadata: _ } = said;
+    Ok(Announced { length, business_date, file_name, charset, sha256 })
 }
 
 /// The day of a file. `None`: it is not written as a date, or is no day of a file.

@@ -1,20 +1,15 @@
 //! Partners' daily files, uploaded in parts that can be resumed (tus 1.0.0).
 
-use std::time::Duration;
-
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::NaiveDate;
-use futures_util::StreamExt;
 
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::auth::{Caller, FilesWrite};
 use crate::http::access::signature;
-use crate::http::partner::tus;
-use crate::http::problem::{
-    MEDIA_TYPE, Problem, TIMEOUT, TOO_LARGE, UPLOAD_CONFLICT, UPLOAD_EXPIRED,
-};
+use crate::http::partner::{tus, tus_body};
+use crate::http::problem::{Problem, TOO_LARGE, UPLOAD_CONFLICT, UPLOAD_EXPIRED};
 use crate::http::server::paths::UPLOADS_PATH;
 use crate::http::trial::clock_of;
 use crate::ids::ImportId;
@@ -22,11 +17,6 @@ use crate::intake::upload::{self, Announced, Begun, Found, Kept, PART_BYTES, Rem
 use crate::partner::Partner;
 use crate::store::imports::{Import, State};
 
-/// A part with a checksum: all of it is held until it is checked.
-const CHECKED_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a caller may send nothing.
-const IDLE_MAX: Duration = Duration::from_secs(60);
-const PART_TYPE: &str = "application/offset+octet-stream";
 /// What a file brings is kept without a signature, which the bank may have asked of the partner.
 const FILE_UNSIGNED: &str = "What this partner sends must be signed, and a file in parts cannot be. \
                              Send signed batches.";
@@ -109,10 +99,7 @@ pub async fn append_upload(
 ) -> Result<HttpResponse, Problem> {
     let headers = request.headers();
     tus::check_version(headers)?;
-    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    if kind != Some(PART_TYPE.as_bytes()) {
-        return Err(Problem::new(&MEDIA_TYPE, format!("Send it as {PART_TYPE}.")));
-    }
+    tus_body::check_type(headers)?;
     let offset = tus::bytes_in(headers, tus::OFFSET)?;
     let checksum = tus::read_checksum(headers)?;
     let mut import = find(&caller.partner, &gateway, &path).await?;
@@ -120,20 +107,13 @@ pub async fn append_upload(
         return Err(conflict(&import));
     }
     let left = import.length.saturating_sub(import.received);
-    if content_length(headers).is_some_and(|bytes| bytes > left) {
-        return Err(Problem::new(&TOO_LARGE, "That is more than the file was to have."));
-    }
-    match checksum {
-        Some(checksum) => {
-            let part = whole_part(body).await?;
-            checksum.check(&part)?;
-            caller.standing.check(&gateway, clock::now())?;
-            for piece in part.chunks(PART_BYTES) {
-                keep(&gateway, &caller.partner, &mut import, piece.to_vec()).await?;
-            }
-        }
-        None => keep_as_it_comes(&caller, &gateway, &mut import, body).await?,
-    }
+    tus_body::check_length(headers, left)?;
+    tus_body::receive(body, checksum, async |part| {
+        // A part may take hours: whether the partner may still send it is asked each time.
+        let partner = caller.standing.check(&gateway, clock::now())?;
+        keep(&gateway, &partner, &mut import, part).await
+    })
+    .await?;
     let mut response = HttpResponse::NoContent();
     if import.received == import.length {
         response.insert_header((header::CONTENT_LOCATION, format!("/v1/imports/{}", import.id)));
@@ -241,76 +221,6 @@ fn tell_offset<'a>(
 fn conflict(import: &Import) -> Problem {
     let Import { received, length, .. } = import;
     Problem::new(&UPLOAD_CONFLICT, format!("{received} of {length} bytes are kept: go on there."))
-}
-
-fn content_length(headers: &HeaderMap) -> Option<i64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The next piece of a body.
-enum Next {
-    Bytes(web::Bytes),
-    /// The body has ended, or was torn off.
-    End,
-    /// Nothing came for too long.
-    Silence,
-}
-
-async fn next(body: &mut web::Payload) -> Next {
-    match tokio::time::timeout(IDLE_MAX, body.next()).await {
-        Ok(Some(Ok(bytes))) => Next::Bytes(bytes),
-        Ok(Some(Err(_)) | None) => Next::End,
-        Err(_elapsed) => Next::Silence,
-    }
-}
-
-fn silent() -> Problem {
-    Problem::new(&TIMEOUT, "Nothing came for too long.")
-}
-
-async fn whole_part(mut body: web::Payload) -> Result<Vec<u8>, Problem> {
-    let mut part = Vec::new();
-    loop {
-        match next(&mut body).await {
-            Next::Bytes(bytes) => {
-                if part.len().saturating_add(bytes.len()) > CHECKED_BYTES_MAX {
-                    let detail =
-                        "A part with Upload-Checksum has at most 4 MiB: send smaller ones.";
-                    return Err(Problem::new(&TOO_LARGE, detail));
-                }
-                part.extend_from_slice(&bytes);
-            }
-            Next::End => return Ok(part),
-            Next::Silence => return Err(silent()),
-        }
-    }
-}
-
-/// Keeps what comes, part by part. What came before a silence is kept too.
-async fn keep_as_it_comes(
-    caller: &Caller<FilesWrite>,
-    gateway: &Gateway,
-    import: &mut Import,
-    mut body: web::Payload,
-) -> Result<(), Problem> {
-    let mut part = Vec::with_capacity(PART_BYTES);
-    loop {
-        let came = next(&mut body).await;
-        if let Next::Bytes(bytes) = &came {
-            part.extend_from_slice(bytes);
-            if part.len() < PART_BYTES {
-                continue;
-            }
-        }
-        // A part may take hours: whether the partner may still send it is asked each time.
-        let partner = caller.standing.check(gateway, clock::now())?;
-        keep(gateway, &partner, import, std::mem::take(&mut part)).await?;
-        match came {
-            Next::Bytes(_) => {}
-            Next::End => return Ok(()),
-            Next::Silence => return Err(silent()),
-        }
-    }
 }
 
 /// Adds a part to the end of the file.

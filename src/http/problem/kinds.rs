@@ -116,6 +116,10 @@ kinds! {
         "Mend the lines that problems names, and send the file again: nothing of it was kept.";
     NO_STATEMENT "no-statement" 422 "Unprocessable content: no statement of the month is there"
         "Hand in the partner's statement of the month first.";
+    ATTACHMENT_REFUSED "attachment-refused" 422 "Unprocessable content: the file cannot be attached"
+        "Send a PDF, a picture, plain text, CSV or a workbook, as the type that it is.";
+    TOTAL_DIFFERS "total-differs" 422 "Unprocessable content: the total is another one"
+        "Count the breaks and their sums again: they are not what you have looked at.";
     WRITE_OFF_EXCEEDS "write-off-exceeds" 422 "Unprocessable content: more than may be written off"
         "Accept it, or ask the partner: the manifest says how much may be written off.";
     ADJUSTMENT_EXCEEDS "adjustment-exceeds" 422 "Unprocessable content: more than is left to adjust"

@@ -3,9 +3,11 @@
 use super::Problem;
 use super::kinds::*;
 use crate::event::FieldProblem;
+use crate::reconcile::attachment::AttachmentRefusal;
 use crate::reconcile::proposal::ProposalRefusal;
 use crate::reconcile::refusal::ReconcileRefusal;
 use crate::reconcile::statement_file::FileFault;
+use crate::reconcile::statement_uploads::UploadRefusal;
 
 impl From<ReconcileRefusal> for Problem {
     fn from(refusal: ReconcileRefusal) -> Self {
@@ -26,6 +28,11 @@ impl From<ReconcileRefusal> for Problem {
             },
             ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
             ReconcileRefusal::Proposal(refusal) => refusal.into(),
+            ReconcileRefusal::OneOf { id, refusal } => {
+                let of_one = Self::from(*refusal);
+                let detail = format!("Of break {id}, and nothing is done: {}", of_one.detail);
+                Self { detail: detail.into(), ..of_one }
+            }
             ReconcileRefusal::FourEyes | ReconcileRefusal::OwnOrder(_) => {
                 Self::new(&FOUR_EYES, refusal.to_string())
             }
@@ -39,6 +46,7 @@ impl From<ReconcileRefusal> for Problem {
             | ReconcileRefusal::MonthClosed
             | ReconcileRefusal::MonthSkipped(_)
             | ReconcileRefusal::CloseWaits
+            | ReconcileRefusal::OtherClose
             | ReconcileRefusal::PartnerFrozen
             | ReconcileRefusal::NotClosed
             | ReconcileRefusal::NothingToPay
@@ -49,10 +57,40 @@ impl From<ReconcileRefusal> for Problem {
             ReconcileRefusal::Range(error) => Self::new(&OUT_OF_RANGE, error.to_string()),
             ReconcileRefusal::Gone => Self::internal(refusal.to_string()),
             ReconcileRefusal::Json(error) => Self::internal(error),
+            ReconcileRefusal::Attachment(refusal) => refusal.into(),
+            ReconcileRefusal::Seal(error) => Self::internal(error),
             ReconcileRefusal::Export(error) => Self::internal(error),
             ReconcileRefusal::Template(error) => Self::internal(error),
             ReconcileRefusal::Store(error) => error.into(),
             ReconcileRefusal::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<AttachmentRefusal> for Problem {
+    fn from(refusal: AttachmentRefusal) -> Self {
+        let says = refusal.to_string();
+        match refusal {
+            AttachmentRefusal::TooLarge => Self::new(&TOO_LARGE, says),
+            AttachmentRefusal::Empty | AttachmentRefusal::OtherType => {
+                Self::new(&ATTACHMENT_REFUSED, says)
+            }
+            AttachmentRefusal::TooMany => Self::new(&BREAK_STATE, says),
+        }
+    }
+}
+
+impl From<UploadRefusal> for Problem {
+    fn from(refusal: UploadRefusal) -> Self {
+        let says = refusal.to_string();
+        match refusal {
+            UploadRefusal::Unknown => Self::not_found(),
+            UploadRefusal::Expired => Self::new(&UPLOAD_EXPIRED, says),
+            UploadRefusal::Part => Self::parameter("upload-metadata", "part: expected 1 to 400"),
+            UploadRefusal::FileTooLarge(_) | UploadRefusal::TooLarge => Self::new(&TOO_LARGE, says),
+            UploadRefusal::TooMany => Self::too_many_uploads(),
+            UploadRefusal::Overtaken | UploadRefusal::Whole => Self::new(&UPLOAD_CONFLICT, says),
+            UploadRefusal::Reconcile(refusal) => refusal.into(),
         }
     }
 }
@@ -68,12 +106,14 @@ impl From<ProposalRefusal> for Problem {
             ProposalRefusal::AboveDifference { .. } => {
                 Self::at(&ADJUSTMENT_EXCEEDS, "/amount", &refusal)
             }
+            ProposalRefusal::OtherTotal => Self::new(&TOTAL_DIFFERS, refusal.to_string()),
             ProposalRefusal::AdjustedBefore { .. } => {
                 Self::new(&ADJUSTMENT_EXCEEDS, refusal.to_string())
             }
             ProposalRefusal::Closed(_)
             | ProposalRefusal::Waiting
             | ProposalRefusal::NoneWaits
+            | ProposalRefusal::OtherProposal
             | ProposalRefusal::Unfit
             | ProposalRefusal::Overtaken
             | ProposalRefusal::Lapsed => Self::new(&BREAK_STATE, refusal.to_string()),
@@ -87,6 +127,7 @@ impl Problem {
         let detail = fault.to_string();
         match fault {
             FileFault::File(error) => Self::new(&STATEMENT_REFUSED, error.to_string()),
+            FileFault::Changed | FileFault::NotDeclared => Self::new(&STATEMENT_REFUSED, detail),
             FileFault::Lines(lines) => {
                 let fields = lines.into_iter().map(|it| FieldProblem {
                     pointer: format!("/lines/{}", it.line),

@@ -5,7 +5,8 @@
 
 use utoipa::ToSchema;
 
-use crate::ids::PartnerId;
+use crate::ids::{BreakId, PartnerId};
+use crate::ledger::chain::Hash;
 use crate::money::Amount;
 use crate::reconcile::period::Period;
 
@@ -29,6 +30,83 @@ pub struct BreakProposalBody {
     /// With `adjust` alone, in CNY and not zero: above zero the bank owes the partner more.
     #[schema(nullable = false)]
     pub amount: Option<Amount>,
+}
+
+/// The same is proposed for many breaks.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkProposalBody {
+    #[schema(min_items = 1, max_items = 100)]
+    pub breaks: Vec<BulkBreak>,
+    #[schema(pattern = "^(accept|write_off|ask_partner)$")]
+    pub action: String,
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+    /// How many breaks they are, as the caller has counted them.
+    #[schema(minimum = 1, maximum = 100)]
+    pub count: u32,
+    /// What the two sides of each break are apart, without signs, summed by currency.
+    #[schema(max_items = 10)]
+    pub totals: Vec<BulkSum>,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkBreak {
+    #[serde(rename = "break")]
+    pub id: BreakId,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkSum {
+    #[schema(pattern = "^[A-Z]{3}$")]
+    pub currency: String,
+    pub amount: Amount,
+}
+
+/// Many proposals are approved.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkApprovalBody {
+    #[schema(min_items = 1, max_items = 100)]
+    pub breaks: Vec<BulkLookedAt>,
+    /// How many breaks they are, as the caller has counted them.
+    #[schema(minimum = 1, maximum = 100)]
+    pub count: u32,
+    /// What the two sides of each break are apart, without signs, summed by currency.
+    #[schema(max_items = 10)]
+    pub totals: Vec<BulkSum>,
+    /// What all their adjustments post, in CNY and with its sign; 0.00 without it.
+    #[schema(nullable = false)]
+    pub adjusted: Option<Amount>,
+}
+
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkLookedAt {
+    #[serde(rename = "break")]
+    pub id: BreakId,
+    /// The number of its proposal that was looked at.
+    #[schema(minimum = 1)]
+    pub proposal: u32,
+}
+
+/// What a second person has looked at, and approves.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakApprovalBody {
+    /// The number of the proposal. Where another one waits by now, nothing is approved.
+    #[schema(minimum = 1)]
+    pub proposal: u32,
+}
+
+/// The statement that a second person has looked at, and closes the month with.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementCloseBody {
+    /// The `sha256` of the settlement. Where another one is proposed by now, nothing is closed.
+    pub sha256: Hash,
 }
 
 /// What is to be done about a break of the bank.

@@ -39,6 +39,10 @@ pub enum WebhookEventType {
     EventRejected,
     #[schema(rename = "settlement.ready")]
     SettlementReady,
+    #[schema(rename = "settlement.break.asked")]
+    BreakAsked,
+    #[schema(rename = "settlement.break.closed")]
+    BreakClosed,
     #[schema(rename = "redemption.confirmed")]
     RedemptionConfirmed,
     #[schema(rename = "redemption.declined")]

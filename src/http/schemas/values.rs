@@ -6,10 +6,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Moment;
 use crate::ids::{
-    AnnouncementId, BankEntryId, BreakId, ConsentId, CorrectionId, CustomerId, EndpointId,
-    ErasureId, EventId, ImportId, LineNumber, MemberRef, MessageId, OrderNumber, PartnerId,
-    QuoteId, ReadingId, ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId, StageName,
-    StatementId, StoreName, TaskId, TransactionId,
+    AnnouncementId, AttachmentId, BankEntryId, BreakId, ConsentId, CorrectionId, CustomerId,
+    EndpointId, ErasureId, EventId, ImportId, LineNumber, MemberRef, MessageId, OrderNumber,
+    PartnerId, QuoteId, ReadingId, ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId,
+    StageName, StatementId, StatementUploadId, StoreName, TaskId, TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -92,6 +92,7 @@ macro_rules! uuid {
 }
 
 uuid!(
+    AttachmentId,
     ConsentId,
     CustomerId,
     EndpointId,
@@ -103,6 +104,7 @@ uuid!(
     ReconciliationId,
     ReferralId,
     StatementId,
+    StatementUploadId,
     TaskId,
     TransactionId
 );

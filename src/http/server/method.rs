@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderName;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest};
 
-use crate::http::server::paths::UPLOADS_PATH;
+use crate::http::server::paths::{STATEMENT_UPLOADS_PATH, UPLOADS_PATH};
 
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
@@ -39,7 +39,8 @@ pub fn method_sent(request: &HttpRequest) -> Method {
 }
 
 fn meant(request: &ServiceRequest) -> Option<Method> {
-    let is_upload = is_below(request.path(), UPLOADS_PATH);
+    let path = request.path();
+    let is_upload = is_below(path, UPLOADS_PATH) || is_below(path, STATEMENT_UPLOADS_PATH);
     if is_upload {
         // Whatever the method is (tus 1.0.0, `X-HTTP-Method-Override`).
         let named = request.headers().get(OVERRIDE)?;

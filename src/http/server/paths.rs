@@ -24,6 +24,8 @@ pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
 pub const OPENAPI_PATH: &str = "/openapi.json";
 /// Where uploads of files begin (tus 1.0.0).
 pub const UPLOADS_PATH: &str = "/v1/uploads";
+/// Where uploads of statements begin (tus 1.0.0).
+pub const STATEMENT_UPLOADS_PATH: &str = "/v1/statement-uploads";
 
 /// Stands on every answer that was given before.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

@@ -10,10 +10,11 @@ use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::reconcile::BankBreakProposalBody;
+use crate::http::schemas::reconcile::{BankBreakProposalBody, BreakApprovalBody};
 use crate::http::schemas::requests::RejectionBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
+use crate::http::staff::breaks::read_number;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{BankEntryId, StaffId, TransactionId};
 use crate::reconcile::bank::code::{BankBreakAction, BankBreakState};
@@ -202,15 +203,18 @@ pub async fn propose_for_bank_break(
     post, path = "/v1/bank-breaks/{bank_break}/approval", tag = "Reconciliation",
     security(("staff" = ["settle"])),
     params(("bank_break" = BankEntryId, Path, description = "The break.")),
+    request_body = BreakApprovalBody,
     responses((status = 200, description = "Done.", body = View))
 )]
 pub async fn approve_for_bank_break(
     staff: Staff<Settle>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let done = bank_breaks::approve(&staff.id, &gateway.main, id).await?;
+    let proposal = read_object(&body, read_number)?;
+    let done = bank_breaks::approve(&staff.id, &gateway.main, id, proposal).await?;
     Ok(HttpResponse::Ok().json(View::of(done)))
 }
 

@@ -13,7 +13,7 @@ use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::reconcile::{BreakNoteBody, BreakProposalBody};
+use crate::http::schemas::reconcile::{BreakApprovalBody, BreakNoteBody, BreakProposalBody};
 use crate::http::schemas::requests::RejectionBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
@@ -254,15 +254,18 @@ pub async fn propose_for_break(
     post, path = "/v1/breaks/{break}/approval", tag = "Reconciliation",
     security(("staff" = ["settle"])),
     params(("break" = BreakId, Path, description = "The break.")),
+    request_body = BreakApprovalBody,
     responses((status = 200, description = "Done.", body = Detail))
 )]
 pub async fn approve_for_break(
     staff: Staff<Settle>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let done = breaks::approve(&staff.id, &gateway.main, id).await?;
+    let proposal = read_object(&body, read_number)?;
+    let done = breaks::approve(&staff.id, &gateway.main, id, proposal).await?;
     Ok(HttpResponse::Ok().json(Detail::of(done, Reader::Staff)?))
 }
 
@@ -309,6 +312,11 @@ pub async fn note_on_break(
     Ok(HttpResponse::Created().json(Detail::of(done, Reader::Staff)?))
 }
 
+/// The member `proposal` of a body: the number of the one that the caller has looked at.
+pub(in crate::http) fn read_number(body: &mut FieldReader<'_>) -> Option<i64> {
+    body.count("proposal", 1..=u32::MAX).map(i64::from)
+}
+
 /// The member `says` of a body.
 pub(in crate::http) fn read_says(body: &mut FieldReader<'_>) -> Option<String> {
     body.text("says", NOTE_CHARACTERS_MAX).map(str::to_owned)
@@ -321,6 +329,16 @@ pub(in crate::http) fn read_id(path: &str) -> Result<BreakId, Problem> {
 pub(in crate::http) fn read_cursor(cursor: &str) -> Option<(Moment, BreakId)> {
     let (at, id) = cursor.split_once('~')?;
     Some((Moment::parse(at)?, BreakId::parse(id)?))
+}
+
+/// The member `action` of a body, one of `names`, without an amount.
+pub(super) fn read_action(body: &mut FieldReader<'_>, names: &[&str]) -> Option<ProposalAction> {
+    let name = body.text("action", 20)?;
+    let known = names.contains(&name).then(|| ProposalAction::of(name, None)).flatten();
+    if known.is_none() {
+        body.fail("action", format!("expected one of {}", names.join(", ")));
+    }
+    known
 }
 
 fn read_proposal(body: &mut FieldReader<'_>) -> Option<ProposalOrder> {

@@ -4,9 +4,11 @@
 
 pub(in crate::http) mod announcements;
 pub(in crate::http) mod approval_pairs;
+pub(in crate::http) mod attachments;
 pub(in crate::http) mod bank_breaks;
 pub(in crate::http) mod bank_files;
 pub(in crate::http) mod breaks;
+pub(in crate::http) mod bulk_breaks;
 pub(in crate::http) mod corrections;
 pub(in crate::http) mod crm_results;
 pub(in crate::http) mod customer_stages;

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use super::statements::{read_partner, read_period};
 use crate::clock::Moment;
-use crate::event::read_object;
+use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::reconcile::ReconciliationBody;
+use crate::http::schemas::reconcile::{ReconciliationBody, SettlementCloseBody};
 use crate::http::server::media::JsonBody;
 use crate::ids::{PartnerId, StaffId};
 use crate::ledger::chain::Hash;
@@ -80,16 +80,19 @@ pub async fn propose_settlement(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
     ),
+    request_body = SettlementCloseBody,
     responses((status = 200, description = "Closed.", body = View))
 )]
 pub async fn close_settlement(
     staff: Staff<Settle>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
+    let Hash(looked_at) = read_object(&body, read_hash)?;
     let partner = gateway.registry.get(&order.partner).ok_or_else(Problem::not_found)?;
-    let close = move |db: &mut _| closing::close(&staff.id, db, &order, &partner);
+    let close = move |db: &mut _| closing::close(&staff.id, db, &order, &partner, &looked_at);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(close).await?)?))
 }
 
@@ -157,6 +160,15 @@ pub async fn get_payout(
         .content_type("application/xml")
         .insert_header((header::CONTENT_DISPOSITION, name))
         .body(xml))
+}
+
+fn read_hash(body: &mut FieldReader<'_>) -> Option<Hash> {
+    let text = body.text("sha256", 64)?;
+    let hash = Hash::parse(text);
+    if hash.is_none() {
+        body.fail("sha256", "expected 64 hexadecimal digits".to_owned());
+    }
+    hash
 }
 
 pub(in crate::http) fn read_month(

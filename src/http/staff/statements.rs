@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,19 +15,17 @@ use crate::http::problem::{MEDIA_TYPE, Problem};
 use crate::http::server::media::content_type;
 use crate::http::server::page::Place;
 use crate::http::server::paths::REPLAYED;
-use crate::ids::{PartnerId, StaffId, StatementId};
+use crate::ids::{PartnerId, StatementId};
 use crate::intake::Charset;
 use crate::ledger::chain::Hash;
 use crate::partner::Partner;
 use crate::reconcile::period::Period;
 use crate::reconcile::refusal::ReconcileRefusal;
-use crate::reconcile::statement::Statement;
+use crate::reconcile::statement::{Statement, StatementSender};
 use crate::reconcile::statement_file::FileSource;
-use crate::reconcile::statements::{self, Imported, StatementOrder};
+use crate::reconcile::statement_original;
+use crate::reconcile::statements::{self, HandedIn, Imported, StatementOrder};
 use crate::store;
-
-/// Maximum bytes of a file that comes by HTTP, once it is unpacked. Larger ones come by command.
-const UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Where a file belongs.
 #[derive(Deserialize, IntoParams)]
@@ -81,7 +81,8 @@ pub(in crate::http) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     file_name: Option<String>,
-    imported_by: StaffId,
+    /// The id of staff, `partner` with its id, or `drop folder`.
+    imported_by: String,
     imported_at: Moment,
 }
 
@@ -117,7 +118,7 @@ pub async fn post_statement(
     let period = read_period(period.as_deref())?;
     let charset = charset.as_deref().map(read_charset).transpose()?;
     let (zone, part) = (gateway.time_zone, part.unwrap_or(1));
-    let bytes_max = gateway.unpacked_bytes_max.min(UNPACKED_BYTES_MAX);
+    let bytes_max = gateway.unpacked_bytes_max.min(statements::UNPACKED_BYTES_MAX);
     let source = FileSource::Bytes(Arc::new(body.to_vec()));
     let place = Arc::new(gateway.long_work.enter()?);
     let (kept, lent) = (Arc::clone(&place), Arc::clone(&partner));
@@ -130,11 +131,14 @@ pub async fn post_statement(
         Ok::<_, ReconcileRefusal>((file_name, source, checked))
     });
     let (file_name, source, checked) = read.await.map_err(Problem::internal)??;
+    let keys = gateway.keys.personal.clone();
     let import = move |db: &mut store::Db| {
         let (_place, partner) = (place, &partner);
         let order =
             StatementOrder { partner, period, part, file_name, source, charset, zone, bytes_max };
-        statements::import(&staff.id, db, &order, &checked, clock::now())
+        let (who, at) =
+            (StatementSender::Staff(staff.id), HandedIn { keys: &keys, now: clock::now() });
+        statements::import(&who, db, &order, &checked, &at)
     };
     Ok(match gateway.main.ask_or(import).await? {
         Imported::New(statement) => HttpResponse::Created().json(View::of(statement)),
@@ -164,6 +168,55 @@ pub async fn get_statements(
     let next = place.cut(&mut found, |last| format!("{}~{}", last.imported_at, last.id));
     let statements = found.into_iter().map(View::of).collect();
     Ok(HttpResponse::Ok().json(Views { statements, next }))
+}
+
+/// The file of a statement as it came, while it is kept: as long as the programme keeps evidence.
+#[utoipa::path(
+    get, path = "/v1/reconciliation/statements/{statement}/original", tag = "Reconciliation",
+    security(("staff" = ["reconcile"])),
+    params(("statement" = StatementId, Path, description = "The statement.")),
+    responses((
+        status = 200, description = "The bytes whose SHA-256 the statement names.",
+        content((String = "application/octet-stream"))
+    ))
+)]
+pub async fn get_statement_original(
+    _staff: Staff<Reconcile>,
+    gateway: web::Data<Gateway>,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = StatementId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
+    // The first part is read before the answer begins, so that a fault is a problem and not half a file.
+    let first = original_part(&gateway, id, 0).await?.ok_or_else(Problem::not_found)?;
+    let start = i64::try_from(first.len()).map_err(Problem::internal)?;
+    let first = stream::once(std::future::ready(Ok(web::Bytes::from(first))));
+    let rest = stream::unfold((gateway, Some(start)), move |(gateway, start)| async move {
+        let start = start?;
+        let part = match original_part(&gateway, id, start).await {
+            Ok(part) => part?,
+            Err(problem) => {
+                problem.log_cause();
+                return Some((Err(actix_web::Error::from(problem)), (gateway, None)));
+            }
+        };
+        let next = start.saturating_add(i64::try_from(part.len()).unwrap_or(i64::MAX));
+        Some((Ok(web::Bytes::from(part)), (gateway, Some(next))))
+    });
+    let name = format!("attachment; filename=\"{id}.original\"");
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .streaming(first.chain(rest)))
+}
+
+async fn original_part(
+    gateway: &Gateway,
+    id: StatementId,
+    start: i64,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let keys = gateway.keys.personal.clone();
+    let asked = move |db: &mut store::Db| statement_original::part(db, &keys, id, start);
+    Ok(gateway.main.ask_or(asked).await?)
 }
 
 /// A partner whose books are the real ones.

@@ -71,6 +71,9 @@ kinds! {
     EventRejected "event.rejected";
     /// The statement of a closed month is there.
     SettlementReady "settlement.ready";
+    /// The bank asks the partner about a break, and has decided on one about which it had asked.
+    BreakAsked "settlement.break.asked";
+    BreakClosed "settlement.break.closed";
     /// The customer confirmed a hold that waited for them, or declined it.
     RedemptionConfirmed "redemption.confirmed";
     RedemptionDeclined "redemption.declined";

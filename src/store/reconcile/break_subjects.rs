@@ -1,6 +1,6 @@
 //! What breaks are about, and what people decided about the same.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
 
@@ -130,14 +130,19 @@ pub fn decided(db: &mut Db, subjects: &[SubjectKey]) -> Result<PastDecisions, St
 /// Holds all breaks about these until the transaction ends, so that two decisions about the same rows
 /// follow each other.
 pub fn lock(tx: &mut LedgerTx<'_>, subjects: &[SubjectKey]) -> Result<(), StoreError> {
-    let keys: Vec<&[u8]> = subjects.iter().map(|key| key.bytes().as_slice()).collect();
-    let ids: Vec<Vec<u8>> = both!(tx.0, db => break_subjects::table
-        .filter(break_subjects::subject.eq_any(&keys))
-        .select(break_subjects::break_id)
-        .distinct()
-        .load(db))?;
-    let ids: Result<Vec<BreakId>, StoreError> = ids.iter().map(|id| break_id(id)).collect();
-    super::breaks::hold(tx, &ids?)
+    let mut ids = BTreeSet::new();
+    for part in subjects.chunks(crate::store::rows_max(1)) {
+        let keys: Vec<&[u8]> = part.iter().map(|key| key.bytes().as_slice()).collect();
+        let rows: Vec<Vec<u8>> = both!(tx.0, db => break_subjects::table
+            .filter(break_subjects::subject.eq_any(&keys))
+            .select(break_subjects::break_id)
+            .distinct()
+            .load(db))?;
+        for id in rows {
+            ids.insert(break_id(&id)?);
+        }
+    }
+    super::breaks::hold(tx, &ids.into_iter().collect::<Vec<_>>())
 }
 
 fn break_id(bytes: &[u8]) -> Result<BreakId, StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod bank_breaks;
 pub mod bank_files;
+pub mod break_attachments;
 pub mod break_subjects;
 pub mod break_talk;
 pub mod breaks;
@@ -12,6 +13,8 @@ pub mod reconciliations;
 pub mod settled_entries;
 pub mod settlement_answers;
 pub mod settlements;
+pub mod statement_originals;
+pub mod statement_uploads;
 pub mod statements;
 
 use super::StoreError;

@@ -241,7 +241,7 @@ impl Row {
             packed: statement.packed,
             state: statement.state.name().to_owned(),
             lines: statement.lines,
-            imported_by: statement.imported_by.to_string(),
+            imported_by: statement.imported_by.clone(),
             imported_at: statement.imported_at.naive(),
         }
     }
@@ -261,7 +261,7 @@ impl Row {
             packed: self.packed,
             state: state.ok_or(StoreError::Corrupt("statements.state"))?,
             lines: self.lines,
-            imported_by: text(self.imported_by, "statements.imported_by")?,
+            imported_by: self.imported_by,
             imported_at: types::moment(self.imported_at),
         })
     }

@@ -35,6 +35,49 @@ diesel::table! {
 }
 
 diesel::table! {
+    statement_originals (statement_id, start) {
+        statement_id -> Binary,
+        start -> BigInt,
+        key_id -> Text,
+        sealed -> Binary,
+        kept_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    statement_uploads (id) {
+        id -> Binary,
+        partner_id -> Text,
+        period -> Text,
+        part -> BigInt,
+        file_name -> Nullable<Text>,
+        charset -> Nullable<Text>,
+        declared_sha256 -> Nullable<Binary>,
+        sent_by_kind -> Text,
+        sent_by -> Text,
+        length -> BigInt,
+        received -> BigInt,
+        state -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        lease -> Nullable<Binary>,
+        lease_until -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        statement_id -> Nullable<Binary>,
+        failure -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    statement_upload_parts (upload_id, start) {
+        upload_id -> Binary,
+        start -> BigInt,
+        key_id -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
     reconciliations (id) {
         id -> Binary,
         partner_id -> Text,
@@ -118,6 +161,23 @@ diesel::table! {
         shared -> Bool,
         says -> Text,
         noted_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    break_attachments (id) {
+        id -> Binary,
+        break_id -> Binary,
+        name -> Text,
+        media_type -> Text,
+        length -> BigInt,
+        sha256 -> Binary,
+        by_kind -> Text,
+        by_id -> Text,
+        shared -> Bool,
+        attached_at -> Timestamp,
+        key_id -> Text,
+        sealed -> Binary,
     }
 }
 

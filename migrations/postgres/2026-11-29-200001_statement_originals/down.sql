@@ -1,0 +1,2 @@
+DROP TABLE statement_originals;
+DROP FUNCTION statement_originals_while_loading;

@@ -1,0 +1,2 @@
+DROP TABLE statement_upload_parts;
+DROP TABLE statement_uploads;

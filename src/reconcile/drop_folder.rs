@@ -1,0 +1,379 @@
+//! A folder in which partners' statements are laid down as files, each in the folder of its partner. A
+//! file that nobody writes to any more comes in by the act that all statements come in by. It is then
+//! moved aside: to `taken`, or with what is wrong to `refused`. A round that is repeated, after a crash or
+//! by another gateway, finds the same file to be the same statement.
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::period::Period;
+use super::refusal::ReconcileRefusal;
+use super::statement::{LineProblem, StatementSender};
+use super::statement_file::{FileFault, FileSource};
+use super::statements::{self, HandedIn, StatementOrder, UNPACKED_BYTES_MAX};
+use crate::clock::{self, Moment};
+use crate::customer::PersonalKeys;
+use crate::ids::{hex, sha256};
+use crate::partner::{Partner, Registry};
+use crate::store::{Pool, StoreError};
+use crate::task::{Chore, Round, Turn};
+
+/// The folder, and what files of it are read by.
+#[derive(Clone)]
+pub struct DropFolder {
+    pub folder: PathBuf,
+    /// How long nobody must have written to a file before it is taken.
+    pub rest: TimeDelta,
+    pub pool: Pool,
+    pub keys: PersonalKeys,
+    pub registry: Arc<Registry>,
+    /// Whether the books of partners on trial are the sandbox's. Their files stay where they are.
+    pub trials_are_apart: bool,
+    pub zone: Tz,
+    /// Bytes of a file as it comes, and unpacked.
+    pub bytes_max: u64,
+    pub unpacked_bytes_max: u64,
+}
+
+/// Why a file stays where it is, for now.
+#[derive(Debug, thiserror::Error)]
+pub enum DropFolderError {
+    /// Without the name of the file, which others chose.
+    #[error("the drop folder cannot be used: {0}")]
+    Folder(#[from] io::Error),
+    #[error("{0} is no folder")]
+    NoFolder(&'static str),
+    #[error(transparent)]
+    Refused(#[from] ReconcileRefusal),
+    #[error("the work was stopped")]
+    Stopped,
+}
+
+/// What is wrong with a file, as a problem document (RFC 9457) beside the file.
+#[derive(Serialize)]
+struct ProblemBeside {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<LineProblem>,
+}
+
+/// A file that lies in a partner's folder.
+enum Found {
+    /// Somebody may still be writing to it, or it is gone.
+    Waits,
+    TooLarge {
+        mark: String,
+    },
+    Whole(Vec<u8>),
+}
+
+/// The month and the part that a file's name says.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    period: Period,
+    part: i64,
+}
+
+/// What came of a file.
+enum Outcome {
+    Taken,
+    Refused(ProblemBeside),
+}
+
+const TAKEN: &str = "taken";
+const REFUSED: &str = "refused";
+const LOCK: &str = ".tallystick.lock";
+/// How the names of files end that clients are still sending.
+const UNFINISHED: [&str; 6] = [".tmp", ".part", ".partial", ".filepart", ".crdownload", ".swp"];
+/// Files of one partner that one round looks at.
+const FILES_MAX: usize = 1_000;
+/// The longest name that a file keeps when it is moved aside, in bytes.
+const NAME_BYTES_MAX: usize = 150;
+/// To open what turns out to be a pipe must not wait for its other end.
+const O_NONBLOCK: i32 = if cfg!(target_os = "linux") { 0o4000 } else { 0x4 };
+
+impl Chore for DropFolder {
+    type Error = DropFolderError;
+
+    async fn round(&mut self, _turn: Turn) -> Result<Round, DropFolderError> {
+        let folder = self.clone();
+        let looked = tokio::task::spawn_blocking(move || folder.look()).await;
+        looked.unwrap_or(Err(DropFolderError::Stopped))
+    }
+}
+
+impl DropFolder {
+    /// Takes one file of each partner.
+    fn look(&self) -> Result<Round, DropFolderError> {
+        let mut open = OpenOptions::new();
+        let lock = open.write(true).create(true).truncate(false).open(self.folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            // Another gateway is at work. The lock ends with its holder, whatever happens.
+            Err(TryLockError::WouldBlock) => return Ok(Round::Done),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let (mut has_taken, mut failure) = (false, None);
+        for partner in self.registry.now().iter() {
+            if self.trials_are_apart && partner.status.is_trial() {
+                continue;
+            }
+            let folder = self.folder.join(partner.id.as_str());
+            for path in files(&folder)? {
+                match self.take(partner, &folder, &path) {
+                    Ok(true) => {
+                        has_taken = true;
+                        break;
+                    }
+                    Ok(false) => {}
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(if has_taken { Round::More } else { Round::Done }),
+        }
+    }
+
+    /// Takes a file, and moves it aside; `false` when it waits.
+    fn take(&self, partner: &Partner, folder: &Path, path: &Path) -> Result<bool, DropFolderError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let (mark, outcome) = match self.read(path)? {
+            Found::Waits => return Ok(false),
+            Found::TooLarge { mark } => {
+                let most = format!("A file has at most {} bytes.", self.bytes_max);
+                (mark, Outcome::Refused(ProblemBeside::of(most)))
+            }
+            Found::Whole(content) => (mark(&content), self.import(partner, name, content)?),
+        };
+        let kept_name = name.filter(|name| name.len() <= NAME_BYTES_MAX).unwrap_or("file");
+        let aside = format!("{mark}-{kept_name}");
+        let partner = &partner.id;
+        match outcome {
+            Outcome::Taken => {
+                move_aside(path, &real_folder(folder, TAKEN)?.join(aside))?;
+                tracing::info!(%partner, file = mark, "a statement is taken from the drop folder");
+            }
+            Outcome::Refused(problem) => {
+                let refused = real_folder(folder, REFUSED)?;
+                let text = serde_json::to_vec_pretty(&problem).map_err(io::Error::other)?;
+                lay_down(&refused, &format!("{aside}.problem.json"), &text)?;
+                move_aside(path, &refused.join(aside))?;
+                tracing::warn!(%partner, file = mark, "a file of the drop folder is no statement");
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads a file that has come to rest.
+    fn read(&self, path: &Path) -> io::Result<Found> {
+        // What a link points to is nobody's statement: links are not followed.
+        let Some(seen) = gone_is_none(fs::symlink_metadata(path))? else { return Ok(Found::Waits) };
+        let rests = |file: &fs::Metadata| {
+            let written = file.modified().map(DateTime::<Utc>::from);
+            written.is_ok_and(|at| Moment::from(at).plus(self.rest) <= clock::now())
+        };
+        if !seen.is_file() || !rests(&seen) {
+            return Ok(Found::Waits);
+        }
+        let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
+        let Some(file) = gone_is_none(opened)? else { return Ok(Found::Waits) };
+        let before = file.metadata()?;
+        if !is_same(&seen, &before) {
+            return Ok(Found::Waits);
+        }
+        if before.len() > self.bytes_max {
+            let what = format!("{} bytes, written at {}", before.len(), before.mtime());
+            return Ok(Found::TooLarge { mark: mark(what.as_bytes()) });
+        }
+        let mut content = Vec::new();
+        let most = self.bytes_max.saturating_add(1);
+        (&file).take(most).read_to_end(&mut content)?;
+        let is_whole = u64::try_from(content.len()) == Ok(before.len());
+        if !is_whole || !is_same(&before, &file.metadata()?) {
+            return Ok(Found::Waits);
+        }
+        Ok(Found::Whole(content))
+    }
+
+    fn import(
+        &self,
+        partner: &Partner,
+        name: Option<&str>,
+        content: Vec<u8>,
+    ) -> Result<Outcome, DropFolderError> {
+        let Some(named) = name.and_then(Named::read) else {
+            let expected = "A file is named by its month, and by its part where there are several: \
+                            2026-10.csv, 2026-10.2.csv.gz";
+            return Ok(Outcome::Refused(ProblemBeside::of(expected.to_owned())));
+        };
+        let order = StatementOrder {
+            partner,
+            period: named.period,
+            part: named.part,
+            file_name: name.filter(|name| !name.chars().any(char::is_control)).map(str::to_owned),
+            source: FileSource::Bytes(Arc::new(content)),
+            charset: None,
+            zone: self.zone,
+            bytes_max: self.unpacked_bytes_max.min(UNPACKED_BYTES_MAX),
+        };
+        let imported = statements::check(&order).and_then(|checked| {
+            let at = HandedIn { keys: &self.keys, now: clock::now() };
+            self.pool.with(|db| {
+                statements::import(&StatementSender::DropFolder, db, &order, &checked, &at)
+            })
+        });
+        match imported {
+            Ok(_statement) => Ok(Outcome::Taken),
+            Err(ReconcileRefusal::File(FileFault::Lines(problems))) => {
+                let detail = FileFault::Lines(problems.clone()).to_string();
+                Ok(Outcome::Refused(ProblemBeside { problems, ..ProblemBeside::of(detail) }))
+            }
+            Err(
+                refusal @ (ReconcileRefusal::File(_)
+                | ReconcileRefusal::NotMapped(_)
+                | ReconcileRefusal::Part),
+            ) => Ok(Outcome::Refused(ProblemBeside::of(refusal.to_string()))),
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+impl ProblemBeside {
+    const fn of(detail: String) -> Self {
+        Self {
+            kind: "/problems/statement-refused",
+            title: "Unprocessable content: the file is no statement",
+            detail,
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Named {
+    /// The name begins with the month; a number between the first two points is the part.
+    fn read(name: &str) -> Option<Self> {
+        let (month, rest) = name.split_at_checked(7)?;
+        let period = Period::try_from(month).ok()?;
+        let part = match rest.strip_prefix('.') {
+            Some(rest) => rest.split('.').next().unwrap_or_default(),
+            None if rest.is_empty() => "",
+            None => return None,
+        };
+        let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        Some(Self { period, part: if is_number { part.parse().ok()? } else { 1 } })
+    }
+}
+
+impl From<StoreError> for DropFolderError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// The names in a partner's folder that may be statements, in order. No folder is no file.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_folder = gone_is_none(fs::symlink_metadata(folder))?.is_some_and(|it| it.is_dir());
+    if !is_folder {
+        return Ok(Vec::new());
+    }
+    let is_candidate = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+        name.is_some_and(|name| {
+            let is_ours = name == TAKEN || name == REFUSED;
+            !is_ours && !name.starts_with('.') && !UNFINISHED.iter().any(|end| name.ends_with(end))
+        })
+    };
+    let entries = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = entries.filter(is_candidate).take(FILES_MAX).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// A folder within a partner's, made if it is missing. A link in its place could lead anywhere.
+fn real_folder(within: &Path, name: &'static str) -> Result<PathBuf, DropFolderError> {
+    let folder = within.join(name);
+    match fs::create_dir(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    if fs::symlink_metadata(&folder)?.is_dir() {
+        Ok(folder)
+    } else {
+        Err(DropFolderError::NoFolder(name))
+    }
+}
+
+/// Writes a file under a name that the partner may have foreseen: a link that waits there is replaced, and
+/// not followed.
+fn lay_down(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let unseen = folder.join(format!(".{}", Uuid::now_v7()));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&unseen)?;
+    file.write_all(content)?;
+    fs::rename(unseen, folder.join(name))
+}
+
+/// By what a file that was moved aside is told from others of its name.
+fn mark(content: &[u8]) -> String {
+    hex(&sha256(content)).chars().take(12).collect()
+}
+
+/// Another gateway may have moved the file.
+fn move_aside(from: &Path, to: &Path) -> io::Result<()> {
+    gone_is_none(fs::rename(from, to)).map(|_moved| ())
+}
+
+fn gone_is_none<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether nobody has put another file in its place, or written to it.
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    let of = |file: &fs::Metadata| {
+        (file.dev(), file.ino(), file.len(), file.mtime(), file.mtime_nsec(), file.ctime_nsec())
+    };
+    other.is_file() && of(one) == of(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_the_month_and_the_part() {
+        let read = |name: &str| Named::read(name).map(|it| (it.period.to_string(), it.part));
+        let of = |part| Some(("2026-10".to_owned(), part));
+        for (name, expected) in [
+            ("2026-10.csv", of(1)),
+            ("2026-10", of(1)),
+            ("2026-10.2.csv.gz", of(2)),
+            ("2026-10.xlsx", of(1)),
+            ("2026-10.400.zip", of(400)),
+            ("2026-10.99999999999999999999.csv", None),
+            ("2026-13.csv", None),
+            ("2026-1.csv", None),
+            ("2026-10-31.csv", None),
+            ("../../2026-10.csv", None),
+            ("日报2026-10.csv", None),
+            ("", None),
+        ] {
+            assert_eq!(read(name), expected, "{name}");
+        }
+    }
+}
