@@ -3,12 +3,14 @@
 
 mod console;
 mod crm;
+mod drop_folder;
 mod secret;
 
 pub use console::ConsoleSettings;
 pub use crm::{
     CrmFeedbackSettings, CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings,
 };
+pub use drop_folder::DropFolderSettings;
 pub use secret::Secret;
 
 use std::net::SocketAddr;
@@ -211,28 +213,6 @@ pub struct SandboxSettings {
     /// Like `database_url`, and another database.
     #[serde(deserialize_with = "database_url")]
     pub database_url: DatabaseUrl,
-}
-
-/// The folder in which partners' statements are laid down.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DropFolderSettings {
-    /// It has a folder for each partner, named by the partner's id.
-    pub folder: PathBuf,
-    /// How often the gateway looks, in seconds.
-    #[serde(default = "ten")]
-    pub look_seconds: u64,
-    /// How long a file must have been left alone before it is taken, in seconds.
-    #[serde(default = "thirty")]
-    pub rest_seconds: u32,
-}
-
-const fn ten() -> u64 {
-    10
-}
-
-const fn thirty() -> u32 {
-    30
 }
 
 /// Who sends notices to customers; without it, nobody does.

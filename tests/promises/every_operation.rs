@@ -273,7 +273,11 @@ on_both_stores! {
                 let (token, slug) = match caller {
                     Caller::Partner { scope } => (without_scope[scope].clone(), "insufficient-scope"),
                     Caller::Staff { role } => {
-                        let others: Vec<_> = all_roles.iter().copied().filter(|other| other != role).collect();
+                        let is_enough = |other: &&str| {
+                            operation.callers.contains(&Caller::Staff { role: (*other).to_owned() })
+                        };
+                        let others: Vec<_> = all_roles.iter().copied().filter(|it| !is_enough(it)).collect();
+                        assert!(!others.contains(&role.as_str()));
                         (app.trial.staff_token("ann", &others), "role-missing")
                     }
                     Caller::Customer | Caller::Crm => continue,

@@ -33,6 +33,7 @@ def absolute(schema):
 # A page, a signature, and files of bytes.
 SHOWN_BY_NOBODY = (
     "application/jose",
+    "application/octet-stream",
     "application/pdf",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "text/html",

@@ -73,9 +73,9 @@ impl Role {
     }
 }
 
-/// Ties a type to the role that it stands for.
+/// Ties a type to the roles that it stands for: one of them is enough.
 pub trait NeedsRole: 'static {
-    const ROLE: Role;
+    const ROLES: &'static [Role];
 }
 
 macro_rules! roles {
@@ -85,10 +85,18 @@ macro_rules! roles {
             pub struct $name;
 
             impl NeedsRole for $name {
-                const ROLE: Role = Role::$name;
+                const ROLES: &'static [Role] = &[Role::$name];
             }
         )*
     };
+}
+
+/// Needs the role `Reconcile` or `Settle`: whoever decides reads what they decide on, and needs no role to
+/// propose.
+pub struct ReadBreaks;
+
+impl NeedsRole for ReadBreaks {
+    const ROLES: &'static [Role] = &[Role::Reconcile, Role::Settle];
 }
 
 roles!(Adjust, Approve, Decide, Read, Operate, Privacy, Announce, Manage, Reconcile, Settle);
@@ -129,11 +137,14 @@ impl<R: NeedsRole> Staff<R> {
         let id = StaffId::try_from(person).map_err(|error| Problem::bad_token(&error))?;
         let staff = Self { id, own_subjects: vouched.own_subjects, role: PhantomData };
         gateway.limit_person(request, &staff.name(), gateway.staff_rate, now)?;
-        let role = R::ROLE.name();
+        let names: Vec<&str> = R::ROLES.iter().map(|role| role.name()).collect();
+        let needed = names.join(" or ");
         match vouched.roles {
-            Roles::Listed(roles) if roles.iter().any(|listed| listed == role) => Ok(staff),
-            Roles::Listed(_others) => Err(Problem::role_missing(role)),
-            Roles::NotListed => Err(Problem::no_roles(issuer.roles_claim(), role)),
+            Roles::Listed(roles) if roles.iter().any(|it| names.contains(&it.as_str())) => {
+                Ok(staff)
+            }
+            Roles::Listed(_others) => Err(Problem::role_missing(&needed)),
+            Roles::NotListed => Err(Problem::no_roles(issuer.roles_claim(), &needed)),
         }
     }
 

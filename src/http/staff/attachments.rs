@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::breaks::{Reader, read_id};
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
-use crate::http::access::staff::{Reconcile, Staff};
+use crate::http::access::staff::{ReadBreaks, Reconcile, Staff};
 use crate::http::problem::{MEDIA_TYPE, Problem};
 use crate::http::server::media::content_type;
 use crate::ids::{AttachmentId, BreakId};
@@ -99,12 +99,12 @@ pub async fn attach_to_break(
 /// What is attached to a break.
 #[utoipa::path(
     get, path = "/v1/breaks/{break}/attachments", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(("break" = BreakId, Path, description = "The break.")),
     responses((status = 200, description = "All files.", body = Views))
 )]
 pub async fn get_break_attachments(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -116,7 +116,7 @@ pub async fn get_break_attachments(
 /// A file that is attached to a break, to be saved and not to be shown.
 #[utoipa::path(
     get, path = "/v1/breaks/{break}/attachments/{attachment}", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(
         ("break" = BreakId, Path, description = "The break."),
         ("attachment" = AttachmentId, Path, description = "The file."),
@@ -127,7 +127,7 @@ pub async fn get_break_attachments(
     ))
 )]
 pub async fn get_break_attachment(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {

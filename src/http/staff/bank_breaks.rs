@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::clock::{self, Moment};
 use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
-use crate::http::access::staff::{Reconcile, Settle, Staff};
+use crate::http::access::staff::{ReadBreaks, Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::reconcile::{BankBreakProposalBody, BreakApprovalBody};
 use crate::http::schemas::requests::RejectionBody;
@@ -142,11 +142,11 @@ pub(in crate::http) struct Views {
 
 /// Breaks of the bank in one state, the oldest first.
 #[utoipa::path(
-    get, path = "/v1/bank-breaks", tag = "Reconciliation", security(("staff" = ["reconcile"])),
+    get, path = "/v1/bank-breaks", tag = "Reconciliation", security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(Page), responses((status = 200, description = "A page.", body = Views))
 )]
 pub async fn get_bank_breaks(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
@@ -163,12 +163,12 @@ pub async fn get_bank_breaks(
 /// One break of the bank.
 #[utoipa::path(
     get, path = "/v1/bank-breaks/{bank_break}", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(("bank_break" = BankEntryId, Path, description = "The break.")),
     responses((status = 200, description = "The break.", body = View))
 )]
 pub async fn get_bank_break(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -11,7 +11,7 @@ use super::statements::read_period;
 use crate::clock::{self, Moment};
 use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
-use crate::http::access::staff::{Reconcile, Settle, Staff};
+use crate::http::access::staff::{ReadBreaks, Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::reconcile::{BreakApprovalBody, BreakNoteBody, BreakProposalBody};
 use crate::http::schemas::requests::RejectionBody;
@@ -181,11 +181,11 @@ pub(in crate::http) enum Reader {
 
 /// Breaks of one state, the oldest first.
 #[utoipa::path(
-    get, path = "/v1/breaks", tag = "Reconciliation", security(("staff" = ["reconcile"])),
+    get, path = "/v1/breaks", tag = "Reconciliation", security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(Page), responses((status = 200, description = "A page.", body = Views))
 )]
 pub async fn get_breaks(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
@@ -212,12 +212,12 @@ pub async fn get_breaks(
 /// One break, with its rows, proposals and notes.
 #[utoipa::path(
     get, path = "/v1/breaks/{break}", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(("break" = BreakId, Path, description = "The break.")),
     responses((status = 200, description = "The break.", body = Detail))
 )]
 pub async fn get_break(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

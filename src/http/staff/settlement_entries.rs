@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::settlements::read_month;
 use crate::clock::Moment;
 use crate::http::Gateway;
-use crate::http::access::staff::{Reconcile, Staff};
+use crate::http::access::staff::{ReadBreaks, Staff};
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::{PartnerId, TransactionId};
@@ -104,7 +104,7 @@ pub(in crate::http) struct AnswerViews {
 /// The entries behind a settlement, or behind one of its lines: what they sum to is what the line says.
 #[utoipa::path(
     get, path = "/v1/settlements/{partner}/{period}/entries", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
@@ -113,7 +113,7 @@ pub(in crate::http) struct AnswerViews {
     responses((status = 200, description = "A page.", body = EntryViews))
 )]
 pub async fn get_settlement_entries(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
     page: web::Query<EntryPage>,
@@ -131,7 +131,7 @@ pub async fn get_settlement_entries(
 /// What the partner said of the statement: nothing of it changes the month.
 #[utoipa::path(
     get, path = "/v1/settlements/{partner}/{period}/answers", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
@@ -139,7 +139,7 @@ pub async fn get_settlement_entries(
     responses((status = 200, description = "The answers.", body = AnswerViews))
 )]
 pub async fn get_settlement_answers(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
@@ -165,7 +165,7 @@ pub(in crate::http) struct FileQuery {
 /// The statement with its entries as a file; a PDF has no entries. The same statement gives the same bytes.
 #[utoipa::path(
     get, path = "/v1/settlements/{partner}/{period}/file", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
@@ -177,7 +177,7 @@ pub(in crate::http) struct FileQuery {
     )))
 )]
 pub async fn get_settlement_file(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
     query: web::Query<FileQuery>,
@@ -243,12 +243,12 @@ impl MadeFile {
 /// In which statements a transaction stands.
 #[utoipa::path(
     get, path = "/v1/transactions/{transaction}/settlement", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(("transaction" = TransactionId, Path, description = "The transaction: its receipt.")),
     responses((status = 200, description = "Its entries.", body = TracedViews))
 )]
 pub async fn get_transaction_settlement(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {

@@ -10,7 +10,7 @@ use super::statements::{read_partner, read_period};
 use crate::clock::Moment;
 use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
-use crate::http::access::staff::{Reconcile, Settle, Staff};
+use crate::http::access::staff::{ReadBreaks, Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
 use crate::http::schemas::reconcile::{ReconciliationBody, SettlementCloseBody};
 use crate::http::server::media::JsonBody;
@@ -119,7 +119,7 @@ pub async fn reject_settlement(
 /// The newest settlement of a month, with its statement as it was proposed.
 #[utoipa::path(
     get, path = "/v1/settlements/{partner}/{period}", tag = "Reconciliation",
-    security(("staff" = ["reconcile"])),
+    security(("staff" = ["reconcile"]), ("staff" = ["settle"])),
     params(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
@@ -127,7 +127,7 @@ pub async fn reject_settlement(
     responses((status = 200, description = "The settlement.", body = View))
 )]
 pub async fn get_settlement(
-    _staff: Staff<Reconcile>,
+    _staff: Staff<ReadBreaks>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
