@@ -1,4 +1,4 @@
-//! What pages say, in English and Chinese. A page lists its words with [`words!`]; a word without one
+//! What pages say, in English and Chinese. A page lists its words with `words!`; a word without one
 //! of the two languages does not compile.
 
 use std::cmp::Reverse;
