@@ -91,7 +91,7 @@ pub async fn approve(who: &StaffId, books: &Books, bulk: BulkApproval) -> Done<V
     books.ask_or(move |db| read(db, &ids)).await
 }
 
-/// In the writer's transaction, because adjustments post. `note` is told of which break an error speaks.
+/// In the writer's transaction, because adjustments post. `note` gets the break that an error is about.
 fn keep_approvals(
     who: &StaffId,
     work: &mut Work<'_>,

@@ -325,7 +325,7 @@ fn lay_down(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     fs::rename(unseen, folder.join(name))
 }
 
-/// By what a file that was moved aside is told from others of its name.
+/// A prefix that tells a moved file apart from other files of the same name.
 fn mark(content: &[u8]) -> String {
     hex(&sha256(content)).chars().take(12).collect()
 }

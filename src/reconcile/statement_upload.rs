@@ -39,7 +39,7 @@ pub struct StatementUpload {
 pub enum UploadState {
     /// Something of it is missing.
     Receiving,
-    /// It is whole, and no gateway is at work on it.
+    /// The file is whole, and no gateway is at work on the file.
     Waiting,
     Running,
     Done(StatementId),

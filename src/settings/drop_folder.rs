@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropFolderSettings {
-    /// It has a folder for each partner, named by the partner's id.
+    /// The folder has one folder for each partner, named by the partner's id.
     pub folder: PathBuf,
     /// How often the gateway looks, in seconds.
     #[serde(default = "ten")]

@@ -35,7 +35,7 @@ pub async fn as_page(
     if prefers_json(response.request()) {
         return Ok(response);
     }
-    // The log is told here, because the page carries no problem any more.
+    // The problem is logged here, because the page does not carry the problem any more.
     problem.log_cause();
     let (request, answer) = response.into_parts();
     let frame = frame(&request);

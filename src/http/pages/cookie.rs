@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderValue, InvalidHeaderValue};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
     Strict,
-    /// It does, when the person goes here: an identity provider sends people back like that.
+    /// The browser sends the cookie when the person comes from another site by a link, as from an identity provider.
     Lax,
 }
 

@@ -52,7 +52,7 @@ pub(in crate::http) struct View {
     sha256: Hash,
     /// `staff` or `partner`.
     by: &'static str,
-    /// Who of the staff; the partner is not told.
+    /// The member of staff. The partner does not learn the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     by_name: Option<String>,

@@ -164,7 +164,7 @@ struct NoteView {
     number: i64,
     /// `staff` or `partner`.
     by: &'static str,
-    /// Who of the staff; the partner is not told.
+    /// The member of staff. The partner does not learn the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     name: Option<String>,

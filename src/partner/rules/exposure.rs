@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::pattern;
 use crate::ids::RuleId;
 use crate::money::{Amount, Asset};
 use crate::partner::form::Form;
@@ -261,9 +262,7 @@ impl ExposedParty {
 /// each measure would let one partner cost the bank any sum.
 #[must_use]
 pub fn fault(limits: &[ExposureLimit]) -> Option<String> {
-    let mut ids: Vec<&RuleId> = limits.iter().map(|limit| &limit.id).collect();
-    ids.sort_unstable();
-    if ids.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+    if pattern::stands_twice(limits.iter().map(|limit| &limit.id)) {
         return Some("exposure: an id stands twice".to_owned());
     }
     let bounds = |of, measure| {

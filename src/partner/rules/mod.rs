@@ -15,6 +15,7 @@ pub mod lead;
 pub mod limits;
 pub mod matching;
 pub mod notice;
+pub(in crate::partner) mod pattern;
 pub mod payment_pattern;
 pub mod programme;
 pub mod redemption;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::exposure::ExposurePeriod;
+use super::pattern::{self, Bound, OwnPattern};
 use super::terms;
 use crate::ids::RuleId;
 use crate::partner::place::{ManifestError, Place};
@@ -60,28 +61,6 @@ struct WrittenPattern {
     ceiling: Option<Decimal>,
 }
 
-/// What a manifest makes of a pattern.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OwnPattern {
-    pub(super) id: RuleId,
-    #[serde(deserialize_with = "terms::decimal")]
-    max: Decimal,
-}
-
-impl OwnPattern {
-    /// The manifest's max, if it is one up to the programme's ceiling.
-    pub(super) fn max_up_to(&self, ceiling: Decimal) -> Result<Decimal, String> {
-        if self.max.is_sign_negative() {
-            return Err("expected 0 or more".to_owned());
-        }
-        if self.max > ceiling {
-            return Err(format!("more than the programme's ceiling {ceiling}"));
-        }
-        Ok(self.max)
-    }
-}
-
 impl TryFrom<WrittenPattern> for PaymentPattern {
     type Error = String;
 
@@ -114,9 +93,7 @@ impl TryFrom<WrittenPattern> for PaymentPattern {
 /// What is wrong with the programme's patterns, if anything is.
 #[must_use]
 pub fn fault(patterns: &[PaymentPattern]) -> Option<String> {
-    let mut ids: Vec<&RuleId> = patterns.iter().map(|pattern| &pattern.id).collect();
-    ids.sort_unstable();
-    let twice = ids.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
+    let twice = pattern::stands_twice(patterns.iter().map(|pattern| &pattern.id));
     twice.then(|| "payment_pattern: an id stands twice".to_owned())
 }
 
@@ -129,17 +106,11 @@ pub(in crate::partner) fn own(
     programme: &[PaymentPattern],
     own: &[Spanned<OwnPattern>],
 ) -> Result<Vec<PaymentPattern>, ManifestError> {
-    let mut patterns = programme.to_vec();
-    for entry in own {
-        let OwnPattern { id, .. } = entry.get_ref();
-        let fail =
-            |what: String| place.error(entry.span().start, format!("payment_pattern {id}: {what}"));
-        let pattern = patterns.iter_mut().find(|pattern| pattern.id == *id);
-        let pattern =
-            pattern.ok_or_else(|| fail("the programme has no such pattern".to_owned()))?;
-        pattern.max = entry.get_ref().max_up_to(pattern.ceiling).map_err(fail)?;
-    }
-    Ok(patterns)
+    pattern::adapt(place, "payment_pattern", programme, own, |pattern: &mut PaymentPattern| Bound {
+        id: &pattern.id,
+        max: &mut pattern.max,
+        ceiling: pattern.ceiling,
+    })
 }
 
 #[cfg(test)]

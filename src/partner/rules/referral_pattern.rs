@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::payment_pattern::OwnPattern;
+use super::pattern::{self, Bound, OwnPattern};
 use super::terms;
 use crate::ids::RuleId;
 use crate::partner::place::{ManifestError, Place};
@@ -74,9 +74,7 @@ impl TryFrom<WrittenPattern> for ReferralPattern {
 /// What is wrong with the programme's patterns, if anything is.
 #[must_use]
 pub fn fault(patterns: &[ReferralPattern]) -> Option<String> {
-    let mut ids: Vec<&RuleId> = patterns.iter().map(|pattern| &pattern.id).collect();
-    ids.sort_unstable();
-    let twice = ids.windows(2).any(|pair| matches!(pair, [one, other] if one == other));
+    let twice = pattern::stands_twice(patterns.iter().map(|pattern| &pattern.id));
     twice.then(|| "referral_pattern: an id stands twice".to_owned())
 }
 
@@ -89,18 +87,9 @@ pub(in crate::partner) fn own(
     programme: &[ReferralPattern],
     own: &[Spanned<OwnPattern>],
 ) -> Result<Vec<ReferralPattern>, ManifestError> {
-    let mut patterns = programme.to_vec();
-    for entry in own {
-        let OwnPattern { id, .. } = entry.get_ref();
-        let fail = |what: String| {
-            place.error(entry.span().start, format!("referral_pattern {id}: {what}"))
-        };
-        let pattern = patterns.iter_mut().find(|pattern| pattern.id == *id);
-        let pattern =
-            pattern.ok_or_else(|| fail("the programme has no such pattern".to_owned()))?;
-        pattern.max = entry.get_ref().max_up_to(pattern.ceiling).map_err(fail)?;
-    }
-    Ok(patterns)
+    pattern::adapt(place, "referral_pattern", programme, own, |pattern: &mut ReferralPattern| {
+        Bound { id: &pattern.id, max: &mut pattern.max, ceiling: pattern.ceiling }
+    })
 }
 
 #[cfg(test)]
