@@ -40,6 +40,10 @@ pub async fn admit(
 async fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
     let gateway = gateway(request.request())?;
     let flow = flow(&gateway)?;
+    // Whoever signed in without a password is out as soon as a partner is beyond the sandbox.
+    if !gateway.trusts_sign_ins() {
+        return Err(Problem::not_found());
+    }
     let is_form = request.method() == Method::POST;
     if is_form {
         check_origin(request.request(), &gateway.issuer)?;

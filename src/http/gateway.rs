@@ -96,6 +96,13 @@ pub enum GatewayError {
 }
 
 impl Gateway {
+    /// Whether sign-ins at the console count: those at the provider of trials do only while every partner is
+    /// on trial.
+    #[must_use]
+    pub fn trusts_sign_ins(&self) -> bool {
+        self.local_provider.is_none() || self.registry.all_on_trial()
+    }
+
     /// Reads the files that the settings name, and makes nothing of them.
     pub fn check(settings: &Settings) -> Result<(), GatewayError> {
         provider(settings.customer_tokens.as_ref(), "customer_tokens")?;

@@ -4,6 +4,7 @@
 use super::break_record::{NoteAuthor, NoteReaders};
 use crate::clock::Moment;
 use crate::ids::{AttachmentId, BreakId};
+use crate::text::misleads;
 
 /// Maximum size of a file, in bytes.
 pub const ATTACHMENT_BYTES_MAX: usize = 1024 * 1024;
@@ -122,7 +123,9 @@ impl AttachmentName {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_name = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count())
-            && !text.chars().any(|one| one.is_control() || one == '/' || one == '\\')
+            && !text
+                .chars()
+                .any(|one| one.is_control() || misleads(one) || one == '/' || one == '\\')
             && !text.trim().is_empty();
         is_name.then(|| Self(text.to_owned()))
     }
@@ -178,7 +181,7 @@ mod tests {
         ] {
             assert_eq!(kind.fits(content), fits, "{kind:?}");
         }
-        for bad in ["", " ", "a/b", "..\\b", "a\nb", &"a".repeat(101)] {
+        for bad in ["", " ", "a/b", "..\\b", "a\nb", "fdp.\u{202e}exe", &"a".repeat(101)] {
             assert!(AttachmentName::parse(bad).is_none(), "{bad:?}");
         }
         assert!(AttachmentName::parse("收据 1.pdf").is_some());

@@ -124,27 +124,46 @@ impl DropFolder {
             Err(TryLockError::WouldBlock) => return Ok(Round::Done),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let (mut has_taken, mut failure) = (false, None);
+        let (mut has_taken, mut has_failed) = (false, false);
         for partner in self.registry.now().iter() {
             if self.trials_are_apart && partner.status.is_trial() {
                 continue;
             }
             let folder = self.folder.join(partner.id.as_str());
-            for path in files(&folder)? {
-                match self.take(partner, &folder, &path) {
-                    Ok(true) => {
-                        has_taken = true;
-                        break;
-                    }
-                    Ok(false) => {}
-                    Err(error) => failure = Some(error),
+            // A partner's folder that cannot be used holds up nobody else's.
+            match self.take_first(partner, &folder) {
+                Ok(taken) => has_taken |= taken,
+                Err(error) => {
+                    has_failed = true;
+                    tracing::error!(partner = %partner.id, %error, "a drop folder cannot be used");
                 }
             }
         }
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(if has_taken { Round::More } else { Round::Done }),
+        Ok(match (has_taken, has_failed) {
+            (true, _) => Round::More,
+            (false, true) => Round::Failed,
+            (false, false) => Round::Done,
+        })
+    }
+
+    /// Takes the first file of a partner that has come to rest.
+    fn take_first(&self, partner: &Partner, folder: &Path) -> Result<bool, DropFolderError> {
+        let found = files(folder)?;
+        if found.is_empty() {
+            return Ok(false);
         }
+        // Where a file could not be moved aside, none is read.
+        real_folder(folder, TAKEN)?;
+        real_folder(folder, REFUSED)?;
+        let mut failure = None;
+        for path in found {
+            match self.take(partner, folder, &path) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(false), Err)
     }
 
     /// Takes a file, and moves it aside; `false` when it waits.

@@ -24,7 +24,7 @@ use crate::task::{Chore, Round, Turn};
 
 /// How long a file may take to become whole.
 const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Files of one partner that are not whole.
+/// Files of one partner that are not whole, or wait to be taken in.
 const OPEN_MAX: i64 = 20;
 /// How soon a file that could not go on is tried again.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
@@ -103,7 +103,7 @@ pub async fn begin(
         ended_at: None,
     };
     let begun = move |tx: &mut LedgerTx<'_>| {
-        if statement_uploads::receiving(tx.db(), &upload.announced.partner, now)? >= OPEN_MAX {
+        if statement_uploads::open(tx.db(), &upload.announced.partner, now)? >= OPEN_MAX {
             return Err(UploadRefusal::TooMany);
         }
         statement_uploads::insert(tx, &upload)?;
@@ -228,7 +228,9 @@ impl StatementIntake {
                 None => {
                     let from = clock::now().plus(AGAIN_AFTER);
                     self.write(|tx| statement_uploads::release(tx, id, lease, from))?;
-                    return Err(refusal);
+                    // The others go on meanwhile.
+                    tracing::error!(upload = %id, %partner, error = %refusal, "a whole file waits");
+                    return Ok(Round::More);
                 }
             },
         };

@@ -57,9 +57,7 @@ pub async fn confirm_referral(
     let id = ReferralId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     let language = person_data::language(&request, &form)?;
     let by_page = prefers_html(&request);
-    if by_page {
-        check_origin(&request, &gateway.issuer)?;
-    }
+    check_origin(&request, &gateway.issuer)?;
     let who = PhoneOwner(customer.phone);
     let writer = &gateway.main.writer;
     let place = own_referrals::Place { keys: &gateway.keys.personal, registry: &gateway.registry };

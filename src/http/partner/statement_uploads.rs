@@ -253,11 +253,7 @@ async fn find_begun(
     path: &str,
 ) -> Result<StatementUpload, Problem> {
     let upload = find(caller, gateway, path).await?;
-    match (&caller.asker, &upload.sent_by) {
-        (Asker::Partner(_), StatementSender::Partner(_))
-        | (Asker::Staff(_), StatementSender::Staff(_)) => Ok(upload),
-        (Asker::Partner(_) | Asker::Staff(_), _) => Err(Problem::not_found()),
-    }
+    if upload.sent_by == sender(caller) { Ok(upload) } else { Err(Problem::not_found()) }
 }
 
 fn tell_offset<'a>(

@@ -57,12 +57,14 @@ pub fn insert(tx: &mut LedgerTx<'_>, upload: &StatementUpload) -> Result<(), Sto
     Ok(())
 }
 
-/// The number of files of a partner that are being received.
-pub fn receiving(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, StoreError> {
+/// The number of files of a partner that are being received, or wait to be taken in.
+pub fn open(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, StoreError> {
+    let is_coming =
+        statement_uploads::state.eq(RECEIVING).and(statement_uploads::expires_at.gt(now.naive()));
+    let is_whole = statement_uploads::state.eq(WAITING).or(statement_uploads::state.eq(RUNNING));
     let open = statement_uploads::table
         .filter(statement_uploads::partner_id.eq(partner.as_str()))
-        .filter(statement_uploads::state.eq(RECEIVING))
-        .filter(statement_uploads::expires_at.gt(now.naive()));
+        .filter(is_coming.or(is_whole));
     Ok(open.count().get_result(db)?)
 }
 
