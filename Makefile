@@ -30,11 +30,7 @@ demo: tools-demo ## a day of three partners and the close of a month, with a rea
 
 # The documentation's examples are tested by `check`; what remains closes with one line for all.
 test: tools check ## check, then all tests on both stores (THREADS=6 of them at once)
-	@echo "cargo test --locked --no-fail-fast --lib --bins --tests"; status=0; \
-	RUST_TEST_THREADS=$(THREADS) cargo test --locked --no-fail-fast --lib --bins --tests 2>&1 | tee .tools/test.log || status=$$?; \
-	awk '/^test result:/ { passed += $$4; failed += $$6; ignored += $$8 } \
-	    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' .tools/test.log; \
-	exit $$status
+	@RUST_TEST_THREADS=$(THREADS) tests/tools/test.sh
 
 check: tools ## formatting, lints, licences and sources of dependencies, documentation and its examples
 	cargo fmt --check
