@@ -16,6 +16,7 @@ use tallystick::store::{self, Db};
 use tallystick::writer::{ReferralMoved, WriteError};
 use tempfile::TempDir;
 
+use super::watch::Watched;
 use super::{Cluster, Partner};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Trial {
     keys: Vec<(String, KeyPair)>,
     /// PostgreSQL's databases, to be dropped.
     databases: Vec<String>,
+    _watched: Watched,
 }
 
 /// A running service.
@@ -74,7 +76,15 @@ impl Trial {
         settings.log.level = "warn".to_owned();
         settings.customer_tokens = tokens(CUSTOMER_ISSUER, "jwks.json", &customer_key);
         settings.staff_tokens = tokens(STAFF_ISSUER, "staff-jwks.json", &staff_key);
-        Self { folder, settings, customer_key, staff_key, keys, databases }
+        Self {
+            folder,
+            settings,
+            customer_key,
+            staff_key,
+            keys,
+            databases,
+            _watched: Watched::this_test(),
+        }
     }
 
     /// The same, where partners on trial have books of their own.

@@ -11,6 +11,7 @@ mod postgres;
 mod simulator;
 mod staff;
 mod wait;
+mod watch;
 
 pub use app::{PIN, Store, TestApp, Trial, count, run_sql};
 pub use browser::{Browser, BrowserPage};
