@@ -6,13 +6,13 @@ use askama::Template;
 
 use super::break_list::{BreakRow, difference};
 use super::break_words::{action_name, code_by_name, state_by_name, would_match};
-use super::figures::grouped;
 use super::page::{self, Frame, Part};
 use super::sign_in::fresh_path;
 use super::visit::Visit;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
+use crate::http::pages::figures::grouped;
 use crate::http::problem::Problem;
 use crate::ids::{BreakId, PartnerId};
 use crate::ledger::Posting;

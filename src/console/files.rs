@@ -8,12 +8,12 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::break_page::FormError;
-use super::figures::grouped;
 use super::page::{self, Frame, Part};
 use super::settlement::path as month_path;
 use super::visit::{Visit, check_token};
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
+use crate::http::pages::figures::grouped;
 use crate::http::pages::forms::see_other;
 use crate::http::pages::multipart::{self, Part as FormPart};
 use crate::http::problem::{BAD_REQUEST, Problem};

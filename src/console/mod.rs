@@ -10,7 +10,6 @@ mod break_page;
 mod break_words;
 mod cookies;
 mod doors;
-mod figures;
 mod files;
 mod own_sessions;
 mod page;

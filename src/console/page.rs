@@ -7,12 +7,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono_tz::Tz;
 
-use super::figures::Figures;
 use super::visit::Visit;
 use super::words::ConsoleWords;
 use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
+use crate::http::pages::figures::Figures;
 use crate::http::pages::frame::{self, PageStyle};
 use crate::http::pages::words::{Language, keep_language};
 use crate::http::problem::Problem;

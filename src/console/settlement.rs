@@ -12,6 +12,7 @@ use super::sign_in::Nothing;
 use super::visit::{Sent, Visit};
 use crate::clock;
 use crate::http::Gateway;
+use crate::http::pages::figures::grouped;
 use crate::http::pages::forms::see_other;
 use crate::http::problem::{BAD_REQUEST, Problem};
 use crate::ids::PartnerId;
@@ -25,7 +26,6 @@ use crate::reconcile::run;
 use crate::reconcile::run_order::RunOrder;
 use crate::reconcile::statement_export::{StatementFormat, StatementMade};
 
-use super::figures::grouped;
 use super::settlement_words::{close_name, payout_name};
 use std::sync::Arc;
 

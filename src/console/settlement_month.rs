@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::break_words::{code_name, state_name};
-use super::figures::grouped;
 use super::page::{self, Frame, Part};
 use super::settlement::{path, read_month};
 use super::settlement_words::{close_name, payout_name};
@@ -14,6 +13,7 @@ use super::visit::Visit;
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
+use crate::http::pages::figures::grouped;
 use crate::http::problem::Problem;
 use crate::reconcile::bank::state::PayoutState;
 use crate::reconcile::month_board::{self, CloseState, MonthBoard, MonthClose};

@@ -1,11 +1,12 @@
 //! The kit that all pages for people share: the frame and its content security policy (`frame`),
 //! words in two languages (`words`), forms with their origin check and token (`forms`), cookies
-//! (`cookie`), forms with a file in them (`multipart`), what the browser prefers (`accept`), and people who are not signed in (`visitor`).
-//! The shop's page and the person's page use it, and so will the staff's console and the customers'
-//! wallet. A page says what it shows in a template and in its own table of words.
+//! (`cookie`), forms with a file in them (`multipart`), what the browser prefers (`accept`), amounts and
+//! days (`figures`), and people who are not signed in (`visitor`). The shop's page, the person's page, the
+//! staff's console and the customers' wallet use it. A page says what it shows in a template and in its own table of words.
 
 pub mod accept;
 pub mod cookie;
+pub mod figures;
 pub mod forms;
 pub mod frame;
 pub mod multipart;
