@@ -70,6 +70,14 @@ impl Served {
     }
 }
 
+/// A test that fails leaves no gateway behind.
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _exit = self.process.wait();
+    }
+}
+
 /// Posts payments from eight tasks until told to stop; the receipts that were given.
 async fn load(
     partner: &Partner,

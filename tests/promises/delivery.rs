@@ -19,7 +19,8 @@ use tallystick::store::outbox::{self, Depth, Destination, Kind, NewMessage, dead
 use tallystick::store::{self, Db};
 
 use crate::harness::{
-    BadRoad, Cluster, Fault, Store, TestApp, Trial, crm_records, referral, staff, start_crm,
+    BadRoad, Cluster, Fault, PATIENCE, Store, TestApp, Trial, crm_records, referral, staff,
+    start_crm,
 };
 
 const LEASE: TimeDelta = TimeDelta::minutes(1);
@@ -300,14 +301,14 @@ fn command(app: &TestApp, args: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
-async fn wait_for(app: &TestApp, seconds: u64, is_so: impl Fn(Depth) -> bool) {
+async fn wait_for(app: &TestApp, is_so: impl Fn(Depth) -> bool) {
     let started = Instant::now();
     loop {
         let depth = outbox::depth(&mut app.trial.db()).unwrap();
         if is_so(depth) {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(seconds), "{depth:?}");
+        assert!(started.elapsed() < PATIENCE, "{depth:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -327,7 +328,7 @@ async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(
     let app = trial.start().await;
     let travel = app.partner("sunny-travel").await;
     travel.record(&referral("t-1", "travel-loan", "9000.00", "old-town")).await;
-    wait_for(&app, 30, |depth| depth.dead == 1).await;
+    wait_for(&app, |depth| depth.dead == 1).await;
 
     let operator = staff(&app, "olga", &["operate"]);
     let page = operator.get("/v1/dead-letters?channel=crm").await;
@@ -349,13 +350,13 @@ async fn what_was_given_up_is_listed_with_its_reason_and_goes_out_when_replayed(
     assert_eq!(reader.send(&replay, &json!({})).await.told(), (403, "role-missing"));
     let replayed = operator.send(&replay, &json!({})).await;
     assert_eq!((replayed.status.as_u16(), &replayed.body["state"]), (202, &json!("waiting")));
-    wait_for(&app, 30, |depth| depth.dead == 1).await;
+    wait_for(&app, |depth| depth.dead == 1).await;
     let (listed, said) = command(&app, &["list"]);
     assert!(listed && said.contains(id) && said.contains("refused"), "{said}");
     let (shown, said) = command(&app, &["show", id]);
     assert!(shown && said.contains("#1") && said.contains("#2"), "{said}");
     assert!(command(&app, &["replay", "--all"]).0);
-    wait_for(&app, 30, |depth| depth.delivered == 1).await;
+    wait_for(&app, |depth| depth.delivered == 1).await;
     assert!(road.all_happened());
     assert_eq!(crm_records(&crm, "sale.opportunity", json!([]), &["reference"]).await.len(), 1);
     let again = operator.send(&replay, &json!({})).await;

@@ -129,18 +129,20 @@ on_both_stores! {
         wait_for("the file to go", async || (!mine.join("2026-11.csv").exists()).then_some(())).await;
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         assert!(fs::symlink_metadata(&foreseen).unwrap().is_file());
-        // A link in the place of the folder: the file stays.
+        // A link in the place of the folder: nothing of this partner is read, and it holds up no other.
         let elsewhere = app.trial.folder.path().join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
+        fs::remove_dir(mine.join("taken")).unwrap();
         std::os::unix::fs::symlink(&elsewhere, mine.join("taken")).unwrap();
         fs::write(mine.join("2026-11.csv"), month("1.00")).unwrap();
-        wait_for("the statement", async || {
-            let list = clerk(app).get(LIST).await.body["statements"].clone();
-            (list != json!([])).then_some(())
-        })
-        .await;
+        let others = mine.parent().unwrap().join("lotus-tea");
+        fs::create_dir(&others).unwrap();
+        fs::write(others.join("no-month.csv"), month("1.00")).unwrap();
+        until(&others.join("refused"), 2).await;
         assert!(mine.join("2026-11.csv").exists());
         assert_eq!(names(&elsewhere), [""; 0]);
+        let list = clerk(app).get(LIST).await.body["statements"].clone();
+        assert!(list.as_array().unwrap().iter().all(|kept| kept["partner"] != "green-basket"), "{list}");
     }
 }
 
@@ -171,7 +173,8 @@ async fn two_gateways_take_a_file_once_and_a_killed_one_leaves_nothing_half_done
     for gateway in gateways {
         assert!(gateway.stop().success());
     }
-    assert_eq!(names(&mine), ["taken"]);
+    assert_eq!(names(&mine), ["refused", "taken"]);
+    assert_eq!(names(&mine.join("refused")), [""; 0]);
     let ready = "SELECT COUNT(*) AS count FROM statements WHERE state = 'ready' AND version = 1";
     assert_eq!(count(&trial, ready), 12);
     assert_eq!(count(&trial, "SELECT COUNT(*) AS count FROM statements"), 12);

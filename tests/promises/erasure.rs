@@ -274,7 +274,7 @@ async fn until_erased(app: &TestApp, reason: &str) -> Value {
         if let Some(found) = found {
             return found;
         }
-        assert!(tries < 100, "never erased: {reason}");
+        assert!(tries < 1_800, "never erased: {reason}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Value::Null

@@ -48,7 +48,7 @@ async fn until_state(travel: &Partner, id: &str, state: &str) -> String {
         if answer.body["state"] == state {
             return answer.text;
         }
-        assert!(tries < 300, "never came to {state}: {answer:?}");
+        assert!(tries < 1_800, "never came to {state}: {answer:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     String::new()

@@ -54,7 +54,7 @@ async fn until_keys(app: &TestApp, sealing: &str, index: &str) {
             return;
         }
         let status = || keys(&app.trial, &["status"]).unwrap();
-        assert!(tries < 200, "never came to {sealing} and {index}: {}", status());
+        assert!(tries < 1_800, "never came to {sealing} and {index}: {}", status());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -406,6 +406,6 @@ async fn a_collector_that_does_not_answer_stops_nothing() {
         assert!(grown < 32 << 20, "grew by {grown} bytes");
         let stopping = Instant::now();
         assert!(served.stop().success());
-        assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
+        assert!(stopping.elapsed() < Duration::from_secs(30), "{:?}", stopping.elapsed());
     }
 }

@@ -33,7 +33,7 @@ pub async fn until(person: &Partner, balance: &str, pending: &str) -> Value {
         if points["balance"] == balance && points["pending"] == pending {
             return points;
         }
-        assert!(tries < 100, "never came to {balance} and {pending}: {points}");
+        assert!(tries < 1_800, "never came to {balance} and {pending}: {points}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Value::Null

@@ -23,7 +23,7 @@ pub use partner::{Answer, Partner, assertion, cloud_event, payment, phone_of, re
 pub use postgres::Cluster;
 pub use simulator::{Simulator, python};
 pub use staff::{adjustment, reversal, staff};
-pub use wait::{wait_for, wait_until};
+pub use wait::{PATIENCE, wait_for, wait_until};
 
 /// Makes a test of each store. The block is given a running service, or, as `store: Store`, the
 /// store on which it makes its own. A function that takes the store is named alone.
