@@ -2,6 +2,7 @@
 //! is the map of its rooms. The first lines of each room's `mod.rs` say what it holds.
 
 pub mod app;
+pub mod audit;
 pub mod behaviour;
 pub mod books;
 pub mod cli;
@@ -23,8 +24,10 @@ pub mod ledger;
 pub mod money;
 pub mod notice;
 pub mod observations;
+pub mod on_hold;
 pub mod outbox;
 pub mod partner;
+pub mod partner_board;
 pub mod program;
 pub mod reconcile;
 pub mod referral;
@@ -33,6 +36,7 @@ pub mod sessions;
 pub mod settings;
 pub mod spreadsheet;
 pub mod store;
+pub mod story;
 pub mod task;
 pub mod telemetry;
 pub mod template;

@@ -99,9 +99,12 @@ pub fn find(
     now: Moment,
 ) -> Result<Option<Session>, StoreError> {
     let found = console_sessions::by_secret(db, &sha256(secret.as_bytes()))?;
-    let Some(kept) = found.filter(|kept| is_in_force(kept, times, now)) else { return Ok(None) };
+    let Some(mut kept) = found.filter(|kept| is_in_force(kept, times, now)) else {
+        return Ok(None);
+    };
     if kept.seen_at.plus(NOTED_EVERY) <= now {
         db.write(|tx| console_sessions::set_seen(tx, kept.id, now))?;
+        kept.seen_at = now;
     }
     Ok(Some(Session::of(kept)))
 }

@@ -1,12 +1,18 @@
 //! What waits for a decision of staff: how much, since when, and how far the two sides are apart.
 //! Only as much is counted as a person could read.
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
 use crate::clock::Moment;
 use crate::ids::{CorrectionId, StaffId};
 use crate::money::{Amount, Asset};
+use crate::on_hold;
 use crate::program::{Correction, CorrectionState};
+use crate::reconcile::bank::code::BankBreakState;
+use crate::reconcile::bank_breaks::{self, BankBreakDetail};
 use crate::reconcile::break_record::{Break, BreakFilter};
-use crate::reconcile::breaks;
+use crate::reconcile::breaks::{self, WaitingBreak};
 use crate::reconcile::item::{Currency, ItemValue};
 use crate::reconcile::proposal::BreakState;
 use crate::reconcile::refusal::ReconcileRefusal;
@@ -18,6 +24,7 @@ pub struct WorkScope {
     pub breaks: bool,
     pub proposals: bool,
     pub corrections: bool,
+    pub decisions: bool,
 }
 
 /// Things of one kind that wait.
@@ -45,7 +52,32 @@ pub struct Worklist {
     pub corrections: Option<Pile>,
     /// Months whose close others proposed.
     pub closes: Option<Pile>,
+    /// Proposals of others about entries of the bank.
+    pub bank: Option<Pile>,
+    /// Events and rewards that are held.
+    pub held: Option<Pile>,
+    /// Referrals on hold.
+    pub referrals: Option<Pile>,
 }
+
+/// Something with a day by which somebody should have decided.
+pub enum Due {
+    Break(Break),
+    Proposal(WaitingBreak),
+    Bank(BankBreakDetail),
+}
+
+/// What is due next, and how old open breaks are.
+#[derive(Default)]
+pub struct DueBoard {
+    /// The earliest due first.
+    pub next: Vec<Due>,
+    /// Open breaks by their age: up to each of [`AGES`] in days, and older. At most [`COUNTED_MAX`].
+    pub ages: [usize; 5],
+}
+
+/// The ages in days by which open breaks are counted.
+pub const AGES: [i64; 4] = [1, 3, 7, 30];
 
 /// Things of one kind that are counted.
 pub const COUNTED_MAX: usize = 99;
@@ -71,6 +103,17 @@ pub fn read(who: &StaffId, db: &mut Db, scope: WorkScope) -> Result<Worklist, Re
         let sized = others.map(|it| Sized { since: it.proposed_at, apart: 0 });
         found.closes = Some(Pile::of(sized));
     }
+    if scope.proposals {
+        found.bank = Some(pile_of_bank(who, db)?);
+    }
+    if scope.decisions {
+        let held = on_hold::events(db, None, rows_max())?;
+        let sized = held.iter().map(|it| Sized { since: it.held.recorded_at, apart: 0 });
+        found.held = Some(Pile::of(sized));
+        let referrals = on_hold::referrals(db, None, rows_max())?;
+        found.referrals =
+            Some(Pile::of(referrals.iter().map(|it| Sized { since: it.held_at, apart: 0 })));
+    }
     if scope.corrections {
         let waiting = waiting_corrections(db, None, rows_max())?;
         let others = waiting.iter().filter(|it| !it.proposed_by.is_same_person(who));
@@ -78,6 +121,70 @@ pub fn read(who: &StaffId, db: &mut Db, scope: WorkScope) -> Result<Worklist, Re
         found.corrections = Some(Pile::of(sized));
     }
     Ok(found)
+}
+
+/// What is due next for a person, at most so many: of those that have waited longest.
+///
+/// # Errors
+/// The store's.
+pub fn due(
+    who: &StaffId,
+    db: &mut Db,
+    scope: WorkScope,
+    now: DueAt,
+) -> Result<DueBoard, ReconcileRefusal> {
+    let mut board = DueBoard::default();
+    if scope.breaks {
+        let filter =
+            BreakFilter { state: BreakState::Open, partner: None, period: None, code: None };
+        let mut found = breaks::list(db, &filter, None, rows_max())?;
+        found.truncate(COUNTED_MAX);
+        for it in &found {
+            let age = now.now.utc().signed_duration_since(it.opened_at.utc()).num_days();
+            let place = AGES.iter().position(|days| age < *days).unwrap_or(AGES.len());
+            if let Some(count) = board.ages.get_mut(place) {
+                *count = count.saturating_add(1);
+            }
+        }
+        board.next.extend(found.into_iter().map(Due::Break));
+    }
+    if scope.breaks || scope.proposals {
+        let state = if scope.proposals { BankBreakState::Proposed } else { BankBreakState::Open };
+        let found = bank_breaks::in_state(db, state, None, rows_max())?;
+        let mine = |it: &BankBreakDetail| {
+            let proposer = it.proposal.as_ref().map(|it| &it.proposed_by);
+            scope.proposals && proposer.is_some_and(|by| by.is_same_person(who))
+        };
+        board.next.extend(found.into_iter().filter(|it| !mine(it)).map(Due::Bank));
+    }
+    if scope.proposals {
+        let found = breaks::waiting_for_approval(db, None, rows_max())?.into_iter();
+        let others = found.filter(|it| !it.proposal.proposed_by.is_same_person(who));
+        board.next.extend(others.map(Due::Proposal));
+    }
+    board.next.sort_by_key(|it| it.on(now.zone));
+    board.next.truncate(now.rows_max);
+    Ok(board)
+}
+
+/// When somebody looks at what is due, and at how much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct DueAt {
+    pub now: Moment,
+    pub zone: Tz,
+    pub rows_max: usize,
+}
+
+impl Due {
+    /// The day by which somebody should have decided.
+    #[must_use]
+    pub fn on(&self, zone: Tz) -> NaiveDate {
+        match self {
+            Self::Break(found) => found.due_on,
+            Self::Proposal(waiting) => waiting.proposal.lapses_at.day_in(zone),
+            Self::Bank(detail) => detail.found.due_on,
+        }
+    }
 }
 
 /// Corrections that wait for another person, the oldest first, after the last one of the page before.
@@ -99,6 +206,14 @@ pub fn waiting_corrections(
 /// The store's.
 pub fn correction(db: &mut Db, id: &CorrectionId) -> Result<Option<Correction>, StoreError> {
     Ok(corrections::get(db, id)?.map(|(correction, _receipt)| correction))
+}
+
+/// Proposals of others about entries of the bank.
+fn pile_of_bank(who: &StaffId, db: &mut Db) -> Result<Pile, ReconcileRefusal> {
+    let found = bank_breaks::in_state(db, BankBreakState::Proposed, None, rows_max())?;
+    let waiting = found.iter().filter_map(|it| it.proposal.as_ref());
+    let others = waiting.filter(|it| !it.proposed_by.is_same_person(who));
+    Ok(Pile::of(others.map(|it| Sized { since: it.proposed_at, apart: 0 })))
 }
 
 fn pile_of_breaks(db: &mut Db, state: BreakState) -> Result<Pile, ReconcileRefusal> {

@@ -50,13 +50,17 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (
         Work,
         &[
+            "audit",
             "books",
             "idempotency",
             "secrets",
             "writer",
             "due",
             "behaviour",
+            "on_hold",
+            "partner_board",
             "sessions",
+            "story",
             "worklist",
             "intake",
             "outbox",

@@ -9,6 +9,9 @@ use super::break_acts::read_text;
 use super::break_list::{BreakRow, read_cursor};
 use super::break_page::FormError;
 use super::break_words::action_name;
+use super::decision_words::DecisionWords;
+use super::held::DecisionForm;
+use super::journal::JournalLine;
 use super::page::{self, Frame, Part, partner_name};
 use super::refusal::stale;
 use super::sign_in::{Nothing, fresh_path};
@@ -17,9 +20,11 @@ use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
 use crate::http::pages::forms::see_other;
+use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::CorrectionId;
+use crate::ledger::Posting;
 use crate::program::{Correction, CorrectionContent, CorrectionState};
 use crate::reconcile::breaks;
 use crate::worklist;
@@ -31,6 +36,7 @@ const ROWS: u16 = 50;
 #[template(path = "approvals.html", config = "src/http/askama.toml")]
 struct Proposals {
     frame: Frame,
+    may_choose: bool,
     tabs: Tabs,
     rows: Vec<ProposalRow>,
     next: String,
@@ -50,6 +56,9 @@ struct Corrections {
 struct OneCorrection {
     frame: Frame,
     row: CorrectionRow,
+    /// What approving posts; `None` where it cannot be posted as things stand.
+    postings: Option<Vec<JournalLine>>,
+    d: &'static DecisionWords,
     standing: Standing,
     fresh_href: String,
     reason: String,
@@ -57,12 +66,17 @@ struct OneCorrection {
 }
 
 /// Which lists a person may open.
-struct Tabs {
-    breaks: bool,
-    corrections: bool,
+pub struct Tabs {
+    pub breaks: bool,
+    pub bank: bool,
+    pub corrections: bool,
+    pub held: bool,
+    pub referrals: bool,
+    pub d: &'static DecisionWords,
 }
 
 struct ProposalRow {
+    number: i64,
     found: BreakRow,
     action: &'static str,
     amount: String,
@@ -100,13 +114,7 @@ enum Standing {
 
 #[derive(Deserialize)]
 pub struct Query {
-    cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub struct RejectionForm {
-    #[serde(default)]
-    reason: String,
+    pub cursor: Option<String>,
 }
 
 /// `GET /console/approvals`.
@@ -126,6 +134,7 @@ pub async fn get_proposals(
     for it in found {
         let amount = it.proposal.action.amount();
         rows.push(ProposalRow {
+            number: it.proposal.number,
             found: BreakRow::of(&gateway, &frame, &it.found)?,
             action: action_name(it.proposal.action, frame.language),
             amount: amount.map_or_else(String::new, |amount| frame.figures.signed(&amount)),
@@ -136,7 +145,8 @@ pub async fn get_proposals(
         });
     }
     let next = next.map_or_else(String::new, |next| format!("/console/approvals?cursor={next}"));
-    let page = Proposals { tabs: Tabs::of(&visit), rows, next, frame };
+    let may_choose = visit.has(Role::Settle);
+    let page = Proposals { may_choose, tabs: Tabs::of(&visit, frame.language), rows, next, frame };
     page::show(&request, StatusCode::OK, &page)
 }
 
@@ -156,7 +166,7 @@ pub async fn get_corrections(
     let rows = found.iter().map(|it| CorrectionRow::of(&gateway, &frame, &visit, it)).collect();
     let path = "/console/approvals/corrections";
     let next = next.map_or_else(String::new, |next| format!("{path}?cursor={next}"));
-    let page = Corrections { tabs: Tabs::of(&visit), rows, next, frame };
+    let page = Corrections { tabs: Tabs::of(&visit, frame.language), rows, next, frame };
     page::show(&request, StatusCode::OK, &page)
 }
 
@@ -190,12 +200,12 @@ pub async fn post_approval(
 pub async fn post_rejection(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    sent: Sent<RejectionForm>,
+    sent: Sent<DecisionForm>,
 ) -> Result<HttpResponse, Problem> {
     let Sent { visit, form } = sent;
     let id = read_id(&request)?;
     let Some(reason) = read_text(&form.reason) else {
-        let w = super::words::ConsoleWords::of(crate::http::pages::words::Language::of(&request));
+        let w = super::words::ConsoleWords::of(Language::of(&request));
         let errors = vec![FormError { field: "because", says: w.error_reason.to_owned() }];
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let typed = Typed { reason: form.reason, errors, status };
@@ -238,7 +248,15 @@ async fn show(
     };
     let row = CorrectionRow::of(gateway, &frame, visit, &found);
     let fresh_href = fresh_path(&path(&id));
-    let page = OneCorrection { row, standing, fresh_href, reason, errors, frame };
+    let postings = match found.state {
+        CorrectionState::Proposed => gateway.main.writer.preview_correction(id).await.ok(),
+        CorrectionState::Posted { .. } | CorrectionState::Rejected { .. } => Some(Vec::new()),
+    };
+    let line =
+        |it: &Posting| JournalLine::of(gateway, &frame, &it.account, &it.amount, it.rule.as_str());
+    let postings = postings.map(|list| list.iter().map(line).collect());
+    let d = DecisionWords::of(frame.language);
+    let page = OneCorrection { row, postings, d, standing, fresh_href, reason, errors, frame };
     page::show(request, status, &page)
 }
 
@@ -262,10 +280,25 @@ fn read_correction_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {
 }
 
 impl Tabs {
-    fn of(visit: &Visit) -> Self {
+    pub fn of(visit: &Visit, language: Language) -> Self {
+        let settles = visit.has(Role::Reconcile) || visit.has(Role::Settle);
         Self {
-            breaks: visit.has(Role::Reconcile) || visit.has(Role::Settle),
+            breaks: settles,
+            bank: settles,
             corrections: visit.has(Role::Read) || visit.has(Role::Approve),
+            held: visit.has(Role::Read) || visit.has(Role::Decide),
+            referrals: visit.has(Role::Decide),
+            d: DecisionWords::of(language),
+        }
+    }
+
+    /// The first list that the person may open; `None` for none.
+    pub const fn first(&self) -> Option<&'static str> {
+        match (self.breaks, self.corrections, self.held) {
+            (true, ..) => Some("/console/approvals"),
+            (false, true, _) => Some("/console/approvals/corrections"),
+            (false, false, true) => Some("/console/approvals/held"),
+            (false, false, false) => None,
         }
     }
 }

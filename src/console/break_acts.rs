@@ -43,9 +43,9 @@ pub struct NoteForm {
 /// Which proposal is decided on: the one that the page showed.
 #[derive(Deserialize)]
 pub struct DecisionForm {
-    number: i64,
+    pub number: i64,
     #[serde(default)]
-    reason: String,
+    pub reason: String,
 }
 
 /// `POST /console/breaks/{break}/proposals`.

@@ -11,6 +11,7 @@ use super::page::{self, Frame, Part, partner_name};
 use super::visit::Visit;
 use crate::clock::Moment;
 use crate::http::Gateway;
+use crate::http::access::staff::Role;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::{BreakId, PartnerId};
@@ -34,6 +35,8 @@ struct Page {
     partners: Vec<Choice>,
     period: String,
     is_filtered: bool,
+    /// Whether many may be proposed about at once.
+    may_choose: bool,
     /// The address of the next page; empty on the last.
     next: String,
     /// The address of the first page; empty there.
@@ -49,6 +52,7 @@ pub struct Choice {
 
 /// A break in a list.
 pub struct BreakRow {
+    pub id: String,
     pub href: String,
     /// The order's number, or else the event's id.
     pub name: String,
@@ -104,6 +108,8 @@ pub async fn get_breaks(
         partners: partners(&gateway, filter.partner.as_ref()),
         period: filter.period.map_or_else(String::new, |period| period.to_string()),
         is_filtered,
+        may_choose: visit.has(Role::Reconcile)
+            && matches!(filter.state, BreakState::Open | BreakState::AwaitingPartner),
         next: next.map_or_else(String::new, |next| format!("{address}&cursor={next}")),
         first: if place.after.is_some() { address } else { String::new() },
         frame,
@@ -182,6 +188,7 @@ impl BreakRow {
         let (figures, now) = (frame.figures, frame.now);
         let today = now.day_in(frame.zone);
         Ok(Self {
+            id: found.id.to_string(),
             href: format!("/console/breaks/{}", found.id),
             name: name.unwrap_or_else(|| found.id.to_string()),
             kind: code_name(found.code, frame.language),

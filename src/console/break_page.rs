@@ -8,13 +8,14 @@ use super::break_list::{BreakRow, difference};
 use super::break_words::{action_name, code_by_name, state_by_name, would_match};
 use super::page::{self, Frame, Part};
 use super::sign_in::fresh_path;
+use super::stories;
 use super::visit::Visit;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
 use crate::http::pages::figures::grouped;
 use crate::http::problem::Problem;
-use crate::ids::{BreakId, PartnerId};
+use crate::ids::{BreakId, EventId, EventKey, PartnerId};
 use crate::ledger::Posting;
 use crate::ledger::account::chart;
 use crate::reconcile::break_record::{
@@ -23,6 +24,7 @@ use crate::reconcile::break_record::{
 use crate::reconcile::breaks::{self, BreakDetail};
 use crate::reconcile::item::ItemKind;
 use crate::reconcile::proposal::{BreakState, Proposal, ProposalState};
+use crate::story::StoryId;
 use crate::writer::break_postings;
 
 #[derive(Template)]
@@ -71,6 +73,8 @@ struct Side {
 struct Fact {
     order: Mark,
     event: Mark,
+    /// The story of the event; empty where the reader may not open it.
+    story: String,
     store: Mark,
     amount: Mark,
     time: Mark,
@@ -173,10 +177,11 @@ pub async fn show(
     let BreakDetail { found, proposals, notes } = found;
     let facts: BreakFacts = serde_json::from_str(&found.facts).map_err(Problem::internal)?;
     let w = frame.w;
+    let rows_of = FactReader { partner: &found.partner, may_read: stories::may_read(visit) };
     let sides =
         [(w.their_side, &facts.theirs, &facts.ours), (w.our_side, &facts.ours, &facts.theirs)];
-    let sides =
-        sides.map(|(label, own, others)| Side { label, rows: facts_of(&frame, own, others) });
+    let sides = sides
+        .map(|(label, own, others)| Side { label, rows: facts_of(&frame, &rows_of, own, others) });
     let why = if frame.language.is_chinese() {
         found.code.says_zh(found.sums)
     } else {
@@ -199,7 +204,7 @@ pub async fn show(
     let path = format!("/console/breaks/{}", found.id);
     let waiting = waiting.into_iter().next_back();
     let waiting = waiting.map(|it| Waiting::of(&frame, &reader, it, &found.partner, &path));
-    let twin = facts.twin.as_ref().map(|row| Fact::of(&frame, row, None));
+    let twin = facts.twin.as_ref().map(|row| Fact::of(&frame, &rows_of, row, None));
     let decisions = facts.decided.iter().map(|it| Decision::of(&frame, it)).collect();
     let page = Page {
         row: BreakRow::of(gateway, &frame, &found)?,
@@ -228,17 +233,36 @@ struct Reader<'a> {
     is_fresh: bool,
 }
 
-fn facts_of(frame: &Frame, own: &[FactRow], others: &[FactRow]) -> Vec<Fact> {
+/// Whose rows they are, and whether the reader may open the stories of their events.
+struct FactReader<'a> {
+    partner: &'a PartnerId,
+    may_read: bool,
+}
+
+impl FactReader<'_> {
+    fn story(&self, event: &str) -> String {
+        let id = EventId::try_from(event).ok().filter(|_id| self.may_read);
+        let key = id.map(|id| EventKey::of(self.partner, &id));
+        key.map_or_else(String::new, |key| stories::path(StoryId::Event(key)))
+    }
+}
+
+fn facts_of(
+    frame: &Frame,
+    reader: &FactReader<'_>,
+    own: &[FactRow],
+    others: &[FactRow],
+) -> Vec<Fact> {
     // Only one row beside one row can be held against each other.
     let other = match (own, others) {
         ([_one], [other]) => Some(other),
         _ => None,
     };
-    own.iter().map(|row| Fact::of(frame, row, other)).collect()
+    own.iter().map(|row| Fact::of(frame, reader, row, other)).collect()
 }
 
 impl Fact {
-    fn of(frame: &Frame, row: &FactRow, other: Option<&FactRow>) -> Self {
+    fn of(frame: &Frame, reader: &FactReader<'_>, row: &FactRow, other: Option<&FactRow>) -> Self {
         let mark = |text: &Option<String>, theirs: Option<&Option<String>>| Mark {
             text: text.clone().unwrap_or_else(|| "–".to_owned()),
             differs: theirs.is_some_and(|theirs| theirs != text),
@@ -253,6 +277,7 @@ impl Fact {
         Self {
             order: mark(&row.order, other.map(|other| &other.order)),
             event: mark(&row.event, other.map(|other| &other.event)),
+            story: row.event.as_deref().map_or_else(String::new, |id| reader.story(id)),
             store: mark(&row.store, other.map(|other| &other.store)),
             amount: Mark {
                 text: value(row),

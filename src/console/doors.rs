@@ -32,6 +32,11 @@ const READERS: DoorRoles = DoorRoles::Of(&[Role::Reconcile, Role::Settle]);
 const PROPOSERS: DoorRoles = DoorRoles::Of(&[Role::Reconcile]);
 const SETTLERS: DoorRoles = DoorRoles::Of(&[Role::Settle]);
 const CORRECTION_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Approve]);
+const HELD_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Decide]);
+const DECIDERS: DoorRoles = DoorRoles::Of(&[Role::Decide]);
+const PRIVACY: DoorRoles = DoorRoles::Of(&[Role::Privacy]);
+const OPERATORS: DoorRoles = DoorRoles::Of(&[Role::Operate]);
+const STORY_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Privacy]);
 const APPROVERS: DoorRoles = DoorRoles::Of(&[Role::Approve]);
 
 /// Every door of the console.
@@ -39,9 +44,18 @@ pub const DOORS: &[Door] = &[
     get("/console", DoorRoles::All),
     get("/console/today", DoorRoles::All),
     post("/console/sign-out", DoorRoles::All),
+    get("/console/stay", DoorRoles::All),
     get("/console/sessions", DoorRoles::All),
     post("/console/sessions/{session}/end", DoorRoles::All),
+    get("/console/find", STORY_READERS),
+    post("/console/find", STORY_READERS),
+    get("/console/stories/events/{event}", STORY_READERS),
+    get("/console/stories/referrals/{referral}", STORY_READERS),
     get("/console/breaks", READERS),
+    post("/console/breaks/chosen", PROPOSERS),
+    post("/console/breaks/chosen/proposals", PROPOSERS),
+    post("/console/approvals/chosen", SETTLERS),
+    post("/console/approvals/chosen/approval", SETTLERS),
     get("/console/breaks/{break}", READERS),
     post("/console/breaks/{break}/proposals", PROPOSERS),
     post("/console/breaks/{break}/notes", PROPOSERS),
@@ -52,6 +66,27 @@ pub const DOORS: &[Door] = &[
     get("/console/approvals/corrections/{correction}", CORRECTION_READERS),
     post("/console/approvals/corrections/{correction}/approval", APPROVERS),
     post("/console/approvals/corrections/{correction}/rejection", APPROVERS),
+    get("/console/approvals/held", HELD_READERS),
+    get("/console/approvals/held/{held}", HELD_READERS),
+    post("/console/approvals/held/{held}/release", DECIDERS),
+    post("/console/approvals/held/{held}/rejection", DECIDERS),
+    get("/console/approvals/referrals", DECIDERS),
+    get("/console/approvals/referrals/{referral}", DECIDERS),
+    post("/console/approvals/referrals/{referral}/release", DECIDERS),
+    post("/console/approvals/referrals/{referral}/rejection", DECIDERS),
+    get("/console/approvals/bank", READERS),
+    get("/console/approvals/bank/{entry}", READERS),
+    post("/console/approvals/bank/{entry}/proposals", PROPOSERS),
+    post("/console/approvals/bank/{entry}/approval", SETTLERS),
+    post("/console/approvals/bank/{entry}/rejection", SETTLERS),
+    get("/console/partners", HELD_READERS),
+    get("/console/partners/{partner}", HELD_READERS),
+    post("/console/partners/{partner}/freeze", DECIDERS),
+    post("/console/partners/{partner}/freeze/end", DECIDERS),
+    get("/console/readings", PRIVACY),
+    get("/console/readings/file", PRIVACY),
+    get("/console/operations", OPERATORS),
+    post("/console/operations/messages/{message}/replay", OPERATORS),
     get("/console/files", PROPOSERS),
     post("/console/files", PROPOSERS),
     get("/console/settlement", READERS),

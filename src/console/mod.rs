@@ -4,20 +4,34 @@
 
 mod admission;
 mod approvals;
+mod bank_breaks;
 mod break_acts;
 mod break_list;
 mod break_page;
 mod break_words;
+mod bulk_breaks;
 mod cookies;
+mod decision_words;
 mod doors;
 mod files;
+mod held;
+mod held_referrals;
+mod journal;
+mod operations;
+mod operations_words;
 mod own_sessions;
 mod page;
+mod partners;
+mod readings;
 mod refusal;
+mod scheme_words;
 mod settlement;
 mod settlement_month;
 mod settlement_words;
 mod sign_in;
+mod stories;
+mod story_page;
+mod story_words;
 mod today;
 mod visit;
 mod words;
@@ -41,12 +55,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(closed(at("/console", web::get().to(today::get_console))))
         .service(closed(at("/console/today", web::get().to(today::get_today))))
         .service(closed(at("/console/sign-out", web::post().to(sign_in::post_sign_out))))
+        .service(closed(at("/console/stay", web::get().to(own_sessions::get_stay))))
         .service(closed(at("/console/sessions", web::get().to(own_sessions::get_sessions))))
         .service(closed(at(
             "/console/sessions/{session}/end",
             web::post().to(own_sessions::post_end),
         )))
         .service(closed(at("/console/breaks", web::get().to(break_list::get_breaks))))
+        .service(closed(at("/console/breaks/chosen", web::post().to(bulk_breaks::post_chosen))))
+        .service(closed(at(
+            "/console/breaks/chosen/proposals",
+            web::post().to(bulk_breaks::post_proposals),
+        )))
         .service(closed(at("/console/breaks/{break}", web::get().to(break_page::get_break))))
         .service(closed(at(
             "/console/breaks/{break}/proposals",
@@ -63,6 +83,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )))
         .service(closed(at("/console/approvals", web::get().to(approvals::get_proposals))))
         .service(closed(at(
+            "/console/approvals/chosen",
+            web::post().to(bulk_breaks::post_chosen_proposals),
+        )))
+        .service(closed(at(
+            "/console/approvals/chosen/approval",
+            web::post().to(bulk_breaks::post_approvals),
+        )))
+        .service(closed(at(
             "/console/approvals/corrections",
             web::get().to(approvals::get_corrections),
         )))
@@ -78,7 +106,76 @@ pub fn routes(config: &mut web::ServiceConfig) {
             "/console/approvals/corrections/{correction}/rejection",
             web::post().to(approvals::post_rejection),
         )))
+        .configure(decision_routes)
+        .configure(story_routes)
+        .configure(operations_routes)
         .configure(settlement_routes);
+}
+
+fn decision_routes(config: &mut web::ServiceConfig) {
+    let held = |rest: &str| format!("/console/approvals/held{rest}");
+    let referrals = |rest: &str| format!("/console/approvals/referrals{rest}");
+    let bank = |rest: &str| format!("/console/approvals/bank{rest}");
+    config
+        .service(closed(at(&held(""), web::get().to(held::get_held))))
+        .service(closed(at(&held("/{held}"), web::get().to(held::get_one))))
+        .service(closed(at(&held("/{held}/release"), web::post().to(held::post_release))))
+        .service(closed(at(&held("/{held}/rejection"), web::post().to(held::post_rejection))))
+        .service(closed(at(&referrals(""), web::get().to(held_referrals::get_held))))
+        .service(closed(at(&referrals("/{referral}"), web::get().to(held_referrals::get_one))))
+        .service(closed(at(
+            &referrals("/{referral}/release"),
+            web::post().to(held_referrals::post_release),
+        )))
+        .service(closed(at(
+            &referrals("/{referral}/rejection"),
+            web::post().to(held_referrals::post_rejection),
+        )))
+        .service(closed(at(&bank(""), web::get().to(bank_breaks::get_list))))
+        .service(closed(at(&bank("/{entry}"), web::get().to(bank_breaks::get_one))))
+        .service(closed(at(
+            &bank("/{entry}/proposals"),
+            web::post().to(bank_breaks::post_proposal),
+        )))
+        .service(closed(at(&bank("/{entry}/approval"), web::post().to(bank_breaks::post_approval))))
+        .service(closed(at(
+            &bank("/{entry}/rejection"),
+            web::post().to(bank_breaks::post_rejection),
+        )));
+}
+
+fn operations_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(closed(at("/console/partners", web::get().to(partners::get_partners))))
+        .service(closed(at("/console/partners/{partner}", web::get().to(partners::get_partner))))
+        .service(closed(at(
+            "/console/partners/{partner}/freeze",
+            web::post().to(partners::post_freeze),
+        )))
+        .service(closed(at(
+            "/console/partners/{partner}/freeze/end",
+            web::post().to(partners::post_lift),
+        )))
+        .service(closed(at("/console/readings", web::get().to(readings::get_readings))))
+        .service(closed(at("/console/readings/file", web::get().to(readings::get_file))))
+        .service(closed(at("/console/operations", web::get().to(operations::get_operations))))
+        .service(closed(at(
+            "/console/operations/messages/{message}/replay",
+            web::post().to(operations::post_replay),
+        )));
+}
+
+fn story_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(closed(
+            at("/console/find", web::get().to(stories::get_find))
+                .route(web::post().to(stories::post_find)),
+        ))
+        .service(closed(at("/console/stories/events/{event}", web::get().to(stories::get_event))))
+        .service(closed(at(
+            "/console/stories/referrals/{referral}",
+            web::get().to(stories::get_referral),
+        )));
 }
 
 fn settlement_routes(config: &mut web::ServiceConfig) {

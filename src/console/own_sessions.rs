@@ -49,6 +49,22 @@ pub async fn get_sessions(
     page::show(&request, StatusCode::OK, &Page { frame, rows })
 }
 
+#[derive(Template)]
+#[template(path = "stay.html", config = "src/http/askama.toml")]
+struct StayPage {
+    frame: Frame,
+}
+
+/// `GET /console/stay`: opening it is use of the session, which goes on.
+pub async fn get_stay(
+    visit: Visit,
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let frame = Frame::open(&request, &gateway, &visit, Part::Sessions).await?;
+    page::show(&request, StatusCode::OK, &StayPage { frame })
+}
+
 /// `POST /console/sessions/{session}/end`.
 pub async fn post_end(
     gateway: web::Data<Gateway>,

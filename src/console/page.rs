@@ -7,6 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono_tz::Tz;
 
+use super::approvals::Tabs;
+use super::operations_words::OperationsWords;
+use super::story_words::StoryWords;
 use super::visit::Visit;
 use super::words::ConsoleWords;
 use crate::clock::{self, Moment};
@@ -23,15 +26,22 @@ use crate::worklist::{self, Pile, WorkScope, Worklist};
 const PATH: &str = "/console";
 const STYLE: &str = include_str!("console.css");
 
+/// Minutes after which a page can warn, as the style has them.
+const WARNINGS: [i64; 9] = [1, 3, 5, 8, 10, 13, 18, 28, 58];
+
 /// The part of the console that a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Today,
+    Find,
     Breaks,
     Approvals,
     Settlement,
     Files,
     Sessions,
+    Partners,
+    Operations,
+    Readings,
 }
 
 /// What a page without a session has.
@@ -55,6 +65,12 @@ pub struct Frame {
     /// The token of the session's forms.
     pub token: String,
     pub links: Vec<Link>,
+    /// When the session ends without further use.
+    pub ends: String,
+    /// After how many minutes the page warns of that: one of those that the style knows.
+    pub warns_after: i64,
+    /// Whether the person may look for events.
+    pub may_find: bool,
     pub worklist: Worklist,
 }
 
@@ -86,23 +102,32 @@ impl Frame {
             breaks: visit.has(Role::Reconcile),
             proposals: visit.has(Role::Settle),
             corrections: visit.has(Role::Approve),
+            decisions: visit.has(Role::Decide),
         };
         let who = visit.id().clone();
         let worklist = gateway.main.ask_or(move |db| worklist::read(&who, db, scope)).await?;
         let language = Language::of(request);
         let w = ConsoleWords::of(language);
         let zone = gateway.time_zone;
-        let links = links(visit, w, part, &worklist);
+        let (now, times) = (clock::now(), super::visit::flow(gateway)?.times);
+        let session = &visit.session;
+        let ends = session.ends_at.min(session.seen_at.plus(times.idle));
+        let left = ends.utc().signed_duration_since(now.utc()).num_minutes();
+        let figures = Figures { language, zone };
+        let links = links(visit, language, part, &worklist);
         Ok(Self {
             plain: Plain::new(request),
             w,
             language,
-            figures: Figures { language, zone },
-            now: clock::now(),
+            figures,
+            now,
+            ends: figures.time(&ends),
+            warns_after: warns_after(left),
             zone,
             who: visit.id().as_str().to_owned(),
             token: visit.token.clone(),
             links,
+            may_find: super::stories::may_read(visit),
             worklist,
         })
     }
@@ -113,7 +138,14 @@ impl Frame {
     }
 }
 
-fn links(visit: &Visit, w: &ConsoleWords, part: Part, worklist: &Worklist) -> Vec<Link> {
+/// Minutes after which a page warns of the end of a session that lasts so many minutes.
+fn warns_after(left: i64) -> i64 {
+    let latest = left.saturating_sub(2);
+    WARNINGS.into_iter().rev().find(|minutes| *minutes <= latest).unwrap_or(0)
+}
+
+fn links(visit: &Visit, language: Language, part: Part, worklist: &Worklist) -> Vec<Link> {
+    let w = ConsoleWords::of(language);
     let link = |href, label, here: Part, waits: &[&Option<Pile>]| Link {
         href,
         label,
@@ -121,15 +153,21 @@ fn links(visit: &Visit, w: &ConsoleWords, part: Part, worklist: &Worklist) -> Ve
         waits: waits_of(waits),
     };
     let mut links = vec![link("/console/today", w.today, Part::Today, &[])];
+    if super::stories::may_read(visit) {
+        links.push(link("/console/find", StoryWords::of(language).find, Part::Find, &[]));
+    }
     let settles = visit.has(Role::Settle);
     if visit.has(Role::Reconcile) || settles {
         links.push(link("/console/breaks", w.breaks, Part::Breaks, &[&worklist.breaks]));
     }
-    let approvals = [&worklist.proposals, &worklist.corrections];
-    if visit.has(Role::Reconcile) || settles {
-        links.push(link("/console/approvals", w.approvals, Part::Approvals, &approvals));
-    } else if visit.has(Role::Approve) || visit.has(Role::Read) {
-        let href = "/console/approvals/corrections";
+    let approvals = [
+        &worklist.proposals,
+        &worklist.bank,
+        &worklist.corrections,
+        &worklist.held,
+        &worklist.referrals,
+    ];
+    if let Some(href) = Tabs::of(visit, language).first() {
         links.push(link(href, w.approvals, Part::Approvals, &approvals));
     }
     if visit.has(Role::Reconcile) || settles {
@@ -142,6 +180,16 @@ fn links(visit: &Visit, w: &ConsoleWords, part: Part, worklist: &Worklist) -> Ve
     }
     if visit.has(Role::Reconcile) {
         links.push(link("/console/files", w.files, Part::Files, &[]));
+    }
+    let o = OperationsWords::of(language);
+    if visit.has(Role::Read) || visit.has(Role::Decide) {
+        links.push(link("/console/partners", o.partners, Part::Partners, &[]));
+    }
+    if visit.has(Role::Privacy) {
+        links.push(link("/console/readings", o.readings, Part::Readings, &[]));
+    }
+    if visit.has(Role::Operate) {
+        links.push(link("/console/operations", o.operations, Part::Operations, &[]));
     }
     links
 }

@@ -107,7 +107,7 @@ pub async fn post_sign_out(
     gateway.main.ask(move |db| sessions::end(&session.who.staff, db, session.id)).await?;
     let mut response = see_other("/console/signed-out");
     let headers = response.headers_mut();
-    headers.append(header::SET_COOKIE, cookies::set_session(&gateway, "", 0)?);
+    headers.append(header::SET_COOKIE, cookies::end_session(&gateway)?);
     headers.insert(
         header::HeaderName::from_static("clear-site-data"),
         header::HeaderValue::from_static("\"cache\""),

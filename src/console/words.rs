@@ -4,6 +4,7 @@ use crate::http::pages::words::words;
 
 words! {
     ConsoleWords {
+        tag: "en", "zh-Hans";
         other_tag: "zh", "en";
         other_name: "中文", "English";
         console: "Staff console", "员工工作台";
@@ -21,8 +22,16 @@ words! {
         other_sign_in: "This sign-in was begun in another browser, took too long, or was used before. Begin again.", "此次登录不是在本浏览器发起、已超时或已使用过，请重新登录。";
         not_signed_in: "The sign-in service has not signed you in. Try again, or ask your administrator.", "登录服务未完成登录，请重试或联系管理员。";
         sign_in_refused: "The answer of the sign-in service cannot be accepted. Tell your administrator the time at which this happened.", "登录服务的应答未通过校验，请将发生时间告知管理员。";
+        ends_at: "Your session ends at", "登录将失效于";
+        ends_says: " if you do nothing. What is typed and not sent is lost then.", "，未提交的内容将丢失。";
+        stay: "Stay signed in (opens in a new tab)", "保持登录（在新标签页打开）";
+        stayed: "You stay signed in until", "登录保持至";
+        stayed_says: "Close this tab, and go on where you were.", "请关闭此标签页，继续原来的操作。";
         confirm_who: "Confirm who you are", "请再次验证身份";
         confirm_who_says: "Whoever approves has signed in a short while ago. Sign in once more; this page opens again.", "审批前须再次登录验证身份，完成后将返回本页。";
+
+        seek: "Order, event, referral or receipt", "订单号、事件、推荐或回执编号";
+        seek_button: "Find", "查找";
 
         today: "Today", "今日";
         breaks: "Breaks", "差错";
@@ -39,7 +48,10 @@ words! {
         breaks_asked: "Breaks that wait for a partner", "待合作方答复";
         proposals_wait: "Proposals to decide on", "待审批的差错处理";
         corrections_wait: "Corrections to decide on", "待审批的积分更正";
-        longest_open: "Open the longest", "开放最久的差错";
+        due_next: "Due next", "最近到期";
+        by_age: "Open breaks by age", "待处理差错账龄";
+        age_today: "today", "今天";
+        age_days: "days", "天";
 
         order: "Order", "订单";
         kind: "Kind", "类型";
@@ -62,6 +74,18 @@ words! {
         all_filters_off: "Take all filters off", "清除筛选";
         next_page: "Next page", "下一页";
         first_page: "First page", "第一页";
+
+        choose: "Choose", "选择";
+        chosen: "chosen", "项已选";
+        propose_many: "Propose for those chosen", "对所选差错提出处理意见";
+        approve_many: "Approve those chosen", "批准所选";
+        type_sums: "Type what they come to", "请键入合计";
+        type_sums_hint: "As it stands above: so that you decide on the list that you looked at.", "与上方数字一致，以确认您处理的正是所看列表。";
+        apart_of: "Differences in", "差额合计，币种";
+        adjusted_of: "Adjusted in CNY:", "调账合计（元）：";
+        error_sum: "Type each sum as it stands above, such as 7.30.", "请按上方数字键入各项合计，如 7.30。";
+        error_other_sum: "The sum is another one. Look at the list again, and type what stands above.", "合计不符，请重新查看列表并键入上方数字。";
+        read_story: "What became of it", "全过程";
 
         their_side: "Partner's statement", "合作方对账单";
         our_side: "Our books", "我方账簿";

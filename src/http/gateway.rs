@@ -162,6 +162,11 @@ impl Gateway {
         own.unwrap_or(&self.main)
     }
 
+    /// Whether partners on trial have books of their own.
+    pub const fn has_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
     /// Whether a partner's books are apart from those of real partners and of customers.
     pub fn is_apart(&self, partner: &Partner) -> bool {
         self.sandbox.is_some() && partner.status.is_trial()

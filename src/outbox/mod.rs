@@ -21,6 +21,7 @@
 //! Messages wait if the gateway has no settings for their channel.
 
 mod backoff;
+pub mod board;
 pub mod breaker;
 mod crm;
 mod failure;

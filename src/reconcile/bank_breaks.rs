@@ -10,6 +10,7 @@ use super::refusal::ReconcileRefusal;
 use crate::books::Books;
 use crate::clock::Moment;
 use crate::ids::{BankEntryId, StaffId, TransactionId};
+use crate::ledger::Posting;
 use crate::money::{Amount, Asset};
 use crate::program::PayoutReason;
 use crate::store::bank_breaks::{
@@ -17,7 +18,7 @@ use crate::store::bank_breaks::{
 };
 use crate::store::payouts::PayoutRecord;
 use crate::store::{Db, LedgerTx, StoreError, bank_breaks, payouts};
-use crate::writer::{PayoutPosting, PayoutStep, RecordError, Work};
+use crate::writer::{PayoutPosting, PayoutStep, RecordError, Work, payout_postings};
 
 /// A break of the bank with what was last proposed about it.
 pub struct BankBreakDetail {
@@ -44,6 +45,39 @@ const CHARGED_MAX: i64 = 1_000_000_000_000;
 pub fn list(db: &mut Db, page: &BankBreakPage) -> Done<Vec<BankBreakDetail>> {
     let found = bank_breaks::page(db, page)?;
     found.into_iter().map(|found| with_proposal(db, found)).collect()
+}
+
+/// Breaks of the bank in a state, the oldest first, after the last one of the page before.
+///
+/// # Errors
+/// The store's.
+pub fn in_state(
+    db: &mut Db,
+    state: BankBreakState,
+    after: Option<(Moment, BankEntryId)>,
+    rows_max: i64,
+) -> Done<Vec<BankBreakDetail>> {
+    list(db, &BankBreakPage { state, after, rows_max })
+}
+
+/// A break of the bank, and what approving the proposal that waits would post.
+///
+/// # Errors
+/// [`ReconcileRefusal::BreakUnknown`].
+pub fn with_postings(db: &mut Db, id: BankEntryId) -> Done<(BankBreakDetail, Vec<Posting>)> {
+    let detail = read(db, id)?;
+    let waiting = detail.proposal.as_ref().filter(|it| it.decision.is_none());
+    let charges = waiting.is_some_and(|it| it.action == BankBreakAction::Charge);
+    let payout = match &detail.found.payout {
+        Some(message_id) if charges => payouts::get(db, message_id)?,
+        Some(_) | None => None,
+    };
+    let amount = charged(&detail.found);
+    let postings = match payout.zip(amount) {
+        Some((payout, amount)) => payout_postings(PayoutStep::Charged, &payout.partner, amount)?,
+        None => Vec::new(),
+    };
+    Ok((detail, postings))
 }
 
 /// # Errors
@@ -193,11 +227,7 @@ fn charge(
 ) -> Result<TransactionId, RecordError> {
     let payout = payout_of(work, found)?;
     refuse_frozen(work, &payout.partner)?;
-    let value = found.entry.value.as_ref();
-    let booked = value.filter(|value| value.currency == Asset::CNY.code());
-    let minor = booked.map(|value| value.minor).filter(|minor| (1..=CHARGED_MAX).contains(minor));
-    let minor = minor.ok_or(ProposalRefusal::Unfit)?;
-    let amount = Amount::from_minor(minor, Asset::CNY);
+    let amount = charged(found).ok_or(ProposalRefusal::Unfit)?;
     // A payout that went on meanwhile keeps its state; the partner has the money all the same.
     if found.code == BankBreakCode::AmountDiff && payout.state.is_open() {
         let code = Some(found.code.name().to_owned());
@@ -217,6 +247,15 @@ fn charge(
     work.post_payout(PayoutPosting { step, partner, amount, why })
 }
 
+/// What a charge takes back; `None` where the bank booked no amount that can be one.
+fn charged(found: &BankBreak) -> Option<Amount> {
+    let value = found.entry.value.as_ref();
+    let booked = value.filter(|value| value.currency == Asset::CNY.code());
+    let minor =
+        booked.map(|value| value.minor).filter(|minor| (1..=CHARGED_MAX).contains(minor))?;
+    Some(Amount::from_minor(minor, Asset::CNY))
+}
+
 fn payout_of(work: &mut Work<'_>, found: &BankBreak) -> Result<PayoutRecord, RecordError> {
     let message_id = found.payout.as_deref().ok_or(ProposalRefusal::Unfit)?;
     let payout = payouts::get(work.tx.db(), message_id)?;
@@ -224,12 +263,18 @@ fn payout_of(work: &mut Work<'_>, found: &BankBreak) -> Result<PayoutRecord, Rec
 }
 
 fn check_fits(found: &BankBreak, action: BankBreakAction) -> Result<(), ProposalRefusal> {
+    if fits(found, action) { Ok(()) } else { Err(ProposalRefusal::Unfit) }
+}
+
+/// Whether something may be done about a break of the bank.
+#[must_use]
+pub fn fits(found: &BankBreak, action: BankBreakAction) -> bool {
     let booked = match found.entry.kind.as_str() {
         "debit" => Some(BookingDirection::Debit),
         "credit" => Some(BookingDirection::Credit),
         _ => None,
     };
-    if found.code.allows(action, booked) { Ok(()) } else { Err(ProposalRefusal::Unfit) }
+    found.code.allows(action, booked)
 }
 
 /// No file of the bank comes between until the transaction ends.

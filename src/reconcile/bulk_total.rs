@@ -47,6 +47,14 @@ impl BulkTotal {
         }
     }
 
+    /// What the breaks are apart, by currency; nothing for a currency in which nothing is.
+    pub fn apart(&self) -> impl Iterator<Item = ItemValue> {
+        self.apart.iter().map(|(currency, minor)| ItemValue {
+            currency: *currency,
+            minor: i64::try_from(*minor).unwrap_or(i64::MAX),
+        })
+    }
+
     fn put(&mut self, value: ItemValue) {
         if value.minor != 0 {
             let sum = self.apart.entry(value.currency).or_default();

@@ -58,14 +58,15 @@ pub use customers::{
 pub use db::Db;
 pub use error::{StoreError, was_full_within};
 pub use events::{
-    business_keys, codes, daily_events, duplicates, flagged_payments, held_events, quotes,
-    signatures, waiting_events,
+    business_keys, codes, daily_events, duplicates, event_search, flagged_payments, held_events,
+    quotes, signatures, waiting_events,
 };
 pub use grants::grant;
 pub use imports::history_imports;
 pub use ledger::{
     accounts, approval_pairs, conduct, corrections, counters, exposures, frozen_lots, history,
-    holds, lines, lots, past_figures, proof, refund_charges, reports, seals, transactions,
+    holds, lines, lots, one_transaction, past_figures, proof, refund_charges, reports, seals,
+    transactions,
 };
 pub use migrate::{fresh_schema, migrate, pending};
 pub use partners::{conformance, freezes, observations, test_clocks, webhook_endpoints};

@@ -10,6 +10,7 @@ use crate::clock::Moment;
 use crate::ids::{
     CorrectionId, CustomerId, EventKey, MemberKey, MemberRef, PartnerId, StaffId, TransactionId,
 };
+use crate::ledger::Posting;
 use crate::money::{Amount, Asset};
 use crate::program::correction::{customer_points, is_above};
 use crate::program::staff_limits::AloneSums;
@@ -73,6 +74,14 @@ impl Writer {
     pub async fn correct(&self, order: CorrectionOrder) -> Result<Corrected, WriteError> {
         self.run(move |work| work.correct(&order)).await
     }
+
+    /// What approving a correction would post as things stand now. Nothing is kept.
+    ///
+    /// # Errors
+    /// As approving it.
+    pub async fn preview_correction(&self, id: CorrectionId) -> Result<Vec<Posting>, WriteError> {
+        self.run(move |work| work.preview(&id)).await
+    }
 }
 
 impl Work<'_> {
@@ -114,6 +123,14 @@ impl Work<'_> {
                 Ok(Corrected { correction, receipt, replayed })
             }
         }
+    }
+
+    fn preview(&mut self, id: &CorrectionId) -> Result<Vec<Posting>, RecordError> {
+        let (correction, _receipt) = corrections::get(self.tx.db(), id)?.ok_or(Refused::Unknown)?;
+        if correction.state != CorrectionState::Proposed {
+            return Ok(Vec::new());
+        }
+        Ok(self.decide(&correction.what)?.postings)
     }
 
     fn propose(

@@ -68,7 +68,7 @@ pub use correct::{Corrected, CorrectionAsked, CorrectionOrder, CorrectionStep};
 pub use error::{ConflictingDuplicate, RecordError, WriteError};
 pub use freeze::{FreezeOrder, LiftOrder};
 pub use move_referral::{MoveRefusal, ReferralMoved};
-pub use pay::{PayoutPosting, PayoutStep};
+pub use pay::{PayoutPosting, PayoutStep, payout_postings};
 pub use privacy::{Erasure, Withdrawal};
 use queue::{Queue, Unqueued};
 pub use quote::Quoted;

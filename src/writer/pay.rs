@@ -33,7 +33,8 @@ impl Work<'_> {
     /// # Errors
     /// The store's; nothing is posted then.
     pub fn post_payout(&mut self, posting: PayoutPosting) -> Result<TransactionId, RecordError> {
-        let postings = postings(&posting).map_err(Refusal::from)?;
+        let PayoutPosting { step, partner, amount, .. } = &posting;
+        let postings = payout_postings(*step, partner, *amount).map_err(Refusal::from)?;
         let mut decision = Decision { postings, ..Decision::default() };
         decision.explain(posting.why);
         let draft = Draft::of_correction(posting.step.kind(), decision, self.now)?;
@@ -65,8 +66,15 @@ impl PayoutStep {
     }
 }
 
-fn postings(posting: &PayoutPosting) -> Result<Vec<Posting>, AmountError> {
-    let PayoutPosting { step, partner, amount, .. } = posting;
+/// What a step of a payout posts.
+///
+/// # Errors
+/// [`AmountError::OutOfRange`].
+pub fn payout_postings(
+    step: PayoutStep,
+    partner: &PartnerId,
+    amount: Amount,
+) -> Result<Vec<Posting>, AmountError> {
     let asset = amount.asset();
     let owed = Account::partner(AccountCode::SETTLEMENT_PAYABLE, partner, asset);
     let paid = Account::partner(AccountCode::PAYOUT_PAID, partner, asset);
@@ -78,5 +86,5 @@ fn postings(posting: &PayoutPosting) -> Result<Vec<Posting>, AmountError> {
         PayoutStep::Charged => (owed, money),
     };
     let rule = RuleVersion::built_in(step.rule());
-    Ok(vec![Posting::new(from, amount.negate()?, &rule), Posting::new(to, *amount, &rule)])
+    Ok(vec![Posting::new(from, amount.negate()?, &rule), Posting::new(to, amount, &rule)])
 }

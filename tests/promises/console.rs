@@ -6,7 +6,9 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, BrowserPage, Store, TestApp, Trial, adjustment, payment, staff};
+use crate::harness::{
+    Browser, BrowserPage, Store, TestApp, Trial, adjustment, payment, referral, run_sql, staff,
+};
 use crate::reconcile::{STATEMENTS, clerk, compare, hand_in, line, one_difference, statement};
 
 fn page_of(id: &str) -> String {
@@ -242,6 +244,19 @@ async fn a_browser_walks_through_the_console_and_everybody_can_use_it() {
             hand_in(&clerk(app), STATEMENTS, &file).await;
             compare(&clerk(app)).await;
             staff(app, "ann", &["adjust"]).adjust(&adjustment("c-1", "m-1", "5000.00")).await;
+            // A payment that is held, and a lead that was given up.
+            let fay = staff(app, "fay", &["decide"]);
+            let (freeze, reason) =
+                ("/v1/partners/green-basket/freeze", json!({ "reason": "a stolen till" }));
+            assert_eq!(fay.send(freeze, &reason).await.status, 200);
+            let shop = app.partner("green-basket").await;
+            shop.record(&payment("p-held", "m-1", "40.00", "0.00")).await;
+            assert_eq!(fay.send(&format!("{freeze}/end"), &reason).await.status, 200);
+            app.leads_may_wait = true;
+            let travel = app.partner("sunny-travel").await;
+            travel.record(&referral("l-1", "travel-loan", "9000.00", "harbour")).await;
+            let dead = "UPDATE outbox SET state = 'dead', last_error = 'refused: no such branch'";
+            run_sql(&app.trial, dead).unwrap();
             let (url, folder) = (app.url(), std::env::var("CONSOLE_PICTURES").ok());
             let walked = tokio::task::spawn_blocking(move || {
                 let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));

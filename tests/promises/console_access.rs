@@ -15,6 +15,11 @@ fn filled(path: &str) -> String {
         .replace("{partner}", "green-basket")
         .replace("{period}", "2020-01")
         .replace("{format}", "pdf")
+        .replace("{entry}", "00000000000000000000000000000000")
+        .replace("{message}", "00000000-0000-0000-0000-000000000000")
+        .replace("{held}", "00000000-0000-0000-0000-000000000000")
+        .replace("{event}", "00000000-0000-0000-0000-000000000000")
+        .replace("{referral}", "00000000-0000-0000-0000-000000000000")
 }
 
 /// Gives a browser a session of those roles, as the identity provider would.

@@ -79,11 +79,23 @@ await settler.keyboard.press("Enter");
 await settler.locator("h1 + .state").getByText("Accepted").waitFor();
 found.state = "accepted";
 
+// Whoever looks for an order by the search that stands on each page finds its story.
+const reader = await person("reader");
+await reader.getByRole("search").getByRole("textbox").fill("order-p-1");
+await reader.keyboard.press("Enter");
+await reader.waitForURL("**/console/stories/events/*");
+const story = new URL(reader.url()).pathname.replace("/console/", "");
+
+// A page, or ">": the first link of the list before; "+": all boxes of the list, and its button.
 const pages = {
-    clerk: ["today", "breaks", "breaks?state=accepted", `breaks/${breakId}`, "settlement", "files", "sessions",
-        "settlement/green-basket/2026-11"],
-    settler: ["today", "approvals"],
-    approver: ["today", "approvals/corrections"],
+    clerk: ["today", "breaks", "+", "breaks?state=accepted", `breaks/${breakId}`, "settlement", "files",
+        "sessions", "stay", "settlement/green-basket/2026-11", "approvals/bank?state=open"],
+    settler: ["today", "approvals", "approvals/bank"],
+    approver: ["today", "approvals/corrections", ">"],
+    reader: ["find", story, "partners", "partners/green-basket", "approvals/held"],
+    decider: ["today", "approvals/held", ">", "approvals/referrals", "partners/green-basket"],
+    operator: ["operations"],
+    privacy: ["find", "readings"],
 };
 for (const [locale, scheme, width] of [
     ["en-GB", "light", 1280], ["zh-CN", "dark", 1280], ["zh-CN", "light", 640],
@@ -91,10 +103,22 @@ for (const [locale, scheme, width] of [
     for (const [who, paths] of Object.entries(pages)) {
         const viewport = { width, height: 900 };
         const page = await person(who, { locale, colorScheme: scheme, viewport });
+        let before = "";
         for (const path of paths) {
-            const answer = await page.goto(`/console/${path}`);
-            if (answer.status() !== 200) found.errors.push(`${path}: ${answer.status()}`);
-            const name = path.replace(breakId, "one").replace(/[^a-z0-9-]+/g, "-");
+            let name = path.replace(breakId, "one").replace(/events\/.*/, "event");
+            if (path === ">") {
+                await page.locator("tbody th a").first().click();
+                name = `${before}-one`;
+            } else if (path === "+") {
+                for (const box of await page.locator("td.choose input").all()) await box.check();
+                await page.locator("form.stack button").click();
+                name = `${before}-chosen`;
+            } else {
+                const answer = await page.goto(`/console/${path}`);
+                if (answer.status() !== 200) found.errors.push(`${path}: ${answer.status()}`);
+            }
+            before = name;
+            name = name.replace(/[^a-z0-9-]+/g, "-");
             await check(page, `${who}-${name}-${locale.slice(0, 2)}-${scheme}-${width}`);
         }
         await page.context().close();

@@ -3,7 +3,7 @@
 //! `nonce` and the code verifier, so that an answer is of use in the browser that asked for it, and
 //! nowhere else.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -32,6 +32,9 @@ pub const LOCAL_PROVIDER_PATH: &str = "/local-provider";
 
 /// How long the provider's metadata is kept.
 const METADATA_KEPT: Duration = Duration::from_secs(300);
+/// The shortest time between two questions to a provider that does not answer. Meanwhile people are told
+/// so at once.
+const METADATA_PAUSE: Duration = Duration::from_secs(5);
 
 /// The console as a client of the identity provider.
 pub struct CodeFlow {
@@ -42,15 +45,21 @@ pub struct CodeFlow {
     redirect_uri: String,
     provider: IdentityProvider,
     http: reqwest::Client,
-    metadata: Mutex<Option<Kept>>,
+    known: RwLock<Known>,
+    /// Held while the provider is asked: others take what is known, or wait for the one answer.
+    asking: Mutex<()>,
     pub times: SessionTimes,
     /// Whoever approves has shown who they are within this time.
     pub fresh: TimeDelta,
 }
 
-struct Kept {
-    metadata: Arc<Metadata>,
-    read_at: Instant,
+/// What is known of the provider.
+#[derive(Default)]
+struct Known {
+    metadata: Option<Arc<Metadata>>,
+    /// When it was asked last, and what was wrong with the answer.
+    asked_at: Option<Instant>,
+    fault: Option<String>,
 }
 
 /// What the provider says of itself (OpenID Connect Discovery 1.0, RFC 9207).
@@ -169,7 +178,8 @@ impl CodeFlow {
             redirect_uri: format!("{own_url}{CALLBACK_PATH}"),
             provider: IdentityProvider::load(&tokens, "console")?,
             http: client().map_err(unreachable)?,
-            metadata: Mutex::new(None),
+            known: RwLock::default(),
+            asking: Mutex::default(),
             times: SessionTimes {
                 idle: seconds(settings.idle_seconds),
                 longest: seconds(settings.session_seconds),
@@ -292,14 +302,59 @@ impl CodeFlow {
         serde_json::from_str(&text).map_err(bad)
     }
 
+    /// The provider's metadata. Nobody waits for a provider that hangs while older metadata is known, and
+    /// whoever must wait waits for one answer.
     async fn metadata(&self) -> Result<Arc<Metadata>, SignInError> {
-        let mut kept = self.metadata.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.read_at.elapsed() < METADATA_KEPT) {
-            return Ok(Arc::clone(&kept.metadata));
+        if let Some(answer) = self.known(METADATA_KEPT) {
+            return answer;
         }
-        let metadata = Arc::new(self.discover().await.map_err(SignInError::Provider)?);
-        *kept = Some(Kept { metadata: Arc::clone(&metadata), read_at: Instant::now() });
-        Ok(metadata)
+        let asking = match self.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(_another_asks) => {
+                if let Some(metadata) = self.read_known().metadata.clone() {
+                    return Ok(metadata);
+                }
+                self.asking.lock().await
+            }
+        };
+        // Another request may have asked meanwhile.
+        if let Some(answer) = self.known(METADATA_PAUSE) {
+            return answer;
+        }
+        let found = self.discover().await;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.asked_at = Some(Instant::now());
+        match found {
+            Ok(metadata) => {
+                known.metadata = Some(Arc::new(metadata));
+                known.fault = None;
+            }
+            Err(fault) => known.fault = Some(fault),
+        }
+        drop(known);
+        drop(asking);
+        self.known(METADATA_KEPT)
+            .unwrap_or_else(|| Err(SignInError::Provider("its metadata was not kept".to_owned())))
+    }
+
+    /// What is known, where the provider need not be asked: it answered within that time, or it did not
+    /// answer a moment ago. Older metadata is better than none.
+    fn known(&self, kept: Duration) -> Option<Result<Arc<Metadata>, SignInError>> {
+        let known = self.read_known();
+        let age = known.asked_at?.elapsed();
+        let fault = known.fault.as_ref();
+        if age >= if fault.is_some() { METADATA_PAUSE } else { kept } {
+            return None;
+        }
+        match (&known.metadata, fault) {
+            (Some(metadata), _) => Some(Ok(Arc::clone(metadata))),
+            (None, Some(fault)) => Some(Err(SignInError::Provider(fault.clone()))),
+            (None, None) => None,
+        }
+    }
+
+    fn read_known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn discover(&self) -> Result<Metadata, String> {

@@ -47,7 +47,7 @@ pub struct Person {
     pub does_zh: &'static str,
 }
 
-pub const PEOPLE: [Person; 5] = [
+pub const PEOPLE: [Person; 8] = [
     Person {
         name: "clerk",
         roles: &["reconcile"],
@@ -71,6 +71,24 @@ pub const PEOPLE: [Person; 5] = [
         roles: &["approve", "read"],
         does: "approves corrections",
         does_zh: "审批积分更正",
+    },
+    Person {
+        name: "decider",
+        roles: &["decide", "read"],
+        does: "decides on what is held",
+        does_zh: "处理冻结事项",
+    },
+    Person {
+        name: "operator",
+        roles: &["operate", "read"],
+        does: "looks after deliveries",
+        does_zh: "运维与消息重发",
+    },
+    Person {
+        name: "privacy",
+        roles: &["privacy", "read"],
+        does: "answers for personal data",
+        does_zh: "个人信息保护",
     },
     Person { name: "reader", roles: &["read"], does: "reads", does_zh: "只读" },
 ];

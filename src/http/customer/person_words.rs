@@ -8,6 +8,7 @@ use crate::referral::ReferralState;
 words! {
     /// All that the person's page says in one language.
     PersonWords {
+        tag: "en", "zh-Hans";
         title: "What we hold about you", "我们持有的您的信息";
         as_of: "As of", "截至";
         points: "Your points", "您的积分";

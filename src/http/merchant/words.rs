@@ -5,6 +5,7 @@ use crate::http::pages::words::words;
 words! {
     /// All that the shop's page says in one language.
     ShopWords {
+        tag: "en", "zh-Hans";
         other_language: "简体中文", "English";
         other_tag: "zh", "en";
         payment: "Payment", "收款登记";

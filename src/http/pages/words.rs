@@ -21,14 +21,12 @@ macro_rules! words {
     ($(#[$about:meta])* $words:ident { $($name:ident: $english:literal, $chinese:literal;)* }) => {
         $(#[$about])*
         pub struct $words {
-            /// BCP 47.
-            pub tag: &'static str,
             $(pub $name: &'static str,)*
         }
 
         impl $words {
-            pub const ENGLISH: &'static Self = &Self { tag: "en", $($name: $english,)* };
-            pub const CHINESE: &'static Self = &Self { tag: "zh-Hans", $($name: $chinese,)* };
+            pub const ENGLISH: &'static Self = &Self { $($name: $english,)* };
+            pub const CHINESE: &'static Self = &Self { $($name: $chinese,)* };
 
             pub const fn of(language: $crate::http::pages::words::Language) -> &'static Self {
                 match language {

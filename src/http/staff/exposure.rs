@@ -1,5 +1,7 @@
 //! What a partner costs the bank, beside its limits, and what waits for staff because of them.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,11 +10,11 @@ use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::staff::{Read, Staff};
 use crate::http::problem::Problem;
-use crate::ids::{ExposureKey, PartnerId, RuleId};
+use crate::ids::{PartnerId, RuleId};
 use crate::money::Amount;
 use crate::partner::exposure::{ExposedParty, ExposureMeasure, ExposurePeriod};
-use crate::program::{Occasion, exposure_buckets};
-use crate::store::{exposures, waiting_events};
+use crate::partner_board;
+use crate::store::waiting_events;
 
 /// Maximum number of alarms in a list.
 const ALARMS_MAX: usize = 1_000;
@@ -99,24 +101,17 @@ pub async fn get_exposure(
 ) -> Result<HttpResponse, Problem> {
     let id = PartnerId::try_from(path.into_inner()).map_err(|_invalid| Problem::not_found())?;
     let partner = gateway.registry.get(&id).ok_or_else(Problem::not_found)?;
-    let now = clock::now();
-    let occasion = Occasion::new(now, now, gateway.time_zone);
-    let buckets: Vec<_> = exposure_buckets(&partner, None, occasion).collect();
-    let keys: Vec<ExposureKey> = buckets.iter().map(|(_limit, bucket)| bucket.key).collect();
-    let whose = id.clone();
-    let known = gateway.main.ask(move |db| exposures::figures(db, &whose, &keys)).await?;
-    let figures = buckets.into_iter().map(|(limit, bucket)| {
-        let minor = known.iter().find(|(key, _figure)| *key == bucket.key);
-        let minor = minor.map_or(0, |(_key, figure)| *figure);
-        ExposureFigure {
-            limit: limit.id.clone(),
-            of: limit.of,
-            measure: limit.measure,
-            per: limit.per,
-            period: bucket.period,
-            figure: Amount::from_minor(minor, limit.max.asset()),
-            max: limit.max,
-        }
+    let (whose, zone) = (Arc::clone(&partner), gateway.time_zone);
+    let read = move |db: &mut _| partner_board::figures(db, &whose, zone, clock::now());
+    let figures = gateway.main.ask(read).await?;
+    let figures = figures.into_iter().map(|it| ExposureFigure {
+        limit: it.limit,
+        of: it.of,
+        measure: it.measure,
+        per: it.per,
+        period: it.period,
+        figure: it.figure,
+        max: it.max,
     });
     Ok(HttpResponse::Ok().json(ExposureView { partner: id, figures: figures.collect() }))
 }

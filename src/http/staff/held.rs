@@ -9,15 +9,14 @@ use crate::event::read_object;
 use crate::http::Gateway;
 use crate::http::access::staff::{Decide, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::referral::{ReferralView, read_id, read_page, read_place};
+use crate::http::schemas::referral::{ReferralView, read_id, read_place};
 use crate::http::schemas::requests::DecisionBody;
 use crate::http::server::media::JsonBody;
 use crate::http::server::paths::REPLAYED;
 use crate::http::staff::reason::read_reason;
 use crate::ids::{PartnerId, ReferralId, TransactionId};
-use crate::referral::{Actor, Move, ReferralState, ReferralStep};
-use crate::store::referral_moves;
-use crate::store::referrals::Filter;
+use crate::on_hold;
+use crate::referral::{Actor, Move, ReferralStep};
 use crate::writer::ReferralMoved;
 
 /// The page of referrals that is asked for.
@@ -76,20 +75,16 @@ pub async fn get_held(
 ) -> Result<HttpResponse, Problem> {
     let Page { cursor, limit } = page.into_inner();
     let place = read_place(limit, cursor.as_deref())?;
-    let filter = Filter { partner: None, state: Some(ReferralState::OnHold), after: None };
-    let (found, next) = read_page(&gateway.main, filter, place).await?;
-    let ids: Vec<ReferralId> = found.iter().map(|referral| referral.id).collect();
-    let holds = gateway.main.ask(move |db| referral_moves::holds(db, &ids)).await?;
-    let held = found.iter().filter_map(|record| {
-        let (finding, held_at) = holds.get(&record.id)?;
-        Some(Held {
-            referral: ReferralView::from(record),
-            partner: &record.partner,
-            finding,
-            score: record.placement.score,
-            why: &record.placement.why,
-            held_at: *held_at,
-        })
+    let (after, rows_max) = (place.after, place.rows_max());
+    let mut found = gateway.main.ask(move |db| on_hold::referrals(db, after, rows_max)).await?;
+    let next = place.cut(&mut found, |last| last.record.id.to_string());
+    let held = found.iter().map(|it| Held {
+        referral: ReferralView::from(&it.record),
+        partner: &it.record.partner,
+        finding: &it.finding,
+        score: it.record.placement.score,
+        why: &it.record.placement.why,
+        held_at: it.held_at,
     });
     Ok(HttpResponse::Ok().json(HeldPage { referrals: held.collect(), next }))
 }

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::clock::Moment;
 use crate::http::Gateway;
 use crate::http::access::staff::{Privacy, Staff};
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::ReadingId;
-use crate::store::readings::{self, ReadingRecord};
+use crate::store::readings::ReadingRecord;
 
 /// The query of the list.
 #[derive(Deserialize, IntoParams)]
@@ -68,7 +69,7 @@ pub async fn get_readings(
     let place = Place::read(page.limit, page.cursor.as_deref(), read)?;
     let (before, rows_max) = (place.after, place.rows_max());
     let mut found =
-        gateway.main.ask(move |db| readings::page(db, subject, before, rows_max)).await?;
+        gateway.main.ask(move |db| audit::readings(db, subject, before, rows_max)).await?;
     let next = place.cut(&mut found, |last| last.id.to_string());
     let readings = found.into_iter().map(View::from).collect();
     Ok(HttpResponse::Ok().json(Views { readings, next }))

@@ -4,6 +4,7 @@ pub mod business_keys;
 pub mod codes;
 pub mod daily_events;
 pub mod duplicates;
+pub mod event_search;
 pub mod flagged_payments;
 pub mod held_events;
 pub mod quotes;

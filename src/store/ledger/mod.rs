@@ -12,6 +12,7 @@ pub mod history;
 pub mod holds;
 pub mod lines;
 pub mod lots;
+pub mod one_transaction;
 pub mod own_history;
 pub mod past_figures;
 pub mod proof;

@@ -43,6 +43,29 @@ pub fn page(
     newest.into_iter().map(Stored::read).collect()
 }
 
+/// Messages about a subject to these destinations, each destination's in the order of its revisions.
+pub fn about(
+    db: &mut Db,
+    destinations: &[Destination],
+    subject: &[u8; 16],
+    rows_max: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let mut found = Vec::new();
+    for destination in destinations {
+        let rows: Vec<Stored> = outbox::table
+            .filter(outbox::destination.eq(destination.to_string()))
+            .filter(outbox::subject.eq(subject.as_slice()))
+            .order(outbox::revision)
+            .limit(rows_max)
+            .select(Stored::as_select())
+            .load(db)?;
+        for row in rows {
+            found.push(row.read()?);
+        }
+    }
+    Ok(found)
+}
+
 /// What waits for an endpoint need not wait any longer: it has shown that it answers.
 pub fn hasten(tx: &mut LedgerTx<'_>, endpoint: EndpointId, now: Moment) -> Result<(), StoreError> {
     let waiting = outbox::table

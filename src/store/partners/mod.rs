@@ -102,6 +102,17 @@ pub fn history(db: &mut Db, file: Option<&str>) -> Result<Vec<Change>, StoreErro
     rows.into_iter().map(change).collect()
 }
 
+/// The last changes of one file, the newest first.
+pub fn newest(db: &mut Db, file: &str, rows_max: i64) -> Result<Vec<Change>, StoreError> {
+    let rows: Vec<Row> = partner_changes::table
+        .filter(partner_changes::file.eq(file))
+        .order(partner_changes::number.desc())
+        .limit(rows_max)
+        .select(COLUMNS)
+        .load(db)?;
+    rows.into_iter().map(change).collect()
+}
+
 /// The last applied change and the last change of each file.
 pub fn latest(db: &mut Db) -> Result<BTreeMap<String, (Option<Change>, Change)>, StoreError> {
     // The numbers first: the texts of all changes would be too much.

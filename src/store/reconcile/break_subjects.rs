@@ -73,6 +73,17 @@ pub fn of_break(db: &mut Db, id: BreakId) -> Result<Vec<SubjectKey>, StoreError>
     rows.iter().map(|row| subject(row)).collect()
 }
 
+/// Breaks about a subject, of whatever state.
+pub fn about(db: &mut Db, subject: SubjectKey, rows_max: i64) -> Result<Vec<BreakId>, StoreError> {
+    let rows: Vec<Vec<u8>> = break_subjects::table
+        .filter(break_subjects::subject.eq(subject.bytes().as_slice()))
+        .order(break_subjects::break_id)
+        .limit(rows_max)
+        .select(break_subjects::break_id)
+        .load(db)?;
+    rows.iter().map(|row| break_id(row)).collect()
+}
+
 /// Those of these breaks of which it is kept what they are about.
 pub fn kept(db: &mut Db, breaks: &[BreakId]) -> Result<HashSet<BreakId>, StoreError> {
     let mut found = HashSet::new();

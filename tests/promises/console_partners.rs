@@ -1,0 +1,98 @@
+//! What staff see of partners, and what operators see of deliveries, keys and settings.
+
+use crate::harness::{Browser, Store, TestApp, Trial, payment, referral, run_sql};
+
+on_both_stores! {
+    async fn a_partner_is_read_as_sentences_and_frozen_in_one_step(store: Store) {
+        Trial::with_console_on(store)
+            .run(async |app| {
+                let shop = app.partner("green-basket").await;
+                shop.record(&payment("p-1", "m-1", "100.00", "0.00")).await;
+                let mut eva = Browser::signed_in(app, "reader").await;
+                eva.get("/console/partners").await.has(&["Green Basket", "Supermarket", "On trial"]);
+                let one = "/console/partners/green-basket";
+                let page = eva.get(one).await;
+                page.has(&[
+                    "spend ¥200, save ¥30", "points for each ¥1 paid.", "Keys that it signs with",
+                    "Changes of its manifest", "Limits, and what is used of them",
+                ]);
+                page.lacks(&["/freeze\"", "BEGIN", "PRIVATE"]);
+                eva.language = "zh-CN";
+                eva.get(one).await.has(&["满200减30", "超市", "合作方承担"]);
+                let mut dan = Browser::signed_in(app, "decider").await;
+                let freeze = format!("{one}/freeze");
+                assert_eq!(dan.act(one, &freeze, &[("reason", "")]).await.status, 422);
+                let reason = [("reason", "the till is stolen")];
+                assert_eq!(dan.act(one, &freeze, &reason).await.goes_to(), one);
+                dan.get(one).await.has(&["Frozen", "the till is stolen", "Lift the freeze"]);
+                dan.get("/console/partners").await.has(&["Frozen"]);
+                assert_eq!(dan.act(one, &freeze, &reason).await.status, 409);
+                assert_eq!(dan.act(one, &format!("{freeze}/end"), &reason).await.goes_to(), one);
+                dan.get(one).await.lacks(&["the till is stolen"]);
+                assert_eq!(dan.get("/console/partners/nobody").await.status, 404);
+            })
+            .await;
+    }
+}
+
+on_both_stores! {
+    async fn an_operator_sends_again_what_was_given_up(store: Store) {
+        Trial::with_console_on(store)
+            .run(async |app: &mut TestApp| {
+                app.leads_may_wait = true;
+                let travel = app.partner("sunny-travel").await;
+                travel.record(&referral("l-1", "travel-loan", "9000.00", "harbour")).await;
+                let mut olga = Browser::signed_in(app, "operator").await;
+                let path = "/console/operations";
+                olga.get(path).await.has(&["No message was given up.", "CRM", "Keys", "Settings in force"]);
+                let dead = "UPDATE outbox SET state = 'dead', last_error = 'refused: <b>no</b>'";
+                run_sql(&app.trial, dead).unwrap();
+                let page = olga.get(path).await;
+                page.has(&["Messages that were given up", "Lead", "refused: &#60;b&#62;no", "/console/stories/referrals/"]);
+                let (_before, rest) = page.text.split_once("/console/operations/messages/").unwrap();
+                let replay = format!("{path}/messages/{}", rest.split('"').next().unwrap());
+                assert_eq!(olga.act(path, &replay, &[]).await.goes_to(), path);
+                olga.get(path).await.has(&["No message was given up."]);
+                let again = olga.act(path, &replay, &[]).await;
+                assert_eq!(again.status, 409, "{}", again.text);
+                // No secret stands on the page.
+                let keys = std::fs::read_to_string(app.trial.folder.path().join("keys.toml"));
+                if let Ok(keys) = keys {
+                    let page = olga.get(path).await;
+                    for secret in keys.split('"').filter(|text| text.len() > 40) {
+                        page.lacks(&[secret]);
+                    }
+                }
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_answers_for_personal_data_reads_who_read_it() {
+    Trial::with_console_on(Store::Sqlite)
+        .run(async |app| {
+            let shop = app.partner("green-basket").await;
+            shop.record(&payment("p-1", "m-1", "100.00", "0.00")).await;
+            let mut pia = Browser::signed_in(app, "privacy").await;
+            pia.get("/console/readings").await.has(&["Nobody has read any."]);
+            let find = "/console/find";
+            let asked = [
+                ("about", "person"),
+                ("partner", "green-basket"),
+                ("member", "m-1"),
+                ("purpose", "=asks about points"),
+            ];
+            pia.act(find, find, &asked).await;
+            let page = pia.get("/console/readings").await;
+            page.has(&["=asks about points", "privacy", "Customer"]);
+            let (_before, rest) = page.text.split_once("?subject=").unwrap();
+            let same = format!("/console/readings?subject={}", rest.split('"').next().unwrap());
+            pia.get(&same).await.has(&["=asks about points", "Take all filters off"]);
+            let file = pia.get("/console/readings/file").await;
+            assert!(file.text.starts_with("reading,read_at,"), "{}", file.text);
+            // A spreadsheet runs nothing.
+            file.has(&["'=asks about points"]);
+        })
+        .await;
+}
