@@ -108,12 +108,13 @@ pub async fn get_file(_visit: Visit, gateway: web::Data<Gateway>) -> Result<Http
     file.write_record(head).map_err(|error| Problem::internal(error.to_string()))?;
     for it in found {
         let (id, at, subject) = (it.id.to_string(), it.read_at.to_string(), it.subject.to_string());
+        let (reader, purpose) = (cell(&it.reader), cell(&it.purpose));
         let line = [
             id.as_str(),
             at.as_str(),
             it.reader_kind.as_str(),
-            &cell(&it.reader),
-            &cell(&it.purpose),
+            reader.as_ref(),
+            purpose.as_ref(),
             it.subject_kind.as_str(),
             subject.as_str(),
         ];

@@ -94,8 +94,8 @@ impl Sayer {
         }
     }
 
-    fn earning(self, rule: &Earning) -> String {
-        let basis = match &rule.basis {
+    fn basis(self, basis: &Basis) -> String {
+        match basis {
             Basis::PerUnit(factor) => {
                 let factor = grouped(&factor.normalize().to_string());
                 match self.language() {
@@ -124,8 +124,11 @@ impl Sayer {
                     format!("每满 {} 得{}。", self.yuan(step.spend), self.points(step.points))
                 }
             },
-        };
-        let mut said = vec![basis];
+        }
+    }
+
+    fn earning(self, rule: &Earning) -> String {
+        let mut said = vec![self.basis(&rule.basis)];
         said.push(self.condition(&rule.when, self.say("Only ", "仅限")));
         said.push(self.condition(&rule.except, self.say("Not ", "不适用于")));
         for it in &rule.multiply {

@@ -343,7 +343,8 @@ impl CodeFlow {
         let known = self.read_known();
         let age = known.asked_at?.elapsed();
         let fault = known.fault.as_ref();
-        if age >= if fault.is_some() { METADATA_PAUSE } else { kept } {
+        let good_for = if fault.is_some() { METADATA_PAUSE } else { kept };
+        if age >= good_for {
             return None;
         }
         match (&known.metadata, fault) {
