@@ -135,7 +135,7 @@ async fn check_shown(gateway: &Gateway, id: BreakId, number: i64) -> Result<(), 
 }
 
 /// The page again, with what was typed and what is to be mended.
-async fn again(
+pub async fn again(
     gateway: &Gateway,
     request: &HttpRequest,
     visit: &Visit,

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::attachments::{self, AttachmentView};
 use super::break_list::{BreakRow, difference};
 use super::break_words::{action_name, code_by_name, state_by_name, would_match};
 use super::page::{self, Frame, Part};
@@ -18,6 +19,7 @@ use crate::http::problem::Problem;
 use crate::ids::{BreakId, EventId, EventKey, PartnerId};
 use crate::ledger::Posting;
 use crate::ledger::account::chart;
+use crate::reconcile::attachments as kept_files;
 use crate::reconcile::break_record::{
     BreakFacts, FactDecision, FactRow, Note, NoteAuthor, NoteReaders,
 };
@@ -43,6 +45,7 @@ struct Page {
     waiting: Option<Waiting>,
     past: Vec<PastProposal>,
     notes: Vec<NoteView>,
+    attachments: Vec<AttachmentView>,
     may_propose: bool,
     may_note: bool,
     form: BreakForm,
@@ -175,6 +178,8 @@ pub async fn show(
     let Shown { found, form, status } = shown;
     let frame = Frame::open(request, gateway, visit, Part::Breaks).await?;
     let BreakDetail { found, proposals, notes } = found;
+    let of = found.id;
+    let files = gateway.main.ask_or(move |db| kept_files::list(None, db, of)).await?;
     let facts: BreakFacts = serde_json::from_str(&found.facts).map_err(Problem::internal)?;
     let w = frame.w;
     let rows_of = FactReader { partner: &found.partner, may_read: stories::may_read(visit) };
@@ -218,6 +223,7 @@ pub async fn show(
         no_longer_found: facts.gone,
         waiting: waiting.transpose()?,
         past: past.into_iter().rev().map(|it| PastProposal::of(&frame, it)).collect(),
+        attachments: attachments::views(&frame, found.id, files),
         notes: notes.into_iter().map(|note| NoteView::of(&frame, note)).collect(),
         may_propose: is_open && visit.has(Role::Reconcile),
         may_note: visit.has(Role::Reconcile),

@@ -54,7 +54,6 @@ words! {
         do_confirm: "Confirm: it is the payment of that order after all", "确认：确为该指令的付款";
         do_charge: "Charge: the partner has the money, and it is taken off what is owed next", "扣回：款项在合作方，从下期应付中扣除";
         error_action: "Choose what is to be done.", "请选择处理方式。";
-        would_post: "What approving posts", "审批后将入账";
         preview_gone: "As things stand now, it cannot be posted.", "按当前状态无法入账。";
     }
 }

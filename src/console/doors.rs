@@ -59,6 +59,8 @@ pub const DOORS: &[Door] = &[
     get("/console/breaks/{break}", READERS),
     post("/console/breaks/{break}/proposals", PROPOSERS),
     post("/console/breaks/{break}/notes", PROPOSERS),
+    post("/console/breaks/{break}/attachments", PROPOSERS),
+    get("/console/breaks/{break}/attachments/{attachment}", READERS),
     post("/console/breaks/{break}/approval", SETTLERS),
     post("/console/breaks/{break}/rejection", SETTLERS),
     get("/console/approvals", READERS),

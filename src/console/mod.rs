@@ -4,6 +4,7 @@
 
 mod admission;
 mod approvals;
+mod attachments;
 mod bank_breaks;
 mod break_acts;
 mod break_list;
@@ -43,6 +44,7 @@ use actix_web::{Resource, Route, web};
 
 use crate::http::access::code_flow::CALLBACK_PATH;
 use crate::http::server::paths::STATEMENT_BYTES_MAX;
+use crate::reconcile::attachment::ATTACHMENT_BYTES_MAX;
 pub use doors::{DOORS, Door, DoorMethod, DoorRoles};
 
 /// All of the console. Without its settings each page is unknown.
@@ -109,6 +111,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(decision_routes)
         .configure(story_routes)
         .configure(operations_routes)
+        .configure(attachment_routes)
         .configure(settlement_routes);
 }
 
@@ -162,6 +165,20 @@ fn operations_routes(config: &mut web::ServiceConfig) {
         .service(closed(at(
             "/console/operations/messages/{message}/replay",
             web::post().to(operations::post_replay),
+        )));
+}
+
+fn attachment_routes(config: &mut web::ServiceConfig) {
+    // The file, and the form around it.
+    let bytes_max = ATTACHMENT_BYTES_MAX.saturating_add(16 * 1024);
+    config
+        .service(closed(
+            at("/console/breaks/{break}/attachments", web::post().to(attachments::post_attachment))
+                .app_data(web::PayloadConfig::new(bytes_max)),
+        ))
+        .service(closed(at(
+            "/console/breaks/{break}/attachments/{attachment}",
+            web::get().to(attachments::get_attachment),
         )));
 }
 

@@ -20,7 +20,6 @@ words! {
         attempts: "Attempts", "尝试次数";
         error: "Last error", "最近错误";
         again: "Send again", "重新发送";
-        not_dead: "The message is not given up any more: look at the list again.", "该消息已不在放弃状态，请刷新列表。";
         keys: "Keys", "密钥";
         key: "Key", "密钥";
         used_for: "Used for", "用途";
@@ -37,8 +36,6 @@ words! {
         ended: "ended", "已停用";
         always: "always", "一直";
         settings: "Settings in force", "生效设置";
-        setting: "Setting", "设置";
-        value: "Value", "值";
         address: "Own address", "服务地址";
         zone: "Time zone of the programme", "时区";
         idle: "Console: a session ends without use after", "工作台会话闲置失效";
@@ -126,7 +123,6 @@ words! {
         lift_says: "What is held stays held until somebody decides on it; the rest is as it was.", "已冻结事项仍须逐一决定，其余恢复。";
         frozen_by: "Frozen by", "冻结人";
         because: "Why", "理由";
-        freeze_state: "Somebody else was first: open the page again and look.", "他人已先处理，请重新打开查看。";
     }
 }
 

@@ -140,6 +140,13 @@ words! {
         from_partner: "from the partner", "来自合作方";
         to_partner: "the partner reads it", "合作方可见";
 
+        attachments: "Files", "附件";
+        no_attachments: "No file is attached.", "暂无附件。";
+        attach: "Attach a file", "添加附件";
+        attach_hint: "A PDF, a picture (PNG, JPEG), text, CSV or a workbook (.xlsx) of 1 MB at most, without names or phone numbers of customers.", "PDF、图片（PNG、JPEG）、文本、CSV 或工作簿（.xlsx），不超过 1 MB，勿含客户姓名或电话。";
+        attach_shared: "The partner reads it too", "合作方可见";
+        error_attachment: "Choose a PDF, a picture, text, CSV or a workbook of 1 MB at most; a break has at most 20 files.", "请选择不超过 1 MB 的 PDF、图片、文本、CSV 或工作簿；每笔差错最多 20 个附件。";
+
         about_breaks: "About breaks", "差错处理";
         corrections: "Corrections", "积分更正";
         no_proposals: "No proposal waits.", "没有待审批的处理意见。";

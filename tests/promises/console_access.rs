@@ -16,6 +16,7 @@ fn filled(path: &str) -> String {
         .replace("{period}", "2020-01")
         .replace("{format}", "pdf")
         .replace("{entry}", "00000000000000000000000000000000")
+        .replace("{attachment}", "00000000-0000-0000-0000-000000000000")
         .replace("{message}", "00000000-0000-0000-0000-000000000000")
         .replace("{held}", "00000000-0000-0000-0000-000000000000")
         .replace("{event}", "00000000-0000-0000-0000-000000000000")
@@ -115,6 +116,29 @@ async fn what_a_person_may_see_of_the_console_runs_nothing_and_loads_nothing_fro
                 assert_eq!(page.headers["cache-control"], "no-store");
                 page.lacks(&["<script", " style=", " onclick", "javascript:", "src=\"http"]);
             }
+        })
+        .await;
+}
+
+/// A cookie that nobody of ours gave is told by itself, without a look at what is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_known_by_the_cookie_that_we_gave_and_by_no_other() {
+    Trial::with_console_on(Store::Sqlite)
+        .run(async |app| {
+            let (mut one, two) =
+                (Browser::signed_in(app, "reader").await, Browser::signed_in(app, "clerk").await);
+            one.get("/console/today").await.has(&["Signed in as"]);
+            let parts = |browser: &Browser| {
+                let cookie = browser.cookies["console"].clone();
+                cookie.split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap()
+            };
+            let ((secret, seal), (_other, other_seal)) = (parts(&one), parts(&two));
+            for cookie in [secret.clone(), format!("{secret}."), format!("{secret}.{other_seal}")] {
+                one.cookies.insert("console".to_owned(), cookie);
+                one.get("/console/today").await.lacks(&["Signed in as"]);
+            }
+            one.cookies.insert("console".to_owned(), format!("{secret}.{seal}"));
+            one.get("/console/today").await.has(&["Signed in as"]);
         })
         .await;
 }

@@ -1,12 +1,13 @@
 //! Staff decide in the console on what is held and on entries of the bank, as two persons where that is
 //! asked for, and see what it will post.
 
+use reqwest::Method;
 use serde_json::json;
 use tallystick::clock;
 
 use crate::exposure::{limit, now};
 use crate::harness::{Browser, Store, TestApp, Trial, adjustment, payment, referral, staff};
-use crate::reconcile::{STATEMENTS, clerk, compare, hand_in, line, statement};
+use crate::reconcile::{STATEMENTS, clerk, compare, hand_in, line, one_difference, statement};
 
 /// A console whose programme has the shipped limits.
 fn bounded(store: Store) -> Trial {
@@ -176,6 +177,44 @@ on_both_stores! {
                 // Decided already.
                 let again = ben.act(approvals, approve, &fields).await;
                 assert_eq!(again.status, 409, "{}", again.text);
+            })
+            .await;
+    }
+}
+
+on_both_stores! {
+    async fn a_file_is_attached_to_a_break_and_taken_away_as_it_came(store: Store) {
+        Trial::with_console_on(store)
+            .run(async |app| {
+                let id = one_difference(app).await;
+                let page = format!("/console/breaks/{id}");
+                let mut ann = Browser::signed_in(app, "clerk").await;
+                let attach = async |ann: &mut Browser, name: &str, content: &str| {
+                    let token = ann.get(&page).await.value("token");
+                    let body = format!(
+                        "--x\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n\
+                         --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+                         Content-Type: text/plain\r\n\r\n{content}\r\n--x--\r\n"
+                    );
+                    let path = format!("{page}/attachments");
+                    let request = ann.request(Method::POST, &path).header("origin", &ann.url);
+                    let kind = "multipart/form-data; boundary=x";
+                    ann.send(request.header("content-type", kind).body(body)).await
+                };
+                for (name, content) in [("roll.exe", "MZ"), ("roll.pdf", "no PDF"), ("roll.txt", "")] {
+                    let refused = attach(&mut ann, name, content).await;
+                    assert_eq!(refused.status, 422, "{name}: {}", refused.text);
+                    refused.has(&["href=\"#file\""]);
+                }
+                assert_eq!(attach(&mut ann, "roll.txt", "the till's roll").await.goes_to(), page);
+                let mut ben = Browser::signed_in(app, "settler").await;
+                let shown = ben.get(&page).await;
+                shown.has(&["roll.txt", "clerk"]);
+                let (_before, rest) = shown.text.split_once("/attachments/").unwrap();
+                let path = format!("{page}/attachments/{}", rest.split('"').next().unwrap());
+                let file = ben.get(&path).await;
+                assert_eq!(file.text, "the till's roll");
+                assert_eq!(file.headers["content-type"], "application/octet-stream");
             })
             .await;
     }
