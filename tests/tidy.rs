@@ -76,6 +76,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         &[
             "ledger/verify",
             "ledger/as_of",
+            "ledger/board",
             "ledger/seal",
             "ledger/export",
             "ledger/liability",

@@ -34,6 +34,7 @@ const SETTLERS: DoorRoles = DoorRoles::Of(&[Role::Settle]);
 const CORRECTION_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Approve]);
 const HELD_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Decide]);
 const DECIDERS: DoorRoles = DoorRoles::Of(&[Role::Decide]);
+const LEDGER_READERS: DoorRoles = DoorRoles::Of(&[Role::Read]);
 const PRIVACY: DoorRoles = DoorRoles::Of(&[Role::Privacy]);
 const OPERATORS: DoorRoles = DoorRoles::Of(&[Role::Operate]);
 const STORY_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Privacy]);
@@ -85,6 +86,8 @@ pub const DOORS: &[Door] = &[
     get("/console/partners/{partner}", HELD_READERS),
     post("/console/partners/{partner}/freeze", DECIDERS),
     post("/console/partners/{partner}/freeze/end", DECIDERS),
+    get("/console/ledger", LEDGER_READERS),
+    get("/console/ledger/{account}/{owner}", LEDGER_READERS),
     get("/console/readings", PRIVACY),
     get("/console/readings/file", PRIVACY),
     get("/console/operations", OPERATORS),

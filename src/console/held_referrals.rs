@@ -9,7 +9,7 @@ use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::decision_words::DecisionWords;
 use super::held::{DecisionForm, OnePage, no_reason, standing};
-use super::journal::of_asset;
+use super::journal::sum_of;
 use super::page::{self, Frame, Part, partner_name};
 use super::refusal::stale;
 use super::sign_in::fresh_path;
@@ -161,7 +161,7 @@ fn facts(gateway: &Gateway, frame: &Frame, found: &ReferralOnHold) -> Vec<FactVi
     vec![
         FactView::plain(frame.w.partner, partner_name(gateway, &record.partner)),
         FactView::plain(d.product, record.product.clone()),
-        FactView::plain(frame.w.amount, of_asset(frame, &record.amount)),
+        FactView::plain(frame.w.amount, sum_of(frame, &record.amount)),
         FactView::plain(d.region, record.region.clone()),
         FactView::plain(d.score, record.placement.score.to_string()),
         FactView::plain(d.held_since, frame.figures.time(&found.held_at)),
@@ -184,7 +184,7 @@ impl Row {
             href: path(record.id),
             product: record.product.clone(),
             partner: partner_name(gateway, &record.partner),
-            amount: of_asset(frame, &record.amount),
+            amount: sum_of(frame, &record.amount),
             finding: found.finding.clone(),
             score: record.placement.score,
             since: frame.figures.time(&found.held_at),

@@ -54,6 +54,16 @@ pub fn owner_name(gateway: &Gateway, frame: &Frame, owner: &Owner) -> String {
     }
 }
 
+/// What an event is about, without a sign.
+pub fn sum_of(frame: &Frame, amount: &Amount) -> String {
+    let text = frame.figures.amount(amount);
+    match amount.asset() {
+        Asset::PTS => format!("{text} {}", frame.w.points_unit),
+        Asset::CNY => format!("¥{text}"),
+        asset => format!("{} {text}", asset.code()),
+    }
+}
+
 /// With its sign, and its currency small before it where it is money.
 pub fn of_asset(frame: &Frame, amount: &Amount) -> String {
     let signed = frame.figures.signed(amount);

@@ -18,6 +18,7 @@ mod files;
 mod held;
 mod held_referrals;
 mod journal;
+mod ledger;
 mod operations;
 mod operations_words;
 mod own_sessions;
@@ -158,6 +159,11 @@ fn operations_routes(config: &mut web::ServiceConfig) {
         .service(closed(at(
             "/console/partners/{partner}/freeze/end",
             web::post().to(partners::post_lift),
+        )))
+        .service(closed(at("/console/ledger", web::get().to(ledger::get_ledger))))
+        .service(closed(at(
+            "/console/ledger/{account}/{owner}",
+            web::get().to(ledger::get_account),
         )))
         .service(closed(at("/console/readings", web::get().to(readings::get_readings))))
         .service(closed(at("/console/readings/file", web::get().to(readings::get_file))))

@@ -49,6 +49,17 @@ words! {
         version: "Version", "版本";
         minutes: "minutes", "分钟";
 
+        ledger: "Ledger", "总账";
+        ledger_says: "What the accounts of the bank and of the partners hold now. Customers' accounts are read by the stories of their events.", "银行与合作方各科目当前余额；客户账户请查看相应事件的全过程。";
+        head: "The last block of the chain", "最新区块";
+        block: "Block", "区块";
+        transactions: "Transactions in the chain", "链上交易数";
+        sealed_at: "Sealed at", "封存时间";
+        no_accounts: "Nothing is booked yet.", "尚无账务。";
+        accounts: "Accounts", "科目";
+        balance: "Balance", "余额";
+        happened: "Happened", "发生时间";
+
         readings: "Readings", "查阅记录";
         readings_says: "Who read personal data, when and what for. What stands here is never changed.", "何人、何时、为何查看个人信息；记录不可更改。";
         as_file: "The newest as CSV", "下载最新记录（CSV）";

@@ -41,6 +41,7 @@ pub enum Part {
     Sessions,
     Partners,
     Operations,
+    Ledger,
     Readings,
 }
 
@@ -184,6 +185,9 @@ fn links(visit: &Visit, language: Language, part: Part, worklist: &Worklist) -> 
     let o = OperationsWords::of(language);
     if visit.has(Role::Read) || visit.has(Role::Decide) {
         links.push(link("/console/partners", o.partners, Part::Partners, &[]));
+    }
+    if visit.has(Role::Read) {
+        links.push(link("/console/ledger", o.ledger, Part::Ledger, &[]));
     }
     if visit.has(Role::Privacy) {
         links.push(link("/console/readings", o.readings, Part::Readings, &[]));

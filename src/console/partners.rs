@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::held::{DecisionForm, no_reason};
-use super::journal::of_asset;
+use super::journal::sum_of;
 use super::operations_words::{OperationsWords, business_name, status_name};
 use super::page::{self, Frame, Part};
 use super::refusal::stale;
@@ -347,12 +347,11 @@ impl LimitRow {
             false => format!("{}, {}, {}", it.measure.name(), it.of.name(), it.per.one()),
         };
         let hundredths = it.figure.minor().saturating_mul(100).checked_div(it.max.minor());
-        let plain = |text: String| text.trim_start_matches('+').replace(" +", " ");
         Self {
             says: names,
             period: it.period.clone(),
-            used: plain(of_asset(frame, &it.figure)),
-            most: plain(of_asset(frame, &it.max)),
+            used: sum_of(frame, &it.figure),
+            most: sum_of(frame, &it.max),
             share: hundredths.unwrap_or(0).clamp(0, 100),
         }
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::break_list::Choice;
 use super::break_page::FormError;
-use super::journal::of_asset;
+use super::journal::sum_of;
 use super::page::{self, Frame, Part, partner_name};
 use super::story_page::{StepView, steps};
 use super::story_words::{StoryWords, kind_name};
@@ -261,7 +261,7 @@ async fn show_story(
         s: StoryWords::of(frame.language),
         kind: kind_name(&found.kind, frame.language),
         partner: partner_name(gateway, &found.partner),
-        amount: of_asset(&frame, &found.amount),
+        amount: sum_of(&frame, &found.amount),
         happened_at: frame.figures.time(&found.happened_at),
         referral: found.referral.map_or_else(String::new, |id| id.to_string()),
         steps: steps(gateway, &frame, visit, &found),
@@ -288,7 +288,7 @@ impl FoundRow {
             name: found.name.clone(),
             kind: kind_name(&found.kind, frame.language),
             partner: partner_name(gateway, &found.partner),
-            amount: of_asset(frame, &found.amount),
+            amount: sum_of(frame, &found.amount),
             at: frame.figures.time(&found.at),
         }
     }

@@ -1,7 +1,7 @@
 //! The steps of a story as people read them.
 
 use super::break_words::{code_name, state_name};
-use super::journal::{JournalLine, of_asset};
+use super::journal::{JournalLine, sum_of};
 use super::page::Frame;
 use super::stories::path;
 use super::story_words::{StoryWords, kind_name, mark_name, referral_state};
@@ -91,7 +91,7 @@ impl Writer<'_> {
                 let href = path(StoryId::Event(*key));
                 let facts = vec![
                     FactView { label: self.frame.w.event, text, href },
-                    fact(self.frame.w.amount, of_asset(self.frame, amount)),
+                    fact(self.frame.w.amount, sum_of(self.frame, amount)),
                 ];
                 StepView { facts, ..titled(label) }
             }

@@ -1,9 +1,10 @@
 //! Accounting itself: accounts, postings, and transactions that always balance. Pure, but for
-//! [`verify`], [`seal`], [`as_of`], [`export`], [`liability`] and [`outstanding`], which work on the
+//! [`verify`], [`seal`], [`as_of`], [`board`], [`export`], [`liability`] and [`outstanding`], which work on the
 //! store. What an event is worth is `program`'s; writing down is `store`'s.
 
 pub mod account;
 pub mod as_of;
+pub mod board;
 pub mod breakage;
 pub mod chain;
 pub mod cutoff;

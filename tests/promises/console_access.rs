@@ -17,6 +17,8 @@ fn filled(path: &str) -> String {
         .replace("{format}", "pdf")
         .replace("{entry}", "00000000000000000000000000000000")
         .replace("{attachment}", "00000000-0000-0000-0000-000000000000")
+        .replace("{account}", "nothing")
+        .replace("{owner}", "bank")
         .replace("{message}", "00000000-0000-0000-0000-000000000000")
         .replace("{held}", "00000000-0000-0000-0000-000000000000")
         .replace("{event}", "00000000-0000-0000-0000-000000000000")

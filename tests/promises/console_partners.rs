@@ -96,3 +96,24 @@ async fn whoever_answers_for_personal_data_reads_who_read_it() {
         })
         .await;
 }
+
+on_both_stores! {
+    async fn the_ledger_shows_what_accounts_hold_and_leads_to_the_stories_of_their_entries(store: Store) {
+        Trial::with_console_on(store)
+            .run(async |app| {
+                let mut eva = Browser::signed_in(app, "reader").await;
+                eva.get("/console/ledger").await.has(&["Nothing is booked yet."]);
+                let shop = app.partner("green-basket").await;
+                shop.record(&payment("p-1", "m-1", "100.00", "0.00")).await;
+                let page = eva.get("/console/ledger").await;
+                page.has(&["Accounts", "Bank"]);
+                // No account of a customer.
+                page.lacks(&["Customer \u{2026}"]);
+                let (_before, rest) = page.text.split_once("href=\"/console/ledger/").unwrap();
+                let path = format!("/console/ledger/{}", rest.split('"').next().unwrap());
+                eva.get(&path).await.has(&["Payment", "/console/stories/events/"]);
+                assert_eq!(eva.get("/console/ledger/points_available/bank").await.status, 404);
+            })
+            .await;
+    }
+}

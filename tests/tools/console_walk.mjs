@@ -92,7 +92,7 @@ const pages = {
         "sessions", "stay", "settlement/green-basket/2026-11", "approvals/bank?state=open"],
     settler: ["today", "approvals", "approvals/bank"],
     approver: ["today", "approvals/corrections", ">"],
-    reader: ["find", story, "partners", "partners/green-basket", "approvals/held"],
+    reader: ["find", story, "partners", "partners/green-basket", "approvals/held", "ledger", ">"],
     decider: ["today", "approvals/held", ">", "approvals/referrals", "partners/green-basket"],
     operator: ["operations"],
     privacy: ["find", "readings"],
