@@ -1,11 +1,14 @@
 //! What is held until staff decide: events and rewards of conversions, and referrals. Only reads; the
 //! decisions are the writer's.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::clock::Moment;
 use crate::ids::{EventKey, ReferralId};
 use crate::referral::ReferralState;
+use crate::store::event_search::{self, FoundEvent};
 use crate::store::held_events::{self, HeldEvent, HeldFilter, HeldState};
 use crate::store::referrals::{self, Filter, ReferralRecord};
 use crate::store::{Db, StoreError, referral_moves};
@@ -13,6 +16,8 @@ use crate::store::{Db, StoreError, referral_moves};
 /// A held event or reward, and why it is held in both languages.
 pub struct OnHold {
     pub held: HeldEvent,
+    /// The event itself; nothing where a reward is held.
+    pub event: Option<FoundEvent>,
     pub says: Vec<HeldBecause>,
 }
 
@@ -43,7 +48,15 @@ pub fn events(
     rows_max: i64,
 ) -> Result<Vec<OnHold>, StoreError> {
     let filter = HeldFilter { state: HeldState::Open, partner: None, after };
-    held_events::page(db, &filter, rows_max)?.into_iter().map(OnHold::of).collect()
+    let found = held_events::page(db, &filter, rows_max)?;
+    let keys: Vec<EventKey> = found.iter().map(|it| it.event).collect();
+    let mut events: HashMap<EventKey, FoundEvent> =
+        event_search::these(db, &keys)?.into_iter().map(|it| (it.key, it)).collect();
+    let with = |held: HeldEvent| {
+        let event = events.remove(&held.event);
+        OnHold::of(held, event)
+    };
+    found.into_iter().map(with).collect()
 }
 
 /// One, whatever became of it.
@@ -51,7 +64,9 @@ pub fn events(
 /// # Errors
 /// The store's.
 pub fn event(db: &mut Db, key: EventKey) -> Result<Option<OnHold>, StoreError> {
-    held_events::get(db, key)?.map(OnHold::of).transpose()
+    let Some(held) = held_events::get(db, key)? else { return Ok(None) };
+    let event = event_search::one(db, key)?;
+    OnHold::of(held, event).map(Some)
 }
 
 /// Referrals on hold, the oldest first, after the last one of the page before.
@@ -96,9 +111,9 @@ struct Said {
 }
 
 impl OnHold {
-    fn of(held: HeldEvent) -> Result<Self, StoreError> {
+    fn of(held: HeldEvent, event: Option<FoundEvent>) -> Result<Self, StoreError> {
         let said: Said = serde_json::from_str(&held.receipt)
             .map_err(|_other| StoreError::Corrupt("held_events.receipt"))?;
-        Ok(Self { held, says: said.explanation })
+        Ok(Self { held, event, says: said.explanation })
     }
 }

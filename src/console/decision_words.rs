@@ -10,6 +10,7 @@ words! {
         no_held_says: "Payments, redemptions and rewards beyond a limit, or unlike what a partner usually reports, stand here until somebody decides.", "超过限额或异常的支付、兑换和奖励，在人工决定前显示在这里。";
         held_since: "Held since", "冻结时间";
         why: "Why", "原因";
+        happened: "Happened at", "发生时间";
         needs_second: "a second person must release it", "须第二人放行";
         release: "Release", "放行";
         release_says: "Released, it brings what it would have brought, without limits, less what was refunded meanwhile. Beyond what one person may release in a day, a second person must release it too.", "放行后按原应得权益入账（扣除其间退款），不受限额约束；超过单人当日额度的，须第二人放行。";

@@ -37,7 +37,9 @@ const DECIDERS: DoorRoles = DoorRoles::Of(&[Role::Decide]);
 const LEDGER_READERS: DoorRoles = DoorRoles::Of(&[Role::Read]);
 const PRIVACY: DoorRoles = DoorRoles::Of(&[Role::Privacy]);
 const OPERATORS: DoorRoles = DoorRoles::Of(&[Role::Operate]);
-const STORY_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Privacy]);
+const STORY_READERS: DoorRoles =
+    DoorRoles::Of(&[Role::Read, Role::Privacy, Role::Reconcile, Role::Settle, Role::Decide]);
+const REFERRAL_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Privacy, Role::Decide]);
 const APPROVERS: DoorRoles = DoorRoles::Of(&[Role::Approve]);
 
 /// Every door of the console.
@@ -51,7 +53,7 @@ pub const DOORS: &[Door] = &[
     get("/console/find", STORY_READERS),
     post("/console/find", STORY_READERS),
     get("/console/stories/events/{event}", STORY_READERS),
-    get("/console/stories/referrals/{referral}", STORY_READERS),
+    get("/console/stories/referrals/{referral}", REFERRAL_READERS),
     get("/console/breaks", READERS),
     post("/console/breaks/chosen", PROPOSERS),
     post("/console/breaks/chosen/proposals", PROPOSERS),

@@ -10,6 +10,7 @@ use super::approvals::{Query, Tabs};
 use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::decision_words::DecisionWords;
+use super::journal::sum_of;
 use super::page::{self, Frame, Part, partner_name};
 use super::refusal::stale;
 use super::sign_in::fresh_path;
@@ -45,6 +46,8 @@ struct List {
 struct Row {
     href: String,
     kind: String,
+    name: String,
+    amount: String,
     partner: String,
     why: String,
     since: String,
@@ -193,7 +196,7 @@ async fn show(
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = OnePage {
         d,
-        title: kind_name(&held.kind, frame.language),
+        title: title(&frame, &found),
         state,
         is_waiting,
         says: says(&frame, &found),
@@ -230,6 +233,17 @@ fn is_person(by: &str, visit: &Visit) -> bool {
     StaffId::try_from(by.to_owned()).is_ok_and(|by| by.is_same_person(visit.id()))
 }
 
+fn title(frame: &Frame, found: &OnHold) -> String {
+    let kind = kind_name(&found.held.kind, frame.language);
+    let name = found.event.as_ref().map(|it| it.id.as_str());
+    name.map_or_else(|| kind.clone(), |name| format!("{kind} · {name}"))
+}
+
+/// What the event is about; empty for a reward.
+fn amount(frame: &Frame, found: &OnHold) -> String {
+    found.event.as_ref().map_or_else(String::new, |it| sum_of(frame, &it.amount))
+}
+
 fn says(frame: &Frame, found: &OnHold) -> Vec<String> {
     found.says.iter().map(|it| frame.say(&it.says, &it.says_zh).to_owned()).collect()
 }
@@ -242,6 +256,10 @@ fn facts(gateway: &Gateway, frame: &Frame, found: &OnHold) -> Vec<FactView> {
         FactView::plain(frame.w.partner, partner_name(gateway, &held.partner)),
         FactView::plain(d.held_since, figures.time(&held.recorded_at)),
     ];
+    if let Some(it) = &found.event {
+        facts.insert(0, FactView::plain(frame.w.amount, amount(frame, found)));
+        facts.push(FactView::plain(d.happened, figures.time(&it.effective_at)));
+    }
     if let Some(it) = &held.proposed {
         facts.push(FactView::plain(d.proposed_by, said(&it.by, &it.because, &it.at)));
     }
@@ -273,6 +291,8 @@ impl Row {
         Self {
             href: path(held.event),
             kind: kind_name(&held.kind, frame.language),
+            name: found.event.as_ref().map_or_else(String::new, |it| it.id.as_str().to_owned()),
+            amount: amount(frame, found),
             partner: partner_name(gateway, &held.partner),
             why: says(frame, found).into_iter().next().unwrap_or_else(|| held.rule.clone()),
             since: frame.figures.time(&held.recorded_at),

@@ -14,6 +14,7 @@ use super::story_page::{FactView, destination_name};
 use super::story_words::{StoryWords, kind_name};
 use super::visit::{Sent, Visit, flow};
 use crate::http::Gateway;
+use crate::http::pages::figures::grouped;
 use crate::http::pages::forms::see_other;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
@@ -177,7 +178,7 @@ fn settings(gateway: &Gateway, o: &'static OperationsWords) -> Result<Vec<FactVi
         FactView::plain(o.idle, minutes(flow.times.idle)),
         FactView::plain(o.longest, minutes(flow.times.longest)),
         FactView::plain(o.fresh, minutes(flow.fresh)),
-        FactView::plain(o.rate, gateway.staff_rate.to_string()),
+        FactView::plain(o.rate, grouped(&gateway.staff_rate.to_string())),
         FactView::plain(o.unpacked, format!("{megabytes} MiB")),
         FactView::plain(o.sandbox, if gateway.has_sandbox() { o.apart } else { o.together }),
     ])

@@ -20,6 +20,7 @@ use super::visit::{Sent, Visit};
 use crate::clock;
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
+use crate::http::pages::figures::grouped;
 use crate::http::pages::forms::see_other;
 use crate::http::problem::Problem;
 use crate::ids::PartnerId;
@@ -273,7 +274,8 @@ fn facts(
 ) -> Vec<FactView> {
     let access = &partner.access;
     let scopes = access.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ");
-    let daily = access.events_per_day.map_or_else(|| o.none.to_owned(), |it| it.to_string());
+    let daily =
+        access.events_per_day.map_or_else(|| o.none.to_owned(), |it| grouped(&it.to_string()));
     let conformance = match standing.conformance {
         Some(true) => o.passed,
         Some(false) => o.failed,
@@ -295,7 +297,7 @@ fn facts(
         FactView::plain(o.listed, term(frame, o, partner)),
         FactView::plain(o.may, scopes),
         FactView::plain(o.daily, daily),
-        FactView::plain(o.per_second, access.requests_per_second.to_string()),
+        FactView::plain(o.per_second, grouped(&access.requests_per_second.to_string())),
         FactView::plain(o.signs, if access.signed_requests { o.yes } else { o.no }),
         FactView::plain(o.late, partner.late_days_max.to_string()),
         FactView::plain(o.conformance, conformance),

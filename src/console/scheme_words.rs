@@ -99,6 +99,7 @@ impl Sayer {
             Basis::PerUnit(factor) => {
                 let factor = grouped(&factor.normalize().to_string());
                 match self.language() {
+                    Language::English if factor == "1" => "1 point for each ¥1 paid.".to_owned(),
                     Language::English => format!("{factor} points for each ¥1 paid."),
                     Language::Chinese => format!("每支付 ¥1 得 {factor} 积分。"),
                 }

@@ -116,6 +116,9 @@ pub async fn post_find(
             gateway.main.ask(find).await?
         }
     };
+    let may_read_referrals = may_read_referrals(&visit);
+    let mut found = found;
+    found.retain(|it| may_read_referrals || matches!(it.id, StoryId::Event(_)));
     if let [one] = found.as_slice() {
         return Ok(see_other(&path(one.id)));
     }
@@ -155,9 +158,14 @@ pub fn path(id: StoryId) -> String {
     }
 }
 
-/// Whether somebody may read stories.
+/// Whether somebody may read the story of an event: also whoever decides about it.
 pub fn may_read(visit: &Visit) -> bool {
-    visit.has(Role::Read) || visit.has(Role::Privacy)
+    may_read_referrals(visit) || visit.has(Role::Reconcile) || visit.has(Role::Settle)
+}
+
+/// Whether somebody may read the story of a referral.
+pub fn may_read_referrals(visit: &Visit) -> bool {
+    visit.has(Role::Read) || visit.has(Role::Privacy) || visit.has(Role::Decide)
 }
 
 fn read_id(request: &HttpRequest, name: &str) -> Result<Uuid, Problem> {
@@ -256,6 +264,9 @@ async fn show_story(
     found: Option<Story>,
 ) -> Result<HttpResponse, Problem> {
     let found = found.ok_or_else(Problem::not_found)?;
+    if found.referral.is_some() && !may_read_referrals(visit) {
+        return Err(Problem::not_found());
+    }
     let frame = Frame::open(request, gateway, visit, Part::Find).await?;
     let page = StoryPage {
         s: StoryWords::of(frame.language),

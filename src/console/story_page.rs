@@ -8,6 +8,7 @@ use super::story_words::{StoryWords, kind_name, mark_name, referral_state};
 use super::visit::Visit;
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
+use crate::reconcile::proposal::BreakState;
 use crate::story::{
     Happened, LotNow, Message, Moved, Posted, SignedBy, StaffSaid, Step, Story, StoryId,
 };
@@ -49,7 +50,10 @@ struct Writer<'a> {
 
 pub fn steps(gateway: &Gateway, frame: &Frame, visit: &Visit, story: &Story) -> Vec<StepView> {
     let writer = Writer { gateway, frame, s: StoryWords::of(frame.language), visit };
-    story.steps.iter().map(|step| writer.step(step)).collect()
+    // Who read personal data is for whoever answers for it.
+    let may_see =
+        |step: &&Step| visit.has(Role::Privacy) || !matches!(step.what, Happened::Read { .. });
+    story.steps.iter().filter(may_see).map(|step| writer.step(step)).collect()
 }
 
 impl FactView {
@@ -67,7 +71,10 @@ impl Writer<'_> {
     fn step(&self, step: &Step) -> StepView {
         let (s, language) = (self.s, self.frame.language);
         let view = match &step.what {
-            Happened::Came { body } => StepView { body: body.clone(), ..titled(s.came) },
+            Happened::Came { body, is_signed } => {
+                let says = if *is_signed { vec![] } else { vec![s.not_signed.to_owned()] };
+                StepView { body: body.clone(), says, ..titled(s.came) }
+            }
             Happened::Signed(by) => self.signed(by),
             Happened::Posted(posted) => self.posted(posted),
             Happened::Sealed { block, place, agrees } => {
@@ -106,13 +113,17 @@ impl Writer<'_> {
             Happened::Differed { id, code, state, sums } => {
                 let may = self.visit.has(Role::Reconcile) || self.visit.has(Role::Settle);
                 let href = if may { format!("/console/breaks/{id}") } else { String::new() };
+                let is_open = matches!(
+                    state,
+                    BreakState::Open | BreakState::Proposed | BreakState::AwaitingPartner
+                );
                 let (code, state) = (code_name(*code, language), state_name(*state, language));
                 let facts = vec![
                     FactView { label: self.frame.w.kind, text: code.to_owned(), href },
                     fact(self.frame.w.state, state),
                     fact(self.frame.w.difference, super::break_list::difference(self.frame, *sums)),
                 ];
-                StepView { tone: "wait", facts, ..titled(s.differed) }
+                StepView { tone: if is_open { "wait" } else { "" }, facts, ..titled(s.differed) }
             }
             Happened::Told(message) => self.told(message),
             Happened::Moved(moved) => self.moved(moved),

@@ -28,6 +28,7 @@ words! {
         referral: "Referral", "推荐";
         came: "The partner sent it", "合作方发来";
         content: "The content, without personal data", "内容（不含个人信息）";
+        not_signed: "The request was not signed: the partner's access token vouches for it.", "请求未签名，以合作方访问令牌为准。";
         signed: "The request is signed", "请求已签名";
         key: "Key", "密钥";
         thumbprint: "Key's thumbprint (RFC 7638)", "密钥指纹（RFC 7638）";

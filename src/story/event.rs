@@ -44,8 +44,10 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Story>, StoreError>
 /// All of an event but what is about its referral.
 pub(super) fn steps_of(db: &mut Db, event: &FoundEvent) -> Result<Vec<Step>, StoreError> {
     let at = event.recorded_at;
-    let mut steps = vec![Step { at, what: Happened::Came { body: readable(&event.body) } }];
-    if let Some(signed) = signatures::of_event(db, event.key)? {
+    let signed = signatures::of_event(db, event.key)?;
+    let came = Happened::Came { body: readable(&event.body), is_signed: signed.is_some() };
+    let mut steps = vec![Step { at, what: came }];
+    if let Some(signed) = signed {
         let by = SignedBy {
             kid: signed.kid,
             algorithm: signed.algorithm,

@@ -41,6 +41,7 @@ pub enum Happened {
     /// The partner sent it: its content, without personal data.
     Came {
         body: String,
+        is_signed: bool,
     },
     Signed(SignedBy),
     Posted(Posted),

@@ -13,7 +13,7 @@ on_both_stores! {
                 let one = "/console/partners/green-basket";
                 let page = eva.get(one).await;
                 page.has(&[
-                    "spend ¥200, save ¥30", "points for each ¥1 paid.", "Keys that it signs with",
+                    "spend ¥200, save ¥30", "1 point for each ¥1 paid.", "Keys that it signs with",
                     "Changes of its manifest", "Limits, and what is used of them",
                 ]);
                 page.lacks(&["/freeze\"", "BEGIN", "PRIVATE"]);

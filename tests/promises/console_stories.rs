@@ -27,7 +27,7 @@ on_both_stores! {
                 story.has(&[
                     "Payment · p-1", "Green Basket", "The partner sent it", "order-p-1",
                     "Booked: Payment", "points", "Another event refers to it",
-                    "Refund · r-1", "Where the points are now",
+                    "Refund · r-1", "Where the points are now", "The request was not signed",
                 ]);
                 // In the order of time.
                 let came = story.text.find("The partner sent it").unwrap();
@@ -59,6 +59,12 @@ on_both_stores! {
                 // Only whoever answers for personal data.
                 let mut eva = Browser::signed_in(app, "reader").await;
                 eva.get(FIND).await.lacks(&["name=\"phone\""]);
+                // A clerk who reconciles reads events, and no referral.
+                let mut ann = Browser::signed_in(app, "clerk").await;
+                let found = ann.act(FIND, FIND, &[("asked", "l-1")]).await;
+                assert_eq!(ann.get(found.goes_to()).await.status, 404);
+                let found = ann.act(FIND, FIND, &[("asked", "p-1")]).await;
+                ann.get(found.goes_to()).await.has(&["Booked: Payment"]);
                 assert_eq!(eva.act(FIND, FIND, &by_member("curious")).await.status, 403);
                 let mut pia = Browser::signed_in(app, "privacy").await;
                 let page = pia.act(FIND, FIND, &by_member(" ")).await;

@@ -107,7 +107,12 @@ for (const [locale, scheme, width] of [
         for (const path of paths) {
             let name = path.replace(breakId, "one").replace(/events\/.*/, "event");
             if (path === ">") {
-                await page.locator("tbody th a").first().click();
+                const link = page.locator("tbody th a").first();
+                if (await link.count() === 0) {
+                    found.errors.push(`${before}: nothing to open`);
+                    continue;
+                }
+                await link.click();
                 name = `${before}-one`;
             } else if (path === "+") {
                 for (const box of await page.locator("td.choose input").all()) await box.check();
