@@ -1,6 +1,7 @@
 //! Staff sign in at the console by the bank's identity provider, and by nothing else: a token that is
 //! wrong in any way, an answer of another sign-in, or one that was used, signs nobody in.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
@@ -161,6 +162,43 @@ on_both_stores! {
             })
             .await;
     }
+}
+
+/// Whoever comes while it hangs is answered with it, and whoever comes after that at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_hangs_is_asked_once_and_holds_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let key = Arc::new(KeyPair::generate("p-1", Alg::EdDsa).unwrap());
+    let provider = Provider { url, key, token: Arc::default(), asked: Arc::default() };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((connection, _peer)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            open.push(connection);
+        }
+    });
+    provider
+        .trial(Store::Sqlite)
+        .run(async |app| {
+            let mut waiting = Vec::new();
+            for _ in 0..6 {
+                let mut browser = Browser::at(app);
+                waiting.push(tokio::spawn(
+                    async move { browser.get("/console/sign-in").await.status },
+                ));
+            }
+            for one in waiting {
+                assert_eq!(one.await.unwrap(), 503);
+            }
+            let page = Browser::at(app).get("/console/sign-in").await;
+            assert_eq!(page.status, 503, "{}", page.text);
+            page.has(&["cannot be reached now"]);
+            assert_eq!(asked.load(Ordering::SeqCst), 1);
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
