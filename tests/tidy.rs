@@ -114,6 +114,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "reconcile/closing",
             "reconcile/crm_results",
             "reconcile/drop_folder",
+            "reconcile/held_folder",
             "reconcile/expectations",
             "reconcile/findings",
             "reconcile/found",

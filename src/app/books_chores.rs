@@ -152,6 +152,7 @@ impl Chores<'_> {
             zone: settings.time_zone,
             lease: Duration::from_secs(u64::from(settings.import_lease_seconds.max(1))),
             unpacked_bytes_max: settings.unpacked_bytes_max,
+            last: None,
         };
         let schedule = self.schedule("statements", "statements of the sandbox");
         task::every(schedule.poked_by(Arc::clone(&self.books.statements_waiting)), intake)

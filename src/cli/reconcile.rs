@@ -21,7 +21,7 @@ use crate::reconcile::closing;
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::payouts;
 use crate::reconcile::period::Period;
-use crate::reconcile::proposal::{BreakState, ProposalAction};
+use crate::reconcile::proposal::{BreakState, ProposalAction, ProposalRejection};
 use crate::reconcile::refusal::ReconcileRefusal;
 use crate::reconcile::replay::{Replay, RuleMatch, RulesCompared, replay};
 use crate::reconcile::run::run as compare;
@@ -171,6 +171,9 @@ pub struct DecideArgs {
 pub struct RejectArgs {
     #[arg(value_parser = break_id)]
     id: BreakId,
+    /// The number of the proposal that was looked at.
+    #[arg(long)]
+    proposal: i64,
     #[arg(long)]
     reason: String,
     #[arg(long)]
@@ -203,8 +206,9 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
         // By the writer, because an adjustment posts.
         Command::Approve(args) => Box::pin(approve(args, settings)).await,
         Command::Reject(args) => {
-            let RejectArgs { id, reason, by } = args;
-            print_state(&breaks::reject(&by, &mut db, id, reason, clock::now())?)
+            let RejectArgs { id, proposal, reason: because, by } = args;
+            let rejection = ProposalRejection { proposal, because };
+            print_state(&breaks::reject(&by, &mut db, id, rejection, clock::now())?)
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::ids::BreakId;
 use crate::money::{Amount, Asset};
 use crate::reconcile::breaks::{self, ProposalOrder, ProposedAt};
-use crate::reconcile::proposal::{ProposalAction, ProposalRefusal};
+use crate::reconcile::proposal::{ProposalAction, ProposalRefusal, ProposalRejection};
 use crate::reconcile::refusal::ReconcileRefusal;
 use crate::text::misleads;
 
@@ -121,17 +121,10 @@ pub async fn post_rejection(
         let form = BreakForm { errors: vec![error], ..BreakForm::default() };
         return again(&gateway, &request, &visit, form).await;
     };
-    check_shown(&gateway, id, form.number).await?;
+    let rejection = ProposalRejection { proposal: form.number, because };
     let (who, now) = (visit.id().clone(), clock::now());
-    gateway.main.ask_or(move |db| breaks::reject(&who, db, id, because, now)).await?;
+    gateway.main.ask_or(move |db| breaks::reject(&who, db, id, rejection, now)).await?;
     Ok(see_other(&path(id)))
-}
-
-/// Refuses a decision about another proposal than the page showed.
-async fn check_shown(gateway: &Gateway, id: BreakId, number: i64) -> Result<(), Problem> {
-    let found = gateway.main.ask_or(move |db| breaks::read(db, id)).await?;
-    let newest = found.proposals.last().map(|proposal| proposal.number);
-    if newest == Some(number) { Ok(()) } else { Err(ProposalRefusal::NoneWaits.into()) }
 }
 
 /// The page again, with what was typed and what is to be mended.

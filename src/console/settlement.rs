@@ -124,6 +124,13 @@ pub struct CloseForm {
     sha256: String,
 }
 
+impl CloseForm {
+    fn read(&self) -> Result<Hash, Problem> {
+        let bad = "The form names no statement: open its page again.";
+        Hash::parse(&self.sha256).ok_or_else(|| Problem::new(&BAD_REQUEST, bad))
+    }
+}
+
 /// `POST /console/settlement/{partner}/{period}/close`.
 pub async fn post_close(
     gateway: web::Data<Gateway>,
@@ -131,8 +138,7 @@ pub async fn post_close(
     sent: Sent<CloseForm>,
 ) -> Result<HttpResponse, Problem> {
     let (order, partner) = read_month(&gateway, &request)?;
-    let bad = || Problem::new(&BAD_REQUEST, "The form names no statement: open its page again.");
-    let Hash(looked_at) = Hash::parse(&sent.form.sha256).ok_or_else(bad)?;
+    let Hash(looked_at) = sent.form.read()?;
     let path = path(&order.partner, order.period);
     if !sent.visit.is_fresh(&gateway, clock::now()) {
         return stale(&request, &path);
@@ -147,11 +153,12 @@ pub async fn post_close(
 pub async fn post_rejection(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    sent: Sent<Nothing>,
+    sent: Sent<CloseForm>,
 ) -> Result<HttpResponse, Problem> {
     let (order, _partner) = read_month(&gateway, &request)?;
+    let Hash(looked_at) = sent.form.read()?;
     let (who, path) = (sent.visit.id().clone(), path(&order.partner, order.period));
-    gateway.main.ask_or(move |db| closing::reject(&who, db, &order)).await?;
+    gateway.main.ask_or(move |db| closing::reject(&who, db, &order, &looked_at)).await?;
     Ok(see_other(&path))
 }
 

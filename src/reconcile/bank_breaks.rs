@@ -5,7 +5,7 @@ use super::bank::message::{BankReason, BookingDirection};
 use super::bank::state::PayoutState;
 use super::bank_files::{StepCause, go_on};
 use super::breaks::refuse_frozen;
-use super::proposal::ProposalRefusal;
+use super::proposal::{ProposalRefusal, ProposalRejection};
 use super::refusal::ReconcileRefusal;
 use crate::books::Books;
 use crate::clock::Moment;
@@ -148,17 +148,21 @@ pub async fn approve(
 /// The proposal comes to nothing, and the break is open again.
 ///
 /// # Errors
-/// [`ReconcileRefusal::Proposal`].
+/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::OtherProposal`] where another proposal waits.
 pub fn reject(
     who: &StaffId,
     db: &mut Db,
     id: BankEntryId,
-    because: String,
+    rejection: ProposalRejection,
     now: Moment,
 ) -> Done<BankBreakDetail> {
+    let ProposalRejection { proposal: number, because } = rejection;
     db.write(|tx| {
         let found = lock(tx, id)?.ok_or(ReconcileRefusal::BreakUnknown)?;
         let waiting = waiting(tx, &found)?;
+        if waiting.number != number {
+            return Err(ProposalRefusal::OtherProposal.into());
+        }
         if waiting.proposed_by.is_same_person(who) {
             return Err(ProposalRefusal::FourEyes.into());
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::break_record::{Break, BreakFilter, Note, NoteAuthor, NoteReaders};
 use super::past_decision::PastDecisions;
 use super::proposal::{
-    BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalState, may_propose, within_cap,
-    within_difference,
+    BreakState, Proposal, ProposalAction, ProposalRefusal, ProposalRejection, ProposalState,
+    may_propose, within_cap, within_difference,
 };
 use super::refusal::ReconcileRefusal;
 use crate::books::Books;
@@ -141,16 +141,20 @@ pub async fn approve(
 /// The proposal comes to nothing, and the break is open again.
 ///
 /// # Errors
-/// [`ReconcileRefusal::Proposal`].
+/// [`ReconcileRefusal::Proposal`], with [`ProposalRefusal::OtherProposal`] where another proposal waits.
 pub fn reject(
     who: &StaffId,
     db: &mut Db,
     id: BreakId,
-    because: String,
+    rejection: ProposalRejection,
     now: Moment,
 ) -> Done<BreakDetail> {
+    let ProposalRejection { proposal: number, because } = rejection;
     db.write(|tx| {
         let proposal = waiting(tx, id)?;
+        if proposal.number != number {
+            return Err(ProposalRefusal::OtherProposal.into());
+        }
         // The second person would read one proposal, and approve another.
         if proposal.proposed_by.is_same_person(who) {
             return Err(ProposalRefusal::FourEyes.into());

@@ -1,7 +1,7 @@
 //! Many breaks at once: one person proposes the same for all of them, another approves them by their
 //! proposals. All of it is done, or nothing.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::break_record::Break;
 use super::breaks::{ProposalOrder, ProposedAt, keep_approval, keep_proposal};
@@ -33,6 +33,20 @@ pub struct BulkApproval {
     /// Each break once.
     pub breaks: Vec<LookedAt>,
     pub typed: BulkTotal,
+}
+
+/// The break for which all of them are refused.
+#[derive(Default)]
+struct RefusedOne(Mutex<Option<BreakId>>);
+
+impl RefusedOne {
+    fn set(&self, id: Option<BreakId>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    }
+
+    fn get(&self) -> Option<BreakId> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Done<T> = Result<T, ReconcileRefusal>;
@@ -74,17 +88,17 @@ pub fn propose(
 pub async fn approve(who: &StaffId, books: &Books, bulk: BulkApproval) -> Done<Vec<Break>> {
     let ids: Vec<BreakId> = bulk.breaks.iter().map(|it| it.id).collect();
     // The writer's error does not say of which of them it speaks.
-    let refused = Arc::new(OnceLock::new());
+    let refused = Arc::new(RefusedOne::default());
     let (by, noted) = (who.clone(), Arc::clone(&refused));
     let done = books.writer.run(move |work| {
-        keep_approvals(&by, work, &bulk, |id| {
-            noted.get_or_init(|| id);
-        })
+        // The writer may have tried before, and met another one.
+        noted.set(None);
+        keep_approvals(&by, work, &bulk, |id| noted.set(Some(id)))
     });
     if let Err(error) = done.await {
         let refusal = ReconcileRefusal::from(error);
         return Err(match refused.get() {
-            Some(id) => one_of(*id, refusal),
+            Some(id) => one_of(id, refusal),
             None => refusal,
         });
     }

@@ -119,14 +119,22 @@ pub fn close(
     decide(db, Settlement { state, ..waiting })
 }
 
-/// The proposal comes to nothing. Whoever proposed it does not take it back alone: the second person would
+/// The proposal that was looked at comes to nothing. Whoever proposed it does not take it back alone: the second person would
 /// read one statement, and close another.
 ///
 /// # Errors
-/// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::FourEyes`].
-pub fn reject(who: &StaffId, db: &mut Db, order: &RunOrder) -> Done<Settlement> {
+/// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::OtherClose`], [`ReconcileRefusal::FourEyes`].
+pub fn reject(
+    who: &StaffId,
+    db: &mut Db,
+    order: &RunOrder,
+    looked_at: &[u8; 32],
+) -> Done<Settlement> {
     let state = SettlementState::Rejected { by: who.clone(), at: settlements::clock(db)? };
     let waiting = waiting(db, order)?;
+    if waiting.sha256 != *looked_at {
+        return Err(ReconcileRefusal::OtherClose);
+    }
     if waiting.proposed_by.is_same_person(who) {
         return Err(ReconcileRefusal::FourEyes);
     }

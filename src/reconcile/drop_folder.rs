@@ -4,16 +4,16 @@
 //! by another gateway, finds the same file to be the same statement.
 
 use std::fs::{self, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
-use uuid::Uuid;
 
+use super::held_folder::{HeldFolder, gone_is_none, open_to_read};
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
 use super::statement::{LineProblem, StatementSender};
@@ -68,14 +68,17 @@ struct ProblemBeside {
     problems: Vec<LineProblem>,
 }
 
-/// A file that lies in a partner's folder.
-enum Found {
-    /// Somebody may still be writing to it, or it is gone.
-    Waits,
-    TooLarge {
-        mark: String,
-    },
-    Whole(Vec<u8>),
+/// A file that lies in a partner's folder, and has come to rest.
+struct Found {
+    file: fs::Metadata,
+    /// `None`: the file is too large.
+    content: Option<Vec<u8>>,
+}
+
+/// Where a partner's files are moved to.
+struct Aside {
+    taken: HeldFolder,
+    refused: HeldFolder,
 }
 
 /// The month and the part that a file's name says.
@@ -100,8 +103,6 @@ const UNFINISHED: [&str; 6] = [".tmp", ".part", ".partial", ".filepart", ".crdow
 const FILES_MAX: usize = 1_000;
 /// The longest name that a file keeps when it is moved aside, in bytes.
 const NAME_BYTES_MAX: usize = 150;
-/// To open what turns out to be a pipe must not wait for its other end.
-const O_NONBLOCK: i32 = if cfg!(target_os = "linux") { 0o4000 } else { 0x4 };
 
 impl Chore for DropFolder {
     type Error = DropFolderError;
@@ -129,9 +130,8 @@ impl DropFolder {
             if self.trials_are_apart && partner.status.is_trial() {
                 continue;
             }
-            let folder = self.folder.join(partner.id.as_str());
             // A partner's folder that cannot be used holds up nobody else's.
-            match self.take_first(partner, &folder) {
+            match self.take_first(partner) {
                 Ok(taken) => has_taken |= taken,
                 Err(error) => {
                     has_failed = true;
@@ -147,17 +147,18 @@ impl DropFolder {
     }
 
     /// Takes the first file of a partner that has come to rest.
-    fn take_first(&self, partner: &Partner, folder: &Path) -> Result<bool, DropFolderError> {
-        let found = files(folder)?;
+    fn take_first(&self, partner: &Partner) -> Result<bool, DropFolderError> {
+        let held = HeldFolder::open(&self.folder.join(partner.id.as_str()))?;
+        let Some(folder) = held else { return Ok(false) };
+        let found = files(&folder)?;
         if found.is_empty() {
             return Ok(false);
         }
         // Where a file could not be moved aside, none is read.
-        real_folder(folder, TAKEN)?;
-        real_folder(folder, REFUSED)?;
+        let aside = Aside { taken: within(&folder, TAKEN)?, refused: within(&folder, REFUSED)? };
         let mut failure = None;
         for path in found {
-            match self.take(partner, folder, &path) {
+            match self.take(partner, &aside, &path) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 Err(error) => failure = Some(error),
@@ -167,64 +168,61 @@ impl DropFolder {
     }
 
     /// Takes a file, and moves it aside; `false` when it waits.
-    fn take(&self, partner: &Partner, folder: &Path, path: &Path) -> Result<bool, DropFolderError> {
+    fn take(&self, partner: &Partner, aside: &Aside, path: &Path) -> Result<bool, DropFolderError> {
         let name = path.file_name().and_then(|name| name.to_str());
-        let (mark, outcome) = match self.read(path)? {
-            Found::Waits => return Ok(false),
-            Found::TooLarge { mark } => {
+        let Some(Found { file, content }) = self.read(path)? else { return Ok(false) };
+        let (mark, outcome) = match content {
+            None => {
                 let most = format!("A file has at most {} bytes.", self.bytes_max);
-                (mark, Outcome::Refused(ProblemBeside::of(most)))
+                let what = format!("{} bytes, written at {}", file.len(), file.mtime());
+                (mark(what.as_bytes()), Outcome::Refused(ProblemBeside::of(most)))
             }
-            Found::Whole(content) => (mark(&content), self.import(partner, name, content)?),
+            Some(content) => (mark(&content), self.import(partner, name, content)?),
         };
         let kept_name = name.filter(|name| name.len() <= NAME_BYTES_MAX).unwrap_or("file");
-        let aside = format!("{mark}-{kept_name}");
+        let kept_name = format!("{mark}-{kept_name}");
         let partner = &partner.id;
-        match outcome {
+        Ok(match outcome {
             Outcome::Taken => {
-                move_aside(path, &real_folder(folder, TAKEN)?.join(aside))?;
                 tracing::info!(%partner, file = mark, "a statement is taken from the drop folder");
+                aside.taken.take_over(&file, path, &kept_name)?
             }
             Outcome::Refused(problem) => {
-                let refused = real_folder(folder, REFUSED)?;
                 let text = serde_json::to_vec_pretty(&problem).map_err(io::Error::other)?;
-                lay_down(&refused, &format!("{aside}.problem.json"), &text)?;
-                move_aside(path, &refused.join(aside))?;
+                aside.refused.lay_down(&format!("{kept_name}.problem.json"), &text)?;
                 tracing::warn!(%partner, file = mark, "a file of the drop folder is no statement");
+                aside.refused.take_over(&file, path, &kept_name)?
             }
-        }
-        Ok(true)
+        })
     }
 
-    /// Reads a file that has come to rest.
-    fn read(&self, path: &Path) -> io::Result<Found> {
+    /// Reads a file that has come to rest. `None`: somebody may still be writing to it, or it is gone.
+    fn read(&self, path: &Path) -> io::Result<Option<Found>> {
         // What a link points to is nobody's statement: links are not followed.
-        let Some(seen) = gone_is_none(fs::symlink_metadata(path))? else { return Ok(Found::Waits) };
+        let Some(seen) = gone_is_none(fs::symlink_metadata(path))? else { return Ok(None) };
         let rests = |file: &fs::Metadata| {
             let written = file.modified().map(DateTime::<Utc>::from);
             written.is_ok_and(|at| Moment::from(at).plus(self.rest) <= clock::now())
         };
         if !seen.is_file() || !rests(&seen) {
-            return Ok(Found::Waits);
+            return Ok(None);
         }
-        let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
-        let Some(file) = gone_is_none(opened)? else { return Ok(Found::Waits) };
-        let before = file.metadata()?;
-        if !is_same(&seen, &before) {
-            return Ok(Found::Waits);
+        let Some(opened) = gone_is_none(open_to_read(path))? else { return Ok(None) };
+        let file = opened.metadata()?;
+        if !is_same(&seen, &file) {
+            return Ok(None);
         }
-        if before.len() > self.bytes_max {
-            let what = format!("{} bytes, written at {}", before.len(), before.mtime());
-            return Ok(Found::TooLarge { mark: mark(what.as_bytes()) });
+        if file.len() > self.bytes_max {
+            return Ok(Some(Found { file, content: None }));
         }
         let mut content = Vec::new();
         let most = self.bytes_max.saturating_add(1);
-        (&file).take(most).read_to_end(&mut content)?;
-        let is_whole = u64::try_from(content.len()) == Ok(before.len());
-        if !is_whole || !is_same(&before, &file.metadata()?) {
-            return Ok(Found::Waits);
+        (&opened).take(most).read_to_end(&mut content)?;
+        let is_whole = u64::try_from(content.len()) == Ok(file.len());
+        if !is_whole || !is_same(&file, &opened.metadata()?) {
+            return Ok(None);
         }
-        Ok(Found::Whole(content))
+        Ok(Some(Found { file, content: Some(content) }))
     }
 
     fn import(
@@ -263,6 +261,7 @@ impl DropFolder {
             Err(
                 refusal @ (ReconcileRefusal::File(_)
                 | ReconcileRefusal::NotMapped(_)
+                | ReconcileRefusal::VersionsMany(_)
                 | ReconcileRefusal::Part),
             ) => Ok(Outcome::Refused(ProblemBeside::of(refusal.to_string()))),
             Err(other) => Err(other.into()),
@@ -302,64 +301,26 @@ impl From<StoreError> for DropFolderError {
     }
 }
 
-/// The names in a partner's folder that may be statements, in order. No folder is no file.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_folder = gone_is_none(fs::symlink_metadata(folder))?.is_some_and(|it| it.is_dir());
-    if !is_folder {
-        return Ok(Vec::new());
-    }
+/// What may be statements in a partner's folder, in order.
+fn files(folder: &HeldFolder) -> io::Result<Vec<PathBuf>> {
     let is_candidate = |path: &PathBuf| {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
-        name.is_some_and(|name| {
-            let is_ours = name == TAKEN || name == REFUSED;
-            !is_ours && !name.starts_with('.') && !UNFINISHED.iter().any(|end| name.ends_with(end))
-        })
+        let name = path.to_string_lossy().to_lowercase();
+        let is_ours = name == TAKEN || name == REFUSED;
+        !is_ours && !name.starts_with('.') && !UNFINISHED.iter().any(|end| name.ends_with(end))
     };
-    let entries = fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
-    let mut found: Vec<PathBuf> = entries.filter(is_candidate).take(FILES_MAX).collect();
+    let names = folder.names()?.filter(is_candidate).take(FILES_MAX);
+    let mut found: Vec<PathBuf> = names.map(|name| folder.path(name)).collect();
     found.sort();
     Ok(found)
 }
 
-/// A folder within a partner's, made if it is missing. A link in its place could lead anywhere.
-fn real_folder(within: &Path, name: &'static str) -> Result<PathBuf, DropFolderError> {
-    let folder = within.join(name);
-    match fs::create_dir(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
-    if fs::symlink_metadata(&folder)?.is_dir() {
-        Ok(folder)
-    } else {
-        Err(DropFolderError::NoFolder(name))
-    }
-}
-
-/// Writes a file under a name that the partner may have foreseen: a link that waits there is replaced, and
-/// not followed.
-fn lay_down(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let unseen = folder.join(format!(".{}", Uuid::now_v7()));
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&unseen)?;
-    file.write_all(content)?;
-    fs::rename(unseen, folder.join(name))
+fn within(folder: &HeldFolder, name: &'static str) -> Result<HeldFolder, DropFolderError> {
+    folder.within(name)?.ok_or(DropFolderError::NoFolder(name))
 }
 
 /// A prefix that tells a moved file apart from other files of the same name.
 fn mark(content: &[u8]) -> String {
     hex(&sha256(content)).chars().take(12).collect()
-}
-
-/// Another gateway may have moved the file.
-fn move_aside(from: &Path, to: &Path) -> io::Result<()> {
-    gone_is_none(fs::rename(from, to)).map(|_moved| ())
-}
-
-fn gone_is_none<T>(done: io::Result<T>) -> io::Result<Option<T>> {
-    match done {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Whether nobody has put another file in its place, or written to it.

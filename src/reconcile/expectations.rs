@@ -11,7 +11,6 @@ use super::item::{ItemKind, ItemValue};
 use super::our_side::next_rows;
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
-use super::statement::StatementState;
 use crate::clock::Moment;
 use crate::ids::{EventId, EventKey, PartnerId};
 use crate::money::{Amount, Asset};
@@ -116,9 +115,7 @@ fn month(
     period: Period,
     terms: &Terms,
 ) -> Result<MonthExpectation, ReconcileRefusal> {
-    let is_there = statements::of_period(db, partner, period)?
-        .iter()
-        .any(|statement| statement.state == StatementState::Ready);
+    let is_there = statements::is_there(db, partner, period)?;
     let due_on = terms.statement_due(period);
     let state = ExpectationState::of(is_there, due_on, terms.today);
     let statement = Expectation { due_on, state };

@@ -20,6 +20,7 @@ pub mod expected;
 mod export_error;
 mod findings;
 mod found;
+mod held_folder;
 pub mod item;
 pub mod matching;
 pub mod month_board;

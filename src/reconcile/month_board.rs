@@ -9,7 +9,7 @@ use super::period::Period;
 use super::proposal::BreakState;
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
-use super::statement::{Statement, StatementState};
+use super::statement::Statement;
 use super::statement_lines::KeptStatement;
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StaffId};
@@ -103,14 +103,7 @@ type Done<T> = Result<T, ReconcileRefusal>;
 /// The store's.
 pub fn read(db: &mut Db, order: &RunOrder, now: Moment) -> Done<MonthBoard> {
     let RunOrder { partner, period, zone } = order;
-    let mut files: Vec<Statement> = Vec::new();
-    for file in statements::of_period(db, partner, *period)? {
-        if file.state == StatementState::Ready {
-            // Sorted by part and version.
-            files.retain(|other| other.part != file.part);
-            files.push(file);
-        }
-    }
+    let files = statements::newest(db, partner, *period)?;
     let run = reconciliations::last_done(db, partner, *period)?;
     let last_run = match run {
         Some(run) => match run.state {

@@ -71,6 +71,13 @@ pub struct Proposal {
     pub state: ProposalState,
 }
 
+/// Which proposal comes to nothing, and why.
+pub struct ProposalRejection {
+    /// The number of the one that was looked at.
+    pub proposal: i64,
+    pub because: String,
+}
+
 /// Why a proposal is not taken, or does not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposalRefusal {

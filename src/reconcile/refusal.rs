@@ -31,6 +31,8 @@ pub enum ReconcileRefusal {
     PayoutOver(PayoutState),
     #[error("the part is a number from 1 to 400")]
     Part,
+    #[error("a part has at most {0} versions: ask the bank to take another one in")]
+    VersionsMany(i64),
     #[error("no statement of {partner} for {period} is there")]
     NoStatement { partner: PartnerId, period: Period },
     /// Another run of the same month has not ended.

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::found::Finder;
 use super::matching::{Matching, compare};
 use super::refusal::ReconcileRefusal;
-use super::run::newest;
 use super::run_order::RunOrder;
 use super::sides;
 use crate::ids::{EventKey, StatementId};
@@ -63,8 +62,7 @@ pub fn replay(
     rules: &RulesCompared<'_>,
 ) -> Result<Replay, ReconcileRefusal> {
     let RunOrder { partner, period, .. } = order;
-    let all = statements::of_period(db, partner, *period)?;
-    let current = newest(&all);
+    let current = statements::newest(db, partner, *period)?;
     if current.is_empty() {
         return Err(ReconcileRefusal::NoStatement { partner: partner.clone(), period: *period });
     }

@@ -11,7 +11,7 @@ use super::matching::{Matching, RULES_VERSION, compare};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::sides;
-use super::statement::{Statement, StatementState};
+use super::statement::Statement;
 use super::tally::{SideTally, TallyView, views};
 use crate::clock::{self, Moment};
 use crate::ids::{ReconciliationId, StaffId, StatementId};
@@ -81,8 +81,7 @@ pub fn run(
     rules: &MatchingRules,
 ) -> Result<Reconciliation, ReconcileRefusal> {
     let RunOrder { partner, period, .. } = order;
-    let all = statements::of_period(db, partner, *period)?;
-    let current = newest(&all);
+    let current = statements::newest(db, partner, *period)?;
     if current.is_empty() {
         return Err(ReconcileRefusal::NoStatement { partner: partner.clone(), period: *period });
     }
@@ -90,7 +89,7 @@ pub fn run(
     let begun = db.write(|tx| reconciliations::begin(tx, partner, *period, who, now))?;
     let begun = begun.ok_or(ReconcileRefusal::UnderWay)?;
     let mut run = Run { db, id: begun.id, number: begun.number, order };
-    let done = run.compare_and_write(rules, &all, &current);
+    let done = run.compare_and_write(rules, &current);
     if done.is_err() {
         run.give_up();
     }
@@ -103,15 +102,14 @@ impl Run<'_> {
     fn compare_and_write(
         &mut self,
         rules: &MatchingRules,
-        all: &[Statement],
-        current: &[&Statement],
+        current: &[Statement],
     ) -> Result<(Moment, String), ReconcileRefusal> {
         let id = self.id;
         let mut keep_alive = |db: &mut Db| renew(db, id);
         let loaded = sides::load(self.db, self.order, current, &mut keep_alive)?;
         let matching = compare(rules, &loaded.theirs, &loaded.ours);
         let finder = loaded.finder(self.order);
-        self.write_matches(all, current, &matching, finder)?;
+        self.write_matches(current, &matching, finder)?;
         let written = self.write_breaks(&matching, finder)?;
         let report = RunReport {
             rules_version: RULES_VERSION,
@@ -119,7 +117,7 @@ impl Run<'_> {
             tolerated: fen(matching.tolerated),
             sums_given_up: matching.sums_given_up,
             parts_missing: parts_missing(current),
-            statements: current.iter().map(|it| used(it)).collect(),
+            statements: current.iter().map(used).collect(),
             theirs: side(&matching.theirs),
             ours: side(&matching.ours),
             matched: matching.pairs.len(),
@@ -160,8 +158,7 @@ impl Run<'_> {
     /// Ends matches that no longer hold, then adds the new ones.
     fn write_matches(
         &mut self,
-        all: &[Statement],
-        current: &[&Statement],
+        current: &[Statement],
         matching: &Matching,
         finder: Finder<'_>,
     ) -> Result<(), ReconcileRefusal> {
@@ -169,11 +166,12 @@ impl Run<'_> {
         wanted.sort_unstable();
         let mut holding = vec![false; wanted.len()];
         let mut ended = Vec::new();
-        for statement in all {
-            let is_current = current.iter().any(|it| it.id == statement.id);
+        let (partner, period) = (&self.order.partner, self.order.period);
+        for statement in statements::with_matches(self.db, partner, period)? {
+            let is_current = current.iter().any(|it| it.id == statement);
             let mut after = 0;
             loop {
-                let page = matches::live(self.db, statement.id, after, ROWS_AT_ONCE)?;
+                let page = matches::live(self.db, statement, after, ROWS_AT_ONCE)?;
                 let Some(last) = page.last() else { break };
                 after = last.line;
                 for live in page {
@@ -218,16 +216,7 @@ fn renew(db: &mut Db, id: ReconciliationId) -> Result<(), ReconcileRefusal> {
     }
 }
 
-/// The newest version of each part that is ready, by part.
-pub(super) fn newest(all: &[Statement]) -> Vec<&Statement> {
-    let mut newest = BTreeMap::new();
-    for statement in all.iter().filter(|it| it.state == StatementState::Ready) {
-        newest.insert(statement.part, statement);
-    }
-    newest.into_values().collect()
-}
-
-fn parts_missing(current: &[&Statement]) -> Vec<i64> {
+fn parts_missing(current: &[Statement]) -> Vec<i64> {
     let last = current.iter().map(|it| it.part).max().unwrap_or(0);
     (1..last).filter(|part| !current.iter().any(|it| it.part == *part)).collect()
 }

@@ -35,7 +35,7 @@ pub(super) type BetweenPages<'a> = &'a mut dyn FnMut(&mut Db) -> Result<(), Reco
 pub(super) fn load(
     db: &mut Db,
     order: &RunOrder,
-    current: &[&Statement],
+    current: &[Statement],
     between: BetweenPages<'_>,
 ) -> Result<Sides, ReconcileRefusal> {
     let (mut theirs, mut lines) = (Vec::new(), Vec::new());

@@ -8,6 +8,13 @@ use super::period::Period;
 use crate::clock::Moment;
 use crate::ids::{EventId, ItemName, OrderNumber, PartnerId, StaffId, StatementId, StoreName};
 
+/// Files of one month.
+pub const PARTS_MAX: i64 = 400;
+/// Versions of one part that come from its partner.
+const PARTNERS_VERSIONS_MAX: i64 = 50;
+/// Versions of one part that come from anybody: staff go on where the partner no longer may.
+const VERSIONS_MAX: i64 = 100;
+
 /// A file of a month. A month may come in parts, and a part in several versions: the newest counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -68,6 +75,15 @@ pub struct StatementLine {
 }
 
 impl StatementSender {
+    /// The last version of a part that this sender may hand in.
+    #[must_use]
+    pub const fn versions_max(&self) -> i64 {
+        match self {
+            Self::Staff(_) => VERSIONS_MAX,
+            Self::Partner(_) | Self::DropFolder => PARTNERS_VERSIONS_MAX,
+        }
+    }
+
     #[must_use]
     pub fn name(&self) -> String {
         match self {

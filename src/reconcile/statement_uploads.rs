@@ -8,14 +8,14 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::refusal::ReconcileRefusal;
-use super::statement::{Statement, StatementSender};
+use super::statement::{PARTS_MAX, Statement, StatementSender};
 use super::statement_file::{FileFault, FileSource};
 use super::statement_upload::{AnnouncedStatement, StatementUpload, UploadFailure, UploadState};
-use super::statements::{self, HandedIn, Imported, PARTS_MAX, StatementOrder, UNPACKED_BYTES_MAX};
+use super::statements::{self, HandedIn, Imported, StatementOrder, UNPACKED_BYTES_MAX};
 use crate::books::Books;
 use crate::clock;
 use crate::customer::PersonalKeys;
-use crate::ids::{LeaseId, PartKey, StatementUploadId, sha256};
+use crate::ids::{LeaseId, PartKey, PartnerId, StatementUploadId, sha256};
 use crate::intake::Charset;
 use crate::partner::Registry;
 use crate::store::statement_uploads::{self, UploadClaim};
@@ -28,8 +28,14 @@ const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
 const OPEN_MAX: i64 = 20;
 /// How soon a file that could not go on is tried again.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
+/// For how long it is said what became of a file. The statement itself stays.
+const KEPT_AFTER_END: TimeDelta = TimeDelta::days(30);
 /// Uploads that are forgotten in one transaction.
 const FORGOTTEN_MAX: i64 = 20;
+/// A piece of a file has at least as many bytes. Smaller ones are few.
+const PIECE_BYTES_MIN: i64 = 64 * 1024;
+/// Pieces of a file that may be smaller: the last one, and what comes when connections break.
+const SMALL_PIECES_MAX: i64 = 200;
 
 /// Where files are kept.
 #[derive(Clone, Copy)]
@@ -49,8 +55,12 @@ pub enum UploadRefusal {
     Expired,
     #[error("the part is a number from 1 to 400")]
     Part,
+    #[error("a file has at least one byte")]
+    Empty,
     #[error("a file has at most {0} bytes")]
     FileTooLarge(i64),
+    #[error("the file comes in too many small pieces: send 65536 bytes or more at once")]
+    PieceTooSmall,
     #[error("that is more than the file was to have")]
     TooLarge,
     #[error("a partner has at most 20 uploads open")]
@@ -78,7 +88,8 @@ pub fn part_key(id: StatementUploadId, start: i64) -> PartKey {
 /// Begins an upload.
 ///
 /// # Errors
-/// [`UploadRefusal::Part`], [`UploadRefusal::FileTooLarge`], [`UploadRefusal::TooMany`].
+/// [`UploadRefusal::Part`], [`UploadRefusal::Empty`], [`UploadRefusal::FileTooLarge`],
+/// [`UploadRefusal::TooMany`].
 pub async fn begin(
     who: &StatementSender,
     shelf: StatementShelf<'_>,
@@ -90,14 +101,16 @@ pub async fn begin(
     if announced.length > shelf.file_bytes_max {
         return Err(UploadRefusal::FileTooLarge(shelf.file_bytes_max));
     }
+    if announced.length == 0 {
+        return Err(UploadRefusal::Empty);
+    }
     let now = clock::now();
-    let is_whole = announced.length == 0;
     let upload = StatementUpload {
         id: StatementUploadId::random(),
         announced,
         sent_by: who.clone(),
         received: 0,
-        state: if is_whole { UploadState::Waiting } else { UploadState::Receiving },
+        state: UploadState::Receiving,
         created_at: now,
         expires_at: now.plus(EXPIRES_AFTER),
         ended_at: None,
@@ -109,9 +122,7 @@ pub async fn begin(
         statement_uploads::insert(tx, &upload)?;
         Ok(upload)
     };
-    let begun = shelf.books.write_or(begun).await?;
-    shelf.books.statements_waiting.notify_one();
-    Ok(begun)
+    shelf.books.write_or(begun).await
 }
 
 /// Finds an upload. A partner finds its own; staff find all of their books.
@@ -138,7 +149,7 @@ pub async fn find(
 /// Adds a part to the end of a file that the caller has begun.
 ///
 /// # Errors
-/// [`UploadRefusal::TooLarge`], [`UploadRefusal::Overtaken`].
+/// [`UploadRefusal::TooLarge`], [`UploadRefusal::PieceTooSmall`], [`UploadRefusal::Overtaken`].
 pub async fn keep(
     upload: &mut StatementUpload,
     shelf: StatementShelf<'_>,
@@ -156,16 +167,27 @@ pub async fn keep(
     let sealed = sealed.map_err(|_stopping| StoreError::Exhausted)?;
     let sealed = sealed.map_err(ReconcileRefusal::from)?;
     let now = clock::now();
-    let kept =
-        move |tx: &mut LedgerTx<'_>| statement_uploads::append(tx, id, start..end, &sealed, now);
-    if !shelf.books.write(kept).await? {
-        return Err(UploadRefusal::Overtaken);
-    }
+    let is_small = end.saturating_sub(start) < PIECE_BYTES_MIN && end < upload.announced.length;
+    let kept = move |tx: &mut LedgerTx<'_>| {
+        if is_small && statement_uploads::pieces(tx.db(), id)? >= pieces_max(start) {
+            return Err(UploadRefusal::PieceTooSmall);
+        }
+        if !statement_uploads::append(tx, id, start..end, &sealed, now)? {
+            return Err(UploadRefusal::Overtaken);
+        }
+        Ok(())
+    };
+    shelf.books.write_or(kept).await?;
     upload.received = end;
     if end == upload.announced.length {
         shelf.books.statements_waiting.notify_one();
     }
     Ok(())
+}
+
+/// In how many pieces what has come of a file may have come, so that more of them may be small.
+const fn pieces_max(received: i64) -> i64 {
+    (received / PIECE_BYTES_MIN).saturating_add(SMALL_PIECES_MAX)
 }
 
 /// Gives an upload up, with all that was kept of it.
@@ -176,6 +198,12 @@ pub async fn remove(upload: &StatementUpload, books: &Books) -> Result<(), Uploa
     let id = upload.id;
     let removed = books.write(move |tx| statement_uploads::remove(tx, id)).await?;
     if removed { Ok(()) } else { Err(UploadRefusal::Whole) }
+}
+
+/// A whole file that this gateway has for itself.
+struct ClaimedUpload {
+    upload: StatementUpload,
+    lease: LeaseId,
 }
 
 /// The chore that takes whole files in.
@@ -189,6 +217,8 @@ pub struct StatementIntake {
     pub lease: Duration,
     /// Bytes of a file, unpacked.
     pub unpacked_bytes_max: u64,
+    /// Whose file was taken last. The next one is another partner's, if one waits.
+    pub last: Option<PartnerId>,
 }
 
 impl Chore for StatementIntake {
@@ -196,25 +226,37 @@ impl Chore for StatementIntake {
 
     async fn round(&mut self, _turn: Turn) -> Result<Round, ReconcileRefusal> {
         let intake = self.clone();
-        let done = tokio::task::spawn_blocking(move || intake.take_one()).await;
-        done.unwrap_or(Err(StoreError::Exhausted.into()))
+        let claimed = tokio::task::spawn_blocking(move || intake.claim_next()).await;
+        let Some(claim) = claimed.unwrap_or(Err(StoreError::Exhausted))? else {
+            return Ok(Round::Done);
+        };
+        self.last = Some(claim.upload.announced.partner.clone());
+        let intake = self.clone();
+        let done = tokio::task::spawn_blocking(move || intake.take_in(&claim)).await;
+        done.unwrap_or(Err(StoreError::Exhausted))?;
+        Ok(Round::More)
     }
 }
 
 impl StatementIntake {
-    fn take_one(&self) -> Result<Round, ReconcileRefusal> {
+    fn claim_next(&self) -> Result<Option<ClaimedUpload>, StoreError> {
         let (lease, now) = (LeaseId::random(), clock::now());
         let until = now.plus(TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1)));
-        let claim = UploadClaim { lease, now, until };
-        let claimed: Option<StatementUpload> = self.pool.with(|db| {
+        let claim = UploadClaim { lease, now, until, after: self.last.as_ref() };
+        let claimed = self.pool.with(|db| {
             db.write(|tx| {
                 statement_uploads::forget_expired(tx, now, FORGOTTEN_MAX)?;
+                statement_uploads::forget_ended(tx, now.minus(KEPT_AFTER_END), FORGOTTEN_MAX)?;
                 statement_uploads::claim(tx, &claim)
             })
         })?;
-        let Some(upload) = claimed else { return Ok(Round::Done) };
+        Ok(claimed.map(|upload| ClaimedUpload { upload, lease }))
+    }
+
+    fn take_in(&self, claimed: &ClaimedUpload) -> Result<(), StoreError> {
+        let ClaimedUpload { upload, lease } = claimed;
         let (id, partner) = (upload.id, &upload.announced.partner);
-        let ended = match self.take(&upload) {
+        let ended = match self.take(upload) {
             Ok(statement) => {
                 tracing::info!(upload = %id, %partner, "a statement is taken in");
                 UploadState::Done(statement.id)
@@ -227,15 +269,13 @@ impl StatementIntake {
                 }
                 None => {
                     let from = clock::now().plus(AGAIN_AFTER);
-                    self.write(|tx| statement_uploads::release(tx, id, lease, from))?;
                     // The others go on meanwhile.
                     tracing::error!(upload = %id, %partner, error = %refusal, "a whole file waits");
-                    return Ok(Round::More);
+                    return self.write(|tx| statement_uploads::release(tx, id, *lease, from));
                 }
             },
         };
-        self.write(|tx| statement_uploads::close(tx, id, &ended, clock::now()))?;
-        Ok(Round::More)
+        self.write(|tx| statement_uploads::close(tx, id, &ended, clock::now()))
     }
 
     fn write(
@@ -294,6 +334,7 @@ fn failure(refusal: &ReconcileRefusal) -> Option<UploadFailure> {
         ReconcileRefusal::File(_)
         | ReconcileRefusal::NotMapped(_)
         | ReconcileRefusal::PartnerUnknown(_)
+        | ReconcileRefusal::VersionsMany(_)
         | ReconcileRefusal::Part => Vec::new(),
         _ => return None,
     };

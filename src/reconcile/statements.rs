@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::period::Period;
 use super::refusal::ReconcileRefusal;
-use super::statement::{Statement, StatementLine, StatementSender, StatementState};
+use super::statement::{PARTS_MAX, Statement, StatementLine, StatementSender, StatementState};
 use super::statement_file::{CheckedFile, FileFault, FileReading, FileSource, NextLine};
 use super::statement_original::{self, Original};
 use crate::clock::Moment;
@@ -54,8 +54,6 @@ impl<'a> StatementOrder<'a> {
 
 /// Maximum bytes, once it is unpacked, of a file that does not come by command.
 pub const UNPACKED_BYTES_MAX: u64 = 128 * 1024 * 1024;
-/// Files of one month.
-pub(super) const PARTS_MAX: i64 = 400;
 /// Other files for the same part that may come in at the same time.
 const OTHERS_MAX: usize = 50;
 /// Lines that are kept in one transaction. Others write between them.
@@ -89,6 +87,7 @@ pub fn check(order: &StatementOrder<'_>) -> Result<CheckedFile, ReconcileRefusal
 ///
 /// # Errors
 /// [`ReconcileRefusal::File`] where the file has changed since; nothing more is kept then.
+/// [`ReconcileRefusal::VersionsMany`].
 pub fn import(
     who: &StatementSender,
     db: &mut Db,
@@ -112,7 +111,7 @@ pub fn import(
         imported_by: who.name(),
         imported_at: at.now,
     };
-    let mut statement = db.write(|tx| find_or_keep(tx, &new))?;
+    let mut statement = db.write(|tx| find_or_keep(who, tx, &new))?;
     if statement.state == StatementState::Ready {
         return Ok(Imported::Before(statement));
     }
@@ -126,7 +125,11 @@ pub fn import(
     Ok(Imported::New(statement))
 }
 
-fn find_or_keep(tx: &mut LedgerTx<'_>, new: &Statement) -> Result<Statement, StoreError> {
+fn find_or_keep(
+    who: &StatementSender,
+    tx: &mut LedgerTx<'_>,
+    new: &Statement,
+) -> Result<Statement, ReconcileRefusal> {
     let of = PartOf { partner: &new.partner, period: new.period, part: new.part };
     if let Some(before) = statements::same_file(tx.db(), of, &new.sha256)? {
         return Ok(before);
@@ -134,6 +137,9 @@ fn find_or_keep(tx: &mut LedgerTx<'_>, new: &Statement) -> Result<Statement, Sto
     // Others may be first, with this file or with other ones.
     for _other in 0..OTHERS_MAX {
         let version = statements::next_version(tx.db(), of)?;
+        if version > who.versions_max() {
+            return Err(ReconcileRefusal::VersionsMany(who.versions_max()));
+        }
         let statement = Statement { version, ..new.clone() };
         if statements::insert(tx, &statement)? {
             return Ok(statement);
@@ -142,7 +148,7 @@ fn find_or_keep(tx: &mut LedgerTx<'_>, new: &Statement) -> Result<Statement, Sto
             return Ok(before);
         }
     }
-    Err(StoreError::Exhausted)
+    Err(StoreError::Exhausted.into())
 }
 
 fn load(

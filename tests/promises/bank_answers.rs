@@ -258,7 +258,10 @@ on_both_stores! {
         assert!(run_sql(&app.trial, alone).is_err());
         assert!(run_sql(&app.trial, "UPDATE bank_breaks SET state = 'accepted', closed_at = opened_at").is_err());
         let path = format!("/v1/bank-breaks/{}/rejection", found["id"].as_str().unwrap());
-        let refused = payer(app).send(&path, &json!({ "reason": "ask the bank first" })).await;
+        let other = json!({ "proposal": 2, "reason": "ask the bank first" });
+        assert_eq!(payer(app).send(&path, &other).await.told(), (409, "break-state"));
+        let shown = json!({ "proposal": 1, "reason": "ask the bank first" });
+        let refused = payer(app).send(&path, &shown).await;
         assert_eq!((refused.status.as_u16(), &refused.body["state"]), (200, &json!("open")));
         assert_eq!(propose(app, &found["id"], "confirm").await.status, 201);
         let done = approve(app, "ben", &found["id"]).await;

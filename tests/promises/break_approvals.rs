@@ -1,10 +1,9 @@
 //! Two persons decide on breaks: the second approves what they have looked at, and nothing else. Many breaks at
 //! once are decided on by a total that somebody types.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Partner, TestApp, count, payment, staff};
+use crate::harness::{Partner, TestApp, count, payment, staff};
 use crate::reconcile::{
     self, STATEMENTS, approve, approve_number, breaks, checker, clerk, close_as, compare, hand_in,
     line, one_difference, propose, statement, the_break,
@@ -16,8 +15,13 @@ on_both_stores! {
         let (clerk, checker) = (clerk(app), checker(app));
         assert_eq!(propose(&clerk, &id, "accept").await.status, 201);
         // Between the look and the approval the proposal becomes another one.
-        let reason = json!({ "reason": "not so" });
-        let rejected = checker.send(&format!("/v1/breaks/{id}/rejection"), &reason).await;
+        let rejection = format!("/v1/breaks/{id}/rejection");
+        let unnamed = checker.send(&rejection, &json!({ "reason": "not so" })).await;
+        assert_eq!(unnamed.told(), (422, "invalid"));
+        let other = json!({ "proposal": 2, "reason": "not so" });
+        assert_eq!(checker.send(&rejection, &other).await.told(), (409, "break-state"));
+        let shown = json!({ "proposal": 1, "reason": "not so" });
+        let rejected = checker.send(&rejection, &shown).await;
         assert_eq!(rejected.status, 200, "{rejected:?}");
         let body = json!({ "action": "adjust", "reason": "0.50 more", "amount": "0.50" });
         assert_eq!(clerk.send(&format!("/v1/breaks/{id}/proposals"), &body).await.status, 201);
@@ -34,13 +38,17 @@ on_both_stores! {
         let first = clerk.send("/v1/settlements", &asked).await;
         assert_eq!(first.status, 201, "{first:?}");
         let month = "/v1/settlements/green-basket/2026-10";
-        let none = Answer::of(checker.request(Method::POST, &format!("{month}/rejection"))).await;
+        let looked_at = json!({ "sha256": first.body["sha256"] });
+        let rejection = format!("{month}/rejection");
+        assert_eq!(checker.send(&rejection, &json!({})).await.told(), (422, "invalid"));
+        let none = checker.send(&rejection, &looked_at).await;
         assert_eq!(none.status, 200, "{none:?}");
         let second = clerk.send("/v1/settlements", &asked).await;
         assert_eq!(second.status, 201, "{second:?}");
-        let looked_at = json!({ "sha256": first.body["sha256"] });
-        let refused = checker.send(&format!("{month}/close"), &looked_at).await;
-        assert_eq!(refused.told(), (409, "settlement-state"), "{refused:?}");
+        for act in ["close", "rejection"] {
+            let refused = checker.send(&format!("{month}/{act}"), &looked_at).await;
+            assert_eq!(refused.told(), (409, "settlement-state"), "{act}: {refused:?}");
+        }
         assert_eq!(close_as(&checker, app, "2026-10").await.status, 200);
     }
 }

@@ -9,11 +9,13 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tallystick::cli::partners::keygen::{Alg, KeyPair};
 use tallystick::clock::Moment;
+use tallystick::partner::Status;
 use tallystick::settings::ConsoleSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::harness::{Browser, BrowserPage, Store, TestApp, Trial, count, run_sql};
+use crate::reload::{edit, set_status};
 
 const CLIENT: &str = "tallystick-console";
 
@@ -370,6 +372,23 @@ async fn the_provider_of_trials_serves_trials_alone() {
         .run(async |app| {
             let mut browser = Browser::at(app);
             for path in ["/local-provider/keys", "/console", "/console/sign-in", "/console/today"] {
+                assert_eq!(browser.get(path).await.status, 404, "{path}");
+            }
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signed_in_without_a_password_is_out_once_a_partner_is_beyond_the_sandbox() {
+    Trial::with_console_on(Store::Sqlite)
+        .run(async |app| {
+            let mut browser = Browser::signed_in(app, "settler").await;
+            assert_eq!(browser.get("/console/today").await.status, 200);
+            set_status(app, "green-basket", Status::Sandbox, Status::Conformant).await;
+            edit(app, "green-basket", "[access]", "[access]\nevents_per_day = 1000").await;
+            assert_eq!(browser.get("/console/today").await.status, 200);
+            set_status(app, "green-basket", Status::Conformant, Status::Pilot).await;
+            for path in ["/console/today", "/console/sign-in"] {
                 assert_eq!(browser.get(path).await.status, 404, "{path}");
             }
         })

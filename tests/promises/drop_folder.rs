@@ -129,20 +129,31 @@ on_both_stores! {
         wait_for("the file to go", async || (!mine.join("2026-11.csv").exists()).then_some(())).await;
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         assert!(fs::symlink_metadata(&foreseen).unwrap().is_file());
-        // A link in the place of the folder: nothing of this partner is read, and it holds up no other.
+    }
+}
+
+on_both_stores! {
+    async fn a_folder_that_cannot_be_used_is_not_read_and_holds_up_nobody_elses(app) {
+        let mine = with_folder(app, 1).await;
+        // A link in the place of the folder to move to. The partner comes before the other one.
+        let broken = mine.parent().unwrap().join("blue-basket");
         let elsewhere = app.trial.folder.path().join("elsewhere");
+        fs::create_dir(&broken).unwrap();
         fs::create_dir(&elsewhere).unwrap();
-        fs::remove_dir(mine.join("taken")).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, mine.join("taken")).unwrap();
-        fs::write(mine.join("2026-11.csv"), month("1.00")).unwrap();
-        let others = mine.parent().unwrap().join("lotus-tea");
-        fs::create_dir(&others).unwrap();
-        fs::write(others.join("no-month.csv"), month("1.00")).unwrap();
-        until(&others.join("refused"), 2).await;
-        assert!(mine.join("2026-11.csv").exists());
+        fs::write(broken.join("2026-11.csv"), month("1.00")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, broken.join("taken")).unwrap();
+        for part in 1..=3 {
+            fs::write(mine.join(format!("2026-11.{part}.csv")), month("2.00")).unwrap();
+        }
+        until(&mine.join("taken"), 3).await;
+        let of_broken = LIST.replace("green-basket", "blue-basket");
+        assert_eq!(clerk(app).get(&of_broken).await.body["statements"], json!([]));
+        assert!(broken.join("2026-11.csv").exists());
         assert_eq!(names(&elsewhere), [""; 0]);
-        let list = clerk(app).get(LIST).await.body["statements"].clone();
-        assert!(list.as_array().unwrap().iter().all(|kept| kept["partner"] != "green-basket"), "{list}");
+        // Once the link is gone the file comes in.
+        fs::remove_file(broken.join("taken")).unwrap();
+        until(&broken.join("taken"), 1).await;
+        assert_eq!(names(&broken), ["refused", "taken"]);
     }
 }
 

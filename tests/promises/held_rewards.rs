@@ -362,6 +362,13 @@ async fn the_person_confirms_a_referral_on_their_page(store: Store) {
                 request.header("Sec-Fetch-Site", site).form(&form).send().await.unwrap()
             };
             assert_eq!(press(&person, "cross-site").await.status(), 400);
+            // Whatever answer another site's page asks for.
+            let request =
+                person.request(Method::POST, &action).header("Accept", "application/json");
+            let form = [("", ""); 0];
+            let strange =
+                Answer::of(request.header("Sec-Fetch-Site", "cross-site").form(&form)).await;
+            assert_eq!(strange.told(), (400, "bad-request"));
             assert_eq!(press(&stranger, "same-origin").await.status(), 404);
             assert!(page(&person, "en").await.contains("Yes, I know of it"));
             for _ in 0..2 {

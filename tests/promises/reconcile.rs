@@ -302,7 +302,7 @@ on_both_stores! {
         assert_eq!(propose(&clerk, &id, "write_off").await.told(), (422, "write-off-exceeds"));
         assert_eq!(propose(&clerk, &id, "accept").await.status, 201);
         let path = format!("/v1/breaks/{id}/rejection");
-        let back = checker(app).send(&path, &json!({ "reason": "Ask them first." })).await;
+        let back = checker(app).send(&path, &json!({ "proposal": 1, "reason": "Ask them first." })).await;
         assert_eq!((back.status.as_u16(), &back.body["state"]), (200, &json!("open")), "{back:?}");
         assert_eq!(back.body["proposals"][0]["decided_because"], "Ask them first.");
         assert_eq!(propose(&clerk, &id, "accept").await.status, 201);

@@ -256,7 +256,7 @@ on_both_stores! {
         let refused = approve(&checker(app), &second).await;
         assert_eq!(refused.told(), (422, "adjustment-exceeds"), "{refused:?}");
         let path = format!("/v1/breaks/{second}/rejection");
-        checker(app).send(&path, &json!({ "reason": "It was paid in October." })).await;
+        checker(app).send(&path, &json!({ "proposal": 1, "reason": "It was paid in October." })).await;
         assert_eq!(adjust(&clerk, &second, "1.00").await.told(), (422, "adjustment-exceeds"));
         compare(&clerk).await;
         let found = page(&clerk, &second).await;

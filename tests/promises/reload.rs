@@ -55,7 +55,7 @@ async fn refused(app: &TestApp, partner: &str, from: &str, to: &str) -> String {
     last.reasons
 }
 
-async fn set_status(app: &TestApp, partner: &str, from: Status, to: Status) {
+pub async fn set_status(app: &TestApp, partner: &str, from: Status, to: Status) {
     if to == Status::Conformant {
         pass(app, partner);
     }

@@ -284,15 +284,16 @@ async fn what_is_under_way_at_the_cut_is_waited_for() {
             let blocked = "SELECT COUNT(*) AS count FROM pg_locks \
                            WHERE relation = 'entries'::regclass AND NOT granted";
             crate::harness::wait_until(1, async || count(&app.trial, blocked)).await;
-            assert_eq!(propose(app, "2026-10").await.status, 201);
+            let proposed = propose(app, "2026-10").await;
+            assert_eq!(proposed.status, 201);
             let closed = close(app, "2026-10").await;
             stopped.join().unwrap();
             assert_eq!(under_way.await.unwrap().status, 201);
             // It was there first, so the statement is not what it was: people look again.
             assert_eq!(closed.told(), (409, "settlement-state"), "{closed:?}");
             let path = "/v1/settlements/green-basket/2026-10/rejection";
-            let back = staff(app, "ben", &["settle"]).request(Method::POST, path);
-            assert_eq!(Answer::of(back).await.status, 200);
+            let shown = json!({ "sha256": proposed.body["sha256"] });
+            assert_eq!(staff(app, "ben", &["settle"]).send(path, &shown).await.status, 200);
             assert_eq!(propose(app, "2026-10").await.status, 201);
             let closed = close(app, "2026-10").await;
             assert_eq!(closed.body["statement"]["payout"], "36.00", "{closed:?}");

@@ -3,12 +3,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tallystick::ids::{LeaseId, PartnerId, StatementUploadId};
+use tallystick::reconcile::period::Period;
+use tallystick::reconcile::statement::StatementSender;
+use tallystick::reconcile::statement_upload::{AnnouncedStatement, StatementUpload, UploadState};
+use tallystick::store::statement_uploads::{self, UploadClaim};
+use tallystick::{clock, store};
 
 use crate::crash::Served;
-use crate::harness::{Answer, Partner, Store, Trial, count, wait_for};
-use crate::reconcile::{STATEMENTS, clerk, hand_in, line, statement};
+use crate::harness::{Answer, Partner, Store, TestApp, Trial, count, run_sql, staff, wait_for};
+use crate::reconcile::{STATEMENTS, clerk, compare, hand_in, line, statement};
 
 fn tus(caller: &Partner, method: &str, path: &str) -> RequestBuilder {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -158,3 +165,191 @@ async fn two_gateways_take_an_upload_once_though_one_is_killed_in_the_middle() {
         assert!(gateway.stop().success());
     }
 }
+
+/// Statements of a part as if they had come, versions from 1 on.
+fn came_before(app: &TestApp, versions: u32) {
+    let (id, hash, yes, now) = match app.trial.db() {
+        store::Db::Postgres(_) => {
+            ("decode(md5(x::text), 'hex')", "sha256(x::text::bytea)", "false", "now()")
+        }
+        store::Db::Sqlite(_) => ("randomblob(16)", "randomblob(32)", "0", "'2026-12-01 00:00:00'"),
+    };
+    let sql = format!(
+        "INSERT INTO statements (id, partner_id, period, part, version, sha256, charset, packed, state, \
+         lines, imported_by, imported_at) WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n \
+         WHERE x < {versions}) SELECT {id}, 'green-basket', '2026-11', 1, x, {hash}, 'utf-8', {yes}, \
+         'ready', 0, 'ann', {now} FROM n"
+    );
+    run_sql(&app.trial, &sql).unwrap();
+}
+
+on_both_stores! {
+    async fn every_part_counts_in_its_newest_version_however_many_came_before(app) {
+        came_before(app, 4_100);
+        let clerk = clerk(app);
+        let second = statement(&[&line("p-2", "", "SALE", "2.00")]);
+        let path = format!("{STATEMENTS}&part=2");
+        assert_eq!(hand_in(&clerk, &path, &second).await.status, 201);
+        let report = compare(&clerk).await;
+        let used = report["statements"].as_array().unwrap();
+        let used: Vec<(&Value, &Value)> = used.iter().map(|it| (&it["part"], &it["version"])).collect();
+        assert_eq!(used, [(&json!(1), &json!(4_100)), (&json!(2), &json!(1))], "{report}");
+        assert_eq!(report["breaks"], json!({ "MISSING_IN_GATEWAY": 1 }));
+    }
+}
+
+on_both_stores! {
+    async fn a_partner_sends_no_more_than_fifty_versions_of_a_part(app) {
+        came_before(app, 49);
+        let shop = app.partner("green-basket").await;
+        let file = |amount: &str| statement(&[&line("p-1", "", "SALE", amount)]);
+        let last = sent(&shop, file("50.00").as_bytes(), &[MONTH]).await;
+        assert_eq!(last["state"], "done", "{last}");
+        let refused = sent(&shop, file("51.00").as_bytes(), &[MONTH]).await;
+        assert_eq!(refused["state"], "failed", "{refused}");
+        assert!(refused["failure"].as_str().unwrap().contains("at most 50 versions"), "{refused}");
+        // The last one again is what it was, and staff go on.
+        assert_eq!(sent(&shop, file("50.00").as_bytes(), &[MONTH]).await["statement"], last["statement"]);
+        for version in 51..=100 {
+            let kept = hand_in(&clerk(app), STATEMENTS, &file(&format!("{version}.00"))).await;
+            assert_eq!((kept.status.as_u16(), &kept.body["version"]), (201, &json!(version)));
+        }
+        let refused = hand_in(&clerk(app), STATEMENTS, &file("101.00")).await;
+        assert_eq!(refused.told(), (422, "statement-refused"), "{refused:?}");
+    }
+}
+
+on_both_stores! {
+    async fn staff_go_on_with_what_they_themselves_began(app) {
+        let mine = place(&begin_statement(&clerk(app), 5, &[MONTH, OF_SHOP]).await);
+        let colleague = staff(app, "cleo", &["reconcile"]);
+        assert_eq!(append(&colleague, &mine, 0, b"12345").await.told(), (404, "not-found"));
+        assert_eq!(Answer::of(tus(&colleague, "DELETE", &mine)).await.told(), (404, "not-found"));
+        assert_eq!(colleague.get(&mine).await.status, 200, "they see it");
+    }
+}
+
+on_both_stores! {
+    async fn a_file_has_a_byte_and_comes_in_pieces_of_some_size(app) {
+        let shop = app.partner("green-basket").await;
+        let refused = begin_statement(&shop, 0, &[MONTH]).await;
+        assert_eq!(refused.told(), (400, "parameter"), "{refused:?}");
+        let file = statement(&[&line("p-1", "", "SALE", "1.00")]);
+        let length = file.len() + 250;
+        let url = place(&begin_statement(&shop, length, &[MONTH]).await);
+        for offset in 0..200 {
+            assert_eq!(append(&shop, &url, offset, b"x").await.status, 204, "{offset}");
+        }
+        let refused = append(&shop, &url, 200, b"x").await;
+        assert_eq!(refused.told(), (400, "parameter"), "{refused:?}");
+        assert!(refused.text.contains("65536"), "{refused:?}");
+        // What is missing may be small.
+        let rest = vec![b'x'; length - 200];
+        assert_eq!(append(&shop, &url, 200, &rest).await.status, 204);
+        assert_eq!(ended(&shop, &url).await["state"], "failed");
+    }
+}
+
+on_both_stores! {
+    async fn a_partner_has_few_files_that_wait(app) {
+        let shop = app.partner("green-basket").await;
+        let far = "lease_until = '2099-01-01 00:00:00'";
+        for _ in 0..20 {
+            begin_statement(&shop, 5, &[MONTH]).await;
+        }
+        // Whole, and none is taken in.
+        let waits = format!("UPDATE statement_uploads SET state = 'waiting', received = length, {far}");
+        run_sql(&app.trial, &waits).unwrap();
+        let refused = begin_statement(&shop, 5, &[MONTH]).await;
+        assert_eq!(refused.status, 429, "{refused:?}");
+        run_sql(&app.trial, "DELETE FROM statement_uploads").unwrap();
+        assert_eq!(begin_statement(&shop, 5, &[MONTH]).await.status, 201);
+    }
+}
+
+on_both_stores! {
+    async fn a_file_that_cannot_be_read_holds_up_no_other(app) {
+        let shop = app.partner("green-basket").await;
+        // Its bytes are gone, which is nobody's fault but ours.
+        let stuck = place(&begin_statement(&shop, 5, &[MONTH]).await);
+        let waits = "UPDATE statement_uploads SET state = 'waiting', received = length";
+        run_sql(&app.trial, waits).unwrap();
+        let file = statement(&[&line("p-1", "", "SALE", "1.00")]);
+        for (partner, part) in [("green-basket", "2"), ("blue-basket", "1")] {
+            let caller = app.partner(partner).await;
+            let done = sent(&caller, file.as_bytes(), &[MONTH, ("part", part)]).await;
+            assert_eq!(done["state"], "done", "{done}");
+        }
+        assert!(shop.get(&stuck).await.body["ended_at"].is_null());
+        run_sql(&app.trial, "DELETE FROM statement_uploads").unwrap();
+    }
+}
+
+on_both_stores! {
+    async fn what_became_of_a_file_is_said_for_thirty_days(app) {
+        let shop = app.partner("green-basket").await;
+        let file = statement(&[&line("p-1", "", "SALE", "1.00")]);
+        let of = |part| [MONTH, ("part", part)];
+        let first = place(&begin_statement(&shop, file.len(), &of("1")).await);
+        assert_eq!(append(&shop, &first, 0, file.as_bytes()).await.status, 204);
+        let statement = ended(&shop, &first).await["statement"].clone();
+        let old = "UPDATE statement_uploads SET ended_at = '2026-01-01 00:00:00'";
+        run_sql(&app.trial, old).unwrap();
+        let second = sent(&shop, file.as_bytes(), &of("2")).await;
+        assert_eq!(second["state"], "done");
+        wait_for("the first one to go", async || {
+            (shop.get(&first).await.told() == (404, "not-found")).then_some(())
+        })
+        .await;
+        assert_eq!(count(&app.trial, "SELECT COUNT(*) AS count FROM statement_uploads"), 1);
+        let list = clerk(app).get("/v1/reconciliation/statements?partner=green-basket").await.body;
+        assert_eq!(list["statements"][1]["id"], statement, "{list}");
+    }
+}
+
+/// The partners whose files are claimed one after the other.
+fn turns(trial: &Trial) {
+    let mut db = trial.db();
+    let now = clock::now();
+    let partner = |id: &str| PartnerId::try_from(id.to_owned()).unwrap();
+    for id in ["green-basket", "green-basket", "green-basket", "blue-basket", "oak-home"] {
+        let upload = StatementUpload {
+            id: StatementUploadId::random(),
+            announced: AnnouncedStatement {
+                partner: partner(id),
+                period: Period::try_from("2026-11").unwrap(),
+                part: 1,
+                length: 5,
+                file_name: None,
+                charset: None,
+                sha256: None,
+            },
+            sent_by: StatementSender::Partner(partner(id)),
+            received: 5,
+            state: UploadState::Waiting,
+            created_at: now,
+            expires_at: now.plus(TimeDelta::hours(1)),
+            ended_at: None,
+        };
+        db.write(|tx| statement_uploads::insert(tx, &upload)).unwrap();
+    }
+    let mut turns = Vec::new();
+    let mut after: Option<PartnerId> = None;
+    loop {
+        let lease = LeaseId::random();
+        let until = now.plus(TimeDelta::minutes(1));
+        let claim = UploadClaim { lease, now, until, after: after.as_ref() };
+        let Some(claimed) = db.write(|tx| statement_uploads::claim(tx, &claim)).unwrap() else {
+            break;
+        };
+        turns.push(claimed.announced.partner.to_string());
+        after = Some(claimed.announced.partner);
+    }
+    assert_eq!(turns, ["blue-basket", "green-basket", "oak-home", "green-basket", "green-basket"]);
+}
+
+fn partners_take_turns(store: Store) {
+    turns(&Trial::on(store));
+}
+
+on_both_stores!(sync partners_take_turns);

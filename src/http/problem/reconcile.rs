@@ -15,7 +15,9 @@ impl From<ReconcileRefusal> for Problem {
             ReconcileRefusal::PartnerUnknown(_) | ReconcileRefusal::BreakUnknown => {
                 Self::not_found()
             }
-            ReconcileRefusal::NotMapped(_) => Self::new(&STATEMENT_REFUSED, refusal.to_string()),
+            ReconcileRefusal::NotMapped(_) | ReconcileRefusal::VersionsMany(_) => {
+                Self::new(&STATEMENT_REFUSED, refusal.to_string())
+            }
             ReconcileRefusal::Part => Self::parameter("part", "expected 1 to 400"),
             ReconcileRefusal::File(fault) => Self::of_statement_file(fault),
             ReconcileRefusal::BankFile(fault) => Self::new(&BANK_FILE_REFUSED, fault.to_string()),
@@ -87,6 +89,8 @@ impl From<UploadRefusal> for Problem {
             UploadRefusal::Unknown => Self::not_found(),
             UploadRefusal::Expired => Self::new(&UPLOAD_EXPIRED, says),
             UploadRefusal::Part => Self::parameter("upload-metadata", "part: expected 1 to 400"),
+            UploadRefusal::Empty => Self::parameter("upload-length", &says),
+            UploadRefusal::PieceTooSmall => Self::parameter("content-length", &says),
             UploadRefusal::FileTooLarge(_) | UploadRefusal::TooLarge => Self::new(&TOO_LARGE, says),
             UploadRefusal::TooMany => Self::too_many_uploads(),
             UploadRefusal::Overtaken | UploadRefusal::Whole => Self::new(&UPLOAD_CONFLICT, says),

@@ -101,11 +101,22 @@ pub struct BreakApprovalBody {
     pub proposal: u32,
 }
 
-/// The statement that a second person has looked at, and closes the month with.
+/// Which proposal comes to nothing, and why.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakRejectionBody {
+    /// The number of the proposal. Where another one waits by now, nothing is rejected.
+    #[schema(minimum = 1)]
+    pub proposal: u32,
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// The statement that a second person has looked at, and decides on.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettlementCloseBody {
-    /// The `sha256` of the settlement. Where another one is proposed by now, nothing is closed.
+    /// The `sha256` of the settlement. Where another one is proposed by now, nothing is decided.
     pub sha256: Hash,
 }
 

@@ -10,11 +10,12 @@ use crate::event::{FieldReader, read_object};
 use crate::http::Gateway;
 use crate::http::access::staff::{ReadBreaks, Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::reconcile::{BankBreakProposalBody, BreakApprovalBody};
-use crate::http::schemas::requests::RejectionBody;
+use crate::http::schemas::reconcile::{
+    BankBreakProposalBody, BreakApprovalBody, BreakRejectionBody,
+};
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
-use crate::http::staff::breaks::read_number;
+use crate::http::staff::breaks::{read_number, read_rejection};
 use crate::http::staff::reason::read_reason;
 use crate::ids::{BankEntryId, StaffId, TransactionId};
 use crate::reconcile::bank::code::{BankBreakAction, BankBreakState};
@@ -223,7 +224,7 @@ pub async fn approve_for_bank_break(
     post, path = "/v1/bank-breaks/{bank_break}/rejection", tag = "Reconciliation",
     security(("staff" = ["settle"])),
     params(("bank_break" = BankEntryId, Path, description = "The break.")),
-    request_body = RejectionBody,
+    request_body = BreakRejectionBody,
     responses((status = 200, description = "Open again.", body = View))
 )]
 pub async fn reject_for_bank_break(
@@ -233,9 +234,9 @@ pub async fn reject_for_bank_break(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let reason = read_object(&body, read_reason)?;
+    let rejection = read_object(&body, read_rejection)?;
     let now = clock::now();
-    let reject = move |db: &mut store::Db| bank_breaks::reject(&staff.id, db, id, reason, now);
+    let reject = move |db: &mut store::Db| bank_breaks::reject(&staff.id, db, id, rejection, now);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(reject).await?)))
 }
 

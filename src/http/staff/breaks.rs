@@ -13,8 +13,9 @@ use crate::event::{FieldReader, read_object, read_object_within};
 use crate::http::Gateway;
 use crate::http::access::staff::{ReadBreaks, Reconcile, Settle, Staff};
 use crate::http::problem::Problem;
-use crate::http::schemas::reconcile::{BreakApprovalBody, BreakNoteBody, BreakProposalBody};
-use crate::http::schemas::requests::RejectionBody;
+use crate::http::schemas::reconcile::{
+    BreakApprovalBody, BreakNoteBody, BreakProposalBody, BreakRejectionBody,
+};
 use crate::http::server::media::JsonBody;
 use crate::http::server::page::Place;
 use crate::http::staff::reason::read_reason;
@@ -25,7 +26,9 @@ use crate::reconcile::break_record::{Break, BreakFacts, BreakFilter, FactDecisio
 use crate::reconcile::breaks::{self, BreakDetail, ProposalOrder, ProposedAt};
 use crate::reconcile::item::ItemValue;
 use crate::reconcile::period::Period;
-use crate::reconcile::proposal::{BreakState, Proposal, ProposalAction, ProposalState};
+use crate::reconcile::proposal::{
+    BreakState, Proposal, ProposalAction, ProposalRejection, ProposalState,
+};
 use crate::store;
 
 /// The most that one note says.
@@ -274,7 +277,7 @@ pub async fn approve_for_break(
     post, path = "/v1/breaks/{break}/rejection", tag = "Reconciliation",
     security(("staff" = ["settle"])),
     params(("break" = BreakId, Path, description = "The break.")),
-    request_body = RejectionBody,
+    request_body = BreakRejectionBody,
     responses((status = 200, description = "Open again.", body = Detail))
 )]
 pub async fn reject_for_break(
@@ -284,10 +287,10 @@ pub async fn reject_for_break(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let id = read_id(&path)?;
-    let reason = read_object(&body, read_reason)?;
+    let rejection = read_object(&body, read_rejection)?;
     let now = clock::now();
     let done =
-        gateway.main.ask_or(move |db| breaks::reject(&staff.id, db, id, reason, now)).await?;
+        gateway.main.ask_or(move |db| breaks::reject(&staff.id, db, id, rejection, now)).await?;
     Ok(HttpResponse::Ok().json(Detail::of(done, Reader::Staff)?))
 }
 
@@ -315,6 +318,12 @@ pub async fn note_on_break(
 /// The member `proposal` of a body: the number of the one that the caller has looked at.
 pub(in crate::http) fn read_number(body: &mut FieldReader<'_>) -> Option<i64> {
     body.count("proposal", 1..=u32::MAX).map(i64::from)
+}
+
+/// Which proposal is rejected, and why.
+pub(in crate::http) fn read_rejection(body: &mut FieldReader<'_>) -> Option<ProposalRejection> {
+    let (proposal, because) = (read_number(body), read_reason(body));
+    Some(ProposalRejection { proposal: proposal?, because: because? })
 }
 
 /// The member `says` of a body.

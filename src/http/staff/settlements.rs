@@ -104,15 +104,18 @@ pub async fn close_settlement(
         ("partner" = PartnerId, Path, description = "The partner."),
         ("period" = Period, Path, description = "The month."),
     ),
+    request_body = SettlementCloseBody,
     responses((status = 200, description = "Rejected.", body = View))
 )]
 pub async fn reject_settlement(
     staff: Staff<Settle>,
     gateway: web::Data<Gateway>,
     path: web::Path<(String, String)>,
+    body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let order = read_month(&gateway, path)?;
-    let reject = move |db: &mut _| closing::reject(&staff.id, db, &order);
+    let Hash(looked_at) = read_object(&body, read_hash)?;
+    let reject = move |db: &mut _| closing::reject(&staff.id, db, &order, &looked_at);
     Ok(HttpResponse::Ok().json(View::of(gateway.main.ask_or(reject).await?)?))
 }
 

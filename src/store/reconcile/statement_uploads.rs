@@ -40,10 +40,12 @@ struct Row {
 
 /// The holder of a lease, and its end.
 #[derive(Clone, Copy)]
-pub struct UploadClaim {
+pub struct UploadClaim<'a> {
     pub lease: LeaseId,
     pub now: Moment,
     pub until: Moment,
+    /// The partner whose turn was last: the others come first, by their ids.
+    pub after: Option<&'a PartnerId>,
 }
 
 const RECEIVING: &str = "receiving";
@@ -133,29 +135,18 @@ pub fn remove(tx: &mut LedgerTx<'_>, id: StatementUploadId) -> Result<bool, Stor
     Ok(removed == 1)
 }
 
-/// Claims the oldest whole file that nobody is at work on.
+/// Claims the oldest whole file, that nobody is at work on, of the partner whose turn it is.
 pub fn claim(
     tx: &mut LedgerTx<'_>,
-    claim: &UploadClaim,
+    claim: &UploadClaim<'_>,
 ) -> Result<Option<StatementUpload>, StoreError> {
-    let now = claim.now.naive();
-    // Typed once for each store, because a list is passed differently.
-    macro_rules! open {
-        () => {
-            statement_uploads::table
-                .filter(statement_uploads::state.eq_any([WAITING, RUNNING]))
-                .filter(
-                    statement_uploads::lease_until
-                        .is_null()
-                        .or(statement_uploads::lease_until.le(now)),
-                )
-                .order(statement_uploads::id)
-                .select(Row::as_select())
-        };
-    }
-    let row: Option<Row> = match &mut *tx.0 {
-        Db::Postgres(db) => open!().for_update().skip_locked().first(db).optional()?,
-        Db::Sqlite(db) => open!().first(db).optional()?,
+    let row = match claim.after {
+        Some(last) => next_behind(tx, last.as_str(), claim.now)?,
+        None => None,
+    };
+    let row = match row {
+        Some(row) => Some(row),
+        None => next_behind(tx, "", claim.now)?,
     };
     let Some(upload) = row.map(Row::read).transpose()? else { return Ok(None) };
     diesel::update(statement_uploads::table.find(upload.id.bytes().as_slice()))
@@ -166,6 +157,29 @@ pub fn claim(
         ))
         .execute(tx.0)?;
     Ok(Some(upload))
+}
+
+/// The oldest of the files that wait, of the first partner behind a name.
+fn next_behind(tx: &mut LedgerTx<'_>, last: &str, now: Moment) -> Result<Option<Row>, StoreError> {
+    // Typed once for each store, because a list is passed differently.
+    macro_rules! open {
+        () => {
+            statement_uploads::table
+                .filter(statement_uploads::state.eq_any([WAITING, RUNNING]))
+                .filter(statement_uploads::partner_id.gt(last))
+                .filter(
+                    statement_uploads::lease_until
+                        .is_null()
+                        .or(statement_uploads::lease_until.le(now.naive())),
+                )
+                .order((statement_uploads::partner_id, statement_uploads::id))
+                .select(Row::as_select())
+        };
+    }
+    Ok(match &mut *tx.0 {
+        Db::Postgres(db) => open!().for_update().skip_locked().first(db).optional()?,
+        Db::Sqlite(db) => open!().first(db).optional()?,
+    })
 }
 
 /// Gives a file back: any gateway may claim it from that moment on.
@@ -232,6 +246,32 @@ pub fn forget_expired(
         delete_parts(tx, id)?;
     }
     Ok(ids.len())
+}
+
+/// Deletes what is kept of files that ended before a moment.
+pub fn forget_ended(
+    tx: &mut LedgerTx<'_>,
+    before: Moment,
+    rows_max: i64,
+) -> Result<usize, StoreError> {
+    let ids: Vec<Vec<u8>> = statement_uploads::table
+        .filter(statement_uploads::ended_at.is_not_null())
+        .filter(statement_uploads::ended_at.le(before.naive()))
+        .order(statement_uploads::ended_at)
+        .limit(rows_max)
+        .select(statement_uploads::id)
+        .load(tx.0)?;
+    for id in &ids {
+        diesel::delete(statement_uploads::table.find(id)).execute(tx.0)?;
+    }
+    Ok(ids.len())
+}
+
+/// In how many pieces a file has come until now.
+pub fn pieces(db: &mut Db, id: StatementUploadId) -> Result<i64, StoreError> {
+    let pieces = statement_upload_parts::table
+        .filter(statement_upload_parts::upload_id.eq(id.bytes().as_slice()));
+    Ok(pieces.count().get_result(db)?)
 }
 
 fn delete_parts(tx: &mut LedgerTx<'_>, id: &[u8]) -> Result<(), StoreError> {

@@ -6,8 +6,8 @@ use super::{kind, period, text, value};
 use crate::clock::Moment;
 use crate::ids::{PartnerId, StatementId};
 use crate::reconcile::period::Period;
-use crate::reconcile::statement::{Statement, StatementLine, StatementState};
-use crate::store::schema::{statement_lines, statements};
+use crate::reconcile::statement::{PARTS_MAX, Statement, StatementLine, StatementState};
+use crate::store::schema::{matches, statement_lines, statements};
 use crate::store::{Db, LedgerTx, StoreError, types};
 
 #[derive(Insertable, Queryable, Selectable)]
@@ -65,9 +65,6 @@ pub struct PartOf<'a> {
     pub period: Period,
     pub part: i64,
 }
-
-/// The most versions of all parts of a month that are looked at.
-const VERSIONS_MAX: i64 = 4_000;
 
 /// The statement of that file for that part, if it came before.
 pub fn same_file(
@@ -175,20 +172,58 @@ pub fn page(
     rows.into_iter().map(Row::read).collect()
 }
 
-/// All versions of all parts of a month, by part and version.
-pub fn of_period(
+/// What counts of a month: the newest version of each part that is ready, by part.
+pub fn newest(
     db: &mut Db,
     partner: &PartnerId,
     period: Period,
 ) -> Result<Vec<Statement>, StoreError> {
+    let newer = diesel::alias!(statements as newer);
+    let is_newer = newer
+        .filter(newer.field(statements::partner_id).eq(statements::partner_id))
+        .filter(newer.field(statements::period).eq(statements::period))
+        .filter(newer.field(statements::part).eq(statements::part))
+        .filter(newer.field(statements::version).gt(statements::version))
+        .filter(newer.field(statements::state).eq(StatementState::Ready.name()));
     let rows: Vec<Row> = statements::table
         .filter(statements::partner_id.eq(partner.as_str()))
         .filter(statements::period.eq(period.to_string()))
-        .order((statements::part, statements::version))
-        .limit(VERSIONS_MAX)
+        .filter(statements::state.eq(StatementState::Ready.name()))
+        .filter(diesel::dsl::not(diesel::dsl::exists(is_newer)))
+        .order(statements::part)
+        .limit(PARTS_MAX)
         .select(Row::as_select())
         .load(db)?;
     rows.into_iter().map(Row::read).collect()
+}
+
+/// Whether a month has a statement that counts.
+pub fn is_there(db: &mut Db, partner: &PartnerId, period: Period) -> Result<bool, StoreError> {
+    let ready = statements::table
+        .filter(statements::partner_id.eq(partner.as_str()))
+        .filter(statements::period.eq(period.to_string()))
+        .filter(statements::state.eq(StatementState::Ready.name()));
+    Ok(diesel::select(diesel::dsl::exists(ready)).get_result(db)?)
+}
+
+/// The statements of a month, in whatever version, of which a line has a live match.
+pub fn with_matches(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+) -> Result<Vec<StatementId>, StoreError> {
+    let live = matches::table
+        .filter(matches::statement_id.eq(statements::id))
+        .filter(matches::ended_by.is_null());
+    let ids: Vec<Vec<u8>> = statements::table
+        .filter(statements::partner_id.eq(partner.as_str()))
+        .filter(statements::period.eq(period.to_string()))
+        .filter(diesel::dsl::exists(live))
+        .order((statements::part, statements::version))
+        .select(statements::id)
+        .load(db)?;
+    let id = |bytes: Vec<u8>| Ok(StatementId::from_uuid(types::uuid(&bytes, "statements.id")?));
+    ids.into_iter().map(id).collect()
 }
 
 /// The lines of a statement behind a line.

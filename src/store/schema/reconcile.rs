@@ -214,3 +214,4 @@ diesel::table! {
 diesel::joinable!(break_subjects -> breaks (break_id));
 
 diesel::allow_tables_to_appear_in_same_query!(break_subjects, breaks, break_proposals);
+diesel::allow_tables_to_appear_in_same_query!(statements, matches);

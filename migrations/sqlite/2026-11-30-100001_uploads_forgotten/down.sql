@@ -1,0 +1,1 @@
+DROP INDEX statement_uploads_ended;
