@@ -125,6 +125,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "reconcile/replay",
             "reconcile/report",
             "reconcile/run",
+            "reconcile/separations",
             "reconcile/settled_entries",
             "reconcile/settlement_answers",
             "reconcile/sides",

@@ -1,6 +1,7 @@
 //! The commands, one file each. They print for people; the work is done in other rooms.
 
 mod bank_file;
+mod bulk_breaks;
 pub mod crm;
 pub mod demo;
 mod failure;
@@ -13,6 +14,7 @@ pub mod partners;
 pub mod program;
 pub mod reconcile;
 mod reconcile_statement;
+mod separations;
 pub mod serve;
 pub mod token_keys;
 

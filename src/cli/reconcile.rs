@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::reconcile_statement::{self, SettlementArgs, VerifyArgs};
-use super::{Failure, bank_file};
+use super::{Failure, bank_file, bulk_breaks, separations};
 use crate::app::Core;
 use crate::clock;
 use crate::ids::{BreakId, PartnerId, StaffId, hex};
@@ -43,8 +43,15 @@ pub enum Command {
     Run(RunArgs),
     /// Show as CSV which matches of past months other rules would change. Nothing is kept.
     Replay(ReplayArgs),
-    /// Print breaks as CSV, the oldest first.
+    /// Print breaks as CSV, the oldest first; or propose and approve for many of them at once.
+    #[command(args_conflicts_with_subcommands = true)]
     Breaks(BreaksArgs),
+    /// Attach a file to a break.
+    Attach(bulk_breaks::AttachArgs),
+    /// Propose that the match of a line is ended: the line and its event do not belong together.
+    Separate(separations::SeparateArgs),
+    /// Decide on such a proposal of another person.
+    Separation(separations::SeparationArgs),
     /// Propose what is to be done about a break.
     Propose(ProposeArgs),
     /// Approve what somebody else proposed.
@@ -128,6 +135,8 @@ pub struct ReplayArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct BreaksArgs {
+    #[command(subcommand)]
+    act: Option<bulk_breaks::BulkAct>,
     #[arg(long)]
     partner: Option<PartnerId>,
     /// A month of the partner.
@@ -189,6 +198,9 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
     if let Command::Verify(args) = command {
         return reconcile_statement::verify(args, settings);
     }
+    if let Command::Breaks(BreaksArgs { act: Some(act), .. }) = command {
+        return Box::pin(bulk_breaks::run(act, settings)).await;
+    }
     let mut db = store::open(&settings.database_url)?;
     match command {
         Command::Verify(args) => reconcile_statement::verify(args, settings),
@@ -202,6 +214,9 @@ pub async fn run(command: Command, settings: &Settings) -> Result<bool, Failure>
         Command::Run(args) => compare_month(args, settings, &mut db),
         Command::Replay(args) => replay_rules(args, settings, &mut db),
         Command::Breaks(args) => list(args, &mut db),
+        Command::Attach(args) => bulk_breaks::attach(args, settings, &mut db),
+        Command::Separate(args) => separations::separate(args, &mut db),
+        Command::Separation(args) => separations::decide(args, settings, &mut db),
         Command::Propose(args) => propose(args, settings, &mut db),
         // By the writer, because an adjustment posts.
         Command::Approve(args) => Box::pin(approve(args, settings)).await,
@@ -332,7 +347,7 @@ fn payout(args: RunArgs, settings: &Settings, db: &mut Db) -> Result<bool, Failu
 }
 
 fn list(args: BreaksArgs, db: &mut Db) -> Result<bool, Failure> {
-    let BreaksArgs { partner, period, state, code } = args;
+    let BreaksArgs { act: _, partner, period, state, code } = args;
     let filter = BreakFilter { state, partner, period, code };
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
     out.write_record([
@@ -403,6 +418,6 @@ fn code(name: &str) -> Result<BreakCode, String> {
     BreakCode::by_name(name).ok_or_else(|| format!("expected {names}"))
 }
 
-fn break_id(text: &str) -> Result<BreakId, String> {
+pub(super) fn break_id(text: &str) -> Result<BreakId, String> {
     BreakId::parse(text).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
 }

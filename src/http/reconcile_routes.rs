@@ -9,7 +9,8 @@ use crate::http::server::once::once;
 use crate::http::server::paths::{STATEMENT_BYTES_MAX, at};
 use crate::http::staff::{
     attachments, bank_breaks, bank_files, breaks, bulk_breaks, crm_results, expectations,
-    reconciliation_report, reconciliations, settlement_entries, settlements, statements,
+    reconciliation_report, reconciliations, separations, settlement_entries, settlements,
+    statements,
 };
 use crate::reconcile::attachment::ATTACHMENT_BYTES_MAX;
 
@@ -82,6 +83,7 @@ pub fn reconcile_routes(config: &mut web::ServiceConfig) {
             "/v1/reconciliation/runs/{run}",
             web::get().to(reconciliations::get_reconciliation),
         ))
+        .configure(match_routes)
         .service(once::<Staff<Reconcile>>(
             "/v1/settlements",
             web::post().to(settlements::propose_settlement),
@@ -105,6 +107,29 @@ pub fn reconcile_routes(config: &mut web::ServiceConfig) {
             web::post().to(settlements::reject_settlement),
         ))
         .configure(settlement_routes);
+}
+
+/// Routes of those who look at matches, and have them ended.
+fn match_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("/v1/reconciliation/matches", web::get().to(separations::get_matches)))
+        // Staff: reconcile
+        .service(
+            once::<Staff<Reconcile>>(
+                "/v1/reconciliation/separations",
+                web::post().to(separations::propose_separation),
+            )
+            .route(web::get().to(separations::get_separations)),
+        )
+        // Staff: settle
+        .service(once::<Staff<Settle>>(
+            "/v1/reconciliation/separations/{separation}/approval",
+            web::post().to(separations::approve_separation),
+        ))
+        .service(once::<Staff<Settle>>(
+            "/v1/reconciliation/separations/{separation}/rejection",
+            web::post().to(separations::reject_separation),
+        ));
 }
 
 /// Routes of what a settlement is made of, and of the partners who read their statements.

@@ -334,6 +334,10 @@ random_id!(
     ReconciliationId
 );
 random_id!(
+    /// What two people say of a line and an event that matched: they do not belong together.
+    SeparationId
+);
+random_id!(
     /// A task of a customer manager, by its rule and its cause.
     TaskId
 );

@@ -35,6 +35,8 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod run_order;
+pub mod separation;
+pub mod separations;
 pub mod settled_entries;
 pub mod settled_entry;
 pub mod settlement;

@@ -6,6 +6,7 @@ use super::bank::state::PayoutState;
 use super::export_error::ExportError;
 use super::period::Period;
 use super::proposal::ProposalRefusal;
+use super::separation::SeparationRefusal;
 use super::statement_file::FileFault;
 use crate::customer::personal::SealError;
 use crate::ids::{BreakId, PartnerId};
@@ -42,6 +43,8 @@ pub enum ReconcileRefusal {
     BreakUnknown,
     #[error(transparent)]
     Proposal(#[from] ProposalRefusal),
+    #[error(transparent)]
+    Separation(#[from] SeparationRefusal),
     /// One of many breaks is refused, and with it all.
     #[error("{id}: {refusal}")]
     OneOf { id: BreakId, refusal: Box<ReconcileRefusal> },

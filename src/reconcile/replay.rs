@@ -68,8 +68,8 @@ pub fn replay(
     }
     let sides = sides::load(db, order, &current, &mut |_db| Ok(()))?;
     let finder = sides.finder(order);
-    let now = compare(rules.now, &sides.theirs, &sides.ours);
-    let then = compare(rules.then, &sides.theirs, &sides.ours);
+    let now = compare(rules.now, &sides.theirs, &sides.ours, &sides.apart);
+    let then = compare(rules.then, &sides.theirs, &sides.ours, &sides.apart);
     let (was, will) = (by_line(&now, finder), by_line(&then, finder));
     let lines: BTreeSet<(StatementId, i64)> = was.keys().chain(will.keys()).copied().collect();
     let differing = lines.into_iter().filter_map(|key| {

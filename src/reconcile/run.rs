@@ -81,15 +81,26 @@ pub fn run(
     rules: &MatchingRules,
 ) -> Result<Reconciliation, ReconcileRefusal> {
     let RunOrder { partner, period, .. } = order;
-    let current = statements::newest(db, partner, *period)?;
-    if current.is_empty() {
+    if !statements::is_there(db, partner, *period)? {
         return Err(ReconcileRefusal::NoStatement { partner: partner.clone(), period: *period });
     }
     let now = clock::now();
     let begun = db.write(|tx| reconciliations::begin(tx, partner, *period, who, now))?;
-    let begun = begun.ok_or(ReconcileRefusal::UnderWay)?;
+    go_on(db, begun.ok_or(ReconcileRefusal::UnderWay)?, order, rules)
+}
+
+/// Compares within a run that has begun.
+///
+/// # Errors
+/// [`ReconcileRefusal::UnderWay`], where another run has taken its place.
+pub(super) fn go_on(
+    db: &mut Db,
+    begun: Reconciliation,
+    order: &RunOrder,
+    rules: &MatchingRules,
+) -> Result<Reconciliation, ReconcileRefusal> {
     let mut run = Run { db, id: begun.id, number: begun.number, order };
-    let done = run.compare_and_write(rules, &current);
+    let done = run.compare_and_write(rules);
     if done.is_err() {
         run.give_up();
     }
@@ -102,12 +113,12 @@ impl Run<'_> {
     fn compare_and_write(
         &mut self,
         rules: &MatchingRules,
-        current: &[Statement],
     ) -> Result<(Moment, String), ReconcileRefusal> {
         let id = self.id;
+        let current = &statements::newest(self.db, &self.order.partner, self.order.period)?;
         let mut keep_alive = |db: &mut Db| renew(db, id);
         let loaded = sides::load(self.db, self.order, current, &mut keep_alive)?;
-        let matching = compare(rules, &loaded.theirs, &loaded.ours);
+        let matching = compare(rules, &loaded.theirs, &loaded.ours, &loaded.apart);
         let finder = loaded.finder(self.order);
         self.write_matches(current, &matching, finder)?;
         let written = self.write_breaks(&matching, finder)?;

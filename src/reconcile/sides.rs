@@ -1,17 +1,20 @@
 //! Both sides of a month as they are compared: the lines of its statement, and our events. A month may have a
 //! million rows on each side, so a row is kept once.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono_tz::Tz;
 
 use super::found::{Finder, LineRef};
 use super::item::{Item, ItemStanding};
+use super::matching::ApartPair;
 use super::our_side::{self, OurRow};
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::statement::{Statement, StatementLine};
 use super::subject::order_name;
 use crate::ids::{EventKey, ItemName, PartnerId};
-use crate::store::{Db, statements};
+use crate::store::{Db, separations, statements};
 
 const ROWS_AT_ONCE: i64 = 10_000;
 
@@ -21,6 +24,8 @@ pub(super) struct Sides {
     pub(super) ours: Vec<Item>,
     /// Where the rows of their side stand.
     lines: Vec<LineRef>,
+    /// What people keep apart.
+    pub(super) apart: Vec<ApartPair>,
 }
 
 impl Sides {
@@ -38,7 +43,8 @@ pub(super) fn load(
     current: &[Statement],
     between: BetweenPages<'_>,
 ) -> Result<Sides, ReconcileRefusal> {
-    let (mut theirs, mut lines) = (Vec::new(), Vec::new());
+    let kept_apart = separations::kept_apart(db, &order.partner, order.period)?;
+    let (mut theirs, mut lines, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for statement in current {
         let mut after = 0;
         loop {
@@ -46,6 +52,11 @@ pub(super) fn load(
             let Some(last) = page.last() else { break };
             after = last.number;
             for line in &page {
+                if !kept_apart.is_empty() {
+                    let content = line.content();
+                    let of_line = kept_apart.iter().filter(|it| it.content == content);
+                    told.extend(of_line.map(|it| (lines.len(), it.event)));
+                }
                 theirs.push(their_item(lines.len(), &order.partner, line, order.zone));
                 let line = i64::try_from(line.number).unwrap_or(i64::MAX);
                 lines.push(LineRef { statement: statement.id, line });
@@ -55,7 +66,20 @@ pub(super) fn load(
     }
     let mut ours = load_ours(db, order)?;
     add_known_elsewhere(db, order, &theirs, &mut ours)?;
-    Ok(Sides { theirs, ours, lines })
+    let apart = places(&told, &ours);
+    Ok(Sides { theirs, ours, lines, apart })
+}
+
+/// The events that lines are kept apart from, by their places.
+fn places(told: &[(usize, EventKey)], ours: &[Item]) -> Vec<ApartPair> {
+    let wanted: HashSet<EventKey> = told.iter().map(|(_line, event)| *event).collect();
+    let events = ours.iter().filter_map(|it| Some((it.event?, it.place)));
+    let place: HashMap<EventKey, usize> =
+        events.filter(|(event, _place)| wanted.contains(event)).collect();
+    let pair = |(theirs, event): &(usize, EventKey)| {
+        place.get(event).map(|ours| ApartPair { theirs: *theirs, ours: *ours })
+    };
+    told.iter().filter_map(pair).collect()
 }
 
 /// Our events of the month and of the days around it.

@@ -73,8 +73,8 @@ pub use partners::{conformance, freezes, observations, test_clocks, webhook_endp
 pub use pool::{Pool, pool};
 pub use reconcile::{
     bank_breaks, bank_files, break_attachments, break_subjects, break_talk, breaks, matches,
-    our_events, payouts, reconciliations, settled_entries, settlement_answers, settlements,
-    statement_originals, statement_uploads, statements,
+    our_events, payouts, reconciliations, separations, settled_entries, settlement_answers,
+    settlements, statement_originals, statement_uploads, statements,
 };
 pub use referrals::{
     crm_feedback, follow_ups, referral_claims, referral_confirmations, referral_moves,

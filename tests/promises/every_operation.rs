@@ -35,7 +35,7 @@ const PUBLIC: [(&str, &str); 9] = [
 ];
 
 /// An id of each kind that nothing has, by the name of the path's parameter.
-const NOBODYS: [(&str, &str); 23] = [
+const NOBODYS: [(&str, &str); 24] = [
     ("announcement", "none"),
     ("attachment", NO_UUID),
     ("bank_break", "00000000000000000000000000000000"),
@@ -55,6 +55,7 @@ const NOBODYS: [(&str, &str); 23] = [
     ("redemption", NO_UUID),
     ("referral", NO_UUID),
     ("run", NO_UUID),
+    ("separation", NO_UUID),
     ("statement", NO_UUID),
     ("statement_upload", NO_UUID),
     ("task", NO_UUID),

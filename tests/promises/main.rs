@@ -111,6 +111,7 @@ mod rules;
 mod sandbox;
 mod sealed;
 mod seals;
+mod separations;
 mod settings;
 mod settled;
 mod settlement_statements;

@@ -34,7 +34,7 @@ use crate::http::staff::{
     announcements, approval_pairs, attachments, bank_breaks, bank_files, breaks, bulk_breaks,
     corrections, crm_results, customer_stages, dead_letters, erasures, expectations, exposure,
     flagged_payments, freezes, held, held_events, readings, reconciliation_report, reconciliations,
-    settlement_entries, settlements, statements, tasks,
+    separations, settlement_entries, settlements, statements, tasks,
 };
 use crate::partner::scope::Scope;
 
@@ -134,6 +134,11 @@ use crate::partner::scope::Scope;
         statements::get_statement_original,
         reconciliations::run_reconciliation,
         reconciliations::get_reconciliation,
+        separations::get_matches,
+        separations::propose_separation,
+        separations::get_separations,
+        separations::approve_separation,
+        separations::reject_separation,
         breaks::get_breaks,
         breaks::get_break,
         breaks::propose_for_break,

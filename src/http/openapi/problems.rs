@@ -59,6 +59,7 @@ const OF_EVENT: &[&Kind] = &[
 const OF_STAFF: [&str; 6] =
     ["Corrections", "Decisions", "Operations", "Privacy", "Follow-up", "Reconciliation"];
 const OF_BREAK: &[&Kind] = &[&kind::NOT_FOUND, &kind::BREAK_STATE];
+const OF_SEPARATION: &[&Kind] = &[&kind::NOT_FOUND, &kind::MATCH_STATE, &kind::FOUR_EYES];
 const OF_UPLOAD: &[&Kind] = &[&kind::PARAMETER, &kind::TUS_VERSION];
 const OF_PROPOSAL: &[&Kind] = &[
     &kind::CORRECTION_CONFLICT,
@@ -217,6 +218,11 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
         &[&[&kind::PARAMETER, &kind::NO_STATEMENT, &kind::RECONCILIATION_UNDER_WAY]],
     ),
     ("get_reconciliation", &[&[&kind::NOT_FOUND]]),
+    ("get_matches", &[&[&kind::PARAMETER]]),
+    ("propose_separation", &[&[&kind::MATCH_STATE]]),
+    ("get_separations", &[&[&kind::PARAMETER]]),
+    ("approve_separation", &[OF_SEPARATION, &[&kind::RECONCILIATION_UNDER_WAY]]),
+    ("reject_separation", &[OF_SEPARATION]),
     ("get_breaks", &[&[&kind::PARAMETER]]),
     ("get_break", &[&[&kind::NOT_FOUND]]),
     ("propose_for_break", &[OF_BREAK, &[&kind::WRITE_OFF_EXCEEDS, &kind::ADJUSTMENT_EXCEEDS]]),
@@ -238,7 +244,7 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ),
     ("get_asked_break_attachments", &[&[&kind::NOT_FOUND]]),
     ("get_asked_break_attachment", &[&[&kind::NOT_FOUND]]),
-    ("reject_for_break", &[OF_BREAK]),
+    ("reject_for_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
     ("note_on_break", &[&[&kind::NOT_FOUND]]),
     ("propose_settlement", &[&[&kind::PARAMETER, &kind::SETTLEMENT_STATE, &kind::OUT_OF_RANGE]]),
     ("get_payout", &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE]]),
@@ -252,12 +258,12 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ("get_bank_break", &[&[&kind::NOT_FOUND]]),
     ("propose_for_bank_break", &[OF_BREAK]),
     ("approve_for_bank_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
-    ("reject_for_bank_break", &[OF_BREAK]),
+    ("reject_for_bank_break", &[OF_BREAK, &[&kind::FOUR_EYES]]),
     (
         "close_settlement",
         &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES, &kind::OUT_OF_RANGE]],
     ),
-    ("reject_settlement", &[&[&kind::NOT_FOUND]]),
+    ("reject_settlement", &[&[&kind::NOT_FOUND, &kind::SETTLEMENT_STATE, &kind::FOUR_EYES]]),
     ("get_settlement", &[&[&kind::NOT_FOUND]]),
     ("get_settlement_entries", &[&[&kind::NOT_FOUND, &kind::PARAMETER, &kind::INVALID]]),
     ("get_settlement_file", &[&[&kind::NOT_FOUND, &kind::PARAMETER, &kind::SETTLEMENT_STATE]]),

@@ -6,6 +6,7 @@ use crate::event::FieldProblem;
 use crate::reconcile::attachment::AttachmentRefusal;
 use crate::reconcile::proposal::ProposalRefusal;
 use crate::reconcile::refusal::ReconcileRefusal;
+use crate::reconcile::separation::SeparationRefusal;
 use crate::reconcile::statement_file::FileFault;
 use crate::reconcile::statement_uploads::UploadRefusal;
 
@@ -30,6 +31,7 @@ impl From<ReconcileRefusal> for Problem {
             },
             ReconcileRefusal::NotAsked => Self::new(&BREAK_STATE, refusal.to_string()),
             ReconcileRefusal::Proposal(refusal) => refusal.into(),
+            ReconcileRefusal::Separation(refusal) => refusal.into(),
             ReconcileRefusal::OneOf { id, refusal } => {
                 let of_one = Self::from(*refusal);
                 let detail = format!("Of break {id}, and nothing is done: {}", of_one.detail);
@@ -95,6 +97,19 @@ impl From<UploadRefusal> for Problem {
             UploadRefusal::TooMany => Self::too_many_uploads(),
             UploadRefusal::Overtaken | UploadRefusal::Whole => Self::new(&UPLOAD_CONFLICT, says),
             UploadRefusal::Reconcile(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<SeparationRefusal> for Problem {
+    fn from(refusal: SeparationRefusal) -> Self {
+        match refusal {
+            SeparationRefusal::Unknown => Self::not_found(),
+            SeparationRefusal::FourEyes => Self::new(&FOUR_EYES, refusal.to_string()),
+            SeparationRefusal::NotMatched
+            | SeparationRefusal::Waiting
+            | SeparationRefusal::Decided
+            | SeparationRefusal::Many => Self::new(&MATCH_STATE, refusal.to_string()),
         }
     }
 }

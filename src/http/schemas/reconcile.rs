@@ -5,7 +5,7 @@
 
 use utoipa::ToSchema;
 
-use crate::ids::{BreakId, PartnerId};
+use crate::ids::{BreakId, PartnerId, StatementId};
 use crate::ledger::chain::Hash;
 use crate::money::Amount;
 use crate::reconcile::period::Period;
@@ -99,6 +99,17 @@ pub struct BreakApprovalBody {
     /// The number of the proposal. Where another one waits by now, nothing is approved.
     #[schema(minimum = 1)]
     pub proposal: u32,
+}
+
+/// A line whose match is wrong, and why.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeparationBody {
+    pub statement: StatementId,
+    #[schema(minimum = 1, maximum = 100_000_000)]
+    pub line: u32,
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
 }
 
 /// Which proposal comes to nothing, and why.

@@ -8,8 +8,9 @@ use crate::clock::Moment;
 use crate::ids::{
     AnnouncementId, AttachmentId, BankEntryId, BreakId, ConsentId, CorrectionId, CustomerId,
     EndpointId, ErasureId, EventId, ImportId, LineNumber, MemberRef, MessageId, OrderNumber,
-    PartnerId, QuoteId, ReadingId, ReconciliationId, RedemptionCode, ReferralId, RuleId, StaffId,
-    StageName, StatementId, StatementUploadId, StoreName, TaskId, TransactionId,
+    PartnerId, QuoteId, ReadingId, ReconciliationId, RedemptionCode, ReferralId, RuleId,
+    SeparationId, StaffId, StageName, StatementId, StatementUploadId, StoreName, TaskId,
+    TransactionId,
 };
 use crate::ledger::AccountCode;
 use crate::ledger::chain::Hash;
@@ -102,6 +103,7 @@ uuid!(
     QuoteId,
     ReadingId,
     ReconciliationId,
+    SeparationId,
     ReferralId,
     StatementId,
     StatementUploadId,

@@ -24,6 +24,7 @@ pub(in crate::http) mod readings;
 mod reason;
 pub(in crate::http) mod reconciliation_report;
 pub(in crate::http) mod reconciliations;
+pub(in crate::http) mod separations;
 pub(in crate::http) mod settlement_entries;
 pub(in crate::http) mod settlements;
 pub(in crate::http) mod statements;

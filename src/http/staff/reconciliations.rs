@@ -88,7 +88,7 @@ pub async fn get_reconciliation(
 }
 
 impl View {
-    fn of(run: Reconciliation) -> Result<Self, Problem> {
+    pub(super) fn of(run: Reconciliation) -> Result<Self, Problem> {
         let (state, ended_at, report) = match run.state {
             RunState::Running => ("running", None, None),
             RunState::GivenUp { at } => ("given_up", Some(at), None),

@@ -2,7 +2,8 @@
 //! rows come: both sides are brought into one order by what they say, and of rows that say the same it
 //! does not matter which is taken. What fits in more than one way is shown and never chosen.
 //!
-//! The passes, each on what the passes before have left:
+//! The passes that are usual, each on what the passes before have left. A manifest may name them in another
+//! order, or fewer of them:
 //!
 //! | pass | agrees | comes to |
 //! |---|---|---|
@@ -19,6 +20,7 @@
 //! | 9 | nothing | `DUPLICATE`, `STATUS_DIFF`, `MISSING_…` |
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm))]
 
+mod apart;
 mod leftovers;
 mod rule;
 mod side;
@@ -26,20 +28,22 @@ mod sums;
 
 use std::collections::{BTreeMap, HashSet};
 
+pub use apart::ApartPair;
 pub use rule::MatchRule;
 
+use self::apart::{Apart, Meeting};
 use self::leftovers::{Left, named};
 use self::side::{Rows, Side};
 use self::sums::{FoundSum, SumSearch};
 use crate::ids::ItemName;
 use crate::money::{Amount, Asset};
-use crate::partner::matching::MatchingRules;
+use crate::partner::matching::{MatchPass, MatchingRules};
 use crate::reconcile::break_code::BreakCode;
 use crate::reconcile::item::{Currency, Item, ItemKind, ItemStanding};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The version of the passes. A match says by which it was made.
-pub const RULES_VERSION: i64 = 3;
+pub const RULES_VERSION: i64 = 4;
 
 /// A line, and the event that agrees with it, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,30 +77,17 @@ pub struct Matching {
     pub sums_given_up: u64,
 }
 
-/// Holds the lines against the events.
+/// Holds the lines against the events. What people keep apart never meets.
 #[must_use]
-pub fn compare(rules: &MatchingRules, theirs: &[Item], ours: &[Item]) -> Matching {
-    let mut table = Table::new(rules, theirs, ours);
-    let good = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Good };
-    table.join(good, |it| Some((it.kind, it.event?, it.value)), Table::pair_by_id);
-    table.join(good, |it| Some((it.kind, it.order?, it.value)), Table::pair_by_order);
-    let outside = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Outside };
-    table.join(outside, |it| Some((it.kind, it.event?, it.value)), Table::cut_off);
-    table.join(outside, |it| Some((it.kind, it.order?, it.value)), Table::cut_off);
-    table.join(good, |it| Some((it.kind, it.event?)), Table::tolerate);
-    table.join(good, |it| Some((it.kind, it.order?)), Table::tolerate);
-    table.join(good, |it| Some((it.kind, it.event?)), Table::differ);
-    table.join(good, |it| Some((it.kind, it.order?)), Table::differ);
-    let void = Standings { theirs: ItemStanding::Void, ours: ItemStanding::Good };
-    table.join(void, |it| Some((it.kind, it.event?)), Table::differ_in_status);
-    table.join(void, |it| Some((it.kind, it.order?)), Table::differ_in_status);
-    table.join(good, |it| it.event, Table::differ_in_kind);
-    table.know_by_id();
-    table.join(good, |it| Some((it.kind, it.value, it.day, it.store?)), Table::may_fit);
-    if table.sums.rows_max > 1 {
-        let alike = |it: &Item| Some((it.kind, it.value.currency, it.day, it.store?));
-        table.join(good, alike, Table::sum_ours);
-        table.join(good, alike, Table::sum_theirs);
+pub fn compare(
+    rules: &MatchingRules,
+    theirs: &[Item],
+    ours: &[Item],
+    apart: &[ApartPair],
+) -> Matching {
+    let mut table = Table::new(rules, theirs, ours, apart);
+    for pass in &rules.passes {
+        table.pass(*pass);
     }
     table.agree_on_void();
     table.name_what_is_left();
@@ -120,6 +111,7 @@ struct Table<'a> {
     differences: Vec<Difference>,
     tolerance: Tolerance,
     sums: SumSearch,
+    apart: Apart,
 }
 
 /// In hundredths of CNY.
@@ -131,11 +123,19 @@ struct Tolerance {
 }
 
 impl<'a> Table<'a> {
-    fn new(rules: &MatchingRules, theirs: &'a [Item], ours: &'a [Item]) -> Self {
+    fn new(
+        rules: &MatchingRules,
+        theirs: &'a [Item],
+        ours: &'a [Item],
+        apart: &[ApartPair],
+    ) -> Self {
+        let (theirs, ours) = (Side::new(theirs), Side::new(ours));
+        let apart = Apart::new(apart, &theirs, &ours);
         let fen = |amount: Amount| u64::try_from(amount.minor()).unwrap_or(0);
         Self {
-            theirs: Side::new(theirs),
-            ours: Side::new(ours),
+            theirs,
+            ours,
+            apart,
             pairs: Vec::new(),
             differences: Vec::new(),
             tolerance: Tolerance {
@@ -151,12 +151,74 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Calls `act` for each key that free rows of both sides have.
+    fn pass(&mut self, pass: MatchPass) {
+        let good = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Good };
+        let outside = Standings { theirs: ItemStanding::Good, ours: ItemStanding::Outside };
+        let void = Standings { theirs: ItemStanding::Void, ours: ItemStanding::Good };
+        match pass {
+            MatchPass::EventId => {
+                self.join(good, |it| Some((it.kind, it.event?, it.value)), Self::pair_by_id);
+            }
+            MatchPass::Order => {
+                self.join(good, |it| Some((it.kind, it.order?, it.value)), Self::pair_by_order);
+            }
+            MatchPass::Cutoff => {
+                self.join(outside, |it| Some((it.kind, it.event?, it.value)), Self::cut_off);
+                self.join(outside, |it| Some((it.kind, it.order?, it.value)), Self::cut_off);
+            }
+            MatchPass::Tolerance => {
+                self.join(good, |it| Some((it.kind, it.event?)), Self::tolerate);
+                self.join(good, |it| Some((it.kind, it.order?)), Self::tolerate);
+            }
+            MatchPass::Difference => {
+                self.join(good, |it| Some((it.kind, it.event?)), Self::differ);
+                self.join(good, |it| Some((it.kind, it.order?)), Self::differ);
+            }
+            MatchPass::Void => {
+                self.join(void, |it| Some((it.kind, it.event?)), Self::differ_in_status);
+                self.join(void, |it| Some((it.kind, it.order?)), Self::differ_in_status);
+            }
+            MatchPass::OtherKind => self.join(good, |it| it.event, Self::differ_in_kind),
+            MatchPass::Elsewhere => self.know_by_id(),
+            MatchPass::Candidate => {
+                self.join(good, |it| Some((it.kind, it.value, it.day, it.store?)), Self::may_fit);
+            }
+            MatchPass::Sums => {
+                if self.sums.rows_max > 1 {
+                    let alike = |it: &Item| Some((it.kind, it.value.currency, it.day, it.store?));
+                    self.join_all(good, alike, Self::sum_ours);
+                    self.join_all(good, alike, Self::sum_theirs);
+                }
+            }
+        }
+    }
+
+    /// Calls `act` for each key that free rows of both sides have. Where people keep some of them apart,
+    /// and which of the others belong together is not sure, nobody chooses.
     fn join<K: Ord>(
         &mut self,
         standings: Standings,
         key: impl Fn(&Item) -> Option<K>,
         act: Act<'a>,
+    ) {
+        self.join_all(standings, key, |table, theirs, ours| {
+            match table.apart.meeting(theirs, ours) {
+                Meeting::All => act(table, theirs, ours),
+                Meeting::Nothing => {}
+                Meeting::Some { theirs, ours, is_free: true } => act(table, &theirs, &ours),
+                Meeting::Some { theirs, ours, is_free: false } => {
+                    table.differ_by(BreakCode::Ambiguous, &theirs, &ours);
+                }
+            }
+        });
+    }
+
+    /// The same, whatever people keep apart: for sums, which people look at in any case.
+    fn join_all<K: Ord>(
+        &mut self,
+        standings: Standings,
+        key: impl Fn(&Item) -> Option<K>,
+        act: impl Fn(&mut Self, Rows<'_>, Rows<'_>),
     ) {
         let theirs = self.theirs.keyed(standings.theirs, &key);
         let ours = self.ours.keyed(standings.ours, &key);

@@ -35,17 +35,17 @@ fn refund(item: Item) -> Item {
 }
 
 fn compare(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
-    super::compare(&MatchingRules::default(), &theirs, &ours)
+    super::compare(&MatchingRules::default(), &theirs, &ours, &[])
 }
 
 fn compare_leniently(theirs: Vec<Item>, ours: Vec<Item>) -> Matching {
     let rules = "tolerance_max = \"0.50\"\ntolerance_month_max = \"2.00\"\nsum_rows_max = 4";
-    super::compare(&toml::from_str(rules).unwrap(), &theirs, &ours)
+    super::compare(&toml::from_str(rules).unwrap(), &theirs, &ours, &[])
 }
 
 fn told_by(rules: &str, theirs: &[Item], ours: &[Item]) -> Vec<String> {
     let rules: MatchingRules = toml::from_str(rules).unwrap();
-    tell(&super::compare(&rules, theirs, ours))
+    tell(&super::compare(&rules, theirs, ours, &[]))
 }
 
 fn told(theirs: &[Item], ours: &[Item]) -> Vec<String> {
@@ -289,7 +289,7 @@ fn several_rows_that_come_to_one_are_shown_and_never_matched() {
     // Without the rule nothing is looked for, and a search that is too long says so.
     assert!(self::told(&theirs, &ours).iter().all(|it| it.starts_with("MISSING")));
     let rules: MatchingRules = toml::from_str("sum_rows_max = 3\nsum_steps_max = 2").unwrap();
-    let found = super::compare(&rules, &theirs, &ours);
+    let found = super::compare(&rules, &theirs, &ours, &[]);
     assert!(found.sums_given_up > 0 && found.theirs.adds_up(), "{found:?}");
 }
 
@@ -350,4 +350,37 @@ proptest! {
         prop_assert_eq!(found.differences.len(), 0);
         prop_assert_eq!(found.pairs.len(), ours.len());
     }
+}
+
+#[test]
+fn what_people_keep_apart_never_matches_and_the_others_do() {
+    let apart = |theirs: &[Item], ours: &[Item], pairs: &[(usize, usize)]| {
+        let pairs: Vec<ApartPair> =
+            pairs.iter().map(|(theirs, ours)| ApartPair { theirs: *theirs, ours: *ours }).collect();
+        tell(&super::compare(&MatchingRules::default(), theirs, ours, &pairs))
+    };
+    let (theirs, ours) = ([item(0, "e-1", "o-1", 100, 1)], [item(0, "e-1", "o-1", 100, 1)]);
+    assert_eq!(apart(&theirs, &ours, &[]), ["0 is 0 by event_id"]);
+    // Nothing else brings the two together either, and each of them stands for itself.
+    assert_eq!(
+        apart(&theirs, &ours, &[(0, 0)]),
+        ["MISSING_IN_GATEWAY [0] []", "MISSING_AT_PARTNER [] [0]"]
+    );
+    // The line may belong to another event of its order.
+    let two = [item(0, "e-1", "o-1", 100, 1), item(1, "e-2", "o-1", 100, 1)];
+    assert_eq!(apart(&theirs, &two, &[(0, 0)]), ["0 is 1 by order", "DUPLICATE [] [0] of 1"]);
+    // Which of several belong together, nobody chooses.
+    let bare = [item(0, "", "o-1", 100, 1), item(1, "", "o-1", 100, 1)];
+    assert_eq!(apart(&bare, &two, &[(0, 0)]), ["AMBIGUOUS [0, 1] [0, 1]"]);
+    assert_eq!(apart(&bare, &two, &[]), ["0 is 0 by order", "1 is 1 by order"]);
+}
+
+#[test]
+fn a_manifest_names_the_passes_and_their_order() {
+    let (theirs, ours) = ([item(0, "e-1", "o-1", 100, 1)], [item(0, "e-1", "o-1", 100, 1)]);
+    let told = |passes: &str| told_by(&format!("version = 2\npasses = [{passes}]"), &theirs, &ours);
+    assert_eq!(told("\"order\", \"event_id\""), ["0 is 0 by order"]);
+    assert_eq!(told("\"order\""), ["0 is 0 by order"]);
+    assert_eq!(told("\"candidate\", \"order\""), ["CANDIDATE [0] [0]"]);
+    assert_eq!(told("\"void\""), ["MISSING_IN_GATEWAY [0] []", "MISSING_AT_PARTNER [] [0]"]);
 }

@@ -77,6 +77,84 @@ pub fn live(
         .collect()
 }
 
+/// A match, whatever became of it.
+#[derive(Clone, Debug)]
+pub struct KeptMatch {
+    pub statement: StatementId,
+    pub line: i64,
+    pub event: Option<EventKey>,
+    pub rule: String,
+    pub rule_version: i64,
+    /// The numbers of the month's runs that made it and ended it.
+    pub made_by: i64,
+    pub ended_by: Option<i64>,
+}
+
+type KeptRow = (Vec<u8>, i64, Option<Vec<u8>>, String, i64, i64, Option<i64>);
+
+/// So many matches of a line are told, the newest ones.
+const KEPT_MAX: i64 = 100;
+
+/// What a line has matched, the newest first.
+pub fn of_line(
+    db: &mut Db,
+    statement: StatementId,
+    line: i64,
+) -> Result<Vec<KeptMatch>, StoreError> {
+    let rows: Vec<KeptRow> = matches::table
+        .filter(matches::statement_id.eq(statement.bytes().as_slice()))
+        .filter(matches::line.eq(line))
+        .order(matches::made_by.desc())
+        .limit(KEPT_MAX)
+        .select((
+            matches::statement_id,
+            matches::line,
+            matches::event_key,
+            matches::rule,
+            matches::rule_version,
+            matches::made_by,
+            matches::ended_by,
+        ))
+        .load(db)?;
+    rows.into_iter().map(KeptMatch::read).collect()
+}
+
+/// The live match of an event.
+pub fn of_event(db: &mut Db, event: EventKey) -> Result<Option<KeptMatch>, StoreError> {
+    let row: Option<KeptRow> = matches::table
+        .filter(matches::event_key.eq(event.bytes().as_slice()))
+        .filter(matches::event_key.is_not_null())
+        .filter(matches::ended_by.is_null())
+        .select((
+            matches::statement_id,
+            matches::line,
+            matches::event_key,
+            matches::rule,
+            matches::rule_version,
+            matches::made_by,
+            matches::ended_by,
+        ))
+        .first(db)
+        .optional()?;
+    row.map(KeptMatch::read).transpose()
+}
+
+impl KeptMatch {
+    fn read(row: KeptRow) -> Result<Self, StoreError> {
+        let (statement, line, event, rule, rule_version, made_by, ended_by) = row;
+        let key = |key: Vec<u8>| types::bytes16(&key, "matches.event_key");
+        Ok(Self {
+            statement: StatementId::from_uuid(types::uuid(&statement, "matches.statement_id")?),
+            line,
+            event: event.map(key).transpose()?.map(EventKey::from_bytes),
+            rule,
+            rule_version,
+            made_by,
+            ended_by,
+        })
+    }
+}
+
 /// The months whose live matches have these events.
 pub fn periods(db: &mut Db, events: &[EventKey]) -> Result<HashMap<EventKey, Period>, StoreError> {
     let mut found = HashMap::new();
@@ -124,6 +202,21 @@ pub fn insert(
             .collect();
         both!(tx.0, db => diesel::insert_into(matches::table).values(&rows).execute(db))?;
     }
+    Ok(())
+}
+
+/// Ends the live match of a line.
+pub fn end_one(
+    tx: &mut LedgerTx<'_>,
+    statement: StatementId,
+    line: i64,
+    run: i64,
+) -> Result<(), StoreError> {
+    let live = matches::table
+        .filter(matches::statement_id.eq(statement.bytes().as_slice()))
+        .filter(matches::line.eq(line))
+        .filter(matches::ended_by.is_null());
+    diesel::update(live).set(matches::ended_by.eq(run)).execute(tx.0)?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod matches;
 pub mod our_events;
 pub mod payouts;
 pub mod reconciliations;
+pub mod separations;
 pub mod settled_entries;
 pub mod settlement_answers;
 pub mod settlements;

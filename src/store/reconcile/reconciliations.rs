@@ -156,6 +156,23 @@ pub fn get(db: &mut Db, id: ReconciliationId) -> Result<Option<Reconciliation>, 
     row.first::<Row>(db).optional()?.map(Row::read).transpose()
 }
 
+/// The run of that number of a month.
+pub fn by_number(
+    db: &mut Db,
+    partner: &PartnerId,
+    period: Period,
+    number: i64,
+) -> Result<Option<Reconciliation>, StoreError> {
+    let row: Option<Row> = reconciliations::table
+        .filter(reconciliations::partner_id.eq(partner.as_str()))
+        .filter(reconciliations::period.eq(period.to_string()))
+        .filter(reconciliations::number.eq(number))
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::read).transpose()
+}
+
 /// The last run of a month that was done.
 pub fn last_done(
     db: &mut Db,

@@ -107,6 +107,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    separations (id) {
+        id -> Binary,
+        partner_id -> Text,
+        period -> Text,
+        statement_id -> Binary,
+        line -> BigInt,
+        made_by -> BigInt,
+        content -> Binary,
+        event_key -> Binary,
+        event_id -> Text,
+        reason -> Text,
+        proposed_by -> Text,
+        proposed_at -> Timestamp,
+        state -> Text,
+        decided_by -> Nullable<Text>,
+        decided_because -> Nullable<Text>,
+        decided_at -> Nullable<Timestamp>,
+        run -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
     breaks (id) {
         id -> Binary,
         partner_id -> Text,

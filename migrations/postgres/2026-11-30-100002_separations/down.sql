@@ -1,0 +1,2 @@
+DROP TABLE separations;
+DROP FUNCTION separations_once();
