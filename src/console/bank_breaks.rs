@@ -27,7 +27,7 @@ use crate::http::server::page::Place;
 use crate::ids::BankEntryId;
 use crate::reconcile::bank::code::{BankBreakAction, BankBreakState};
 use crate::reconcile::bank_breaks::{self, BankBreakDetail, BankBreakOrder};
-use crate::reconcile::proposal::ProposalRefusal;
+use crate::reconcile::proposal::ProposalRejection;
 
 const ROWS: u16 = 50;
 const PATH: &str = "/console/approvals/bank";
@@ -200,13 +200,9 @@ pub async fn post_rejection(
         let errors = vec![no_reason(&request)];
         return show(&visit, &gateway, &request, ProposalForm::default(), errors).await;
     };
-    // Nobody rejects another proposal than the one on the page.
-    let found = gateway.main.ask_or(move |db| bank_breaks::read(db, id)).await?;
-    if found.proposal.map(|it| it.number) != Some(form.number) {
-        return Err(ProposalRefusal::OtherProposal.into());
-    }
+    let rejection = ProposalRejection { proposal: form.number, because };
     let (who, now) = (visit.id().clone(), clock::now());
-    gateway.main.ask_or(move |db| bank_breaks::reject(&who, db, id, because, now)).await?;
+    gateway.main.ask_or(move |db| bank_breaks::reject(&who, db, id, rejection, now)).await?;
     Ok(see_other(&path(id)))
 }
 
