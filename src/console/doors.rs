@@ -35,6 +35,7 @@ const CORRECTION_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Approve]
 const HELD_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Decide]);
 const DECIDERS: DoorRoles = DoorRoles::Of(&[Role::Decide]);
 const LEDGER_READERS: DoorRoles = DoorRoles::Of(&[Role::Read]);
+const MANAGERS: DoorRoles = DoorRoles::Of(&[Role::Manage]);
 const PRIVACY: DoorRoles = DoorRoles::Of(&[Role::Privacy]);
 const OPERATORS: DoorRoles = DoorRoles::Of(&[Role::Operate]);
 const STORY_READERS: DoorRoles =
@@ -88,6 +89,10 @@ pub const DOORS: &[Door] = &[
     get("/console/partners/{partner}", HELD_READERS),
     post("/console/partners/{partner}/freeze", DECIDERS),
     post("/console/partners/{partner}/freeze/end", DECIDERS),
+    get("/console/tasks", MANAGERS),
+    get("/console/tasks/{task}", MANAGERS),
+    post("/console/tasks/{task}/completion", MANAGERS),
+    post("/console/tasks/{task}/cancellation", MANAGERS),
     get("/console/ledger", LEDGER_READERS),
     get("/console/ledger/{account}/{owner}", LEDGER_READERS),
     get("/console/readings", PRIVACY),

@@ -34,12 +34,13 @@ mod sign_in;
 mod stories;
 mod story_page;
 mod story_words;
+mod task_words;
+mod tasks;
 mod today;
 mod visit;
 mod words;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, Route, web};
 
@@ -160,6 +161,16 @@ fn operations_routes(config: &mut web::ServiceConfig) {
             "/console/partners/{partner}/freeze/end",
             web::post().to(partners::post_lift),
         )))
+        .service(closed(at("/console/tasks", web::get().to(tasks::get_tasks))))
+        .service(closed(at("/console/tasks/{task}", web::get().to(tasks::get_task))))
+        .service(closed(at(
+            "/console/tasks/{task}/completion",
+            web::post().to(tasks::post_completion),
+        )))
+        .service(closed(at(
+            "/console/tasks/{task}/cancellation",
+            web::post().to(tasks::post_cancellation),
+        )))
         .service(closed(at("/console/ledger", web::get().to(ledger::get_ledger))))
         .service(closed(at(
             "/console/ledger/{account}/{owner}",
@@ -227,31 +238,11 @@ fn at(path: &str, route: Route) -> Resource {
 }
 
 /// A resource for everybody, whose problems are pages for people.
-fn open(
-    resource: Resource,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn open(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(refusal::as_page))
 }
 
 /// A resource for those whom `DOORS` names.
-fn closed(
-    resource: Resource,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn closed(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(admission::admit)).wrap(from_fn(refusal::as_page))
 }

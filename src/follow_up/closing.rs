@@ -87,3 +87,33 @@ pub fn queue_for_crm(tx: &mut LedgerTx<'_>, task: &Task, now: Moment) -> Result<
         Some(_) | None => Ok(()),
     }
 }
+
+/// Tasks in a state by their due days, the earliest first, after the last one of the page before; of one
+/// customer manager, or of all.
+///
+/// # Errors
+/// The store's.
+pub fn list(db: &mut Db, asked: &TasksAsked) -> Result<Vec<Task>, StoreError> {
+    let filter = Filter {
+        state: Some(asked.state),
+        manager: asked.manager.clone(),
+        due_before: asked.due_before,
+        after: asked.after,
+    };
+    tasks::page(db, &filter, asked.rows_max)
+}
+
+/// # Errors
+/// The store's.
+pub fn read(db: &mut Db, id: TaskId) -> Result<Option<Task>, StoreError> {
+    tasks::get(db, id)
+}
+
+/// Which tasks somebody asks for.
+pub struct TasksAsked {
+    pub state: TaskState,
+    pub manager: Option<RuleId>,
+    pub due_before: Option<NaiveDate>,
+    pub after: Option<(NaiveDate, TaskId)>,
+    pub rows_max: i64,
+}

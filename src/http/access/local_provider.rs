@@ -47,7 +47,7 @@ pub struct Person {
     pub does_zh: &'static str,
 }
 
-pub const PEOPLE: [Person; 8] = [
+pub const PEOPLE: [Person; 9] = [
     Person {
         name: "clerk",
         roles: &["reconcile"],
@@ -89,6 +89,12 @@ pub const PEOPLE: [Person; 8] = [
         roles: &["privacy", "read"],
         does: "answers for personal data",
         does_zh: "个人信息保护",
+    },
+    Person {
+        name: "manager",
+        roles: &["manage"],
+        does: "looks after customers",
+        does_zh: "客户经理",
     },
     Person { name: "reader", roles: &["read"], does: "reads", does_zh: "只读" },
 ];
