@@ -5,6 +5,8 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::clock::Moment;
+use crate::follow_up::closing::{self, TasksAsked};
+use crate::follow_up::task::TaskState;
 use crate::ids::{CorrectionId, StaffId};
 use crate::money::{Amount, Asset};
 use crate::on_hold;
@@ -25,6 +27,7 @@ pub struct WorkScope {
     pub proposals: bool,
     pub corrections: bool,
     pub decisions: bool,
+    pub tasks: bool,
 }
 
 /// Things of one kind that wait.
@@ -58,6 +61,8 @@ pub struct Worklist {
     pub held: Option<Pile>,
     /// Referrals on hold.
     pub referrals: Option<Pile>,
+    /// Open tasks of customer managers that are due.
+    pub tasks: Option<Pile>,
 }
 
 /// Something with a day by which somebody should have decided.
@@ -86,7 +91,12 @@ pub const COUNTED_MAX: usize = 99;
 ///
 /// # Errors
 /// The store's.
-pub fn read(who: &StaffId, db: &mut Db, scope: WorkScope) -> Result<Worklist, ReconcileRefusal> {
+pub fn read(
+    who: &StaffId,
+    db: &mut Db,
+    scope: WorkScope,
+    today: NaiveDate,
+) -> Result<Worklist, ReconcileRefusal> {
     let mut found = Worklist::default();
     if scope.breaks {
         found.breaks = Some(pile_of_breaks(db, BreakState::Open)?);
@@ -113,6 +123,18 @@ pub fn read(who: &StaffId, db: &mut Db, scope: WorkScope) -> Result<Worklist, Re
         let referrals = on_hold::referrals(db, None, rows_max())?;
         found.referrals =
             Some(Pile::of(referrals.iter().map(|it| Sized { since: it.held_at, apart: 0 })));
+    }
+    if scope.tasks {
+        let asked = TasksAsked {
+            state: TaskState::Open,
+            manager: None,
+            due_before: today.succ_opt(),
+            after: None,
+            rows_max: rows_max(),
+        };
+        let due = closing::list(db, &asked)?;
+        let sized = due.iter().map(|it| Sized { since: it.opens_at, apart: 0 });
+        found.tasks = Some(Pile::of(sized));
     }
     if scope.corrections {
         let waiting = waiting_corrections(db, None, rows_max())?;

@@ -38,9 +38,16 @@ const LEDGER_READERS: DoorRoles = DoorRoles::Of(&[Role::Read]);
 const MANAGERS: DoorRoles = DoorRoles::Of(&[Role::Manage]);
 const PRIVACY: DoorRoles = DoorRoles::Of(&[Role::Privacy]);
 const OPERATORS: DoorRoles = DoorRoles::Of(&[Role::Operate]);
-const STORY_READERS: DoorRoles =
-    DoorRoles::Of(&[Role::Read, Role::Privacy, Role::Reconcile, Role::Settle, Role::Decide]);
-const REFERRAL_READERS: DoorRoles = DoorRoles::Of(&[Role::Read, Role::Privacy, Role::Decide]);
+const STORY_READERS: DoorRoles = DoorRoles::Of(&[
+    Role::Read,
+    Role::Privacy,
+    Role::Reconcile,
+    Role::Settle,
+    Role::Decide,
+    Role::Manage,
+]);
+const REFERRAL_READERS: DoorRoles =
+    DoorRoles::Of(&[Role::Read, Role::Privacy, Role::Decide, Role::Manage]);
 const APPROVERS: DoorRoles = DoorRoles::Of(&[Role::Approve]);
 
 /// Every door of the console.

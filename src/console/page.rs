@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use super::approvals::Tabs;
 use super::operations_words::OperationsWords;
 use super::story_words::StoryWords;
+use super::task_words::TaskWords;
 use super::visit::Visit;
 use super::words::ConsoleWords;
 use crate::clock::{self, Moment};
@@ -41,6 +42,7 @@ pub enum Part {
     Sessions,
     Partners,
     Operations,
+    Tasks,
     Ledger,
     Readings,
 }
@@ -104,9 +106,12 @@ impl Frame {
             proposals: visit.has(Role::Settle),
             corrections: visit.has(Role::Approve),
             decisions: visit.has(Role::Decide),
+            tasks: visit.has(Role::Manage),
         };
         let who = visit.id().clone();
-        let worklist = gateway.main.ask_or(move |db| worklist::read(&who, db, scope)).await?;
+        let today = clock::now().day_in(gateway.time_zone);
+        let read = move |db: &mut _| worklist::read(&who, db, scope, today);
+        let worklist = gateway.main.ask_or(read).await?;
         let language = Language::of(request);
         let w = ConsoleWords::of(language);
         let zone = gateway.time_zone;
@@ -185,6 +190,10 @@ fn links(visit: &Visit, language: Language, part: Part, worklist: &Worklist) -> 
     let o = OperationsWords::of(language);
     if visit.has(Role::Read) || visit.has(Role::Decide) {
         links.push(link("/console/partners", o.partners, Part::Partners, &[]));
+    }
+    if visit.has(Role::Manage) {
+        let t = TaskWords::of(language);
+        links.push(link("/console/tasks", t.tasks, Part::Tasks, &[&worklist.tasks]));
     }
     if visit.has(Role::Read) {
         links.push(link("/console/ledger", o.ledger, Part::Ledger, &[]));

@@ -66,8 +66,8 @@ fn says(problem: &Problem, w: &'static ConsoleWords) -> &'static str {
         "role-missing" => w.no_role,
         "bad-request" => w.foreign_form,
         "four-eyes" => w.four_eyes,
-        "break-state" | "correction-closed" | "held-closed" | "not-a-dead-letter"
-        | "referral-state" | "freeze-state" => w.stands_elsewhere,
+        "break-state" | "correction-closed" | "held-closed" | "task-closed"
+        | "not-a-dead-letter" | "referral-state" | "freeze-state" => w.stands_elsewhere,
         "settlement-state" | "no-statement" => w.month_state,
         "adjustment-exceeds" | "write-off-exceeds" => w.exceeds,
         _ => w.not_now,

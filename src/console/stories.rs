@@ -165,7 +165,7 @@ pub fn may_read(visit: &Visit) -> bool {
 
 /// Whether somebody may read the story of a referral.
 pub fn may_read_referrals(visit: &Visit) -> bool {
-    visit.has(Role::Read) || visit.has(Role::Privacy) || visit.has(Role::Decide)
+    [Role::Read, Role::Privacy, Role::Decide, Role::Manage].into_iter().any(|role| visit.has(role))
 }
 
 fn read_id(request: &HttpRequest, name: &str) -> Result<Uuid, Problem> {

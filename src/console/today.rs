@@ -8,6 +8,7 @@ use super::break_list::BreakRow;
 use super::break_words::action_name;
 use super::decision_words::DecisionWords;
 use super::page::{self, Frame, Part};
+use super::task_words::TaskWords;
 use super::visit::Visit;
 use crate::clock;
 use crate::http::Gateway;
@@ -77,6 +78,7 @@ pub async fn get_today(
         ("/console/approvals/held", d.held_wait, &list.held),
         ("/console/approvals/referrals", d.referrals_wait, &list.referrals),
         ("/console/approvals/bank", d.bank, &list.bank),
+        ("/console/tasks", TaskWords::of(frame.language).tasks_wait, &list.tasks),
         ("/console/settlement", w.closes_wait, &list.closes),
         ("/console/breaks", w.breaks_open, &list.breaks),
         ("/console/breaks?state=awaiting_partner", w.breaks_asked, &list.asked),
@@ -101,6 +103,7 @@ async fn board(visit: &Visit, gateway: &Gateway) -> Result<DueBoard, Problem> {
         proposals: visit.has(Role::Settle),
         corrections: false,
         decisions: false,
+        tasks: false,
     };
     let who = visit.id().clone();
     let at = DueAt { now: clock::now(), zone: gateway.time_zone, rows_max: DUE_MAX };

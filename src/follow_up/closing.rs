@@ -1,8 +1,11 @@
 //! A customer manager closes a task: it is done, or it is not to be done any more.
 
+use chrono::NaiveDate;
+
 use super::task::{Task, TaskClosing, TaskEnd, TaskState};
 use crate::clock::Moment;
-use crate::ids::{StaffId, TaskId};
+use crate::ids::{RuleId, StaffId, TaskId};
+use crate::store::tasks::Filter;
 use crate::store::{Db, LedgerTx, StoreError, outbox, tasks};
 
 /// How staff close a task, and what they note.

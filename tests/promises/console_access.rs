@@ -19,6 +19,7 @@ fn filled(path: &str) -> String {
         .replace("{attachment}", "00000000-0000-0000-0000-000000000000")
         .replace("{account}", "nothing")
         .replace("{owner}", "bank")
+        .replace("{task}", "00000000-0000-0000-0000-000000000000")
         .replace("{message}", "00000000-0000-0000-0000-000000000000")
         .replace("{held}", "00000000-0000-0000-0000-000000000000")
         .replace("{event}", "00000000-0000-0000-0000-000000000000")

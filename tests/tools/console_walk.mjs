@@ -96,6 +96,7 @@ const pages = {
     decider: ["today", "approvals/held", ">", "approvals/referrals", "partners/green-basket"],
     operator: ["operations"],
     privacy: ["find", "readings"],
+    manager: ["today", "tasks"],
 };
 for (const [locale, scheme, width] of [
     ["en-GB", "light", 1280], ["zh-CN", "dark", 1280], ["zh-CN", "light", 640],
