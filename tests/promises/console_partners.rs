@@ -117,3 +117,37 @@ on_both_stores! {
             .await;
     }
 }
+
+on_both_stores! {
+    async fn a_customer_manager_ends_a_task_with_what_became_of_it(store: Store) {
+        Trial::with_console_on(store)
+            .run(async |app: &mut TestApp| {
+                app.leads_may_wait = true;
+                let travel = app.partner("sunny-travel").await;
+                travel.record(&referral("l-1", "travel-loan", "9000.00", "old-town")).await;
+                let mut mei = Browser::signed_in(app, "manager").await;
+                let list = "/console/tasks";
+                let mut page = mei.get(list).await;
+                for tries in 0.. {
+                    if page.text.contains("Call about travel-loan.") {
+                        break;
+                    }
+                    assert!(tries < 600, "{}", page.text);
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    page = mei.get(list).await;
+                }
+                let (_before, rest) = page.text.split_once("href=\"/console/tasks/").unwrap();
+                let one = format!("{list}/{}", rest.split('"').next().unwrap());
+                let page = mei.get(&one).await;
+                page.has(&["Call about travel-loan.", "/console/stories/referrals/", "Customer manager"]);
+                page.lacks(&["Test Person", "+86199"]);
+                let done = format!("{one}/completion");
+                assert_eq!(mei.act(&one, &done, &[("reason", " ")]).await.status, 422);
+                assert_eq!(mei.act(&one, &done, &[("reason", "called, comes on Monday")]).await.goes_to(), one);
+                mei.get(&one).await.has(&["Done", "called, comes on Monday", "manager"]);
+                let late = mei.act("/console/today", &format!("{one}/cancellation"), &[("reason", "no")]).await;
+                assert_eq!(late.status, 409, "{}", late.text);
+            })
+            .await;
+    }
+}
