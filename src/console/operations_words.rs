@@ -174,3 +174,30 @@ pub const fn business_name(kind: PartnerKind, language: Language) -> &'static st
         PartnerKind::Bank => pick(language, "The bank itself", "本行"),
     }
 }
+
+/// What a scope of a partner's token allows; as it is written where we have no words for it.
+pub fn scope_name(scope: &str, language: Language) -> String {
+    let (english, chinese) = match scope {
+        "events:write" => ("send events", "提交事件"),
+        "events:read" => ("read its events", "查询事件"),
+        "files:write" => ("send files", "提交文件"),
+        "webhooks:manage" => ("have webhooks", "管理 Webhook"),
+        "referrals:read" => ("read its referrals", "查询推荐"),
+        "consents:write" => ("withdraw consents", "撤回同意"),
+        "settlements:read" => ("read its settlements", "查询结算"),
+        "settlements:answer" => ("answer about settlements", "答复结算"),
+        "statements:write" => ("send statements", "提交对账单"),
+        other => return other.to_owned(),
+    };
+    pick(language, english, chinese).to_owned()
+}
+
+/// By which rule something is held: a limit or pattern by its id.
+pub fn hold_rule_name(rule: &str, language: Language) -> String {
+    let (english, chinese) = match rule {
+        "frozen" => ("the partner is frozen", "合作方已冻结"),
+        "late" => ("too late", "迟到"),
+        other => return other.to_owned(),
+    };
+    pick(language, english, chinese).to_owned()
+}

@@ -10,7 +10,9 @@ use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::held::{DecisionForm, no_reason};
 use super::journal::sum_of;
-use super::operations_words::{OperationsWords, business_name, status_name};
+use super::operations_words::{
+    OperationsWords, business_name, hold_rule_name, scope_name, status_name,
+};
 use super::page::{self, Frame, Part};
 use super::refusal::stale;
 use super::scheme_words::{self, RuleLine};
@@ -213,7 +215,7 @@ async fn show(
     let PartnerStanding { figures, waiting, freeze, files, changes, .. } = standing;
     let limits = figures.iter().map(|it| LimitRow::of(&frame, it)).collect();
     let waiting = waiting.into_iter().map(|it| WaitingRow {
-        rule: it.rule,
+        rule: hold_rule_name(&it.rule, frame.language),
         events: it.events.to_string(),
         since: frame.figures.time(&it.since),
     });
@@ -273,7 +275,8 @@ fn facts(
     visit: &Visit,
 ) -> Vec<FactView> {
     let access = &partner.access;
-    let scopes = access.scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · ");
+    let scopes = access.scopes.iter().map(|it| scope_name(&it.to_string(), frame.language));
+    let scopes = scopes.collect::<Vec<_>>().join(" · ");
     let daily =
         access.events_per_day.map_or_else(|| o.none.to_owned(), |it| grouped(&it.to_string()));
     let conformance = match standing.conformance {

@@ -48,6 +48,7 @@ struct StoryPage {
     s: &'static StoryWords,
     kind: String,
     name: String,
+    order: String,
     partner: String,
     amount: String,
     happened_at: String,
@@ -277,6 +278,7 @@ async fn show_story(
         referral: found.referral.map_or_else(String::new, |id| id.to_string()),
         steps: steps(gateway, &frame, visit, &found),
         name: found.name,
+        order: found.order.unwrap_or_default(),
         frame,
     };
     page::show(request, StatusCode::OK, &page)

@@ -2,6 +2,7 @@
 
 use super::break_words::{code_name, state_name};
 use super::journal::{JournalLine, sum_of};
+use super::operations_words::hold_rule_name;
 use super::page::Frame;
 use super::stories::path;
 use super::story_words::{StoryWords, kind_name, mark_name, referral_state};
@@ -84,7 +85,7 @@ impl Writer<'_> {
                 StepView { tone, says: vec![says.to_owned()], facts, ..titled(s.sealed) }
             }
             Happened::Held { rule, figure, limit } => {
-                let mut facts = vec![fact(s.rule, rule)];
+                let mut facts = vec![fact(s.rule, hold_rule_name(rule, language))];
                 facts.extend(figure.as_ref().map(|it| fact(s.figure, it)));
                 facts.extend(limit.as_ref().map(|it| fact(s.limit, it)));
                 StepView { tone: "wait", facts, ..titled(s.held) }

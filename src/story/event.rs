@@ -33,6 +33,7 @@ pub fn of_event(db: &mut Db, key: EventKey) -> Result<Option<Story>, StoreError>
     Ok(Some(Story {
         partner: event.partner,
         name: event.id.as_str().to_owned(),
+        order: order_of(&event.body),
         kind: event.kind,
         amount: event.amount,
         happened_at: event.effective_at,
@@ -69,6 +70,12 @@ pub(super) fn steps_of(db: &mut Db, event: &FoundEvent) -> Result<Vec<Step>, Sto
     steps.extend(differed(db, event.key)?);
     steps.extend(told(db, &event.partner, event.key.bytes())?);
     Ok(steps)
+}
+
+/// The order that the content of an event names.
+pub(super) fn order_of(body: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(body).ok()?;
+    value.pointer("/data/order")?.as_str().map(str::to_owned)
 }
 
 /// The content, line by line.

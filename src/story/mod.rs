@@ -21,6 +21,8 @@ pub struct Story {
     pub partner: PartnerId,
     /// The event's id as the partner says it; the referral's, where no event came.
     pub name: String,
+    /// The partner's number of the order, where the event names one.
+    pub order: Option<String>,
     /// The event's type.
     pub kind: String,
     pub amount: Amount,

@@ -1,6 +1,6 @@
 //! The story of a referral: of its event, and of what became of the lead.
 
-use super::event::{held_rewards, posted, steps_of, told};
+use super::event::{held_rewards, order_of, posted, steps_of, told};
 use super::{Happened, Moved, Step, Story};
 use crate::ids::ReferralId;
 use crate::store::{Db, StoreError, event_search, readings, referral_moves, referrals};
@@ -25,6 +25,7 @@ pub fn of_referral(db: &mut Db, id: ReferralId) -> Result<Option<Story>, StoreEr
     Ok(Some(Story {
         partner: referral.partner,
         name: name.unwrap_or_else(|| id.to_string()),
+        order: event.as_ref().and_then(|event| order_of(&event.body)),
         kind: event.map_or_else(|| "referral".to_owned(), |event| event.kind),
         amount: referral.amount,
         happened_at: referral.effective_at,
