@@ -3,16 +3,16 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use super::break_acts::read_text;
 use super::break_list::{BreakRow, read_cursor};
 use super::break_page::FormError;
 use super::break_words::action_name;
 use super::decision_words::DecisionWords;
-use super::held::DecisionForm;
 use super::journal::JournalLine;
+use super::lists::{Query, Tabs};
 use super::page::{self, Frame, Part, partner_name};
+use super::reason::DecisionForm;
 use super::refusal::stale;
 use super::sign_in::{Nothing, fresh_path};
 use super::visit::{Sent, Visit};
@@ -65,16 +65,6 @@ struct OneCorrection {
     errors: Vec<FormError>,
 }
 
-/// Which lists a person may open.
-pub struct Tabs {
-    pub breaks: bool,
-    pub bank: bool,
-    pub corrections: bool,
-    pub held: bool,
-    pub referrals: bool,
-    pub d: &'static DecisionWords,
-}
-
 struct ProposalRow {
     number: i64,
     found: BreakRow,
@@ -110,11 +100,6 @@ enum Standing {
     OtherRole,
     Stale,
     Decides,
-}
-
-#[derive(Deserialize)]
-pub struct Query {
-    pub cursor: Option<String>,
 }
 
 /// `GET /console/approvals`.
@@ -277,30 +262,6 @@ fn read_id(request: &HttpRequest) -> Result<CorrectionId, Problem> {
 fn read_correction_cursor(cursor: &str) -> Option<(Moment, CorrectionId)> {
     let (at, id) = cursor.split_once('~')?;
     Some((Moment::parse(at)?, CorrectionId::try_from(id).ok()?))
-}
-
-impl Tabs {
-    pub fn of(visit: &Visit, language: Language) -> Self {
-        let settles = visit.has(Role::Reconcile) || visit.has(Role::Settle);
-        Self {
-            breaks: settles,
-            bank: settles,
-            corrections: visit.has(Role::Read) || visit.has(Role::Approve),
-            held: visit.has(Role::Read) || visit.has(Role::Decide),
-            referrals: visit.has(Role::Decide),
-            d: DecisionWords::of(language),
-        }
-    }
-
-    /// The first list that the person may open; `None` for none.
-    pub const fn first(&self) -> Option<&'static str> {
-        match (self.breaks, self.corrections, self.held) {
-            (true, ..) => Some("/console/approvals"),
-            (false, true, _) => Some("/console/approvals/corrections"),
-            (false, false, true) => Some("/console/approvals/held"),
-            (false, false, false) => None,
-        }
-    }
 }
 
 impl CorrectionRow {

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::break_acts::again;
 use super::break_page::{BreakForm, FormError, read_id};
-use super::page::Frame;
 use super::visit::{Visit, check_token};
 use super::words::ConsoleWords;
 use crate::clock;
@@ -14,21 +13,11 @@ use crate::http::pages::forms::see_other;
 use crate::http::pages::multipart::{self, Part};
 use crate::http::pages::words::Language;
 use crate::http::problem::{BAD_REQUEST, Problem};
-use crate::ids::{AttachmentId, BreakId};
-use crate::reconcile::attachment::{Attachment, AttachmentName, AttachmentType, NewAttachment};
+use crate::ids::AttachmentId;
+use crate::reconcile::attachment::{AttachmentName, AttachmentType, NewAttachment};
 use crate::reconcile::attachments::{self, AttachedAt};
 use crate::reconcile::break_record::{NoteAuthor, NoteReaders};
 use crate::reconcile::refusal::ReconcileRefusal;
-
-/// A file in the list of a break.
-pub struct AttachmentView {
-    pub href: String,
-    pub name: String,
-    pub size: String,
-    pub by: String,
-    pub at: String,
-    pub is_shared: bool,
-}
 
 /// `POST /console/breaks/{break}/attachments`.
 pub async fn post_attachment(
@@ -102,17 +91,4 @@ fn read_file(parts: &[Part<'_>], readers: NoteReaders) -> Option<NewAttachment> 
     let kind = AttachmentType::ALL.into_iter().find(|kind| kind.extension() == ending)?;
     let name = AttachmentName::parse(name)?;
     Some(NewAttachment { name, kind, readers, content: part.content.to_vec() })
-}
-
-/// The files of a break as its page lists them.
-pub fn views(frame: &Frame, id: BreakId, list: Vec<Attachment>) -> Vec<AttachmentView> {
-    let view = |it: Attachment| AttachmentView {
-        href: format!("/console/breaks/{id}/attachments/{}", it.id),
-        name: it.name.as_str().to_owned(),
-        size: format!("{} kB", it.length.saturating_add(1023).checked_div(1024).unwrap_or(0)),
-        by: it.by.id().to_owned(),
-        at: frame.figures.time(&it.attached_at),
-        is_shared: it.readers == NoteReaders::StaffAndPartner,
-    };
-    list.into_iter().map(view).collect()
 }

@@ -5,13 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::approvals::Tabs;
 use super::break_acts::{DecisionForm, read_text};
 use super::break_list::Choice;
 use super::break_page::{FormError, PostingRow};
 use super::decision_words::{DecisionWords, bank_action_name, bank_code_name, bank_state_name};
-use super::held::no_reason;
+use super::lists::Tabs;
 use super::page::{self, Frame, Part};
+use super::reason::no_reason;
 use super::refusal::stale;
 use super::sign_in::fresh_path;
 use super::story_page::FactView;

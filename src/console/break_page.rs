@@ -4,12 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::attachments::{self, AttachmentView};
+use super::attachment_list::{AttachmentView, views};
 use super::break_list::{BreakRow, difference};
 use super::break_words::{action_name, code_by_name, state_by_name, would_match};
 use super::page::{self, Frame, Part};
 use super::sign_in::fresh_path;
-use super::stories;
+use super::story_links;
 use super::visit::Visit;
 use crate::clock::Moment;
 use crate::http::Gateway;
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
 use crate::ids::{BreakId, EventId, EventKey, PartnerId};
 use crate::ledger::Posting;
 use crate::ledger::account::chart;
-use crate::reconcile::attachments as kept_files;
+use crate::reconcile::attachments;
 use crate::reconcile::break_record::{
     BreakFacts, FactDecision, FactRow, Note, NoteAuthor, NoteReaders,
 };
@@ -179,10 +179,10 @@ pub async fn show(
     let frame = Frame::open(request, gateway, visit, Part::Breaks).await?;
     let BreakDetail { found, proposals, notes } = found;
     let of = found.id;
-    let files = gateway.main.ask_or(move |db| kept_files::list(None, db, of)).await?;
+    let files = gateway.main.ask_or(move |db| attachments::list(None, db, of)).await?;
     let facts: BreakFacts = serde_json::from_str(&found.facts).map_err(Problem::internal)?;
     let w = frame.w;
-    let rows_of = FactReader { partner: &found.partner, may_read: stories::may_read(visit) };
+    let rows_of = FactReader { partner: &found.partner, may_read: story_links::may_read(visit) };
     let sides =
         [(w.their_side, &facts.theirs, &facts.ours), (w.our_side, &facts.ours, &facts.theirs)];
     let sides = sides
@@ -223,7 +223,7 @@ pub async fn show(
         no_longer_found: facts.gone,
         waiting: waiting.transpose()?,
         past: past.into_iter().rev().map(|it| PastProposal::of(&frame, it)).collect(),
-        attachments: attachments::views(&frame, found.id, files),
+        attachments: views(&frame, found.id, files),
         notes: notes.into_iter().map(|note| NoteView::of(&frame, note)).collect(),
         may_propose: is_open && visit.has(Role::Reconcile),
         may_note: visit.has(Role::Reconcile),
@@ -249,7 +249,7 @@ impl FactReader<'_> {
     fn story(&self, event: &str) -> String {
         let id = EventId::try_from(event).ok().filter(|_id| self.may_read);
         let key = id.map(|id| EventKey::of(self.partner, &id));
-        key.map_or_else(String::new, |key| stories::path(StoryId::Event(key)))
+        key.map_or_else(String::new, |key| story_links::path(StoryId::Event(key)))
     }
 }
 

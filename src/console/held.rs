@@ -3,18 +3,18 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 use uuid::Uuid;
 
-use super::approvals::{Query, Tabs};
 use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::decision_words::DecisionWords;
 use super::journal::sum_of;
+use super::lists::{Query, Tabs};
 use super::page::{self, Frame, Part, partner_name};
+use super::reason::{DecisionForm, no_reason};
 use super::refusal::stale;
 use super::sign_in::fresh_path;
-use super::stories;
+use super::story_links;
 use super::story_page::FactView;
 use super::story_words::kind_name;
 use super::visit::{Sent, Visit};
@@ -22,7 +22,6 @@ use crate::clock::{self, Moment};
 use crate::http::Gateway;
 use crate::http::access::staff::Role;
 use crate::http::pages::forms::see_other;
-use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 use crate::http::server::page::Place;
 use crate::ids::{EventKey, StaffId};
@@ -86,12 +85,6 @@ pub enum Standing {
     OtherRole,
     Stale,
     Decides,
-}
-
-#[derive(Default, Deserialize)]
-pub struct DecisionForm {
-    #[serde(default)]
-    pub reason: String,
 }
 
 /// `GET /console/approvals/held`.
@@ -162,12 +155,6 @@ async fn decide(
     Ok(see_other(&path(event)))
 }
 
-/// Says that a decision without a reason is none.
-pub fn no_reason(request: &HttpRequest) -> FormError {
-    let w = super::words::ConsoleWords::of(Language::of(request));
-    FormError { field: "because", says: w.error_reason.to_owned() }
-}
-
 async fn show(
     visit: &Visit,
     gateway: &Gateway,
@@ -205,7 +192,7 @@ async fn show(
         release_says: d.release_says,
         reject_says: d.reject_says,
         path: path(key),
-        story: if stories::may_read(visit) { stories::path(story) } else { String::new() },
+        story: if story_links::may_read(visit) { story_links::path(story) } else { String::new() },
         fresh_href: fresh_path(&path(key)),
         form,
         errors,

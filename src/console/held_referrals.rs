@@ -4,16 +4,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::approvals::{Query, Tabs};
 use super::break_acts::read_text;
 use super::break_page::FormError;
 use super::decision_words::DecisionWords;
-use super::held::{DecisionForm, OnePage, no_reason, standing};
+use super::held::{OnePage, standing};
 use super::journal::sum_of;
+use super::lists::{Query, Tabs};
 use super::page::{self, Frame, Part, partner_name};
+use super::reason::{DecisionForm, no_reason};
 use super::refusal::stale;
 use super::sign_in::fresh_path;
-use super::stories;
+use super::story_links;
 use super::story_page::FactView;
 use super::story_words::referral_state;
 use super::visit::{Sent, Visit};
@@ -147,7 +148,7 @@ async fn show(
         release_says: d.release_referral_says,
         reject_says: d.reject_referral_says,
         path: path(id),
-        story: if stories::may_read(visit) { stories::path(story) } else { String::new() },
+        story: if story_links::may_read(visit) { story_links::path(story) } else { String::new() },
         fresh_href: fresh_path(&path(id)),
         form,
         errors,

@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::approvals::Query;
 use super::journal::{account_name, of_asset, owner_name};
+use super::lists::Query;
 use super::operations_words::OperationsWords;
 use super::page::{self, Frame, Part};
-use super::stories;
+use super::story_links;
 use super::story_words::kind_name;
 use super::visit::Visit;
 use crate::http::Gateway;
@@ -122,7 +122,7 @@ pub async fn get_account(
         at: frame.figures.time(&it.recorded_at),
         happened: frame.figures.time(&it.effective_at),
         kind: kind_name(&it.kind, frame.language),
-        story: it.event.map_or_else(String::new, |key| stories::path(StoryId::Event(key))),
+        story: it.event.map_or_else(String::new, |key| story_links::path(StoryId::Event(key))),
         rule: it.rule.clone(),
         amount: of_asset(&frame, &it.amount),
     });

@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::approvals::Query;
+use super::lists::Query;
 use super::operations_words::OperationsWords;
 use super::page::{self, Frame, Part};
 use super::sign_in::Nothing;
-use super::stories;
+use super::story_links;
 use super::story_page::{FactView, destination_name};
 use super::story_words::{StoryWords, kind_name};
 use super::visit::{Sent, Visit, flow};
@@ -78,7 +78,7 @@ pub async fn get_operations(
     let frame = Frame::open(&request, &gateway, &visit, Part::Operations).await?;
     let s = StoryWords::of(frame.language);
     let o = OperationsWords::of(frame.language);
-    let may_read = stories::may_read(&visit);
+    let may_read = story_links::may_read(&visit);
     let letters = letters.iter().map(|it| LetterRow {
         id: it.id.to_string(),
         kind: kind_name(&it.kind, frame.language),
@@ -87,7 +87,7 @@ pub async fn get_operations(
         attempts: it.attempts.to_string(),
         error: it.last_error.clone().unwrap_or_default(),
         story: match board::story_of(it) {
-            Some(story) if may_read => stories::path(story),
+            Some(story) if may_read => story_links::path(story),
             Some(_) | None => String::new(),
         },
     });

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono_tz::Tz;
 
-use super::approvals::Tabs;
+use super::lists::Tabs;
 use super::operations_words::OperationsWords;
 use super::story_words::StoryWords;
 use super::task_words::TaskWords;
@@ -133,7 +133,7 @@ impl Frame {
             who: visit.id().as_str().to_owned(),
             token: visit.token.clone(),
             links,
-            may_find: super::stories::may_read(visit),
+            may_find: super::story_links::may_read(visit),
             worklist,
         })
     }
@@ -159,7 +159,7 @@ fn links(visit: &Visit, language: Language, part: Part, worklist: &Worklist) -> 
         waits: waits_of(waits),
     };
     let mut links = vec![link("/console/today", w.today, Part::Today, &[])];
-    if super::stories::may_read(visit) {
+    if super::story_links::may_read(visit) {
         links.push(link("/console/find", StoryWords::of(language).find, Part::Find, &[]));
     }
     let settles = visit.has(Role::Settle);

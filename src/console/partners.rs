@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::break_acts::read_text;
 use super::break_page::FormError;
-use super::held::{DecisionForm, no_reason};
 use super::journal::sum_of;
 use super::operations_words::{
     OperationsWords, business_name, hold_rule_name, scope_name, status_name,
 };
 use super::page::{self, Frame, Part};
+use super::reason::{DecisionForm, no_reason};
 use super::refusal::stale;
 use super::scheme_words::{self, RuleLine};
 use super::sign_in::fresh_path;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::operations_words::OperationsWords;
 use super::page::{self, Frame, Part};
-use super::stories;
+use super::story_links;
 use super::story_words::StoryWords;
 use super::visit::Visit;
 use crate::audit;
@@ -85,7 +85,7 @@ pub async fn get_readings(
         },
         same: format!("{PATH}?subject={}", it.subject),
         story: match it.subject_kind.as_str() {
-            "referral" => stories::path(StoryId::Referral(ReferralId::from_uuid(it.subject))),
+            "referral" => story_links::path(StoryId::Referral(ReferralId::from_uuid(it.subject))),
             _ => String::new(),
         },
         subject: it.subject.to_string(),

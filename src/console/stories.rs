@@ -11,6 +11,7 @@ use super::break_list::Choice;
 use super::break_page::FormError;
 use super::journal::sum_of;
 use super::page::{self, Frame, Part, partner_name};
+use super::story_links::{may_read_referrals, path};
 use super::story_page::{StepView, steps};
 use super::story_words::{StoryWords, kind_name};
 use super::visit::{Sent, Visit};
@@ -101,16 +102,16 @@ pub async fn post_find(
     let Sent { visit, form } = sent;
     let s = StoryWords::of(crate::http::pages::words::Language::of(&request));
     let found = match read(&form, &visit, s)? {
-        Err(errors) => {
+        Question::Wrong(errors) => {
             let answer = Answer { found: None, form, errors };
             return show(&visit, &gateway, &request, answer).await;
         }
-        Ok(Question::Number(asked)) => {
+        Question::Number(asked) => {
             let partners: Vec<PartnerId> =
                 gateway.registry.now().iter().map(|it| it.id.clone()).collect();
             gateway.main.ask(move |db| story::find(db, &asked, &partners)).await?
         }
-        Ok(Question::Person(asked, purpose)) => {
+        Question::Person(asked, purpose) => {
             let (keys, who) = (gateway.keys.personal.clone(), visit.id().clone());
             let reading = story::PersonReading { who, purpose, at: clock::now() };
             let find = move |db: &mut _| story::find_person(&reading, db, &asked, &keys);
@@ -149,26 +150,6 @@ pub async fn get_referral(
     show_story(&visit, &gateway, &request, found).await
 }
 
-/// The address of a story. Keys of events are hashes, so that no number of a partner stands in it.
-pub fn path(id: StoryId) -> String {
-    match id {
-        StoryId::Event(key) => {
-            format!("/console/stories/events/{}", Uuid::from_bytes(*key.bytes()))
-        }
-        StoryId::Referral(id) => format!("/console/stories/referrals/{id}"),
-    }
-}
-
-/// Whether somebody may read the story of an event: also whoever decides about it.
-pub fn may_read(visit: &Visit) -> bool {
-    may_read_referrals(visit) || visit.has(Role::Reconcile) || visit.has(Role::Settle)
-}
-
-/// Whether somebody may read the story of a referral.
-pub fn may_read_referrals(visit: &Visit) -> bool {
-    [Role::Read, Role::Privacy, Role::Decide, Role::Manage].into_iter().any(|role| visit.has(role))
-}
-
 fn read_id(request: &HttpRequest, name: &str) -> Result<Uuid, Problem> {
     let id = request.match_info().get(name).unwrap_or_default();
     Uuid::parse_str(id).map_err(|_other| Problem::not_found())
@@ -178,6 +159,8 @@ fn read_id(request: &HttpRequest, name: &str) -> Result<Uuid, Problem> {
 enum Question {
     Number(String),
     Person(PersonAsked, String),
+    /// What is to be mended.
+    Wrong(Vec<FormError>),
 }
 
 /// What the page answers.
@@ -192,18 +175,14 @@ struct Answer {
 ///
 /// # Errors
 /// `role-missing` for a question about a person without the role `privacy`.
-fn read(
-    form: &FindForm,
-    visit: &Visit,
-    s: &StoryWords,
-) -> Result<Result<Question, Vec<FormError>>, Problem> {
+fn read(form: &FindForm, visit: &Visit, s: &StoryWords) -> Result<Question, Problem> {
     let wrong = |field, says: &str| FormError { field, says: says.to_owned() };
     if form.about != "person" {
         let asked = form.asked.trim();
         let is_good = (1..=ASKED_CHARACTERS_MAX).contains(&asked.chars().count());
         return Ok(match is_good {
-            true => Ok(Question::Number(asked.to_owned())),
-            false => Err(vec![wrong("asked", s.error_asked)]),
+            true => Question::Number(asked.to_owned()),
+            false => Question::Wrong(vec![wrong("asked", s.error_asked)]),
         });
     }
     if !visit.has(Role::Privacy) {
@@ -230,8 +209,8 @@ fn read(
         errors.push(wrong("purpose", s.error_purpose));
     }
     Ok(match person {
-        Some(person) if errors.is_empty() => Ok(Question::Person(person, purpose)),
-        Some(_) | None => Err(errors),
+        Some(person) if errors.is_empty() => Question::Person(person, purpose),
+        Some(_) | None => Question::Wrong(errors),
     })
 }
 

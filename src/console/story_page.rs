@@ -4,7 +4,7 @@ use super::break_words::{code_name, state_name};
 use super::journal::{JournalLine, sum_of};
 use super::operations_words::hold_rule_name;
 use super::page::Frame;
-use super::stories::path;
+use super::story_links::path;
 use super::story_words::{StoryWords, kind_name, mark_name, referral_state};
 use super::visit::Visit;
 use crate::http::Gateway;

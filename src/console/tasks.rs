@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::break_acts::read_text;
 use super::break_list::Choice;
 use super::break_page::FormError;
-use super::held::{DecisionForm, no_reason};
 use super::page::{self, Frame, Part};
-use super::stories;
+use super::reason::{DecisionForm, no_reason};
+use super::story_links;
 use super::story_page::FactView;
 use super::task_words::{TaskWords, task_state};
 use super::visit::{Sent, Visit};
@@ -181,7 +181,7 @@ async fn show(
         facts.push(FactView::plain(t.ended_by, by));
         facts.extend(closed.note.as_ref().map(|it| FactView::plain(t.note, it.clone())));
     }
-    let story = found.referral.map(|id| stories::path(StoryId::Referral(id)));
+    let story = found.referral.map(|id| story_links::path(StoryId::Referral(id)));
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = OnePage {
         t,

@@ -4,6 +4,7 @@
 mod event;
 mod referral;
 mod search;
+mod steps;
 
 pub use event::of_event;
 pub use referral::of_referral;
@@ -96,7 +97,7 @@ pub enum Happened {
 pub struct SignedBy {
     pub kid: String,
     pub algorithm: String,
-    /// Of the key (RFC 7638).
+    /// The key's fingerprint (RFC 7638).
     pub thumbprint: String,
     pub signed_at: Moment,
 }

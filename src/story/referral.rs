@@ -1,6 +1,6 @@
 //! The story of a referral: of its event, and of what became of the lead.
 
-use super::event::{held_rewards, order_of, posted, steps_of, told};
+use super::steps::{held_rewards, order_of, posted, steps_of, told};
 use super::{Happened, Moved, Step, Story};
 use crate::ids::ReferralId;
 use crate::store::{Db, StoreError, event_search, readings, referral_moves, referrals};

@@ -25,7 +25,7 @@ on_both_stores! {
                 assert!(!stories[0].contains("p-1"), "{stories:?}");
                 let story = eva.get(&stories[0]).await;
                 story.has(&[
-                    "Payment · p-1", "Green Basket", "The partner sent it", "order-p-1",
+                    "Payment · p-1", "Green Basket", "<b>order-p-1</b>", "The partner sent it", "order-p-1",
                     "Booked: Payment", "points", "Another event refers to it",
                     "Refund · r-1", "Where the points are now", "The request was not signed",
                 ]);
