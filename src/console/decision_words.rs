@@ -5,10 +5,10 @@ use crate::reconcile::bank::code::{BankBreakAction, BankBreakCode, BankBreakStat
 
 words! {
     DecisionWords {
-        held: "Held payments and rewards", "冻结的支付与奖励";
-        no_held: "Nothing is held.", "没有冻结事项。";
+        held: "Held payments and rewards", "搁置的支付与奖励";
+        no_held: "Nothing is held.", "没有搁置事项。";
         no_held_says: "Payments, redemptions and rewards beyond a limit, or unlike what a partner usually reports, stand here until somebody decides.", "超过限额或异常的支付、兑换和奖励，在人工决定前显示在这里。";
-        held_since: "Held since", "冻结时间";
+        held_since: "Held since", "搁置时间";
         why: "Why", "原因";
         happened: "Happened at", "发生时间";
         needs_second: "a second person must release it", "须第二人放行";
@@ -33,7 +33,7 @@ words! {
         score: "Score", "评分";
         release_referral_says: "Released, it is a lead, and what it brings is given.", "放行后成为线索，并按规则给予奖励。";
         reject_referral_says: "Rejected, the partner is told only that, and the person's data is erased.", "拒绝后仅告知合作方结果，并删除个人信息。";
-        held_wait: "Held payments and rewards to decide on", "待决定的冻结事项";
+        held_wait: "Held payments and rewards to decide on", "待决定的搁置事项";
         referrals_wait: "Held referrals to decide on", "待审核的推荐";
         bank: "The bank's entries", "银行回单差错";
         no_bank: "Every entry of the bank fits its payment.", "银行回单均与付款相符。";

@@ -54,7 +54,7 @@ words! {
         head: "The last block of the chain", "最新区块";
         block: "Block", "区块";
         transactions: "Transactions in the chain", "链上交易数";
-        sealed_at: "Sealed at", "封存时间";
+        sealed_at: "Sealed at", "封印时间";
         no_accounts: "Nothing is booked yet.", "尚无账务。";
         accounts: "Accounts", "科目";
         balance: "Balance", "余额";
@@ -77,7 +77,7 @@ words! {
         listed: "On the list", "名单期限";
         on_list_from: "from", "自";
         on_list_until: "until", "至";
-        alarms: "Held", "冻结";
+        alarms: "Held", "搁置";
         frozen: "Frozen", "已冻结";
         open_breaks: "Open breaks", "待处理差错";
         none: "none", "无";
@@ -111,10 +111,10 @@ words! {
         most: "Most", "上限";
         period: "Period", "期间";
         no_limits: "No limit holds for all of its events.", "无适用于全部事件的限额。";
-        waits: "What is held and waits for staff", "待人工处理的冻结事项";
+        waits: "What is held and waits for staff", "待人工处理的搁置事项";
         events: "Events", "事件数";
         since: "Since", "自";
-        nothing_held: "Nothing of it is held.", "无冻结事项。";
+        nothing_held: "Nothing of it is held.", "无搁置事项。";
         files: "Its last files", "最近文件";
         day: "Day", "日期";
         recorded: "Recorded", "已入账";
@@ -129,9 +129,9 @@ words! {
         refused: "refused", "被拒绝";
         no_changes: "No change is recorded.", "无变更记录。";
         freeze: "Freeze", "冻结";
-        freeze_says: "From now on all that it reports is held, what is reserved stays so, and nothing of it is payable, until the freeze is lifted.", "自即刻起其事件全部冻结，已预留权益保持预留，不得付款，直至解除冻结。";
+        freeze_says: "From now on all that it reports is held, what is reserved stays so, and nothing of it is payable, until the freeze is lifted.", "自即刻起其事件全部搁置，已预留权益保持预留，不得付款，直至解除冻结。";
         lift: "Lift the freeze", "解除冻结";
-        lift_says: "What is held stays held until somebody decides on it; the rest is as it was.", "已冻结事项仍须逐一决定，其余恢复。";
+        lift_says: "What is held stays held until somebody decides on it; the rest is as it was.", "已搁置事项仍须逐一决定，其余恢复。";
         frozen_by: "Frozen by", "冻结人";
         because: "Why", "理由";
     }

@@ -46,11 +46,11 @@ words! {
         owed: "Owed", "欠分";
         matures: "Matures", "生效";
         expires: "Expires", "到期";
-        sealed: "Sealed in the chain", "已封存上链";
-        seal_agrees: "What is recorded now is what was sealed.", "现有记录与封存时一致。";
-        seal_differs: "What is recorded now is not what was sealed. Tell the operators.", "现有记录与封存时不一致，请通知运维。";
+        sealed: "Sealed in the chain", "已封印入链";
+        seal_agrees: "What is recorded now is what was sealed.", "现有记录与封印时一致。";
+        seal_differs: "What is recorded now is not what was sealed. Tell the operators.", "现有记录与封印时不一致，请通知运维。";
         block: "Block", "区块";
-        held: "Held: it brings nothing until staff decide", "冻结：待人工决定，暂不产生权益";
+        held: "Held: it brings nothing until staff decide", "搁置：待人工决定，暂不产生权益";
         figure: "Figure with it", "计入后数值";
         limit: "Limit", "限额";
         release_proposed: "One person has released it; another must too", "一人已放行，须由另一人复核";
@@ -110,7 +110,7 @@ pub fn kind_name(kind: &str, language: Language) -> String {
         "commission.matured" => ("Commission matured", "佣金生效"),
         "adjustment" => ("Adjustment", "调整"),
         "reversal" => ("Reversal", "冲正"),
-        "event.released" => ("Held event released", "冻结事件放行"),
+        "event.released" => ("Held event released", "搁置事件放行"),
         "reward.converted" => ("Reward for a conversion", "转化奖励"),
         "reward.first_repayment" => ("Reward for a first repayment", "首次还款奖励"),
         "lead" => ("Lead", "线索"),
@@ -119,7 +119,7 @@ pub fn kind_name(kind: &str, language: Language) -> String {
         "referral.qualified" => ("Referral qualified", "推荐合格"),
         "referral.converted" => ("Referral converted", "推荐转化"),
         "payment.flagged" => ("Payment flagged", "支付存疑"),
-        "event.held" => ("Event held", "事件冻结"),
+        "event.held" => ("Event held", "事件搁置"),
         "event.rejected" => ("Event rejected", "事件拒绝"),
         "settlement.ready" => ("Statement ready", "结算单就绪"),
         "settlement.break.asked" => ("Question about a break", "差错询问"),
@@ -165,7 +165,7 @@ pub fn mark_name(mark: &str, language: Language) -> String {
         "waiver_differs" => ("the waiver is not what was agreed", "免息与约定不符"),
         "consent_missing" => ("without consent", "缺少同意"),
         "awaits_customer" => ("waits for the customer", "待客户确认"),
-        "held" => ("held", "已冻结"),
+        "held" => ("held", "已搁置"),
         other => return other.to_owned(),
     };
     pick(language, english, chinese).to_owned()

@@ -76,7 +76,7 @@ pub const PEOPLE: [Person; 9] = [
         name: "decider",
         roles: &["decide", "read"],
         does: "decides on what is held",
-        does_zh: "处理冻结事项",
+        does_zh: "处理搁置事项",
     },
     Person {
         name: "operator",
