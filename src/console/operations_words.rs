@@ -59,6 +59,7 @@ words! {
         accounts: "Accounts", "科目";
         balance: "Balance", "余额";
         happened: "Happened", "发生时间";
+        entries: "Entries, the newest first", "分录（最新在前）";
 
         readings: "Readings", "查阅记录";
         readings_says: "Who read personal data, when and what for. What stands here is never changed.", "何人、何时、为何查看个人信息；记录不可更改。";
