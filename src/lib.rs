@@ -42,6 +42,7 @@ pub mod telemetry;
 pub mod template;
 pub mod text;
 pub mod trace_parent;
+pub mod wallet;
 pub mod webhook;
 pub mod worklist;
 pub mod writer;

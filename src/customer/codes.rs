@@ -102,6 +102,53 @@ pub fn make(
     Ok(Code { code, expires_at, points, partner })
 }
 
+/// How a code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeStands {
+    /// A till may use it. So many times it was refused.
+    Waiting {
+        refusals: u32,
+    },
+    Used,
+    /// Tills were refused too often.
+    Void,
+    Over,
+}
+
+/// A customer's code as it stands now. A code that is forgotten is over.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeState {
+    pub stands: CodeStands,
+    pub expires_at: Option<Moment>,
+}
+
+/// How the code of a key stands, for the customer of a subject.
+///
+/// # Errors
+/// [`CustomerRefusal::NotFound`] for a code of somebody else.
+pub fn state(
+    who: &str,
+    db: &mut Db,
+    key: CodeKey,
+    now: Moment,
+) -> Result<CodeState, CustomerRefusal> {
+    let customer = customers::by_subject(db, who)?.ok_or(CustomerRefusal::NotFound)?;
+    let found = codes::load(db, &[key])?.remove(&key);
+    let Some(code) = found else {
+        return Ok(CodeState { stands: CodeStands::Over, expires_at: None });
+    };
+    if code.customer != customer {
+        return Err(CustomerRefusal::NotFound);
+    }
+    let stands = match code.refusals {
+        _ if code.used => CodeStands::Used,
+        _ if !code.is_open() => CodeStands::Void,
+        _ if code.expires_at <= now => CodeStands::Over,
+        refusals => CodeStands::Waiting { refusals },
+    };
+    Ok(CodeState { stands, expires_at: Some(code.expires_at) })
+}
+
 fn find(tx: &mut LedgerTx<'_>, owner: &CodeOwner) -> Result<CustomerId, CustomerRefusal> {
     match owner {
         CodeOwner::Subject(subject) => {

@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod rejected_lines;
 pub mod requester;
 pub mod retention;
+pub mod wallet_sessions;
 
 pub use author::Author;
 pub use personal::{PersonalKeys, Sealed};

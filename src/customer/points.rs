@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 
 use super::own_side::sentences;
 use crate::clock::Moment;
-use crate::ids::PartnerId;
+use crate::ids::{PartnerId, TransactionId};
 use crate::ledger::{Account, AccountCode};
-use crate::money::{Amount, Asset};
+use crate::money::{Amount, Asset, Rounding};
 use crate::partner::Registry;
-use crate::program::Lot;
+use crate::program::{Lot, worth};
 use crate::store::ledger::own_history::own_history;
 use crate::store::transactions::{EntryPlace, HistoryLine};
 use crate::store::{Db, StoreError, accounts, customers, lots};
@@ -22,18 +22,22 @@ use crate::store::{Db, StoreError, accounts, customers, lots};
 /// How a customer's points stand, with one page of their history.
 #[derive(Serialize, ToSchema)]
 pub struct Points {
+    /// When this was so.
+    pub as_of: Moment,
     /// What may be spent now: without points that expired, and less what is owed.
-    balance: Amount,
+    pub balance: Amount,
+    /// What the balance pays for at a till, CNY, rounded down.
+    pub worth: Amount,
     /// What has been earned and may not be spent yet.
-    pending: Amount,
+    pub pending: Amount,
     /// What is set aside for redemptions under way.
-    held: Amount,
+    pub held: Amount,
     /// What is owed after a refund of points that were spent; paid from the next points earned.
-    owed: Amount,
+    pub owed: Amount,
     /// What becomes available, and when.
-    maturing: Vec<Maturing>,
+    pub maturing: Vec<Maturing>,
     /// What expires unless it is spent, and when, soonest first.
-    expiring: Vec<Expiring>,
+    pub expiring: Vec<Expiring>,
     pub entries: Vec<Entry>,
     /// Where the next page begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,19 +47,19 @@ pub struct Points {
 /// Points that become available.
 #[derive(Serialize, ToSchema)]
 pub struct Maturing {
-    amount: Amount,
-    at: Moment,
+    pub amount: Amount,
+    pub at: Moment,
 }
 
 /// Points that expire.
 #[derive(Serialize, ToSchema)]
 pub struct Expiring {
-    amount: Amount,
+    pub amount: Amount,
     /// The moment from which they cannot be spent any more.
     at: Moment,
     /// The last day on which they can be spent, in the programme's time zone.
     #[schema(value_type = String, format = Date)]
-    spend_by: NaiveDate,
+    pub spend_by: NaiveDate,
 }
 
 /// One movement of points. A redemption under way and its commitment are one.
@@ -64,20 +68,20 @@ pub struct Entry {
     /// Where the history goes on after this entry.
     #[serde(skip)]
     pub place: EntryPlace,
-    amount: Amount,
+    pub amount: Amount,
     /// The event's type.
-    kind: String,
+    pub kind: String,
     /// Where it was: the partner's id, or null.
     partner: Value,
     /// The partner's name; absent where there was no partner.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    partner_name: Option<String>,
+    pub partner_name: Option<String>,
     /// Why, in plain sentences.
-    explanation: Vec<String>,
-    explanation_zh: Vec<String>,
-    effective_at: Moment,
-    recorded_at: Moment,
+    pub explanation: Vec<String>,
+    pub explanation_zh: Vec<String>,
+    pub effective_at: Moment,
+    pub recorded_at: Moment,
 }
 
 /// The programme, as far as it is needed to show points.
@@ -96,6 +100,20 @@ pub struct HistoryPage {
     pub rows_max: i64,
 }
 
+/// Where a history goes on after an entry, as it is written for whoever asks.
+#[must_use]
+pub fn write_cursor(place: EntryPlace) -> String {
+    format!("{}.{}", place.transaction, place.seq)
+}
+
+/// Reads what [`write_cursor`] wrote.
+#[must_use]
+pub fn read_cursor(cursor: &str) -> Option<EntryPlace> {
+    let (transaction, seq) = cursor.split_once('.')?;
+    let transaction = TransactionId::from_uuid(uuid::Uuid::parse_str(transaction).ok()?);
+    Some(EntryPlace { transaction, seq: seq.parse().ok()? })
+}
+
 /// The points of the customer of a subject, from one state of the database. A customer whom no
 /// partner knows yet has none.
 pub fn read(
@@ -106,7 +124,7 @@ pub fn read(
 ) -> Result<Points, StoreError> {
     db.snapshot(|db| {
         let Some(id) = customers::by_subject(db, subject)? else {
-            return Ok(Points::none());
+            return Points::none(view);
         };
         let account = |code| Account::customer(code, id, Asset::PTS);
         let available = account(AccountCode::POINTS_AVAILABLE);
@@ -114,8 +132,11 @@ pub fn read(
         let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
         let owed = owed.unwrap_or(Amount::zero(Asset::PTS));
         let lots = lots::of_customers(db, &[id])?;
+        let balance = spendable(&lots, owed, view.now)?;
         Ok(Points {
-            balance: spendable(&lots, owed, view.now)?,
+            as_of: view.now,
+            balance,
+            worth: view.worth(balance)?,
             pending: accounts::balance(db, &account(AccountCode::POINTS_PENDING))?,
             held: accounts::balance(db, &account(AccountCode::POINTS_HELD))?,
             owed,
@@ -128,6 +149,11 @@ pub fn read(
 }
 
 impl PointsView<'_> {
+    fn worth(self, balance: Amount) -> Result<Amount, StoreError> {
+        let price = self.registry.programme().points.redemption_price;
+        worth(balance, price, Rounding::Down).map_err(|_range| StoreError::OutOfRange)
+    }
+
     /// The name of a partner; its id once it has left.
     fn name_of(&self, id: &str) -> String {
         let partner = PartnerId::try_from(id).ok().and_then(|id| self.registry.get(&id));
@@ -136,10 +162,12 @@ impl PointsView<'_> {
 }
 
 impl Points {
-    fn none() -> Self {
+    fn none(view: PointsView<'_>) -> Result<Self, StoreError> {
         let zero = Amount::zero(Asset::PTS);
-        Self {
+        Ok(Self {
+            as_of: view.now,
             balance: zero,
+            worth: view.worth(zero)?,
             pending: zero,
             held: zero,
             owed: zero,
@@ -147,7 +175,7 @@ impl Points {
             expiring: Vec::new(),
             entries: Vec::new(),
             next: None,
-        }
+        })
     }
 }
 

@@ -16,6 +16,9 @@ pub enum CustomerRefusal {
     /// As many codes as may wait are waiting; the oldest ends within this time.
     #[error("too many codes are waiting to be used")]
     TooManyCodes { wait: TimeDelta },
+    /// As many hand-overs as may wait are waiting; the oldest ends within this time.
+    #[error("too many links into the wallet are waiting to be used")]
+    TooManyHandOvers { wait: TimeDelta },
     /// A code for a partner at which points cannot be spent.
     #[error("no redemption at this partner is agreed")]
     NoRedemption,

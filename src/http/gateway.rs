@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use crate::books::{Books, Shared};
 use crate::clock::Moment;
 use crate::crm::standard_webhook::SharedSecret;
+use crate::customer::wallet_sessions::WalletTimes;
 use crate::event::Event;
 use crate::http::access::access_token::Tokens;
 use crate::http::access::code_flow::CodeFlow;
@@ -28,7 +29,9 @@ use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
 use crate::program::Judging;
 use crate::secrets::keys::Keys;
-use crate::settings::{CrmFeedbackSettings, Settings, TokenSettings, WebhookSettings};
+use crate::settings::{
+    CrmFeedbackSettings, Settings, TokenSettings, WalletSettings, WebhookSettings,
+};
 use crate::store::signatures::NewSignature;
 use crate::telemetry::metrics::Metrics;
 use crate::writer::{Outcome, Submission, WriteError};
@@ -63,6 +66,8 @@ pub struct Gateway {
     /// How staff sign in at the console, where there is one.
     pub console: Option<CodeFlow>,
     pub(in crate::http) local_provider: Option<LocalProvider>,
+    /// How long sessions at the wallet last, where there is a wallet.
+    pub wallet: Option<WalletTimes>,
     pub(in crate::http) feedback_secret: Option<SharedSecret>,
     pub(in crate::http) tokens: Tokens,
     /// Rates of partners.
@@ -70,7 +75,7 @@ pub struct Gateway {
     /// Rates of customers and of staff, each by their name.
     pub(in crate::http) people: Limits<String>,
     /// Requests a second of one customer, and of one member of staff.
-    pub(in crate::http) customer_rate: u32,
+    pub customer_rate: u32,
     pub staff_rate: u32,
     /// Maximum age of a stream of events.
     pub(in crate::http) stream_age_max: Duration,
@@ -141,6 +146,7 @@ impl Gateway {
             staff_issuer: provider(settings.staff_tokens.as_ref(), "staff_tokens")?,
             console: console(settings, &issuer)?,
             local_provider: local_provider(settings, registry)?,
+            wallet: settings.wallet.map(WalletSettings::times),
             feedback_secret: feedback_secret(settings.crm_feedback.as_ref())?,
             tokens: Tokens::new(&issuer, keys.token.clone()),
             limits: Limits::default(),

@@ -9,9 +9,9 @@ use crate::http::access::partner_or_staff::PartnerOrStaff;
 use crate::http::access::staff::{
     Adjust, Announce, Approve, Decide, Manage, Operate, Privacy, Staff,
 };
-use crate::http::access::{local_provider_pages, metadata, revocation, token_endpoint};
+use crate::http::access::{local_app, local_provider_pages, metadata, revocation, token_endpoint};
 use crate::http::customer::{
-    codes, consents, contact, notices, own_referrals, person_data, points, redemptions,
+    codes, consents, contact, hand_overs, notices, own_referrals, person_data, points, redemptions,
 };
 use crate::http::merchant;
 use crate::http::openapi;
@@ -31,6 +31,7 @@ use crate::http::staff::{
     announcements, approval_pairs, corrections, customer_stages, dead_letters, erasures, exposure,
     flagged_payments, freezes, held, held_events, readings, tasks,
 };
+use crate::wallet;
 
 /// Every route.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -82,6 +83,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         // Staff at the console: signed in by the bank's identity provider, or by that of a trial
         .configure(console::routes)
         .configure(local_provider_pages::routes)
+        .configure(local_app::routes)
+        // Customers at the wallet: handed over from the bank's app
+        .configure(wallet::routes)
         // Everybody: the reference
         .service(at(paths::OPENAPI_PATH, web::get().to(openapi::get_document)))
         .service(at("/problems/{slug}", web::get().to(problem::get_kind)))
@@ -130,6 +134,8 @@ fn customer_routes(config: &mut web::ServiceConfig) {
             web::post().to(redemptions::decline_redemption),
         ))
         .service(once::<Customer>("/v1/customers/me/codes", web::post().to(codes::make_code)))
+        // Without `once`: the answer is a secret that is good for a minute, and is kept nowhere.
+        .service(at("/v1/customers/me/hand-overs", web::post().to(hand_overs::hand_over)))
         .service(once::<Customer>("/v1/customers/me/contact", web::post().to(contact::agree)))
         .service(once::<Customer>(
             "/v1/customers/me/contact/withdrawal",

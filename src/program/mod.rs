@@ -61,6 +61,7 @@ pub use fall_due::{FallenDue, fall_due};
 pub use hold::{HoldStanding, HoldState, HoldStep};
 pub use introduction::Introductions;
 pub use lot::{Lot, LotStand, Lots, NewLot, Parts};
+pub use redeemed::worth;
 pub use reported_by::ReportedBy;
 pub use reverse::{OriginalTransaction, reverse};
 pub use standing::{CustomerStanding, PaymentStanding, QuoteStanding, QuoteState, Standings};

@@ -5,6 +5,7 @@ mod console;
 mod crm;
 mod drop_folder;
 mod secret;
+mod wallet;
 
 pub use console::ConsoleSettings;
 pub use crm::{
@@ -12,6 +13,7 @@ pub use crm::{
 };
 pub use drop_folder::DropFolderSettings;
 pub use secret::Secret;
+pub use wallet::WalletSettings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -105,6 +107,8 @@ pub struct Settings {
     pub staff_tokens: Option<TokenSettings>,
     /// Without it there is no console for staff.
     pub console: Option<ConsoleSettings>,
+    /// Without it there is no wallet for customers.
+    pub wallet: Option<WalletSettings>,
     /// Without it, the gateway speaks HTTP behind a proxy that ends TLS.
     pub tls: Option<TlsSettings>,
 }
@@ -394,6 +398,7 @@ impl Settings {
             staff.check("staff_tokens")?;
         }
         self.check_console()?;
+        self.wallet.map_or(Ok(()), WalletSettings::check)?;
         match &self.key_source {
             KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(
                 format!("setting key_source.variable: {variable} would be taken for a setting"),

@@ -104,6 +104,8 @@ const RIGHTS: &[(&str, &str)] = &[
     ("revoked_tokens", "SELECT, INSERT, DELETE"),
     ("dpop_proofs", "SELECT, INSERT, DELETE"),
     ("console_sessions", "SELECT, INSERT, UPDATE (seen_at), DELETE"),
+    ("hand_overs", "SELECT, INSERT, DELETE"),
+    ("wallet_sessions", "SELECT, INSERT, UPDATE (seen_at), DELETE"),
     ("notices", "SELECT, INSERT"),
     ("notice_opt_outs", "SELECT, INSERT, DELETE"),
     ("announcements", "SELECT, INSERT, UPDATE (cancelled_by, cancelled_because, cancelled_at)"),

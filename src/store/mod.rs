@@ -50,7 +50,9 @@ mod tx;
 mod types;
 
 // Callers name a table by itself (`store::lots`). The folders group the tables for readers.
-pub use access::{console_sessions, form_tries, idempotency_keys, revoked_tokens, single_use};
+pub use access::{
+    console_sessions, form_tries, idempotency_keys, revoked_tokens, single_use, wallet_sessions,
+};
 pub use columns::check_columns;
 pub use customers::{
     announcements, consents, contacts, customer_stages, erasures, notices, personal, readings,

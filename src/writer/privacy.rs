@@ -15,7 +15,7 @@ use crate::store::consents::Consented;
 use crate::store::referrals::ReferralRecord;
 use crate::store::{
     consents, contacts, customers, idempotency_keys, outbox, personal, referral_claims, referrals,
-    signatures,
+    signatures, wallet_sessions,
 };
 
 /// A consent that is to be withdrawn. Whoever asks may.
@@ -173,6 +173,7 @@ impl Work<'_> {
                     certificate.withdrawals = certificate.withdrawals.saturating_add(1);
                 }
                 if let Some(subject) = customers::subject(self.tx.db(), id)? {
+                    wallet_sessions::delete_of_subject(&mut self.tx, &subject)?;
                     let caller = RequestKey::of_customer(&subject);
                     certificate.answers =
                         count(idempotency_keys::forget_caller(&mut self.tx, caller)?);

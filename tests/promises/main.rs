@@ -130,6 +130,7 @@ mod third_party;
 mod uploads;
 mod versions;
 mod waiting;
+mod wallet;
 mod webhooks;
 mod wide_sums;
 mod wire_standards;

@@ -16,6 +16,8 @@ on_both_stores! {
         app.partner("lotus-tea").await.record(&payment("p-1", &at_tea, "18.00", "0.00")).await;
         let points = person.get("/v1/customers/me/points").await.body;
         assert_eq!((&points["balance"], &points["pending"]), (&json!("124.50"), &json!("0.00")));
+        // At 0.01 CNY for each point, and what is below a fen is not paid.
+        assert_eq!(points["worth"], "1.24");
         let latest = &points["entries"][0];
         assert_eq!(latest["partner"], "lotus-tea");
         assert_eq!(latest["amount"], "36.00");
@@ -25,9 +27,10 @@ on_both_stores! {
              2028-11-30: what is left then expires."
         );
         // Another customer sees none of it.
-        let other = customer(app, "c-2").get("/v1/customers/me/points").await.body;
+        let mut other = customer(app, "c-2").get("/v1/customers/me/points").await.body;
+        assert!(other.as_object_mut().unwrap().remove("as_of").is_some());
         assert_eq!(other, json!({
-            "balance": "0.00", "pending": "0.00", "held": "0.00", "owed": "0.00", "maturing": [], "expiring": [],
+            "balance": "0.00", "worth": "0.00", "pending": "0.00", "held": "0.00", "owed": "0.00", "maturing": [], "expiring": [],
             "entries": [],
         }));
     }

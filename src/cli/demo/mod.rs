@@ -70,6 +70,7 @@ fn print_urls(stage: &Stage) {
         "  console   {}/console  (sign in by a button; each list has something to decide)",
         stage.url
     );
+    println!("  wallet    {}/local-provider/app  (as the bank's app would open it)", stage.url);
     println!("  gateway   {}/readyz", stage.url);
     println!("  metadata  {}/.well-known/oauth-authorization-server", stage.url);
     println!("  CRM       {}  (database crm, user admin)", stage.crm.url());

@@ -14,8 +14,9 @@ use crate::app::App;
 use crate::cli::Failure;
 use crate::cli::partners::keygen::{Alg, KeyPair};
 use crate::database_url::{DatabaseUrl, Kind};
+use crate::http::access::local_app::CUSTOMER;
 use crate::partner::programme::Programme;
-use crate::settings::{ConsoleSettings, Settings, TokenSettings};
+use crate::settings::{ConsoleSettings, Settings, TokenSettings, WalletSettings};
 use crate::store;
 
 /// Everything that runs while the demo does.
@@ -97,11 +98,12 @@ pub async fn set(args: &Args, settings: Settings) -> Result<Stage, Failure> {
             ..TokenSettings::default()
         }),
         console: settings.listen.ip().is_loopback().then(ConsoleSettings::local),
+        wallet: Some(WalletSettings::default()),
         ..settings
     })
     .await?;
     let customer_token = customer_key.sign(&json!({
-        "iss": CUSTOMER_ISSUER, "aud": AUDIENCE, "sub": "demo-customer",
+        "iss": CUSTOMER_ISSUER, "aud": AUDIENCE, "sub": CUSTOMER,
     }))?;
     let url = app.issuer().to_owned();
     let folder = folder.clone();

@@ -46,7 +46,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// The provider, while every partner is on trial.
-fn provider(gateway: &Gateway) -> Result<&LocalProvider, Problem> {
+pub(super) fn provider(gateway: &Gateway) -> Result<&LocalProvider, Problem> {
     let own = gateway.local_provider.as_ref().ok_or_else(Problem::not_found)?;
     if gateway.registry.all_on_trial() { Ok(own) } else { Err(Problem::not_found()) }
 }

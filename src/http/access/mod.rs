@@ -5,7 +5,7 @@
 //! `client_assertion`, `access_token`, `binding`, `dpop`, `revocation`, `revoked_tokens`,
 //! `metadata`. Customers and staff bring tokens that the bank's identity provider issued:
 //! `identity_provider`, `issuer_keys`. Staff sign in at the console by `code_flow`, whose ID token
-//! `id_token` checks; `local_provider` stands in for the bank's provider in trials.
+//! `id_token` checks; `local_provider` stands in for the bank's provider in trials, and `local_app` for its app.
 
 pub(in crate::http) mod access_token;
 pub mod auth;
@@ -16,6 +16,7 @@ pub(in crate::http) mod dpop;
 mod id_token;
 pub(in crate::http) mod identity_provider;
 pub mod issuer_keys;
+pub mod local_app;
 pub(in crate::http) mod local_provider;
 pub(in crate::http) mod local_provider_pages;
 pub(in crate::http) mod metadata;

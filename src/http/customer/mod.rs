@@ -5,6 +5,7 @@
 pub(in crate::http) mod codes;
 pub(in crate::http) mod consents;
 pub(in crate::http) mod contact;
+pub(in crate::http) mod hand_overs;
 pub(in crate::http) mod notices;
 pub(in crate::http) mod own_referrals;
 pub(in crate::http) mod person_data;

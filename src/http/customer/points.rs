@@ -8,14 +8,13 @@ use utoipa::IntoParams;
 
 use crate::clock;
 use crate::customer::members::{self, Introduced};
-use crate::customer::points::{self, HistoryPage, Points, PointsView};
+use crate::customer::points::{self, HistoryPage, Points, PointsView, read_cursor, write_cursor};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
 use crate::http::schemas::requests::MemberLink;
 use crate::http::server::page::Place;
-use crate::ids::{PartnerId, TransactionId};
-use crate::store::transactions::EntryPlace;
+use crate::ids::PartnerId;
 
 /// The page of entries that is asked for.
 #[derive(Deserialize, IntoParams)]
@@ -71,14 +70,4 @@ pub async fn link_member(
     let link = move |db: &mut _| members::link(&who, db, &named, clock::now());
     let member = gateway.main.ask_or(link).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "partner": partner, "member": member })))
-}
-
-fn write_cursor(place: EntryPlace) -> String {
-    format!("{}.{}", place.transaction, place.seq)
-}
-
-fn read_cursor(cursor: &str) -> Option<EntryPlace> {
-    let (transaction, seq) = cursor.split_once('.')?;
-    let transaction = TransactionId::from_uuid(uuid::Uuid::parse_str(transaction).ok()?);
-    Some(EntryPlace { transaction, seq: seq.parse().ok()? })
 }

@@ -3,12 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use qrcodegen::{QrCode, QrCodeEcc};
 
 use super::door::enter;
 use super::page::{Frame, show};
 use super::words::ShopWords;
 use crate::http::Gateway;
+use crate::http::pages::qr::QrDrawing;
 use crate::http::problem::Problem;
 
 #[derive(Template)]
@@ -18,16 +18,9 @@ struct Poster<'a> {
     english: &'static ShopWords,
     shop: &'a str,
     url: &'a str,
-    code: Code,
+    code: QrDrawing,
     /// The text of the style, where the page stands alone; else empty.
     style: &'static str,
-}
-
-/// A QR code as an SVG path of squares.
-struct Code {
-    /// Squares on a side, with the quiet zone of four around.
-    side: i32,
-    path: String,
 }
 
 /// Why there is no poster.
@@ -39,8 +32,6 @@ pub enum PosterError {
     Page(#[from] askama::Error),
 }
 
-const QUIET: i32 = 4;
-
 /// `GET /m/{partner}/poster`: the page to print.
 pub async fn get_poster(
     gateway: web::Data<Gateway>,
@@ -49,37 +40,23 @@ pub async fn get_poster(
     let shop = enter(&request, &gateway)?;
     let Frame { base, .. } = Frame::new(&request, &shop, None);
     let url = format!("{}{base}", gateway.issuer);
-    let code = Code::of(&url).map_err(|error| Problem::internal(error.to_string()))?;
+    let code = code_of(&url).map_err(|error| Problem::internal(error.to_string()))?;
     let page = poster(&shop.partner.name, &url, code, "");
     show(&request, StatusCode::OK, &page)
 }
 
 /// The same page as a file by itself, for printing where there is no gateway.
 pub fn render(shop: &str, url: &str) -> Result<String, PosterError> {
-    Ok(poster(shop, url, Code::of(url)?, include_str!("form.css")).render()?)
+    Ok(poster(shop, url, code_of(url)?, include_str!("form.css")).render()?)
 }
 
-fn poster<'a>(shop: &'a str, url: &'a str, code: Code, style: &'static str) -> Poster<'a> {
+fn poster<'a>(shop: &'a str, url: &'a str, code: QrDrawing, style: &'static str) -> Poster<'a> {
     // A poster shows both languages.
     Poster { w: ShopWords::CHINESE, english: ShopWords::ENGLISH, shop, url, code, style }
 }
 
-impl Code {
-    fn of(url: &str) -> Result<Self, PosterError> {
-        let code = QrCode::encode_text(url, QrCodeEcc::Quartile)
-            .map_err(|_too_long| PosterError::TooLong(url.to_owned()))?;
-        let size = code.size();
-        let mut path = String::new();
-        for y in 0..size {
-            for x in 0..size {
-                if code.get_module(x, y) {
-                    let (x, y) = (x.saturating_add(QUIET), y.saturating_add(QUIET));
-                    path.push_str(&format!("M{x},{y}h1v1h-1z"));
-                }
-            }
-        }
-        Ok(Self { side: size.saturating_add(QUIET.saturating_mul(2)), path })
-    }
+fn code_of(url: &str) -> Result<QrDrawing, PosterError> {
+    QrDrawing::of(url).ok_or_else(|| PosterError::TooLong(url.to_owned()))
 }
 
 #[cfg(test)]

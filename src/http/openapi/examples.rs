@@ -103,6 +103,7 @@ const ANSWERS: &[Example] = &[
     example!("get_points", "Points, and why", "points.json"),
     example!("link_member", "The reference", "member.json"),
     example!("make_code", "To show at a till", "code.json"),
+    example!("hand_over", "To be opened at once", "hand_over.json"),
     example!("get_own_referrals", "One to confirm", "own_referrals.json"),
     example!("confirm_referral", "Confirmed", "own_referral_confirmed.json"),
     example!("get_redemptions", "One waits", "redemptions.json"),

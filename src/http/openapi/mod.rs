@@ -18,7 +18,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::http::Gateway;
 use crate::http::access::{metadata, revocation, token_endpoint};
 use crate::http::customer::{
-    codes, consents, contact, notices, own_referrals, person_data, points, redemptions,
+    codes, consents, contact, hand_overs, notices, own_referrals, person_data, points, redemptions,
 };
 use crate::http::operator::health;
 use crate::http::partner::{
@@ -86,6 +86,7 @@ use crate::partner::scope::Scope;
         points::get_points,
         points::link_member,
         codes::make_code,
+        hand_overs::hand_over,
         own_referrals::get_own_referrals,
         own_referrals::confirm_referral,
         redemptions::get_redemptions,

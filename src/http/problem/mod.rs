@@ -226,6 +226,14 @@ impl Problem {
         }
     }
 
+    #[must_use]
+    pub fn too_many_hand_overs(retry_after_seconds: i64) -> Self {
+        Self {
+            retry_after_seconds: u64::try_from(retry_after_seconds).ok(),
+            ..Self::new(&RATE_LIMITED, "Too many links into the wallet are waiting to be used.")
+        }
+    }
+
     /// A message that was not given up cannot be replayed.
     #[must_use]
     pub fn not_dead(state: &str) -> Self {

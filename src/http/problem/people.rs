@@ -13,6 +13,9 @@ impl From<CustomerRefusal> for Problem {
             CustomerRefusal::NotFound => Self::not_found(),
             CustomerRefusal::MemberUnknown => Self::at(&MEMBER_UNKNOWN, "/member", &refusal),
             CustomerRefusal::TooManyCodes { wait } => Self::too_many_codes(wait.num_seconds()),
+            CustomerRefusal::TooManyHandOvers { wait } => {
+                Self::too_many_hand_overs(wait.num_seconds())
+            }
             CustomerRefusal::NoRedemption => Self::at(&REDEMPTION_NOT_AGREED, "/partner", &refusal),
             CustomerRefusal::PointsNotNamed => Self::at(&INVALID, "/points", &refusal),
             CustomerRefusal::RedemptionClosed { .. } => {

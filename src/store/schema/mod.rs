@@ -13,6 +13,7 @@ mod notice;
 mod persons;
 mod reconcile;
 mod trial;
+mod wallet;
 
 pub use bank::*;
 pub use console::*;
@@ -26,6 +27,7 @@ pub use notice::*;
 pub use persons::*;
 pub use reconcile::*;
 pub use trial::*;
+pub use wallet::*;
 
 diesel::table! {
     customers (id) {

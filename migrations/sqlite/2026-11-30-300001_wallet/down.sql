@@ -1,0 +1,2 @@
+DROP TABLE wallet_sessions;
+DROP TABLE hand_overs;

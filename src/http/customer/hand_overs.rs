@@ -1,0 +1,37 @@
+//! The bank's app hands a customer over to the wallet.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::clock::{self, Moment};
+use crate::customer::wallet_sessions;
+use crate::http::Gateway;
+use crate::http::access::auth::Customer;
+use crate::http::problem::Problem;
+use crate::wallet;
+
+/// A link into the wallet.
+#[derive(Serialize, ToSchema)]
+pub struct HandOverLink {
+    /// To be opened in a browser. To open it uses nothing up: the customer presses a button there.
+    url: String,
+    expires_at: Moment,
+}
+
+/// A link that signs the customer in at the wallet: once, within a minute. The app opens it in a
+/// browser and keeps it nowhere.
+#[utoipa::path(
+    post, path = "/v1/customers/me/hand-overs", tag = "Customers", security(("customer" = [])),
+    responses((status = 201, description = "The link.", body = HandOverLink))
+)]
+pub async fn hand_over(
+    customer: Customer,
+    gateway: web::Data<Gateway>,
+) -> Result<HttpResponse, Problem> {
+    gateway.wallet.ok_or_else(Problem::not_found)?;
+    let make = move |db: &mut _| wallet_sessions::hand_over(&customer.subject, db, clock::now());
+    let made = gateway.main.ask_or(make).await?;
+    let url = format!("{}{}/{}", gateway.issuer, wallet::ENTER_PATH, made.secret);
+    Ok(HttpResponse::Created().json(HandOverLink { url, expires_at: made.ends_at }))
+}
