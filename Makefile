@@ -71,8 +71,8 @@ chaos: tools ## many leads into a real CRM while it and the gateways are killed 
 	CHAOS_LEADS=$(or $(LEADS),10000) CHAOS_SEED=$(SEED) cargo test --locked --test promises \
 	    chaos::whatever -- --nocapture
 
-screenshots: tools ## pictures of every page of the console, in .tools/screenshots
-	CONSOLE_PICTURES=$(abspath .tools/screenshots) cargo test --locked --test promises -- console::a_browser
+screenshots: tools ## pictures of every page of the console and the wallet, in .tools/screenshots
+	CONSOLE_PICTURES=$(abspath .tools/screenshots) cargo test --locked --test promises -- ::a_browser_walks
 
 fuzz: tools-build ## fuzz the parsers and verifiers (SECONDS=30 on each) and keep what reaches further in tests/fuzz/corpus
 	tests/fuzz/run.sh $(or $(SECONDS),30)

@@ -56,11 +56,10 @@ pub async fn get_enter(
     if secret.len() > SECRET_BYTES_MAX || !secret.bytes().all(is_plain) {
         return over(&request);
     }
-    let page = EnterPage { plain: Plain::at(&request, super::ENTER_PATH), secret };
-    let mut response = frame::show(&request, StatusCode::OK, &page)?;
-    let referrer = header::HeaderValue::from_static("no-referrer");
-    response.headers_mut().insert(header::REFERRER_POLICY, referrer);
-    Ok(response)
+    let page = EnterPage { plain: Plain::new(&request), secret };
+    // The kit's referrer policy tells other sites nothing of the link. `no-referrer` would take the origin
+    // from the form, too, and the form could not be told from another site's.
+    frame::show(&request, StatusCode::OK, &page)
 }
 
 /// `POST /wallet/enter`: uses the hand-over up.
