@@ -21,7 +21,7 @@ use crate::ids::{CustomerId, MemberRef, PartnerId, StaffId};
 use crate::ledger::{Account, AccountCode};
 use crate::money::{Amount, Asset};
 use crate::store::erasures::ErasureRecord;
-use crate::store::ledger::own_history::own_history;
+use crate::store::ledger::own_history::{HistoryOf, own_history};
 use crate::store::readings::ReadingRecord;
 use crate::store::referrals::ReferralRecord;
 use crate::store::transactions::HistoryLine;
@@ -253,7 +253,8 @@ fn membership(db: &mut Db, id: CustomerId, zone: Tz) -> Result<Option<Membership
 fn entries(db: &mut Db, account: &Account, zone: Tz) -> Result<Vec<Entry>, StoreError> {
     let (mut list, mut after) = (Vec::new(), None);
     while list.len() < ENTRIES_MAX {
-        let page = own_history(db, account, after, ENTRIES_PAGE)?;
+        let page =
+            own_history(db, account, HistoryOf { after, kinds: None, lines_max: ENTRIES_PAGE })?;
         let Some(last) = page.last() else { break };
         after = Some(last.place);
         list.extend(page.into_iter().map(|line| Entry::of(line, zone)));

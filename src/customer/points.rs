@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::own_side::sentences;
 use crate::clock::Moment;
 use crate::ids::{PartnerId, TransactionId};
-use crate::ledger::{Account, AccountCode};
+use crate::ledger::{Account, AccountCode, TransactionKind};
 use crate::money::{Amount, Asset, Rounding};
 use crate::partner::Registry;
 use crate::program::{Lot, worth};
-use crate::store::ledger::own_history::own_history;
+use crate::store::ledger::own_history::{HistoryOf, own_history};
 use crate::store::transactions::{EntryPlace, HistoryLine};
 use crate::store::{Db, StoreError, accounts, customers, lots};
 
@@ -97,7 +97,50 @@ pub struct PointsView<'a> {
 #[derive(Clone, Copy)]
 pub struct HistoryPage {
     pub after: Option<EntryPlace>,
+    /// Lines of one sort only.
+    pub only: Option<HistorySort>,
     pub rows_max: i64,
+}
+
+/// Sorts of lines. What staff corrected stands among all lines only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HistorySort {
+    Earned,
+    Spent,
+    GivenBack,
+    Expired,
+}
+
+impl HistorySort {
+    pub const ALL: [Self; 4] = [Self::Earned, Self::Spent, Self::GivenBack, Self::Expired];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Earned => "earned",
+            Self::Spent => "spent",
+            Self::GivenBack => "given_back",
+            Self::Expired => "expired",
+        }
+    }
+
+    const fn kinds(self) -> &'static [TransactionKind] {
+        use TransactionKind as Kind;
+        match self {
+            Self::Earned => &[Kind::Payment, Kind::Matured, Kind::Released, Kind::Rewarded],
+            Self::Spent => &[Kind::Hold],
+            Self::GivenBack => &[
+                Kind::Refund,
+                Kind::Cancel,
+                Kind::TimedOut,
+                Kind::Declined,
+                Kind::Return,
+                Kind::ClawedBack,
+            ],
+            Self::Expired => &[Kind::Expired],
+        }
+    }
 }
 
 /// Where a history goes on after an entry, as it is written for whoever asks.
@@ -128,7 +171,9 @@ pub fn read(
         };
         let account = |code| Account::customer(code, id, Asset::PTS);
         let available = account(AccountCode::POINTS_AVAILABLE);
-        let lines = own_history(db, &available, page.after, page.rows_max)?;
+        let kinds = page.only.map(HistorySort::kinds);
+        let of = HistoryOf { after: page.after, kinds, lines_max: page.rows_max };
+        let lines = own_history(db, &available, of)?;
         let owed = lots::owed(db, &[id])?.first().map(|(_customer, owed)| *owed);
         let owed = owed.unwrap_or(Amount::zero(Asset::PTS));
         let lots = lots::of_customers(db, &[id])?;

@@ -11,7 +11,9 @@ use super::frame::{self, Frame};
 use super::lines::Line;
 use super::visit::Visit;
 use crate::clock;
-use crate::customer::points::{self, HistoryPage, PointsView, read_cursor, write_cursor};
+use crate::customer::points::{
+    self, HistoryPage, HistorySort, PointsView, read_cursor, write_cursor,
+};
 use crate::http::Gateway;
 use crate::http::problem::Problem;
 
@@ -19,14 +21,23 @@ use crate::http::problem::Problem;
 #[template(path = "wallet_history.html", config = "src/http/askama.toml")]
 struct Page {
     frame: Frame,
+    sorts: Vec<SortLink>,
     lines: Vec<Line>,
     /// Where the lines before these begin; empty at the end.
     older: String,
 }
 
+/// A link to the lines of one sort.
+struct SortLink {
+    href: String,
+    label: &'static str,
+    is_here: bool,
+}
+
 #[derive(Deserialize)]
 pub struct Wanted {
     cursor: Option<String>,
+    only: Option<HistorySort>,
 }
 
 const LINES: usize = 20;
@@ -39,7 +50,7 @@ pub async fn get_history(
     wanted: web::Query<Wanted>,
 ) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&request, &gateway, &visit);
-    let cursor = wanted.into_inner().cursor;
+    let Wanted { cursor, only } = wanted.into_inner();
     let read = |text: &str| read_cursor(text).ok_or_else(Problem::not_found);
     let after = cursor.as_deref().map(read).transpose()?;
     let (registry, zone) = (Arc::clone(&gateway.registry), gateway.time_zone);
@@ -47,15 +58,34 @@ pub async fn get_history(
     let rows_max = i64::try_from(LINES).unwrap_or(0).saturating_add(1);
     let read = move |db: &mut _| {
         let view = PointsView { registry: &registry, zone, now: clock::now() };
-        points::read(&subject, db, HistoryPage { after, rows_max }, view)
+        points::read(&subject, db, HistoryPage { after, only, rows_max }, view)
     };
     let mut entries = gateway.main.ask(read).await?.entries;
     let has_more = entries.len() > LINES;
     entries.truncate(LINES);
     let last = entries.last().filter(|_last| has_more);
     let older = last.map_or_else(String::new, |last| {
-        format!("/wallet/history?cursor={}", write_cursor(last.place))
+        let only = only.map_or_else(String::new, |only| format!("only={}&", only.name()));
+        format!("/wallet/history?{only}cursor={}", write_cursor(last.place))
     });
     let lines = entries.iter().map(|entry| Line::of(&frame, entry)).collect();
-    frame::show(&request, StatusCode::OK, &Page { frame, lines, older })
+    frame::show(&request, StatusCode::OK, &Page { sorts: sorts(&frame, only), frame, lines, older })
+}
+
+fn sorts(frame: &Frame, here: Option<HistorySort>) -> Vec<SortLink> {
+    let w = frame.w;
+    let label = |sort| match sort {
+        HistorySort::Earned => w.sort_earned,
+        HistorySort::Spent => w.sort_spent,
+        HistorySort::GivenBack => w.sort_given_back,
+        HistorySort::Expired => w.sort_expired,
+    };
+    let all =
+        SortLink { href: "/wallet/history".to_owned(), label: w.sort_all, is_here: here.is_none() };
+    let each = HistorySort::ALL.map(|sort| SortLink {
+        href: format!("/wallet/history?only={}", sort.name()),
+        label: label(sort),
+        is_here: here == Some(sort),
+    });
+    std::iter::once(all).chain(each).collect()
 }

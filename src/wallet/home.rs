@@ -63,7 +63,7 @@ pub async fn get_home(
     let subject = visit.session.subject;
     let read = move |db: &mut _| {
         let now = clock::now();
-        let page = HistoryPage { after: None, rows_max: LINES.saturating_add(1) };
+        let page = HistoryPage { after: None, only: None, rows_max: LINES.saturating_add(1) };
         let points =
             points::read(&subject, db, page, PointsView { registry: &registry, zone, now })?;
         Ok((points, redemptions::awaiting(&subject, db, &registry, now)?))

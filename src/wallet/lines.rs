@@ -4,6 +4,7 @@ use super::frame::Frame;
 use super::words::WalletWords;
 use crate::customer::points::Entry;
 use crate::http::pages::figures::grouped;
+use crate::ledger::TransactionKind;
 
 /// A line of the history.
 pub struct Line {
@@ -47,18 +48,32 @@ fn with_true_minus(sentence: &str) -> String {
 }
 
 fn what(kind: &str, w: &'static WalletWords) -> &'static str {
-    match kind {
-        "payment.discounted" => w.earned,
-        "payment.refunded" => w.refunded,
-        "redemption.held" => w.set_aside,
-        "redemption.committed" => w.spent,
-        "redemption.cancelled" | "redemption.declined" | "redemption.timed_out" => w.free_again,
-        "redemption.returned" => w.given_back,
-        "points.matured" => w.may_be_spent,
-        "points.expired" => w.expired,
-        "referral.rewarded" | "referral.reward" => w.rewarded,
-        "referral.clawed_back" => w.reward_back,
-        _ => w.corrected,
+    use TransactionKind as Kind;
+    match TransactionKind::by_name(kind) {
+        Some(Kind::Payment) => w.earned,
+        Some(Kind::Refund) => w.refunded,
+        Some(Kind::Hold | Kind::Confirmed) => w.set_aside,
+        Some(Kind::Commit) => w.spent,
+        Some(Kind::Cancel | Kind::Declined | Kind::TimedOut) => w.free_again,
+        Some(Kind::Return) => w.given_back,
+        Some(Kind::Matured | Kind::Released) => w.may_be_spent,
+        Some(Kind::Expired) => w.expired,
+        Some(Kind::Rewarded) => w.rewarded,
+        Some(Kind::ClawedBack) => w.reward_back,
+        Some(
+            Kind::Referral
+            | Kind::CommissionMatured
+            | Kind::Adjustment
+            | Kind::Reversal
+            | Kind::Frozen
+            | Kind::Thawed
+            | Kind::BreakAdjusted
+            | Kind::PayoutPaid
+            | Kind::PayoutRejected
+            | Kind::PayoutReturned
+            | Kind::PayoutCharged,
+        )
+        | None => w.corrected,
     }
 }
 

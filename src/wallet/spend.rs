@@ -154,7 +154,7 @@ async fn form(
     let subject = visit.session.subject.clone();
     let read = move |db: &mut _| {
         let view = PointsView { registry: &registry, zone, now: clock::now() };
-        points::read(&subject, db, HistoryPage { after: None, rows_max: 0 }, view)
+        points::read(&subject, db, HistoryPage { after: None, only: None, rows_max: 0 }, view)
     };
     let points = gateway.main.ask(read).await?;
     let most = gateway.registry.programme().codes.points_max;

@@ -18,7 +18,13 @@ words! {
         lately: "Lately", "最近变动";
         all_history: "All history", "全部明细";
         history: "History", "积分明细";
-        no_lines: "Nothing has moved yet.", "暂无积分变动。";
+        sorts: "Sorts of changes", "变动类型";
+        sort_all: "All", "全部";
+        sort_earned: "Earned", "获得";
+        sort_spent: "Spent", "使用";
+        sort_given_back: "Given and taken back", "退还与扣回";
+        sort_expired: "Ended", "失效";
+        no_lines: "No such change yet.", "暂无此类变动。";
         older: "Older", "更早";
         recorded: "Recorded", "记账时间";
         sign_out: "Sign out", "退出";

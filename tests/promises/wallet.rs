@@ -11,7 +11,8 @@ use tallystick::settings::WalletSettings;
 
 use crate::confirmations::asking;
 use crate::harness::{
-    Answer, Browser, Partner, Store, TestApp, Trial, cloud_event, customer, member, payment, until,
+    Answer, Browser, Partner, Store, TestApp, Trial, cloud_event, customer, member, payment,
+    refund, until,
 };
 
 fn with_wallet(store: Store) -> Trial {
@@ -194,6 +195,19 @@ on_both_stores! {
             let sum = shown.replace([',', '.'], "").parse::<i64>().unwrap();
             assert_eq!(all.iter().sum::<i64>(), sum);
             assert_eq!(browser.get("/wallet/history?cursor=x").await.status, 404);
+            // Each sort by itself is as many as all.
+            shop.record(&refund("r-1", "p-3", "3.37")).await;
+            let (mut first, mut second) = (browser.clone(), browser.clone());
+            let earned = first.get("/wallet/history?only=earned").await.text;
+            assert_eq!(lines(&earned).len(), 20);
+            assert!(earned.contains("/wallet/history?only=earned&#38;cursor="), "{earned}");
+            assert_eq!(lines(&second.get("/wallet/history?only=given_back").await.text), [-337]);
+            for none in ["spent", "expired"] {
+                browser.get(&format!("/wallet/history?only={none}")).await.has(&["No such change yet"]);
+            }
+            let told = person.get("/v1/customers/me/points?only=given_back").await.body;
+            assert_eq!(told["entries"].as_array().unwrap().len(), 1, "{told}");
+            assert_eq!(person.get("/v1/customers/me/points?only=all").await.status, 400);
         }).await;
     }
 }

@@ -8,7 +8,9 @@ use utoipa::IntoParams;
 
 use crate::clock;
 use crate::customer::members::{self, Introduced};
-use crate::customer::points::{self, HistoryPage, Points, PointsView, read_cursor, write_cursor};
+use crate::customer::points::{
+    self, HistoryPage, HistorySort, Points, PointsView, read_cursor, write_cursor,
+};
 use crate::http::Gateway;
 use crate::http::access::auth::Customer;
 use crate::http::problem::Problem;
@@ -25,6 +27,9 @@ pub struct Page {
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u16>,
+    /// Entries of one sort only.
+    #[param(inline)]
+    only: Option<HistorySort>,
 }
 
 /// Balance, pending, what expires, and the latest entries with their reasons.
@@ -38,7 +43,7 @@ pub async fn get_points(
     page: web::Query<Page>,
 ) -> Result<HttpResponse, Problem> {
     let place = Place::read(page.limit, page.cursor.as_deref(), read_cursor)?;
-    let history = HistoryPage { after: place.after, rows_max: place.rows_max() };
+    let history = HistoryPage { after: place.after, only: page.only, rows_max: place.rows_max() };
     let (registry, zone) = (Arc::clone(&gateway.registry), gateway.time_zone);
     let read = move |db: &mut _| {
         let view = PointsView { registry: &registry, zone, now: clock::now() };

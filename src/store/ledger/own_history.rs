@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use serde::Deserialize;
 
 use super::transactions::{EntryPlace, HistoryLine};
 use crate::clock::Moment;
 use crate::event::{Commit, Hold};
 use crate::ids::{EventId, EventKey, PartnerId, TransactionId};
-use crate::ledger::Account;
+use crate::ledger::{Account, TransactionKind};
 use crate::money::Amount;
 use crate::store::schema::{entries, events, transactions};
 use crate::store::{Db, StoreError, types};
@@ -27,14 +28,23 @@ struct Committed {
 type Stored =
     (Vec<u8>, i64, String, i64, String, String, chrono::NaiveDateTime, chrono::NaiveDateTime);
 
-/// The newest lines of an account, after the place where the page before ended.
+/// Which lines are read.
+#[derive(Clone, Copy)]
+pub struct HistoryOf<'a> {
+    /// After the place where the page before ended.
+    pub after: Option<EntryPlace>,
+    /// Of transactions of these kinds; `None`: of all. A commitment stands in the line of its hold.
+    pub kinds: Option<&'a [TransactionKind]>,
+    pub lines_max: i64,
+}
+
+/// The newest lines of an account.
 pub fn own_history(
     db: &mut Db,
     account: &Account,
-    after: Option<EntryPlace>,
-    lines_max: i64,
+    of: HistoryOf<'_>,
 ) -> Result<Vec<HistoryLine>, StoreError> {
-    let mut lines = read(db, account, after, lines_max)?;
+    let mut lines = read(db, account, of)?;
     let holds: Vec<EventKey> = lines.iter().filter_map(hold_of).collect();
     let mut commitments = commitments(db, &holds)?;
     let own = lines.iter().map(|line| line.place.transaction);
@@ -72,12 +82,9 @@ fn hold_of(line: &HistoryLine) -> Option<EventKey> {
 
 /// The first entry of each transaction but of commitments, for which the line of their hold stands. So
 /// a receipt, which names every lot, is read once.
-fn read(
-    db: &mut Db,
-    account: &Account,
-    after: Option<EntryPlace>,
-    lines_max: i64,
-) -> Result<Vec<HistoryLine>, StoreError> {
+fn read(db: &mut Db, account: &Account, of: HistoryOf<'_>) -> Result<Vec<HistoryLine>, StoreError> {
+    let HistoryOf { after, kinds, lines_max } = of;
+    let names: Vec<&str> = kinds.unwrap_or_default().iter().map(|kind| kind.name()).collect();
     let id = account.id();
     // No transaction id is greater than all ones, so one query serves the first page too.
     let (transaction, seq) =
@@ -96,6 +103,7 @@ fn read(
         .filter(entries::account_id.eq(id.bytes().as_slice()))
         .filter(entries::transaction_id.lt(transaction.as_slice()).or(later_in_same))
         .filter(transactions::kind.ne(Commit::TYPE))
+        .filter(transactions::kind.eq_any(names).or(kinds.is_none().into_sql::<Bool>()))
         .filter(is_first)
         .order((entries::transaction_id.desc(), entries::seq))
         .limit(lines_max)
