@@ -8,6 +8,7 @@ mod frame;
 mod history;
 mod home;
 mod lines;
+mod papers;
 mod refusal;
 mod spend;
 mod visit;
@@ -30,6 +31,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(open(at("/wallet/signed-out", web::get().to(enter::get_signed_out))))
         .service(closed(at("/wallet", web::get().to(home::get_home))))
         .service(closed(at("/wallet/history", web::get().to(history::get_history))))
+        .service(closed(at("/wallet/papers", web::get().to(papers::get_papers))))
+        .service(closed(at(
+            "/wallet/consents/{consent}/withdrawal",
+            web::post().to(papers::post_withdrawal),
+        )))
+        .service(closed(at("/wallet/notices/{kind}/opt-out", web::post().to(papers::post_opt_out))))
+        .service(closed(at("/wallet/notices/{kind}/opt-in", web::post().to(papers::post_opt_in))))
         .service(closed(at("/wallet/spend", web::get().to(spend::get_spend))))
         .service(closed(at("/wallet/codes", web::post().to(spend::post_code))))
         .service(closed(at("/wallet/codes/{code}", web::get().to(spend::get_code))))

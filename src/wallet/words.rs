@@ -43,6 +43,26 @@ words! {
         reward_back: "Reward taken back", "推荐奖励收回";
         corrected: "Corrected by the bank", "银行调整";
 
+        papers: "Consents and notices", "授权与通知";
+        consents: "What you agreed to", "您的授权";
+        no_consents: "You have agreed to nothing that passes your data on.", "您没有授权任何信息转交。";
+        recipient: "Who gets the data", "信息接收方";
+        given: "Given", "授权时间";
+        withdrawn: "Withdrawn", "撤回时间";
+        withdraw: "Withdraw …", "撤回…";
+        withdraw_says: "From then on nothing more of you is passed on for this, and the bank's customer managers are told. Points that you earned stay yours. It cannot be undone here.", "撤回后不再为此转交您的信息，并通知客户经理。已获得的积分不受影响。此处不可恢复。";
+        withdraw_now: "Withdraw my consent", "确认撤回";
+        notices: "Notices", "通知";
+        no_notices: "There are no notices in this programme.", "本计划没有通知。";
+        notice_on: "You get it.", "已开启";
+        notice_off: "You do not get it.", "已关闭";
+        notice_required: "You get it, because law or contract requires it.", "法律或合同要求，必须发送";
+        turn_off: "Turn off", "关闭";
+        turn_on: "Turn on", "开启";
+        points_expiring: "Points that end soon", "积分即将失效";
+        fee_due: "Fees that fall due", "费用到期";
+        instalment_due: "Instalments that fall due", "分期还款到期";
+
         confirm: "Yes, it is me", "是我本人，确认";
         decline: "No, free the points", "不是我，退回积分";
         asked: "A till asks", "收银台申请";

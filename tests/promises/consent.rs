@@ -128,7 +128,7 @@ on_both_stores! {
 }
 
 /// A customer whom the travel agency refers, with the consent of the referral.
-async fn referred(app: &TestApp, id: &str) -> (Partner, Value) {
+pub async fn referred(app: &TestApp, id: &str) -> (Partner, Value) {
     let person = customer(app, &format!("c-of-{id}"));
     let reference = member(&person, "sunny-travel").await;
     let mut event = referral(id, "travel-loan", "9000.00", "old-town");

@@ -10,6 +10,7 @@ use tallystick::customer::wallet_sessions::{self, HAND_OVER_FOR, WalletSecrets};
 use tallystick::settings::WalletSettings;
 
 use crate::confirmations::asking;
+use crate::consent::referred;
 use crate::harness::{
     Answer, Browser, Partner, Store, TestApp, Trial, cloud_event, customer, member, payment,
     refund, until,
@@ -280,6 +281,33 @@ on_both_stores! {
 }
 
 on_both_stores! {
+    async fn consents_are_withdrawn_and_notices_turned_off_in_the_wallet(store: Store) {
+        with_wallet(store).run(async |app| {
+            app.leads_may_wait = true; // there is no CRM in this test
+            let (person, _outcome) = referred(app, "t-1").await;
+            let mut browser = signed_in(app, &person).await;
+            let mut stranger = signed_in(app, &with_points(app, "c-2", "7.00").await).await;
+            let page = browser.get("/wallet/papers").await;
+            page.has(&["Sunny Travel", "Withdraw my consent", "Points that end soon"]);
+            page.lacks(&["Test Person", "+86"]);
+            let action = page.text.split_once("action=\"/wallet/consents/").unwrap().1.split('"').next().unwrap();
+            let action = format!("/wallet/consents/{action}");
+            assert_eq!(stranger.act("/wallet/papers", &action, &[]).await.status, 404);
+            assert_eq!(browser.act("/wallet/papers", &action, &[]).await.goes_to(), "/wallet/papers");
+            let page = browser.get("/wallet/papers").await;
+            page.has(&["Withdrawn"]);
+            page.lacks(&["Withdraw my consent"]);
+            let told = person.get("/v1/customers/me/consents").await.body;
+            assert!(told["consents"][0]["withdrawal"].is_object(), "{told}");
+            let off = "/wallet/notices/points_expiring/opt-out";
+            assert_eq!(browser.act("/wallet/papers", off, &[]).await.goes_to(), "/wallet/papers");
+            browser.get("/wallet/papers").await.has(&["You do not get it", "points_expiring/opt-in"]);
+            assert_eq!(browser.act("/wallet/papers", "/wallet/notices/none/opt-out", &[]).await.status, 404);
+        }).await;
+    }
+}
+
+on_both_stores! {
     async fn an_erasure_ends_the_sessions_of_its_customer(store: Store) {
         with_wallet(store).run(async |app| {
             let person = with_points(app, "c-1", "5.00").await;
@@ -356,7 +384,7 @@ async fn a_browser_walks_through_the_wallet_and_a_till_reads_its_codes() {
             for refused in ["violations", "errors", "elsewhere", "misread"] {
                 assert_eq!(found[refused], json!([]), "{refused}: {found:#}");
             }
-            assert_eq!((&found["pages"], &found["codes"]), (&json!(30), &json!(5)), "{found}");
+            assert_eq!((&found["pages"], &found["codes"]), (&json!(35), &json!(5)), "{found}");
             assert!(found["heaviest"].as_u64().unwrap() < 60_000, "{found}");
         })
         .await;

@@ -104,7 +104,7 @@ for (const look of looks) {
     await page.keyboard.press("Enter");
     await page.waitForURL("**/wallet");
     await page.goto(`/wallet?look=${look.look}`);
-    const pages = { home: "/wallet", history: "/wallet/history", spend: "/wallet/spend" };
+    const pages = { home: "/wallet", history: "/wallet/history", papers: "/wallet/papers", spend: "/wallet/spend" };
     for (const [name, path] of Object.entries(pages)) {
         const answer = await page.goto(path);
         if (answer.status() !== 200) found.errors.push(`${path}: ${answer.status()}`);
