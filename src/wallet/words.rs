@@ -4,6 +4,7 @@ use crate::http::pages::words::words;
 
 words! {
     WalletWords {
+        tag: "en", "zh-Hans";
         other_tag: "zh", "en";
         other_name: "中文", "English";
         elder_mode: "Large type", "长辈版";
