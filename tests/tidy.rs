@@ -100,6 +100,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "customer/points",
             "customer/redemptions",
             "customer/refusal",
+            "customer/wallet_sessions",
             "customer/rejected_lines",
             "customer/requester",
             "customer/retention",

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use super::refusal::CustomerRefusal;
 use crate::clock::Moment;
 use crate::ids::sha256;
+use crate::settings::WalletSettings;
 use crate::store::wallet_sessions::{self, KeptWalletSession};
 use crate::store::{Db, StoreError};
 
@@ -19,6 +20,14 @@ pub struct WalletTimes {
     /// Without use.
     pub idle: TimeDelta,
     pub longest: TimeDelta,
+}
+
+impl WalletTimes {
+    #[must_use]
+    pub fn of(settings: WalletSettings) -> Self {
+        let seconds = |number: u32| TimeDelta::seconds(i64::from(number));
+        Self { idle: seconds(settings.idle_seconds), longest: seconds(settings.session_seconds) }
+    }
 }
 
 /// A customer who is signed in at the wallet.

@@ -29,9 +29,7 @@ use crate::observations::Observations;
 use crate::partner::{Partner, Registry};
 use crate::program::Judging;
 use crate::secrets::keys::Keys;
-use crate::settings::{
-    CrmFeedbackSettings, Settings, TokenSettings, WalletSettings, WebhookSettings,
-};
+use crate::settings::{CrmFeedbackSettings, Settings, TokenSettings, WebhookSettings};
 use crate::store::signatures::NewSignature;
 use crate::telemetry::metrics::Metrics;
 use crate::writer::{Outcome, Submission, WriteError};
@@ -146,7 +144,7 @@ impl Gateway {
             staff_issuer: provider(settings.staff_tokens.as_ref(), "staff_tokens")?,
             console: console(settings, &issuer)?,
             local_provider: local_provider(settings, registry)?,
-            wallet: settings.wallet.map(WalletSettings::times),
+            wallet: settings.wallet.map(WalletTimes::of),
             feedback_secret: feedback_secret(settings.crm_feedback.as_ref())?,
             tokens: Tokens::new(&issuer, keys.token.clone()),
             limits: Limits::default(),

@@ -1,10 +1,8 @@
 //! The wallet of the bank's customers.
 
-use chrono::TimeDelta;
 use serde::Deserialize;
 
 use super::SettingsError;
-use crate::customer::wallet_sessions::WalletTimes;
 
 /// Without it there is no wallet. Customers come to it from the bank's app, by a hand-over link.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -33,12 +31,6 @@ impl Default for WalletSettings {
 }
 
 impl WalletSettings {
-    #[must_use]
-    pub fn times(self) -> WalletTimes {
-        let seconds = |number: u32| TimeDelta::seconds(i64::from(number));
-        WalletTimes { idle: seconds(self.idle_seconds), longest: seconds(self.session_seconds) }
-    }
-
     pub(super) fn check(self) -> Result<(), SettingsError> {
         if self.idle_seconds == 0 || self.idle_seconds > self.session_seconds {
             return Err(SettingsError(

@@ -6,7 +6,7 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::customer::wallet_sessions::{self, HAND_OVER_FOR, WalletSecrets};
+use tallystick::customer::wallet_sessions::{self, HAND_OVER_FOR, WalletSecrets, WalletTimes};
 use tallystick::settings::WalletSettings;
 
 use crate::confirmations::asking;
@@ -98,7 +98,7 @@ on_both_stores! {
             assert!(thief.cookies.is_empty());
             // Neither the secret of the link nor that of the session is kept.
             let mut db = app.trial.db();
-            let found = wallet_sessions::find(&secret, &mut db, WalletSettings::default().times(), clock::now());
+            let found = wallet_sessions::find(&secret, &mut db, WalletTimes::of(WalletSettings::default()), clock::now());
             assert_eq!(found.unwrap(), None);
         }).await;
     }
@@ -111,7 +111,7 @@ on_both_stores! {
             let secret = secret_of(&link(app, &person).await);
             let secrets = WalletSecrets { hand_over: &secret, new: "new", before: None };
             let later = clock::now().plus(HAND_OVER_FOR);
-            let begun = wallet_sessions::begin(&secrets, &mut app.trial.db(), WalletSettings::default().times(), later);
+            let begun = wallet_sessions::begin(&secrets, &mut app.trial.db(), WalletTimes::of(WalletSettings::default()), later);
             assert_eq!(begun.unwrap(), None);
             // Five wait at most.
             for _link in 0..5 {
@@ -288,7 +288,7 @@ on_both_stores! {
             let mut browser = signed_in(app, &person).await;
             let mut stranger = signed_in(app, &with_points(app, "c-2", "7.00").await).await;
             let page = browser.get("/wallet/papers").await;
-            page.has(&["Sunny Travel", "Withdraw my consent", "Points that end soon"]);
+            page.has(&["Sunny Road Travel", "Withdraw my consent", "Points that end soon"]);
             page.lacks(&["Test Person", "+86"]);
             let action = page.text.split_once("action=\"/wallet/consents/").unwrap().1.split('"').next().unwrap();
             let action = format!("/wallet/consents/{action}");

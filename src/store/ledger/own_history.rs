@@ -33,7 +33,7 @@ type Stored =
 pub struct HistoryOf<'a> {
     /// After the place where the page before ended.
     pub after: Option<EntryPlace>,
-    /// Of transactions of these kinds; `None`: of all. A commitment stands in the line of its hold.
+    /// Kinds of their transactions; `None`: all kinds. A commitment stands in the line of its hold.
     pub kinds: Option<&'a [TransactionKind]>,
     pub lines_max: i64,
 }
