@@ -141,6 +141,8 @@ impl Notice {
         let w = frame.w;
         let name = match wish.kind.as_str() {
             "points_expiring" => w.points_expiring.to_owned(),
+            "points_redeemed" => w.points_redeemed.to_owned(),
+            "redemption_to_confirm" => w.redemption_to_confirm.to_owned(),
             "fee_due" => w.fee_due.to_owned(),
             "instalment_due" => w.instalment_due.to_owned(),
             other => other.replace('_', " "),

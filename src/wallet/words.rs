@@ -61,6 +61,8 @@ words! {
         turn_off: "Turn off", "关闭";
         turn_on: "Turn on", "开启";
         points_expiring: "Points that end soon", "积分即将失效";
+        points_redeemed: "Points that you spend", "积分使用";
+        redemption_to_confirm: "A till that asks for your word", "待您确认的兑换";
         fee_due: "Fees that fall due", "费用到期";
         instalment_due: "Instalments that fall due", "分期还款到期";
 
