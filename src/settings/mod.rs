@@ -398,7 +398,7 @@ impl Settings {
             staff.check("staff_tokens")?;
         }
         self.check_console()?;
-        self.wallet.map_or(Ok(()), WalletSettings::check)?;
+        self.check_wallet()?;
         match &self.key_source {
             KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(
                 format!("setting key_source.variable: {variable} would be taken for a setting"),
@@ -412,6 +412,19 @@ impl Settings {
 }
 
 impl Settings {
+    fn check_wallet(&self) -> Result<(), SettingsError> {
+        let bad = |wallet: &WalletSettings| {
+            wallet.idle_seconds == 0 || wallet.idle_seconds > wallet.session_seconds
+        };
+        if self.wallet.as_ref().is_some_and(bad) {
+            return Err(SettingsError(
+                "setting wallet.idle_seconds: expected 1 or more, and not above session_seconds"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Staff sign in at the console where their tokens come from, or at the provider of a trial.
     fn check_console(&self) -> Result<(), SettingsError> {
         let Some(console) = &self.console else { return Ok(()) };
