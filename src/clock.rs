@@ -44,6 +44,11 @@ impl Moment {
     }
 
     #[must_use]
+    pub const fn unix_micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    #[must_use]
     pub const fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }

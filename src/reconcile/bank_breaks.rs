@@ -67,14 +67,23 @@ pub fn in_state(
 pub fn with_postings(db: &mut Db, id: BankEntryId) -> Done<(BankBreakDetail, Vec<Posting>)> {
     let detail = read(db, id)?;
     let waiting = detail.proposal.as_ref().filter(|it| it.decision.is_none());
-    let charges = waiting.is_some_and(|it| it.action == BankBreakAction::Charge);
+    let action = waiting.map(|it| it.action);
     let payout = match &detail.found.payout {
-        Some(message_id) if charges => payouts::get(db, message_id)?,
+        Some(message_id) if action.is_some() => payouts::get(db, message_id)?,
         Some(_) | None => None,
     };
-    let amount = charged(&detail.found);
-    let postings = match payout.zip(amount) {
-        Some((payout, amount)) => payout_postings(PayoutStep::Charged, &payout.partner, amount)?,
+    let posted = match (action, &payout) {
+        (Some(BankBreakAction::Charge), Some(_)) => {
+            charged(&detail.found).map(|amount| (PayoutStep::Charged, amount))
+        }
+        (Some(BankBreakAction::Accept), Some(payout)) => {
+            let is_posted = ends_order(&detail.found) && payout.state.is_open();
+            is_posted.then_some((PayoutStep::Rejected, payout.amount))
+        }
+        _ => None,
+    };
+    let postings = match payout.zip(posted) {
+        Some((payout, (step, amount))) => payout_postings(step, &payout.partner, amount)?,
         None => Vec::new(),
     };
     Ok((detail, postings))
@@ -192,7 +201,10 @@ fn keep_approval(
     }
     check_fits(&found, proposal.action)?;
     let transaction = match proposal.action {
-        BankBreakAction::Accept => None,
+        BankBreakAction::Accept => {
+            accept(work, &found, who, &proposal)?;
+            None
+        }
         BankBreakAction::Confirm => {
             confirm(work, &found, who, &proposal)?;
             None
@@ -203,6 +215,41 @@ fn keep_approval(
     let decision = BankBreakDecision { by: who.clone(), at: now, outcome };
     bank_breaks::decide(&mut work.tx, id, proposal.number, &decision)?;
     Ok(bank_breaks::set_state(&mut work.tx, id, proposal.action.outcome(), now)?)
+}
+
+/// What the bank says is so. Where its partner did not get the money of an order, what the order was for is
+/// owed anew; money that went elsewhere is claimed outside of the books.
+fn accept(
+    work: &mut Work<'_>,
+    found: &BankBreak,
+    who: &StaffId,
+    proposal: &BankBreakProposal,
+) -> Result<(), RecordError> {
+    if !ends_order(found) {
+        return Ok(());
+    }
+    let payout = payout_of(work, found)?;
+    if !payout.state.is_open() {
+        return Ok(());
+    }
+    let code = Some(found.code.name().to_owned());
+    let reason = BankReason { code, text: Some(proposal.reason.clone()) };
+    let cause = StepCause { entry: Some(found.id), by: who, reason };
+    go_on(work, &payout, PayoutState::Rejected, cause)
+}
+
+/// Whether the bank says that the partner did not get the money: it was paid to another account, or the order
+/// was rejected after it had been carried out.
+fn ends_order(found: &BankBreak) -> bool {
+    let is_rejected = matches!(found.entry.status.as_deref(), Some("RJCT" | "CANC"));
+    match found.code {
+        BankBreakCode::AccountDiff => found.entry.kind == "debit",
+        BankBreakCode::Contradicts => is_rejected,
+        BankBreakCode::NotOrdered
+        | BankBreakCode::AmountDiff
+        | BankBreakCode::PaidTwice
+        | BankBreakCode::ReturnedEarly => false,
+    }
 }
 
 /// The entry is the payment of the payout after all.

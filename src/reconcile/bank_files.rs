@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::bank::code::{BankBreakCode, BankBreakState};
 use super::bank::judge::{EntryVerdict, OrderedPayout, judge};
-use super::bank::message::{BankEntry, BankFile, BankFileKind, BankReason, masked};
+use super::bank::message::{BankEntry, BankFile, BankFileKind, BankReason, BankSaid, masked};
 use super::bank::state::PayoutState;
 use super::bank::{self, BankFileFault};
 use super::refusal::ReconcileRefusal;
@@ -129,11 +129,18 @@ fn keep_entry(
         Some(payout) => bank_breaks::has_paid_twice(work.tx.db(), &payout.message_id)?,
         None => false,
     };
+    let is_settled = match (&payout, &entry.said) {
+        (Some(payout), BankSaid::Status { .. }) => {
+            bank_files::has_settled(work.tx.db(), &payout.message_id)?
+        }
+        (Some(_), BankSaid::Booked(_)) | (None, _) => false,
+    };
     let ordered = payout.as_ref().map(|payout| OrderedPayout {
         amount: payout.amount,
         payee_account: &payout.payee_account,
         state: payout.state,
         is_paid_twice,
+        is_settled,
     });
     let verdict = judge(ordered.as_ref(), &entry.said);
     let message_id = payout.as_ref().map(|payout| payout.message_id.as_str());

@@ -9,6 +9,7 @@ use super::proposal::{
     may_propose, within_cap, within_difference,
 };
 use super::refusal::ReconcileRefusal;
+use super::run_order::RunOrder;
 use crate::books::Books;
 use crate::clock::Moment;
 use crate::ids::{BreakId, PartnerId, StaffId};
@@ -329,9 +330,32 @@ fn tell_partner(
     }
     let state = proposal.action.outcome().name();
     let data = announce::Data::Break { id: found.id, period: found.period.to_string(), state };
-    let (subject, revision) = (*found.id.bytes(), proposal.number);
+    let (subject, revision) = (*found.id.bytes(), now.unix_micros());
     let news = News { partner: &found.partner, kind, subject, revision, data };
     announce(tx, &[news], now)?;
+    Ok(())
+}
+
+/// The partner's webhooks learn that what it was asked about has gone by itself: a run no longer finds it.
+pub(super) fn tell_cleared(
+    tx: &mut LedgerTx<'_>,
+    order: &RunOrder,
+    cleared: &[BreakId],
+    now: Moment,
+) -> Result<(), StoreError> {
+    let asked = breaks::cleared_of_asked(tx.db(), cleared)?;
+    let news = asked.into_iter().map(|id| News {
+        partner: &order.partner,
+        kind: Kind::BreakClosed,
+        subject: *id.bytes(),
+        revision: now.unix_micros(),
+        data: announce::Data::Break {
+            id,
+            period: order.period.to_string(),
+            state: BreakState::Cleared.name(),
+        },
+    });
+    announce(tx, &news.collect::<Vec<_>>(), now)?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::break_code::BreakCode;
 use super::break_record::{Break, BreakFacts};
+use super::breaks::tell_cleared;
 use super::found::{Finder, FoundBreak, due};
 use super::matching::{Difference, Matching, Pair};
 use super::past_decision::{PastDecision, PastDecisions, posted};
@@ -263,11 +264,11 @@ impl Run<'_> {
         gone.sort_unstable();
         findings.written.decided_gone = decided.len();
         for part in gone.chunks(WRITTEN_AT_ONCE) {
-            let mut cleared = 0;
+            let (mut cleared, order) = (0, self.order);
             self.write(|tx| {
                 breaks::hold(tx, part)?;
                 cleared = breaks::clear(tx, part, now)?;
-                Ok(())
+                tell_cleared(tx, order, part, now)
             })?;
             findings.written.cleared = findings.written.cleared.saturating_add(cleared);
         }

@@ -93,6 +93,21 @@ pub fn read(
     Ok(PartnerReport { breaks, value_beyond, months })
 }
 
+/// The figures of a partner's newest closed month.
+///
+/// # Errors
+/// The store's.
+pub fn newest_closed(
+    db: &mut Db,
+    partner: &PartnerId,
+    zone: Tz,
+) -> Result<Option<MonthFigures>, ReconcileRefusal> {
+    match settlements::last_closed(db, partner, None)? {
+        Some(closed) => Ok(Some(month(db, partner, closed.period, zone)?)),
+        None => Ok(None),
+    }
+}
+
 /// Open breaks of a partner, or of all, by age and code.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use super::statement::StatementState;
 use super::statement_file::{FileFault, FileSource};
 use crate::clock::Moment;
 use crate::customer::{PersonalKeys, Sealed};
-use crate::ids::{PartKey, StatementId};
+use crate::ids::{PartKey, StaffId, StatementId};
 use crate::intake::IntakeError;
 use crate::store::statement_originals::{self, OriginalPart};
 use crate::store::{Db, LedgerTx, StoreError, statements};
@@ -83,6 +83,28 @@ fn keep_parts(
         statement_originals::insert(tx, original.id, parts, original.now)?;
     }
     Ok(is_loading)
+}
+
+/// The first part of a file, for a person: it is kept who fetches the file, before anything of it is opened.
+/// `None`: the file is not kept (any more).
+///
+/// # Errors
+/// Those of the store and of the keys.
+pub fn first_part(
+    who: &StaffId,
+    db: &mut Db,
+    keys: &PersonalKeys,
+    id: StatementId,
+    now: Moment,
+) -> Result<Option<Vec<u8>>, ReconcileRefusal> {
+    let is_kept = db.write(|tx| {
+        let is_kept = statement_originals::read_part(tx.db(), id, 0)?.is_some();
+        if is_kept {
+            statement_originals::insert_fetch(tx, id, who, now)?;
+        }
+        Ok::<_, StoreError>(is_kept)
+    })?;
+    if is_kept { part(db, keys, id, 0) } else { Ok(None) }
 }
 
 /// The part of a file that begins at a place. `None`: the file has ended, or is not kept (any more).

@@ -134,6 +134,7 @@ const RIGHTS: &[(&str, &str)] = &[
     ),
     ("statement_upload_parts", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
     ("statement_originals", "SELECT, INSERT, DELETE, UPDATE (key_id, sealed)"),
+    ("original_fetches", "SELECT, INSERT"),
     ("reconciliations", "SELECT, INSERT, UPDATE (state, lease_until, ended_at, report)"),
     ("matches", "SELECT, INSERT, UPDATE (ended_by)"),
     ("separations", "SELECT, INSERT, UPDATE (state, decided_by, decided_because, decided_at, run)"),

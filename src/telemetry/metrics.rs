@@ -43,6 +43,9 @@ pub struct Metrics {
     oldest: Family<Destination, Gauge>,
     breaks: Family<Breaks, Gauge>,
     breaks_apart: Family<Age, Gauge>,
+    closed_lines: Family<OfKind, Gauge>,
+    closed_matched: Family<OfKind, Gauge>,
+    days_to_close: Family<OfKind, Gauge>,
     held: HeldGauges,
 }
 
@@ -95,6 +98,11 @@ struct Outbox {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfKind {
+    partner_kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Destination {
     destination: &'static str,
 }
@@ -131,7 +139,21 @@ pub struct Levels<'a> {
     /// `None` if the database did not answer in time.
     pub breaks: Option<&'a [BreaksLevel]>,
     /// The same.
+    pub closed: Option<&'a [ClosedLevel]>,
+    /// The same.
     pub held: Option<&'a HeldLevels>,
+}
+
+/// The newest closed months of the partners of a kind.
+#[derive(Default)]
+pub struct ClosedLevel {
+    pub partner_kind: &'static str,
+    /// Of their statements.
+    pub lines: u64,
+    /// Lines that agree by themselves.
+    pub matched: u64,
+    /// The most days from the end of such a month to its close.
+    pub days_to_close: i64,
 }
 
 /// Breaks of a code and an age on which nobody has decided.
@@ -205,6 +227,9 @@ impl Default for Metrics {
             oldest: Family::default(),
             breaks: Family::default(),
             breaks_apart: Family::default(),
+            closed_lines: Family::default(),
+            closed_matched: Family::default(),
+            days_to_close: Family::default(),
             held: HeldGauges::default(),
         };
         metrics.register_requests();
@@ -260,6 +285,12 @@ impl Metrics {
         registry.register("breaks_open", about, breaks.clone());
         let about = "What the two sides are apart in them, in hundredths of CNY";
         registry.register("breaks_open_fen", about, breaks_apart.clone());
+        let about = "Lines of the statements of partners' newest closed months";
+        registry.register("closed_months_lines", about, self.closed_lines.clone());
+        let about = "Those of them that agree by themselves";
+        registry.register("closed_months_lines_matched", about, self.closed_matched.clone());
+        let about = "The most days from the end of such a month to its close";
+        registry.register("closed_months_days_to_close", about, self.days_to_close.clone());
         let about = "The program";
         registry.register("build", about, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let started: Gauge = Gauge::default();
@@ -349,6 +380,19 @@ impl Metrics {
                 let BreaksLevel { age, count, minor, .. } = *level;
                 self.breaks.get_or_create(&Breaks { code: level.code.clone(), age }).set(count);
                 self.breaks_apart.get_or_create(&Age { age }).inc_by(minor);
+            }
+        }
+        if let Some(closed) = levels.closed {
+            self.closed_lines.clear();
+            self.closed_matched.clear();
+            self.days_to_close.clear();
+            for level in closed {
+                let ClosedLevel { partner_kind, lines, matched, days_to_close } = *level;
+                let label = OfKind { partner_kind };
+                let count = |rows| i64::try_from(rows).unwrap_or(i64::MAX);
+                self.closed_lines.get_or_create(&label).set(count(lines));
+                self.closed_matched.get_or_create(&label).set(count(matched));
+                self.days_to_close.get_or_create(&label).set(days_to_close);
             }
         }
         if let Some(levels) = levels.held {

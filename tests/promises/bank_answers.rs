@@ -467,3 +467,18 @@ on_both_stores! {
         assert!(String::from_utf8(shown.stdout).unwrap().starts_with("18.00 paid\n"));
     }
 }
+
+on_both_stores! {
+    async fn what_went_to_another_account_is_owed_anew_once_two_people_say_so(app) {
+        ordered(app).await;
+        let elsewhere = Booked { account: "6222021001000000002", ..PAID };
+        taken(app, &statement("B-1", &[elsewhere])).await;
+        let found = only_break(app).await;
+        assert_eq!(propose(app, &found["id"], "accept").await.status, 201);
+        assert_eq!(approve(app, "ann", &found["id"]).await.told(), (403, "four-eyes"));
+        let done = approve(app, "ben", &found["id"]).await;
+        assert_eq!((done.status.as_u16(), &done.body["state"]), (200, &json!("accepted")), "{done:?}");
+        assert_eq!(state(app).await["state"], "rejected");
+        assert_eq!(owed(app), 1_800);
+    }
+}

@@ -85,6 +85,24 @@ on_both_stores! {
     }
 }
 
+on_both_stores! {
+    async fn the_partner_learns_that_what_it_was_asked_about_has_gone_by_itself(app) {
+        let shop = app.partner("green-basket").await;
+        let events = ["settlement.break.asked", "settlement.break.closed"];
+        let hook = json!({ "url": "https://hooks.example.com/bank", "events": events });
+        assert_eq!(shop.send("/v1/webhook-endpoints", &hook).await.status, 201);
+        let id = reconcile::asked_break(app).await;
+        // The event comes, and the next run finds nothing any more.
+        shop.record(&payment("never-sent", "m-1", "7.00", "0.00")).await;
+        assert_eq!(compare(&clerk(app)).await["breaks_cleared"], 1);
+        assert_eq!(compare(&clerk(app)).await["breaks_cleared"], 0);
+        let closed = "SELECT COUNT(*) AS count FROM outbox WHERE kind = 'settlement.break.closed' \
+                      AND body LIKE '%\"state\":\"cleared\"%'";
+        assert_eq!(count(&app.trial, &format!("{closed} AND body LIKE '%{id}%'")), 1);
+        app.leads_may_wait = true;
+    }
+}
+
 /// Twelve payments that the partner's statement has, each with another amount: from 0.01 to 0.12 more.
 async fn many_differences(app: &TestApp) -> Vec<String> {
     let shop = app.partner("green-basket").await;

@@ -380,7 +380,8 @@ async fn the_provider_of_trials_serves_trials_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_signed_in_without_a_password_is_out_once_a_partner_is_beyond_the_sandbox() {
-    Trial::with_console_on(Store::Sqlite)
+    Trial::with_sandbox_on(Store::Sqlite)
+        .with_console()
         .run(async |app| {
             let mut browser = Browser::signed_in(app, "settler").await;
             assert_eq!(browser.get("/console/today").await.status, 200);

@@ -203,6 +203,9 @@ on_both_stores! {
         let kept = hand_in(&clerk, STATEMENTS, &file).await;
         assert_eq!(kept.status, 201, "{kept:?}");
         let answer = original(app, &kept.body["id"]).await;
+        let fetches = "SELECT COUNT(*) AS count FROM original_fetches WHERE fetched_by = 'ann'";
+        assert_eq!(count(&app.trial, fetches), 1, "who fetches it stays on record");
+        run_sql(&app.trial, "UPDATE original_fetches SET fetched_by = 'eve'").unwrap_err();
         let headers = answer.headers().clone();
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["content-type"], "application/octet-stream");

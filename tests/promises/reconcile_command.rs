@@ -129,3 +129,38 @@ fn a_file_whose_import_was_killed_goes_on_where_it_was(store: Store) {
 }
 
 on_both_stores!(sync a_file_whose_import_was_killed_goes_on_where_it_was);
+
+fn many_breaks_are_decided_on_by_command(store: Store) {
+    let trial = Trial::on(store);
+    let path = trial.folder.path().join("october.csv");
+    std::fs::write(&path, FILE).unwrap();
+    assert!(import(&trial, &path).status.success());
+    assert!(reconcile(&trial, &[&["run", "--by", "ann"], &MONTH[..]].concat()).status.success());
+    let listed = said(&reconcile(&trial, &[&["breaks"], &MONTH[..]].concat()));
+    let ids: Vec<&str> =
+        listed.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(ids.len(), 2, "{listed}");
+    let note = trial.folder.path().join("note.txt");
+    std::fs::write(&note, "the till's paper").unwrap();
+    let attached =
+        said(&reconcile(&trial, &["attach", ids[0], note.to_str().unwrap(), "--by", "ann"]));
+    assert!(attached.contains(&format!("is attached to {}", ids[0])), "{attached}");
+    let propose = |total: &str| {
+        let act = ["breaks", "propose", ids[0], ids[1], "--action", "accept", "--reason", "known"];
+        let typed = ["--count", "2", "--total", total, "--by", "ann"];
+        reconcile(&trial, &[&act[..], &typed[..]].concat())
+    };
+    let other = propose("CNY=186.01");
+    assert!(!other.status.success() && said(&other).contains("do not add up"), "{other:?}");
+    assert_eq!(said(&propose("CNY=186.00")).matches(" is proposed").count(), 2);
+    let looked_at: Vec<String> = ids.iter().map(|id| format!("{id}=1")).collect();
+    let approve = |by: &str| {
+        let act = ["breaks", "approve", &looked_at[0], &looked_at[1], "--count", "2"];
+        reconcile(&trial, &[&act[..], &["--total", "CNY=186.00", "--by", by]].concat())
+    };
+    let alone = approve("ann");
+    assert!(!alone.status.success() && said(&alone).contains("neither approves it"), "{alone:?}");
+    assert_eq!(said(&approve("ben")).matches(" is accepted").count(), 2);
+}
+
+on_both_stores!(sync many_breaks_are_decided_on_by_command);

@@ -1,7 +1,8 @@
 //! `/metrics`, for operators: on an address of its own, which everybody who reaches it may read; and on
 //! the public one, where the settings say so, for staff with the role `read`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -15,11 +16,11 @@ use crate::http::problem::Problem;
 use crate::http::server::media;
 use crate::http::server::paths::{at, unknown};
 use crate::ids::PartnerId;
-use crate::reconcile::report::{AgedBreaks, by_age};
+use crate::reconcile::report::{AgedBreaks, by_age, newest_closed};
 use crate::store::outbox::{self, Channel};
 use crate::store::{Db, Pool, StoreError, waiting_events};
 use crate::telemetry::held::{HeldLevel, HeldLevels};
-use crate::telemetry::metrics::{BreaksLevel, Levels, MEDIA_TYPE, Waiting};
+use crate::telemetry::metrics::{BreaksLevel, ClosedLevel, Levels, MEDIA_TYPE, Waiting};
 
 /// The format for scrapers that do not know OpenMetrics.
 const TEXT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -69,6 +70,7 @@ async fn scrape(
 async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, Problem> {
     let outbox = waiting(&gateway.main.pool).await;
     let breaks = open_breaks(&gateway.main.pool).await;
+    let closed = closed_months(gateway).await;
     let waits = |db: &mut Db| waiting_events::waiting(db, HELD_PAIRS_MAX, HELD_COUNTED_MAX);
     let held = counted(&gateway.main.pool, "held events", waits).await;
     let held = held.map(|found| by_kind(gateway, &found));
@@ -80,6 +82,7 @@ async fn read(request: &HttpRequest, gateway: &Gateway) -> Result<HttpResponse, 
         pool_idle,
         outbox: outbox.as_deref(),
         breaks: breaks.as_deref(),
+        closed: closed.as_deref(),
         held: held.as_ref(),
     };
     let text = gateway.metrics.text(&levels).map_err(Problem::internal)?;
@@ -133,6 +136,25 @@ async fn open_breaks(pool: &Pool) -> Option<Vec<BreaksLevel>> {
         BreaksLevel { code: open.code, age: age.name(), count: open.count, minor: open.minor }
     };
     Some(found.into_iter().map(level).collect())
+}
+
+/// The newest closed months of partners of each kind: two look-ups by key for each partner.
+async fn closed_months(gateway: &Gateway) -> Option<Vec<ClosedLevel>> {
+    let (registry, zone) = (Arc::clone(&gateway.registry), gateway.time_zone);
+    let read = move |db: &mut Db| {
+        let mut levels: BTreeMap<&'static str, ClosedLevel> = BTreeMap::new();
+        for partner in registry.now().iter() {
+            // What cannot be read of one month hides no other.
+            let Ok(Some(month)) = newest_closed(db, &partner.id, zone) else { continue };
+            let level = levels.entry(partner.kind.name()).or_default();
+            level.lines = level.lines.saturating_add(month.lines.unwrap_or(0));
+            level.matched = level.matched.saturating_add(month.matched.unwrap_or(0));
+            level.days_to_close = level.days_to_close.max(month.days_to_close.unwrap_or(0));
+        }
+        let named = levels.into_iter();
+        Ok(named.map(|(partner_kind, it)| ClosedLevel { partner_kind, ..it }).collect())
+    };
+    counted(&gateway.main.pool, "closed months", read).await
 }
 
 /// What the database counts, unless it takes too long.

@@ -181,13 +181,16 @@ pub async fn get_statements(
     ))
 )]
 pub async fn get_statement_original(
-    _staff: Staff<Reconcile>,
+    staff: Staff<Reconcile>,
     gateway: web::Data<Gateway>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = StatementId::try_from(path.as_str()).map_err(|_invalid| Problem::not_found())?;
     // The first part is read before the answer begins, so that a fault is a problem and not half a file.
-    let first = original_part(&gateway, id, 0).await?.ok_or_else(Problem::not_found)?;
+    let (keys, now) = (gateway.keys.personal.clone(), clock::now());
+    let fetched =
+        move |db: &mut store::Db| statement_original::first_part(&staff.id, db, &keys, id, now);
+    let first = gateway.main.ask_or(fetched).await?.ok_or_else(Problem::not_found)?;
     let start = i64::try_from(first.len()).map_err(Problem::internal)?;
     let first = stream::once(std::future::ready(Ok(web::Bytes::from(first))));
     let rest = stream::unfold((gateway, Some(start)), move |(gateway, start)| async move {

@@ -14,6 +14,8 @@ pub struct OrderedPayout<'a> {
     pub state: PayoutState,
     /// The bank has booked the payout once more.
     pub is_paid_twice: bool,
+    /// The bank has said that it carried the order out (`ACSC`, `ACCC`), though it has booked nothing yet.
+    pub is_settled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub enum EntryVerdict {
 pub fn judge(payout: Option<&OrderedPayout<'_>>, said: &BankSaid) -> EntryVerdict {
     let Some(payout) = payout else { return EntryVerdict::Breaks(BankBreakCode::NotOrdered) };
     match said {
-        BankSaid::Status { answer, .. } => answered(payout.state, *answer),
+        BankSaid::Status { answer, .. } => answered(payout, *answer),
         BankSaid::Booked(booking) => match booking.direction {
             // What came back went out again.
             BookingDirection::Debit if booking.is_reversal => {
@@ -42,9 +44,12 @@ pub fn judge(payout: Option<&OrderedPayout<'_>>, said: &BankSaid) -> EntryVerdic
     }
 }
 
-fn answered(state: PayoutState, answer: OrderAnswer) -> EntryVerdict {
+fn answered(payout: &OrderedPayout<'_>, answer: OrderAnswer) -> EntryVerdict {
     use {OrderAnswer as Answer, PayoutState as State};
-    match (answer, state) {
+    match (answer, payout.state) {
+        (Answer::Rejected, State::Ordered | State::Accepted) if payout.is_settled => {
+            EntryVerdict::Breaks(BankBreakCode::Contradicts)
+        }
         (Answer::Pending, _)
         | (Answer::Accepted, State::Accepted | State::Paid | State::Returned)
         | (Answer::Rejected, State::Rejected) => EntryVerdict::Known,

@@ -11,14 +11,15 @@ mod xml;
 
 use message::BankFile;
 pub use xml::{BYTES_MAX, BankFileFault};
-use xml::{Element, parse};
+use xml::{Element, parse, text};
 
 /// Reads a file of the bank: any of the three messages.
 ///
 /// # Errors
 /// [`BankFileFault`], with the line.
 pub fn read(bytes: &[u8]) -> Result<BankFile, BankFileFault> {
-    let tree = parse(bytes)?;
+    let text = text(bytes)?;
+    let tree = parse(&text)?;
     let node = tree.root_element();
     let document = Element::root(node);
     let space = node.tag_name().namespace().unwrap_or_default();

@@ -289,6 +289,7 @@ fn money_that_comes_back_is_looked_at_after_two_payments_and_from_strangers() {
         payee_account: "6222",
         state: PayoutState::Paid,
         is_paid_twice: false,
+        is_settled: false,
     };
     let back = |account| booked(BookingDirection::Credit, 1_800, account);
     assert_eq!(judge(Some(&paid), &back("6222")), EntryVerdict::Moves(PayoutState::Returned));
@@ -308,6 +309,7 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
         payee_account: "6222",
         state,
         is_paid_twice: false,
+        is_settled: false,
     };
     let status =
         |answer| BankSaid::Status { answer, status: String::new(), reason: BankReason::default() };
@@ -363,4 +365,42 @@ fn what_an_entry_comes_to_follows_from_where_the_payout_stands() {
     assert_eq!(judge(Some(&ordered), &elsewhere), Breaks(BankBreakCode::AccountDiff));
     let part = booked(BookingDirection::Credit, 1_000, "");
     assert_eq!(judge(Some(&payout(Paid)), &part), Breaks(BankBreakCode::AmountDiff));
+}
+
+#[test]
+fn an_order_that_the_bank_has_carried_out_is_not_rejected_by_a_later_word() {
+    let carried_out = OrderedPayout {
+        amount: Amount::from_minor(1_800, Asset::CNY),
+        payee_account: "6222",
+        state: PayoutState::Accepted,
+        is_paid_twice: false,
+        is_settled: true,
+    };
+    let status =
+        |answer| BankSaid::Status { answer, status: String::new(), reason: BankReason::default() };
+    let rejected = status(OrderAnswer::Rejected);
+    let told = judge(Some(&carried_out), &rejected);
+    assert_eq!(told, EntryVerdict::Breaks(BankBreakCode::Contradicts));
+    let taken = OrderedPayout { is_settled: false, ..carried_out };
+    assert_eq!(judge(Some(&taken), &rejected), EntryVerdict::Moves(PayoutState::Rejected));
+}
+
+#[test]
+fn a_file_in_gb18030_is_read_where_it_says_so() {
+    let text = |encoding: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"{encoding}\"?>\n<Document>\u{94f6}\u{884c}</Document>"
+        )
+    };
+    for encoding in ["GB18030", "gbk", "GB2312"] {
+        let whole = text(encoding);
+        let bytes = encoding_rs::GB18030.encode(&whole).0;
+        assert_eq!(super::xml::text(&bytes).unwrap(), text(encoding));
+        // What is no such character is refused, and not guessed.
+        let cut = [&bytes[..bytes.len() - 12], &[0xff, 0xff]].concat();
+        assert_eq!(super::xml::text(&cut), Err(BankFileFault::NotUtf8));
+    }
+    let whole = text("UTF-8");
+    let bytes = encoding_rs::GB18030.encode(&whole).0;
+    assert_eq!(super::xml::text(&bytes), Err(BankFileFault::NotUtf8));
 }

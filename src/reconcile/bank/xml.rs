@@ -1,6 +1,9 @@
 //! A file of the bank as elements that know their line. Only what is asked for is looked at; whatever else
 //! a bank adds is passed over.
 
+use std::borrow::Cow;
+
+use encoding_rs::GB18030;
 use roxmltree::{Document, Node, ParsingOptions};
 use rust_decimal::Decimal;
 
@@ -11,7 +14,7 @@ use super::message::BankValue;
 pub enum BankFileFault {
     #[error("the file has more than {0} bytes")]
     Large(usize),
-    #[error("the file is not in UTF-8: export it from the bank in UTF-8")]
+    #[error("the file is not in UTF-8, nor in GB18030 as its first line would say")]
     NotUtf8,
     #[error("the file is no XML that can be read: {0}")]
     NotXml(String),
@@ -49,13 +52,36 @@ fn crowded_line(text: &str) -> Option<u32> {
     None
 }
 
-/// Reads the text as XML.
-pub fn parse(bytes: &[u8]) -> Result<Document<'_>, BankFileFault> {
+/// The most bytes of the declaration with which a file begins.
+const DECLARATION_MAX: usize = 200;
+
+/// The text of a file: UTF-8, or GB18030 where its declaration says so, by that name or an older one.
+pub fn text(bytes: &[u8]) -> Result<Cow<'_, str>, BankFileFault> {
     if bytes.len() > BYTES_MAX {
         return Err(BankFileFault::Large(BYTES_MAX));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if is_gb18030(bytes) {
+        let decoded = GB18030.decode_without_bom_handling_and_without_replacement(bytes);
+        return decoded.ok_or(BankFileFault::NotUtf8);
+    }
     let text = std::str::from_utf8(bytes).map_err(|_invalid| BankFileFault::NotUtf8)?;
+    Ok(Cow::Borrowed(text))
+}
+
+fn is_gb18030(bytes: &[u8]) -> bool {
+    let begin = bytes.get(..DECLARATION_MAX.min(bytes.len())).unwrap_or_default();
+    let begin = String::from_utf8_lossy(begin);
+    let declaration = begin.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
+    let encoding = declaration.and_then(|(said, _rest)| said.split_once("encoding"));
+    let name = encoding.and_then(|(_before, said)| said.split(['"', '\'']).nth(1));
+    name.is_some_and(|name| {
+        ["GB18030", "GBK", "GB2312"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
+}
+
+/// Reads the text as XML.
+pub fn parse(text: &str) -> Result<Document<'_>, BankFileFault> {
     if let Some(line) = crowded_line(text) {
         let what = format!("more than {SIGNS_MAX} signs \"=\" stand before the next \"<\"");
         return Err(BankFileFault::At { line, what });

@@ -49,6 +49,20 @@ pub fn has_entry(db: &mut Db, id: BankEntryId) -> Result<bool, StoreError> {
     Ok(found.is_some())
 }
 
+/// What the bank says of an order once it has carried the order out.
+const CARRIED_OUT: [&str; 2] = ["ACSC", "ACCC"];
+
+/// Whether the bank has said of a payout that it carried the order out.
+pub fn has_settled(db: &mut Db, payout: &str) -> Result<bool, StoreError> {
+    let found: Option<Vec<u8>> = both!(db, db => bank_entries::table
+        .filter(bank_entries::payout.eq(payout))
+        .filter(bank_entries::status.eq_any(CARRIED_OUT))
+        .select(bank_entries::id)
+        .first(db)
+        .optional())?;
+    Ok(found.is_some())
+}
+
 /// The payout of an entry, and what the entry came to.
 pub struct EntryOutcome<'a> {
     pub payout: Option<&'a str>,

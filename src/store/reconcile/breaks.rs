@@ -99,6 +99,25 @@ pub fn clear(tx: &mut LedgerTx<'_>, list: &[BreakId], now: Moment) -> Result<usi
     move_from(tx, list, &open, &Turn { to: BreakState::Cleared, closed_at: Some(now) })
 }
 
+/// Those of these that are cleared and about which the partner was asked.
+pub fn cleared_of_asked(db: &mut Db, list: &[BreakId]) -> Result<Vec<BreakId>, StoreError> {
+    let mut found = Vec::new();
+    for part in list.chunks(crate::store::rows_max(1) - 8) {
+        let ids: Vec<&[u8]> = part.iter().map(|id| id.bytes().as_slice()).collect();
+        let rows: Vec<Vec<u8>> = both!(db, db => breaks::table
+            .filter(breaks::id.eq_any(&ids))
+            .filter(breaks::state.eq(BreakState::Cleared.name()))
+            .filter(breaks::asked_at.is_not_null())
+            .order(breaks::id)
+            .select(breaks::id)
+            .load(db))?;
+        for id in rows {
+            found.push(BreakId::from_bytes(types::bytes16(&id, "breaks.id")?));
+        }
+    }
+    Ok(found)
+}
+
 /// A later run finds these again. Returns how many are open again.
 pub fn reopen(tx: &mut LedgerTx<'_>, list: &[BreakId]) -> Result<usize, StoreError> {
     let turn = Turn { to: BreakState::Open, closed_at: None };

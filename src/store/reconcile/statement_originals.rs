@@ -4,8 +4,8 @@ use diesel::prelude::*;
 
 use crate::clock::Moment;
 use crate::customer::Sealed;
-use crate::ids::StatementId;
-use crate::store::schema::statement_originals;
+use crate::ids::{StaffId, StatementId};
+use crate::store::schema::{original_fetches, statement_originals};
 use crate::store::{Db, LedgerTx, StoreError};
 
 /// A part of a file, at the place of its first byte.
@@ -70,4 +70,21 @@ pub fn erase_before(
         erased = erased.saturating_add(diesel::delete(part).execute(tx.0)?);
     }
     Ok(erased)
+}
+
+/// Keeps who fetches a file.
+pub fn insert_fetch(
+    tx: &mut LedgerTx<'_>,
+    id: StatementId,
+    by: &StaffId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let row = (
+        original_fetches::id.eq(uuid::Uuid::now_v7().into_bytes().to_vec()),
+        original_fetches::statement_id.eq(id.bytes().as_slice()),
+        original_fetches::fetched_by.eq(by.as_str()),
+        original_fetches::fetched_at.eq(now.naive()),
+    );
+    both!(tx.0, db => diesel::insert_into(original_fetches::table).values(row).execute(db))?;
+    Ok(())
 }

@@ -107,6 +107,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    original_fetches (id) {
+        id -> Binary,
+        statement_id -> Binary,
+        fetched_by -> Text,
+        fetched_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     separations (id) {
         id -> Binary,
         partner_id -> Text,

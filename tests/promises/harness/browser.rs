@@ -27,7 +27,12 @@ impl Trial {
     /// A trial with the console, at which people sign in by one button: without the partners that are
     /// beyond the sandbox.
     pub fn with_console_on(store: Store) -> Self {
-        let mut trial = Self::on(store);
+        Self::on(store).with_console()
+    }
+
+    /// The same with the console, and without the partners that are beyond the sandbox.
+    pub fn with_console(self) -> Self {
+        let mut trial = self;
         for entry in std::fs::read_dir(&trial.settings.partners).unwrap() {
             let folder = entry.unwrap().path();
             let manifest = std::fs::read_to_string(folder.join("partner.toml"));
