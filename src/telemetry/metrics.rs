@@ -148,7 +148,7 @@ pub struct Levels<'a> {
 #[derive(Default)]
 pub struct ClosedLevel {
     pub partner_kind: &'static str,
-    /// Of their statements.
+    /// All lines of their statements.
     pub lines: u64,
     /// Lines that agree by themselves.
     pub matched: u64,

@@ -73,7 +73,7 @@ kinds! {
     BREAK_STATE "break-state" 409 "Conflict: the break does not stand where this could be done"
         "Read the break: somebody has decided on it, a proposal waits, or none does.";
     MATCH_STATE "match-state" 409 "Conflict: the match does not stand where this could be done"
-        "Read what the line matches: nothing, or somebody has ended the match, or it waits for a decision.";
+        "Read what the line matches: nothing, or the match is ended or waits for a decision.";
     SETTLEMENT_STATE "settlement-state" 409 "Conflict: the month does not stand where this could be done"
         "Do what the detail says: the month is not over, is closed, or waits for another person.";
     RECONCILIATION_UNDER_WAY "reconciliation-under-way" 409 "Conflict: the month is being compared"
