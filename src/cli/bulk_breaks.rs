@@ -44,7 +44,7 @@ pub struct TypedTotal {
 
 #[derive(Debug, clap::Args)]
 pub struct BulkProposeArgs {
-    #[arg(required = true, num_args = 1.., value_parser = super::reconcile::break_id)]
+    #[arg(required = true, num_args = 1.., value_parser = break_id)]
     breaks: Vec<BreakId>,
     /// accept, write_off or ask_partner.
     #[arg(long)]
@@ -74,7 +74,7 @@ pub struct BulkApproveArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct AttachArgs {
-    #[arg(value_parser = super::reconcile::break_id)]
+    #[arg(value_parser = break_id)]
     id: BreakId,
     /// A PDF, a picture (PNG, JPEG), text, CSV or a workbook (.xlsx), of 1 MiB at most.
     file: PathBuf,
@@ -172,6 +172,10 @@ fn total(text: &str) -> Result<ItemValue, String> {
 fn looked_at(text: &str) -> Result<LookedAt, String> {
     let expected = || "expected a break and its proposal, such as 0f3c…=1".to_owned();
     let (id, number) = text.split_once('=').ok_or_else(expected)?;
-    let id = super::reconcile::break_id(id)?;
+    let id = break_id(id)?;
     Ok(LookedAt { id, proposal: number.parse().map_err(|_bad| expected())? })
+}
+
+pub(super) fn break_id(text: &str) -> Result<BreakId, String> {
+    BreakId::parse(text).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
 }

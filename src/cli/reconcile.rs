@@ -150,7 +150,7 @@ pub struct BreaksArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ProposeArgs {
-    #[arg(value_parser = break_id)]
+    #[arg(value_parser = bulk_breaks::break_id)]
     id: BreakId,
     /// accept, adjust, write_off or ask_partner.
     #[arg(long)]
@@ -167,7 +167,7 @@ pub struct ProposeArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct DecideArgs {
-    #[arg(value_parser = break_id)]
+    #[arg(value_parser = bulk_breaks::break_id)]
     id: BreakId,
     /// The number of the proposal that was looked at.
     #[arg(long)]
@@ -178,7 +178,7 @@ pub struct DecideArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct RejectArgs {
-    #[arg(value_parser = break_id)]
+    #[arg(value_parser = bulk_breaks::break_id)]
     id: BreakId,
     /// The number of the proposal that was looked at.
     #[arg(long)]
@@ -416,8 +416,4 @@ fn state(name: &str) -> Result<BreakState, String> {
 fn code(name: &str) -> Result<BreakCode, String> {
     let names = BreakCode::ALL.map(BreakCode::name).join(", ");
     BreakCode::by_name(name).ok_or_else(|| format!("expected {names}"))
-}
-
-pub(super) fn break_id(text: &str) -> Result<BreakId, String> {
-    BreakId::parse(text).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
 }
