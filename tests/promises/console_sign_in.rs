@@ -389,7 +389,7 @@ async fn who_signed_in_without_a_password_is_out_once_a_partner_is_beyond_the_sa
             edit(app, "green-basket", "[access]", "[access]\nevents_per_day = 1000").await;
             assert_eq!(browser.get("/console/today").await.status, 200);
             set_status(app, "green-basket", Status::Conformant, Status::Pilot).await;
-            for path in ["/console/today", "/console/sign-in"] {
+            for path in ["/console/today", "/local-provider/keys"] {
                 assert_eq!(browser.get(path).await.status, 404, "{path}");
             }
         })
