@@ -4,6 +4,7 @@
 mod console;
 mod crm;
 mod drop_folder;
+mod error;
 mod secret;
 mod wallet;
 
@@ -12,6 +13,7 @@ pub use crm::{
     CrmFeedbackSettings, CrmSettings, CrmWebhookSettings, LoginSettings, SalesforceSettings,
 };
 pub use drop_folder::DropFolderSettings;
+pub use error::SettingsError;
 pub use secret::Secret;
 pub use wallet::WalletSettings;
 
@@ -340,11 +342,6 @@ fn is_local_url(url: &str) -> bool {
     })
 }
 
-/// Which setting is wrong, where it came from, and what was expected.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SettingsError(String);
-
 /// The defaults, which files and environment may leave out.
 const DEFAULTS: &str = include_str!("../settings.default.toml");
 
@@ -398,7 +395,7 @@ impl Settings {
             staff.check("staff_tokens")?;
         }
         self.check_console()?;
-        self.check_wallet()?;
+        self.wallet.map_or(Ok(()), WalletSettings::check)?;
         match &self.key_source {
             KeyPlace::Env { variable } if variable.starts_with(PREFIX) => Err(SettingsError(
                 format!("setting key_source.variable: {variable} would be taken for a setting"),
@@ -412,19 +409,6 @@ impl Settings {
 }
 
 impl Settings {
-    fn check_wallet(&self) -> Result<(), SettingsError> {
-        let bad = |wallet: &WalletSettings| {
-            wallet.idle_seconds == 0 || wallet.idle_seconds > wallet.session_seconds
-        };
-        if self.wallet.as_ref().is_some_and(bad) {
-            return Err(SettingsError(
-                "setting wallet.idle_seconds: expected 1 or more, and not above session_seconds"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
     /// Staff sign in at the console where their tokens come from, or at the provider of a trial.
     fn check_console(&self) -> Result<(), SettingsError> {
         let Some(console) = &self.console else { return Ok(()) };

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::error::SettingsError;
+
 /// Without it there is no wallet. Customers come to it from the bank's app, by a hand-over link.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,5 +27,17 @@ const fn an_hour() -> u32 {
 impl Default for WalletSettings {
     fn default() -> Self {
         Self { idle_seconds: ten_minutes(), session_seconds: an_hour() }
+    }
+}
+
+impl WalletSettings {
+    pub(super) fn check(self) -> Result<(), SettingsError> {
+        if self.idle_seconds == 0 || self.idle_seconds > self.session_seconds {
+            return Err(SettingsError(
+                "setting wallet.idle_seconds: expected 1 or more, and not above session_seconds"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 }
