@@ -71,8 +71,11 @@ chaos: tools ## many leads into a real CRM while it and the gateways are killed 
 	CHAOS_LEADS=$(or $(LEADS),10000) CHAOS_SEED=$(SEED) cargo test --locked --test promises \
 	    chaos::whatever -- --nocapture
 
-screenshots: tools ## pictures of every page of the console and the wallet, in .tools/screenshots
+screenshots: tools ## pictures of every page of the console and the wallet, in .tools/screenshots, and those of the documents
 	CONSOLE_PICTURES=$(abspath .tools/screenshots) cargo test --locked --test promises -- ::a_browser_walks
+	cd .tools/screenshots && cp clerk-breaks-one-en-light-1280.png $(abspath docs)/console-break.png && \
+	    cp reader-stories-event-en-light-1280.png $(abspath docs)/console-story.png && \
+	    cp wallet-home-en-light.png $(abspath docs)/wallet-home.png && cp wallet-code-zh-dark.png $(abspath docs)/wallet-code.png
 
 fuzz: tools-build ## fuzz the parsers and verifiers (SECONDS=30 on each) and keep what reaches further in tests/fuzz/corpus
 	tests/fuzz/run.sh $(or $(SECONDS),30)
