@@ -54,7 +54,8 @@ impl CodeWish {
     /// programme allows such a code.
     ///
     /// # Errors
-    /// [`CustomerRefusal::NoRedemption`] where points cannot be spent at the partner.
+    /// [`CustomerRefusal::NoRedemption`] where points cannot be spent at the partner,
+    /// [`CustomerRefusal::PointsBeyond`] for more points than an event may have.
     pub fn new(
         points: Option<Amount>,
         partner: Option<PartnerId>,
@@ -64,7 +65,12 @@ impl CodeWish {
         if !partner.as_ref().is_none_or(takes) {
             return Err(CustomerRefusal::NoRedemption);
         }
-        let points = points.unwrap_or(registry.programme().codes.points_max);
+        let programme = registry.programme();
+        let points = points.unwrap_or(programme.codes.points_max);
+        let most = programme.limits.points_max();
+        if points.minor() > most.minor() {
+            return Err(CustomerRefusal::PointsBeyond { most });
+        }
         Ok(Self { points, partner })
     }
 }
@@ -125,7 +131,7 @@ pub struct CodeState {
 /// How the code of a key stands, for the customer of a subject.
 ///
 /// # Errors
-/// [`CustomerRefusal::NotFound`] for a code of somebody else.
+/// [`CustomerRefusal::NotFound`] for a subject that no customer has.
 pub fn state(
     who: &str,
     db: &mut Db,
@@ -133,13 +139,11 @@ pub fn state(
     now: Moment,
 ) -> Result<CodeState, CustomerRefusal> {
     let customer = customers::by_subject(db, who)?.ok_or(CustomerRefusal::NotFound)?;
-    let found = codes::load(db, &[key])?.remove(&key);
+    // Nobody is told whether a code of another exists.
+    let found = codes::load(db, &[key])?.remove(&key).filter(|code| code.customer == customer);
     let Some(code) = found else {
         return Ok(CodeState { stands: CodeStands::Over, expires_at: None });
     };
-    if code.customer != customer {
-        return Err(CustomerRefusal::NotFound);
-    }
     let stands = match code.refusals {
         _ if code.used => CodeStands::Used,
         _ if !code.is_open() => CodeStands::Void,

@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
 use super::personal::SealError;
+use crate::money::Amount;
 use crate::store::StoreError;
 use crate::writer::WriteError;
 
@@ -25,6 +26,9 @@ pub enum CustomerRefusal {
     /// The programme asks customers to say for how many points a code is.
     #[error("say for how many points the code is; expected more than 0")]
     PointsNotNamed,
+    /// A code for more points than an event may have.
+    #[error("a code is for at most {most} points")]
+    PointsBeyond { most: Amount },
     /// The redemption waits for nobody.
     #[error("the redemption does not wait for the customer any more: it is {state}")]
     RedemptionClosed { state: &'static str },

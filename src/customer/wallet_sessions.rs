@@ -119,7 +119,14 @@ pub fn begin(
     })
 }
 
-/// The session of the browser that has this secret, if it is in force. Its use is noted.
+/// Whether to find a session is a use of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionUse {
+    Noted,
+    Unnoted,
+}
+
+/// The session of the browser that has this secret, if it is in force.
 ///
 /// # Errors
 /// The store's.
@@ -127,22 +134,26 @@ pub fn find(
     secret: &str,
     db: &mut Db,
     times: WalletTimes,
+    found_for: SessionUse,
     now: Moment,
 ) -> Result<Option<WalletSession>, StoreError> {
     let found = wallet_sessions::by_secret(db, &sha256(secret.as_bytes()))?;
     let in_force =
         |kept: &KeptWalletSession| now < kept.ends_at && now < kept.seen_at.plus(times.idle);
     let Some(kept) = found.filter(in_force) else { return Ok(None) };
-    if kept.seen_at.plus(NOTED_EVERY) <= now {
+    if found_for == SessionUse::Noted && kept.seen_at.plus(NOTED_EVERY) <= now {
         db.write(|tx| wallet_sessions::set_seen(tx, &kept.secret_hash, now))?;
     }
     Ok(Some(WalletSession { subject: kept.subject, ends_at: kept.ends_at }))
 }
 
-/// Ends the session of the browser that has this secret.
+/// Ends the session of the browser that has this secret, and the customer's hand-overs that wait.
 ///
 /// # Errors
 /// The store's.
-pub fn end(secret: &str, db: &mut Db) -> Result<(), StoreError> {
-    db.write(|tx| wallet_sessions::delete(tx, &sha256(secret.as_bytes())))
+pub fn end(who: &WalletSession, secret: &str, db: &mut Db) -> Result<(), StoreError> {
+    db.write(|tx| {
+        wallet_sessions::delete_hand_overs(tx, &who.subject)?;
+        wallet_sessions::delete(tx, &sha256(secret.as_bytes()))
+    })
 }

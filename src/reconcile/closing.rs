@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::refusal::ReconcileRefusal;
 use super::run_order::RunOrder;
 use super::settled_entries::{EntryPlace, SettledMonth};
@@ -54,10 +52,7 @@ pub fn propose(
     }
     let number = settlements::newest(db, &order.partner, order.period)?;
     let number = number.map_or(0, |newest| newest.number).saturating_add(1);
-    let open: BTreeMap<String, u64> = settlements::open_breaks(db, &order.partner, order.period)?
-        .into_iter()
-        .filter_map(|(code, count)| Some((code, u64::try_from(count).ok()?)))
-        .collect();
+    let open = open_breaks(db, order)?;
     let statement = draw_up(db, order, partner, Drawn { number, cut_at: now, open })?;
     let content = serde_json::to_string(&statement)?;
     let settlement = Settlement {
@@ -109,14 +104,22 @@ pub fn close(
     if !settlements::await_writers(db)? {
         return Err(ReconcileRefusal::StillRecording);
     }
-    let kept: KeptStatement = serde_json::from_str(&waiting.content)?;
     let (number, cut_at) = (waiting.number, waiting.cut_at);
-    let again = draw_up(db, order, partner, Drawn { number, cut_at, open: kept.open_breaks })?;
+    let open = open_breaks(db, order)?;
+    let again = draw_up(db, order, partner, Drawn { number, cut_at, open })?;
     if sha256(&serde_json::to_vec(&again)?) != waiting.sha256 {
         return Err(ReconcileRefusal::Changed);
     }
     let state = SettlementState::Closed { by: who.clone(), at: settlements::clock(db)? };
     decide(db, Settlement { state, ..waiting })
+}
+
+/// The breaks of the month that nobody has decided on, by code.
+fn open_breaks(db: &mut Db, order: &RunOrder) -> Done<BTreeMap<String, u64>> {
+    let found = settlements::open_breaks(db, &order.partner, order.period)?;
+    let counted =
+        found.into_iter().filter_map(|(code, count)| Some((code, u64::try_from(count).ok()?)));
+    Ok(counted.collect())
 }
 
 /// The proposal that was looked at comes to nothing. Whoever proposed it does not take it back alone: the second person would
@@ -201,12 +204,6 @@ struct Drawn {
     cut_at: Moment,
     /// Breaks that were open when it was proposed, by code.
     open: BTreeMap<String, u64>,
-}
-
-/// What is read again of a statement that is kept.
-#[derive(Deserialize)]
-struct KeptStatement {
-    open_breaks: BTreeMap<String, u64>,
 }
 
 /// The statement from the ledger, as of a cut. The same cut and manifest give the same bytes.

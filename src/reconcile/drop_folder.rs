@@ -262,7 +262,8 @@ impl DropFolder {
                 refusal @ (ReconcileRefusal::File(_)
                 | ReconcileRefusal::NotMapped(_)
                 | ReconcileRefusal::VersionsMany(_)
-                | ReconcileRefusal::Part),
+                | ReconcileRefusal::Part
+                | ReconcileRefusal::MonthUnknown(_)),
             ) => Ok(Outcome::Refused(ProblemBeside::of(refusal.to_string()))),
             Err(other) => Err(other.into()),
         }

@@ -51,6 +51,8 @@ pub enum ReconcileRefusal {
     /// The partner was not asked, or has answered.
     #[error("the bank does not wait for an answer about this break")]
     NotAsked,
+    #[error("{0} has not begun, or the partner was not listed in it")]
+    MonthUnknown(Period),
     #[error("the month is not over")]
     MonthNotOver,
     #[error("the month, or a later one, is closed already")]

@@ -4,6 +4,7 @@
 use chrono_tz::Tz;
 
 use super::our_side;
+use super::period::Period;
 use super::refusal::ReconcileRefusal;
 use super::run;
 use super::run_order::RunOrder;
@@ -13,7 +14,7 @@ use crate::ids::{EventId, EventKey, PartnerId, SeparationId, StaffId, StatementI
 use crate::partner::Registry;
 use crate::store::matches::{self, KeptMatch};
 use crate::store::reconciliations::{self, Reconciliation, RunState};
-use crate::store::{Db, LedgerTx, separations, statements};
+use crate::store::{Db, LedgerTx, separations, settlements, statements};
 
 /// What somebody proposes: the match of a line is wrong.
 pub struct SeparationOrder {
@@ -77,7 +78,7 @@ fn explained(db: &mut Db, found: KeptMatch) -> Done<ExplainedMatch> {
 /// Proposes that the match of a line is ended for good.
 ///
 /// # Errors
-/// [`ReconcileRefusal::Separation`].
+/// [`ReconcileRefusal::Separation`], [`ReconcileRefusal::MonthClosed`].
 pub fn propose(
     who: &StaffId,
     db: &mut Db,
@@ -93,6 +94,7 @@ pub fn propose(
         let rows = our_side::of_keys(tx.db(), &[event_key])?;
         let event = rows.into_values().next().ok_or(ReconcileRefusal::Gone)?.event.id;
         let (partner, period) = (statement.partner, statement.period);
+        refuse_closed(tx, &partner, period)?;
         if separations::count(tx.db(), &partner, period)? >= SEPARATIONS_MAX {
             return Err(SeparationRefusal::Many.into());
         }
@@ -136,6 +138,7 @@ pub fn approve(
     let rules = map.map(|map| map.matching.clone()).unwrap_or_default();
     let order = RunOrder { partner, period, zone: by.zone };
     let begun = db.write(|tx| {
+        refuse_closed(tx, &order.partner, period)?;
         let begun = reconciliations::begin(tx, &order.partner, period, who, now)?;
         let begun = begun.ok_or(ReconcileRefusal::UnderWay)?;
         let (kept, event) = live(tx, found.statement, found.line)?;
@@ -150,6 +153,15 @@ pub fn approve(
         Ok::<_, ReconcileRefusal>(begun)
     })?;
     run::go_on(db, begun, &order, &rules)
+}
+
+/// What two people closed stands as it was.
+fn refuse_closed(tx: &mut LedgerTx<'_>, partner: &PartnerId, period: Period) -> Done<()> {
+    let closed = settlements::last_closed(tx.db(), partner, None)?;
+    match closed.is_some_and(|closed| closed.period >= period) {
+        true => Err(ReconcileRefusal::MonthClosed),
+        false => Ok(()),
+    }
 }
 
 /// The match stays.

@@ -24,7 +24,7 @@ use crate::task::{Chore, Round, Turn};
 
 /// How long a file may take to become whole.
 const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Files of one partner that are not whole, or wait to be taken in.
+/// Files of one partner that are not whole, or wait to be taken in: of its own, and of staff for it.
 const OPEN_MAX: i64 = 20;
 /// How soon a file that could not go on is tried again.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
@@ -116,7 +116,9 @@ pub async fn begin(
         ended_at: None,
     };
     let begun = move |tx: &mut LedgerTx<'_>| {
-        if statement_uploads::open(tx.db(), &upload.announced.partner, now)? >= OPEN_MAX {
+        if statement_uploads::open(tx.db(), &upload.announced.partner, &upload.sent_by, now)?
+            >= OPEN_MAX
+        {
             return Err(UploadRefusal::TooMany);
         }
         statement_uploads::insert(tx, &upload)?;
@@ -335,7 +337,8 @@ fn failure(refusal: &ReconcileRefusal) -> Option<UploadFailure> {
         | ReconcileRefusal::NotMapped(_)
         | ReconcileRefusal::PartnerUnknown(_)
         | ReconcileRefusal::VersionsMany(_)
-        | ReconcileRefusal::Part => Vec::new(),
+        | ReconcileRefusal::Part
+        | ReconcileRefusal::MonthUnknown(_) => Vec::new(),
         _ => return None,
     };
     Some(UploadFailure { detail: refusal.to_string(), problems })

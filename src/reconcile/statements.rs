@@ -1,6 +1,7 @@
 //! A partner's statement comes in. Its controls hold before any line is kept. The same file again is
 //! the same statement; another file for the same part is a new version beside the old.
 
+use chrono::Days;
 use chrono_tz::Tz;
 
 use super::period::Period;
@@ -8,7 +9,7 @@ use super::refusal::ReconcileRefusal;
 use super::statement::{PARTS_MAX, Statement, StatementLine, StatementSender, StatementState};
 use super::statement_file::{CheckedFile, FileFault, FileReading, FileSource, NextLine};
 use super::statement_original::{self, Original};
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 use crate::customer::PersonalKeys;
 use crate::ids::{PartnerId, StatementId};
 use crate::intake::Charset;
@@ -75,10 +76,18 @@ pub fn list(
 /// Reads a file and holds it against its controls. It needs no database, and may take long.
 ///
 /// # Errors
-/// [`ReconcileRefusal::File`] with the lines.
+/// [`ReconcileRefusal::File`] with the lines; [`ReconcileRefusal::MonthUnknown`].
 pub fn check(order: &StatementOrder<'_>) -> Result<CheckedFile, ReconcileRefusal> {
     if !(1..=PARTS_MAX).contains(&order.part) {
         return Err(ReconcileRefusal::Part);
+    }
+    // A day more than ours, for whoever is east of us.
+    let tomorrow = clock::now().utc().date_naive().checked_add_days(Days::new(1));
+    let last = order.partner.listed.until.map(Period::of);
+    let is_listed = order.period >= Period::of(order.partner.listed.from)
+        && last.is_none_or(|last| order.period <= last);
+    if !is_listed || tomorrow.is_some_and(|tomorrow| order.period > Period::of(tomorrow)) {
+        return Err(ReconcileRefusal::MonthUnknown(order.period));
     }
     Ok(order.source.check(order.reading()?)?)
 }

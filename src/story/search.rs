@@ -107,6 +107,7 @@ pub fn find_person(
     match asked {
         PersonAsked::Member(partner, member) => {
             let Some(id) = customers::by_member(db, partner, member)? else {
+                nobody(why);
                 return Ok(Vec::new());
             };
             db.write(|tx| readings::insert(tx, &reading, &[DataSubject::Customer(id)], now))?;
@@ -114,6 +115,9 @@ pub fn find_person(
         }
         PersonAsked::Phone(phone) => {
             let ids = personal::by_phone(db, &keys.phone_indexes(phone), FOUND_MAX)?;
+            if ids.is_empty() {
+                nobody(why);
+            }
             let subjects: Vec<DataSubject> =
                 ids.iter().map(|id| DataSubject::Referral(*id)).collect();
             db.write(|tx| readings::insert(tx, &reading, &subjects, now))?;
@@ -124,6 +128,11 @@ pub fn find_person(
             Ok(found)
         }
     }
+}
+
+/// There is nobody whom a reading could be recorded of. That somebody asked stands in the log.
+fn nobody(why: &PersonReading) {
+    tracing::warn!(by = %why.who, purpose = why.purpose, "a search for a person found nobody");
 }
 
 fn of_customer(db: &mut Db, id: CustomerId) -> Result<Vec<Found>, StoreError> {

@@ -10,14 +10,15 @@ use actix_web::middleware::Next;
 use super::enter;
 use super::visit::{Visit, gateway, secret, times, token_of};
 use crate::clock;
-use crate::customer::wallet_sessions;
+use crate::customer::wallet_sessions::{self, SessionUse};
 use crate::http::pages::forms::check_origin;
 use crate::http::pages::visitor::network;
 use crate::http::problem::Problem;
 
-/// Pages that one network opens in a second, with or without a session: a hall of people behind one
-/// address.
-const NETWORK_PER_SECOND: u32 = 100;
+/// Pages that one network opens in a second without a session. Whoever is signed in is not among them.
+const STRANGERS_PER_SECOND: u32 = 20;
+/// The frame under a code asks by itself, and is no use of the session.
+const BY_ITSELF: &str = "/wallet/codes/{code}";
 
 /// Somebody who asks for a page.
 enum Caller {
@@ -44,20 +45,22 @@ pub async fn admit(
 async fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
     let gateway = gateway(request.request())?;
     let (now, times) = (clock::now(), times(&gateway)?);
-    let of_network = format!("wallet network {}", network(request.request()));
-    gateway.limit_person(request.request(), &of_network, NETWORK_PER_SECOND, now)?;
     if request.method() == Method::POST {
         check_origin(request.request(), &gateway.issuer)?;
     }
     let secret = secret(request.request(), &gateway).map(str::to_owned);
     let found = match secret.clone() {
         Some(secret) => {
-            let find = move |db: &mut _| wallet_sessions::find(&secret, db, times, now);
+            let is_use = request.match_pattern().is_none_or(|pattern| pattern != BY_ITSELF);
+            let noted = if is_use { SessionUse::Noted } else { SessionUse::Unnoted };
+            let find = move |db: &mut _| wallet_sessions::find(&secret, db, times, noted, now);
             gateway.main.ask(find).await?
         }
         None => None,
     };
     let (Some(session), Some(secret)) = (found, secret) else {
+        let of_network = format!("wallet network {}", network(request.request()));
+        gateway.limit_person(request.request(), &of_network, STRANGERS_PER_SECOND, now)?;
         return enter::stranger(request.request()).map(Caller::Stranger);
     };
     let of_customer = format!("wallet {}", session.subject);

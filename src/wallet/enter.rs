@@ -7,18 +7,16 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::frame::{self, Plain};
-use super::visit::{Sent, secret, set_secret, times};
+use super::visit::{SealedAs, Sent, end_secret, opened, sealed, secret, set_secret, times};
 use crate::clock;
-use crate::customer::wallet_sessions::{self, WalletSecrets};
+use crate::customer::wallet_sessions::{self, HandOver, WalletSecrets};
 use crate::http::Gateway;
 use crate::http::pages::forms::{check_origin, new_secret, see_other};
 use crate::http::pages::visitor::network;
 use crate::http::problem::Problem;
 
-/// Hand-overs that one network tries in a second: a hall of people behind one address.
+/// Links that we never gave, and that one network tries in a second.
 const STRANGERS_PER_SECOND: u32 = 20;
-/// Secrets of ours are shorter.
-const SECRET_BYTES_MAX: usize = 64;
 
 #[derive(Template)]
 #[template(path = "wallet_enter.html", config = "src/http/askama.toml")]
@@ -43,6 +41,13 @@ pub struct HandedOver {
 #[derive(Deserialize)]
 pub struct Nothing {}
 
+/// The address of a hand-over.
+#[must_use]
+pub fn link(gateway: &Gateway, hand_over: &HandOver) -> String {
+    let secret = sealed(gateway, &hand_over.secret, SealedAs::HandOver);
+    format!("{}{}/{secret}", gateway.issuer, super::ENTER_PATH)
+}
+
 /// `GET /wallet/enter/{secret}`.
 pub async fn get_enter(
     gateway: web::Data<Gateway>,
@@ -50,10 +55,9 @@ pub async fn get_enter(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     times(&gateway)?;
-    bound(&request, &gateway)?;
     let secret = path.into_inner();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if secret.len() > SECRET_BYTES_MAX || !secret.bytes().all(is_plain) {
+    if opened(&gateway, &secret, SealedAs::HandOver).is_none() {
+        bound(&request, &gateway)?;
         return over(&request);
     }
     let page = EnterPage { plain: Plain::new(&request), secret };
@@ -69,9 +73,13 @@ pub async fn post_enter(
     form: web::Form<HandedOver>,
 ) -> Result<HttpResponse, Problem> {
     let times = times(&gateway)?;
-    bound(&request, &gateway)?;
     check_origin(&request, &gateway.issuer)?;
-    let hand_over = form.into_inner().secret;
+    // Only what we never gave is counted by network: nobody can hold up those who come by good links.
+    let Some(hand_over) = opened(&gateway, &form.secret, SealedAs::HandOver) else {
+        bound(&request, &gateway)?;
+        return over(&request);
+    };
+    let hand_over = hand_over.to_owned();
     let before = secret(&request, &gateway).map(str::to_owned);
     let (new, now) = (new_secret()?, clock::now());
     let given = new.clone();
@@ -93,14 +101,15 @@ pub async fn post_enter(
 pub async fn post_sign_out(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
-    _sent: Sent<Nothing>,
+    sent: Sent<Nothing>,
 ) -> Result<HttpResponse, Problem> {
     if let Some(secret) = secret(&request, &gateway).map(str::to_owned) {
-        gateway.main.ask(move |db| wallet_sessions::end(&secret, db)).await?;
+        let session = sent.visit.session;
+        gateway.main.ask(move |db| wallet_sessions::end(&session, &secret, db)).await?;
     }
     let mut response = see_other("/wallet/signed-out");
     let headers = response.headers_mut();
-    headers.append(header::SET_COOKIE, set_secret(&gateway, "", 0)?);
+    headers.append(header::SET_COOKIE, end_secret(&gateway)?);
     headers.insert(
         header::HeaderName::from_static("clear-site-data"),
         header::HeaderValue::from_static("\"cache\", \"storage\""),

@@ -13,7 +13,6 @@ use super::visit::{Sent, Visit};
 use crate::clock;
 use crate::customer::points::{self, HistoryPage, Points, PointsView};
 use crate::customer::redemptions::{self, AskedRedemption};
-use crate::customer::refusal::CustomerRefusal;
 use crate::http::Gateway;
 use crate::http::pages::forms::see_other;
 use crate::http::problem::Problem;
@@ -111,11 +110,8 @@ async fn answer(
     let id = Uuid::parse_str(id).map_err(|_invalid| Problem::not_found())?;
     let by = Answerer::Subject(sent.visit.session.subject);
     let order = AnswerOrder { hold: EventKey::from_bytes(*id.as_bytes()), by, answer };
-    match redemptions::answer(order, &gateway.main.writer, &gateway.registry).await {
-        // It was answered or over before: the page shows how it stands.
-        Ok(_) | Err(CustomerRefusal::RedemptionClosed { .. }) => Ok(see_other("/wallet")),
-        Err(refusal) => Err(refusal.into()),
-    }
+    redemptions::answer(order, &gateway.main.writer, &gateway.registry).await?;
+    Ok(see_other("/wallet"))
 }
 
 /// What the customer should know, what is bad for them first.

@@ -14,6 +14,8 @@ mod spend;
 mod visit;
 mod words;
 
+pub use enter::link;
+
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;

@@ -48,6 +48,9 @@ fn says(problem: &Problem, w: &'static WalletWords) -> &'static str {
         "not-found" => w.no_page,
         "bad-request" => w.foreign_form,
         "rate-limited" => w.too_often,
+        "hold-closed" => w.answered_before,
+        "redemption-not-agreed" => w.not_there,
+        "notice-required" => w.notice_required,
         _ => w.not_now,
     }
 }

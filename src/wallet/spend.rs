@@ -97,7 +97,13 @@ pub async fn post_code(
         "" => None,
         place => Some(PartnerId::try_from(place).map_err(|_none| Problem::not_found())?),
     };
-    let asked = CodeWish::new(Some(points), partner, &gateway.registry)?;
+    let asked = match CodeWish::new(Some(points), partner, &gateway.registry) {
+        Err(CustomerRefusal::PointsBeyond { .. }) => {
+            let typed = Typed { wish, wrong: Wrong::Points };
+            return form(&request, &gateway, &visit, Some(typed)).await;
+        }
+        asked => asked?,
+    };
     let owner = CodeOwner::Subject(visit.session.subject.clone());
     let made = gateway.main.ask_or(move |db| codes::make(&owner, db, asked, clock::now())).await;
     let code = match made {

@@ -51,16 +51,49 @@ fn cookie_name(gateway: &Gateway) -> &'static str {
     if is_secure(gateway) { "__Host-wallet" } else { "wallet" }
 }
 
-/// The secret of the session that a request carries.
-pub fn secret<'r>(request: &'r HttpRequest, gateway: &Gateway) -> Option<&'r str> {
-    read_cookie(request, cookie_name(gateway))
+/// What a seal vouches for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedAs {
+    Session,
+    HandOver,
 }
 
-/// `Set-Cookie` for a session; an empty secret takes the cookie away.
+/// A secret with the seal that shows that we gave it: a keyed hash, by a key that is never rotated. What
+/// somebody made up is told by it, and asks the database nothing.
+pub fn sealed(gateway: &Gateway, secret: &str, sealed_as: SealedAs) -> String {
+    let what: &[u8] = match sealed_as {
+        SealedAs::Session => b"session of the wallet",
+        SealedAs::HandOver => b"hand-over to the wallet",
+    };
+    let seal = gateway.keys.fingerprint.of_parts(&[what, secret.as_bytes()]);
+    format!("{secret}.{}", URL_SAFE_NO_PAD.encode(seal))
+}
+
+/// The secret of a text that [`sealed`] made.
+pub fn opened<'t>(gateway: &Gateway, text: &'t str, sealed_as: SealedAs) -> Option<&'t str> {
+    let (secret, _seal) = text.split_once('.')?;
+    is_token(&sealed(gateway, secret, sealed_as), text).then_some(secret)
+}
+
+/// The secret of the session that a request carries, if we gave it.
+pub fn secret<'r>(request: &'r HttpRequest, gateway: &Gateway) -> Option<&'r str> {
+    opened(gateway, read_cookie(request, cookie_name(gateway))?, SealedAs::Session)
+}
+
+/// `Set-Cookie` for a session.
 pub fn set_secret(gateway: &Gateway, secret: &str, seconds: i64) -> Result<HeaderValue, Problem> {
+    set(gateway, &sealed(gateway, secret, SealedAs::Session), seconds)
+}
+
+/// Takes the cookie of the session away.
+pub fn end_secret(gateway: &Gateway) -> Result<HeaderValue, Problem> {
+    set(gateway, "", 0)
+}
+
+fn set(gateway: &Gateway, value: &str, seconds: i64) -> Result<HeaderValue, Problem> {
     let cookie = Cookie {
         name: cookie_name(gateway),
-        value: secret,
+        value,
         path: "/",
         seconds,
         secure: is_secure(gateway),

@@ -100,6 +100,8 @@ words! {
         no_page: "There is no such page, or it is not yours.", "页面不存在，或不属于您。";
         foreign_form: "The page was open too long. Nothing was done: go back and try again.", "页面停留过久，操作未执行，请返回重试。";
         too_often: "That was too often in a short time. Wait a moment, and try again.", "操作过于频繁，请稍候再试。";
+        answered_before: "Your answer came too late: this was answered before, or is over. Look at your history, and call the bank if that was not you.", "答复未生效：该申请此前已被答复或已结束。请查看积分明细；如非本人操作，请联系银行。";
+        not_there: "Points cannot be spent at this place. Choose another.", "该商户不支持使用积分，请选择其他商户。";
         not_now: "That cannot be done now. Nothing was lost: try again in a minute.", "暂时无法完成，未造成任何损失，请稍后再试。";
         to_start: "To my points", "返回我的积分";
     }

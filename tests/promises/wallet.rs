@@ -6,7 +6,9 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tallystick::clock;
-use tallystick::customer::wallet_sessions::{self, HAND_OVER_FOR, WalletSecrets, WalletTimes};
+use tallystick::customer::wallet_sessions::{
+    self, HAND_OVER_FOR, SessionUse, WalletSecrets, WalletTimes,
+};
 use tallystick::settings::WalletSettings;
 
 use crate::confirmations::asking;
@@ -98,7 +100,8 @@ on_both_stores! {
             assert!(thief.cookies.is_empty());
             // Neither the secret of the link nor that of the session is kept.
             let mut db = app.trial.db();
-            let found = wallet_sessions::find(&secret, &mut db, WalletTimes::of(WalletSettings::default()), clock::now());
+            let times = WalletTimes::of(WalletSettings::default());
+            let found = wallet_sessions::find(&secret, &mut db, times, SessionUse::Noted, clock::now());
             assert_eq!(found.unwrap(), None);
         }).await;
     }
@@ -108,8 +111,9 @@ on_both_stores! {
     async fn a_link_that_waited_too_long_opens_nothing(store: Store) {
         with_wallet(store).run(async |app| {
             let person = with_points(app, "c-1", "1.00").await;
-            let secret = secret_of(&link(app, &person).await);
-            let secrets = WalletSecrets { hand_over: &secret, new: "new", before: None };
+            let sealed = secret_of(&link(app, &person).await);
+            let secret = sealed.split('.').next().unwrap();
+            let secrets = WalletSecrets { hand_over: secret, new: "new", before: None };
             let later = clock::now().plus(HAND_OVER_FOR);
             let begun = wallet_sessions::begin(&secrets, &mut app.trial.db(), WalletTimes::of(WalletSettings::default()), later);
             assert_eq!(begun.unwrap(), None);
@@ -137,7 +141,10 @@ on_both_stores! {
                 assert_eq!(page.status, 403, "{path}");
                 page.lacks(&["124.50", "Green Basket"]);
             }
+            let waiting = secret_of(&link(app, &person).await);
             let page = browser.act("/wallet", "/wallet/sign-out", &[]).await;
+            let late = Browser::at(app).post("/wallet/enter", &[("secret", &waiting)]).await;
+            assert_eq!(late.status, 403);
             assert_eq!(page.goes_to(), "/wallet/signed-out");
             assert!(page.headers["clear-site-data"].to_str().unwrap().contains("cache"));
             browser.get("/wallet/signed-out").await.lacks(&["124.50"]);
@@ -151,6 +158,27 @@ on_both_stores! {
             let page = browser.get("/wallet").await;
             assert_eq!(balance(&page.text), "7.00");
             page.lacks(&["124.50"]);
+        }).await;
+    }
+}
+
+on_both_stores! {
+    async fn strangers_hold_up_nobody_who_is_signed_in_or_comes_by_a_good_link(store: Store) {
+        with_wallet(store).run(async |app| {
+            let person = with_points(app, "c-1", "124.50").await;
+            let mut browser = signed_in(app, &person).await;
+            let mut stranger = Browser::at(app);
+            stranger.cookies.insert("wallet".to_owned(), "made-up.seal".to_owned());
+            let mut refused = 0;
+            for _try in 0..200 {
+                refused += u32::from(stranger.get("/wallet").await.status == 429);
+                refused += u32::from(stranger.get("/wallet/enter/made-up").await.status == 429);
+            }
+            assert!(refused > 100, "{refused}");
+            for _page in 0..20 {
+                assert_eq!(browser.get("/wallet").await.status, 200);
+            }
+            signed_in(app, &person).await.get("/wallet").await.has(&["124.50"]);
         }).await;
     }
 }
@@ -219,7 +247,7 @@ on_both_stores! {
             let person = with_points(app, "c-1", "100.00").await;
             let other = with_points(app, "c-2", "100.00").await;
             let (mut browser, mut stranger) = (signed_in(app, &person).await, signed_in(app, &other).await);
-            for wrong in ["", "0", "-1", "1.234", "many"] {
+            for wrong in ["", "0", "-1", "1.234", "many", "92233720368547758.07"] {
                 let page = browser.act("/wallet/spend", "/wallet/codes", &[("points", wrong), ("place", "")]).await;
                 assert_eq!(page.status, 422, "{wrong}");
                 page.has(&["such as 500 or 12.50"]);
@@ -239,7 +267,7 @@ on_both_stores! {
             let waits = browser.get(&state).await;
             waits.has(&["Waiting for the till"]);
             assert_eq!(waits.headers["refresh"], "3");
-            assert_eq!(stranger.get(&state).await.status, 404);
+            stranger.get(&state).await.has(&["Over. Make another code."]);
             let shop = app.partner("green-basket").await;
             let hold = cloud_event("h-1", "redemption.held", "2026-11-04T10:00:00Z", json!({ "code": digits, "points": "30.50" }));
             shop.record(&hold).await;
@@ -272,7 +300,13 @@ on_both_stores! {
             page.has(&["Green Basket Supermarket wants to take 600.00 points"]);
             let action = page.text.split_once("action=\"/wallet/redemptions/").unwrap().1.split('"').next().unwrap();
             let action = format!("/wallet/redemptions/{action}");
+            let second = signed_in(app, &person).await;
             assert_eq!(browser.act("/wallet", &action, &[]).await.goes_to(), "/wallet");
+            // Whoever says no too late is told so.
+            let no = action.replace("confirmation", "rejection");
+            let late = second.clone().act("/wallet/spend", &no, &[]).await;
+            assert_eq!(late.status, 409, "{}", late.text);
+            late.has(&["Your answer came too late"]);
             shop.record(&commit).await;
             until(&person, "300.00", "0.00").await;
             browser.get("/wallet").await.lacks(&["wants to take"]);

@@ -14,7 +14,7 @@ use crate::http::pages::forms::{check_origin, see_other};
 use crate::http::pages::frame::{PageStyle, show};
 use crate::http::problem::Problem;
 use crate::http::server::paths::at;
-use crate::wallet::ENTER_PATH;
+use crate::wallet;
 
 /// Who is signed in at the app.
 pub const CUSTOMER: &str = "demo-customer";
@@ -44,5 +44,5 @@ pub async fn post_app(
     gateway.wallet.ok_or_else(Problem::not_found)?;
     let make = |db: &mut _| wallet_sessions::hand_over(CUSTOMER, db, clock::now());
     let made = gateway.main.ask_or(make).await?;
-    Ok(see_other(&format!("{ENTER_PATH}/{}", made.secret)))
+    Ok(see_other(&wallet::link(&gateway, &made)))
 }

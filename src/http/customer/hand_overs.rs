@@ -32,6 +32,6 @@ pub async fn hand_over(
     gateway.wallet.ok_or_else(Problem::not_found)?;
     let make = move |db: &mut _| wallet_sessions::hand_over(&customer.subject, db, clock::now());
     let made = gateway.main.ask_or(make).await?;
-    let url = format!("{}{}/{}", gateway.issuer, wallet::ENTER_PATH, made.secret);
+    let url = wallet::link(&gateway, &made);
     Ok(HttpResponse::Created().json(HandOverLink { url, expires_at: made.ends_at }))
 }

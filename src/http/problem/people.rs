@@ -17,7 +17,9 @@ impl From<CustomerRefusal> for Problem {
                 Self::too_many_hand_overs(wait.num_seconds())
             }
             CustomerRefusal::NoRedemption => Self::at(&REDEMPTION_NOT_AGREED, "/partner", &refusal),
-            CustomerRefusal::PointsNotNamed => Self::at(&INVALID, "/points", &refusal),
+            CustomerRefusal::PointsNotNamed | CustomerRefusal::PointsBeyond { .. } => {
+                Self::at(&INVALID, "/points", &refusal)
+            }
             CustomerRefusal::RedemptionClosed { .. } => {
                 Self::new(&HOLD_CLOSED, refusal.to_string())
             }

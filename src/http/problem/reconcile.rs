@@ -20,6 +20,7 @@ impl From<ReconcileRefusal> for Problem {
                 Self::new(&STATEMENT_REFUSED, refusal.to_string())
             }
             ReconcileRefusal::Part => Self::parameter("part", "expected 1 to 400"),
+            ReconcileRefusal::MonthUnknown(_) => Self::parameter("period", &refusal.to_string()),
             ReconcileRefusal::File(fault) => Self::of_statement_file(fault),
             ReconcileRefusal::BankFile(fault) => Self::new(&BANK_FILE_REFUSED, fault.to_string()),
             ReconcileRefusal::PayoutOrdered => Self::new(&SETTLEMENT_STATE, refusal.to_string()),

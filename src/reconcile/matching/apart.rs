@@ -35,7 +35,8 @@ impl Apart {
         if pairs.is_empty() {
             return Self(apart);
         }
-        let (theirs, ours) = (row_of(theirs), row_of(ours));
+        let theirs = rows_of(theirs, pairs.iter().map(|pair| pair.theirs).collect());
+        let ours = rows_of(ours, pairs.iter().map(|pair| pair.ours).collect());
         for pair in pairs {
             if let (Some(their), Some(our)) = (theirs.get(&pair.theirs), ours.get(&pair.ours)) {
                 apart.entry(*their).or_default().insert(*our);
@@ -64,6 +65,9 @@ impl Apart {
     }
 }
 
-fn row_of(side: &Side<'_>) -> HashMap<usize, usize> {
-    side.items.iter().enumerate().map(|(row, item)| (item.place, row)).collect()
+/// The rows that stand at these places.
+fn rows_of(side: &Side<'_>, places: HashSet<usize>) -> HashMap<usize, usize> {
+    let rows = side.items.iter().enumerate();
+    let wanted = rows.filter(|(_row, item)| places.contains(&item.place));
+    wanted.map(|(row, item)| (item.place, row)).collect()
 }

@@ -27,6 +27,7 @@ mod side;
 mod sums;
 
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 pub use apart::ApartPair;
 pub use rule::MatchRule;
@@ -222,14 +223,17 @@ impl<'a> Table<'a> {
     ) {
         let theirs = self.theirs.keyed(standings.theirs, &key);
         let ours = self.ours.keyed(standings.ours, &key);
-        let mut groups = ours.chunk_by(|one, other| one.0 == other.0).peekable();
-        for group in theirs.chunk_by(|one, other| one.0 == other.0) {
-            let Some((key, _row)) = group.first() else { continue };
-            let is_before = |other: &&[(K, usize)]| other.first().is_some_and(|it| it.0 < *key);
-            while groups.next_if(is_before).is_some() {}
-            let is_same = |other: &&[(K, usize)]| other.first().is_some_and(|it| it.0 == *key);
-            if let Some(other) = groups.next_if(is_same) {
-                act(self, &rows(group), &rows(other));
+        let (said, kept) = (Rc::clone(&self.theirs.items), Rc::clone(&self.ours.items));
+        let key_of = |items: &[&Item], row: Option<&usize>| key(items.get(*row?)?);
+        let alike = |items: &[&Item], one: &usize, other: &usize| {
+            key_of(items, Some(one)) == key_of(items, Some(other))
+        };
+        let mut groups = ours.chunk_by(|one, other| alike(&kept, one, other)).peekable();
+        for group in theirs.chunk_by(|one, other| alike(&said, one, other)) {
+            let wanted = key_of(&said, group.first());
+            while groups.next_if(|other| key_of(&kept, other.first()) < wanted).is_some() {}
+            if let Some(other) = groups.next_if(|other| key_of(&kept, other.first()) == wanted) {
+                act(self, group, other);
             }
         }
     }
@@ -481,10 +485,6 @@ impl<'a> Table<'a> {
 
 const fn in_sum(is_only: bool) -> BreakCode {
     if is_only { BreakCode::Candidate } else { BreakCode::Ambiguous }
-}
-
-fn rows<K>(group: &[(K, usize)]) -> Vec<usize> {
-    group.iter().map(|(_key, row)| *row).collect()
 }
 
 fn by_time(side: &Side<'_>, rows: Rows<'_>) -> Vec<usize> {

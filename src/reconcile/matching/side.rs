@@ -1,11 +1,13 @@
 //! The rows of one side, and where each of them has ended.
 
+use std::rc::Rc;
+
 use crate::reconcile::item::{Item, ItemStanding, ItemValue};
 use crate::reconcile::tally::{RowEnd, SideTally};
 
 /// The rows of one side, in the order of what they say.
 pub(super) struct Side<'a> {
-    pub(super) items: Vec<&'a Item>,
+    pub(super) items: Rc<[&'a Item]>,
     pub(super) ends: Vec<RowEnd>,
 }
 
@@ -26,7 +28,7 @@ impl<'a> Side<'a> {
             (it.kind, it.event, it.order, it.value, it.at, it.store, it.standing, it.place)
         });
         let ends = vec![RowEnd::Free; items.len()];
-        Self { items, ends }
+        Self { items: items.into(), ends }
     }
 
     pub(super) fn free(&self, standing: ItemStanding) -> impl Iterator<Item = (usize, &'a Item)> {
@@ -35,17 +37,17 @@ impl<'a> Side<'a> {
             .map(|(row, (item, _end))| (row, *item))
     }
 
-    /// Free rows by a key, in the order of the key.
+    /// Free rows that have a key, in the order of the key. Keys of a million rows are made again when they
+    /// are compared, and not kept.
     pub(super) fn keyed<K: Ord>(
         &self,
         standing: ItemStanding,
         key: impl Fn(&Item) -> Option<K>,
-    ) -> Vec<(K, usize)> {
-        let free = self.free(standing);
-        let mut keyed: Vec<(K, usize)> =
-            free.filter_map(|(row, item)| Some((key(item)?, row))).collect();
-        keyed.sort_unstable();
-        keyed
+    ) -> Vec<usize> {
+        let free = self.free(standing).filter(|(_row, item)| key(item).is_some());
+        let mut rows: Vec<usize> = free.map(|(row, _item)| row).collect();
+        rows.sort_unstable_by_key(|row| (self.get(*row).and_then(&key), *row));
+        rows
     }
 
     pub(super) fn get(&self, row: usize) -> Option<&'a Item> {

@@ -117,6 +117,11 @@ pub fn delete(tx: &mut LedgerTx<'_>, hash: &SecretHash) -> Result<(), StoreError
 pub fn delete_of_subject(tx: &mut LedgerTx<'_>, subject: &str) -> Result<(), StoreError> {
     let sessions = wallet_sessions::table.filter(wallet_sessions::subject.eq(subject));
     diesel::delete(sessions).execute(tx.0)?;
+    delete_hand_overs(tx, subject)
+}
+
+/// Ends the hand-overs of a customer.
+pub fn delete_hand_overs(tx: &mut LedgerTx<'_>, subject: &str) -> Result<(), StoreError> {
     let hand_overs = hand_overs::table.filter(hand_overs::subject.eq(subject));
     diesel::delete(hand_overs).execute(tx.0)?;
     Ok(())

@@ -60,12 +60,19 @@ pub fn insert(tx: &mut LedgerTx<'_>, upload: &StatementUpload) -> Result<(), Sto
 }
 
 /// The number of files of a partner that are being received, or wait to be taken in.
-pub fn open(db: &mut Db, partner: &PartnerId, now: Moment) -> Result<i64, StoreError> {
+pub fn open(
+    db: &mut Db,
+    partner: &PartnerId,
+    sent_by: &StatementSender,
+    now: Moment,
+) -> Result<i64, StoreError> {
+    let (kind, _name) = sender(sent_by);
     let is_coming =
         statement_uploads::state.eq(RECEIVING).and(statement_uploads::expires_at.gt(now.naive()));
     let is_whole = statement_uploads::state.eq(WAITING).or(statement_uploads::state.eq(RUNNING));
     let open = statement_uploads::table
         .filter(statement_uploads::partner_id.eq(partner.as_str()))
+        .filter(statement_uploads::sent_by_kind.eq(kind))
         .filter(is_coming.or(is_whole));
     Ok(open.count().get_result(db)?)
 }
@@ -303,15 +310,20 @@ impl Ended {
     }
 }
 
+/// How a sender is kept: its kind and its name.
+fn sender(sent_by: &StatementSender) -> (&'static str, String) {
+    match sent_by {
+        StatementSender::Staff(id) => ("staff", id.to_string()),
+        StatementSender::Partner(id) => ("partner", id.to_string()),
+        StatementSender::DropFolder => ("folder", "folder".to_owned()),
+    }
+}
+
 impl Row {
     fn of(upload: &StatementUpload) -> Self {
         let AnnouncedStatement { partner, period, part, length, file_name, charset, sha256 } =
             upload.announced.clone();
-        let (kind, name) = match &upload.sent_by {
-            StatementSender::Staff(id) => ("staff", id.to_string()),
-            StatementSender::Partner(id) => ("partner", id.to_string()),
-            StatementSender::DropFolder => ("folder", "folder".to_owned()),
-        };
+        let (kind, name) = sender(&upload.sent_by);
         Self {
             id: upload.id.bytes().to_vec(),
             partner_id: partner.to_string(),
