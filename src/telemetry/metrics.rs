@@ -467,6 +467,7 @@ mod tests {
             pool_idle: 0,
             outbox: None,
             breaks: None,
+            closed: None,
             held: None,
         };
         let text = metrics.text(&levels).unwrap();

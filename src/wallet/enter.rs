@@ -15,6 +15,8 @@ use crate::http::pages::forms::{check_origin, new_secret, see_other};
 use crate::http::pages::visitor::network;
 use crate::http::problem::Problem;
 
+/// Where hand-over links lead to.
+const ENTER_PATH: &str = "/wallet/enter";
 /// Links that we never gave, and that one network tries in a second.
 const STRANGERS_PER_SECOND: u32 = 20;
 
@@ -45,7 +47,7 @@ pub struct Nothing {}
 #[must_use]
 pub fn link(gateway: &Gateway, hand_over: &HandOver) -> String {
     let secret = sealed(gateway, &hand_over.secret, SealedAs::HandOver);
-    format!("{}{}/{secret}", gateway.issuer, super::ENTER_PATH)
+    format!("{}{}/{secret}", gateway.issuer, ENTER_PATH)
 }
 
 /// `GET /wallet/enter/{secret}`.

@@ -21,9 +21,6 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, Route, web};
 
-/// Where hand-over links lead to.
-pub const ENTER_PATH: &str = "/wallet/enter";
-
 /// All of the wallet. Without its settings each page is unknown.
 pub fn routes(config: &mut web::ServiceConfig) {
     config

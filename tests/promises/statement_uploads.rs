@@ -230,6 +230,39 @@ on_both_stores! {
 }
 
 on_both_stores! {
+    async fn a_partner_that_begins_and_does_not_end_holds_up_no_clerk(app) {
+        let shop = app.partner("green-basket").await;
+        let begun: Vec<String> = {
+            let mut begun = Vec::new();
+            for _file in 0..20 {
+                begun.push(place(&begin_statement(&shop, 5, &[MONTH]).await));
+            }
+            begun
+        };
+        assert_eq!(begin_statement(&shop, 5, &[MONTH]).await.status, 429);
+        let mine = begin_statement(&clerk(app), 5, &[MONTH, OF_SHOP]).await;
+        assert_eq!(mine.status, 201, "{mine:?}");
+        assert_eq!(Answer::of(tus(&clerk(app), "DELETE", &begun[0])).await.status, 204);
+        assert_eq!(Answer::of(tus(&shop, "DELETE", &place(&mine))).await.told(), (404, "not-found"));
+        assert_eq!(begin_statement(&shop, 5, &[MONTH]).await.status, 201);
+    }
+}
+
+on_both_stores! {
+    async fn a_month_that_cannot_be_is_no_month(app) {
+        let shop = app.partner("green-basket").await;
+        let file = statement(&[&line("p-1", "", "SALE", "1.00")]);
+        for period in ["2099-01", "2001-01"] {
+            let month = ("period", period);
+            let ended = sent(&shop, file.as_bytes(), &[month]).await;
+            assert_eq!(ended["state"], "failed", "{period}: {ended}");
+            let answer = hand_in(&clerk(app), &STATEMENTS.replace("2026-11", period), &file).await;
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    }
+}
+
+on_both_stores! {
     async fn a_file_has_a_byte_and_comes_in_pieces_of_some_size(app) {
         let shop = app.partner("green-basket").await;
         let refused = begin_statement(&shop, 0, &[MONTH]).await;

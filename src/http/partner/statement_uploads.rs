@@ -203,10 +203,12 @@ pub async fn delete_statement_upload(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     tus::check_version(request.headers())?;
-    // Staff take away what holds up a partner's month, whoever sent it.
+    // Staff also take away what a partner has begun and does not end.
+    let found = find(&caller, &gateway, &path).await?;
+    let is_of_partner = matches!(found.sent_by, StatementSender::Partner(_));
     let upload = match &caller.asker {
-        Asker::Partner(_) => find_begun(&caller, &gateway, &path).await?,
-        Asker::Staff(_) => find(&caller, &gateway, &path).await?,
+        Asker::Staff(_) if is_of_partner => found,
+        Asker::Staff(_) | Asker::Partner(_) => find_begun(&caller, &gateway, &path).await?,
     };
     statement_uploads::remove(&upload, books(&caller, &gateway)).await?;
     Ok(HttpResponse::NoContent().finish())
