@@ -130,9 +130,10 @@ pub fn find_person(
     }
 }
 
-/// There is nobody whom a reading could be recorded of. That somebody asked stands in the log.
+/// There is nobody whom a reading could be recorded of. That somebody asked stands in the log, without the
+/// purpose, which people type.
 fn nobody(why: &PersonReading) {
-    tracing::warn!(by = %why.who, purpose = why.purpose, "a search for a person found nobody");
+    tracing::warn!(by = %why.who, "a search for a person found nobody");
 }
 
 fn of_customer(db: &mut Db, id: CustomerId) -> Result<Vec<Found>, StoreError> {
