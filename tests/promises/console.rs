@@ -260,10 +260,10 @@ async fn a_browser_walks_through_the_console_and_everybody_can_use_it() {
             let (url, folder) = (app.url(), std::env::var("CONSOLE_PICTURES").ok());
             let walked = tokio::task::spawn_blocking(move || {
                 let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-                // Somebody waits for the browser for ten minutes at most.
+                // Nobody waits for a browser for ever.
                 let mut command = Command::new("timeout");
                 command
-                    .args(["--kill-after=10", "600"])
+                    .args(["--kill-after=10", "800"])
                     .arg(root.join(".tools/venv/bin/node"))
                     .arg(root.join("tests/tools/console_walk.mjs"))
                     .args([&url, &id])

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use encoding_rs::GB18030;
@@ -15,7 +15,7 @@ use tallystick::reconcile::statement::{Statement, StatementState};
 use tallystick::reconcile::statement_file::{FileReading, FileSource, NextLine};
 use tallystick::store::statements;
 
-use crate::harness::{Store, Trial, count};
+use crate::harness::{Store, Trial, count, run_sql};
 
 pub fn reconcile(trial: &Trial, args: &[&str]) -> Output {
     begun(trial, args).output().unwrap()
@@ -164,3 +164,38 @@ fn many_breaks_are_decided_on_by_command(store: Store) {
 }
 
 on_both_stores!(sync many_breaks_are_decided_on_by_command);
+
+fn a_comparison_that_is_killed_is_made_by_the_next(store: Store) {
+    const LINES: usize = 10_000;
+    let trial = Trial::on(store);
+    let mut file = String::from("event,order,occurred_at,type,amount,store,status\n");
+    for number in 0..LINES {
+        file.push_str(&format!("x-{number},,2026-10-30 09:15:00,SALE,1.00,,\n"));
+    }
+    file.push_str(&format!("TOTAL,{LINES},,,{LINES}.00,,\n"));
+    let path = trial.folder.path().join("october.csv");
+    std::fs::write(&path, file).unwrap();
+    assert!(import(&trial, &path).status.success());
+    let run = [&["run", "--by", "ann"], &MONTH[..]].concat();
+    let mut killed = begun(&trial, &run).stdout(Stdio::null()).spawn().unwrap();
+    let breaks = "SELECT COUNT(*) AS count FROM breaks";
+    while count(&trial, breaks) == 0 {
+        assert!(killed.try_wait().unwrap().is_none(), "it ended before it was killed");
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let half = count(&trial, breaks);
+    assert!(half < i64::try_from(LINES).unwrap(), "{half}");
+    // For two minutes it may still be at work; then the month is free.
+    let refused = reconcile(&trial, &run);
+    assert!(!refused.status.success(), "{}", said(&refused));
+    let past =
+        "UPDATE reconciliations SET lease_until = '2026-01-01 00:00:00' WHERE state = 'running'";
+    run_sql(&trial, past).unwrap();
+    let done = said(&reconcile(&trial, &run));
+    let report: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(report["breaks"]["MISSING_IN_GATEWAY"], LINES, "{done}");
+    assert_eq!(count(&trial, breaks), i64::try_from(LINES).unwrap());
+}
+
+on_both_stores!(sync a_comparison_that_is_killed_is_made_by_the_next);

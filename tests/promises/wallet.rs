@@ -407,7 +407,7 @@ async fn a_browser_walks_through_the_wallet_and_a_till_reads_its_codes() {
             let walked = tokio::task::spawn_blocking(move || {
                 let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"));
                 let mut command = Command::new("timeout");
-                command.args(["--kill-after=10", "600"]).arg(root.join(".tools/venv/bin/node"));
+                command.args(["--kill-after=10", "800"]).arg(root.join(".tools/venv/bin/node"));
                 command.arg(root.join("tests/tools/wallet_walk.mjs")).args([&url, &token]);
                 command.arg(root.join(".tools/node")).args(folder).output().unwrap()
             });

@@ -15,12 +15,15 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const found = { violations: [], errors: [], elsewhere: [], pages: 0, state: "" };
 const browser = await chromium.launch({
+    timeout: 180_000,
     executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
 });
 
 async function person(button, options = {}) {
     const context = await browser.newContext({ baseURL: url, locale: "en-GB", ...options });
+    // A machine that runs five other tests beside this one may be slow.
+    context.setDefaultTimeout(180_000);
     const page = await context.newPage();
     page.on("console", (message) => {
         // A page that answers a form with 422 is no error.

@@ -18,6 +18,7 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const found = { violations: [], errors: [], elsewhere: [], misread: [], pages: 0, codes: 0, heaviest: 0 };
 const browser = await chromium.launch({
+    timeout: 180_000,
     executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
 });
@@ -85,6 +86,8 @@ for (const look of looks) {
         baseURL: url, locale: look.locale, colorScheme: look.colorScheme, forcedColors: look.forcedColors,
         viewport: { width: look.width ?? 390, height: 844 }, javaScriptEnabled: true,
     });
+    // A machine that runs five other tests beside this one may be slow.
+    context.setDefaultTimeout(180_000);
     const page = await context.newPage();
     page.on("console", (message) => {
         if (message.type() === "error" && !message.text().includes("403")) found.errors.push(message.text());
