@@ -26,19 +26,22 @@ async function person(button, options = {}) {
     context.setDefaultTimeout(180_000);
     const page = await context.newPage();
     page.on("console", (message) => {
-        // A page that answers a form with 422 is no error.
-        if (message.type() === "error" && !message.text().includes("422")) {
+        // A page that answers a form with 422 is no error, and a provider that is slow is asked again.
+        if (message.type() === "error" && !/ (422|503) /.test(message.text())) {
             found.errors.push(message.text());
         }
     });
     page.on("request", (request) => {
         if (!request.url().startsWith(url)) found.elsewhere.push(request.url());
     });
-    await page.goto("/console/today");
-    await page.getByRole("link", { name: /^(Sign in|登录)$/ }).click();
-    await page.locator(`button[value=${button}]`).click();
-    await page.waitForURL("**/console/today");
-    return page;
+    for (let tries = 0; tries < 5; tries += 1) {
+        await page.goto("/console/today");
+        await page.getByRole("link", { name: /^(Sign in|登录)$/ }).click();
+        await page.locator(`button[value=${button}]`).click();
+        await page.waitForURL(/\/console\/(today|callback)/);
+        if (page.url().endsWith("/console/today")) return page;
+    }
+    throw new Error(`${button} is not signed in: ${await page.title()}`);
 }
 
 async function check(page, name) {

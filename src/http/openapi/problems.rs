@@ -112,6 +112,8 @@ const OWN: &[(&str, &[&[&Kind]])] = &[
     ),
     ("get_imports", &[&[&kind::PARAMETER]]),
     ("get_import", &[&[&kind::NOT_FOUND]]),
+    // Where there is no wallet.
+    ("hand_over", &[&[&kind::NOT_FOUND]]),
     ("get_rejects", &[&[&kind::NOT_FOUND]]),
     ("get_clock", &[&[&kind::SANDBOX_ONLY]]),
     ("put_clock", &[&[&kind::SANDBOX_ONLY, &kind::TOO_LARGE, &kind::TIMEOUT]]),
