@@ -7,11 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::http::Gateway;
 use crate::http::pages::cookie::{Cookie, SameSite, read_cookie};
-use crate::http::pages::forms::is_token;
+use crate::http::pages::sealed::{opened, sealed};
 use crate::http::problem::Problem;
 
 /// How long somebody may take to sign in.
 const SIGN_IN_SECONDS: i64 = 600;
+/// What the seal of a session's secret names.
+const SESSION: &str = "session of the console";
 /// Where somebody goes who named no page of ours.
 const START: &str = "/console/today";
 
@@ -25,28 +27,20 @@ fn is_secure(gateway: &Gateway) -> bool {
     gateway.issuer.starts_with("https://")
 }
 
-/// The secret of the session that a request carries, if we gave it: what somebody made up is told by its
-/// seal, and asks the database nothing.
+/// The secret of the session that a request carries, if we gave the secret.
 pub fn session<'r>(request: &'r HttpRequest, gateway: &Gateway) -> Option<&'r str> {
-    let (secret, seal) = read_cookie(request, &name(gateway, "console"))?.split_once('.')?;
-    is_token(&seal_of(gateway, secret), seal).then_some(secret)
+    opened(&gateway.keys.fingerprint, read_cookie(request, &name(gateway, "console"))?, SESSION)
 }
 
 /// `Set-Cookie` for a session.
 pub fn set_session(gateway: &Gateway, secret: &str, seconds: i64) -> Result<HeaderValue, Problem> {
-    let value = format!("{secret}.{}", seal_of(gateway, secret));
+    let value = sealed(&gateway.keys.fingerprint, secret, SESSION);
     set(gateway, "console", &value, seconds)
 }
 
 /// Takes the cookie of the session away.
 pub fn end_session(gateway: &Gateway) -> Result<HeaderValue, Problem> {
     set(gateway, "console", "", 0)
-}
-
-/// Shows that we gave a secret: a keyed hash, by a key that is never rotated.
-fn seal_of(gateway: &Gateway, secret: &str) -> String {
-    let parts: [&[u8]; 2] = [b"session of the console", secret.as_bytes()];
-    URL_SAFE_NO_PAD.encode(gateway.keys.fingerprint.of_parts(&parts))
 }
 
 /// A sign-in that has begun: its secret, and the page that the person wanted.

@@ -2,7 +2,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -10,7 +10,7 @@ use askama::Template;
 use super::page::{self, Plain};
 use super::sign_in::fresh_path;
 use super::words::ConsoleWords;
-use crate::http::pages::accept::prefers_json;
+use crate::http::pages::refusal;
 use crate::http::problem::Problem;
 
 #[derive(Template)]
@@ -30,25 +30,13 @@ pub async fn as_page(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let response = next.call(request).await?;
-    let error = response.response().error();
-    let Some(problem) = error.and_then(|error| error.as_error::<Problem>()).cloned() else {
-        return Ok(response);
-    };
-    if prefers_json(response.request()) {
-        return Ok(response);
-    }
-    // The problem is logged here, because the page does not carry the problem any more.
-    problem.log_cause();
-    let (request, answer) = response.into_parts();
-    let plain = Plain::new(&request);
-    let (w, says) = (plain.w, says(&problem, plain.w));
-    let href = "/console/today".to_owned();
-    let refusal = Refusal { plain, title: w.refused, says, href, label: w.back };
-    let mut page = page::show(&request, problem.status(), &refusal)?;
-    if let Some(seconds) = answer.headers().get(header::RETRY_AFTER) {
-        page.headers_mut().insert(header::RETRY_AFTER, seconds.clone());
-    }
-    Ok(ServiceResponse::new(request, page))
+    refusal::as_page(response, |request, problem| {
+        let plain = Plain::new(request);
+        let (w, says) = (plain.w, says(problem, plain.w));
+        let href = "/console/today".to_owned();
+        let refusal = Refusal { plain, title: w.refused, says, href, label: w.back };
+        page::show(request, problem.status(), &refusal)
+    })
 }
 
 /// Asks the person to show once more who they are; the page is opened again after that.

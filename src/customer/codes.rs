@@ -111,7 +111,7 @@ pub fn make(
 /// How a code stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeStands {
-    /// A till may use it. So many times it was refused.
+    /// A till may use the code. `refusals` counts the holds that were refused.
     Waiting {
         refusals: u32,
     },

@@ -22,7 +22,7 @@ use crate::store::{Db, StoreError, accounts, customers, lots};
 /// How a customer's points stand, with one page of their history.
 #[derive(Serialize, ToSchema)]
 pub struct Points {
-    /// When this was so.
+    /// The moment at which the figures held.
     pub as_of: Moment,
     /// What may be spent now: without points that expired, and less what is owed.
     pub balance: Amount,

@@ -47,10 +47,10 @@ pub struct HandOver {
 
 /// The secrets of a browser.
 pub struct WalletSecrets<'a> {
-    /// The hand-over that it brings.
+    /// The secret of the hand-over that the browser brings.
     pub hand_over: &'a str,
     pub new: &'a str,
-    /// That of the session before, which ends.
+    /// The secret of the browser's session before, which ends.
     pub before: Option<&'a str>,
 }
 
@@ -62,7 +62,7 @@ const WAITING_MAX: i64 = 5;
 const SESSIONS_MAX: usize = 5;
 /// Use is noted this often, so that not every page writes.
 const NOTED_EVERY: TimeDelta = TimeDelta::seconds(30);
-/// What has ended, and a new one clears away.
+/// Sessions and hand-overs that have ended, and that a new hand-over deletes.
 const FORGOTTEN_AT_ONCE: i64 = 100;
 
 /// A hand-over for the customer of a subject.

@@ -122,8 +122,8 @@ fn open_breaks(db: &mut Db, order: &RunOrder) -> Done<BTreeMap<String, u64>> {
     Ok(counted.collect())
 }
 
-/// The proposal that was looked at comes to nothing. Whoever proposed it does not take it back alone: the second person would
-/// read one statement, and close another.
+/// The proposal that was looked at comes to nothing. Whoever made the proposal does not take the proposal back
+/// alone: the second person would read one statement, and close another.
 ///
 /// # Errors
 /// [`ReconcileRefusal::NoClose`], [`ReconcileRefusal::OtherClose`], [`ReconcileRefusal::FourEyes`].

@@ -28,11 +28,11 @@ const EXPIRES_AFTER: TimeDelta = TimeDelta::hours(24);
 const OPEN_MAX: i64 = 20;
 /// How soon a file that could not go on is tried again.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
-/// For how long it is said what became of a file. The statement itself stays.
+/// How long an upload that has ended is remembered. The statement itself stays.
 const KEPT_AFTER_END: TimeDelta = TimeDelta::days(30);
 /// Uploads that are forgotten in one transaction.
 const FORGOTTEN_MAX: i64 = 20;
-/// A piece of a file has at least as many bytes. Smaller ones are few.
+/// Minimum size of a piece of a file, in bytes. A bounded number of pieces may be smaller.
 const PIECE_BYTES_MIN: i64 = 64 * 1024;
 /// Pieces of a file that may be smaller: the last one, and what comes when connections break.
 const SMALL_PIECES_MAX: i64 = 200;

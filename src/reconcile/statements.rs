@@ -81,7 +81,7 @@ pub fn check(order: &StatementOrder<'_>) -> Result<CheckedFile, ReconcileRefusal
     if !(1..=PARTS_MAX).contains(&order.part) {
         return Err(ReconcileRefusal::Part);
     }
-    // A day more than ours, for whoever is east of us.
+    // The month may have begun already for partners east of us: one day more is allowed.
     let tomorrow = clock::now().utc().date_naive().checked_add_days(Days::new(1));
     let last = order.partner.listed.until.map(Period::of);
     let is_listed = order.period >= Period::of(order.partner.listed.from)

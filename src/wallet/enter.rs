@@ -7,7 +7,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::frame::{self, Plain};
-use super::visit::{SealedAs, Sent, end_secret, opened, sealed, secret, set_secret, times};
+use super::visit::{
+    Sent, end_secret, opened_hand_over, sealed_hand_over, secret, set_secret, times,
+};
 use crate::clock;
 use crate::customer::wallet_sessions::{self, HandOver, WalletSecrets};
 use crate::http::Gateway;
@@ -46,7 +48,7 @@ pub struct Nothing {}
 /// The address of a hand-over.
 #[must_use]
 pub fn link(gateway: &Gateway, hand_over: &HandOver) -> String {
-    let secret = sealed(gateway, &hand_over.secret, SealedAs::HandOver);
+    let secret = sealed_hand_over(gateway, &hand_over.secret);
     format!("{}{}/{secret}", gateway.issuer, ENTER_PATH)
 }
 
@@ -58,7 +60,7 @@ pub async fn get_enter(
 ) -> Result<HttpResponse, Problem> {
     times(&gateway)?;
     let secret = path.into_inner();
-    if opened(&gateway, &secret, SealedAs::HandOver).is_none() {
+    if opened_hand_over(&gateway, &secret).is_none() {
         bound(&request, &gateway)?;
         return over(&request);
     }
@@ -77,7 +79,7 @@ pub async fn post_enter(
     let times = times(&gateway)?;
     check_origin(&request, &gateway.issuer)?;
     // Only what we never gave is counted by network: nobody can hold up those who come by good links.
-    let Some(hand_over) = opened(&gateway, &form.secret, SealedAs::HandOver) else {
+    let Some(hand_over) = opened_hand_over(&gateway, &form.secret) else {
         bound(&request, &gateway)?;
         return over(&request);
     };

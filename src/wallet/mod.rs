@@ -16,8 +16,7 @@ mod words;
 
 pub use enter::link;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, Route, web};
 
@@ -56,31 +55,11 @@ fn at(path: &str, route: Route) -> Resource {
 }
 
 /// A resource for everybody, whose problems are pages for people.
-fn open(
-    resource: Resource,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn open(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(refusal::as_page))
 }
 
 /// A resource for customers who are signed in.
-fn closed(
-    resource: Resource,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn closed(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(admission::admit)).wrap(from_fn(refusal::as_page))
 }

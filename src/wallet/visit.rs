@@ -16,6 +16,7 @@ use crate::customer::wallet_sessions::{WalletSession, WalletTimes};
 use crate::http::Gateway;
 use crate::http::pages::cookie::{Cookie, SameSite, read_cookie};
 use crate::http::pages::forms::is_token;
+use crate::http::pages::sealed::{opened, sealed};
 use crate::http::problem::{BAD_REQUEST, Problem};
 
 /// A customer with a session.
@@ -51,38 +52,28 @@ fn cookie_name(gateway: &Gateway) -> &'static str {
     if is_secure(gateway) { "__Host-wallet" } else { "wallet" }
 }
 
-/// What a seal vouches for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SealedAs {
-    Session,
-    HandOver,
+/// What the seals of secrets name.
+const SESSION: &str = "session of the wallet";
+const HAND_OVER: &str = "hand-over to the wallet";
+
+/// The secret of a hand-over as a link carries the secret.
+pub fn sealed_hand_over(gateway: &Gateway, secret: &str) -> String {
+    sealed(&gateway.keys.fingerprint, secret, HAND_OVER)
 }
 
-/// A secret with the seal that shows that we gave it: a keyed hash, by a key that is never rotated. What
-/// somebody made up is told by it, and asks the database nothing.
-pub fn sealed(gateway: &Gateway, secret: &str, sealed_as: SealedAs) -> String {
-    let what: &[u8] = match sealed_as {
-        SealedAs::Session => b"session of the wallet",
-        SealedAs::HandOver => b"hand-over to the wallet",
-    };
-    let seal = gateway.keys.fingerprint.of_parts(&[what, secret.as_bytes()]);
-    format!("{secret}.{}", URL_SAFE_NO_PAD.encode(seal))
+/// The secret of a link's hand-over, if we gave the secret.
+pub fn opened_hand_over<'t>(gateway: &Gateway, text: &'t str) -> Option<&'t str> {
+    opened(&gateway.keys.fingerprint, text, HAND_OVER)
 }
 
-/// The secret of a text that [`sealed`] made.
-pub fn opened<'t>(gateway: &Gateway, text: &'t str, sealed_as: SealedAs) -> Option<&'t str> {
-    let (secret, _seal) = text.split_once('.')?;
-    is_token(&sealed(gateway, secret, sealed_as), text).then_some(secret)
-}
-
-/// The secret of the session that a request carries, if we gave it.
+/// The secret of the session that a request carries, if we gave the secret.
 pub fn secret<'r>(request: &'r HttpRequest, gateway: &Gateway) -> Option<&'r str> {
-    opened(gateway, read_cookie(request, cookie_name(gateway))?, SealedAs::Session)
+    opened(&gateway.keys.fingerprint, read_cookie(request, cookie_name(gateway))?, SESSION)
 }
 
 /// `Set-Cookie` for a session.
 pub fn set_secret(gateway: &Gateway, secret: &str, seconds: i64) -> Result<HeaderValue, Problem> {
-    set(gateway, &sealed(gateway, secret, SealedAs::Session), seconds)
+    set(gateway, &sealed(&gateway.keys.fingerprint, secret, SESSION), seconds)
 }
 
 /// Takes the cookie of the session away.

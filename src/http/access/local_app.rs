@@ -1,5 +1,5 @@
 //! The bank's app of trials on one machine: a page that hands a customer over to the wallet, as the
-//! bank's own app does by the API. It answers only where the provider of trials does.
+//! bank's own app does by the API. The page answers only where the provider of trials does.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -14,13 +14,14 @@ use crate::wallet;
 /// A link into the wallet.
 #[derive(Serialize, ToSchema)]
 pub struct HandOverLink {
-    /// To be opened in a browser. To open it uses nothing up: the customer presses a button there.
+    /// The address for a browser. Opening the address uses nothing up: the customer presses a button on
+    /// the page.
     url: String,
     expires_at: Moment,
 }
 
-/// A link that signs the customer in at the wallet: once, within a minute. The app opens it in a
-/// browser and keeps it nowhere.
+/// A link that signs the customer in at the wallet: once, within a minute. The app opens the
+/// link in a browser, and keeps the link nowhere.
 #[utoipa::path(
     post, path = "/v1/customers/me/hand-overs", tag = "Customers", security(("customer" = [])),
     responses((status = 201, description = "The link.", body = HandOverLink))

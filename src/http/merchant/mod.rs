@@ -17,8 +17,7 @@ mod sign_in;
 mod visit;
 mod words;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, web};
 
@@ -47,16 +46,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// A resource whose problems are pages for people.
-fn page(
-    resource: Resource,
-) -> Resource<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn page(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(refusal::as_page))
 }

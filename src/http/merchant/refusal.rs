@@ -2,7 +2,6 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, web};
 use askama::Template;
@@ -10,7 +9,7 @@ use askama::Template;
 use super::page::{Frame, show};
 use super::words::ShopWords;
 use crate::http::Gateway;
-use crate::http::pages::accept::prefers_json;
+use crate::http::pages::refusal;
 use crate::http::pages::words::Language;
 use crate::http::problem::Problem;
 use crate::ids::PartnerId;
@@ -28,23 +27,11 @@ pub async fn as_page(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let response = next.call(request).await?;
-    let error = response.response().error();
-    let Some(problem) = error.and_then(|error| error.as_error::<Problem>()).cloned() else {
-        return Ok(response);
-    };
-    if prefers_json(response.request()) {
-        return Ok(response);
-    }
-    // The problem is logged here, because the page does not carry the problem any more.
-    problem.log_cause();
-    let (request, answer) = response.into_parts();
-    let frame = frame(&request);
-    let says = says(&problem, frame.w);
-    let mut page = show(&request, problem.status(), &Refusal { frame, says })?;
-    if let Some(seconds) = answer.headers().get(header::RETRY_AFTER) {
-        page.headers_mut().insert(header::RETRY_AFTER, seconds.clone());
-    }
-    Ok(ServiceResponse::new(request, page))
+    refusal::as_page(response, |request, problem| {
+        let frame = frame(request);
+        let says = says(problem, frame.w);
+        show(request, problem.status(), &Refusal { frame, says })
+    })
 }
 
 fn says(problem: &Problem, words: &'static ShopWords) -> &'static str {

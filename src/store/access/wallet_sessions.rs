@@ -45,7 +45,7 @@ pub fn hand_overs_of(tx: &mut LedgerTx<'_>, subject: &str, now: Moment) -> Resul
     Ok(own.count().get_result(tx.0)?)
 }
 
-/// Uses a hand-over up. `None`: it is unknown, used or over.
+/// Uses a hand-over up. `None`: the hand-over is unknown, used or over.
 pub fn take_hand_over(
     tx: &mut LedgerTx<'_>,
     hash: &SecretHash,
@@ -57,7 +57,7 @@ pub fn take_hand_over(
         .first(tx.0)
         .optional()?;
     let Some((subject, ends_at)) = found else { return Ok(None) };
-    // Whoever deletes the row has it: of two at once, one.
+    // Two browsers may come at once: the one that deletes the row has the hand-over.
     let taken = diesel::delete(hand_overs::table.find(hash.as_slice())).execute(tx.0)?;
     let is_good = taken == 1 && now < types::moment(ends_at);
     Ok(is_good.then_some(subject))

@@ -10,7 +10,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 
 static RUNNING: Mutex<BTreeMap<String, Instant>> = Mutex::new(BTreeMap::new());
 
-/// A test under watch. It is let go when it is dropped.
+/// A test under watch. The watch ends when this value is dropped.
 pub struct Watched {
     name: String,
 }
